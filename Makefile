@@ -1,0 +1,46 @@
+# Everything a newcomer types. PYTHON picks the interpreter: make demo PYTHON=python3.13
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := config worker webhook tests
+# The caller's environment must not choose another server or spend money in a test.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test lint types architecture wheels lock clean
+
+.venv/ready: pyproject.toml requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: .venv/ready
+	@$(BIN)/runhook demo
+
+test: .venv/ready
+	$(BIN)/python -m pytest -q
+
+lint: .venv/ready
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: .venv/ready
+	$(BIN)/mypy
+
+architecture: .venv/ready
+	$(BIN)/lint-imports
+
+# Every pinned requirement has a wheel for each Python we name.
+wheels: .venv/ready
+	$(BIN)/python tests/wheels.py requirements.txt
+
+# Write requirements.txt anew from pyproject.toml.
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[local,dev]'
+	(sed -n '/^#/p' requirements.txt; .venv-lock/bin/python -m pip freeze --exclude-editable) > requirements.new
+	mv requirements.new requirements.txt
+	rm -rf .venv-lock
+
+clean:
+	rm -rf .venv .venv-lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .runhook
