@@ -1,0 +1,1 @@
+"""Settings, the catalogue as data, and server configuration. Knows nothing of the rest."""

@@ -1,0 +1,271 @@
+"""The settings of every process, and the only reader of the environment.
+
+Each field is one variable of the environment (`.env` is read too); its comment in
+`config/env.example` says what it does. A wrong value stops the process at its start with one
+line that names the variable.
+"""
+
+import hashlib
+import os
+import re
+import secrets as random
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+RUNNINGHUB_HOSTS = ("www.runninghub.ai", "www.runninghub.cn")
+REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
+
+Role = Literal["web", "worker", "handlers", "client"]
+CommaList = Annotated[tuple[str, ...], NoDecode]
+CommaNumbers = Annotated[tuple[float, ...], NoDecode]
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong. The text is one line that names it."""
+
+
+class Settings(BaseSettings):
+    """What the environment says, checked. Build it with `Settings.load()`."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=True
+    )
+
+    api_key: str = Field("", alias="RUNNINGHUB_API_KEY")
+    base_url: str = Field("https://www.runninghub.ai", alias="RUNNINGHUB_BASE_URL")
+    redis_setting: str = Field("", alias="REDIS_URL")
+    broker_setting: str = Field("", alias="CELERY_BROKER_URL")
+    public_url: str = Field("", alias="RUNHOOK_PUBLIC_URL")
+    secret_setting: CommaList = Field((), alias="RUNHOOK_SECRET", repr=False)
+    token_setting: CommaList = Field((), alias="RUNHOOK_API_TOKENS", repr=False)
+    handlers: CommaList = Field((), alias="RUNHOOK_HANDLERS")
+    concurrency: int | None = Field(None, alias="RUNHOOK_CONCURRENCY", ge=1)
+    unconfirmed: Literal["fail", "resubmit"] = Field("fail", alias="RUNHOOK_UNCONFIRMED")
+    unconfirmed_after_setting: float | None = Field(None, alias="RUNHOOK_UNCONFIRMED_AFTER", ge=0)
+    overdue_after: float | None = Field(None, alias="RUNHOOK_OVERDUE_AFTER", gt=0)
+    job_timeout: float = Field(7200, alias="RUNHOOK_JOB_TIMEOUT", gt=0)
+    reconcile: Literal["detail", "resend"] = Field("detail", alias="RUNHOOK_RECONCILE")
+    verify: Literal["token", "fetch"] = Field("token", alias="RUNHOOK_VERIFY")
+    retry_schedule: CommaNumbers = Field(
+        (0, 5, 30, 300, 1800, 7200, 18000, 36000), alias="RUNHOOK_RETRY_SCHEDULE", min_length=1
+    )
+    allow_private_urls: bool = Field(False, alias="RUNHOOK_ALLOW_PRIVATE_URLS")
+    retention_days: float = Field(30, alias="RUNHOOK_RETENTION_DAYS", gt=0)
+    data_dir: Path = Field(Path(".runhook"), alias="RUNHOOK_DATA_DIR")
+    port: int = Field(8080, alias="PORT", ge=1, le=65535)
+    web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1)
+
+    @classmethod
+    def load(cls, role: Role = "client", **values: Any) -> Self:
+        """Read the environment for one kind of process.
+
+        Args:
+            role: Which process asks; `web`, `worker` and `handlers` need more than a client.
+            values: Settings by their variable's name, in place of the environment's (tests).
+
+        Raises:
+            SettingsError: One line that names every wrong or missing variable.
+        """
+        try:
+            settings = cls(**values)
+        except ValidationError as error:
+            raise SettingsError(_one_line(error)) from None
+        faults = [fault for check in _ROLE_CHECKS[role] if (fault := check(settings))]
+        if faults:
+            raise SettingsError("; ".join(faults))
+        return settings
+
+    @field_validator("secret_setting", "token_setting", "handlers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return _pieces(value)
+
+    @field_validator("retry_schedule", mode="before")
+    @classmethod
+    def _split_seconds(cls, value: object) -> object:
+        return _pieces(value)
+
+    @field_validator("retry_schedule")
+    @classmethod
+    def _no_negative_seconds(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 <= seconds < float("inf") for seconds in value):
+            raise ValueError("each entry is a number of seconds, 0 or more")
+        return value
+
+    @field_validator("secret_setting")
+    @classmethod
+    def _long_secrets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(len(secret) < 32 for secret in value):
+            raise ValueError("each secret needs at least 32 characters")
+        return value
+
+    @field_validator("token_setting")
+    @classmethod
+    def _named_tokens(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not re.fullmatch(r"[\w.-]+:\S{8,}", pair) for pair in value):
+            raise ValueError("each entry is name:token, the token at least 8 characters")
+        return value
+
+    @field_validator("base_url", "public_url")
+    @classmethod
+    def _http_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be an http or https URL")
+        if parts.query or parts.fragment:
+            raise ValueError("must have no query and no fragment")
+        return value.rstrip("/")
+
+    @field_validator("redis_setting")
+    @classmethod
+    def _redis_url(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in REDIS_SCHEMES:
+            raise ValueError(f"must start with {', '.join(s + '://' for s in REDIS_SCHEMES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _callbacks_over_https(self) -> Self:
+        real = urlsplit(self.base_url).hostname in RUNNINGHUB_HOSTS
+        if real and self.public_url and not self.public_url.startswith("https://"):
+            raise ValueError(
+                "RUNHOOK_PUBLIC_URL must be https when RUNNINGHUB_BASE_URL is RunningHub's own"
+            )
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether `runhook up` runs the server: no REDIS_URL is given."""
+        return not self.redis_setting
+
+    @property
+    def redis_url(self) -> str:
+        """The Redis of every state; the embedded server's socket when none is given."""
+        return self.redis_setting or f"unix://{self.embedded_socket}"
+
+    @property
+    def broker_url(self) -> str:
+        """Celery's broker; the same Redis when none is given."""
+        return self.broker_setting or self.redis_url
+
+    @property
+    def shares_broker(self) -> bool:
+        """Whether broker and state are one Redis, so that a script can post a wake-up itself."""
+        return self.broker_url == self.redis_url
+
+    @property
+    def embedded_socket(self) -> Path:
+        """Where the embedded server listens: the data folder, or a short path beside it."""
+        inside = self.data_dir.resolve() / "redis.sock"
+        if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
+            return inside
+        mark = hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
+        return Path("/tmp") / f"runhook-{os.getuid()}-{mark}" / "redis.sock"  # noqa: S108
+
+    @property
+    def secret_file(self) -> Path:
+        """The generated secret's place; used with the embedded server only."""
+        return self.data_dir / "secret"
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets of callback URLs: the first signs, all verify.
+
+        Raises:
+            SettingsError: None is set and there is no generated one.
+        """
+        if self.secret_setting:
+            return self.secret_setting
+        try:
+            return (self.secret_file.read_text().strip(),)
+        except OSError:
+            raise SettingsError(
+                "RUNHOOK_SECRET is missing: set at least 32 random characters, the same for "
+                "every process (runhook up makes its own)"
+            ) from None
+
+    def make_secret(self) -> None:
+        """Write a random secret into the data folder unless there is one already."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(self.secret_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return
+        with os.fdopen(handle, "w") as file:
+            file.write(random.token_urlsafe(48))
+
+    @property
+    def tokens(self) -> Mapping[str, str]:
+        """Who may use /v1: token to name."""
+        return {token: name for name, _, token in (p.partition(":") for p in self.token_setting)}
+
+    @property
+    def unconfirmed_after(self) -> float:
+        """Seconds an unconfirmed attempt waits for proof."""
+        after = self.unconfirmed_after_setting
+        return self.job_timeout if after is None else after
+
+    @property
+    def currency(self) -> str | None:
+        """What RunningHub's amounts are in: the .cn site charges CNY, the other does not say."""
+        return "CNY" if urlsplit(self.base_url).hostname == "www.runninghub.cn" else None
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """Variables that begin like ours and are none of ours: most often misspelt."""
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    return sorted(name for name in environ if name.startswith("RUNHOOK_") and name not in known)
+
+
+def _pieces(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(piece.strip() for piece in value.split(",") if piece.strip())
+    return value
+
+
+def _one_line(error: ValidationError) -> str:
+    faults = []
+    for fault in error.errors():
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        text = fault["msg"].removeprefix("Value error, ")
+        faults.append(f"{name}: {text}" if name else text)
+    return "; ".join(faults)
+
+
+def _needs_key(settings: Settings) -> str | None:
+    if settings.api_key:
+        return None
+    return "RUNNINGHUB_API_KEY is missing: the key of the RunningHub account that pays"
+
+
+def _needs_secret(settings: Settings) -> str | None:
+    try:
+        found = settings.secrets
+    except SettingsError as error:
+        return str(error)
+    return None if found else "RUNHOOK_SECRET is missing"
+
+
+def _needs_tokens_in_public(settings: Settings) -> str | None:
+    host = urlsplit(settings.public_url).hostname
+    if settings.token_setting or host is None or host in LOOPBACK_HOSTS:
+        return None
+    return (
+        "RUNHOOK_API_TOKENS is missing: RUNHOOK_PUBLIC_URL is not loopback, so without tokens "
+        "anybody could spend the account's money"
+    )
+
+
+_ROLE_CHECKS = {
+    "web": (_needs_secret, _needs_tokens_in_public),
+    "worker": (_needs_key, _needs_secret),
+    "handlers": (_needs_secret,),
+    "client": (),
+}
