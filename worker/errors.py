@@ -1,0 +1,77 @@
+"""Everything that can go wrong in words of who is at fault and who pays.
+
+    RunhookError
+    ├── InvalidRequest    the asker's: every fault named, nothing sent, nothing paid
+    ├── NotFound          the asker's: there is no such job or model
+    ├── Conflict          the asker's: the same idempotency key with another body
+    ├── StoreUnavailable  Redis does not take or give it; nothing was changed unless said
+    ├── ProviderSilent    RunningHub gave no usable answer to a free question: ask again
+    └── ImpossibleMove    ours: a job was told to make a move that its state does not allow
+
+What RunningHub answers to a paid submit is not an error but a value: see `reports`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class RunhookError(Exception):
+    """The root of all of them."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request.
+
+    Attributes:
+        path: Where, as a JSON path without the dollar: `input.duration`.
+        message: What is wrong and what is allowed, in words.
+        allowed: The allowed values, where they can be listed.
+        nearest: The name or value that was probably meant.
+    """
+
+    path: str
+    message: str
+    allowed: tuple[str, ...] = ()
+    nearest: str | None = None
+
+
+class InvalidRequest(RunhookError):
+    """The request is wrong in one or more places. Nothing was sent, nothing was paid."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+
+
+class NotFound(RunhookError):
+    """There is no such thing."""
+
+    def __init__(self, what: str, nearest: Sequence[str] = ()) -> None:
+        self.nearest = tuple(nearest)
+        hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
+        super().__init__(f"there is no {what}{hint}")
+
+
+class Conflict(RunhookError):
+    """The request contradicts an earlier one. The earlier one stands."""
+
+
+class StoreUnavailable(RunhookError):
+    """Redis does not answer, or refuses."""
+
+
+class ProviderSilent(RunhookError):
+    """A free question to RunningHub brought no usable answer.
+
+    Attributes:
+        busy: RunningHub asked us to slow down (1003 or HTTP 429).
+    """
+
+    def __init__(self, why: str, *, busy: bool = False) -> None:
+        self.busy = busy
+        super().__init__(why)
+
+
+class ImpossibleMove(RunhookError):
+    """The table of moves does not have this one."""
