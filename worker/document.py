@@ -1,0 +1,95 @@
+"""A job and a model as users see them: the JSON of the contract. Pure."""
+
+from dataclasses import asdict
+from typing import Any
+
+from worker.catalogue import Model, Param
+from worker.jobs import Attempt, Job, State, iso
+from worker.reports import Cost, Error, Output
+
+Document = dict[str, Any]
+
+
+def job_document(job: Job, queue_position: int | None = None) -> Document:
+    """The job; the top-level results are the current attempt's, `cost` is the sum over all."""
+    ask, life, now = job.ask, job.life, job.attempt
+    return {
+        "id": job.id,
+        "model": ask.model,
+        "state": job.state.value,
+        "ref": now.ref,
+        "input": ask.input,
+        "options": ask.options,
+        "metadata": ask.metadata,
+        "priority": ask.priority,
+        "handlers": list(ask.handlers) if ask.handlers is not None else None,
+        "created_at": iso(ask.created_at),
+        "updated_at": iso(life.updated_at),
+        "submitted_at": _moment(now.submitted_at),
+        "ended_at": _moment(life.ended_at),
+        "queue_position": queue_position,
+        "outputs": _outputs(now.outputs),
+        "error": _error(_error_shown(job, now)),
+        "cost": _cost(job.cost),
+        "risk": life.risk,
+        "settled_by": now.settled_by,
+        "attempts": [_attempt(job, attempt) for attempt in life.attempts],
+        "parent": None,
+        "root": job.id,
+    }
+
+
+def model_document(model: Model) -> Document:
+    """A model with what each of its parameters takes."""
+    return {
+        "name": model.name,
+        "endpoint": model.endpoint,
+        "output": model.output,
+        "group": model.group,
+        "deprecated": model.deprecated,
+        "params": [_param(param) for param in model.params],
+        "rules": [dict(rule) for rule in model.rules],
+        "price": None,
+    }
+
+
+def _param(param: Param) -> Document:
+    always = {"name": param.name, "type": param.type, "required": param.required}
+    said = {k: v for k, v in param.model_dump().items() if v not in (None, False, [])}
+    return always | {"default": param.default, "values": param.values or None} | said
+
+
+def _attempt(job: Job, attempt: Attempt) -> Document:
+    current = attempt is job.attempt
+    return {
+        "n": attempt.n,
+        "ref": attempt.ref,
+        "state": (job.state if current else attempt.state or State.FAILED).value,
+        "submitted_at": _moment(attempt.submitted_at),
+        "ended_at": _moment(attempt.ended_at),
+        "error": _error(_error_shown(job, attempt)),
+        "cost": _cost(attempt.cost),
+        "outputs": _outputs(attempt.outputs),
+        "settled_by": attempt.settled_by,
+    }
+
+
+def _error_shown(job: Job, attempt: Attempt) -> Error | None:
+    unproved = attempt is job.attempt and job.state is State.UNCONFIRMED
+    return attempt.doubt if unproved else attempt.error
+
+
+def _moment(value: Any) -> str | None:
+    return iso(value) if value else None
+
+
+def _error(error: Error | None) -> Document | None:
+    return asdict(error) if error else None
+
+
+def _cost(cost: Cost | None) -> Document | None:
+    return asdict(cost) if cost else None
+
+
+def _outputs(outputs: tuple[Output, ...]) -> list[Document]:
+    return [asdict(out) | {"expires_at": _moment(out.expires_at)} for out in outputs]

@@ -1,0 +1,247 @@
+"""A job's life: its values, and the one table of the moves it may make. Pure.
+
+A job is one generation that a user asked for; an attempt is one paid submit of it. Functions
+here take a job and return the job after a move; nothing is read or written.
+"""
+
+import os
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import PlainSerializer
+
+from worker.errors import ImpossibleMove
+from worker.reports import Cost, Error, Output, Report
+
+OUTPUTS_LIVE = timedelta(hours=24)  # model pages of the reference: result URLs die after 24 hours
+
+SettledBy = Literal["callback", "resend", "detail", "query", "submit", "user"]
+
+
+def iso(moment: datetime) -> str:
+    """A moment as the API writes it: UTC, milliseconds, Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[datetime, PlainSerializer(iso, when_used="json")]
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"  # accepted here, stands in the line
+    SENDING = "sending"  # at its turn; the paid request is about to leave or has left
+    UNCONFIRMED = "unconfirmed"  # may have been accepted; never sent again without proof
+    RUNNING = "running"  # RunningHub has it, its ref is known
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is expected."""
+        return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+
+
+class Move(StrEnum):
+    """What can happen to a job."""
+
+    TURN = "turn"  # it is first in the line and there is room
+    RETURN = "return"  # surely not accepted, back to the line: free
+    ACCEPT = "accept"  # RunningHub has it
+    DOUBT = "doubt"  # it may have been accepted, and nobody knows
+    SUCCEED = "succeed"  # RunningHub made it
+    FAIL = "fail"  # RunningHub refused or failed it, or its time is over
+    CANCEL = "cancel"  # RunningHub says that it was cancelled
+    RESUBMIT = "resubmit"  # the owner risks paying twice: a new attempt
+    RETRY = "retry"  # the user wants a new paid attempt of an ended one
+
+
+TABLE: dict[tuple[State, Move], State] = {
+    (State.QUEUED, Move.TURN): State.SENDING,
+    # A refusal that was none: its own callback proves that RunningHub has it.
+    (State.QUEUED, Move.ACCEPT): State.RUNNING,
+    # An earlier attempt succeeded after all, before the new one left.
+    (State.QUEUED, Move.SUCCEED): State.SUCCEEDED,
+    (State.SENDING, Move.RETURN): State.QUEUED,
+    (State.SENDING, Move.ACCEPT): State.RUNNING,
+    (State.SENDING, Move.DOUBT): State.UNCONFIRMED,
+    (State.SENDING, Move.FAIL): State.FAILED,
+    (State.UNCONFIRMED, Move.RETURN): State.QUEUED,
+    (State.UNCONFIRMED, Move.ACCEPT): State.RUNNING,
+    (State.UNCONFIRMED, Move.FAIL): State.FAILED,
+    (State.UNCONFIRMED, Move.RESUBMIT): State.QUEUED,
+    (State.RUNNING, Move.SUCCEED): State.SUCCEEDED,
+    (State.RUNNING, Move.FAIL): State.FAILED,
+    (State.RUNNING, Move.CANCEL): State.CANCELLED,
+    # The two ways out of an end: success proved late, and the user's retry.
+    (State.FAILED, Move.SUCCEED): State.SUCCEEDED,
+    (State.FAILED, Move.RETRY): State.QUEUED,
+    (State.CANCELLED, Move.RETRY): State.QUEUED,
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One paid submit.
+
+    `left_at` is written the moment before the first byte leaves; without it nothing was paid.
+    The last four say what was asked about it, so that no question is repeated without end.
+    """
+
+    n: int
+    ref: str | None = None
+    left_at: Moment | None = None
+    submitted_at: Moment | None = None
+    ended_at: Moment | None = None
+    state: State | None = None  # its own end, once the job has gone on without it
+    outputs: tuple[Output, ...] = ()
+    error: Error | None = None
+    cost: Cost | None = None
+    settled_by: SettledBy | None = None
+    doubt: Error | None = None
+    doubt_busy: bool = False
+    asked: int = 0
+    resends: int = 0
+    empty_since: Moment | None = None
+    failure_seen_at: Moment | None = None
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What the user wants; never changes."""
+
+    model: str
+    kind: str  # image, video, audio, 3d, string, or workflow
+    input: dict[str, Any]
+    created_at: Moment
+    options: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    priority: int = 5
+    handlers: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Life:
+    """What became of it so far."""
+
+    updated_at: Moment
+    attempts: tuple[Attempt, ...] = (Attempt(1),)
+    ended_at: Moment | None = None
+    risk: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One generation: what was asked, where it stands, and its attempts."""
+
+    id: str
+    ask: Ask
+    state: State
+    life: Life
+    rev: int = 0
+
+    @property
+    def attempt(self) -> Attempt:
+        """The current attempt."""
+        return self.life.attempts[-1]
+
+    @property
+    def cost(self) -> Cost | None:
+        """What all attempts together were charged."""
+        return total(a.cost for a in self.life.attempts if a.cost)
+
+    @property
+    def line(self) -> str:
+        """Which line it stands in: 415 and 814 close one instance type or queue only."""
+        if self.ask.options.get("usePersonalQueue"):
+            return "personal"
+        instance = self.ask.options.get("instanceType")
+        return f"instance-{instance}" if instance else "main"
+
+    def nth(self, n: int) -> Attempt | None:
+        """The attempt of that number."""
+        return self.life.attempts[n - 1] if 0 < n <= len(self.life.attempts) else None
+
+
+def new_id(prefix: str) -> str:
+    """A random id that sorts by its time of birth."""
+    return f"{prefix}_{int(time.time() * 1000):012x}{os.urandom(8).hex()}"
+
+
+def total(costs: Any) -> Cost | None:
+    """The exact sum; a part that no cost names stays None."""
+    found = list(costs)
+    if not found:
+        return None
+
+    def add(name: str) -> str | None:
+        amounts = [Decimal(v) for c in found if (v := getattr(c, name)) is not None]
+        return format(sum(amounts, Decimal(0)), "f") if amounts else None
+
+    currency = next((c.currency for c in found if c.currency), None)
+    return Cost(add("money"), currency, add("coins"), add("seconds"))
+
+
+def move(job: Job, how: Move, now: datetime, **attempt_changes: Any) -> Job:
+    """The job after a move; `attempt_changes` are written to its current attempt.
+
+    Raises:
+        ImpossibleMove: The table does not have it.
+    """
+    target = TABLE.get((job.state, how))
+    if target is None:
+        raise ImpossibleMove(f"{job.id} is {job.state} and cannot {how}")
+    attempts = (*job.life.attempts[:-1], replace(job.attempt, **attempt_changes))
+    ended = now if target.ended else None
+    life = replace(job.life, updated_at=now, attempts=attempts, ended_at=ended)
+    return replace(job, state=target, life=life)
+
+
+def may(job: Job, how: Move) -> bool:
+    """Whether the table has the move."""
+    return (job.state, how) in TABLE
+
+
+def accept(job: Job, ref: str, now: datetime) -> Job:
+    """RunningHub has the current attempt under `ref`."""
+    submitted = job.attempt.submitted_at or now
+    return move(job, Move.ACCEPT, now, ref=ref, submitted_at=submitted, asked=0)
+
+
+def back_to_line(job: Job, now: datetime) -> Job:
+    """Surely not accepted: the same attempt stands in the line again, as if it never left."""
+    return move(
+        job, Move.RETURN, now, left_at=None, ref=None, doubt=None, doubt_busy=False, asked=0
+    )
+
+
+def another_attempt(job: Job, how: Move, now: datetime, *, risk: bool) -> Job:
+    """A new attempt behind the current one, which keeps its state as its own end."""
+    moved = move(job, how, now, state=job.state, ended_at=job.attempt.ended_at or now)
+    attempts = (*moved.life.attempts, Attempt(moved.attempt.n + 1))
+    life = replace(moved.life, attempts=attempts, ended_at=None, risk=moved.life.risk or risk)
+    return replace(moved, life=life)
+
+
+def end(job: Job, how: Move, by: SettledBy | None, now: datetime, **changes: Any) -> Job:
+    """The current attempt, and the job with it, is over."""
+    return move(job, how, now, ended_at=now, settled_by=by, **changes)
+
+
+def results(report: Report, now: datetime) -> dict[str, Any]:
+    """What a report brings, as changes of an attempt."""
+    outputs = tuple(
+        replace(out, expires_at=now + OUTPUTS_LIVE) if out.url else out for out in report.outputs
+    )
+    return {"ref": report.ref, "outputs": outputs, "error": report.error, "cost": report.cost}
+
+
+def with_attempt(job: Job, n: int, now: datetime, **changes: Any) -> Job:
+    """The job with one attempt changed and its state as it was."""
+    attempts = tuple(replace(a, **changes) if a.n == n else a for a in job.life.attempts)
+    return replace(job, life=replace(job.life, updated_at=now, attempts=attempts))

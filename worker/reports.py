@@ -1,0 +1,153 @@
+"""What RunningHub says, in our words: pure values, no field name of theirs.
+
+Two kinds: the answer to a paid submit, sorted by who pays; and a report about a task.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+TaskState = Literal["queued", "running", "succeeded", "failed", "cancelled", "unknown"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file or text that a generation made.
+
+    Attributes:
+        url: Where RunningHub keeps it, for 24 hours from the end.
+        type: The file's ending: png, mp4, wav, glb, txt.
+        text: The text, where the output is one.
+        node_id: The ComfyUI node that saved it.
+        expires_at: When the URL dies.
+        archived_url: Our own copy.
+    """
+
+    url: str | None = None
+    type: str | None = None
+    text: str | None = None
+    node_id: str | None = None
+    expires_at: datetime | None = None
+    archived_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Error:
+    """Why an attempt failed, and what it means for the money."""
+
+    code: str
+    message: str
+    provider_code: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What RunningHub charged: exact decimal strings, never floats.
+
+    Attributes:
+        money: In `currency`, run time and third party together.
+        currency: CNY on the .cn site, unknown elsewhere.
+        coins: RH coins.
+        seconds: Run time that was billed.
+    """
+
+    money: str | None = None
+    currency: str | None = None
+    coins: str | None = None
+    seconds: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What RunningHub says of one task at one moment.
+
+    `unknown` means that RunningHub knows no such task.
+    """
+
+    ref: str
+    state: TaskState
+    outputs: tuple[Output, ...] = ()
+    error: Error | None = None
+    cost: Cost | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """RunningHub took the submit and will be paid. `report` holds results already there."""
+
+    ref: str
+    report: Report | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """RunningHub surely did not take it: nothing is paid, and again would be refused again."""
+
+    error: Error
+
+
+@dataclass(frozen=True)
+class Busy:
+    """RunningHub surely did not take it now: nothing is paid, later it may.
+
+    Attributes:
+        code: RunningHub's code or the HTTP status.
+        own_machines: 415 and 814 speak of one instance type or personal queue only.
+    """
+
+    code: str
+    message: str
+    own_machines: bool = False
+
+
+@dataclass(frozen=True)
+class NeverLeft:
+    """Not one byte of the request left: nothing is paid."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """It may have been taken: never sent again without proof.
+
+    Attributes:
+        why: What came instead of an answer.
+        code: RunningHub's code, if one came.
+        ref: The task's id, if one came together with an error.
+        busy: The code is one that means "later" when no id comes with it.
+        outage: RunningHub's side looks ill (5xx, dead connection).
+    """
+
+    why: str
+    code: str | None = None
+    ref: str | None = None
+    busy: bool = False
+    outage: bool = False
+
+
+SubmitAnswer = Accepted | Refused | Busy | NeverLeft | Doubtful
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """RunningHub's own record of a callback (getWebhookDetail).
+
+    Attributes:
+        webhook_id: What a resend is asked with.
+        webhook_url: Where the callback went.
+        report: What it said; None when it cannot be read.
+    """
+
+    webhook_id: str
+    webhook_url: str
+    report: Report | None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the key may run at once, and runs now, website tasks included (queue/status)."""
+
+    limit: int | None
+    total: int

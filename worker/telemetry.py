@@ -1,0 +1,67 @@
+"""The one catalogue of what processes report: log lines with fields, and what is masked in them."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+SIGNATURE = re.compile(r"(/callbacks/[^/\s]+/\d+/)[^/?\s\"]+")
+QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
+TOKENS = re.compile(r"((?:Rh-Comfy-Auth|apiKey|api_key|token|Bearer)[=: \"]+)[^\s&\"]+", re.I)
+
+# What is worth a line, and how loud. A name that is not here cannot be logged.
+EVENTS = {
+    "process.started": logging.INFO,
+    "process.stopped": logging.INFO,
+    "settings.unknown": logging.WARNING,
+    "redis.not_durable": logging.WARNING,
+    "redis.away": logging.WARNING,
+    "redis.back": logging.INFO,
+    "job.moved": logging.INFO,
+    "submit.answered": logging.INFO,
+    "line.limit": logging.INFO,
+    "callback.refused": logging.WARNING,
+    "callback.unreadable": logging.WARNING,
+    "callback.not_kept": logging.ERROR,
+    "alert": logging.ERROR,
+    "delivery.recorded": logging.INFO,
+    "handler.unknown": logging.WARNING,
+    "lane.busy": logging.DEBUG,
+    "task.failed": logging.ERROR,
+}
+
+
+def masked(text: str) -> str:
+    """Text without callback signatures, URL queries and tokens."""
+    text = SIGNATURE.sub(r"\1***", text)
+    text = QUERY.sub(r"\1?***", text)
+    return TOKENS.sub(r"\1***", text)
+
+
+def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {k: masked(v) if isinstance(v, str) else v for k, v in event.items()}
+
+
+def configure() -> None:
+    """Log to standard error: colours on a terminal, one JSON object a line elsewhere."""
+    terminal = sys.stderr.isatty()
+    last: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _mask,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def report(name: str, /, **fields: Any) -> None:
+    """Write one line of the catalogue."""
+    structlog.get_logger().log(EVENTS[name], name, **fields)
