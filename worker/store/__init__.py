@@ -1,0 +1,78 @@
+"""Redis, the truth: every key and every script is in this room, split by noun.
+
+A change of a job, its duties and its event are one script, so none can exist without the others.
+"""
+
+from collections.abc import Mapping
+
+from worker.store.callbacks import Callback, Callbacks
+from worker.store.clock import Clock, SetClock
+from worker.store.commands import Redis
+from worker.store.connection import connect, reaching
+from worker.store.deliveries import Deliveries, Delivery, StoredEvent, Turn
+from worker.store.duties import Claim, Duties
+from worker.store.jobs import Change, Duty, Jobs, Note, Page
+from worker.store.line import Line, Peek
+from worker.store.processes import Processes, Published
+from worker.store.scripts import Post, Scripts
+from worker.wakeups import Message
+
+ROOT = "runhook:"
+
+__all__ = [
+    "ROOT",
+    "Callback",
+    "Change",
+    "Claim",
+    "Clock",
+    "Delivery",
+    "Duty",
+    "Note",
+    "Page",
+    "Peek",
+    "Post",
+    "Published",
+    "SetClock",
+    "Store",
+    "StoredEvent",
+    "Turn",
+    "connect",
+]
+
+
+class Store:
+    """All of Redis, by noun."""
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        clock: Clock,
+        messages: Mapping[str, Message],
+        post: Post,
+        retention: float,
+        limit: int | None,
+    ) -> None:
+        """Args:
+        client: A connection made by `connect`.
+        clock: Redis's own, or one that tests set.
+        messages: Celery messages that scripts post themselves; empty when the broker is
+            elsewhere.
+        post: Sends a wake-up for (lane, duty) when scripts do not.
+        retention: Seconds that ended jobs are kept.
+        limit: Most tasks in flight, if set by hand.
+        """
+        scripts = Scripts(client, ROOT, clock, messages, post)
+        self.client = client
+        self.clock = clock
+        self.jobs = Jobs(scripts, retention, limit)
+        self.duties = Duties(scripts)
+        self.line = Line(scripts, limit)
+        self.callbacks = Callbacks(scripts)
+        self.deliveries = Deliveries(scripts, self.jobs)
+        self.processes = Processes(scripts)
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable unless Redis answers."""
+        with reaching():
+            self.client.ping()

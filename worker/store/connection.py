@@ -1,0 +1,76 @@
+"""Connections to Redis, and its failures in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, cast
+from urllib.parse import unquote, urlsplit
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from worker.errors import StoreUnavailable
+from worker.store.commands import Redis
+
+Patience = Literal["door", "worker"]
+# Redis says these instead of doing what it was asked to; nothing was written.
+REFUSALS = ("OOM", "MISCONF", "LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN")
+
+
+def connect(url: str, patience: Patience) -> Redis:
+    """A client of the given Redis.
+
+    Args:
+        url: `redis://`, `rediss://`, `unix://`, or `sentinel://h1:p1,h2:p2/<service>[/<db>]`.
+        patience: `door` gives up after 2.5 s, so that a callback is answered within 3 s;
+            `worker` waits longer and tries again. Scripts are idempotent, so it may.
+    """
+    options: dict[str, Any] = {"health_check_interval": 15, "socket_keepalive": True}
+    if patience == "door":
+        options |= {
+            "socket_timeout": 1.5,
+            "socket_connect_timeout": 1.0,
+            "retry": Retry(ExponentialBackoff(), 0),
+        }
+    else:
+        options |= {
+            "socket_timeout": 10,
+            "socket_connect_timeout": 3,
+            "retry": Retry(ExponentialBackoff(cap=1, base=0.05), 3),
+        }
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        del options["socket_keepalive"]
+    if parts.scheme != "sentinel":
+        return cast(Redis, redis.Redis.from_url(url, **options))
+    return _through_sentinel(url, options)
+
+
+def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    service, _, db = parts.path.strip("/").partition("/")
+    nodes = [
+        (host, int(port or 26379))
+        for host, _, port in (pair.partition(":") for pair in hosts.split(","))
+    ]
+    if credentials:
+        options["password"] = unquote(credentials.partition(":")[2])
+    found: Any = Sentinel(nodes, socket_timeout=3)  # type: ignore[no-untyped-call]
+    return cast(Redis, found.master_for(service or "mymaster", db=int(db or 0), **options))
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Turn what redis-py raises when Redis is away or refuses into StoreUnavailable."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise StoreUnavailable(f"Redis does not answer: {error}") from error
+    except redis.ResponseError as error:
+        if str(error).startswith(REFUSALS) or isinstance(
+            error, redis.exceptions.ReadOnlyError | redis.exceptions.OutOfMemoryError
+        ):
+            raise StoreUnavailable(f"Redis refuses: {error}") from error
+        raise

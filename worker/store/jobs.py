@@ -1,0 +1,285 @@
+"""Job records: creating, reading, changing by compare-and-set, listing, and the timeline."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import orjson
+from pydantic import TypeAdapter
+
+from worker.errors import NotFound, StoreUnavailable
+from worker.jobs import Ask, Job, Life, State
+from worker.store.connection import reaching
+from worker.store.scripts import Scripts
+
+ASK = TypeAdapter(Ask)
+LIFE = TypeAdapter(Life)
+TRIES = 20  # a job that changes so often while we read it is not one that people have
+OLDEST_SCAN = 5000
+
+Gate = Literal["", "open", "close", "close-ask"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line of a job's timeline: what happened, and its particulars."""
+
+    what: str
+    detail: Mapping[str, Any]
+
+    def packed(self) -> bytes:
+        """As it lies in the timeline."""
+        return orjson.dumps({"what": self.what, **self.detail}, default=str)
+
+
+@dataclass(frozen=True)
+class Duty:
+    """A duty that a change leaves behind."""
+
+    lane: str
+    id: str
+    after: float = 0
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to do to a job: the job afterwards, and all that follows from it in the same script.
+
+    Attributes:
+        job: The job after it.
+        event: The event's type, if somebody may want to hear of it.
+        gate: What it means for the line's gate, and `why`.
+        gate_line: Which line's gate: `main` is everybody's.
+        turn: It takes a place in flight, so there must be room.
+    """
+
+    job: Job
+    notes: tuple[Note, ...] = ()
+    duties: tuple[Duty, ...] = ()
+    event: str = ""
+    gate: Gate = ""
+    gate_line: str = "main"
+    why: str = ""
+    turn: bool = False
+
+
+Decision = Callable[[Job], Change | None]
+Moved = Literal["done", "kept", "full", "gated"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some jobs, newest first, and where the next page begins."""
+
+    jobs: tuple[Job, ...]
+    next: str | None
+
+
+class Jobs:
+    """Every job record."""
+
+    def __init__(self, scripts: Scripts, retention: float, limit: int | None) -> None:
+        self._scripts = scripts
+        self._redis = scripts.client
+        self._retention = retention
+        self._limit = limit
+
+    def create(self, job: Job, owner: str, key: str | None, body: bytes) -> tuple[str, str]:
+        """Write a new job into the line, or find the one this idempotency key made.
+
+        Returns:
+            `created`, `same` or `conflict`, and the job's id.
+        """
+        scoped = hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest() if key else ""
+        order = {
+            "job": job.id,
+            "model": job.ask.model,
+            "line": job.line,
+            "score": _line_score(job),
+            "key": scoped,
+            "body": hashlib.sha256(body).hexdigest(),
+            "keep": round(self._retention * 1000),
+        }
+        note = Note("queued", {"model": job.ask.model, "by": owner}).packed()
+        word, found = self._scripts.waking(
+            "create", 2, orjson.dumps(order), ASK.dump_json(job.ask), LIFE.dump_json(job.life), note
+        )
+        return word, found
+
+    def get(self, job_id: str) -> Job:
+        """One job.
+
+        Raises:
+            NotFound: There is none of this id.
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        found = self.many([job_id])
+        if not found:
+            raise NotFound(f"job {job_id}")
+        return found[0]
+
+    def many(self, job_ids: Sequence[str]) -> list[Job]:
+        """Those of the jobs that there are, in this order, in one round trip."""
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.hgetall(self._key(job_id))
+            records = pipe.execute()
+        return [
+            _job(job_id, record)
+            for job_id, record in zip(job_ids, records, strict=True)
+            if b"ask" in record
+        ]
+
+    def change(self, job_id: str, decide: Decision) -> tuple[Moved, Job]:
+        """Change a job if nobody did meanwhile; else read it again and decide again.
+
+        Args:
+            job_id: Which.
+            decide: Given the job as it is, what to do; None to leave it.
+
+        Returns:
+            `done`, or `kept` when `decide` wants nothing, `full` or `gated` when a turn has no
+            room; and the job as it is then.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        for _ in range(TRIES):
+            job = self.get(job_id)
+            wanted = decide(job)
+            if wanted is None:
+                return "kept", job
+            word = self._write(job, wanted)
+            if word in ("done", "full", "gated"):
+                return word, replace(wanted.job, rev=job.rev + 1) if word == "done" else job  # type: ignore[return-value]
+        raise StoreUnavailable(f"{job_id} changed {TRIES} times while it was read")
+
+    def _write(self, before: Job, change: Change) -> str:
+        job = change.job
+        succeeded = job.state is State.SUCCEEDED and before.state is State.RUNNING
+        order = {
+            "job": job.id,
+            "rev": before.rev,
+            "id": uuid.uuid4().hex,
+            "state": job.state,
+            "n": job.attempt.n,
+            "line": job.line,
+            "score": _line_score(job),
+            "turn": change.turn,
+            "limit": self._limit or "",
+            "event": change.event,
+            "gate": change.gate,
+            "gate_line": change.gate_line,
+            "why": change.why,
+            "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
+            "duration": _duration_ms(job) if succeeded else 0,
+        }
+        notes = [note.packed() for note in change.notes]
+        life = LIFE.dump_json(job.life)
+        return self._scripts.waking("move", 1, orjson.dumps(order), life, *notes)[0]
+
+    def mark_left(self, job_id: str, attempt: int, token: str) -> bool:
+        """The paid request may leave now, if this holder still has its turn."""
+        note = Note("request left", {"attempt": attempt}).packed()
+        return self._scripts.words("mark_left", job_id, str(attempt), token, note) == ["left"]
+
+    def hasten(self, job_id: str, attempt: int, note: Note) -> str:
+        """Have an attempt that has not ended reconciled at once: `hastened`, `ended`, `gone`."""
+        return self._scripts.waking("hasten", 1, job_id, str(attempt), note.packed())[0]
+
+    def note(self, job_id: str, note: Note) -> None:
+        """Write one line into the timeline."""
+        with reaching():
+            key = f"{self._scripts.root}timeline:{job_id}"
+            self._redis.xadd(key, {"note": note.packed()}, maxlen=1000, approximate=True)
+
+    def timeline(self, job_id: str) -> list[dict[str, Any]]:
+        """Everything that happened to it, oldest first."""
+        with reaching():
+            entries = self._redis.xrange(f"{self._scripts.root}timeline:{job_id}")
+        return [
+            {"at": _stream_time(entry_id), **orjson.loads(fields[b"note"])}
+            for entry_id, fields in entries
+        ]
+
+    def page(self, state: str | None, model: str | None, cursor: str | None, most: int) -> Page:
+        """Jobs newest first, of one state and one model if asked for."""
+        index = f"jobs:model:{model}" if model else f"jobs:state:{state}" if state else "jobs"
+        found: list[Job] = []
+        below = f"({cursor}" if cursor else "+"
+        for _ in range(OLDEST_SCAN // most + 1):
+            with reaching():
+                names = self._redis.zrevrangebylex(
+                    self._scripts.root + index, below, "-", start=0, num=most + 1
+                )
+            ids = [name.decode() for name in names]
+            jobs = self.many(ids[:most])
+            for job in jobs:
+                if state is None or job.state == state:
+                    found.append(job)
+                    if len(found) == most:
+                        more = len(ids) > most or job.id != ids[-1]
+                        return Page(tuple(found), job.id if more else None)
+            if len(ids) <= most:
+                return Page(tuple(found), None)
+            below = f"({ids[most - 1]}"
+        return Page(tuple(found), ids[most - 1])
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs stand in each state."""
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for state in State:
+                pipe.zcard(f"{self._scripts.root}jobs:state:{state}")
+            return dict(zip([s.value for s in State], pipe.execute(), strict=True))
+
+    def durations(self, model: str) -> list[float]:
+        """Seconds from submit to success of this model's last hundred here."""
+        with reaching():
+            found = self._redis.lrange(f"{self._scripts.root}durations:{model}", 0, -1)
+        return [int(ms) / 1000 for ms in found]
+
+    def sweep(self, before: datetime, most: int = 200) -> int:
+        """Remove what ended before a moment; as many as `most` means that there is more."""
+        return int(self._scripts.run("sweep", round(before.timestamp() * 1000), most))
+
+    def _key(self, job_id: str) -> str:
+        return f"{self._scripts.root}job:{job_id}"
+
+
+def _job(job_id: str, record: Mapping[bytes, bytes]) -> Job:
+    life = LIFE.validate_json(record[b"life"])
+    attempts = tuple(
+        replace(attempt, left_at=_left_at(record.get(b"left:%d" % attempt.n)))
+        for attempt in life.attempts
+    )
+    return Job(
+        id=job_id,
+        ask=ASK.validate_json(record[b"ask"]),
+        state=State(record[b"state"].decode()),
+        life=replace(life, attempts=attempts),
+        rev=int(record[b"rev"]),
+    )
+
+
+def _left_at(value: bytes | None) -> datetime | None:
+    return datetime.fromtimestamp(int(value.partition(b":")[0]) / 1000, UTC) if value else None
+
+
+def _line_score(job: Job) -> float:
+    """Priority first, 9 before 0; then age. Exact: below 2^53."""
+    return (9 - job.ask.priority) * 10**13 + round(job.ask.created_at.timestamp() * 1000)
+
+
+def _duration_ms(job: Job) -> int:
+    start, end = job.attempt.submitted_at, job.attempt.ended_at
+    return max(1, round((end - start).total_seconds() * 1000)) if start and end else 0
+
+
+def _stream_time(entry_id: bytes) -> str:
+    moment = datetime.fromtimestamp(int(entry_id.partition(b"-")[0]) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,82 @@
+"""The line: who is next, how many may be in flight, and the gate that closes when asked to wait."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from worker.store.connection import reaching
+from worker.store.scripts import Scripts
+
+Word = Literal["next", "ask", "empty", "full", "doubt", "gated", "probing"]
+
+
+@dataclass(frozen=True)
+class Peek:
+    """What stands at the front of the line.
+
+    Attributes:
+        word: `next` a job may go; `ask` it may once RunningHub answers a free question; `doubt`
+            the room is taken by unconfirmed jobs too; `gated` for `wait` seconds; `probing` one
+            job tries whether the gate opens.
+        job: For `next` and `ask`.
+        known: For `doubt`: how many are sending and running.
+        holding: For `doubt`: the unconfirmed jobs that count as in flight.
+    """
+
+    word: Word
+    job: str = ""
+    wait: float = 0
+    known: int = 0
+    holding: tuple[str, ...] = ()
+
+
+class Line:
+    """The jobs that wait for their turn."""
+
+    def __init__(self, scripts: Scripts, limit: int | None) -> None:
+        self._scripts = scripts
+        self.limit = limit  # set by hand; else what RunningHub said is in Redis
+
+    def peek(self) -> Peek:
+        """Who is next, or why nobody is."""
+        word, *rest = self._scripts.words("peek_line", self.limit or "")
+        match word:
+            case "next" | "ask":
+                return Peek(word, job=rest[0])
+            case "gated":
+                return Peek("gated", wait=int(rest[0]) / 1000)
+            case "doubt":
+                return Peek("doubt", known=int(rest[0]), holding=tuple(rest[1:]))
+            case _:
+                return Peek(word)  # type: ignore[arg-type]
+
+    def answered(self, why_not: str | None) -> None:
+        """RunningHub answered the free question, or did not."""
+        self._scripts.words("answered", "no" if why_not else "yes", why_not or "")
+
+    def let_go(self, jobs: tuple[str, ...]) -> None:
+        """These unconfirmed jobs hold no slot."""
+        self._scripts.waking("let_go", 1, *jobs)
+
+    def set_limit(self, limit: int) -> None:
+        """How many tasks the key may have in flight, as RunningHub says."""
+        self._scripts.waking("set_limit", 1, limit)
+
+    def position(self, line: str, job_id: str) -> int | None:
+        """A queued job's place, 1 for the first; None when it is not queued."""
+        with reaching():
+            score = self._scripts.client.zscore(f"{self._scripts.root}line:{line}", job_id)
+            if score is None:
+                return None
+            names = self._scripts.client.smembers(f"{self._scripts.root}lines")
+            keys = [f"{self._scripts.root}line:{name.decode()}" for name in names]
+            pipe = self._scripts.client.pipeline(transaction=False)
+            pipe.zrank(f"{self._scripts.root}line:{line}", job_id)
+            for key in keys:
+                if key != f"{self._scripts.root}line:{line}":
+                    pipe.zcount(key, "-inf", f"({score}")
+            return 1 + sum(int(count or 0) for count in pipe.execute())
+
+    def wait_for(self, action: Literal["take", "good", "busy"]) -> float:
+        """The pace of free questions: seconds to wait before asking one more (`take`), or how
+        the last one went."""
+        return int(self._scripts.run("pace", action)) / 1000

@@ -1,0 +1,26 @@
+-- Accept a job: its record, its place in the line, its event, the line's wake-up; or the job that
+-- the same idempotency key made before.
+-- ARGV[2]  {job, model, line, score, key, body, keep}: key is empty without an idempotency key, body
+--          the hash of the request, keep the ms the key is remembered
+-- ARGV[3]  ask   ARGV[4]  life   ARGV[5]  note
+-- Returns  "created" | "same" | "conflict", the job's id
+local order = cjson.decode(ARGV[2])
+local key = root .. 'job:' .. order.job
+if redis.call('EXISTS', key) == 1 then return answer('created', order.job) end
+if order.key ~= '' then
+  local known = redis.call('GET', root .. 'idempotency:' .. order.key)
+  if known then
+    local body, job = known:match('^(%S+) (%S+)$')
+    return answer(body == order.body and 'same' or 'conflict', job)
+  end
+  redis.call('SET', root .. 'idempotency:' .. order.key, order.body .. ' ' .. order.job,
+    'PX', order.keep)
+end
+redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n', 1, 'rev', 1,
+  'model', order.model)
+redis.call('ZADD', root .. 'jobs', 0, order.job)
+redis.call('ZADD', root .. 'jobs:model:' .. order.model, 0, order.job)
+note(order.job, ARGV[5])
+announce(order.job, 'job.queued', 'queued', '', ARGV[4])
+place(order.job, order.model, nil, 'queued', order.line, order.score)
+return answer('created', order.job)

@@ -1,0 +1,17 @@
+-- The last word before a paid byte leaves: only the holder of the duty, while its lease runs, and
+-- only while the job is still at its turn.
+-- ARGV[2]  job   ARGV[3]  attempt   ARGV[4]  token   ARGV[5]  note
+-- Returns  "left" | "lost"
+local job, n, token = ARGV[2], ARGV[3], ARGV[4]
+local key, duty = root .. 'job:' .. job, job .. '/' .. n
+local held = redis.call('HMGET', key, 'state', 'n', 'left:' .. n)
+local mine = holds('send', duty, token)
+local lease = tonumber(redis.call('ZSCORE', root .. 'due:send', duty) or 0)
+if held[1] ~= 'sending' or held[2] ~= n or not mine or lease <= now then return {'lost'} end
+if held[3] then
+  return {held[3]:match(':(.*)$') == token and 'left' or 'lost'}
+end
+redis.call('HSET', key, 'left:' .. n, text(now) .. ':' .. token)
+redis.call('HINCRBY', key, 'rev', 1)  -- whoever decided on the job as it was must look again
+note(job, ARGV[5])
+return {'left'}

@@ -1,0 +1,55 @@
+-- Change a job if nobody did meanwhile, with everything that follows from it: its place, its event,
+-- the gate, its duties, its timeline.
+-- ARGV[2]  {job, rev, id, state, n, line, score, turn, limit, event, gate, why, duties, duration}
+--          turn: it needs room in flight and a gate that lets it through
+--          gate: "open" | "close" | "close-ask" (RunningHub must answer before the next) | ""
+--          duties: {{lane, id, ms}, ...}
+--          duration: ms from submit to success, for the model's p95; 0: none
+-- ARGV[3]  life   ARGV[4...]  notes
+-- Returns  "done" | "stale" (read it again) | "gone" | "full" | "gated"
+local order = cjson.decode(ARGV[2])
+local job, key = order.job, root .. 'job:' .. order.job
+local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model')
+if not held[1] then return answer('gone') end
+if held[2] == order.id then return answer('done') end
+if tonumber(held[1]) ~= order.rev then return answer('stale') end
+local old, new, model = held[3], order.state, held[4]
+local gates = order.line == 'main' and {'main'} or {'main', order.line}
+
+if order.turn then
+  if in_flight() >= limit_of(order.limit) then return answer('full') end
+  for _, line in ipairs(gates) do
+    local word = gate_word(line)
+    if word == 'closed' or word == 'probing' then return answer('gated') end
+  end
+  for _, line in ipairs(gates) do
+    if gate_word(line) == 'due' then redis.call('HSET', root .. 'gate:' .. line, 'probe', job) end
+  end
+end
+
+redis.call('HSET', key, 'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1,
+  'move', order.id)
+for i = 4, #ARGV do note(job, ARGV[i]) end
+if old ~= new then
+  if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
+  place(job, model, old, new, order.line, order.score)
+end
+if order.gate == 'open' then
+  for _, line in ipairs(gates) do open_gate(line) end
+elseif order.gate ~= '' then
+  -- 415 and 814 close their own line only; all else is everybody's.
+  close_gate(order.gate_line, job, order.gate == 'close-ask', order.why)
+end
+if old == 'sending' and new ~= 'sending' then
+  for _, line in ipairs(gates) do release_probe(line, job) end
+end
+for _, duty in ipairs(order.duties) do wake(duty[1], duty[2], duty[3]) end
+if new == 'running' and redis.call('EXISTS', root .. 'raw:' .. job .. '/' .. order.n) == 1 then
+  wake('intake', job .. '/' .. order.n, 0)  -- its callback was early and waits for the ref
+end
+if order.duration > 0 then
+  redis.call('LPUSH', root .. 'durations:' .. model, order.duration)
+  redis.call('LTRIM', root .. 'durations:' .. model, 0, 99)
+end
+if order.event ~= '' then announce(job, order.event, new, old, ARGV[3]) end
+return answer('done')

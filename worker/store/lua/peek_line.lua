@@ -1,0 +1,35 @@
+-- Who is next, or why nobody is.
+-- ARGV[2]  the limit that is set by hand, or empty
+-- Returns  "next", job | "ask", job (RunningHub must answer a free question first) | "empty"
+--          | "full" | "doubt", sending + running, holding... | "gated", ms | "probing"
+if in_flight() >= limit_of(ARGV[2]) then
+  local holding = redis.call('SRANDMEMBER', root .. 'holding', 100)
+  if #holding == 0 then return {'full'} end
+  local known = redis.call('ZCARD', root .. 'jobs:state:sending')
+    + redis.call('ZCARD', root .. 'jobs:state:running')
+  return {'doubt', text(known), unpack(holding)}
+end
+local best, best_score, wait, probing
+local main, main_wait, main_ask = gate_word('main')
+for _, line in ipairs(redis.call('SMEMBERS', root .. 'lines')) do
+  local head = redis.call('ZRANGE', root .. 'line:' .. line, 0, 0, 'WITHSCORES')
+  if not head[1] then
+    redis.call('SREM', root .. 'lines', line)
+  else
+    local word, ms = main, main_wait
+    if line ~= 'main' and (word == 'open' or word == 'due') then
+      local own, own_ms = gate_word(line)
+      if own ~= 'open' then word, ms = own, own_ms end
+    end
+    if word == 'closed' then
+      wait = math.min(wait or ms, ms)
+    elseif word == 'probing' then
+      probing = true
+    elseif not best or tonumber(head[2]) < best_score then
+      best, best_score = head[1], tonumber(head[2])
+    end
+  end
+end
+if best then return {main_ask and 'ask' or 'next', best} end
+if wait then return {'gated', text(wait)} end
+return {probing and 'probing' or 'empty'}

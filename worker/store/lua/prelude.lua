@@ -1,0 +1,183 @@
+-- Stands before every script: the clock, duties and their wake-ups, the line's gates, a job's place.
+-- Written within Redis 6.2's Lua. Keys are made from the root, so Redis Cluster cannot run these.
+--
+-- KEYS[1]  the root of every key, "runhook:"
+-- ARGV[1]  now in milliseconds for tests, or empty: Redis's own clock
+-- MESSAGES lane -> {queue, text}: the Celery message of a wake-up, baked in by Python when broker
+--          and state share this Redis; empty otherwise, and then `woken` is posted by the caller
+local root = KEYS[1]
+local GRACE = 30000  -- ms a posted wake-up has to be claimed before it is posted again
+local FIRST_STEP, LAST_STEP = 5000, 120000  -- ms a gate stays closed
+local IN_FLIGHT = {sending = true, running = true, unconfirmed = true}
+local ENDED = {succeeded = true, failed = true, cancelled = true}
+
+local now
+if ARGV[1] ~= '' then
+  now = tonumber(ARGV[1])
+else
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function text(number) return string.format('%.0f', number) end
+
+-- Duties. `due:<lane>` scores each by when somebody must look. `claims:<lane>` says why it is not
+-- simply waiting: "p" a wake-up is posted; "h<token>" somebody holds it; "h<token>+<ms>" it was woken
+-- meanwhile, for that time.
+local woken = {}
+
+local function post(lane, id)
+  local message = MESSAGES[lane]
+  if not message then
+    woken[#woken + 1] = lane .. ' ' .. id
+    return
+  end
+  local tag = id .. '#' .. text(redis.call('INCR', root .. 'fence'))
+  local filled = message.text:gsub('@DUTY@', id):gsub('@TAG@', tag)
+  redis.call('LPUSH', message.queue, filled)
+end
+
+local function post_now(lane, id, grace)
+  redis.call('ZADD', root .. 'due:' .. lane, now + (grace or GRACE), id)
+  redis.call('HSET', root .. 'claims:' .. lane, id, 'p')
+  post(lane, id)
+end
+
+local function wake(lane, id, delay)
+  local due, claims = root .. 'due:' .. lane, root .. 'claims:' .. lane
+  local mark = redis.call('HGET', claims, id)
+  local score = redis.call('ZSCORE', due, id)
+  local fresh = score and tonumber(score) > now
+  if mark and mark:sub(1, 1) == 'h' and fresh then
+    local holder, wished = mark:match('^(h%d+)%+?(%d*)$')
+    local wish = math.min(tonumber(wished) or math.huge, now + math.max(delay, 0))
+    redis.call('HSET', claims, id, holder .. '+' .. text(wish))
+  elseif mark == 'p' and fresh then
+    return
+  elseif delay <= 0 then
+    post_now(lane, id)
+  elseif not score or tonumber(score) > now + delay then
+    redis.call('ZADD', due, now + delay, id)
+    redis.call('HDEL', claims, id)
+  end
+end
+
+-- Whether the token holds the duty, and for when it was woken meanwhile.
+local function holds(lane, id, token)
+  local mark = redis.call('HGET', root .. 'claims:' .. lane, id) or ''
+  local holder, wished = mark:match('^h(%d+)%+?(%d*)$')
+  return holder == token, tonumber(wished)
+end
+
+-- after: ms until the next look, or negative: nothing is left to do. A wake-up that came meanwhile
+-- counts if it is sooner.
+local function finish(lane, id, token, after)
+  local mine, wish = holds(lane, id, token)
+  if not mine then return 'stale' end
+  local next = after >= 0 and now + after or nil
+  if wish and (not next or wish < next) then next = wish end
+  redis.call('HDEL', root .. 'claims:' .. lane, id)
+  if not next then
+    redis.call('ZREM', root .. 'due:' .. lane, id)
+  elseif next <= now then
+    post_now(lane, id)
+  else
+    redis.call('ZADD', root .. 'due:' .. lane, next, id)
+  end
+  return 'done'
+end
+
+-- The line. In flight are sizes of sets, so there is nothing to leak.
+local function in_flight()
+  return redis.call('ZCARD', root .. 'jobs:state:sending')
+    + redis.call('ZCARD', root .. 'jobs:state:running')
+    + redis.call('SCARD', root .. 'holding')
+end
+
+local function limit_of(given)
+  return tonumber(given) or tonumber(redis.call('HGET', root .. 'line', 'limit')) or 1
+end
+
+-- Gates: until, step, probe, ask. No hash: open.
+local function gate_of(line)
+  local g = redis.call('HMGET', root .. 'gate:' .. line, 'until', 'step', 'probe', 'ask')
+  if not g[1] then return nil end
+  return {till = tonumber(g[1]), step = tonumber(g[2]), probe = g[3] or '', ask = g[4] == '1'}
+end
+
+local function close_gate(line, job, ask, why)
+  local gate = gate_of(line)
+  if gate and gate.probe ~= job and (gate.till > now or gate.probe ~= '') then
+    if ask then redis.call('HSET', root .. 'gate:' .. line, 'ask', '1') end
+    return
+  end
+  local step = FIRST_STEP
+  if gate and gate.probe == job then step = math.min(gate.step * 2, LAST_STEP) end
+  local asks = (ask or (gate and gate.ask)) and '1' or '0'
+  redis.call('HSET', root .. 'gate:' .. line, 'until', text(now + step), 'step', text(step),
+    'probe', '', 'ask', asks, 'why', why)
+  wake('line', 'line', step)
+end
+
+local function open_gate(line)
+  if redis.call('DEL', root .. 'gate:' .. line) == 1 then wake('line', 'line', 0) end
+end
+
+local function release_probe(line, job)
+  if redis.call('HGET', root .. 'gate:' .. line, 'probe') == job then
+    redis.call('HSET', root .. 'gate:' .. line, 'probe', '')
+    wake('line', 'line', 0)
+  end
+end
+
+-- "open", "closed" with the ms to wait, or "probing".
+local function gate_word(line)
+  local gate = gate_of(line)
+  if not gate then return 'open', 0, false end
+  if gate.till > now then return 'closed', gate.till - now, gate.ask end
+  if gate.probe ~= '' then return 'probing', 0, gate.ask end
+  return 'due', 0, gate.ask
+end
+
+-- Where a job stands in every index. `line` and `score` are given when it is queued.
+local function place(job, model, old, new, line, score)
+  if old then redis.call('ZREM', root .. 'jobs:state:' .. old, job) end
+  redis.call('ZADD', root .. 'jobs:state:' .. new, 0, job)
+  if old == 'queued' then redis.call('ZREM', root .. 'line:' .. line, job) end
+  if new == 'queued' then
+    redis.call('ZADD', root .. 'line:' .. line, score, job)
+    redis.call('SADD', root .. 'lines', line)
+  end
+  if new == 'unconfirmed' then
+    redis.call('SADD', root .. 'holding', job)
+  elseif old == 'unconfirmed' then
+    redis.call('SREM', root .. 'holding', job)
+  end
+  if ENDED[new] then
+    redis.call('ZADD', root .. 'ended', now, job)
+  elseif old and ENDED[old] then
+    redis.call('ZREM', root .. 'ended', job)
+  end
+  if new == 'queued' or (old and IN_FLIGHT[old] and not IN_FLIGHT[new]) then
+    wake('line', 'line', 0)
+  end
+end
+
+local function note(job, entry)
+  redis.call('XADD', root .. 'timeline:' .. job, 'MAXLEN', '~', '1000', '*', 'note', entry)
+end
+
+-- One event into the stream, and the duty to tell those who want it.
+local function announce(job, kind, state, previous, life)
+  local id = redis.call('XADD', root .. 'events', '*', 'job', job, 'type', kind, 'state', state,
+    'previous', previous, 'life', life)
+  if ENDED[state] or redis.call('SISMEMBER', root .. 'wanted', kind) == 1 then
+    wake('fanout', id, 0)
+  end
+end
+
+local function answer(...)
+  local words = {...}
+  for i = 1, #woken do words[#words + 1] = woken[i] end
+  return words
+end

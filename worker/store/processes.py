@@ -1,0 +1,99 @@
+"""Who is there: live processes, the handlers they know, and the fingerprint of their secrets."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import orjson
+
+from worker.store.connection import reaching
+from worker.store.scripts import Scripts
+
+HANDLER_KEPT = 7 * 86400  # seconds a handler that no process publishes any more is still told
+
+
+@dataclass(frozen=True)
+class Published:
+    """A handler as processes publish it: what it wants to hear."""
+
+    name: str
+    types: tuple[str, ...]
+    model: str | None
+
+
+class Processes:
+    """What processes say of themselves."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+        self._redis = scripts.client
+        self._root = scripts.root
+
+    def publish_handlers(self, handlers: Iterable[Published]) -> None:
+        """These handlers are here to be told."""
+        now = self._scripts.clock.now().timestamp()
+        with reaching():
+            pipe = self._redis.pipeline()
+            for handler in handlers:
+                row = {"types": handler.types, "model": handler.model, "seen": now}
+                pipe.hset(f"{self._root}handlers", handler.name, orjson.dumps(row))
+                if handler.types:
+                    pipe.sadd(f"{self._root}wanted", *handler.types)
+            pipe.execute()
+
+    def handlers(self) -> list[Published]:
+        """Every handler that a process published in the last days."""
+        now = self._scripts.clock.now().timestamp()
+        with reaching():
+            rows = self._redis.hgetall(f"{self._root}handlers")
+        found = []
+        for name, packed in rows.items():
+            row = orjson.loads(packed)
+            if now - row["seen"] < HANDLER_KEPT:
+                found.append(Published(name.decode(), tuple(row["types"]), row["model"]))
+        return found
+
+    def beat(self, role: str, process: str) -> None:
+        """This process lives; and what time it is."""
+        with reaching():
+            key = f"{self._root}alive:{role}"
+            now = self._scripts.clock.now().timestamp()
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.zadd(key, {process: now})
+            pipe.zremrangebyscore(key, "-inf", now - 3600)
+            pipe.time()
+            seconds, micros = pipe.execute()[-1]
+        self._scripts.clock.heard(seconds * 1000 + micros / 1000)
+
+    def alive(self, role: str, within: float) -> int:
+        """How many processes of a role were heard in the last seconds."""
+        now = self._scripts.clock.now().timestamp()
+        with reaching():
+            return int(self._redis.zcount(f"{self._root}alive:{role}", now - within, "+inf"))
+
+    def knows_secrets(self, fingerprints: tuple[str, ...]) -> bool:
+        """Whether one of the secrets is known here already; all are from now on.
+
+        The first process ever says what the secret is. Changing it takes one start with both.
+        """
+        key = f"{self._root}secrets"
+        with reaching():
+            known = {name.decode() for name in self._redis.smembers(key)}
+            if known and not known & set(fingerprints):
+                return False
+            pipe = self._redis.pipeline()
+            pipe.delete(key)
+            pipe.sadd(key, *fingerprints)
+            pipe.execute()
+        return True
+
+    def server(self) -> dict[str, str]:
+        """What the server says of its persistence and eviction."""
+        with reaching():
+            memory = self._redis.info("memory")
+            persistence = self._redis.info("persistence")
+            moment = self._redis.time()
+        self._scripts.clock.heard(moment[0] * 1000 + moment[1] / 1000)
+        return {
+            "maxmemory_policy": str(memory.get("maxmemory_policy", "noeviction")),
+            "aof_enabled": str(persistence.get("aof_enabled", 0)),
+        }
