@@ -1,0 +1,264 @@
+"""RunningHub's JSON, in and out: with `shapes` the only place that knows their field names. Pure.
+
+Facts from the documentation pages of RunningHub's API: submit and query V2 (api-425767306), create
+(api-276642704), outputs (api-276642708), webhook detail (api-276642713), upload (api-425749007).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from worker.reports import (
+    Accepted,
+    Busy,
+    Capacity,
+    Doubtful,
+    Error,
+    Recorded,
+    Refused,
+    Report,
+    SubmitAnswer,
+    TaskState,
+)
+from worker.runninghub.codes import (
+    BUSY_HTTP,
+    NO_SUCH_TASK,
+    OUTAGES,
+    SLOW_DOWN,
+    TASK_FAILED,
+    explain,
+)
+from worker.runninghub.shapes import (
+    STATES,
+    Json,
+    Unreadable,
+    about_the_question,
+    error_code,
+    error_text,
+    inner,
+    legacy_report,
+    plain_refusal,
+    read_event,
+    read_object,
+    task_id,
+    v2_report,
+    whole,
+)
+
+NO_WEBHOOK_EVENT = "1"  # "webhook event not exists", seen
+
+
+# Out: requests.
+
+
+def submit_request(
+    model: str, given: Mapping[str, Any], options: Mapping[str, Any], webhook_url: str | None
+) -> tuple[str, Json]:
+    """Path and body of a paid submit; the legacy ones get their apiKey from the client."""
+    hook = {"webhookUrl": webhook_url} if webhook_url else {}
+    if not model.startswith("workflow/"):
+        return f"/openapi/v2/{model}", {**given, **hook}
+    nodes = []
+    for name, value in given.items():
+        node, _, field = name.partition(".")
+        nodes.append({"nodeId": node, "fieldName": field, "fieldValue": value})
+    body: Json = {"workflowId": model.removeprefix("workflow/"), **hook, **options}
+    if nodes:
+        body["nodeInfoList"] = nodes
+    return "/task/openapi/create", body
+
+
+# In: answers to a submit.
+
+
+def read_submit(status: int, body: bytes) -> SubmitAnswer:
+    """Sort the answer to a paid submit by who pays; what is unreadable is doubtful."""
+    try:
+        said = read_object(body)
+    except Unreadable as error:
+        return _by_http(status, str(error)) or Doubtful(str(error), outage=status >= 500)
+    legacy = "code" in said
+    data = inner(said)
+    ref = task_id(data) or task_id(said)
+    code = error_code(said)
+    text = error_text(said)
+    if ref and code is None:
+        # HTTP failure and a taskId together: only asking can tell.
+        if status >= 400:
+            return Doubtful(f"HTTP {status} together with a task id", str(status), ref, outage=True)
+        return Accepted(ref, None if legacy else _first_report(said, ref))
+    if code is None:
+        return _by_http(status, "no task id") or Doubtful(
+            "an answer with neither task id nor error"
+        )
+    row = explain(code)
+    if ref:
+        why = f"a task id together with error {code}: {text}"
+        return Doubtful(why, code, ref, busy=row.again == "later")
+    if row.again == "later":
+        return Busy(code, text or row.meaning, row.own_machines)
+    if row.again == "no":
+        return Refused(Error("rejected", plain_refusal(row.meaning, text), code))
+    return Doubtful(f"error {code}: {text or row.meaning}", code, outage=code in OUTAGES)
+
+
+def _by_http(status: int, why: str) -> SubmitAnswer | None:
+    """What the HTTP status alone decides; None: nothing."""
+    if str(status) == BUSY_HTTP:
+        return Busy(BUSY_HTTP, "HTTP 429")
+    if status == 408 or status >= 500:
+        return Doubtful(f"HTTP {status}, {why}", str(status), outage=True)
+    if status >= 300:
+        return Refused(
+            Error(
+                "rejected",
+                f"RunningHub answered HTTP {status}, {why}; nothing was paid",
+                str(status),
+            )
+        )
+    return None
+
+
+def _first_report(said: Json, ref: str) -> Report | None:
+    """What a submit's answer says beyond its acceptance: some models answer with their results."""
+    try:
+        report = v2_report(said, ref)
+    except Unreadable:
+        return None
+    ended = report.state in ("failed", "cancelled") or (
+        report.state == "succeeded" and report.outputs
+    )
+    return report if ended else None
+
+
+# In: what is known of a task.
+
+
+def read_query(status: int, body: bytes) -> Report:
+    """The answer of query V2.
+
+    Raises:
+        Unreadable: It says nothing of the task: not JSON, or an error about the question itself.
+    """
+    said = read_object(body, status)
+    code = error_code(said)
+    state = STATES.get(str(said.get("status") or "").upper())
+    if state is None:
+        if code in NO_SUCH_TASK:
+            return Report(task_id(said) or "", "unknown")
+        raise Unreadable(about_the_question(code, error_text(said)))
+    return v2_report(said, task_id(said) or "")
+
+
+def read_outputs(status: int, body: bytes, ref: str) -> Report:
+    """The answer of Check Task Output, for ComfyUI tasks.
+
+    Raises:
+        Unreadable: It says nothing of the task.
+    """
+    said = read_object(body, status)
+    report = legacy_report(said, ref)
+    if report.state == "failed" and error_code(said) != TASK_FAILED:
+        raise Unreadable(about_the_question(error_code(said), error_text(said)))
+    return report
+
+
+def read_status(status: int, body: bytes) -> TaskState:
+    """The answer of Check Task Status.
+
+    Raises:
+        Unreadable: It says nothing of the task.
+    """
+    said = read_object(body, status)
+    state = STATES.get(str(said.get("data") or "").upper())
+    if state is None:
+        code = error_code(said)
+        if code in NO_SUCH_TASK:
+            return "unknown"
+        raise Unreadable(about_the_question(code, error_text(said)))
+    return state
+
+
+def read_callback(body: bytes) -> Report:
+    """The body of a callback, in any shape seen: `eventData` as object or text, or no envelope.
+
+    Raises:
+        Unreadable: It says nothing of a task's end.
+    """
+    said = read_object(body)
+    event = said.get("eventData", said)
+    ref = task_id(said)
+    report = read_event(event, ref)
+    inner = report.ref
+    if ref and inner and ref != inner:
+        raise Unreadable(f"it names two tasks, {ref} and {inner}")
+    if not (ref or inner):
+        raise Unreadable("it names no task")
+    return replace(report, ref=ref or inner)
+
+
+def read_webhook_detail(status: int, body: bytes) -> Recorded | None:
+    """RunningHub's own record of a callback; None when there is none.
+
+    Raises:
+        Unreadable: It says neither.
+    """
+    said = read_object(body, status)
+    code = error_code(said)
+    data = said.get("data")
+    if code in (NO_WEBHOOK_EVENT, *NO_SUCH_TASK) or (code is None and data is None):
+        return None
+    if code is not None or not isinstance(data, dict):
+        raise Unreadable(about_the_question(code, error_text(said)))
+    ref = task_id(data)
+    try:
+        report = read_event(data.get("eventData"), ref)
+    except Unreadable:
+        report = None
+    if report and ref and report.ref and report.ref != ref:
+        report = None
+    if report:
+        report = replace(report, ref=ref or report.ref)
+    url = data.get("webhookUrl")
+    return Recorded(whole(data.get("id")) or "", url if isinstance(url, str) else "", report)
+
+
+def read_done(status: int, body: bytes) -> None:
+    """The answer of a resend or a cancel.
+
+    Raises:
+        Unreadable: It was not done; the text says why.
+    """
+    said = read_object(body, status)
+    code = error_code(said)
+    if code is not None:
+        raise Unreadable(about_the_question(code, error_text(said)))
+
+
+def read_queue_status(status: int, body: bytes) -> Capacity:
+    """The answer of queue/status: counts are text, the limit a number.
+
+    Raises:
+        Unreadable: It does not say how many tasks there are.
+    """
+    said = read_object(body, status)
+    code = error_code(said)
+    data = said.get("data")
+    if code is not None or not isinstance(data, dict):
+        raise Unreadable(about_the_question(code, error_text(said)))
+    total = whole(data.get("totalCurrentTasks"))
+    if total is None:
+        running, queued = whole(data.get("runningCount")), whole(data.get("queuedCount"))
+        if running is None or queued is None:
+            raise Unreadable("queue/status names no counts")
+        total = str(int(running) + int(queued))
+    limit = whole(data.get("concurrentLimit"))
+    return Capacity(int(limit) if limit and int(limit) > 0 else None, int(total))
+
+
+def asks_to_slow_down(status: int, body: bytes) -> bool:
+    """Whether an answer is 1003 or HTTP 429."""
+    try:
+        return status == int(BUSY_HTTP) or error_code(read_object(body)) in SLOW_DOWN
+    except Unreadable:
+        return False
