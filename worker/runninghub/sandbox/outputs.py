@@ -1,0 +1,133 @@
+"""Real small files for what a task makes: a PNG that shows its prompt, an MP4, a WAV, a GLB."""
+
+import hashlib
+import io
+import json
+import math
+import struct
+import textwrap
+import wave
+from collections.abc import Callable
+
+from PIL import Image, ImageDraw, ImageFont
+
+from worker.runninghub.sandbox.mp4 import film
+
+WIDTH, HEIGHT, FILM_WIDTH, FILM_HEIGHT = 640, 400, 192, 112
+FRAMES, PER_SECOND = 8, 4
+TONE_SECONDS, RATE = 1.0, 8000
+
+
+def make(kind: str, prompt: str, task: str) -> tuple[str, bytes]:
+    """The file's ending and its bytes; text has the ending txt."""
+    ending, maker = MAKERS.get(kind, MAKERS["image"])
+    return ending, maker(prompt, task)
+
+
+def _colour(task: str, shift: int = 0) -> tuple[int, int, int]:
+    digest = hashlib.sha256(task.encode()).digest()
+    red, green, blue = (60 + byte % 120 for byte in digest[shift : shift + 3])
+    return red, green, blue
+
+
+def _picture(size: tuple[int, int], prompt: str, task: str, point: int, done: float) -> Image.Image:
+    width, height = size
+    top, bottom = _colour(task), _colour(task, 3)
+    picture = Image.new("RGB", size)
+    draw = ImageDraw.Draw(picture)
+    for y in range(height):
+        mix = y / height
+        draw.line(
+            [(0, y), (width, y)],
+            fill=tuple(round(a * (1 - mix) + b * mix) for a, b in zip(top, bottom, strict=True)),
+        )
+    font = ImageFont.load_default(point)
+    lines = textwrap.wrap(prompt or "(no prompt)", max(8, int(width / point * 1.8)))[:6]
+    margin = point
+    draw.multiline_text((margin, margin), "\n".join(lines), fill="white", font=font, spacing=4)
+    small = ImageFont.load_default(max(9, point // 2))
+    draw.text((margin, height - margin * 1.6), f"runhook sandbox  {task}", fill="white", font=small)
+    draw.rectangle([0, height - 5, int(width * done), height], fill="white")
+    return picture
+
+
+def _png(prompt: str, task: str) -> bytes:
+    out = io.BytesIO()
+    _picture((WIDTH, HEIGHT), prompt, task, 26, 1.0).save(out, "PNG")
+    return out.getvalue()
+
+
+def _mp4(prompt: str, task: str) -> bytes:
+    size = (FILM_WIDTH, FILM_HEIGHT)
+    frames = [_picture(size, prompt, task, 12, (i + 1) / FRAMES) for i in range(FRAMES)]
+    return film(frames, PER_SECOND)
+
+
+def _wav(_: str, task: str) -> bytes:
+    pitch = 220 + int(hashlib.sha256(task.encode()).hexdigest()[:2], 16)
+    count = int(RATE * TONE_SECONDS)
+    fade = [min(1.0, i / 400, (count - i) / 400) for i in range(count)]
+    tones = [int(12000 * fade[i] * math.sin(2 * math.pi * pitch * i / RATE)) for i in range(count)]
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(struct.pack(f"<{count}h", *tones))
+    return out.getvalue()
+
+
+def _glb(prompt: str, _: str) -> bytes:
+    """A pyramid."""
+    points = [(-1, 0, -1), (1, 0, -1), (1, 0, 1), (-1, 0, 1), (0, 1.4, 0)]
+    faces = [(0, 1, 2), (0, 2, 3), (0, 4, 1), (1, 4, 2), (2, 4, 3), (3, 4, 0)]
+    data = b"".join(struct.pack("<3f", *point) for point in points)
+    indices = b"".join(struct.pack("<3H", *face) for face in faces)
+    blob = data + indices
+    document = {
+        "asset": {"version": "2.0", "generator": "runhook sandbox", "extras": {"prompt": prompt}},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
+        "buffers": [{"byteLength": len(blob)}],
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": 0, "byteLength": len(data), "target": 34962},
+            {"buffer": 0, "byteOffset": len(data), "byteLength": len(indices), "target": 34963},
+        ],
+        "accessors": [
+            {
+                "bufferView": 0,
+                "componentType": 5126,
+                "count": len(points),
+                "type": "VEC3",
+                "min": [-1, 0, -1],
+                "max": [1, 1.4, 1],
+            },
+            {"bufferView": 1, "componentType": 5123, "count": 3 * len(faces), "type": "SCALAR"},
+        ],
+    }
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    blob += b"\0" * (-len(blob) % 4)
+    chunks = (
+        struct.pack("<I4s", len(text), b"JSON")
+        + text
+        + struct.pack("<I4s", len(blob), b"BIN\0")
+        + blob
+    )
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def _text(prompt: str, _: str) -> bytes:
+    return f"sandbox: {prompt}".encode()
+
+
+MAKERS: dict[str, tuple[str, Callable[[str, str], bytes]]] = {
+    "image": ("png", _png),
+    "video": ("mp4", _mp4),
+    "audio": ("wav", _wav),
+    "3d": ("glb", _glb),
+    "string": ("txt", _text),
+    "workflow": ("png", _png),
+}
