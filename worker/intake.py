@@ -1,0 +1,228 @@
+"""Taking in what RunningHub says: callbacks as they came, and the one way into a job's life.
+
+Whatever is learnt about an attempt, from a callback, a resend, the record, a query or a submit's
+own answer, goes through `accept`; who asked or how late it is does not matter.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+from worker import jobs
+from worker.errors import NotFound, ProviderSilent
+from worker.jobs import Attempt, Job, Move, SettledBy, State
+from worker.reports import Error, Report
+from worker.runninghub import wire
+from worker.runninghub.shapes import Unreadable
+from worker.store import Callback, Change, Claim, Duty, Note
+from worker.telemetry import masked, report
+from worker.wiring import Wiring
+
+EMPTY_LOOKS = (5, 15, 30, 60)  # seconds at which a success without results is asked about
+FAILED_LOOK = 30  # seconds after which a failure that only a query reported is asked about again
+EARLY_WAIT = 1.0  # seconds a callback waits for the submit's answer
+SILENT_WAIT = 5.0
+
+Taken = Literal["taken", "later"]
+
+
+def take(w: Wiring, claim: Claim) -> None:
+    """Take in an attempt's callbacks, oldest first; one that must wait keeps those behind it."""
+    job_id, _, number = claim.id.partition("/")
+    n = int(number)
+    waiting = w.store.callbacks.waiting(job_id, n)
+    for count, callback in enumerate(waiting, start=1):
+        wait = _take_one(w, job_id, n, callback)
+        if wait:
+            w.store.callbacks.drop(claim, count - 1)
+            claim.again_in = wait
+            return
+    w.store.callbacks.drop(claim, len(waiting))
+
+
+def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
+    """Take in one callback; seconds to wait if it is too early to tell."""
+    try:
+        job = w.store.jobs.get(job_id)
+    except NotFound:
+        return 0
+    attempt = job.nth(n)
+    if attempt is None:
+        return 0
+    by: SettledBy = "resend" if callback.via == "resend" else "callback"
+    try:
+        told = wire.read_callback(callback.body)
+    except Unreadable as error:
+        report("callback.unreadable", job=job_id, attempt=n, why=str(error))
+        shown = masked(callback.body[:2000].decode("utf-8", "replace"))
+        _disbelieve(w, job_id, n, f"unreadable: {error}", shown)
+        return 0
+    if attempt.ref is None:
+        return _take_unknown_ref(w, job, attempt, told, by)
+    if told.ref != attempt.ref:
+        _disbelieve(w, job_id, n, f"it speaks of task {told.ref}, not of {attempt.ref}", None)
+    elif w.settings.verify == "fetch":
+        _disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first", None)
+    elif job.state is State.UNCONFIRMED and attempt is job.attempt:
+        return _take_unknown_ref(w, job, attempt, told, by)
+    else:
+        accept(w, job_id, n, told, by)
+    return 0
+
+
+def _take_unknown_ref(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> float:
+    """A callback for an attempt whose answer is not there (yet): it brings the ref home."""
+    if job.state is State.SENDING and attempt is job.attempt:
+        return EARLY_WAIT  # the answer is on its way; its record wakes this duty
+    try:
+        known = w.client.report(told.ref, comfy=job.ask.kind == "workflow")
+    except ProviderSilent as silent:
+        w.store.jobs.note(job.id, Note("query failed", {"ref": told.ref, "why": str(silent)}))
+        return SILENT_WAIT
+    if known.state == "unknown":
+        _disbelieve(w, job.id, attempt.n, f"RunningHub knows no task {told.ref}", None)
+        return 0
+    adopt(w, job.id, attempt.n, told.ref)
+    accept(w, job.id, attempt.n, known if w.settings.verify == "fetch" else told, by)
+    return 0
+
+
+def adopt(w: Wiring, job_id: str, n: int, ref: str) -> None:
+    """Proof came that RunningHub has the attempt under this ref."""
+
+    def decide(job: Job) -> Change | None:
+        attempt, now = job.nth(n), w.clock.now()
+        if attempt is None or (attempt.ref == ref and job.state is not State.UNCONFIRMED):
+            return None
+        note = Note("adopted", {"attempt": n, "ref": ref})
+        if attempt is job.attempt and jobs.may(job, Move.ACCEPT):
+            duty = Duty("reconcile", f"{job_id}/{n}", FAILED_LOOK)
+            return Change(jobs.accept(job, ref, now), (note,), (duty,), "job.running", "open")
+        return Change(jobs.with_attempt(job, n, now, ref=ref), (note,))
+
+    w.store.jobs.change(job_id, decide)
+
+
+def _disbelieve(w: Wiring, job_id: str, n: int, why: str, body: str | None) -> None:
+    detail = {"attempt": n, "why": why} | ({"body": body} if body is not None else {})
+    w.store.jobs.hasten(job_id, n, Note("callback not believed", detail))
+
+
+def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
+    """Take in what RunningHub says of an attempt, whoever heard it.
+
+    Args:
+        w: The process's parts.
+        job_id: Whose attempt.
+        n: Which attempt.
+        told: What RunningHub says. Its ref is the attempt's.
+        by: How it was learnt.
+
+    Returns:
+        `done` if it changed the job, else `kept`.
+    """
+
+    def decide(job: Job) -> Change | None:
+        attempt = job.nth(n)
+        if attempt is None or told.state not in ("succeeded", "failed", "cancelled"):
+            return None
+        if told.state == "succeeded" and not told.outputs:
+            return _ask_again_for_results(w, job, attempt, by)
+        if told.state == "failed" and by == "query" and _fresh_failure(w, attempt):
+            return _ask_again_for_failure(w, job, attempt, told)
+        return _settled(w, job, attempt, told, by)
+
+    word, job = w.store.jobs.change(job_id, decide)
+    if word == "done":
+        report("job.moved", job=job_id, attempt=n, state=job.state.value, by=by)
+    return word
+
+
+def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
+    now = w.clock.now()
+    priced = (
+        replace(told.cost, currency=w.settings.currency)
+        if told.cost and told.cost.money
+        else told.cost
+    )
+    changes = jobs.results(replace(told, cost=priced), now)
+    note = Note(
+        told.state, {"attempt": attempt.n, "ref": told.ref, "by": by, "outputs": len(told.outputs)}
+    )
+    if attempt is not job.attempt:
+        return _earlier_settled(w, job, attempt, changes, told, by)
+    if told.state == "succeeded" and jobs.may(job, Move.SUCCEED) and job.state is not State.QUEUED:
+        moved = jobs.end(job, Move.SUCCEED, by, now, **changes)
+        return Change(moved, (note,), event="job.succeeded")
+    if told.state == "failed" and job.state is State.RUNNING:
+        moved = jobs.end(job, Move.FAIL, by, now, **changes)
+        return Change(moved, (note,), event="job.failed")
+    if told.state == "cancelled" and job.state is State.RUNNING:
+        moved = jobs.end(job, Move.CANCEL, by, now, **changes)
+        return Change(moved, (note,), event="job.cancelled")
+    if job.state is State.CANCELLED and told.state == "succeeded" and not attempt.outputs:
+        kept = jobs.with_attempt(job, attempt.n, now, **changes)
+        return Change(kept, (Note("arrived after cancel", {"ref": told.ref, "by": by}),))
+    return None  # the same news again
+
+
+def _earlier_settled(
+    w: Wiring, job: Job, attempt: Attempt, changes: dict[str, object], told: Report, by: SettledBy
+) -> Change | None:
+    """News of an attempt that the job has gone on from."""
+    now = w.clock.now()
+    if attempt.state is State.SUCCEEDED or told.state != "succeeded":
+        return None
+    end_state = {"state": State.SUCCEEDED, "settled_by": by, "ended_at": now}
+    note = Note("an earlier attempt succeeded", {"attempt": attempt.n, "ref": told.ref, "by": by})
+    kept = jobs.with_attempt(job, attempt.n, now, **changes, **end_state)
+    if job.state is State.QUEUED:
+        # The new attempt never left, so it is dropped and the earlier one settles the job.
+        life = replace(kept.life, attempts=kept.life.attempts[: attempt.n])
+        moved = jobs.end(replace(kept, life=life), Move.SUCCEED, by, now)
+        return Change(moved, (note,), event="job.succeeded")
+    report(
+        "alert",
+        job=job.id,
+        attempt=attempt.n,
+        ref=told.ref,
+        why="an earlier attempt succeeded too; both may be charged",
+    )
+    return Change(kept, (note,), event="runhook.alert")
+
+
+def _ask_again_for_results(w: Wiring, job: Job, attempt: Attempt, by: SettledBy) -> Change | None:
+    """Success without results: asked again for a minute, then it failed."""
+    if attempt is not job.attempt or job.state is not State.RUNNING:
+        return None
+    now = w.clock.now()
+    since = attempt.empty_since or now
+    gone = (now - since).total_seconds()
+    after = next((look - gone for look in EMPTY_LOOKS if look > gone + 0.5), None)
+    if after is None:
+        error = Error(
+            "no_output",
+            "RunningHub reports success without results, each time it is asked. It may be charged.",
+        )
+        moved = jobs.end(job, Move.FAIL, by, now, error=error)
+        return Change(moved, (Note("no results", {"attempt": attempt.n}),), event="job.failed")
+    asked = jobs.with_attempt(job, attempt.n, now, empty_since=since)
+    note = Note("success without results", {"attempt": attempt.n, "by": by, "again_in": after})
+    return Change(asked, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))
+
+
+def _fresh_failure(w: Wiring, attempt: Attempt) -> bool:
+    seen = attempt.failure_seen_at
+    return seen is None or (w.clock.now() - seen).total_seconds() < FAILED_LOOK - 0.5
+
+
+def _ask_again_for_failure(w: Wiring, job: Job, attempt: Attempt, told: Report) -> Change | None:
+    """A failure that only a query reports may be followed by success: asked once more."""
+    if attempt is not job.attempt or job.state is not State.RUNNING:
+        return None
+    now = w.clock.now()
+    since = attempt.failure_seen_at or now
+    after = FAILED_LOOK - (now - since).total_seconds()
+    seen = jobs.with_attempt(job, attempt.n, now, failure_seen_at=since)
+    why = told.error.message if told.error else ""
+    note = Note("query says failed", {"attempt": attempt.n, "why": why, "again_in": after})
+    return Change(seen, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))

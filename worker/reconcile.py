@@ -1,0 +1,309 @@
+"""Late news: asking RunningHub about attempts whose callback is overdue or not believed.
+
+A table of rules in which the first answer wins:
+
+1. its own record of the callback (getWebhookDetail), recorded and readable, settles the job;
+2. recorded but unreadable, or RUNHOOK_RECONCILE=resend: it is asked to send it again;
+3. no record: the task itself is asked about.
+
+What is learnt goes through `intake.accept`, like a callback.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from worker import jobs
+from worker.errors import NotFound, ProviderSilent
+from worker.intake import accept, adopt
+from worker.jobs import Attempt, Job, Move, State
+from worker.reports import Error
+from worker.store import Change, Claim, Note
+from worker.submit import DOUBT_LOOKS, first_look
+from worker.telemetry import report
+from worker.wiring import Wiring
+
+LEAST_GAP = 5.0  # seconds between two looks at one job, at least
+RESENDS = 2  # resends asked for an attempt before its task is asked about instead
+RESEND_WAIT = 20.0
+LONGEST_SILENCE = 300.0
+LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0
+SWEEP_EVERY = 3600.0
+SWEPT_AT_ONCE = 200
+
+Rule = Callable[[Wiring, Job, str], bool]
+
+
+def look(w: Wiring, claim: Claim) -> None:
+    """One look at whatever a duty of this lane names."""
+    if claim.id == "limit":
+        read_limit(w, claim)
+    elif claim.id == "sweep":
+        sweep(w, claim)
+    else:
+        examine(w, claim)
+
+
+def examine(w: Wiring, claim: Claim) -> None:
+    """Ask about one attempt, and say when to look again."""
+    job_id, _, number = claim.id.partition("/")
+    try:
+        job = w.store.jobs.get(job_id)
+    except NotFound:
+        return
+    attempt = job.nth(int(number))
+    if attempt is None or (attempt is not job.attempt and attempt.state is State.SUCCEEDED):
+        return
+    if attempt is job.attempt and job.state not in (State.RUNNING, State.UNCONFIRMED):
+        return
+    wait = w.store.line.wait_for("take")
+    if wait:
+        claim.again_in = wait
+        return
+    try:
+        claim.again_in = _examine(w, job, int(number))
+        w.store.line.wait_for("good")
+    except ProviderSilent as silent:
+        w.store.line.wait_for("busy" if silent.busy else "good")
+        w.store.jobs.note(job_id, Note("no answer", {"attempt": attempt.n, "why": str(silent)}))
+        claim.again_in = _silent(w, job, int(number))
+
+
+def _examine(w: Wiring, job: Job, n: int) -> float | None:
+    """Ask; seconds to the next look, None when nothing is left to ask."""
+    if n != job.attempt.n:
+        return _examine_earlier(w, job, n)
+    if job.state is State.UNCONFIRMED:
+        return _examine_unconfirmed(w, job)
+    if _time_is_over(w, job):
+        return _end_of_time(w, job)
+    ref = job.attempt.ref or ""
+    rules: tuple[Rule, ...] = (by_record, by_query) if w.settings.public_url else (by_query,)
+    for rule in rules:
+        if rule(w, job, ref):
+            break
+    return _next_look(w, w.store.jobs.get(job.id), job)
+
+
+def by_record(w: Wiring, job: Job, ref: str) -> bool:
+    """Rules 1 and 2: what RunningHub recorded of the callback it sent, or did not get rid of."""
+    found = w.client.recorded(ref)
+    n = job.attempt.n
+    if found is None:
+        w.store.jobs.note(job.id, Note("no record of a callback", {"attempt": n}))
+        return False
+    if found.report and found.report.ref != ref:
+        return False
+    readable = found.report is not None and (
+        found.report.outputs or found.report.state != "succeeded"
+    )
+    if readable and w.settings.reconcile == "detail" and found.report:
+        accept(w, job.id, n, found.report, "detail")
+        return True
+    return _resend(w, job, found.webhook_id)
+
+
+def by_query(w: Wiring, job: Job, ref: str) -> bool:
+    """Rule 3: what RunningHub says of the task itself."""
+    told = w.client.report(ref, comfy=job.ask.kind == "workflow")
+    note = Note("queried", {"attempt": job.attempt.n, "state": told.state})
+    w.store.jobs.note(job.id, note)
+    accept(w, job.id, job.attempt.n, told, "query")
+    return True
+
+
+def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
+    """Have the callback sent again, to a newly signed URL; False after a few times."""
+    url = w.callback_url(job.id, job.attempt.n)
+    if job.attempt.resends >= RESENDS or url is None:
+        return False
+
+    def count(now_job: Job) -> Change | None:
+        attempt = now_job.attempt
+        changed = jobs.with_attempt(now_job, attempt.n, w.clock.now(), resends=attempt.resends + 1)
+        return Change(changed, (Note("resend asked for", {"attempt": attempt.n}),))
+
+    w.store.jobs.change(job.id, count)
+    w.client.resend(webhook_id, f"{url}?via=resend")
+    return True
+
+
+def _next_look(w: Wiring, job: Job, before: Job) -> float | None:
+    """When to look again: each gap at least half the time gone, and never past the time-out."""
+    attempt = job.attempt
+    if job.state is not State.RUNNING or _waits_on_purpose(attempt) != _waits_on_purpose(
+        before.attempt
+    ):
+        return None  # accept() set the time of the next look itself
+    if attempt.resends > before.attempt.resends:
+        return RESEND_WAIT
+    gone = (w.clock.now() - _since(job)).total_seconds()
+    left = w.settings.job_timeout - gone
+    return max(0.1, min(max(LEAST_GAP, gone / 2), left))
+
+
+def _waits_on_purpose(attempt: Attempt) -> tuple[datetime | None, datetime | None]:
+    return attempt.empty_since, attempt.failure_seen_at
+
+
+def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
+    """A submit that may have been accepted: known by its ref, or its time for proof is over."""
+    attempt = job.attempt
+    if attempt.ref is None:
+        left = w.settings.unconfirmed_after - (w.clock.now() - _since(job)).total_seconds()
+        if left <= 0:
+            _give_up(w, job.id, attempt.n)
+        return left if left > 0 else None
+    told = w.client.report(attempt.ref, comfy=job.ask.kind == "workflow")
+    if told.state != "unknown":
+        adopt(w, job.id, attempt.n, attempt.ref)
+        accept(w, job.id, attempt.n, told, "query")
+        return first_look(w, job)
+    if attempt.asked + 1 < len(DOUBT_LOOKS):
+        _count_unknown(w, job.id, attempt.n)
+        return DOUBT_LOOKS[attempt.asked + 1] - DOUBT_LOOKS[attempt.asked]
+    _refused_after_all(w, job.id, attempt.n)
+    return None
+
+
+def _examine_earlier(w: Wiring, job: Job, n: int) -> float | None:
+    """An attempt that the job has gone on from: its success would still be news."""
+    attempt = job.nth(n)
+    if attempt is None or attempt.ref is None:
+        return None
+    told = w.client.report(attempt.ref, comfy=job.ask.kind == "workflow")
+    accept(w, job.id, n, told, "query")
+    gone = (w.clock.now() - (attempt.submitted_at or job.ask.created_at)).total_seconds()
+    over = told.state not in ("queued", "running") or gone > w.settings.job_timeout
+    return None if over else max(LEAST_GAP, gone / 2)
+
+
+def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
+    def decide(job: Job) -> Change | None:
+        if job.attempt.n != n or job.state is not State.UNCONFIRMED:
+            return None
+        asked = jobs.with_attempt(job, n, w.clock.now(), asked=job.attempt.asked + 1)
+        return Change(asked, (Note("unknown there", {"attempt": n, "ref": job.attempt.ref}),))
+
+    w.store.jobs.change(job_id, decide)
+
+
+def _refused_after_all(w: Wiring, job_id: str, n: int) -> None:
+    """A task id came with an error, and RunningHub knows no such task each time it is asked."""
+
+    def decide(job: Job) -> Change | None:
+        if job.attempt.n != n or job.state is not State.UNCONFIRMED:
+            return None
+        now, doubt = w.clock.now(), job.attempt.doubt
+        note = Note("refused after all", {"attempt": n, "ref": job.attempt.ref})
+        if job.attempt.doubt_busy:
+            return Change(jobs.back_to_line(job, now), (note,))
+        why = doubt.message.partition(").")[0].partition("(")[2] if doubt else ""
+        code = doubt.provider_code if doubt else None
+        error = Error(
+            "rejected",
+            f"RunningHub refused it ({why}) and knows no such task, asked {len(DOUBT_LOOKS)} times."
+            " Nothing was paid.",
+            code,
+        )
+        return Change(
+            jobs.end(job, Move.FAIL, "query", now, error=error), (note,), event="job.failed"
+        )
+
+    w.store.jobs.change(job_id, decide)
+
+
+def _give_up(w: Wiring, job_id: str, n: int) -> None:
+    """No proof came in time: the owner's setting says what becomes of it."""
+
+    def decide(job: Job) -> Change | None:
+        if job.attempt.n != n or job.state is not State.UNCONFIRMED:
+            return None
+        now = w.clock.now()
+        if w.settings.unconfirmed == "resubmit":
+            note = Note("resubmitted at the risk of paying twice", {"attempt": n})
+            again = jobs.another_attempt(job, Move.RESUBMIT, now, risk=True)
+            return Change(again, (note,), event="job.queued")
+        after = w.settings.unconfirmed_after
+        error = Error(
+            "unconfirmed",
+            f"Whether RunningHub accepted it was not proved within {after:g} s. It may have been"
+            " charged: look into the account before asking again.",
+        )
+        note = Note("given up unconfirmed", {"attempt": n})
+        return Change(jobs.end(job, Move.FAIL, None, now, error=error), (note,), event="job.failed")
+
+    w.store.jobs.change(job_id, decide)
+
+
+def _end_of_time(w: Wiring, job: Job) -> float | None:
+    """Asked once more, cancelled where possible, failed."""
+    n, ref, comfy = job.attempt.n, job.attempt.ref or "", job.ask.kind == "workflow"
+    told = w.client.report(ref, comfy=comfy)
+    if told.state == "unknown" and (found := w.client.recorded(ref)) and found.report:
+        told = found.report
+    accept(w, job.id, n, told, "query")
+    if told.state in ("succeeded", "failed", "cancelled"):
+        return None
+    stopped = _cancelled_there(w, ref)
+
+    def decide(now_job: Job) -> Change | None:
+        if now_job.state is not State.RUNNING or now_job.attempt.n != n:
+            return None
+        after = w.settings.job_timeout
+        did = "It was cancelled there" if stopped else "It could not be cancelled there"
+        error = Error(
+            "timeout",
+            f"RunningHub did not end it within {after:g} s. {did}; its run time may be charged.",
+        )
+        note = Note("timeout", {"attempt": n, "cancelled": stopped})
+        moved = jobs.end(now_job, Move.FAIL, "query", w.clock.now(), error=error)
+        return Change(moved, (note,), event="job.failed")
+
+    w.store.jobs.change(job.id, decide)
+    return None
+
+
+def _cancelled_there(w: Wiring, ref: str) -> bool:
+    try:
+        w.client.cancel(ref)
+    except ProviderSilent:
+        return False
+    return True
+
+
+def _silent(w: Wiring, job: Job, n: int) -> float:
+    """The next look when RunningHub does not answer: an outage fails nothing."""
+    attempt = job.nth(n) or job.attempt
+    gone = (w.clock.now() - (attempt.submitted_at or job.life.updated_at)).total_seconds()
+    return min(LONGEST_SILENCE, max(LEAST_GAP, gone / 4))
+
+
+def _since(job: Job) -> datetime:
+    return job.attempt.submitted_at or job.life.updated_at
+
+
+def _time_is_over(w: Wiring, job: Job) -> bool:
+    return w.clock.now() - _since(job) >= timedelta(seconds=w.settings.job_timeout)
+
+
+def read_limit(w: Wiring, claim: Claim) -> None:
+    """How many tasks the key may have in flight, from RunningHub itself."""
+    if w.settings.concurrency is not None:
+        return
+    try:
+        limit = w.client.capacity().limit
+    except ProviderSilent as silent:
+        report("line.limit", limit=None, why=str(silent))
+        claim.again_in = LIMIT_AGAIN
+        return
+    if limit is not None:
+        w.store.line.set_limit(limit)
+    report("line.limit", limit=limit)
+    claim.again_in = LIMIT_EVERY
+
+
+def sweep(w: Wiring, claim: Claim) -> None:
+    """Remove what ended longer ago than it is kept."""
+    before = w.clock.now() - timedelta(days=w.settings.retention_days)
+    swept = w.store.jobs.sweep(before, SWEPT_AT_ONCE)
+    claim.again_in = 0 if swept >= SWEPT_AT_ONCE else SWEEP_EVERY

@@ -1,0 +1,322 @@
+"""Asking for a job, giving jobs their turn, and the one paid request of each attempt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from worker import catalogue, jobs
+from worker.errors import Conflict, Fault, InvalidRequest, ProviderSilent
+from worker.intake import accept
+from worker.jobs import Ask, Attempt, Job, Life, Move, State
+from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
+from worker.store import Change, Claim, Duty, Note
+from worker.telemetry import report
+from worker.wiring import Wiring
+
+TURNS_AT_ONCE = 100  # jobs one wake-up of the line sends on their way before it lets others work
+DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
+STANDSTILL_LOOK = 5  # seconds between questions whether unconfirmed jobs still hold their slots
+LARGEST_METADATA = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job as the user asks for it, unchecked."""
+
+    model: str
+    input: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    priority: int = 5
+    handlers: tuple[str, ...] | None = None
+
+
+def request(
+    w: Wiring, asked: Asked, *, owner: str = "local", key: str | None = None
+) -> tuple[bool, Job]:
+    """Check a job and put it into the line. Nothing is sent yet, nothing is paid.
+
+    Args:
+        w: The process's parts.
+        asked: What the user wants.
+        owner: Whose idempotency keys count.
+        key: The same key with the same request answers the first job.
+
+    Returns:
+        Whether the job is new, and the job.
+
+    Raises:
+        InvalidRequest: With every fault.
+        Conflict: The key was used with another request.
+        StoreUnavailable: Redis did not take it.
+    """
+    ask = _checked(w, asked)
+    job = Job(jobs.new_id("job"), ask, State.QUEUED, Life(ask.created_at), rev=1)
+    word, found = w.store.jobs.create(job, owner, key, _canonical(asked))
+    if word == "conflict":
+        raise Conflict(f"this Idempotency-Key was used for another request, which made {found}")
+    return (True, job) if found == job.id else (False, w.store.jobs.get(found))
+
+
+def advance(w: Wiring, claim: Claim) -> None:
+    """Send the first in the line on their way while there is room and the gate lets them."""
+    for _ in range(TURNS_AT_ONCE):
+        front = w.store.line.peek()
+        match front.word:
+            case "next":
+                _take_turn(w, front.job)
+            case "ask":
+                _ask_whether_it_answers(w)
+            case "gated":
+                claim.again_in = front.wait + 0.05
+                return
+            case "doubt":
+                if not _let_go_of_unconfirmed(w, front.known, front.holding):
+                    claim.again_in = STANDSTILL_LOOK
+                    return
+            case _:  # empty, full, probing: whoever changes that wakes the line
+                return
+    claim.again_in = 0
+
+
+def send(w: Wiring, claim: Claim) -> None:
+    """Send one job's paid request, unless an earlier holder may have sent it."""
+    job_id, n = _attempt_of(claim)
+    job = w.store.jobs.get(job_id)
+    if job.state is not State.SENDING or job.attempt.n != n:
+        return
+    if job.attempt.left_at is not None:
+        lost = Doubtful(
+            "the worker that sent it ended before it wrote the answer down", outage=True
+        )
+        _settle_answer(w, job_id, n, lost)
+        return
+    answer = w.client.submit(
+        job.ask.model,
+        job.ask.input,
+        job.ask.options,
+        w.callback_url(job_id, n),
+        lambda: w.store.jobs.mark_left(job_id, n, claim.token),
+    )
+    if answer is None:
+        return  # the turn was lost before a byte left; another holder has it
+    report(
+        "submit.answered",
+        job=job_id,
+        attempt=n,
+        answer=type(answer).__name__,
+        why=getattr(answer, "why", getattr(answer, "message", None)),
+    )
+    _settle_answer(w, job_id, n, answer)
+
+
+def _take_turn(w: Wiring, job_id: str) -> None:
+    def decide(job: Job) -> Change | None:
+        if job.state is not State.QUEUED:
+            return None
+        now = w.clock.now()
+        moved = jobs.move(job, Move.TURN, now)
+        duty = Duty("send", f"{job_id}/{job.attempt.n}")
+        return Change(moved, (Note("turn", {"attempt": job.attempt.n}),), (duty,), turn=True)
+
+    w.store.jobs.change(job_id, decide)
+
+
+def _ask_whether_it_answers(w: Wiring) -> None:
+    """After an outage RunningHub must answer something free before anything paid leaves."""
+    try:
+        w.client.capacity()
+    except ProviderSilent as silent:
+        w.store.line.answered(str(silent))
+    else:
+        w.store.line.answered(None)
+
+
+def _let_go_of_unconfirmed(w: Wiring, known: int, holding: tuple[str, ...]) -> bool:
+    """Whether RunningHub has only the tasks we know of: then unconfirmed ones hold no slot."""
+    if w.store.line.wait_for("take"):
+        return False
+    try:
+        total = w.client.capacity().total
+    except ProviderSilent as silent:
+        w.store.line.wait_for("busy" if silent.busy else "take")
+        return False
+    if total > known:
+        return False
+    w.store.line.let_go(holding)
+    return True
+
+
+def _settle_answer(w: Wiring, job_id: str, n: int, answer: SubmitAnswer) -> None:
+    """Write down what came of a submit. An answer to an earlier attempt is kept with it."""
+
+    def decide(job: Job) -> Change | None:
+        attempt = job.nth(n)
+        if attempt is None:
+            return None
+        if attempt is not job.attempt or job.state not in (State.SENDING, State.UNCONFIRMED):
+            return _late_answer(w, job, attempt, answer)
+        return _after_answer(w, job, answer)
+
+    w.store.jobs.change(job_id, decide)
+    if isinstance(answer, Accepted) and answer.report:
+        accept(w, job_id, n, answer.report, "submit")
+
+
+def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
+    now, n = w.clock.now(), job.attempt.n
+    sending = job.state is State.SENDING
+    match answer:
+        case Accepted(ref):
+            moved = jobs.accept(job, ref, now)
+            return Change(
+                moved,
+                (Note("accepted", {"attempt": n, "ref": ref}),),
+                (Duty("reconcile", f"{job.id}/{n}", first_look(w, job)),),
+                event="job.running",
+                gate="open",
+            )
+        case Refused(error):
+            moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=now)
+            note = Note(
+                "refused", {"attempt": n, "code": error.provider_code, "why": error.message}
+            )
+            return Change(moved, (note,), event="job.failed")
+        case Busy(code, message, own):
+            note = Note("busy", {"attempt": n, "code": code, "why": message})
+            line = job.line if own else "main"
+            moved = jobs.back_to_line(job, now)
+            return Change(moved, (note,), gate="close", gate_line=line, why=message)
+        case NeverLeft(why) if sending and job.attempt.left_at is None:
+            note = Note("never left", {"attempt": n, "why": why})
+            moved = jobs.back_to_line(job, now)
+            return Change(moved, (note,), gate="close-ask", why=why)
+        case Doubtful() if sending:
+            return _doubted(w, job, answer)
+    return None  # unconfirmed already, and this proves nothing more
+
+
+def _doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
+    now, n = w.clock.now(), job.attempt.n
+    money = "It may have been accepted and charged; it is not sent again without proof."
+    error = Error(
+        "unconfirmed", f"RunningHub's answer is missing ({answer.why}). {money}", answer.code
+    )
+    moved = jobs.move(
+        job,
+        Move.DOUBT,
+        now,
+        ref=answer.ref,
+        doubt=error,
+        doubt_busy=answer.busy,
+        submitted_at=now,
+        asked=0,
+    )
+    after = DOUBT_LOOKS[0] if answer.ref else w.settings.unconfirmed_after
+    note = Note("unconfirmed", {"attempt": n, "why": answer.why, "ref": answer.ref})
+    duties = (Duty("reconcile", f"{job.id}/{n}", after), Duty("intake", f"{job.id}/{n}"))
+    gate = "close-ask" if answer.outage else "close"
+    return Change(moved, (note,), duties, "job.unconfirmed", gate, why=answer.why)  # type: ignore[arg-type]
+
+
+def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) -> Change | None:
+    """An answer after the attempt was given up, or after its callback: a fact to keep."""
+    if not isinstance(answer, Accepted) or attempt.ref == answer.ref:
+        return None
+    now = w.clock.now()
+    note = Note("accepted late", {"attempt": attempt.n, "ref": answer.ref})
+    if attempt is job.attempt and job.state is State.QUEUED:
+        moved = jobs.accept(job, answer.ref, now)
+        duty = Duty("reconcile", f"{job.id}/{attempt.n}", first_look(w, job))
+        return Change(moved, (note,), (duty,), event="job.running")
+    kept = jobs.with_attempt(job, attempt.n, now, ref=attempt.ref or answer.ref)
+    report(
+        "alert",
+        job=job.id,
+        attempt=attempt.n,
+        ref=answer.ref,
+        why="RunningHub accepted an attempt that was given up; it may be charged",
+    )
+    return Change(kept, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}"),))
+
+
+BY_KIND = {
+    "image": 60.0,
+    "audio": 60.0,
+    "string": 60.0,
+    "video": 300.0,
+    "workflow": 300.0,
+    "3d": 600.0,
+}
+ENOUGH_DURATIONS = 20
+NO_CALLBACK_LOOK = 5.0  # seconds to the first question when no callback can come
+
+
+def first_look(w: Wiring, job: Job) -> float:
+    """Seconds after which a running job without callback is asked about."""
+    if w.settings.overdue_after is not None:
+        return w.settings.overdue_after
+    if not w.settings.public_url:
+        return NO_CALLBACK_LOOK
+    seen = sorted(w.store.jobs.durations(job.ask.model))
+    if len(seen) < ENOUGH_DURATIONS:
+        return BY_KIND[job.ask.kind]
+    return max(5.0, seen[int(len(seen) * 0.95)])
+
+
+def _attempt_of(claim: Claim) -> tuple[str, int]:
+    job_id, _, n = claim.id.partition("/")
+    return job_id, int(n)
+
+
+def _checked(w: Wiring, asked: Asked) -> Ask:
+    faults = [*_envelope_faults(w, asked)]
+    model, kind, given = asked.model, "", asked.input
+    try:
+        model, kind, given = catalogue.check(
+            asked.model, asked.input, asked.options, private_urls=w.settings.allow_private_urls
+        )
+    except InvalidRequest as invalid:
+        faults += invalid.faults
+    if faults:
+        raise InvalidRequest(faults)
+    return Ask(
+        model,
+        kind,
+        given,
+        w.clock.now(),
+        asked.options,
+        asked.metadata,
+        asked.priority,
+        asked.handlers,
+    )
+
+
+def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
+    faults = []
+    if not 0 <= asked.priority <= 9:
+        faults.append(Fault("priority", f"is {asked.priority}, must be 0 to 9, 9 first"))
+    if len(orjson.dumps(asked.metadata)) > LARGEST_METADATA:
+        faults.append(Fault("metadata", f"is over {LARGEST_METADATA} bytes of JSON"))
+    if asked.handlers:
+        known = tuple(sorted(handler.name for handler in w.store.processes.handlers()))
+        for index, name in enumerate(asked.handlers):
+            if name not in known:
+                near = catalogue.nearest(name, known)
+                text = f"no handler is named {name!r}; there are {', '.join(known) or 'none'}"
+                faults.append(Fault(f"handlers[{index}]", text, known, near[0] if near else None))
+    return faults
+
+
+def _canonical(asked: Asked) -> bytes:
+    body: Mapping[str, Any] = {
+        "model": asked.model,
+        "input": asked.input,
+        "options": asked.options,
+        "metadata": asked.metadata,
+        "priority": asked.priority,
+        "handlers": asked.handlers,
+    }
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)

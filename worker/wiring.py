@@ -1,0 +1,88 @@
+"""The parts of one process, assembled once and handed in: nothing else builds them."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from celery import Celery
+
+from config.settings import Settings, SettingsError, unknown_names
+from worker.broker import Broker, make_app, messages
+from worker.handlers import Registry, registry
+from worker.runninghub.client import Client
+from worker.signing import callback_url, fingerprint
+from worker.store import Clock, Store, connect
+from worker.store.connection import Patience
+from worker.telemetry import report
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a flow works with."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    client: Client
+    handlers: Registry
+    app: Celery
+
+    def callback_url(self, job_id: str, attempt: int) -> str | None:
+        """Where RunningHub reports the end of an attempt; None without a public URL."""
+        if not self.settings.public_url:
+            return None
+        return callback_url(self.settings.public_url, self.settings.secrets, job_id, attempt)
+
+
+def assemble(
+    settings: Settings,
+    *,
+    patience: Patience = "worker",
+    clock: Clock | None = None,
+    handlers: Registry = registry,
+    app: Celery | None = None,
+) -> Wiring:
+    """Build the parts of a process. Nothing is connected yet."""
+    app = app or make_app(settings)
+    clock = clock or Clock()
+    store = Store(
+        connect(settings.redis_url, patience),
+        clock=clock,
+        messages=messages(app, settings),
+        post=Broker(app).post,
+        retention=settings.retention_days * 86400,
+        limit=settings.concurrency,
+    )
+    client = Client(settings.base_url, settings.api_key)
+    return Wiring(settings, clock, store, client, handlers, app)
+
+
+def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> None:
+    """What a process looks at before it starts to work.
+
+    Raises:
+        SettingsError: The server may evict keys, or other processes have other secrets.
+        StoreUnavailable: Redis does not answer.
+    """
+    for name in unknown_names(environ):
+        report("settings.unknown", name=name)
+    server = wiring.store.processes.server()
+    policy = server["maxmemory_policy"]
+    if policy != "noeviction":
+        raise SettingsError(
+            f"REDIS_URL: the server's maxmemory-policy {policy} evicts queued work; set noeviction"
+        )
+    if server["aof_enabled"] != "1":
+        report("redis.not_durable", why="no append-only file: a restart of Redis loses jobs")
+    prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
+    if not wiring.store.processes.knows_secrets(prints):
+        raise SettingsError(
+            "RUNHOOK_SECRET: none of these secrets is the one that other processes use; "
+            "callbacks under way could not be verified"
+        )
+
+
+def process_name() -> str:
+    """This process among all machines."""
+    return f"{socket.gethostname()}:{os.getpid()}"
