@@ -1,0 +1,40 @@
+"""Who may use /v1: holders of a token; without any tokens, this machine alone."""
+
+import hmac
+import ipaddress
+
+from flask import Request
+
+from config.settings import LOOPBACK_HOSTS, Settings
+
+
+def owner_of(settings: Settings, request: Request) -> str | None:
+    """The name of whoever asks, `local` on this machine without tokens; None: not allowed."""
+    if not settings.tokens:
+        return "local" if _from_this_machine(request) else None
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer":
+        return None
+    found = None
+    for token, name in settings.tokens.items():
+        if hmac.compare_digest(token.encode(), given.strip().encode()):
+            found = name
+    return found
+
+
+def _from_this_machine(request: Request) -> bool:
+    """Loopback peer, loopback Host, and no proxy in between that could hide the real peer."""
+    if any(
+        name.lower() == "forwarded" or name.lower().startswith("x-forwarded-")
+        for name, _ in request.headers
+    ):
+        return False
+    host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+    if host.strip("[]").lower() not in LOOPBACK_HOSTS:
+        return False
+    try:
+        peer = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return False
+    mapped = getattr(peer, "ipv4_mapped", None)
+    return (mapped or peer).is_loopback

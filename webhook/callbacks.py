@@ -1,0 +1,73 @@
+"""Where RunningHub reports: verify, write down raw, answer. One Redis round trip, no handler runs.
+
+A URL is unique to one attempt and signed; who has it not can put nothing into Redis.
+"""
+
+import threading
+import time
+
+from flask import Blueprint, Request, Response, current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from webhook.problems import problem
+from worker.errors import StoreUnavailable
+from worker.signing import PATH, signed_by_us
+from worker.store import Note
+from worker.telemetry import report
+from worker.wiring import Wiring
+
+LARGEST = 4 * 1024 * 1024
+WRONG_LOGGED_EVERY = 60.0  # seconds between two log lines about wrong signatures
+
+blueprint = Blueprint("callbacks", __name__)
+
+
+class WrongSignatures:
+    """Counts them, and says so once in a while."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = 0.0
+        self.count = 0
+
+    def add(self) -> None:
+        """One more."""
+        with self._lock:
+            self.count += 1
+            if time.monotonic() < self._next:
+                return
+            self._next = time.monotonic() + WRONG_LOGGED_EVERY
+        report("callback.refused", why="wrong signature", since_start=self.count)
+
+
+wrong_signatures = WrongSignatures()
+
+
+@blueprint.post(f"{PATH}/<job_id>/<int:attempt>/<signature>")
+def callback(job_id: str, attempt: int, signature: str) -> Response:
+    """RunningHub says that an attempt ended."""
+    w: Wiring = current_app.extensions["runhook"]
+    if not signed_by_us(w.settings.secrets, job_id, attempt, signature):
+        wrong_signatures.add()
+        return problem(404, "Not found", "there is no such callback")
+    try:
+        body = _body(request)
+        if body is None:
+            w.store.jobs.hasten(job_id, attempt, Note("callback too large", {"attempt": attempt}))
+            return problem(413, "Too large", f"a callback is at most {LARGEST} bytes")
+        via = "resend" if request.args.get("via") == "resend" else "callback"
+        w.store.callbacks.take(job_id, attempt, via, body)
+    except StoreUnavailable as error:
+        report("callback.not_kept", job=job_id, attempt=attempt, why=str(error))
+        response = problem(503, "Not kept", "it could not be written down; send it again")
+        response.headers["Retry-After"] = "10"
+        return response
+    return Response(b'{"received":true}', 200, content_type="application/json")
+
+
+def _body(incoming: Request) -> bytes | None:
+    incoming.max_content_length = LARGEST
+    try:
+        return incoming.get_data(cache=False)
+    except RequestEntityTooLarge:
+        return None

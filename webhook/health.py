@@ -1,0 +1,30 @@
+"""Whether this process lives, and whether jobs can be done."""
+
+from flask import Blueprint, Response, current_app, jsonify
+
+from worker.errors import StoreUnavailable
+from worker.wiring import Wiring
+
+HEARD_WITHIN = 15.0  # seconds since a worker's last heartbeat
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def alive() -> Response:
+    """This process answers."""
+    return jsonify(status="ok")
+
+
+@blueprint.get("/readyz")
+def ready() -> tuple[Response, int]:
+    """Redis and at least one worker are there."""
+    w: Wiring = current_app.extensions["runhook"]
+    try:
+        w.store.ping()
+        workers = w.store.processes.alive("worker", HEARD_WITHIN)
+    except StoreUnavailable as error:
+        return jsonify(status="not ready", redis=str(error), workers=None), 503
+    if not workers:
+        return jsonify(status="not ready", redis="ok", workers=0), 503
+    return jsonify(status="ready", redis="ok", workers=workers), 200
