@@ -1,0 +1,5 @@
+"""`python -m worker.cli` is `runhook`."""
+
+from worker.cli import main
+
+main()

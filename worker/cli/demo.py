@@ -1,0 +1,341 @@
+"""`runhook demo`: everything that can happen to a job, on this machine, for free."""
+
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from config.settings import Settings
+from worker import submit
+from worker.cli import screens
+from worker.cli.fleet import COMMANDS, Fleet, sandbox_command, wait_until_ready
+from worker.cli.up import Ended, ending_on_signals
+from worker.embedded import EmbeddedServer
+from worker.errors import StoreUnavailable
+from worker.jobs import Job, State
+from worker.store import Delivery
+from worker.submit import Asked
+from worker.wiring import Wiring, assemble
+
+LONGEST = 50.0  # seconds; the slowest job takes about fifteen
+LOOK_EVERY = 0.25
+OVERDUE = "6"
+WORKFLOW = "workflow/1904136902449209346"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One job of the demo: what is asked, what goes wrong, and how it must end."""
+
+    name: str
+    story: str
+    model: str
+    input: Mapping[str, Any]
+    settled_by: str
+    faults: tuple[str, ...] = ()
+    state: State = State.SUCCEEDED
+    priority: int = 5
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _prompt(name: str, text: str, parameter: str = "prompt") -> dict[str, str]:
+    return {parameter: f"{text} [{name}]"}
+
+
+IMAGE, VIDEO = "rhart-image-n-pro/text-to-image", "vidu/text-to-video-q3-turbo"
+SPEECH, SHAPE = "rhart-audio/text-to-audio/speech-2.8-hd", "hunyuan3d-v3.1/text-to-3d"
+SCENES = (
+    Scene("plain", "nothing goes wrong", IMAGE, _prompt("plain", "A harbour at dawn"), "callback"),
+    Scene(
+        "lost",
+        "its callback is lost",
+        VIDEO,
+        _prompt("lost", "Waves in slow motion"),
+        "detail",
+        ("callback_lost",),
+    ),
+    Scene(
+        "resent",
+        "its callback is unreadable, and resent",
+        SPEECH,
+        _prompt("resent", "Good morning, the tide is high.", "text"),
+        "resend",
+        ("callback_unreadable",),
+    ),
+    Scene(
+        "doubled",
+        "its callback comes twice",
+        SHAPE,
+        _prompt("doubled", "A small lighthouse"),
+        "callback",
+        ("callback_doubled",),
+    ),
+    Scene(
+        "early",
+        "its callback comes before the submit's answer",
+        IMAGE,
+        _prompt("early", "A gull on a rope"),
+        "callback",
+        ("callback_early",),
+    ),
+    Scene(
+        "answer lost",
+        "the submit's answer is lost",
+        VIDEO,
+        _prompt("answer lost", "A boat leaves the harbour"),
+        "callback",
+        ("answer_lost",),
+        priority=0,
+    ),
+    Scene(
+        "failed",
+        "it fails at RunningHub",
+        IMAGE,
+        _prompt("failed", "An impossible stair"),
+        "callback",
+        ("failed",),
+        State.FAILED,
+    ),
+    Scene(
+        "retried",
+        "a handler fails first, and is told again",
+        IMAGE,
+        _prompt("retried", "Nets drying in the sun"),
+        "callback",
+        metadata={"handler_fails_first": True},
+    ),
+    Scene(
+        "workflow",
+        "a ComfyUI workflow, whose callback has another shape",
+        WORKFLOW,
+        {"6.text": "A chart of the coast [workflow]"},
+        "callback",
+    ),
+)
+
+
+@click.command()
+def demo() -> None:
+    """See jobs live through everything that can happen, for free."""
+    console = Console()
+    folder = Settings.load().data_dir.resolve() / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    web, sandbox = _free_port(), _free_port()
+    environ = _environ(folder, web, sandbox)
+    server = EmbeddedServer(folder / "redis", Path(environ["REDIS_URL"].removeprefix("unix://")))
+    fleet = Fleet(environ, folder, logs=folder / "logs")
+    good = False
+    with ending_on_signals():
+        try:
+            started = time.monotonic()
+            with console.status("starting server, sandbox, web, worker and handlers"):
+                server.start()
+                _start(fleet, web, sandbox)
+            took = time.monotonic() - started
+            console.print(f"all parts run after {took:.1f} s, on this machine, for free\n")
+            w = assemble(_settings(environ), patience="door")
+            made = _ask(w)
+            _follow(console, w, made)
+            good = _sum_up(console, w, made, folder)
+        except Ended:
+            console.print("ending")
+        finally:
+            fleet.stop()
+            server.stop()
+    sys.exit(0 if good else 1)
+
+
+def _environ(folder: Path, web: int, sandbox: int) -> dict[str, str]:
+    """Nothing of the caller's own settings reaches the demo: it must never spend money."""
+    ours = ("RUNHOOK_", "RUNNINGHUB_", "REDIS_URL", "CELERY_", "PORT", "WEB_CONCURRENCY")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    socket_path = Settings(RUNHOOK_DATA_DIR=folder / "redis").embedded_socket
+    return kept | {
+        "RUNNINGHUB_API_KEY": "sandbox",
+        "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{sandbox}",
+        "REDIS_URL": f"unix://{socket_path}",
+        "RUNHOOK_PUBLIC_URL": f"http://127.0.0.1:{web}",
+        "RUNHOOK_SECRET": "demo" * 10,
+        "RUNHOOK_HANDLERS": "worker.cli.demo_handlers",
+        "RUNHOOK_RETRY_SCHEDULE": "0,2,5",
+        "RUNHOOK_OVERDUE_AFTER": OVERDUE,
+        "RUNHOOK_DATA_DIR": str(folder),
+        "DEMO_DIR": str(folder),
+        "PORT": str(web),
+    }
+
+
+def _settings(environ: Mapping[str, str]) -> Settings:
+    names = {str(f.alias) for f in Settings.model_fields.values()}
+    return Settings.load("worker", **{k: v for k, v in environ.items() if k in names})
+
+
+def _start(fleet: Fleet, web: int, sandbox: int) -> None:
+    rules = [
+        {"fault": fault, "match": f"[{scene.name}]"} for scene in SCENES for fault in scene.faults
+    ]
+    faults = json.dumps({"rules": rules})
+    fleet.start("sandbox", sandbox_command(sandbox, "--faults", faults))
+    for name, command in COMMANDS.items():
+        fleet.start(name, command)
+    for address in (f"http://127.0.0.1:{web}/readyz", f"http://127.0.0.1:{sandbox}/sandbox/books"):
+        if wrong := wait_until_ready(address, 40, fleet.tend):
+            raise StoreUnavailable(f"the demo does not start: {wrong}; see .runhook/demo/logs")
+
+
+def _ask(w: Wiring) -> dict[str, Scene]:
+    deadline = time.monotonic() + 20
+    while not w.store.processes.handlers() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    made = {}
+    for scene in SCENES:
+        metadata = {"demo": scene.name.replace(" ", "-"), **scene.metadata}
+        _, job = submit.request(
+            w, Asked(scene.model, dict(scene.input), metadata=metadata, priority=scene.priority)
+        )
+        made[job.id] = scene
+    return made
+
+
+def _follow(console: Console, w: Wiring, made: Mapping[str, Scene]) -> None:
+    """Show them moving until every job has ended and every handler has heard."""
+    deadline = time.monotonic() + LONGEST
+    shown: dict[str, str] = {}
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+        while time.monotonic() < deadline:
+            jobs = w.store.jobs.many(list(made))
+            told = {job.id: w.store.deliveries.of_job(job.id) for job in jobs}
+            if console.is_terminal:
+                live.update(_moving(jobs, told, made))
+            else:
+                _say_changes(console, jobs, told, made, shown)
+            if all(job.state.ended and _all_told(told[job.id]) for job in jobs):
+                return
+            time.sleep(LOOK_EVERY)
+
+
+def _all_told(deliveries: list[Delivery]) -> bool:
+    return bool(deliveries) and all(d.state != "pending" for d in deliveries)
+
+
+def _moving(
+    jobs: list[Job], told: Mapping[str, list[Delivery]], made: Mapping[str, Scene]
+) -> Table:
+    table = screens.plain_table(
+        "job", "model", "state", "settled by", "handlers", "age", "what goes wrong"
+    )
+    for job in jobs:
+        scene = made[job.id]
+        table.add_row(
+            scene.name,
+            job.ask.model,
+            screens.state_text(job),
+            job.attempt.settled_by or "",
+            _handlers(told[job.id]),
+            screens.age(job),
+            Text(scene.story, "bright_black"),
+        )
+    return table
+
+
+def _handlers(deliveries: list[Delivery]) -> str:
+    done = sum(d.state == "done" for d in deliveries)
+    return f"{done} of {len(deliveries)}" if deliveries else ""
+
+
+def _say_changes(
+    console: Console,
+    jobs: list[Job],
+    told: Mapping[str, list[Delivery]],
+    made: Mapping[str, Scene],
+    shown: dict[str, str],
+) -> None:
+    for job in jobs:
+        by = f" by {job.attempt.settled_by}" if job.attempt.settled_by else ""
+        heard = f", handlers told {_handlers(told[job.id])}" if told[job.id] else ""
+        line = f"{made[job.id].name:<12} {job.state.value}{by}{heard}"
+        if shown.get(job.id) != line:
+            shown[job.id] = line
+            console.print(line, highlight=False)
+
+
+def _sum_up(console: Console, w: Wiring, made: Mapping[str, Scene], folder: Path) -> bool:
+    """Say for each what happened and where its output lies; whether all went as it should."""
+    published = (
+        (folder / "published.txt").read_text().split()
+        if (folder / "published.txt").exists()
+        else []
+    )
+    table = Table(
+        title="What happened",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+    )
+    for column in ("", "job", "what went wrong", "ended", "settled by", "handlers", "output"):
+        table.add_column(column, overflow="fold")
+    good = True
+    for job in w.store.jobs.many(list(made)):
+        scene = made[job.id]
+        told = w.store.deliveries.of_job(job.id)
+        files = sorted((folder / "outputs").glob(f"{job.ask.metadata['demo']}-*"))
+        right = (
+            job.state is scene.state
+            and job.attempt.settled_by == scene.settled_by
+            and _all_told(told)
+            and published.count(job.id) == 1
+            and bool(files) == (scene.state is State.SUCCEEDED)
+        )
+        good = good and right
+        again = sum(len(d.tries) - 1 for d in told if d.tries)
+        heard = _handlers(told) + (f", told again {again} time" if again else "")
+        error = job.attempt.error.message.partition(".")[0] if job.attempt.error else ""
+        where = ", ".join(_short(file) for file in files) or error
+        mark = Text("✓", "green") if right else Text("✗", "red")
+        table.add_row(
+            mark,
+            scene.name,
+            scene.story,
+            screens.state_text(job),
+            job.attempt.settled_by or "",
+            heard,
+            where,
+        )
+    console.print(table)
+    paid = sum(job.attempt.ref is not None for job in w.store.jobs.many(list(made)))
+    console.print(
+        f"\n{len(made)} jobs, {paid} paid submits, none sent twice. Logs: {_short(folder / 'logs')}"
+    )
+    if not good:
+        console.print("something did not go as it should", style="red")
+    return good
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port

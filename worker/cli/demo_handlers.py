@@ -1,0 +1,31 @@
+"""The demo's handlers: one keeps each output, one tells a shop and fails the first time it must."""
+
+import os
+import urllib.request
+from pathlib import Path
+
+from worker.handlers import Event, on
+
+FOLDER = Path(os.environ.get("DEMO_DIR", "."))
+TIMEOUT = 10.0
+
+
+@on("job.succeeded")
+def save(event: Event) -> None:
+    """Download every output. Doing it twice leaves the same files."""
+    for number, output in enumerate(event.job.outputs, start=1):
+        path = FOLDER / "outputs" / f"{event.job.metadata['demo']}-{number}.{output.type}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(output.url, timeout=TIMEOUT) as answer:  # noqa: S310
+            path.write_bytes(answer.read())
+
+
+@on("job.succeeded", "job.failed")
+def publish(event: Event) -> None:
+    """Write the event into a book; the demo's first event of one job finds the book closed."""
+    closed = FOLDER / f"closed-{event.job.id}"
+    if event.job.metadata.get("handler_fails_first") and not closed.exists():
+        closed.touch()
+        raise ConnectionError("the shop is closed for a moment")
+    with (FOLDER / "published.txt").open("a") as book:
+        book.write(f"{event.id} {event.type} {event.job.id}\n")

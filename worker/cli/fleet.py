@@ -1,0 +1,174 @@
+"""The processes of one machine, started, watched, restarted and ended together."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+LANES = "line,send,intake,reconcile,fanout"
+THREADS = 12
+PATIENCE = 25.0  # seconds that a process has to end by itself
+RESTARTS = 5  # in a minute; more often means that it cannot start
+PR_SET_PDEATHSIG = 1
+
+Say = Callable[[str, str], None]
+CELERY = (
+    sys.executable,
+    "-m",
+    "celery",
+    "--quiet",
+    "-A",
+    "worker.tasks",
+    "worker",
+    "--without-gossip",
+    "--without-mingle",
+    "--loglevel",
+    "WARNING",
+)
+COMMANDS = {
+    "web": (sys.executable, "-m", "webhook.serve", "--host", "127.0.0.1"),
+    "worker": (*CELERY, "-P", "threads", "-c", str(THREADS), "-Q", LANES, "-n", "worker@%h"),
+    "handlers": (*CELERY, "-P", "prefork", "-c", "2", "-Q", "handlers", "-n", "handlers@%h"),
+}
+
+
+def sandbox_command(port: int, *options: str) -> tuple[str, ...]:
+    """How the sandbox is started on its own."""
+    return (sys.executable, "-m", "worker.cli", "sandbox", "--port", str(port), *options)
+
+
+@dataclass
+class _Member:
+    name: str
+    command: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    starts: list[float] = field(default_factory=list)
+
+
+class Fleet:
+    """Processes by name. What they print goes to `say` line by line, or to a folder's files."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        cwd: Path | None = None,
+        *,
+        say: Say | None = None,
+        logs: Path | None = None,
+    ) -> None:
+        """Args:
+        environ: Their whole environment.
+        cwd: Their folder.
+        say: Called with name and line.
+        logs: A folder for one file each, if there is no `say`.
+        """
+        soft = {"REMAP_SIGTERM": "SIGQUIT"}  # lets begun work end before the worker does
+        self._environ = {**environ, **soft, "PYTHONUNBUFFERED": "1"}
+        self._cwd = cwd
+        self._say = say
+        self._logs = logs
+        self._members: dict[str, _Member] = {}
+        self._ending = False
+
+    def start(self, name: str, command: tuple[str, ...]) -> None:
+        """Start a process."""
+        self._members[name] = _Member(name, command, self._spawn(name, command), [time.monotonic()])
+
+    def tend(self) -> str | None:
+        """Restart what ended by itself; the name of one that ends again and again."""
+        for member in self._members.values():
+            if self._ending or member.process.poll() is None:
+                continue
+            code = member.process.returncode
+            now = time.monotonic()
+            member.starts = [at for at in member.starts if now - at < 60]
+            if (code == 1 and now - (member.starts or [0.0])[-1] < 10) or len(
+                member.starts
+            ) > RESTARTS:
+                return member.name
+            if self._say:
+                self._say(member.name, f"ended with {code}; started again")
+            member.process = self._spawn(member.name, member.command)
+            member.starts.append(now)
+        return None
+
+    def pids(self) -> dict[str, int]:
+        """The processes' ids by name."""
+        return {name: member.process.pid for name, member in self._members.items()}
+
+    def stop(self) -> None:
+        """End all of them, the last started first, and wait until they are gone."""
+        self._ending = True
+        members = list(reversed(self._members.values()))
+        for member in members:
+            if member.process.poll() is None:
+                member.process.terminate()
+        deadline = time.monotonic() + PATIENCE
+        for member in members:
+            try:
+                member.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(member.process.pid, signal.SIGKILL)
+                member.process.wait()
+
+    def _spawn(self, name: str, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        out: int | IO[bytes] = subprocess.PIPE
+        if self._say is None and self._logs is not None:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            out = (self._logs / f"{name}.log").open("ab")
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            cwd=self._cwd,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+        if process.stdout is not None:
+            threading.Thread(target=self._read, args=(name, process.stdout), daemon=True).start()
+        elif not isinstance(out, int):
+            out.close()
+        return process
+
+    def _read(self, name: str, out: IO[bytes]) -> None:
+        for line in out:
+            if self._say:
+                self._say(name, line.decode("utf-8", "replace").rstrip())
+
+
+def wait_until_ready(url: str, seconds: float, broken: Callable[[], str | None]) -> str | None:
+    """Wait until an address answers 200; None when it does, else why not."""
+    deadline = time.monotonic() + seconds
+    last = "no answer"
+    while time.monotonic() < deadline:
+        if name := broken():
+            return f"{name} does not start"
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+                return None
+        except urllib.error.HTTPError as error:
+            last = error.read(300).decode("utf-8", "replace")
+        except OSError as error:
+            last = str(error)
+        time.sleep(0.1)
+    return f"{url}: {last}"
+
+
+def _end_with_parent() -> None:
+    """On Linux a child gets SIGTERM when this process is killed, so that none is left behind."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,153 @@
+"""What the command line shows: jobs, models and faults as tables and lines."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from worker.catalogue import Model, describe
+from worker.document import job_document
+from worker.errors import InvalidRequest
+from worker.jobs import Job, State
+from worker.store import Delivery
+from worker.telemetry import masked
+
+COLOURS = {
+    State.QUEUED: "bright_black",
+    State.SENDING: "cyan",
+    State.UNCONFIRMED: "yellow",
+    State.RUNNING: "blue",
+    State.SUCCEEDED: "green",
+    State.FAILED: "red",
+    State.CANCELLED: "magenta",
+}
+SHOWN_STATES = ("pending", "done", "dead", "superseded")
+
+
+def state_text(job: Job) -> Text:
+    """The state in its colour."""
+    return Text(job.state.value, COLOURS[job.state])
+
+
+def plain_table(*columns: str) -> Table:
+    """A table without lines."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def jobs_table(jobs: Sequence[Job]) -> Table:
+    """Jobs, a line each."""
+    table = plain_table("job", "model", "state", "settled by", "age", "ref", "cost")
+    for job in jobs:
+        cost = job.cost.money or job.cost.coins if job.cost else None
+        table.add_row(
+            job.id,
+            job.ask.model,
+            state_text(job),
+            job.attempt.settled_by or "",
+            age(job),
+            job.attempt.ref or "",
+            cost or "",
+        )
+    return table
+
+
+def age(job: Job) -> str:
+    """How long it took, or has taken."""
+    end = job.life.ended_at or datetime.now(UTC)
+    seconds = max(0, int((end - job.ask.created_at).total_seconds()))
+    if seconds < 100:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+
+
+def job_screen(
+    job: Job, deliveries: Sequence[Delivery], timeline: Sequence[dict[str, Any]]
+) -> RenderableType:
+    """One job with its deliveries and everything that happened to it."""
+    head = plain_table("", "")
+    head.show_header = False
+    document = job_document(job)
+    head.add_row("job", job.id)
+    head.add_row("model", job.ask.model)
+    head.add_row("state", state_text(job))
+    for name in ("ref", "settled_by", "created_at", "submitted_at", "ended_at"):
+        if document[name]:
+            head.add_row(name.replace("_", " "), document[name])
+    for out in document["outputs"]:
+        head.add_row("output", out["url"] or out["text"] or "")
+    if error := document["error"]:
+        head.add_row("error", Text(f"{error['code']}: {error['message']}", "red"))
+    if job.cost:
+        parts = [
+            f"{job.cost.money} {job.cost.currency or ''}".strip() if job.cost.money else "",
+            f"{job.cost.coins} coins" if job.cost.coins else "",
+        ]
+        head.add_row("cost", ", ".join(part for part in parts if part) or "0")
+    parts_shown: list[RenderableType] = [head]
+    if deliveries:
+        parts_shown += [Text("\ndeliveries", "bold"), deliveries_table(deliveries)]
+    parts_shown += [Text("\ntimeline", "bold"), timeline_table(timeline)]
+    return Group(*parts_shown)
+
+
+def deliveries_table(deliveries: Iterable[Delivery]) -> Table:
+    """What was told to whom."""
+    table = plain_table("event", "handler", "state", "attempts", "last")
+    for delivery in deliveries:
+        last = delivery.tries[-1] if delivery.tries else {}
+        table.add_row(
+            delivery.type,
+            delivery.handler,
+            delivery.state,
+            str(len(delivery.tries)),
+            str(last.get("why") or last.get("outcome") or ""),
+        )
+    return table
+
+
+def timeline_table(timeline: Sequence[dict[str, Any]]) -> Table:
+    """Everything that happened, oldest first."""
+    table = plain_table("at", "what", "particulars")
+    for entry in timeline:
+        rest = {k: v for k, v in entry.items() if k not in ("at", "what") and v not in (None, "")}
+        said = masked(", ".join(f"{k} {v}" for k, v in rest.items()))
+        table.add_row(entry["at"][11:23], entry["what"], Text(said))
+    return table
+
+
+def models_table(models: Sequence[Model]) -> Table:
+    """Models, a line each."""
+    table = plain_table("endpoint", "name", "makes")
+    for model in models:
+        name = Text(model.name, "bright_black" if model.deprecated else "")
+        table.add_row(model.endpoint, name, model.output)
+    return table
+
+
+def model_screen(model: Model) -> RenderableType:
+    """One model and what each parameter takes."""
+    title = Text.assemble((model.endpoint, "bold"), f"  {model.name}  makes {model.output}")
+    table = plain_table("parameter", "", "takes", "default")
+    for param in model.params:
+        needed = param.required and param.default is None
+        default = "" if param.default is None else str(param.default)
+        if isinstance(param.default, bool):
+            default = default.lower()
+        table.add_row(
+            param.name, Text("required", "yellow") if needed else "", describe(param), default
+        )
+    return Group(title, Text(""), table)
+
+
+def show_faults(console: Console, error: InvalidRequest) -> None:
+    """All that is wrong with a request."""
+    console.print(Text("Refused; nothing was sent, nothing is paid.", "red"))
+    for fault in error.faults:
+        meant = Text(f"  did you mean {fault.nearest}?", "yellow") if fault.nearest else Text("")
+        console.print(Text.assemble("  ", (fault.path, "bold"), f"  {fault.message}", meant))

@@ -1,0 +1,134 @@
+"""`runhook up`: everything on this machine, and `runhook sandbox`: RunningHub's API for free."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from config.settings import Settings, SettingsError
+from worker.cli.fleet import COMMANDS, Fleet, sandbox_command, wait_until_ready
+from worker.embedded import EmbeddedServer
+from worker.errors import StoreUnavailable
+
+SANDBOX_PORT = 8090
+COLOURS = {"web": "cyan", "worker": "green", "handlers": "yellow", "sandbox": "magenta"}
+
+
+class Ended(BaseException):
+    """SIGTERM or SIGINT: end everything in order."""
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into Ended, once."""
+
+    def end(*_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        raise Ended
+
+    before = {n: signal.signal(n, end) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@click.command()
+@click.option("--sandbox", is_flag=True, help="Work against a sandbox instead of RunningHub.")
+def up(sandbox: bool) -> None:
+    """Run everything on this machine: server, web, worker, handlers."""
+    base = Settings.load()
+    environ = dict(os.environ)
+    if sandbox:
+        environ |= {
+            "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{SANDBOX_PORT}",
+            "RUNNINGHUB_API_KEY": base.api_key or "sandbox",
+            "RUNHOOK_PUBLIC_URL": base.public_url or f"http://127.0.0.1:{base.port}",
+        }
+    if base.embedded and not base.secret_setting:
+        base.make_secret()
+    os.environ.update(environ)
+    settings = Settings.load("worker")
+    Settings.load("web")
+    server = EmbeddedServer(settings.data_dir, settings.embedded_socket) if base.embedded else None
+    lock = threading.Lock()
+
+    def say(name: str, line: str) -> None:
+        with lock:
+            click.echo(f"{click.style(f'{name:<9}', fg=COLOURS.get(name))} {line}")
+
+    fleet = Fleet(environ, say=say)
+    with ending_on_signals():
+        try:
+            if server:
+                server.start()
+            if sandbox:
+                fleet.start("sandbox", sandbox_command(SANDBOX_PORT))
+            for name, command in COMMANDS.items():
+                fleet.start(name, command)
+            _watch(fleet, settings)
+        except Ended:
+            click.echo("ending")
+        finally:
+            fleet.stop()
+            if server:
+                server.stop()
+
+
+def _watch(fleet: Fleet, settings: Settings) -> None:
+    address = f"http://127.0.0.1:{settings.port}"
+    wrong = wait_until_ready(f"{address}/readyz", 60, fleet.tend)
+    if wrong:
+        raise StoreUnavailable(wrong)
+    click.echo(
+        f"ready at {address}. In another terminal: runhook submit MODEL -i name=value --wait"
+    )
+    while True:
+        time.sleep(0.5)
+        if name := fleet.tend():
+            raise StoreUnavailable(f"{name} ends again and again; its last lines are above")
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=SANDBOX_PORT, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--faults", default="{}", metavar="JSON", help='As {"callback_lost": 0.1}.')
+@click.option("--limit", default=50, show_default=True, help="Most tasks at once.")
+@click.option("--pace", default=1.0, show_default=True, help="Multiplies every task's seconds.")
+@click.option("--retry-gap", default=60.0, show_default=True, help="Seconds between callbacks.")
+def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_gap: float) -> None:
+    """Serve RunningHub's API for free; any key is good."""
+    import json
+
+    try:
+        from worker.runninghub.sandbox import outputs as _needs_pillow  # noqa: F401
+        from worker.runninghub.sandbox.faults import Faults
+        from worker.runninghub.sandbox.server import create_app, serve
+    except ImportError as error:
+        raise SettingsError(
+            f"the sandbox needs {error.name}: pip install 'runhook[local]'"
+        ) from None
+    try:
+        rules = Faults(json.loads(faults))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--faults") from None
+    app = create_app(rules, limit=limit, pace=pace, retry_gap=retry_gap)
+    server = serve(app, host, port)
+    click.echo(f"sandbox at http://{host}:{server.server_port}, {limit} tasks at once")
+
+    def stop(*_: Any) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        sys.exit(0)
