@@ -7,7 +7,7 @@ counts, and the pump wakes it again.
 import base64
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from kombu import Connection, Exchange, Queue
@@ -26,6 +26,10 @@ def make_app(settings: Settings) -> Celery:
     url, options = _celery_url(settings.broker_url)
     app = Celery("runhook", broker=url)
     app.conf.update(
+        # Celery itself reads CELERY_BROKER_URL before any configuration, and in its own spelling;
+        # these two it asks first.
+        broker_read_url=url,
+        broker_write_url=url,
         broker_transport_options={
             # Claims do the work of Celery's own redelivery; measured: three times faster, and the
             # worker survives a restart of Redis under a running task.
@@ -116,7 +120,8 @@ def _celery_url(url: str) -> tuple[str, dict[str, Any]]:
     """Our URL as kombu spells it."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return f"redis+socket://{parts.path}", {}
+        db = parse_qs(parts.query).get("db", ["0"])[0]
+        return f"redis+socket://{parts.path}?virtual_host={db}", {}
     if parts.scheme != "sentinel":
         return url, {}
     credentials, _, hosts = parts.netloc.rpartition("@")

@@ -10,6 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worker.errors import StoreUnavailable
 
@@ -50,6 +52,11 @@ class EmbeddedServer:
         """Where it listens."""
         return f"unix://{self.socket}"
 
+    @property
+    def process_id(self) -> int | None:
+        """The server's process, if this object started it."""
+        return self._process.pid if self._process else None
+
     def start(self) -> None:
         """Start it, or take over one that still runs on the same data.
 
@@ -87,7 +94,7 @@ class EmbeddedServer:
     def stop(self) -> None:
         """Have it write its data and end."""
         try:
-            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=10) as client:
+            with self._client() as client:
                 client.shutdown()
         except redis.RedisError:
             pass
@@ -100,7 +107,11 @@ class EmbeddedServer:
 
     def _answers(self) -> bool:
         try:
-            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2) as client:
+            with self._client() as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+    def _client(self) -> redis.Redis:
+        once = Retry(NoBackoff(), 0)
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=10, retry=once)

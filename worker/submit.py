@@ -93,15 +93,19 @@ def send(w: Wiring, claim: Claim) -> None:
         )
         _settle_answer(w, job_id, n, lost)
         return
+    if not w.store.line.lets_through(job_id, job.line):
+        _return_unsent(w, job_id, n)
+        return
     answer = w.client.submit(
         job.ask.model,
         job.ask.input,
         job.ask.options,
         w.callback_url(job_id, n),
-        lambda: w.store.jobs.mark_left(job_id, n, claim.token),
+        lambda: w.store.jobs.mark_left(job, claim.token),
     )
-    if answer is None:
-        return  # the turn was lost before a byte left; another holder has it
+    if answer is None:  # the gate closed at the last moment, or another holder has the turn
+        _return_unsent(w, job_id, n)
+        return
     report(
         "submit.answered",
         job=job_id,
@@ -110,6 +114,17 @@ def send(w: Wiring, claim: Claim) -> None:
         why=getattr(answer, "why", getattr(answer, "message", None)),
     )
     _settle_answer(w, job_id, n, answer)
+
+
+def _return_unsent(w: Wiring, job_id: str, n: int) -> None:
+    """Back to the line if nobody let it leave: free, and the gate stays as it is."""
+
+    def decide(job: Job) -> Change | None:
+        if job.state is not State.SENDING or job.attempt.n != n or job.attempt.left_at:
+            return None
+        return Change(jobs.back_to_line(job, w.clock.now()), (Note("gate closed", {"attempt": n}),))
+
+    w.store.jobs.change(job_id, decide)
 
 
 def _take_turn(w: Wiring, job_id: str) -> None:

@@ -57,10 +57,10 @@ def _prompt(name: str, text: str, parameter: str = "prompt") -> dict[str, str]:
 IMAGE, VIDEO = "rhart-image-n-pro/text-to-image", "vidu/text-to-video-q3-turbo"
 SPEECH, SHAPE = "rhart-audio/text-to-audio/speech-2.8-hd", "hunyuan3d-v3.1/text-to-3d"
 SCENES = (
-    Scene("plain", "nothing goes wrong", IMAGE, _prompt("plain", "A harbour at dawn"), "callback"),
+    Scene("plain", "nothing", IMAGE, _prompt("plain", "A harbour at dawn"), "callback"),
     Scene(
         "lost",
-        "its callback is lost",
+        "callback lost",
         VIDEO,
         _prompt("lost", "Waves in slow motion"),
         "detail",
@@ -68,7 +68,7 @@ SCENES = (
     ),
     Scene(
         "resent",
-        "its callback is unreadable, and resent",
+        "callback unreadable, so resent",
         SPEECH,
         _prompt("resent", "Good morning, the tide is high.", "text"),
         "resend",
@@ -76,7 +76,7 @@ SCENES = (
     ),
     Scene(
         "doubled",
-        "its callback comes twice",
+        "callback twice",
         SHAPE,
         _prompt("doubled", "A small lighthouse"),
         "callback",
@@ -84,7 +84,7 @@ SCENES = (
     ),
     Scene(
         "early",
-        "its callback comes before the submit's answer",
+        "callback before the submit's answer",
         IMAGE,
         _prompt("early", "A gull on a rope"),
         "callback",
@@ -92,7 +92,7 @@ SCENES = (
     ),
     Scene(
         "answer lost",
-        "the submit's answer is lost",
+        "submit's answer lost",
         VIDEO,
         _prompt("answer lost", "A boat leaves the harbour"),
         "callback",
@@ -101,7 +101,7 @@ SCENES = (
     ),
     Scene(
         "failed",
-        "it fails at RunningHub",
+        "fails at RunningHub",
         IMAGE,
         _prompt("failed", "An impossible stair"),
         "callback",
@@ -110,7 +110,7 @@ SCENES = (
     ),
     Scene(
         "retried",
-        "a handler fails first, and is told again",
+        "handler fails first",
         IMAGE,
         _prompt("retried", "Nets drying in the sun"),
         "callback",
@@ -118,7 +118,7 @@ SCENES = (
     ),
     Scene(
         "workflow",
-        "a ComfyUI workflow, whose callback has another shape",
+        "nothing; ComfyUI's other callback",
         WORKFLOW,
         {"6.text": "A chart of the coast [workflow]"},
         "callback",
@@ -274,26 +274,13 @@ def _say_changes(
 
 def _sum_up(console: Console, w: Wiring, made: Mapping[str, Scene], folder: Path) -> bool:
     """Say for each what happened and where its output lies; whether all went as it should."""
-    published = (
-        (folder / "published.txt").read_text().split()
-        if (folder / "published.txt").exists()
-        else []
-    )
-    table = Table(
-        title="What happened",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-        header_style="bold",
-    )
-    for column in ("", "job", "what went wrong", "ended", "settled by", "handlers", "output"):
-        table.add_column(column, overflow="fold")
+    book = folder / "published.txt"
+    published = book.read_text().split() if book.exists() else []
+    table = screens.plain_table("", "job", "what went wrong", "ended", "by", "handlers", "output")
     good = True
-    for job in w.store.jobs.many(list(made)):
-        scene = made[job.id]
-        told = w.store.deliveries.of_job(job.id)
+    jobs = w.store.jobs.many(list(made))
+    for job in jobs:
+        scene, told = made[job.id], w.store.deliveries.of_job(job.id)
         files = sorted((folder / "outputs").glob(f"{job.ask.metadata['demo']}-*"))
         right = (
             job.state is scene.state
@@ -303,28 +290,27 @@ def _sum_up(console: Console, w: Wiring, made: Mapping[str, Scene], folder: Path
             and bool(files) == (scene.state is State.SUCCEEDED)
         )
         good = good and right
-        again = sum(len(d.tries) - 1 for d in told if d.tries)
-        heard = _handlers(told) + (f", told again {again} time" if again else "")
-        error = job.attempt.error.message.partition(".")[0] if job.attempt.error else ""
-        where = ", ".join(_short(file) for file in files) or error
-        mark = Text("✓", "green") if right else Text("✗", "red")
-        table.add_row(
-            mark,
-            scene.name,
-            scene.story,
-            screens.state_text(job),
-            job.attempt.settled_by or "",
-            heard,
-            where,
-        )
+        table.add_row(*_summary_row(job, scene, told, files, right))
+    console.print(Text("What happened", "bold"))
     console.print(table)
-    paid = sum(job.attempt.ref is not None for job in w.store.jobs.many(list(made)))
-    console.print(
-        f"\n{len(made)} jobs, {paid} paid submits, none sent twice. Logs: {_short(folder / 'logs')}"
-    )
+    paid = sum(job.attempt.ref is not None for job in jobs)
+    console.print(f"\n{len(made)} jobs, {paid} paid submits, none sent twice.")
+    console.print(f"Outputs in {_short(folder / 'outputs')}, logs in {_short(folder / 'logs')}.")
     if not good:
-        console.print("something did not go as it should", style="red")
+        console.print("Something did not go as it should.", style="red")
     return good
+
+
+def _summary_row(
+    job: Job, scene: Scene, told: list[Delivery], files: list[Path], right: bool
+) -> tuple[Text | str, ...]:
+    again = sum(len(delivery.tries) - 1 for delivery in told if delivery.tries)
+    heard = _handlers(told) + (f", {again} again" if again else "")
+    reason = job.attempt.error.detail.get("exception_message", "") if job.attempt.error else ""
+    output = ", ".join(file.name for file in files) or Text(reason, "red")
+    mark = Text("✓", "green") if right else Text("✗", "red")
+    by = job.attempt.settled_by or ""
+    return mark, scene.name, scene.story, screens.state_text(job), by, heard, output
 
 
 def _short(path: Path) -> str:

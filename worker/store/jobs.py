@@ -182,10 +182,11 @@ class Jobs:
         life = LIFE.dump_json(job.life)
         return self._scripts.waking("move", 1, orjson.dumps(order), life, *notes)[0]
 
-    def mark_left(self, job_id: str, attempt: int, token: str) -> bool:
-        """The paid request may leave now, if this holder still has its turn."""
-        note = Note("request left", {"attempt": attempt}).packed()
-        return self._scripts.words("mark_left", job_id, str(attempt), token, note) == ["left"]
+    def mark_left(self, job: Job, token: str) -> bool:
+        """The paid request may leave now, if this holder has its turn and no gate closed."""
+        n = job.attempt.n
+        note = Note("request left", {"attempt": n}).packed()
+        return self._scripts.words("mark_left", job.id, str(n), token, job.line, note) == ["left"]
 
     def hasten(self, job_id: str, attempt: int, note: Note) -> str:
         """Have an attempt that has not ended reconciled at once: `hastened`, `ended`, `gone`."""

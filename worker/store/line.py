@@ -49,6 +49,10 @@ class Line:
             case _:
                 return Peek(word)  # type: ignore[arg-type]
 
+    def lets_through(self, job_id: str, line: str) -> bool:
+        """Whether a job that took its turn may still leave: no gate has closed since."""
+        return self._scripts.words("lets_through", job_id, line) == ["yes"]
+
     def answered(self, why_not: str | None) -> None:
         """RunningHub answered the free question, or did not."""
         self._scripts.words("answered", "no" if why_not else "yes", why_not or "")

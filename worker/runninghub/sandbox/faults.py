@@ -26,7 +26,7 @@ FAULTS = {
     "failed_then_succeeds": "query says FAILED for a while, then the task succeeds",
     "no_output": "the task succeeds without results",
     "late_output": "the task succeeds, its results come `value` seconds later (8)",
-    "slow": "the task takes `value` times as long (5)",
+    "slow": "the task takes `value` seconds longer (60)",
     "cancelled": "the task is cancelled on the website",
     "results_at_once": "the submit's answer holds the results",
 }

@@ -115,41 +115,28 @@ def _moov(
 ) -> bytes:
     count = len(sizes)
     matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-    mvhd = _box(
-        b"mvhd",
-        struct.pack(">5IIH10x", 0, 0, 0, per_second, count, 0x10000, 0x100),
-        matrix,
-        bytes(24),
-        struct.pack(">I", 2),
-    )
-    tkhd = _box(
-        b"tkhd",
-        struct.pack(">6I8x4H", 3, 0, 0, 1, 0, count, 0, 0, 0, 0),
-        matrix,
-        struct.pack(">II", width << 16, height << 16),
-    )
+    moving = struct.pack(">5IIH10x", 0, 0, 0, per_second, count, 0x10000, 0x100)
+    mvhd = _box(b"mvhd", moving, matrix, bytes(24), struct.pack(">I", 2))
+    track = struct.pack(">6I8x4H", 3, 0, 0, 1, 0, count, 0, 0, 0, 0)
+    tkhd = _box(b"tkhd", track, matrix, struct.pack(">II", width << 16, height << 16))
     mdhd = _box(b"mdhd", struct.pack(">5IHH", 0, 0, 0, per_second, count, 0x55C4, 0))
     hdlr = _box(b"hdlr", bytes(8), b"vide", bytes(12), b"runhook\0")
-    avcc = _box(
-        b"avcC",
-        b"\1",
-        sps[1:4],
-        b"\xff\xe1",
-        struct.pack(">H", len(sps)),
-        sps,
-        b"\1",
-        struct.pack(">H", len(pps)),
-        pps,
-    )
-    avc1 = _box(
-        b"avc1",
-        bytes(6),
-        struct.pack(">H16xHHIIIH", 1, width, height, 0x480000, 0x480000, 0, 1),
-        bytes(32),
-        struct.pack(">Hh", 24, -1),
-        avcc,
-    )
-    stbl = _box(
+    dinf = _box(b"dinf", _box(b"dref", struct.pack(">II", 0, 1), _box(b"url ", b"\0\0\0\1")))
+    table = _stbl(_avc1(width, height, sps, pps), sizes, offset)
+    minf = _box(b"minf", _box(b"vmhd", struct.pack(">I8x", 1)), dinf, table)
+    return _box(b"moov", mvhd, _box(b"trak", tkhd, _box(b"mdia", mdhd, hdlr, minf)))
+
+
+def _avc1(width: int, height: int, sps: bytes, pps: bytes) -> bytes:
+    sets = (b"\xff\xe1", struct.pack(">H", len(sps)), sps, b"\1", struct.pack(">H", len(pps)), pps)
+    picture = struct.pack(">H16xHHIIIH", 1, width, height, 0x480000, 0x480000, 0, 1)
+    depth = struct.pack(">Hh", 24, -1)
+    return _box(b"avc1", bytes(6), picture, bytes(32), depth, _box(b"avcC", b"\1", sps[1:4], *sets))
+
+
+def _stbl(avc1: bytes, sizes: Sequence[int], offset: int) -> bytes:
+    count = len(sizes)
+    return _box(
         b"stbl",
         _box(b"stsd", struct.pack(">II", 0, 1), avc1),
         _box(b"stts", struct.pack(">4I", 0, 1, count, 1)),
@@ -157,6 +144,3 @@ def _moov(
         _box(b"stsz", struct.pack(f">3I{count}I", 0, 0, count, *sizes)),
         _box(b"stco", struct.pack(">3I", 0, 1, offset)),
     )
-    dinf = _box(b"dinf", _box(b"dref", struct.pack(">II", 0, 1), _box(b"url ", b"\0\0\0\1")))
-    minf = _box(b"minf", _box(b"vmhd", struct.pack(">I8x", 1)), dinf, stbl)
-    return _box(b"moov", mvhd, _box(b"trak", tkhd, _box(b"mdia", mdhd, hdlr, minf)))

@@ -87,9 +87,9 @@ class Office:
         base_url: str,
     ) -> Task | None:
         """Take a task; None when the key's limit is reached."""
-        slow = faults.value("slow", 5) if "slow" in faults else 1
+        slow = faults.value("slow", 60) if "slow" in faults else 0.0
         instant = "callback_early" in faults or "results_at_once" in faults
-        seconds = 0.0 if instant else SECONDS[kind] * self._pace * slow
+        seconds = 0.0 if instant else SECONDS[kind] * self._pace + slow
         with self._lock:
             if self._in_flight() >= self._limit:
                 return None

@@ -67,6 +67,10 @@ class Sender:
         """What is on record for a task."""
         return self._records.get(str(task_id))
 
+    def recorded(self) -> list[str]:
+        """The tasks that have a record."""
+        return list(self._records)
+
     def by_id(self, webhook_id: Any) -> Record | None:
         """The record of that id."""
         return next((r for r in self._records.values() if r.id == str(webhook_id)), None)

@@ -1,7 +1,7 @@
 -- The last word before a paid byte leaves: only the holder of the duty, while its lease runs, and
 -- only while the job is still at its turn.
--- ARGV[2]  job   ARGV[3]  attempt   ARGV[4]  token   ARGV[5]  note
--- Returns  "left" | "lost"
+-- ARGV[2]  job   ARGV[3]  attempt   ARGV[4]  token   ARGV[5]  the job's line   ARGV[6]  note
+-- Returns  "left" | "lost" | "gated" (the gate closed since it took its turn)
 local job, n, token = ARGV[2], ARGV[3], ARGV[4]
 local key, duty = root .. 'job:' .. job, job .. '/' .. n
 local held = redis.call('HMGET', key, 'state', 'n', 'left:' .. n)
@@ -11,7 +11,8 @@ if held[1] ~= 'sending' or held[2] ~= n or not mine or lease <= now then return 
 if held[3] then
   return {held[3]:match(':(.*)$') == token and 'left' or 'lost'}
 end
+if not lets_through(ARGV[5], job) then return {'gated'} end
 redis.call('HSET', key, 'left:' .. n, text(now) .. ':' .. token)
 redis.call('HINCRBY', key, 'rev', 1)  -- whoever decided on the job as it was must look again
-note(job, ARGV[5])
+note(job, ARGV[6])
 return {'left'}

@@ -14,7 +14,7 @@ if not held[1] then return answer('gone') end
 if held[2] == order.id then return answer('done') end
 if tonumber(held[1]) ~= order.rev then return answer('stale') end
 local old, new, model = held[3], order.state, held[4]
-local gates = order.line == 'main' and {'main'} or {'main', order.line}
+local gates = gates_of(order.line)
 
 if order.turn then
   if in_flight() >= limit_of(order.limit) then return answer('full') end

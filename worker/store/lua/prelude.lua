@@ -139,6 +139,17 @@ local function gate_word(line)
   return 'due', 0, gate.ask
 end
 
+local function gates_of(line) return line == 'main' and {'main'} or {'main', line} end
+
+-- Whether a job that took its turn may still leave: no gate has closed since, or it is the probe.
+local function lets_through(line, job)
+  for _, name in ipairs(gates_of(line)) do
+    local gate = gate_of(name)
+    if gate and gate.probe ~= job then return false end
+  end
+  return true
+end
+
 -- Where a job stands in every index. `line` and `score` are given when it is queued.
 local function place(job, model, old, new, line, score)
   if old then redis.call('ZREM', root .. 'jobs:state:' .. old, job) end

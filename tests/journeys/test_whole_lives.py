@@ -1,0 +1,88 @@
+"""Whole lives of jobs through the real processes."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from tests.conftest import IMAGE, eventually
+from tests.journeys.conftest import Town, a_town
+
+VIDEO = "vidu/text-to-video-q3-turbo"
+
+
+def _ask(number: int) -> dict[str, object]:
+    return {"model": IMAGE, "input": {"prompt": f"picture {number}"}, "metadata": {"n": number}}
+
+
+def test_a_job_goes_from_http_through_celery_to_its_handler(town: Town) -> None:
+    job = town.ended(town.post(_ask(0))["id"])
+    assert (job["state"], job["settled_by"]) == ("succeeded", "callback")
+    told = eventually(lambda: [line for line in town.told() if job["id"] in line])
+    assert [line.split()[1] for line in told] == ["job.succeeded"]
+    notes = [entry["what"] for entry in town.get(f"/v1/jobs/{job['id']}/timeline")["items"]]
+    for step in ("queued", "turn", "request left", "accepted", "succeeded", "delivery opened"):
+        assert step in notes
+
+
+def test_every_kind_of_callback_ends_every_job_right_and_tells_each_once(town: Town) -> None:
+    before = town.sandbox.accepted()
+    town.sandbox.faults(callback_lost=0.2, callback_doubled=0.2, callback_unreadable=0.1,
+                        callback_early=0.1, failed=0.1, seed=7)  # fmt: skip
+    ids = [town.post(_ask(number))["id"] for number in range(40)]
+    jobs = [town.ended(job_id) for job_id in ids]
+    truth = {task["taskId"]: task for task in town.sandbox.books()["tasks"]}
+    for job in jobs:
+        faults = truth[job["ref"]]["faults"]
+        assert job["state"] == ("failed" if "failed" in faults else "succeeded")
+    assert town.sandbox.accepted() - before == 40
+    told = eventually(
+        lambda: len([x for x in town.told() if x.split()[-1] in ids]) >= 40 and town.told()
+    )
+    time.sleep(1)  # whatever would tell a second time has come by then
+    for job_id in ids:
+        assert sum(job_id in line and "job." in line for line in told) == 1
+
+
+def test_a_handler_that_kills_its_process_is_told_again_and_others_go_on(town: Town) -> None:
+    town.sandbox.faults()
+    job = town.post({"model": VIDEO, "input": {"prompt": "x"}, "metadata": {"kill": True}})
+    other = town.post({"model": VIDEO, "input": {"prompt": "y"}})
+    eventually(lambda: f"survived {other['id']}" in town.told(), 40)
+    eventually(lambda: f"survived {job['id']}" in town.told(), 60)
+
+
+def test_wake_ups_go_through_celery_when_the_broker_is_another(tmp_path: Path) -> None:
+    socket = Path("/tmp") / f"runhook-broker-{tmp_path.stat().st_ino}.s"
+    from worker.embedded import EmbeddedServer
+
+    broker = EmbeddedServer(tmp_path / "broker", socket)
+    broker.start()
+    try:
+        with a_town(tmp_path, CELERY_BROKER_URL=broker.url) as town:
+            job = town.ended(town.post(_ask(0))["id"])
+            assert job["state"] == "succeeded"
+            assert eventually(lambda: [x for x in town.told() if job["id"] in x])
+            assert not list(town.w.store.client.scan_iter("runhook:queue:*"))  # type: ignore[attr-defined]
+    finally:
+        broker.stop()
+
+
+def test_workers_killed_and_the_server_restarted_lose_nothing_and_pay_nothing_twice(
+    tmp_path: Path,
+) -> None:
+    with a_town(tmp_path) as town:
+        town.sandbox.faults(callback_lost=0.1, callback_doubled=0.1, seed=3)
+        ids = [town.post(_ask(number))["id"] for number in range(30)]
+        for name in ("worker", "handlers"):
+            time.sleep(0.4)
+            os.killpg(town.fleet.pids()[name], signal.SIGKILL)
+            eventually(lambda: town.fleet.tend() or True)
+        town.server.stop()
+        town.server.start()
+        ids += [town.post(_ask(number))["id"] for number in range(30, 40)]
+        jobs = [town.ended(job_id, 100) for job_id in ids]
+        assert {job["state"] for job in jobs} == {"succeeded"}
+        hooks = [task["webhookUrl"] for task in town.sandbox.books()["tasks"]]
+        assert len(hooks) == len(set(hooks)), "an attempt was paid twice"
+        eventually(lambda: {x.split()[-1] for x in town.told()} >= set(ids), 60)

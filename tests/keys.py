@@ -1,0 +1,52 @@
+"""The keys that may be in Redis after a test, and what ends each."""
+
+import fnmatch
+from typing import Any
+
+# Until the job is swept: its record, timeline, callbacks, deliveries, places in indices.
+OF_JOBS = (
+    "job:*",
+    "timeline:*",
+    "raw:*",
+    "deliveries:*",
+    "delivery:*",
+    "jobs",
+    "jobs:state:*",
+    "jobs:model:*",
+    "ended",
+    "told",
+    "events",
+    "line:*",
+    "lines",
+    "holding",
+)
+# As many as there are lanes, gates, models, handlers or processes, whatever runs.
+BOUNDED = (
+    "due:*",
+    "claims:*",
+    "queue:*",
+    "gate:*",
+    "line",
+    "fence",
+    "pace",
+    "handlers",
+    "wanted",
+    "secrets",
+    "alive:*",
+    "strays",
+    "durations:*",
+)
+EXPIRING = ("idempotency:*", "pump")
+
+
+def unknown_keys(client: Any) -> list[str]:
+    """Keys that none of the lists names, or that should expire and do not."""
+    found = []
+    for key in client.scan_iter("*"):
+        name = key.decode().removeprefix("runhook:")
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in EXPIRING):
+            if client.ttl(key) == -1:
+                found.append(name)
+        elif not any(fnmatch.fnmatchcase(name, pattern) for pattern in (*OF_JOBS, *BOUNDED)):
+            found.append(name)
+    return found

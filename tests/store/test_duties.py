@@ -1,0 +1,155 @@
+"""Duties: claimed by one, woken by many, never lost."""
+
+import json
+
+import pytest
+
+from tests.conftest import House
+from worker.store.duties import LEASES
+
+
+def _messages(house: House, lane: str = "fanout") -> int:
+    return int(house.raw.llen(f"runhook:queue:{lane}"))
+
+
+def test_a_duty_woken_twice_is_posted_once(house: House) -> None:
+    house.w.store.duties.wake("fanout", "a")
+    house.w.store.duties.wake("fanout", "a")
+    assert _messages(house) == 1
+
+
+def test_one_of_two_holders_gets_the_duty(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    with duties.claim("fanout", "a") as first, duties.claim("fanout", "a") as second:
+        assert first
+        assert second is None
+
+
+def test_a_duty_that_is_done_cannot_be_claimed_again(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    with duties.claim("fanout", "a"):
+        pass
+    with duties.claim("fanout", "a") as again:
+        assert again is None
+
+
+def test_a_wake_up_while_it_is_held_makes_it_run_again(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    with duties.claim("fanout", "a"):
+        duties.wake("fanout", "a")
+    assert _messages(house) == 2
+    with duties.claim("fanout", "a") as again:
+        assert again
+
+
+def test_a_later_wake_up_while_it_is_held_is_kept_for_its_time(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    with duties.claim("fanout", "a"):
+        duties.wake("fanout", "a", after=40)
+        duties.wake("fanout", "a", after=20)
+    with duties.claim("fanout", "a") as early:
+        assert early is None
+    house.clock.advance(20)
+    with duties.claim("fanout", "a") as due:
+        assert due
+
+
+def test_the_sooner_of_what_holder_and_waker_want_counts(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    with duties.claim("fanout", "a") as claim:
+        assert claim
+        duties.wake("fanout", "a", after=40)
+        claim.again_in = 10
+    house.clock.advance(10)
+    with duties.claim("fanout", "a") as due:
+        assert due
+
+
+def test_a_scheduled_duty_is_not_run_early_by_an_old_message(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    with duties.claim("fanout", "a") as claim:
+        assert claim
+        claim.again_in = 300
+    with duties.claim("fanout", "a") as early:
+        assert early is None
+
+
+def test_a_holder_that_died_loses_the_duty_when_its_lease_runs_out(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    dead = duties.claim("fanout", "a").__enter__()
+    assert dead
+    house.clock.advance(LEASES["fanout"] + 1)
+    assert duties.pump("p", 3, [("fanout", 10)])
+    with duties.claim("fanout", "a") as heir:
+        assert heir
+        assert int(heir.token) > int(dead.token)
+        duties.put_down(dead)
+        assert not duties.renew(dead)
+        with duties.claim("fanout", "a") as third:
+            assert third is None, "the dead holder could not put down what the heir holds"
+
+
+def test_a_block_that_raises_leaves_the_duty_to_be_woken_again(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    with pytest.raises(RuntimeError), duties.claim("fanout", "a"):
+        raise RuntimeError
+    house.clock.advance(LEASES["fanout"] + 1)
+    with duties.claim("fanout", "a") as again:
+        assert again
+
+
+def test_a_lost_message_is_posted_again_by_the_pump(house: House) -> None:
+    house.w.store.duties.wake("fanout", "a")
+    house.raw.delete("runhook:queue:fanout")
+    house.w.store.duties.pump("p", 3, [("fanout", 10)])
+    assert _messages(house) == 0, "it still has its thirty seconds"
+    house.clock.advance(31)
+    house.w.store.duties.pump("p", 3, [("fanout", 10)])
+    assert _messages(house) == 1
+
+
+def test_the_pump_fills_a_queue_to_its_measure_and_no_further(house: House) -> None:
+    for number in range(50):
+        house.w.store.duties.wake("fanout", str(number), after=1)
+    house.clock.advance(2)
+    for _ in range(3):
+        house.w.store.duties.pump("p", 3, [("fanout", 8)])
+    assert _messages(house) == 8
+
+
+def test_one_process_pumps_at_a_time(house: House) -> None:
+    duties = house.w.store.duties
+    assert duties.pump("one", 0.2, [])
+    assert not duties.pump("other", 0.2, [])
+    house.raw.delete("runhook:pump")
+    assert duties.pump("other", 0.2, [])
+
+
+def test_every_message_has_a_tag_of_its_own(house: House) -> None:
+    for number in range(3):
+        house.w.store.duties.wake("fanout", str(number))
+    tags = {
+        json.loads(message)["properties"]["delivery_tag"]
+        for message in house.raw.lrange("runhook:queue:fanout", 0, -1)
+    }
+    assert len(tags) == 3
+
+
+def test_a_duty_put_off_for_lack_of_room_comes_back(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    duties.put_off("fanout", "a", 0.25)
+    with duties.claim("fanout", "a") as early:
+        assert early is None
+    house.clock.advance(0.3)
+    duties.pump("p", 3, [("fanout", 10)])
+    with duties.claim("fanout", "a") as due:
+        assert due

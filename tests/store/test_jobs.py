@@ -1,0 +1,98 @@
+"""Job records: changed by compare-and-set, listed, swept."""
+
+import pytest
+
+from tests.conftest import IMAGE, House
+from worker import jobs
+from worker.errors import Conflict, NotFound
+from worker.jobs import Move, State
+from worker.store import Change
+
+
+def test_two_deciders_cannot_both_make_a_move(house: House) -> None:
+    asked = house.ask()
+    seen = 0
+
+    def decide(job: jobs.Job) -> Change | None:
+        nonlocal seen
+        seen += 1
+        if seen == 1:  # somebody else is faster
+            house.w.store.jobs.change(asked.id, _turn)
+        return _turn(job)
+
+    def _turn(job: jobs.Job) -> Change | None:
+        if not jobs.may(job, Move.TURN):
+            return None
+        return Change(jobs.move(job, Move.TURN, house.clock.now()), turn=True)
+
+    word, job = house.w.store.jobs.change(asked.id, decide)
+    assert (word, job.state, seen) == ("kept", State.SENDING, 2)
+
+
+def test_the_same_key_and_request_is_the_same_job(house: House) -> None:
+    from worker import submit
+    from worker.submit import Asked
+
+    first = submit.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
+    again = submit.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
+    assert first[0]
+    assert not again[0]
+    assert first[1].id == again[1].id
+    with pytest.raises(Conflict):
+        submit.request(house.w, Asked(IMAGE, {"prompt": "b"}), key="k")
+    other = submit.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k", owner="other")
+    assert other[0], "keys are each token's own"
+
+
+def test_pages_go_from_the_newest_to_the_oldest_without_gap(house: House) -> None:
+    made = [house.ask(prompt=str(number)).id for number in range(7)]
+    seen, cursor = [], None
+    while True:
+        page = house.w.store.jobs.page("queued", IMAGE, cursor, 3)
+        seen += [job.id for job in page.jobs]
+        if page.next is None:
+            break
+        cursor = page.next
+    assert sorted(seen, reverse=True) == sorted(made, reverse=True)
+    assert len(set(seen)) == 7
+
+
+def test_a_queued_job_knows_its_place(house: House) -> None:
+    first, second = house.ask(), house.ask(priority=9)
+    line = house.w.store.line
+    assert line.position("main", second.id) == 1
+    assert line.position("main", first.id) == 2
+
+
+def test_what_ended_long_ago_is_swept_with_all_that_is_its_own(house: House) -> None:
+    job = house.until(house.ask(), "succeeded")
+    waiting = house.ask()
+    house.lost = ["line"]
+    house.clock.advance(31 * 86400)
+    house.w.store.duties.wake("reconcile", "sweep")
+    house.settle()
+    with pytest.raises(NotFound):
+        house.w.store.jobs.get(job.id)
+    assert not [key for key in house.raw.scan_iter("*") if job.id.encode() in key]
+    assert house.job(waiting).state is State.QUEUED, "what has not ended stays"
+
+
+def test_a_job_whose_handler_was_never_told_is_not_swept(house: House) -> None:
+    from worker.store import Published
+
+    house.w.store.processes.publish_handlers([Published("away", ("job.succeeded",), None)])
+    house.lost = ["handlers"]
+    job = house.until(house.ask(), "succeeded")
+    house.clock.advance(31 * 86400)
+    house.w.store.duties.wake("reconcile", "sweep")
+    house.settle()
+    assert house.job(job).state is State.SUCCEEDED
+
+
+def test_the_p95_of_a_models_last_jobs_decides_when_one_is_overdue(house: House) -> None:
+    from worker.submit import first_look
+
+    job = house.ask()
+    assert first_look(house.w, job) == 60
+    house.raw.lpush(f"runhook:durations:{IMAGE}", *[n * 1000 for n in range(1, 41)])
+    assert first_look(house.w, job) == 39

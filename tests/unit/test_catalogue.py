@@ -1,0 +1,205 @@
+"""The catalogue: every model by each of its names, every wrong input with all its faults."""
+
+from typing import Any
+
+import pytest
+
+from worker import catalogue
+from worker.catalogue import Model, Param
+from worker.errors import Fault, InvalidRequest, NotFound
+
+VIDU = "vidu/image-to-video-q2-pro"
+EXAMPLE: dict[str, Any] = {
+    "prompt": "the waves roll in",
+    "imageUrl": "https://files.example.com/a.png?sign=abc&t=1;2",
+    "duration": "5",
+    "resolution": "720p",
+    "movementAmplitude": "auto",
+    "bgm": True,
+}
+SAMPLES = {
+    "string": "a cat",
+    "boolean": True,
+    "object": {"a": 1},
+    "image": "https://files.example.com/a.png",
+    "video": "https://files.example.com/a.mp4",
+    "audio": "https://files.example.com/a.mp3",
+}
+
+
+def _faults(name: str, given: dict[str, Any], options: dict[str, Any] | None = None) -> list[Fault]:
+    with pytest.raises(InvalidRequest) as caught:
+        catalogue.check(name, given, options or {})
+    return list(caught.value.faults)
+
+
+def _good(param: Param) -> Any:
+    if param.type == "enum":
+        value: Any = param.values[0]
+    elif param.type in ("integer", "number"):
+        value = param.default if param.default is not None else param.min or 1
+        value = int(value) if param.type == "integer" else value
+    else:
+        value = SAMPLES[param.type]
+    return [value] if param.list else value
+
+
+def _valid(model: Model) -> dict[str, Any]:
+    return {p.name: _good(p) for p in model.params if p.required and p.default is None}
+
+
+def test_there_are_225_models_each_found_by_endpoint_and_name() -> None:
+    models = catalogue.models()
+    assert len(models) == 225
+    for model in models:
+        assert catalogue.find(model.endpoint) is model
+        found = catalogue.find(model.name)
+        assert found is model or (model.deprecated and not found.deprecated)
+
+
+def test_a_name_that_two_share_means_the_one_not_deprecated() -> None:
+    found = catalogue.find("sora-2/image-to-video-channel-low-price")
+    assert found.endpoint == "rhart-video-s/image-to-video"
+    assert catalogue.find("rhart-video-s/image-to-video-deprecated").deprecated
+
+
+@pytest.mark.parametrize("model", catalogue.models(), ids=lambda m: m.endpoint)
+def test_every_model_takes_its_required_parameters_and_fills_in_the_rest(model: Model) -> None:
+    endpoint, kind, completed = catalogue.check(model.name, _valid(model), {})
+    assert kind == model.output
+    for param in catalogue.find(endpoint).params:
+        if param.default is not None:
+            assert param.name in completed
+
+
+@pytest.mark.parametrize("model", catalogue.models(), ids=lambda m: m.endpoint)
+def test_every_model_refuses_a_value_of_the_wrong_type_for_each_parameter(model: Model) -> None:
+    wrong: dict[str, Any] = {param.name: None for param in model.params}
+    faults = _faults(model.endpoint, wrong)
+    assert {fault.path for fault in faults} == {f"input.{name}" for name in wrong}
+
+
+def test_the_references_own_example_is_good_as_it_stands() -> None:
+    assert catalogue.check("Vidu-image-to-video-q2-pro", EXAMPLE, {}) == (VIDU, "video", EXAMPLE)
+
+
+def test_all_faults_are_named_at_once_with_what_is_allowed_and_the_nearest() -> None:
+    faults = {
+        fault.path: fault
+        for fault in _faults(
+            VIDU,
+            {
+                "promt": "x",
+                "duration": 5,
+                "imageUrl": "http://a.b/c.png",
+                "resolution": "720",
+                "bgm": "yes",
+            },
+        )
+    }
+    assert set(faults) == {
+        "input.promt",
+        "input.prompt",
+        "input.duration",
+        "input.imageUrl",
+        "input.resolution",
+        "input.bgm",
+    }
+    assert faults["input.promt"].nearest == "prompt"
+    assert faults["input.duration"].nearest == "5"
+    assert faults["input.resolution"].nearest == "720p"
+    assert faults["input.resolution"].allowed == ("540p", "720p", "1080p")
+    assert "https URL" in faults["input.imageUrl"].message
+
+
+def test_a_misspelt_model_proposes_the_nearest() -> None:
+    assert _faults("vidu/image-to-vidio-q2-pro", {})[0].nearest == VIDU
+    with pytest.raises(NotFound, match=VIDU):
+        catalogue.find("vidu/image-to-vidio-q2-pro")
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"prompt": ""}, "input.prompt"),
+        ({"prompt": "x" * 4001}, "input.prompt"),
+        ({"imageUrl": "ftp://a/b"}, "input.imageUrl"),
+        ({"imageUrl": "https://"}, "input.imageUrl"),
+        ({"imageUrl": "https://[::1"}, "input.imageUrl"),
+        ({"imageUrl": "https://127.0.0.1/a.png"}, "input.imageUrl"),
+        ({"imageUrl": "https://10.0.0.1/a.png"}, "input.imageUrl"),
+        ({"imageUrl": "https://[::1]/a.png"}, "input.imageUrl"),
+        ({"imageUrl": "https://localhost/a.png"}, "input.imageUrl"),
+        ({"imageUrl": "data:video/mp4;base64,AAAA"}, "input.imageUrl"),
+        ({"imageUrl": "asset:1"}, "input.imageUrl"),
+        ({"bgm": 1}, "input.bgm"),
+        ({"duration": "11"}, "input.duration"),
+        ({"webhookUrl": "https://a.example/"}, "input.webhookUrl"),
+    ],
+)
+def test_one_wrong_value_is_one_fault(change: dict[str, Any], path: str) -> None:
+    assert [fault.path for fault in _faults(VIDU, EXAMPLE | change)] == [path]
+
+
+def test_a_data_uri_of_the_right_kind_is_good() -> None:
+    catalogue.check(VIDU, EXAMPLE | {"imageUrl": "data:image/png;base64,iVBORw0KGgo="}, {})
+
+
+def test_private_addresses_are_good_where_they_are_allowed() -> None:
+    given = EXAMPLE | {"imageUrl": "https://10.0.0.1/a.png"}
+    catalogue.check(VIDU, given, {}, private_urls=True)
+
+
+def test_numbers_keep_to_range_and_step() -> None:
+    ranged = [
+        (m, p)
+        for m in catalogue.models()
+        for p in m.params
+        if p.type == "integer" and p.max is not None
+    ]
+    model, param = ranged[0]
+    for value in (param.max + 1 if param.max else 1, 1.5, True, float("nan"), "5"):
+        faults = _faults(model.endpoint, _valid(model) | {param.name: value})
+        assert [fault.path for fault in faults] == [f"input.{param.name}"]
+
+
+def test_lists_keep_to_their_length() -> None:
+    model, param = next(
+        (m, p)
+        for m in catalogue.models()
+        for p in m.params
+        if p.list and p.max_items and p.type == "image"
+    )
+    many = [SAMPLES["image"]] * (int(param.max_items or 0) + 1)
+    faults = _faults(model.endpoint, _valid(model) | {param.name: many})
+    assert "at most" in faults[0].message
+    bad = _faults(model.endpoint, _valid(model) | {param.name: ["https://a.example/x", 5]})
+    assert [fault.path for fault in bad] == [f"input.{param.name}[1]"]
+
+
+def test_values_compared_without_case_are_sent_as_written() -> None:
+    model = catalogue.find("rhart-image-n-pro/text-to-image")
+    given = {"prompt": "a", "resolution": "2K"}
+    assert catalogue.check(model.endpoint, given, {})[2]["resolution"] == "2K"
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "path"),
+    [
+        ({"text": "a"}, {}, "input.text"),
+        ({"6.text": ["a"]}, {}, "input.6.text"),
+        ({"6.text": "a"}, {"instanceType": "huge"}, "options.instanceType"),
+        ({"6.text": "a"}, {"usePersonalQueue": "yes"}, "options.usePersonalQueue"),
+        ({"6.text": "a"}, {"instancetype": "plus"}, "options.instancetype"),
+    ],
+)
+def test_a_workflows_faults_are_named(
+    given: dict[str, Any], options: dict[str, Any], path: str
+) -> None:
+    assert [fault.path for fault in _faults("workflow/123", given, options)] == [path]
+
+
+def test_the_search_finds_models_that_hold_every_word() -> None:
+    found = catalogue.search("vidu q3 text")
+    assert found
+    assert all("vidu" in m.endpoint and "q3" in m.endpoint for m in found)

@@ -1,0 +1,66 @@
+"""The table of moves, walked: every state and every move."""
+
+import itertools
+from datetime import UTC, datetime
+
+import pytest
+
+from worker import jobs
+from worker.errors import ImpossibleMove
+from worker.jobs import TABLE, Ask, Job, Life, Move, State
+from worker.reports import Cost
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def _job(state: State) -> Job:
+    return Job("job_1", Ask("m", "image", {}, NOW), state, Life(NOW))
+
+
+@pytest.mark.parametrize(("state", "how"), list(itertools.product(State, Move)))
+def test_a_move_is_in_the_table_or_impossible(state: State, how: Move) -> None:
+    job = _job(state)
+    if (state, how) in TABLE:
+        moved = jobs.move(job, how, NOW)
+        assert moved.state is TABLE[state, how]
+        assert (moved.life.ended_at is not None) == moved.state.ended
+    else:
+        assert not jobs.may(job, how)
+        with pytest.raises(ImpossibleMove, match=f"{state}.*{how}"):
+            jobs.move(job, how, NOW)
+
+
+def test_an_end_is_left_only_by_late_success_and_by_the_users_retry() -> None:
+    out = {(state, how) for state, how in TABLE if state.ended}
+    assert out == {
+        (State.FAILED, Move.SUCCEED),
+        (State.FAILED, Move.RETRY),
+        (State.CANCELLED, Move.RETRY),
+    }
+
+
+def test_every_state_can_be_reached_and_every_one_that_has_not_ended_can_be_left() -> None:
+    assert set(TABLE.values()) == set(State)
+    assert {state for state, _ in TABLE} >= {state for state in State if not state.ended}
+
+
+def test_only_the_user_or_the_owners_setting_makes_a_second_attempt() -> None:
+    to_queue = {how for (_, how), target in TABLE.items() if target is State.QUEUED}
+    assert to_queue == {Move.RETURN, Move.RESUBMIT, Move.RETRY}
+
+
+def test_costs_are_added_exactly() -> None:
+    total = jobs.total([Cost("0.1", None, None, "3"), Cost("0.2", "CNY", "17", None)])
+    assert total == Cost("0.3", "CNY", "17", "3")
+    assert jobs.total([]) is None
+
+
+def test_back_in_the_line_an_attempt_is_as_if_it_never_left() -> None:
+    sending = jobs.move(_job(State.QUEUED), Move.TURN, NOW)
+    assert jobs.back_to_line(sending, NOW).attempt == jobs.Attempt(1)
+
+
+def test_ids_sort_by_their_birth() -> None:
+    ids = [jobs.new_id("job") for _ in range(3)]
+    assert all(name.startswith("job_") for name in ids)
+    assert [name[:16] for name in ids] == sorted(name[:16] for name in ids)

@@ -1,0 +1,85 @@
+"""Settings: a wrong one stops a process at its start with one line that names it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import Role, Settings, SettingsError, unknown_names
+
+KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": "s" * 32}
+
+
+@pytest.mark.parametrize(
+    ("role", "values", "named"),
+    [
+        ("worker", {"RUNHOOK_SECRET": "s" * 32}, "RUNNINGHUB_API_KEY"),
+        ("worker", {"RUNNINGHUB_API_KEY": "k"}, "RUNHOOK_SECRET"),
+        ("web", {"RUNHOOK_SECRET": "short"}, "RUNHOOK_SECRET"),
+        ("web", {**KEY, "RUNHOOK_PUBLIC_URL": "https://a.example"}, "RUNHOOK_API_TOKENS"),
+        ("web", {**KEY, "RUNHOOK_PUBLIC_URL": "http://a.example"}, "RUNHOOK_PUBLIC_URL"),
+        ("web", {**KEY, "RUNHOOK_API_TOKENS": "nocolon"}, "RUNHOOK_API_TOKENS"),
+        ("client", {"RUNNINGHUB_BASE_URL": "runninghub.ai"}, "RUNNINGHUB_BASE_URL"),
+        ("client", {"REDIS_URL": "mysql://x"}, "REDIS_URL"),
+        ("client", {"PORT": "http"}, "PORT"),
+        ("client", {"RUNHOOK_UNCONFIRMED": "retry"}, "RUNHOOK_UNCONFIRMED"),
+        ("client", {"RUNHOOK_RETRY_SCHEDULE": "0,x"}, "RUNHOOK_RETRY_SCHEDULE"),
+        ("client", {"RUNHOOK_RETRY_SCHEDULE": "0,-5"}, "RUNHOOK_RETRY_SCHEDULE"),
+        ("client", {"RUNHOOK_RETRY_SCHEDULE": ","}, "RUNHOOK_RETRY_SCHEDULE"),
+        ("client", {"RUNHOOK_CONCURRENCY": "0"}, "RUNHOOK_CONCURRENCY"),
+        ("client", {"RUNHOOK_JOB_TIMEOUT": "nan"}, "RUNHOOK_JOB_TIMEOUT"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(
+    role: Role, values: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(role, **{"REDIS_URL": "redis://h", **values})
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_wrong_settings_are_named_together() -> None:
+    with pytest.raises(SettingsError, match=r"PORT.*WEB_CONCURRENCY"):
+        Settings.load(PORT="x", WEB_CONCURRENCY="y")
+
+
+def test_a_secret_never_shows_in_a_message_or_a_print() -> None:
+    settings = Settings.load("worker", **KEY, RUNHOOK_API_TOKENS="me:verysecrettoken")
+    assert "s" * 32 not in repr(settings)
+    assert "verysecrettoken" not in repr(settings)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(RUNHOOK_SECRET="tooshortbutsecret")
+    assert "tooshortbutsecret" not in str(caught.value)
+
+
+def test_without_redis_url_everybody_finds_the_embedded_server(tmp_path: Path) -> None:
+    settings = Settings.load(RUNHOOK_DATA_DIR=tmp_path)
+    assert settings.embedded
+    assert settings.redis_url == f"unix://{tmp_path}/redis.sock"
+    assert settings.shares_broker
+
+
+def test_a_long_folder_gets_a_short_socket(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    assert len(str(Settings.load(RUNHOOK_DATA_DIR=deep).embedded_socket)) < 100
+
+
+def test_the_generated_secret_is_kept_and_only_ours_to_read(tmp_path: Path) -> None:
+    settings = Settings.load(RUNHOOK_DATA_DIR=tmp_path / "data")
+    settings.make_secret()
+    first = settings.secrets
+    settings.make_secret()
+    assert Settings.load(RUNHOOK_DATA_DIR=tmp_path / "data").secrets == first
+    assert settings.secret_file.stat().st_mode & 0o077 == 0
+
+
+def test_misspelt_names_are_found() -> None:
+    environ = {"RUNHOOK_UNCONFIRMD": "fail", "RUNHOOK_SECRET": "x", "PATH": "/bin"}
+    assert unknown_names(environ) == ["RUNHOOK_UNCONFIRMD"]
+
+
+def test_env_example_names_every_setting() -> None:
+    text = Path(__file__).parents[2].joinpath("config", "env.example").read_text()
+    for field in Settings.model_fields.values():
+        assert f"{field.alias}=" in text

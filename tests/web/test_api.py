@@ -1,0 +1,236 @@
+"""/v1 and the health pages: what is answered to whom."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import IMAGE, Build, House
+from webhook.app import create_app
+
+GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
+
+
+@pytest.fixture
+def client(house: House) -> FlaskClient:
+    """A client on this machine."""
+    return create_app(house.w).test_client()
+
+
+def test_a_job_is_taken_with_202_and_its_place(client: FlaskClient) -> None:
+    answer = client.post("/v1/jobs", json={**GOOD, "metadata": {"order": 7}})
+    assert answer.status_code == 202
+    job = answer.get_json()
+    assert answer.headers["Location"] == f"/v1/jobs/{job['id']}"
+    assert (job["state"], job["queue_position"], job["metadata"]) == ("queued", 1, {"order": 7})
+    assert client.get(answer.headers["Location"]).get_json() == job
+
+
+def test_a_job_has_every_member_that_the_contract_names(client: FlaskClient) -> None:
+    job = client.post("/v1/jobs", json=GOOD).get_json()
+    names = {
+        *("id", "model", "state", "ref", "input", "options", "metadata", "priority", "created_at"),
+        *("updated_at", "submitted_at", "ended_at", "queue_position", "outputs", "error", "cost"),
+        *("risk", "settled_by", "attempts", "parent", "root"),
+    }
+    assert names <= set(job)
+    assert job["root"] == job["id"]
+    attempt = {
+        *("n", "ref", "state", "submitted_at", "ended_at", "error", "cost", "outputs"),
+        "settled_by",
+    }
+    assert set(job["attempts"][0]) == attempt
+
+
+def test_an_ended_job_shows_results_cost_and_who_settled_it(
+    client: FlaskClient, house: House
+) -> None:
+    job = house.until(house.ask(), "succeeded")
+    shown = client.get(f"/v1/jobs/{job.id}").get_json()
+    assert shown["settled_by"] == "callback"
+    assert shown["cost"] == {"money": "0.14", "currency": None, "coins": None, "seconds": "0"}
+    output = shown["outputs"][0]
+    assert set(output) == {"url", "type", "text", "node_id", "expires_at", "archived_url"}
+    assert output["expires_at"] > shown["ended_at"]
+    timeline = client.get(f"/v1/jobs/{job.id}/timeline").get_json()["items"]
+    assert [entry["what"] for entry in timeline][:2] == ["queued", "turn"]
+    assert all(entry["at"].endswith("Z") for entry in timeline)
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        ({}, ["model"]),
+        ({"model": "nope/none"}, ["model"]),
+        ({"model": IMAGE}, ["input.prompt"]),
+        ({**GOOD, "priority": 10}, ["priority"]),
+        ({**GOOD, "priority": "5"}, ["priority"]),
+        ({**GOOD, "priority": True}, ["priority"]),
+        ({**GOOD, "prioritty": 5}, ["prioritty"]),
+        ({**GOOD, "handlers": ["nobody"]}, ["handlers[0]"]),
+        ({**GOOD, "handlers": "nobody"}, ["handlers"]),
+        ({**GOOD, "options": {"x": 1}}, ["options.x"]),
+        ({**GOOD, "metadata": {"x": "y" * 20_000}}, ["metadata"]),
+        ({"model": IMAGE, "input": {"promt": 5}, "extra": 1},
+         ["extra", "input.promt", "input.prompt"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_request_is_refused_with_every_fault(
+    client: FlaskClient, house: House, body: Any, paths: list[str]
+) -> None:
+    answer = client.post("/v1/jobs", json=body)
+    assert answer.status_code == 422
+    assert answer.content_type == "application/problem+json"
+    problem = answer.get_json()
+    assert {"type", "title", "status", "detail", "errors"} <= set(problem)
+    assert sorted(fault["path"] for fault in problem["errors"]) == sorted(paths)
+    assert house.raw.zcard("runhook:jobs") == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'"x"', b"NaN"])
+def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: bytes) -> None:
+    answer = client.post("/v1/jobs", data=body, content_type="application/json")
+    assert answer.status_code == 422
+
+
+def test_a_page_of_another_site_cannot_have_a_browser_ask(client: FlaskClient) -> None:
+    answer = client.post("/v1/jobs", data=b"{}", content_type="text/plain")
+    assert answer.status_code == 415
+
+
+def test_the_same_key_answers_the_first_job_and_another_body_409(client: FlaskClient) -> None:
+    key = {"Idempotency-Key": "order-7"}
+    first = client.post("/v1/jobs", json=GOOD, headers=key)
+    again = client.post(
+        "/v1/jobs", json={"input": {"prompt": "a cat"}, "model": IMAGE}, headers=key
+    )
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert again.get_json()["id"] == first.get_json()["id"]
+    other = {"model": IMAGE, "input": {"prompt": "a dog"}}
+    assert client.post("/v1/jobs", json=other, headers=key).status_code == 409
+
+
+def test_a_refused_request_does_not_use_up_its_key(client: FlaskClient) -> None:
+    key = {"Idempotency-Key": "order-7"}
+    assert client.post("/v1/jobs", json={"model": IMAGE}, headers=key).status_code == 422
+    assert client.post("/v1/jobs", json=GOOD, headers=key).status_code == 202
+
+
+def test_jobs_are_listed_by_state_and_by_any_name_of_a_model(
+    client: FlaskClient, house: House
+) -> None:
+    ended = house.until(house.ask(), "succeeded")
+    house.lost = ["line"]
+    waiting = house.ask("workflow/1", input={})
+
+    def ids(query: str) -> list[str]:
+        return [job["id"] for job in client.get(f"/v1/jobs?{query}").get_json()["items"]]
+
+    assert ids("") == [waiting.id, ended.id]
+    assert ids("state=queued") == [waiting.id]
+    assert ids(f"model={IMAGE}&state=succeeded") == [ended.id]
+    assert ids("model=workflow/1") == [waiting.id]
+    page = client.get("/v1/jobs?limit=1").get_json()
+    assert ids(f"limit=1&cursor={page['next']}") == [ended.id]
+    for wrong in ("state=gone", "limit=0", "limit=x", "limit=101"):
+        assert client.get(f"/v1/jobs?{wrong}").status_code == 422
+    assert client.get("/v1/jobs?model=nope").status_code == 404
+
+
+def test_models_are_found_and_shown(client: FlaskClient) -> None:
+    shown = client.get("/v1/models/vidu/image-to-video-q2-pro").get_json()
+    by_name = client.get("/v1/models/Vidu-image-to-video-q2-pro").get_json()
+    assert shown == by_name
+    assert {"name", "endpoint", "output", "group", "params", "rules", "price"} <= set(shown)
+    duration = next(param for param in shown["params"] if param["name"] == "duration")
+    assert (duration["type"], duration["default"], len(duration["values"])) == ("enum", "5", 10)
+    assert len(client.get("/v1/models").get_json()["items"]) == 225
+    assert 0 < len(client.get("/v1/models?q=vidu").get_json()["items"]) < 225
+    missing = client.get("/v1/models/vidu/image-to-vidio-q2-pro")
+    assert missing.status_code == 404
+    assert "vidu/image-to-video-q2-pro" in missing.get_json()["nearest"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "status"),
+    [
+        (lambda c: c.get("/v1/jobs/job_none"), 404),
+        (lambda c: c.get("/v1/jobs/job_none/timeline"), 404),
+        (lambda c: c.get("/v1/nothing"), 404),
+        (lambda c: c.put("/v1/jobs"), 405),
+        (lambda c: c.get("/callbacks/a/1/b"), 405),
+        (lambda c: c.post("/callbacks/a/1/b"), 404),
+        (lambda c: c.post("/callbacks/a/x/b"), 404),
+        (lambda c: c.get("/nothing"), 404),
+    ],
+)
+def test_every_error_is_a_problem_document(
+    client: FlaskClient, ask: Callable[[FlaskClient], Any], status: int
+) -> None:
+    answer = ask(client)
+    assert answer.status_code == status
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json()["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "peer", "status"),
+    [
+        ({}, "127.0.0.1", 200),
+        ({}, "::1", 200),
+        ({"Host": "localhost:8080"}, "127.0.0.1", 200),
+        ({"Host": "evil.example"}, "127.0.0.1", 401),
+        ({}, "192.0.2.1", 401),
+        ({"X-Forwarded-For": "127.0.0.1"}, "127.0.0.1", 401),
+        ({"X-Forwarded-Host": "localhost"}, "127.0.0.1", 401),
+        ({"Forwarded": "for=127.0.0.1"}, "127.0.0.1", 401),
+    ],
+)
+def test_without_tokens_only_this_machine_may_ask(
+    client: FlaskClient, headers: dict[str, str], peer: str, status: int
+) -> None:
+    base = "http://" + headers.pop("Host", "127.0.0.1")
+    answer = client.get(
+        "/v1/jobs", headers=headers, base_url=base, environ_base={"REMOTE_ADDR": peer}
+    )
+    assert answer.status_code == status
+
+
+def test_with_tokens_every_door_but_the_public_ones_needs_one(build: Build) -> None:
+    house = build(RUNHOOK_API_TOKENS="shop:token-of-the-shop,crew:token-of-the-crew")
+    client = create_app(house.w).test_client()
+    assert client.get("/v1/jobs").status_code == 401
+    for given in ("Bearer wrong", "Basic token-of-the-shop", "Bearer", "Bearer töken"):
+        assert client.get("/v1/jobs", headers={"Authorization": given}).status_code == 401
+    good = {"Authorization": "Bearer token-of-the-shop", "X-Forwarded-For": "192.0.2.1"}
+    assert client.get("/v1/jobs", headers=good).status_code == 200
+    assert client.get("/healthz").status_code == 200
+    key = {"Idempotency-Key": "k"}
+    first = client.post("/v1/jobs", json=GOOD, headers=good | key).get_json()
+    crew = {"Authorization": "Bearer token-of-the-crew"}
+    assert client.post("/v1/jobs", json=GOOD, headers=crew | key).get_json()["id"] != first["id"]
+
+
+def test_ready_means_redis_and_a_worker(client: FlaskClient, house: House) -> None:
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 503
+    house.w.store.processes.beat("worker", "test")
+    assert client.get("/readyz").get_json() == {"status": "ready", "redis": "ok", "workers": 1}
+    house.clock.advance(16)
+    assert client.get("/readyz").status_code == 503
+
+
+def test_no_secret_is_in_redis(house: House) -> None:
+    house.until(house.ask(), "succeeded")
+    signature = house.callback_url(house.ask()).rsplit("/", 1)[1]
+    everything = []
+    for key in house.raw.scan_iter("*"):
+        dump = {b"hash": house.raw.hgetall, b"zset": lambda k: house.raw.zrange(k, 0, -1),
+                b"set": house.raw.smembers, b"list": lambda k: house.raw.lrange(k, 0, -1),
+                b"stream": house.raw.xrange, b"string": house.raw.get}  # fmt: skip
+        everything.append(repr(dump[house.raw.type(key)](key)))
+    held = "".join(everything)
+    assert house.w.settings.secrets[0] not in held
+    assert signature not in held
+    assert "Bearer" not in held

@@ -1,0 +1,4 @@
+-- Whether a job that took its turn may still leave.
+-- ARGV[2]  job   ARGV[3]  its line
+-- Returns  "yes" | "no"
+return {lets_through(ARGV[3], ARGV[2]) and 'yes' or 'no'}
