@@ -28,7 +28,7 @@ def main(requirements: str) -> int:
     for version in pythons():
         with tempfile.TemporaryDirectory() as nowhere:
             command = [
-                *(sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps"),
+                *(sys.executable, "-m", "pip", "install", "--dry-run", "--quiet"),
                 *("--ignore-installed", "--disable-pip-version-check", "--target", nowhere),
                 *("--only-binary=:all:", "--python-version", version, "--implementation", "cp"),
                 *(word for platform in PLATFORMS for word in ("--platform", platform)),
