@@ -2,10 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-# The caller's environment must not choose another server or spend money in a test.
-export PYTHONDONTWRITEBYTECODE :=
-
-.PHONY: demo test lint types architecture wheels lock clean
+.PHONY: demo test books lint types architecture wheels lock clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -19,6 +16,11 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/python -m pytest -q
+
+# One run of many jobs through the real processes with lost and doubled callbacks, and its books.
+JOBS ?= 200
+books: .venv/ready
+	@$(BIN)/python -m tests.journeys.books $(JOBS)
 
 lint: .venv/ready
 	$(BIN)/ruff check $(SOURCES)

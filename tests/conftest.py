@@ -43,12 +43,15 @@ START = 1_800_000_000.0
 PATIENCE = 10.0
 
 
-def eventually(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+def eventually(
+    what: Callable[[], Any], seconds: float = PATIENCE, else_show: Callable[[], Any] | None = None
+) -> Any:
     """Wait until something is true, and return it; fail with its last value."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"did not become true within {seconds} s, last was {found!r}")
+            shown = else_show() if else_show else found
+            raise AssertionError(f"did not become true within {seconds} s, last was {shown!r}")
         time.sleep(0.01)
     return found
 

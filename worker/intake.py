@@ -5,6 +5,7 @@ own answer, goes through `accept`; who asked or how late it is does not matter.
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Literal
 
 from worker import jobs
@@ -19,7 +20,7 @@ from worker.wiring import Wiring
 
 EMPTY_LOOKS = (5, 15, 30, 60)  # seconds at which a success without results is asked about
 FAILED_LOOK = 30  # seconds after which a failure that only a query reported is asked about again
-EARLY_WAIT = 1.0  # seconds a callback waits for the submit's answer
+EARLY_WAIT, EARLY_LONGEST = 1.0, 5.0  # seconds a callback waits for the submit's answer
 SILENT_WAIT = 5.0
 
 Taken = Literal["taken", "later"]
@@ -57,21 +58,24 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
         _disbelieve(w, job_id, n, f"unreadable: {error}", shown)
         return 0
     if attempt.ref is None:
-        return _take_unknown_ref(w, job, attempt, told, by)
+        return _take_unproved(w, job, attempt, told, by, callback.at)
     if told.ref != attempt.ref:
         _disbelieve(w, job_id, n, f"it speaks of task {told.ref}, not of {attempt.ref}", None)
     elif w.settings.verify == "fetch":
         _disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first", None)
     elif job.state is State.UNCONFIRMED and attempt is job.attempt:
-        return _take_unknown_ref(w, job, attempt, told, by)
+        return _take_unproved(w, job, attempt, told, by, callback.at)
     else:
         accept(w, job_id, n, told, by)
     return 0
 
 
-def _take_unknown_ref(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> float:
+def _take_unproved(
+    w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy, at: datetime
+) -> float:
     """A callback for an attempt whose answer is not there (yet): it brings the ref home."""
-    if job.state is State.SENDING and attempt is job.attempt:
+    early = job.state is State.SENDING and attempt is job.attempt
+    if early and (w.clock.now() - at).total_seconds() < EARLY_LONGEST:
         return EARLY_WAIT  # the answer is on its way; its record wakes this duty
     try:
         known = w.client.report(told.ref, comfy=job.ask.kind == "workflow")

@@ -96,13 +96,14 @@ def send(w: Wiring, claim: Claim) -> None:
     if not w.store.line.lets_through(job_id, job.line):
         _return_unsent(w, job_id, n)
         return
-    answer = w.client.submit(
-        job.ask.model,
-        job.ask.input,
-        job.ask.options,
-        w.callback_url(job_id, n),
-        lambda: w.store.jobs.mark_left(job, claim.token),
-    )
+    with w.store.duties.renewing(claim):
+        answer = w.client.submit(
+            job.ask.model,
+            job.ask.input,
+            job.ask.options,
+            w.callback_url(job_id, n),
+            lambda: w.store.jobs.mark_left(job, claim.token),
+        )
     if answer is None:  # the gate closed at the last moment, or another holder has the turn
         _return_unsent(w, job_id, n)
         return

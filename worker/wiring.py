@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,12 +10,16 @@ from celery import Celery
 
 from config.settings import Settings, SettingsError, unknown_names
 from worker.broker import Broker, make_app, messages
+from worker.errors import StoreUnavailable
 from worker.handlers import Registry, registry
 from worker.runninghub.client import Client
 from worker.signing import callback_url, fingerprint
 from worker.store import Clock, Store, connect
 from worker.store.connection import Patience
 from worker.telemetry import report
+
+
+START_PATIENCE = 30.0  # seconds a starting process waits for Redis, which may start beside it
 
 
 @dataclass(frozen=True)
@@ -59,15 +64,15 @@ def assemble(
 
 
 def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> None:
-    """What a process looks at before it starts to work.
+    """What a process looks at before it starts to work; it waits a while for a Redis that is away.
 
     Raises:
         SettingsError: The server may evict keys, or other processes have other secrets.
-        StoreUnavailable: Redis does not answer.
+        StoreUnavailable: Redis does not answer for half a minute.
     """
     for name in unknown_names(environ):
         report("settings.unknown", name=name)
-    server = wiring.store.processes.server()
+    server = _first_answer(wiring)
     policy = server["maxmemory_policy"]
     if policy != "noeviction":
         raise SettingsError(
@@ -81,6 +86,18 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
             "RUNHOOK_SECRET: none of these secrets is the one that other processes use; "
             "callbacks under way could not be verified"
         )
+
+
+def _first_answer(wiring: Wiring) -> dict[str, str]:
+    deadline = time.monotonic() + START_PATIENCE
+    while True:
+        try:
+            return wiring.store.processes.server()
+        except StoreUnavailable as error:
+            if time.monotonic() > deadline:
+                raise
+            report("redis.away", why=str(error))
+            time.sleep(1)
 
 
 def process_name() -> str:

@@ -1,11 +1,14 @@
 """Paid once: what becomes of a submit whose answer is missing, doubtful, or no."""
 
 import socket
+import threading
 
 import pytest
 
-from tests.conftest import Build, House
+from tests.conftest import Build, House, Sandbox, eventually
 from worker.jobs import Job, State
+from worker.reports import Accepted
+from worker.submit import _settle_answer
 
 
 def _forbid_callbacks(house: House, *faults: str) -> None:
@@ -70,8 +73,6 @@ def test_late_success_of_the_first_attempt_is_kept_beside_the_second(build: Buil
     def both() -> bool:
         house.settle()
         return house.job(asked).life.attempts[0].state is State.SUCCEEDED
-
-    from tests.conftest import eventually
 
     eventually(both)
     job = house.job(asked)
@@ -161,7 +162,6 @@ def test_a_connection_that_ends_after_the_request_left_is_doubted(build: Build) 
         rude.listen()
         house = build(RUNNINGHUB_BASE_URL=f"http://127.0.0.1:{rude.getsockname()[1]}")
         asked = house.ask()
-        import threading
 
         def hang_up() -> None:
             connection, _ = rude.accept()
@@ -229,9 +229,30 @@ def test_a_worker_killed_after_the_request_left_leaves_it_unconfirmed(house: Hou
     assert house.w.store.jobs.mark_left(house.job(asked), claim.token)
     house.settle()
     assert house.job(asked).state is State.SENDING, "its lease has not run out"
-    house.later(160)
+    house.later(31)
     assert house.job(asked).state is State.UNCONFIRMED
     assert house.sandbox.calls("/openapi/v2/{endpoint}") == 0
+
+
+def test_a_callback_brings_home_what_a_killed_worker_sent(house: House) -> None:
+    house.sandbox.faults({"fault": "callback_unrecorded"})
+    other = house.ask(prompt="what the killed worker sent")
+    house.settle()
+    ref = house.job(other).attempt.ref
+    asked = house.ask()
+    house.lost = ["send"]
+    house.settle()
+    claim = house.w.store.duties.claim("send", f"{asked.id}/1").__enter__()
+    assert claim
+    assert house.w.store.jobs.mark_left(house.job(asked), claim.token)
+    result = house.sandbox.call("POST", "/openapi/v2/query", {"taskId": ref})
+    body = {"event": "TASK_END", "taskId": ref, "eventData": result}
+    Sandbox("").call("POST", house.callback_url(asked), body)
+    house.settle()
+    assert house.job(asked).state is State.SENDING, "the answer may still come"
+    for _ in range(6):
+        house.later(1)
+    assert house.job(asked).state is State.SUCCEEDED
 
 
 def test_only_one_holder_may_let_the_request_leave(house: House) -> None:
@@ -240,7 +261,7 @@ def test_only_one_holder_may_let_the_request_leave(house: House) -> None:
     house.settle()
     duty = f"{asked.id}/1"
     slow = house.w.store.duties.claim("send", duty).__enter__()
-    house.clock.advance(160)
+    house.clock.advance(31)
     fast = house.w.store.duties.claim("send", duty).__enter__()
     assert slow
     assert fast
@@ -250,9 +271,6 @@ def test_only_one_holder_may_let_the_request_leave(house: House) -> None:
 
 
 def test_an_answer_from_a_holder_that_was_given_up_is_still_heard(house: House) -> None:
-    from worker.reports import Accepted
-    from worker.submit import _settle_answer
-
     asked = house.ask()
     house.lost = ["send"]
     house.settle()
@@ -260,7 +278,7 @@ def test_an_answer_from_a_holder_that_was_given_up_is_still_heard(house: House) 
     assert slow
     house.w.store.jobs.mark_left(house.job(asked), slow.token)
     house.lost = []
-    house.later(160)
+    house.later(31)
     assert house.job(asked).state is State.UNCONFIRMED
     _settle_answer(house.w, asked.id, 1, Accepted("2013508786110730241"))
     job = house.job(asked)
@@ -278,7 +296,6 @@ def test_a_callback_proves_a_submit_that_was_called_busy(house: House) -> None:
     assert house.job(asked).state is State.QUEUED
     body = house.sandbox.call("POST", "/openapi/v2/query", {"taskId": ref})
     envelope = {"event": "TASK_END", "taskId": ref, "eventData": body}
-    Sandbox = type(house.sandbox)
     Sandbox("").call("POST", house.callback_url(asked), envelope)
     house.settle()
     assert house.job(asked).state is State.SUCCEEDED

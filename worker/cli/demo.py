@@ -84,7 +84,7 @@ SCENES = (
     ),
     Scene(
         "early",
-        "callback before the submit's answer",
+        "callback before the answer",
         IMAGE,
         _prompt("early", "A gull on a rope"),
         "callback",
@@ -129,7 +129,7 @@ SCENES = (
 @click.command()
 def demo() -> None:
     """See jobs live through everything that can happen, for free."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     folder = Settings.load().data_dir.resolve() / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

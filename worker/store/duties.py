@@ -10,9 +10,9 @@ import orjson
 from worker.errors import StoreUnavailable
 from worker.store.scripts import Scripts
 
-# Seconds a claim lasts: longer than the flow's calls together can take. `handlers` is renewed,
-# because a user's function may take as long as it likes.
-LEASES = {"line": 45, "send": 150, "intake": 60, "reconcile": 90, "fanout": 30, "handlers": 30}
+# Seconds a claim lasts: longer than the flow's calls together can take. `send` and `handlers` are
+# renewed while they work: their calls may take long, and a dead holder must be noticed soon.
+LEASES = {"line": 45, "send": 30, "intake": 60, "reconcile": 90, "fanout": 30, "handlers": 30}
 
 
 @dataclass
