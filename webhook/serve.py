@@ -1,5 +1,6 @@
 """The web process: `python -m webhook.serve`. Settings are checked before a port is opened."""
 
+import contextlib
 import gc
 import sys
 from collections.abc import Callable
@@ -21,7 +22,10 @@ THREADS = 4  # a round trip to Redis is waited for by so many at once; measured,
 def load() -> Callable[..., Any]:
     """The WSGI application of one server process."""
     configure()
-    app = create_app(assemble(Settings.load("web"), patience="door"))
+    wiring = assemble(Settings.load("web"), patience="door")
+    with contextlib.suppress(StoreUnavailable):
+        wiring.store.processes.server()  # hears what time it is there
+    app = create_app(wiring)
     gc.freeze()
     return app
 

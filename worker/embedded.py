@@ -3,8 +3,12 @@
 The wheel's own class is not used: it has the append-only file off and deletes its folder.
 """
 
+import contextlib
+import ctypes
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +20,7 @@ from redis.retry import Retry
 from worker.errors import StoreUnavailable
 
 ENOUGH = (6, 2)  # the scripts are written for Redis 6.2 and later
+PR_SET_PDEATHSIG = 1
 PATIENCE = 20.0  # seconds to load the data of a large file
 
 
@@ -37,6 +42,13 @@ def binary() -> str:
             "valkey or redis 6.2 or later"
         )
     return found
+
+
+def end_with_parent() -> None:
+    """For a child about to start: on Linux it gets SIGTERM when its parent is killed."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class EmbeddedServer:
@@ -81,7 +93,11 @@ class EmbeddedServer:
             str(log.resolve()),
         ]
         self._process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
         )
         deadline = time.monotonic() + PATIENCE
         while not self._answers():

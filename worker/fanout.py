@@ -5,9 +5,9 @@ import random
 from worker import handlers
 from worker.document import job_document
 from worker.errors import NotFound
-from worker.handlers import Event, Outcome
+from worker.handlers import Event, Handler, Outcome
 from worker.jobs import State
-from worker.store import Claim, StoredEvent, Turn
+from worker.store import Claim, Delivery, StoredEvent, Turn
 from worker.telemetry import report
 from worker.wiring import Wiring
 
@@ -36,25 +36,17 @@ def deliver(w: Wiring, claim: Claim) -> None:
     """Tell one handler of one event, and write down how it went."""
     try:
         delivery = w.store.deliveries.get(claim.id)
-        event = w.store.deliveries.event(delivery.event)
     except NotFound:
         return
-    handler = w.handlers.get(delivery.handler)
     if delivery.state != "pending":
         return
+    handler = w.handlers.get(delivery.handler)
     if handler is None:
         report("handler.unknown", handler=delivery.handler, delivery=delivery.id)
         claim.again_in = UNKNOWN_LOOK
         return
     n = w.store.deliveries.begin(claim)
-    if _overtaken(w, event):
-        turn = Turn("superseded", "superseded", 0, "success came late and is told instead")
-    elif n > len(w.settings.retry_schedule):
-        turn = Turn("dead", "lost", 0, "its last attempt never came back")
-    else:
-        with w.store.duties.renewing(claim):
-            outcome = handlers.run(handler, told(event))
-        turn = _turn(w, outcome, n)
+    turn = _tell(w, claim, delivery, handler, n)
     w.store.deliveries.record(claim, delivery, n, turn)
     report(
         "delivery.recorded",
@@ -64,6 +56,20 @@ def deliver(w: Wiring, claim: Claim) -> None:
         n=n,
         why=turn.why,
     )
+
+
+def _tell(w: Wiring, claim: Claim, delivery: Delivery, handler: Handler, n: int) -> Turn:
+    try:
+        event = w.store.deliveries.event(delivery.event)
+    except NotFound:
+        return Turn("dead", "lost", 0, "the event was removed before the handler could be told")
+    if _overtaken(w, event):
+        return Turn("superseded", "superseded", 0, "success came late and is told instead")
+    if n > len(w.settings.retry_schedule):
+        return Turn("dead", "lost", 0, "its last attempt never came back")
+    with w.store.duties.renewing(claim):
+        outcome = handlers.run(handler, told(event))
+    return _turn(w, outcome, n)
 
 
 def told(event: StoredEvent) -> Event:

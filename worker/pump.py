@@ -21,12 +21,20 @@ BEAT_EVERY = 2.0
 class Pump:
     """One process's turn at the pump, and its heartbeat."""
 
-    def __init__(self, w: Wiring, role: str, rooms: Sequence[tuple[str, int]]) -> None:
+    def __init__(
+        self,
+        w: Wiring,
+        role: str,
+        rooms: Sequence[tuple[str, int]],
+        opening: Sequence[tuple[str, str]] = (),
+    ) -> None:
         """Args:
         w: The process's parts, its own connections among them.
         role: `worker` or `handlers`, for the heartbeat.
         rooms: For each lane, the most messages its queue may hold at once.
+        opening: Lane and duty of what is to be looked at once this process runs.
         """
+        self._opening = list(opening)
         self._w = w
         self._role = role
         self._rooms = rooms
@@ -51,6 +59,9 @@ class Pump:
             self._beaten = time.monotonic()
             self._w.store.processes.beat(self._role, process_name())
             self._w.store.processes.publish_handlers(published(self._w))
+        while self._opening:
+            self._w.store.duties.wake(*self._opening[0])
+            self._opening.pop(0)
         self._w.store.duties.pump(process_name(), LEASE, self._rooms)
 
     def _run(self) -> None:

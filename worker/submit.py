@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from worker import catalogue, jobs
-from worker.errors import Conflict, Fault, InvalidRequest, ProviderSilent
+from worker.errors import Conflict, Fault, InvalidRequest, NotFound, ProviderSilent
 from worker.intake import accept
 from worker.jobs import Ask, Attempt, Job, Life, Move, State
 from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
@@ -84,7 +84,10 @@ def advance(w: Wiring, claim: Claim) -> None:
 def send(w: Wiring, claim: Claim) -> None:
     """Send one job's paid request, unless an earlier holder may have sent it."""
     job_id, n = _attempt_of(claim)
-    job = w.store.jobs.get(job_id)
+    try:
+        job = w.store.jobs.get(job_id)
+    except NotFound:
+        return
     if job.state is not State.SENDING or job.attempt.n != n:
         return
     if job.attempt.left_at is not None:
@@ -157,7 +160,8 @@ def _let_go_of_unconfirmed(w: Wiring, known: int, holding: tuple[str, ...]) -> b
     try:
         total = w.client.capacity().total
     except ProviderSilent as silent:
-        w.store.line.wait_for("busy" if silent.busy else "take")
+        if silent.busy:
+            w.store.line.wait_for("busy")
         return False
     if total > known:
         return False

@@ -33,6 +33,7 @@ FLOWS: dict[str, Flow] = {
 # Lanes that wait for RunningHub never hold more than a third of the threads each, so that
 # callbacks are always taken in.
 WAITING_LANES = ("send", "reconcile")
+OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
 FULL_LOOK = 0.25  # seconds until a duty that found its lane full is posted again
 
 
@@ -74,12 +75,9 @@ class Process:
     def start_pump(self) -> None:
         """Keep everything going from now on."""
         lanes = [(lane, 2 * self.threads) for lane in LANES]
-        self.pump = Pump(assemble(self.settings, app=self.app), self.role, lanes)
+        opening = OPENING if self.role == "worker" else ()
+        self.pump = Pump(assemble(self.settings, app=self.app), self.role, lanes, opening)
         self.pump.start()
-        if self.role == "worker":
-            for duty in ("limit", "sweep"):
-                self.wiring.store.duties.wake("reconcile", duty)
-            self.wiring.store.duties.wake("line", "line")
         report("process.started", role=self.role, threads=self.threads)
 
 

@@ -18,7 +18,6 @@ from worker.store import Clock, Store, connect
 from worker.store.connection import Patience
 from worker.telemetry import report
 
-
 START_PATIENCE = 30.0  # seconds a starting process waits for Redis, which may start beside it
 
 
@@ -55,7 +54,7 @@ def assemble(
         connect(settings.redis_url, patience),
         clock=clock,
         messages=messages(app, settings),
-        post=Broker(app).post,
+        post=Broker(app).post if patience == "worker" else None,
         retention=settings.retention_days * 86400,
         limit=settings.concurrency,
     )

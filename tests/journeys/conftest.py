@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 import urllib.error
@@ -88,6 +89,17 @@ class Town:
             return job if job["state"] in ends else None
 
         return eventually(there, seconds)
+
+    def kill(self, name: str) -> None:
+        """Kill a process and all its children, and have it started again."""
+        killed = self.fleet.pids()[name]
+        os.killpg(killed, signal.SIGKILL)
+
+        def replaced() -> bool:
+            assert self.fleet.tend() is None
+            return self.fleet.pids()[name] != killed
+
+        eventually(replaced)
 
     def told(self) -> list[str]:
         """What the handlers wrote into their book."""

@@ -1,7 +1,5 @@
 """Whole lives of jobs through the real processes."""
 
-import os
-import signal
 import time
 from pathlib import Path
 
@@ -76,8 +74,7 @@ def test_workers_killed_and_the_server_restarted_lose_nothing_and_pay_nothing_tw
         ids = [town.post(_ask(number))["id"] for number in range(30)]
         for name in ("worker", "handlers"):
             time.sleep(0.4)
-            os.killpg(town.fleet.pids()[name], signal.SIGKILL)
-            eventually(lambda: town.fleet.tend() or True)
+            town.kill(name)
         town.server.stop()
         town.server.start()
         ids += [town.post(_ask(number))["id"] for number in range(30, 40)]

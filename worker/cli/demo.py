@@ -21,7 +21,7 @@ from config.settings import Settings
 from worker import submit
 from worker.cli import screens
 from worker.cli.fleet import COMMANDS, Fleet, sandbox_command, wait_until_ready
-from worker.cli.up import Ended, ending_on_signals
+from worker.cli.up import Ended, ending_on_signals, keep_off_proxies
 from worker.embedded import EmbeddedServer
 from worker.errors import StoreUnavailable
 from worker.jobs import Job, State
@@ -134,7 +134,7 @@ def demo() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     web, sandbox = _free_port(), _free_port()
-    environ = _environ(folder, web, sandbox)
+    environ = keep_off_proxies(_environ(folder, web, sandbox))
     server = EmbeddedServer(folder / "redis", Path(environ["REDIS_URL"].removeprefix("unix://")))
     fleet = Fleet(environ, folder, logs=folder / "logs")
     good = False

@@ -1,7 +1,6 @@
 """The processes of one machine, started, watched, restarted and ended together."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -15,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from worker.embedded import end_with_parent
+
 LANES = "line,send,intake,reconcile,fanout"
 THREADS = 12
 PATIENCE = 25.0  # seconds that a process has to end by itself
 RESTARTS = 5  # in a minute; more often means that it cannot start
-PR_SET_PDEATHSIG = 1
 
 Say = Callable[[str, str], None]
 CELERY = (
@@ -135,7 +135,7 @@ class Fleet:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
         if process.stdout is not None:
             threading.Thread(target=self._read, args=(name, process.stdout), daemon=True).start()
@@ -165,10 +165,3 @@ def wait_until_ready(url: str, seconds: float, broken: Callable[[], str | None])
             last = str(error)
         time.sleep(0.1)
     return f"{url}: {last}"
-
-
-def _end_with_parent() -> None:
-    """On Linux a child gets SIGTERM when this process is killed, so that none is left behind."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -20,6 +20,14 @@ SANDBOX_PORT = 8090
 COLOURS = {"web": "cyan", "worker": "green", "handlers": "yellow", "sandbox": "magenta"}
 
 
+def keep_off_proxies(environ: dict[str, str]) -> dict[str, str]:
+    """The same environment, in which calls on this machine go through no proxy."""
+    for name in ("NO_PROXY", "no_proxy"):
+        environ[name] = ",".join(filter(None, (environ.get(name), "127.0.0.1,localhost")))
+    os.environ.update({name: environ[name] for name in ("NO_PROXY", "no_proxy")})
+    return environ
+
+
 class Ended(BaseException):
     """SIGTERM or SIGINT: end everything in order."""
 
@@ -46,7 +54,7 @@ def ending_on_signals() -> Iterator[None]:
 def up(sandbox: bool) -> None:
     """Run everything on this machine: server, web, worker, handlers."""
     base = Settings.load()
-    environ = dict(os.environ)
+    environ = keep_off_proxies(dict(os.environ))
     if sandbox:
         environ |= {
             "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{SANDBOX_PORT}",

@@ -49,7 +49,7 @@ class Store:
         *,
         clock: Clock,
         messages: Mapping[str, Message],
-        post: Post,
+        post: Post | None,
         retention: float,
         limit: int | None,
     ) -> None:
@@ -58,7 +58,7 @@ class Store:
         clock: Redis's own, or one that tests set.
         messages: Celery messages that scripts post themselves; empty when the broker is
             elsewhere.
-        post: Sends a wake-up for (lane, duty) when scripts do not.
+        post: Sends a wake-up for (lane, duty) when scripts do not; None leaves it to the pump.
         retention: Seconds that ended jobs are kept.
         limit: Most tasks in flight, if set by hand.
         """

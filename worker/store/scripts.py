@@ -1,7 +1,7 @@
 """The Lua scripts beside this file: each is one round trip, and safe to be sent again.
 
 A script that wakes a duty also posts its Celery message when broker and state share one Redis.
-Otherwise it returns the woken duties, and `post` sends them.
+Otherwise it returns the woken duties and `post` sends them; without `post` the pump does.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,13 +38,14 @@ class Scripts:
         root: str,
         clock: Clock,
         messages: Mapping[str, Message],
-        post: Post,
+        post: Post | None,
     ) -> None:
         self.client = client
         self.root = root
         self.clock = clock
         self._post = post
-        self._head = _lua_table(messages) + _source("prelude")
+        posts = f"local POSTS = {'true' if post else 'false'}\n"
+        self._head = _lua_table(messages) + posts + _source("prelude")
         self._loaded: dict[str, Any] = {}
 
     def run(self, name: str, *args: str | bytes | int | float) -> Any:
@@ -73,5 +74,6 @@ class Scripts:
         words = self.words(name, *args)
         for duty in words[count:]:
             lane, _, duty_id = duty.partition(" ")
-            self._post(lane, duty_id)
+            if self._post:
+                self._post(lane, duty_id)
         return words[:count]

@@ -4,7 +4,9 @@
 -- KEYS[1]  the root of every key, "runhook:"
 -- ARGV[1]  now in milliseconds for tests, or empty: Redis's own clock
 -- MESSAGES lane -> {queue, text}: the Celery message of a wake-up, baked in by Python when broker
---          and state share this Redis; empty otherwise, and then `woken` is posted by the caller
+--          and state share this Redis; empty otherwise
+-- POSTS    whether the caller posts what `woken` names when there are no messages; a door does not
+--          wait for another broker, and leaves it to the pump
 local root = KEYS[1]
 local GRACE = 30000  -- ms a posted wake-up has to be claimed before it is posted again
 local FIRST_STEP, LAST_STEP = 5000, 120000  -- ms a gate stays closed
@@ -38,6 +40,11 @@ local function post(lane, id)
 end
 
 local function post_now(lane, id, grace)
+  if not MESSAGES[lane] and not POSTS then
+    redis.call('ZADD', root .. 'due:' .. lane, now, id)
+    redis.call('HDEL', root .. 'claims:' .. lane, id)
+    return
+  end
   redis.call('ZADD', root .. 'due:' .. lane, now + (grace or GRACE), id)
   redis.call('HSET', root .. 'claims:' .. lane, id, 'p')
   post(lane, id)
@@ -111,8 +118,8 @@ local function close_gate(line, job, ask, why)
     if ask then redis.call('HSET', root .. 'gate:' .. line, 'ask', '1') end
     return
   end
-  local step = FIRST_STEP
-  if gate and gate.probe == job then step = math.min(gate.step * 2, LAST_STEP) end
+  local step = gate and gate.step or FIRST_STEP
+  if gate and gate.probe == job then step = math.min(step * 2, LAST_STEP) end
   local asks = (ask or (gate and gate.ask)) and '1' or '0'
   redis.call('HSET', root .. 'gate:' .. line, 'until', text(now + step), 'step', text(step),
     'probe', '', 'ask', asks, 'why', why)
