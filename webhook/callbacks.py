@@ -7,7 +7,6 @@ import threading
 import time
 
 from flask import Blueprint, Request, Response, current_app, request
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from webhook.problems import problem
 from worker.errors import StoreUnavailable
@@ -66,8 +65,7 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
 
 
 def _body(incoming: Request) -> bytes | None:
-    incoming.max_content_length = LARGEST
-    try:
-        return incoming.get_data(cache=False)
-    except RequestEntityTooLarge:
+    if (incoming.content_length or 0) > LARGEST:
         return None
+    body = incoming.stream.read(LARGEST + 1)  # a chunked body names no length
+    return body if len(body) <= LARGEST else None

@@ -23,7 +23,7 @@ MEDIA = ("image", "video", "audio")
 WORKFLOW = re.compile(r"workflow/(\d{1,20})")
 NODE_FIELD = re.compile(r"[^.\s]+\.[^.\s]+")
 INSTANCE_TYPES = ("default", "plus", "ultra")  # run/ai-app page: 24, 48 and 84 GB
-MANY = 12
+MANY = 24  # values that a message lists; more are counted
 
 
 class Param(BaseModel):
@@ -133,7 +133,8 @@ def check(
         model = find(name)
     except NotFound as error:
         near = error.nearest[0] if error.nearest else None
-        raise InvalidRequest([Fault("model", str(error), error.nearest, near)]) from None
+        text = f"there is no model {name[:200]!r}"
+        raise InvalidRequest([Fault("model", text, error.nearest, near)]) from None
     faults = [_unknown_option(key, ()) for key in options]
     faults += _unknown_params(model, given)
     completed: dict[str, Any] = {}
@@ -252,7 +253,7 @@ def _enum_faults(param: Param, path: str, value: Any) -> list[Fault]:
         ):
             return []
         near = nearest(value, known)
-        text = f"{value!r} is not {_describe_one(param)}"
+        text = f"{value[:200]!r} is not {_describe_one(param)}"
         return [Fault(path, text, known, near[0] if near else None)]
     written = str(value).lower() if isinstance(value, bool) else str(value)
     near_value = written if written in param.values else None
@@ -341,8 +342,9 @@ def _unknown_option(key: str, known: Sequence[str]) -> Fault:
 
 
 def _nearest_models(name: str) -> list[str]:
-    names = [n for m in models() if not m.deprecated for n in (m.endpoint, m.name)]
-    return nearest(name, names, most=3)
+    endpoints = {n: m.endpoint for m in models() if not m.deprecated for n in (m.endpoint, m.name)}
+    close = nearest(name, list(endpoints), most=6)
+    return list(dict.fromkeys(endpoints[found] for found in close))[:3]
 
 
 def nearest(word: str, known: Sequence[str], most: int = 1) -> list[str]:

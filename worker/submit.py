@@ -1,7 +1,6 @@
 """Asking for a job, giving jobs their turn, and the one paid request of each attempt."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -52,9 +51,10 @@ def request(
         Conflict: The key was used with another request.
         StoreUnavailable: Redis did not take it.
     """
+    body = _canonical(asked)
     ask = _checked(w, asked)
     job = Job(jobs.new_id("job"), ask, State.QUEUED, Life(ask.created_at), rev=1)
-    word, found = w.store.jobs.create(job, owner, key, _canonical(asked))
+    word, found = w.store.jobs.create(job, owner, key, body)
     if word == "conflict":
         raise Conflict(f"this Idempotency-Key was used for another request, which made {found}")
     return (True, job) if found == job.id else (False, w.store.jobs.get(found))
@@ -331,12 +331,12 @@ def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
 
 
 def _canonical(asked: Asked) -> bytes:
-    body: Mapping[str, Any] = {
-        "model": asked.model,
-        "input": asked.input,
-        "options": asked.options,
-        "metadata": asked.metadata,
-        "priority": asked.priority,
-        "handlers": asked.handlers,
-    }
-    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    """The request as the same bytes for the same meaning.
+
+    Raises:
+        InvalidRequest: It is no JSON, or nested deeper than JSON is written here.
+    """
+    try:
+        return orjson.dumps(asdict(asked), option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise InvalidRequest([Fault("", f"cannot be written as JSON: {error}")]) from None

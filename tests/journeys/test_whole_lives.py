@@ -1,7 +1,11 @@
 """Whole lives of jobs through the real processes."""
 
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
@@ -40,6 +44,17 @@ def test_every_kind_of_callback_ends_every_job_right_and_tells_each_once(town: T
     time.sleep(1)  # whatever would tell a second time has come by then
     for job_id in ids:
         assert sum(job_id in line and "job." in line for line in told) == 1
+
+
+def test_a_chunked_callback_over_four_mebibytes_is_refused_too(town: Town) -> None:
+    url = town.w.callback_url("job_none", 1)
+    assert url
+    chunks = iter([b"x" * 65536] * 65)
+    request = urllib.request.Request(url, chunks, {"Transfer-Encoding": "chunked"}, method="POST")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    assert caught.value.code == 413
+    assert town.w.store.callbacks.strays() == 0
 
 
 def test_a_handler_that_kills_its_process_is_told_again_and_others_go_on(town: Town) -> None:

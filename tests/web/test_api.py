@@ -88,7 +88,10 @@ def test_a_wrong_request_is_refused_with_every_fault(
     assert house.raw.zcard("runhook:jobs") == 0
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'"x"', b"NaN"])
+DEEP = b'{"model": "x", "metadata": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'"x"', b"NaN", DEEP])
 def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: bytes) -> None:
     answer = client.post("/v1/jobs", data=body, content_type="application/json")
     assert answer.status_code == 422

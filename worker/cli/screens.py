@@ -24,7 +24,7 @@ COLOURS = {
     State.FAILED: "red",
     State.CANCELLED: "magenta",
 }
-SHOWN_STATES = ("pending", "done", "dead", "superseded")
+WHOLE = ("job", "ref", "state", "age", "at", "what", "parameter")  # columns that are never broken
 
 
 def state_text(job: Job) -> Text:
@@ -36,7 +36,7 @@ def plain_table(*columns: str) -> Table:
     """A table without lines."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in WHOLE)
     return table
 
 

@@ -1,5 +1,7 @@
 """`runhook up`: everything on this machine, and `runhook sandbox`: RunningHub's API for free."""
 
+import fcntl
+import json
 import os
 import signal
 import sys
@@ -7,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -71,10 +74,10 @@ def up(sandbox: bool) -> None:
 
     def say(name: str, line: str) -> None:
         with lock:
-            click.echo(f"{click.style(f'{name:<9}', fg=COLOURS.get(name))} {line}")
+            click.echo(f"{click.style(f'{name:<9}', fg=COLOURS.get(name))} {_readable(line)}")
 
     fleet = Fleet(environ, say=say)
-    with ending_on_signals():
+    with _alone_in(settings.data_dir), ending_on_signals():
         try:
             if server:
                 server.start()
@@ -89,6 +92,33 @@ def up(sandbox: bool) -> None:
             fleet.stop()
             if server:
                 server.stop()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the data folder, so that two never share one embedded server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "up.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SettingsError(
+                f"RUNHOOK_DATA_DIR: another runhook up works in {folder}; end it first"
+            ) from None
+        yield
+
+
+def _readable(line: str) -> str:
+    """A log line of a process for people: its event and its fields."""
+    try:
+        entry = json.loads(line)
+        event = entry.pop("event")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return line
+    loud = entry.pop("level", "info") in ("warning", "error")
+    entry.pop("timestamp", None)
+    fields = "  ".join(f"{name}={value}" for name, value in entry.items() if value is not None)
+    return f"{click.style(f'{event:<18}', fg='red' if loud else None, bold=loud)} {fields}"
 
 
 def _watch(fleet: Fleet, settings: Settings) -> None:
@@ -114,8 +144,6 @@ def _watch(fleet: Fleet, settings: Settings) -> None:
 @click.option("--retry-gap", default=60.0, show_default=True, help="Seconds between callbacks.")
 def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_gap: float) -> None:
     """Serve RunningHub's API for free; any key is good."""
-    import json
-
     try:
         from worker.runninghub.sandbox import outputs as _needs_pillow  # noqa: F401
         from worker.runninghub.sandbox.faults import Faults
