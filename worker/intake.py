@@ -28,8 +28,7 @@ Taken = Literal["taken", "later"]
 
 def take(w: Wiring, claim: Claim) -> None:
     """Take in an attempt's callbacks, oldest first; one that must wait keeps those behind it."""
-    job_id, _, number = claim.id.partition("/")
-    n = int(number)
+    job_id, n = claim.attempt
     waiting = w.store.callbacks.waiting(job_id, n)
     for count, callback in enumerate(waiting, start=1):
         wait = _take_one(w, job_id, n, callback)

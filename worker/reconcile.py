@@ -45,33 +45,46 @@ def look(w: Wiring, claim: Claim) -> None:
 
 def examine(w: Wiring, claim: Claim) -> None:
     """Ask about one attempt, and say when to look again."""
-    job_id, _, number = claim.id.partition("/")
+    job_id, n = claim.attempt
     try:
         job = w.store.jobs.get(job_id)
     except NotFound:
         return
-    attempt = job.nth(int(number))
-    if attempt is None or (attempt is not job.attempt and attempt.state is State.SUCCEEDED):
-        return
-    if attempt is job.attempt and job.state not in (State.RUNNING, State.UNCONFIRMED):
+    if not _worth_asking(job, n):
         return
     wait = w.store.line.wait_for("take")
     if wait:
         claim.again_in = wait
         return
     try:
-        claim.again_in = _examine(w, job, int(number))
+        claim.again_in = _examine(w, job, n)
         w.store.line.wait_for("good")
     except ProviderSilent as silent:
         w.store.line.wait_for("busy" if silent.busy else "good")
-        w.store.jobs.note(job_id, Note("no answer", {"attempt": attempt.n, "why": str(silent)}))
-        claim.again_in = _silent(w, job, int(number))
+        w.store.jobs.note(job_id, Note("no answer", {"attempt": n, "why": str(silent)}))
+        claim.again_in = _silent(w, job, n)
+
+
+def _worth_asking(job: Job, n: int) -> bool:
+    """Whether an answer about this attempt could still be news."""
+    attempt = job.nth(n)
+    if attempt is None:
+        return False
+    if attempt is not job.attempt:
+        return attempt.state is not State.SUCCEEDED
+    return job.state in (State.RUNNING, State.UNCONFIRMED) or _given_up(job)
+
+
+def _given_up(job: Job) -> bool:
+    """It failed for want of proof; a task id that came home since may bring late success."""
+    error = job.attempt.error
+    return job.state is State.FAILED and error is not None and error.code == "unconfirmed"
 
 
 def _examine(w: Wiring, job: Job, n: int) -> float | None:
     """Ask; seconds to the next look, None when nothing is left to ask."""
-    if n != job.attempt.n:
-        return _examine_earlier(w, job, n)
+    if n != job.attempt.n or _given_up(job):
+        return _examine_past(w, job, n)
     if job.state is State.UNCONFIRMED:
         return _examine_unconfirmed(w, job)
     if _time_is_over(w, job):
@@ -91,15 +104,13 @@ def by_record(w: Wiring, job: Job, ref: str) -> bool:
     if found is None:
         w.store.jobs.note(job.id, Note("no record of a callback", {"attempt": n}))
         return False
-    if found.report and found.report.ref != ref:
+    told = found.report
+    if told is None or w.settings.reconcile == "resend":
+        return _resend(w, job, found.webhook_id)
+    if told.ref != ref or (told.state == "succeeded" and not told.outputs):
         return False
-    readable = found.report is not None and (
-        found.report.outputs or found.report.state != "succeeded"
-    )
-    if readable and w.settings.reconcile == "detail" and found.report:
-        accept(w, job.id, n, found.report, "detail")
-        return True
-    return _resend(w, job, found.webhook_id)
+    accept(w, job.id, n, told, "detail")
+    return True
 
 
 def by_query(w: Wiring, job: Job, ref: str) -> bool:
@@ -165,8 +176,8 @@ def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
     return None
 
 
-def _examine_earlier(w: Wiring, job: Job, n: int) -> float | None:
-    """An attempt that the job has gone on from: its success would still be news."""
+def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
+    """An attempt that was given up or gone on from: its success would still be news."""
     attempt = job.nth(n)
     if attempt is None or attempt.ref is None:
         return None

@@ -83,7 +83,7 @@ def advance(w: Wiring, claim: Claim) -> None:
 
 def send(w: Wiring, claim: Claim) -> None:
     """Send one job's paid request, unless an earlier holder may have sent it."""
-    job_id, n = _attempt_of(claim)
+    job_id, n = claim.attempt
     try:
         job = w.store.jobs.get(job_id)
     except NotFound:
@@ -284,11 +284,6 @@ def first_look(w: Wiring, job: Job) -> float:
     if len(seen) < ENOUGH_DURATIONS:
         return BY_KIND[job.ask.kind]
     return max(5.0, seen[int(len(seen) * 0.95)])
-
-
-def _attempt_of(claim: Claim) -> tuple[str, int]:
-    job_id, _, n = claim.id.partition("/")
-    return job_id, int(n)
 
 
 def _checked(w: Wiring, asked: Asked) -> Ask:

@@ -285,6 +285,20 @@ def test_an_answer_from_a_holder_that_was_given_up_is_still_heard(house: House) 
     assert (job.state, job.attempt.ref) == (State.RUNNING, "2013508786110730241")
 
 
+def test_a_late_answer_after_giving_up_brings_late_success(build: Build) -> None:
+    house = build(RUNHOOK_UNCONFIRMED_AFTER=30)
+    house.sandbox.faults({"fault": "callback_unrecorded"})
+    ref = house.until(house.ask(prompt="what was accepted after all"), "running").attempt.ref
+    house.sandbox.faults({"fault": "answer_lost_unaccepted"})
+    asked = house.ask()
+    house.settle()
+    house.later(31)
+    assert house.job(asked).state is State.FAILED
+    _settle_answer(house.w, asked.id, 1, Accepted(str(ref)))
+    house.settle()
+    assert house.job(asked).state is State.SUCCEEDED
+
+
 def test_a_callback_proves_a_submit_that_was_called_busy(house: House) -> None:
     house.sandbox.faults({"fault": "callback_unrecorded"})
     other = house.ask(prompt="the task that the callback names")

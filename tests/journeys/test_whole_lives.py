@@ -65,22 +65,6 @@ def test_a_handler_that_kills_its_process_is_told_again_and_others_go_on(town: T
     eventually(lambda: f"survived {job['id']}" in town.told(), 60)
 
 
-def test_wake_ups_go_through_celery_when_the_broker_is_another(tmp_path: Path) -> None:
-    socket = Path("/tmp") / f"runhook-broker-{tmp_path.stat().st_ino}.s"
-    from worker.embedded import EmbeddedServer
-
-    broker = EmbeddedServer(tmp_path / "broker", socket)
-    broker.start()
-    try:
-        with a_town(tmp_path, CELERY_BROKER_URL=broker.url) as town:
-            job = town.ended(town.post(_ask(0))["id"])
-            assert job["state"] == "succeeded"
-            assert eventually(lambda: [x for x in town.told() if job["id"] in x])
-            assert not list(town.w.store.client.scan_iter("runhook:queue:*"))  # type: ignore[attr-defined]
-    finally:
-        broker.stop()
-
-
 def test_workers_killed_and_the_server_restarted_lose_nothing_and_pay_nothing_twice(
     tmp_path: Path,
 ) -> None:

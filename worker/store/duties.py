@@ -24,6 +24,12 @@ class Claim:
     token: str
     again_in: float | None = field(default=None)
 
+    @property
+    def attempt(self) -> tuple[str, int]:
+        """The job and the attempt's number, where the duty is about one."""
+        job_id, _, n = self.id.partition("/")
+        return job_id, int(n)
+
 
 class Duties:
     """Waking, claiming and putting down duties."""
