@@ -5,8 +5,6 @@ from flask import Blueprint, Response, current_app, jsonify
 from worker.errors import StoreUnavailable
 from worker.wiring import Wiring
 
-HEARD_WITHIN = 15.0  # seconds since a worker's last heartbeat
-
 blueprint = Blueprint("health", __name__)
 
 
@@ -22,7 +20,7 @@ def ready() -> tuple[Response, int]:
     w: Wiring = current_app.extensions["runhook"]
     try:
         w.store.ping()
-        workers = w.store.processes.alive("worker", HEARD_WITHIN)
+        workers = w.store.processes.alive("worker")
     except StoreUnavailable as error:
         return jsonify(status="not ready", redis=str(error), workers=None), 503
     if not workers:

@@ -6,7 +6,8 @@ One process at a time pumps; each says here that it lives.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from worker.errors import StoreUnavailable
 from worker.store import Published
@@ -18,29 +19,38 @@ LEASE = 3.0  # seconds after which another process takes over
 BEAT_EVERY = 2.0
 
 
+@dataclass(frozen=True)
+class Crew:
+    """What a process is in the pump's eyes.
+
+    Attributes:
+        role: `worker` or `handlers`.
+        threads: How many things it works on at once.
+        lanes: For each lane the role that works on it, and which share of its threads at most.
+        opening: Lane and duty of what is to be looked at once this process runs.
+    """
+
+    role: str
+    threads: int
+    lanes: Mapping[str, tuple[str, float]]
+    opening: tuple[tuple[str, str], ...] = ()
+
+
 class Pump:
     """One process's turn at the pump, and its heartbeat."""
 
-    def __init__(
-        self,
-        w: Wiring,
-        role: str,
-        rooms: Sequence[tuple[str, int]],
-        opening: Sequence[tuple[str, str]] = (),
-    ) -> None:
+    def __init__(self, w: Wiring, crew: Crew) -> None:
         """Args:
         w: The process's parts, its own connections among them.
-        role: `worker` or `handlers`, for the heartbeat.
-        rooms: For each lane, the most messages its queue may hold at once.
-        opening: Lane and duty of what is to be looked at once this process runs.
+        crew: What this process is.
         """
-        self._opening = list(opening)
         self._w = w
-        self._role = role
-        self._rooms = rooms
+        self._crew = crew
+        self._opening = list(crew.opening)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
         self._beaten = 0.0
+        self._threads: Mapping[str, int] = {}
         self._away = False
 
     def start(self) -> None:
@@ -57,12 +67,20 @@ class Pump:
         """One heartbeat if it is time, and one look at every lane."""
         if time.monotonic() - self._beaten > BEAT_EVERY:
             self._beaten = time.monotonic()
-            self._w.store.processes.beat(self._role, process_name())
+            crew = self._crew
+            self._threads = self._w.store.processes.beat(crew.role, process_name(), crew.threads)
             self._w.store.processes.publish_handlers(published(self._w))
         while self._opening:
             self._w.store.duties.wake(*self._opening[0])
             self._opening.pop(0)
-        self._w.store.duties.pump(process_name(), LEASE, self._rooms)
+        self._w.store.duties.pump(process_name(), LEASE, self._rooms())
+
+    def _rooms(self) -> list[tuple[str, int]]:
+        """For each lane the most messages to have at once: twice what all its workers hold."""
+        return [
+            (lane, max(2, round(2 * share * self._threads.get(role, 0))))
+            for lane, (role, share) in self._crew.lanes.items()
+        ]
 
     def _run(self) -> None:
         while not self._stop.wait(EVERY):

@@ -15,7 +15,7 @@ from config.settings import Role, Settings, SettingsError
 from worker import fanout, handlers, intake, reconcile, submit
 from worker.broker import HANDLER_SECONDS, make_app, task_name
 from worker.errors import StoreUnavailable
-from worker.pump import Pump, published
+from worker.pump import Crew, Pump, published
 from worker.store import Claim
 from worker.telemetry import configure, report
 from worker.wakeups import LANES
@@ -33,6 +33,11 @@ FLOWS: dict[str, Flow] = {
 # Lanes that wait for RunningHub never hold more than a third of the threads each, so that
 # callbacks are always taken in.
 WAITING_LANES = ("send", "reconcile")
+SHARE = 1 / 3
+CREWS = {
+    lane: ("handlers" if lane == "handlers" else "worker", SHARE if lane in WAITING_LANES else 1.0)
+    for lane in LANES
+}
 OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
 FULL_LOOK = 0.25  # seconds until a duty that found its lane full is posted again
 
@@ -65,7 +70,7 @@ class Process:
         self.role = "handlers" if queues == "handlers" else "worker"
         self.threads = threads
         for lane in WAITING_LANES:
-            self.room[lane] = threading.BoundedSemaphore(max(1, threads // 3))
+            self.room[lane] = threading.BoundedSemaphore(max(1, round(threads * SHARE)))
         self.settings = Settings.load(self.role)
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
@@ -74,9 +79,9 @@ class Process:
 
     def start_pump(self) -> None:
         """Keep everything going from now on."""
-        lanes = [(lane, 2 * self.threads) for lane in LANES]
         opening = OPENING if self.role == "worker" else ()
-        self.pump = Pump(assemble(self.settings, app=self.app), self.role, lanes, opening)
+        crew = Crew(self.role, self.threads, CREWS, opening)
+        self.pump = Pump(assemble(self.settings, app=self.app), crew)
         self.pump.start()
         report("process.started", role=self.role, threads=self.threads)
 

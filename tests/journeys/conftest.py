@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -17,7 +16,7 @@ import pytest
 
 from config.settings import Settings
 from tests.conftest import SECRET, Sandbox, eventually
-from worker.cli.fleet import COMMANDS, Fleet, sandbox_command, wait_until_ready
+from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from worker.embedded import EmbeddedServer
 from worker.wiring import Wiring, assemble
 
@@ -41,13 +40,6 @@ def die_once(event):
         os.kill(os.getpid(), 9)
     _write(f"survived {event.job.id}")
 """
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @dataclass
@@ -141,7 +133,7 @@ def a_town(folder: Path, **settings: str) -> Iterator[Town]:
             wrong = wait_until_ready(url, 40, fleet.tend)
             assert wrong is None, f"{wrong}\n{_logs(folder)}"
         w = assemble(Settings.load("worker", **values))
-        eventually(lambda: w.store.processes.alive("handlers", 15), 30)
+        eventually(lambda: w.store.processes.alive("handlers"), 30)
         yield Town(fleet, server, Sandbox(environ["RUNNINGHUB_BASE_URL"]), w,
                    f"http://127.0.0.1:{web}", folder / "book", environ)  # fmt: skip
     finally:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import IMAGE, eventually
-from tests.journeys.conftest import Town, free_port
+from tests.journeys.conftest import Town
+from worker.cli.fleet import free_port
 
 
 def _run(*words: str, environ: dict[str, str], cwd: Path | None = None) -> Any:

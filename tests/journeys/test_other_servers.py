@@ -8,7 +8,8 @@ from pathlib import Path
 import redis
 
 from tests.conftest import IMAGE, eventually
-from tests.journeys.conftest import Town, a_town, free_port
+from tests.journeys.conftest import Town, a_town
+from worker.cli.fleet import free_port
 from worker.embedded import EmbeddedServer, binary
 
 

@@ -218,7 +218,7 @@ def test_with_tokens_every_door_but_the_public_ones_needs_one(build: Build) -> N
 def test_ready_means_redis_and_a_worker(client: FlaskClient, house: House) -> None:
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503
-    house.w.store.processes.beat("worker", "test")
+    house.w.store.processes.beat("worker", "test", 12)
     assert client.get("/readyz").get_json() == {"status": "ready", "redis": "ok", "workers": 1}
     house.clock.advance(16)
     assert client.get("/readyz").status_code == 503

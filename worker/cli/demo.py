@@ -3,9 +3,9 @@
 import json
 import os
 import shutil
-import socket
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from rich.text import Text
 from config.settings import Settings
 from worker import submit
 from worker.cli import screens
-from worker.cli.fleet import COMMANDS, Fleet, sandbox_command, wait_until_ready
+from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from worker.cli.up import Ended, ending_on_signals, keep_off_proxies
 from worker.embedded import EmbeddedServer
 from worker.errors import StoreUnavailable
@@ -133,7 +133,7 @@ def demo() -> None:
     folder = Settings.load().data_dir.resolve() / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    web, sandbox = _free_port(), _free_port()
+    web, sandbox = free_port(), free_port()
     environ = keep_off_proxies(_environ(folder, web, sandbox))
     server = EmbeddedServer(folder / "redis", Path(environ["REDIS_URL"].removeprefix("unix://")))
     fleet = Fleet(environ, folder, logs=folder / "logs")
@@ -293,12 +293,20 @@ def _sum_up(console: Console, w: Wiring, made: Mapping[str, Scene], folder: Path
         table.add_row(*_summary_row(job, scene, told, files, right))
     console.print(Text("What happened", "bold"))
     console.print(table)
-    paid = sum(job.attempt.ref is not None for job in jobs)
-    console.print(f"\n{len(made)} jobs, {paid} paid submits, none sent twice.")
+    paid, twice = _paid(w.settings.base_url)
+    good = good and not twice and paid == len(made)
+    console.print(f"\n{len(made)} jobs, {paid} submits accepted and paid, {twice} of them twice.")
     console.print(f"Outputs in {_short(folder / 'outputs')}, logs in {_short(folder / 'logs')}.")
     if not good:
         console.print("Something did not go as it should.", style="red")
     return good
+
+
+def _paid(sandbox: str) -> tuple[int, int]:
+    """How many submits the sandbox accepted, and how many of them for an attempt it had before."""
+    with urllib.request.urlopen(f"{sandbox}/sandbox/books", timeout=5) as answer:  # noqa: S310
+        tasks = json.load(answer)["tasks"]
+    return len(tasks), len(tasks) - len({task["webhookUrl"] for task in tasks})
 
 
 def _summary_row(
@@ -318,10 +326,3 @@ def _short(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -165,3 +166,14 @@ def wait_until_ready(url: str, seconds: float, broken: Callable[[], str | None])
             last = str(error)
         time.sleep(0.1)
     return f"{url}: {last}"
+
+
+def free_port(wanted: int = 0) -> int:
+    """A port on this machine that nobody listens on; the wanted one if it is free."""
+    with socket.socket() as found:
+        try:
+            found.bind(("127.0.0.1", wanted))
+        except OSError:
+            found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port

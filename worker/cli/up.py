@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from config.settings import Settings, SettingsError
-from worker.cli.fleet import COMMANDS, Fleet, sandbox_command, wait_until_ready
+from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from worker.embedded import EmbeddedServer
 from worker.errors import StoreUnavailable
 
@@ -57,10 +57,11 @@ def ending_on_signals() -> Iterator[None]:
 def up(sandbox: bool) -> None:
     """Run everything on this machine: server, web, worker, handlers."""
     base = Settings.load()
+    port = free_port(SANDBOX_PORT)
     environ = keep_off_proxies(dict(os.environ))
     if sandbox:
         environ |= {
-            "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{SANDBOX_PORT}",
+            "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{port}",
             "RUNNINGHUB_API_KEY": base.api_key or "sandbox",
             "RUNHOOK_PUBLIC_URL": base.public_url or f"http://127.0.0.1:{base.port}",
         }
@@ -82,7 +83,7 @@ def up(sandbox: bool) -> None:
             if server:
                 server.start()
             if sandbox:
-                fleet.start("sandbox", sandbox_command(SANDBOX_PORT))
+                fleet.start("sandbox", sandbox_command(port))
             for name, command in COMMANDS.items():
                 fleet.start(name, command)
             _watch(fleet, settings)

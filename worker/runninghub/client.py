@@ -113,7 +113,16 @@ def _under_way(call: _Call, seconds: float) -> Iterator[None]:
 class Client:
     """RunningHub's API for one key. Safe to share between threads."""
 
-    def __init__(self, base_url: str, api_key: str) -> None:
+    def __init__(
+        self, base_url: str, api_key: str, *, submit: float = SUBMIT, question: float = QUESTION
+    ) -> None:
+        """Args:
+        base_url: One of RunningHub's sites, or a sandbox.
+        api_key: The account's key.
+        submit: Seconds in all for a paid submit.
+        question: Seconds in all for a free question.
+        """
+        self._seconds = {"submit": submit, "question": question}
         self._base = base_url
         self._key = api_key
         self._proxies = get_environ_proxies(base_url)
@@ -141,7 +150,7 @@ class Client:
         path, body = wire.submit_request(model, given, options, webhook_url)
         call = _Call(leaving)
         try:
-            status, answer = self._post(path, body, SUBMIT, call)
+            status, answer = self._post(path, body, self._seconds["submit"], call)
         except _MayNotLeave:
             return None
         except (requests.RequestException, HTTPError, OSError) as error:
@@ -213,7 +222,7 @@ class Client:
         self, path: str, asked: dict[str, Any] | None, read: Callable[[int, bytes], Answer]
     ) -> Answer:
         try:
-            status, body = self._post(path, asked, QUESTION, _Call())
+            status, body = self._post(path, asked, self._seconds["question"], _Call())
         except (requests.RequestException, HTTPError, OSError) as error:
             raise ProviderSilent(f"{path}: {_why(error)}") from error
         if wire.asks_to_slow_down(status, body):

@@ -8,6 +8,8 @@ import orjson
 from worker.store.connection import reaching
 from worker.store.scripts import Scripts
 
+ROLES = ("worker", "handlers")
+ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process counts as alive
 HANDLER_KEPT = 7 * 86400  # seconds a handler that no process publishes any more is still told
 
 
@@ -52,23 +54,32 @@ class Processes:
                 found.append(Published(name.decode(), tuple(row["types"]), row["model"]))
         return found
 
-    def beat(self, role: str, process: str) -> None:
-        """This process lives; and what time it is."""
-        with reaching():
-            key = f"{self._root}alive:{role}"
-            now = self._scripts.clock.now().timestamp()
-            pipe = self._redis.pipeline(transaction=False)
-            pipe.zadd(key, {process: now})
-            pipe.zremrangebyscore(key, "-inf", now - 3600)
-            pipe.time()
-            seconds, micros = pipe.execute()[-1]
-        self._scripts.clock.heard(seconds * 1000 + micros / 1000)
+    def beat(self, role: str, process: str, threads: int) -> dict[str, int]:
+        """This process lives and works on so many things at once; and what time it is.
 
-    def alive(self, role: str, within: float) -> int:
+        Returns:
+            How many things all live processes of each role work on at once.
+        """
+        now = self._scripts.clock.now().timestamp()
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.zadd(f"{self._root}alive:{role}", {f"{process}:{threads}": now})
+            pipe.zremrangebyscore(f"{self._root}alive:{role}", "-inf", now - 3600)
+            for known in ROLES:
+                pipe.zrangebyscore(f"{self._root}alive:{known}", now - ALIVE_WITHIN, "+inf")
+            pipe.time()
+            *_, workers, handlers, (seconds, micros) = pipe.execute()
+        self._scripts.clock.heard(seconds * 1000 + micros / 1000)
+        return {
+            role: sum(int(name.rpartition(b":")[2]) for name in found)
+            for role, found in zip(ROLES, (workers, handlers), strict=True)
+        }
+
+    def alive(self, role: str) -> int:
         """How many processes of a role were heard in the last seconds."""
         now = self._scripts.clock.now().timestamp()
         with reaching():
-            return int(self._redis.zcount(f"{self._root}alive:{role}", now - within, "+inf"))
+            return int(self._redis.zcount(f"{self._root}alive:{role}", now - ALIVE_WITHIN, "+inf"))
 
     def knows_secrets(self, fingerprints: tuple[str, ...]) -> bool:
         """Whether one of the secrets is known here already; all are from now on.

@@ -1,0 +1,35 @@
+"""The pump: how much it posts, and what it begins with."""
+
+from tests.conftest import House
+from worker.pump import Crew, Pump
+
+LANES = {"fanout": ("worker", 1.0), "send": ("worker", 1 / 3), "handlers": ("handlers", 1.0)}
+
+
+def _due(house: House, lane: str) -> None:
+    for number in range(100):
+        house.w.store.duties.wake(lane, f"{lane}{number}", after=0.001)
+
+
+def test_a_lane_gets_twice_what_all_its_workers_hold(house: House) -> None:
+    house.w.store.processes.beat("worker", "other", 12)
+    for lane in LANES:
+        _due(house, lane)
+    house.clock.advance(1)
+    Pump(house.w, Crew("handlers", 2, LANES)).round()
+    lengths = {lane: house.raw.llen(f"runhook:queue:{lane}") for lane in LANES}
+    assert lengths == {"fanout": 24, "send": 8, "handlers": 4}
+
+
+def test_a_process_begins_by_waking_what_must_run_once_it_is_there(house: House) -> None:
+    pump = Pump(house.w, Crew("worker", 12, LANES, (("fanout", "first"),)))
+    pump.round()
+    pump.round()
+    assert house.raw.llen("runhook:queue:fanout") == 1
+
+
+def test_a_dead_process_holds_nothing_any_more(house: House) -> None:
+    beat = house.w.store.processes.beat
+    assert beat("worker", "dies", 12) == {"worker": 12, "handlers": 0}
+    house.clock.advance(20)
+    assert beat("worker", "lives", 4) == {"worker": 4, "handlers": 0}

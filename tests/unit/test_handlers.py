@@ -1,0 +1,89 @@
+"""Registering handlers, and the few words in which they answer."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from worker import handlers
+from worker.handlers import Event, Handler, Registry, Retry, Stop, attributes, on, run, wants
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """`on` registers with the process; a test must not leave anything there."""
+    found = Registry()
+    monkeypatch.setattr(handlers, "registry", found)
+    return found
+
+
+def _event() -> Event:
+    return Event("evt_1", "job.succeeded", datetime.now(UTC), attributes({"id": "job_1"}))
+
+
+def test_a_handler_is_named_after_its_function_or_as_it_says(own_registry: Registry) -> None:
+    @on("job.succeeded", "job.failed", model="vidu/*")
+    def publish(event: Event) -> None: ...
+
+    @on("job.failed", name="other")
+    def publish2(event: Event) -> None: ...
+
+    assert [h.name for h in own_registry.all()] == ["publish", "other"]
+    assert own_registry.all()[0].types == ("job.succeeded", "job.failed")
+
+
+def test_two_handlers_cannot_share_a_name() -> None:
+    @on("job.failed", name="same")
+    def one(event: Event) -> None: ...
+
+    with pytest.raises(ValueError, match="same"):
+
+        @on("job.failed", name="same")
+        def two(event: Event) -> None: ...
+
+
+def test_a_wrong_registration_says_what_is_right() -> None:
+    with pytest.raises(ValueError, match=r"job\.succeeded"):
+        on("job.suceeded")
+    with pytest.raises(ValueError, match="event types"):
+        on()
+    with pytest.raises(ValueError, match="async"):
+
+        @on("job.failed")
+        async def later(event: Event) -> None: ...
+
+    with pytest.raises(ValueError, match="letters"):
+
+        @on("job.failed", name="a b")
+        def spaced(event: Event) -> None: ...
+
+
+def test_a_module_that_cannot_be_imported_is_named() -> None:
+    with pytest.raises(ValueError, match=r"RUNHOOK_HANDLERS.*no_such_module"):
+        handlers.load(["no_such_module"])
+
+
+@pytest.mark.parametrize(
+    ("raised", "word"),
+    [(None, "done"), (Retry(after=3), "again"), (Stop("no"), "dead"), (KeyError("x"), "failed")],
+)
+def test_what_a_handler_does_is_one_of_four_words(raised: Exception | None, word: str) -> None:
+    def handler(_: Event) -> None:
+        if raised:
+            raise raised
+
+    outcome = run(Handler("h", ("job.succeeded",), None, handler), _event())
+    assert outcome.word == word
+    assert outcome.after == (3 if word == "again" else None)
+
+
+def test_a_glob_picks_models() -> None:
+    assert wants(["job.failed"], "vidu/*", "job.failed", "vidu/text")
+    assert not wants(["job.failed"], "vidu/*", "job.failed", "other/text")
+    assert not wants(["job.failed"], None, "job.succeeded", "vidu/text")
+
+
+def test_what_the_user_wrote_stays_as_it_was_written() -> None:
+    job = attributes({"input": {"6.text": "a"}, "outputs": [{"url": "u"}], "metadata": {"a": {}}})
+    assert job.input == {"6.text": "a"}
+    assert job.metadata == {"a": {}}
+    assert job.outputs[0].url == "u"
