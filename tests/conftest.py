@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -22,7 +23,8 @@ for name in [
     if name.startswith(("RUNHOOK_", "RUNNINGHUB_", "REDIS_", "CELERY_", "PORT"))
 ]:
     del os.environ[name]
-os.chdir(tempfile.mkdtemp(prefix="runhook-tests-"))
+HOME, NOWHERE = os.getcwd(), tempfile.mkdtemp(prefix="runhook-tests-")
+os.chdir(NOWHERE)
 
 from werkzeug.serving import make_server
 
@@ -41,6 +43,8 @@ from worker.tasks import FLOWS
 from worker.wakeups import LANES
 from worker.wiring import Wiring, assemble
 
+os.chdir(HOME)
+
 SECRET = "a-secret-of-the-tests-long-enough-for-all"
 IMAGE = "rhart-image-n-pro/text-to-image"
 START = 1_800_000_000.0
@@ -58,6 +62,15 @@ def eventually(
             raise AssertionError(f"did not become true within {seconds} s, last was {shown!r}")
         time.sleep(0.01)
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nowhere() -> Iterator[None]:
+    """Tests work in a folder without a .env."""
+    os.chdir(NOWHERE)
+    yield
+    os.chdir(HOME)
+    shutil.rmtree(NOWHERE, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -123,8 +123,7 @@ def check(
     Raises:
         InvalidRequest: With every fault of model, input and options at once.
     """
-    workflow = WORKFLOW.fullmatch(name)
-    if workflow:
+    if WORKFLOW.fullmatch(name):
         faults = [*_workflow_faults(given), *_workflow_option_faults(options)]
         if faults:
             raise InvalidRequest(faults)
@@ -136,7 +135,17 @@ def check(
         text = f"there is no model {name[:200]!r}"
         raise InvalidRequest([Fault("model", text, error.nearest, near)]) from None
     faults = [_unknown_option(key, ()) for key in options]
-    faults += _unknown_params(model, given)
+    completed, wrong = _complete(model, given, private_urls)
+    if faults or wrong:
+        raise InvalidRequest([*faults, *wrong])
+    return model.endpoint, model.output, completed
+
+
+def _complete(
+    model: Model, given: Mapping[str, Any], private_urls: bool
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The input with defaults filled in, and all that is wrong with it."""
+    faults = [*_unknown_params(model, given)]
     completed: dict[str, Any] = {}
     for param in model.params:
         if param.name in given:
@@ -147,9 +156,7 @@ def check(
             completed[param.name] = [param.default] if param.list else param.default
         elif param.required:
             faults.append(Fault(f"input.{param.name}", f"is required: {describe(param)}"))
-    if faults:
-        raise InvalidRequest(faults)
-    return model.endpoint, model.output, completed
+    return completed, faults
 
 
 def describe(param: Param) -> str:

@@ -14,7 +14,7 @@ from worker.store import Published
 from worker.telemetry import report
 from worker.wiring import Wiring, process_name
 
-EVERY = 0.5  # seconds between rounds
+EVERY, AGAIN = 0.5, 0.05  # seconds between rounds, and when there was something due
 LEASE = 3.0  # seconds after which another process takes over
 BEAT_EVERY = 2.0
 
@@ -63,8 +63,8 @@ class Pump:
         if self._thread.is_alive():
             self._thread.join(5)
 
-    def round(self) -> None:
-        """One heartbeat if it is time, and one look at every lane."""
+    def round(self) -> int:
+        """One heartbeat if it is time, and one look at every lane; how much was due."""
         if time.monotonic() - self._beaten > BEAT_EVERY:
             self._beaten = time.monotonic()
             crew = self._crew
@@ -73,7 +73,7 @@ class Pump:
         while self._opening:
             self._w.store.duties.wake(*self._opening[0])
             self._opening.pop(0)
-        self._w.store.duties.pump(process_name(), LEASE, self._rooms())
+        return self._w.store.duties.pump(process_name(), LEASE, self._rooms()) or 0
 
     def _rooms(self) -> list[tuple[str, int]]:
         """For each lane the most messages to have at once: twice what all its workers hold."""
@@ -83,9 +83,11 @@ class Pump:
         ]
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY):
+        posted = 0
+        while not self._stop.wait(AGAIN if posted else EVERY):
+            posted = 0
             try:
-                self.round()
+                posted = self.round()
             except StoreUnavailable as error:
                 if not self._away:
                     report("redis.away", why=str(error))

@@ -22,6 +22,12 @@ def test_the_timeline_tells_every_step_in_order(house: House) -> None:
     assert house.notes(job) == ["queued", "turn", "request left", "accepted", "succeeded"]
 
 
+def test_an_ended_job_leaves_no_duty_behind(house: House) -> None:
+    house.until(house.ask(), "succeeded")
+    duties = [house.raw.zrange(key, 0, -1) for key in house.raw.scan_iter("runhook:due:*")]
+    assert duties == []
+
+
 def test_defaults_are_filled_in_before_anything_is_sent(house: House) -> None:
     job = house.ask()
     assert job.ask.input == {"prompt": "a cat", "resolution": "1k"} | job.ask.input

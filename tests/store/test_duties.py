@@ -86,7 +86,7 @@ def test_a_holder_that_died_loses_the_duty_when_its_lease_runs_out(house: House)
     dead = duties.claim("fanout", "a").__enter__()
     assert dead
     house.clock.advance(LEASES["fanout"] + 1)
-    assert duties.pump("p", 3, [("fanout", 10)])
+    assert duties.pump("p", 3, [("fanout", 10)]) == 1
     with duties.claim("fanout", "a") as heir:
         assert heir
         assert int(heir.token) > int(dead.token)
@@ -127,10 +127,10 @@ def test_the_pump_fills_a_queue_to_its_measure_and_no_further(house: House) -> N
 
 def test_one_process_pumps_at_a_time(house: House) -> None:
     duties = house.w.store.duties
-    assert duties.pump("one", 0.2, [])
-    assert not duties.pump("other", 0.2, [])
+    assert duties.pump("one", 0.2, []) == 0
+    assert duties.pump("other", 0.2, []) is None
     house.raw.delete("runhook:pump")
-    assert duties.pump("other", 0.2, [])
+    assert duties.pump("other", 0.2, []) == 0
 
 
 def test_every_message_has_a_tag_of_its_own(house: House) -> None:

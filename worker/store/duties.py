@@ -97,8 +97,8 @@ class Duties:
             over.set()
             thread.join()
 
-    def pump(self, process: str, lease: float, rooms: Iterable[tuple[str, int]]) -> bool:
-        """Post wake-ups for everything due; False while another process does it.
+    def pump(self, process: str, lease: float, rooms: Iterable[tuple[str, int]]) -> int | None:
+        """Post wake-ups for everything due: how many, None while another process does it.
 
         Args:
             process: Who pumps.
@@ -106,7 +106,8 @@ class Duties:
             rooms: For each lane, the most messages its queue may hold at once.
         """
         rows = orjson.dumps([[lane, most] for lane, most in rooms])
-        return self._scripts.waking("pump", 2, process, _ms(lease), rows)[0] == "pumped"
+        word, posted = self._scripts.waking("pump", 2, process, _ms(lease), rows)
+        return int(posted) if word == "pumped" else None
 
 
 def _ms(seconds: float) -> int:

@@ -43,6 +43,7 @@ end
 if old == 'sending' and new ~= 'sending' then
   for _, line in ipairs(gates) do release_probe(line, job) end
 end
+if ENDED[new] then retire('reconcile', job .. '/' .. order.n) end
 for _, duty in ipairs(order.duties) do wake(duty[1], duty[2], duty[3]) end
 if new == 'running' and redis.call('EXISTS', root .. 'raw:' .. job .. '/' .. order.n) == 1 then
   wake('intake', job .. '/' .. order.n, 0)  -- its callback was early and waits for the ref

@@ -69,6 +69,14 @@ local function wake(lane, id, delay)
   end
 end
 
+-- Nothing is left to do for a duty, unless somebody holds it: then he puts it down himself.
+local function retire(lane, id)
+  local mark = redis.call('HGET', root .. 'claims:' .. lane, id)
+  if mark and mark:sub(1, 1) == 'h' then return end
+  redis.call('ZREM', root .. 'due:' .. lane, id)
+  redis.call('HDEL', root .. 'claims:' .. lane, id)
+end
+
 -- Whether the token holds the duty, and for when it was woken meanwhile.
 local function holds(lane, id, token)
   local mark = redis.call('HGET', root .. 'claims:' .. lane, id) or ''
