@@ -6,7 +6,6 @@ own answer, goes through `accept`; who asked or how late it is does not matter.
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 
 from worker import jobs
 from worker.errors import NotFound, ProviderSilent
@@ -22,8 +21,6 @@ EMPTY_LOOKS = (5, 15, 30, 60)  # seconds at which a success without results is a
 FAILED_LOOK = 30  # seconds after which a failure that only a query reported is asked about again
 EARLY_WAIT, EARLY_LONGEST = 1.0, 5.0  # seconds a callback waits for the submit's answer
 SILENT_WAIT = 5.0
-
-Taken = Literal["taken", "later"]
 
 
 def take(w: Wiring, claim: Claim) -> None:

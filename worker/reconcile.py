@@ -130,6 +130,8 @@ def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
 
     def count(now_job: Job) -> Change | None:
         attempt = now_job.attempt
+        if attempt.n != job.attempt.n:
+            return None
         changed = jobs.with_attempt(now_job, attempt.n, w.clock.now(), resends=attempt.resends + 1)
         return Change(changed, (Note("resend asked for", {"attempt": attempt.n}),))
 

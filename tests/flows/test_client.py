@@ -114,3 +114,19 @@ def test_a_redirect_is_not_followed_and_sent_once() -> None:
         _submit(url)
         assert len(received) == 1
         assert b"Bearer the-key" in received[0]
+
+
+def _says(body: bytes) -> Serve:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+    return lambda connection: connection.sendall(head + body)
+
+
+def test_an_answer_about_another_task_is_no_answer() -> None:
+    other = _says(b'{"taskId": "2", "status": "SUCCESS", "results": []}')
+    with _server(other) as (url, _), pytest.raises(ProviderSilent, match="told about 2"):
+        Client(url, "k").report("1", comfy=False)
+
+
+def test_an_answer_that_names_no_task_is_about_the_one_asked() -> None:
+    with _server(_says(b'{"status": "RUNNING"}')) as (url, _):
+        assert Client(url, "k").report("1", comfy=False).ref == "1"

@@ -61,8 +61,10 @@ def _print(town: Town, jobs: list[dict[str, Any]], asked: float, took: float) ->
     scripts = int(redis.get("cmdstat_evalsha", {}).get("calls", 0))
     print(f"scripts run in Redis {scripts}, {scripts / len(jobs):.1f} a job")
     lives = [_seconds(job) for job in jobs]
-    print(f"asked in {asked:.1f} s, all ended after {took:.1f} s; a job's life "
-          f"p50 {statistics.median(lives):.1f} s, longest {max(lives):.1f} s")  # fmt: skip
+    print(
+        f"asked in {asked:.1f} s, all ended after {took:.1f} s; a job's life "
+        f"p50 {statistics.median(lives):.1f} s, longest {max(lives):.1f} s"
+    )
     return 1 if wrong or twice or untold or books["accepted"] != len(jobs) else 0
 
 

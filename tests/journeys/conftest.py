@@ -134,8 +134,15 @@ def a_town(folder: Path, **settings: str) -> Iterator[Town]:
             assert wrong is None, f"{wrong}\n{_logs(folder)}"
         w = assemble(Settings.load("worker", **values))
         eventually(lambda: w.store.processes.alive("handlers"), 30)
-        yield Town(fleet, server, Sandbox(environ["RUNNINGHUB_BASE_URL"]), w,
-                   f"http://127.0.0.1:{web}", folder / "book", environ)  # fmt: skip
+        yield Town(
+            fleet,
+            server,
+            Sandbox(environ["RUNNINGHUB_BASE_URL"]),
+            w,
+            f"http://127.0.0.1:{web}",
+            folder / "book",
+            environ,
+        )
     finally:
         fleet.stop()
         server.stop()

@@ -103,14 +103,21 @@ def test_a_wrong_setting_stops_each_process_in_one_line(tmp_path: Path, process:
 def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: Path) -> None:
     port = free_port()
     environ = {
-        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PORT": str(port),
-        "RUNNINGHUB_API_KEY": "k", "RUNNINGHUB_BASE_URL": "http://127.0.0.1:9",
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PORT": str(port),
+        "RUNNINGHUB_API_KEY": "k",
+        "RUNNINGHUB_BASE_URL": "http://127.0.0.1:9",
+    }
     for turn in range(2):
         up = subprocess.Popen(
-            [sys.executable, "-m", "worker.cli", "up"], env=environ, cwd=tmp_path,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "worker.cli", "up"],
+            env=environ,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         try:
             assert up.stdout
             for line in up.stdout:

@@ -29,8 +29,14 @@ def test_a_job_goes_from_http_through_celery_to_its_handler(town: Town) -> None:
 
 def test_every_kind_of_callback_ends_every_job_right_and_tells_each_once(town: Town) -> None:
     before = town.sandbox.accepted()
-    town.sandbox.faults(callback_lost=0.2, callback_doubled=0.2, callback_unreadable=0.1,
-                        callback_early=0.1, failed=0.1, seed=7)  # fmt: skip
+    town.sandbox.faults(
+        callback_lost=0.2,
+        callback_doubled=0.2,
+        callback_unreadable=0.1,
+        callback_early=0.1,
+        failed=0.1,
+        seed=7,
+    )
     ids = [town.post(_ask(number))["id"] for number in range(40)]
     jobs = [town.ended(job_id) for job_id in ids]
     truth = {task["taskId"]: task for task in town.sandbox.books()["tasks"]}

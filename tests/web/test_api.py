@@ -72,10 +72,12 @@ def test_an_ended_job_shows_results_cost_and_who_settled_it(
         ({**GOOD, "handlers": "nobody"}, ["handlers"]),
         ({**GOOD, "options": {"x": 1}}, ["options.x"]),
         ({**GOOD, "metadata": {"x": "y" * 20_000}}, ["metadata"]),
-        ({"model": IMAGE, "input": {"promt": 5}, "extra": 1},
-         ["extra", "input.promt", "input.prompt"]),
+        (
+            {"model": IMAGE, "input": {"promt": 5}, "extra": 1},
+            ["extra", "input.promt", "input.prompt"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_request_is_refused_with_every_fault(
     client: FlaskClient, house: House, body: Any, paths: list[str]
 ) -> None:
@@ -229,9 +231,14 @@ def test_no_secret_is_in_redis(house: House) -> None:
     signature = house.callback_url(house.ask()).rsplit("/", 1)[1]
     everything = []
     for key in house.raw.scan_iter("*"):
-        dump = {b"hash": house.raw.hgetall, b"zset": lambda k: house.raw.zrange(k, 0, -1),
-                b"set": house.raw.smembers, b"list": lambda k: house.raw.lrange(k, 0, -1),
-                b"stream": house.raw.xrange, b"string": house.raw.get}  # fmt: skip
+        dump = {
+            b"hash": house.raw.hgetall,
+            b"zset": lambda k: house.raw.zrange(k, 0, -1),
+            b"set": house.raw.smembers,
+            b"list": lambda k: house.raw.lrange(k, 0, -1),
+            b"stream": house.raw.xrange,
+            b"string": house.raw.get,
+        }
         everything.append(repr(dump[house.raw.type(key)](key)))
     held = "".join(everything)
     assert house.w.settings.secrets[0] not in held

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import orjson
@@ -170,7 +170,10 @@ class Client:
             ProviderSilent: No usable answer.
         """
         if not comfy:
-            return self._ask("/openapi/v2/query", {"taskId": ref}, wire.read_query)
+            report = self._ask("/openapi/v2/query", {"taskId": ref}, wire.read_query)
+            if report.ref not in ("", ref):
+                raise ProviderSilent(f"asked about task {ref}, told about {report.ref}")
+            return replace(report, ref=ref)
         asked = {"taskId": ref}
         report = self._ask(
             "/task/openapi/outputs",

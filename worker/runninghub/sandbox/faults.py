@@ -63,7 +63,7 @@ class Faults:
 
     def __init__(self, spec: Any = None) -> None:
         self._lock = threading.Lock()
-        self.set(spec or {})
+        self.set({} if spec is None else spec)
 
     def set(self, spec: Any) -> None:
         """Take new rules.

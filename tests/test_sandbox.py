@@ -1,0 +1,261 @@
+"""The sandbox: RunningHub's API over real HTTP, its webhook sender, its faults, its real files."""
+
+import io
+import json
+import struct
+import threading
+import urllib.error
+import urllib.request
+import wave
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.conftest import IMAGE, Sandbox, eventually
+from worker.runninghub.sandbox.faults import FAULTS, Faults
+from worker.runninghub.sandbox.outputs import make
+from worker.runninghub.sandbox.server import create_app, serve
+
+KEY = {"Authorization": "Bearer anything", "Content-Type": "application/json"}
+
+
+def _post(url: str, body: Any, headers: dict[str, str] = KEY) -> Any:
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read())
+
+
+def _submit(sandbox: Sandbox, **more: Any) -> Any:
+    return _post(f"{sandbox.url}/openapi/v2/{IMAGE}", {"prompt": "a cat", **more})
+
+
+class _Receiver(HTTPServer):
+    """Takes callbacks, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.received: list[Any] = []
+        self.answers: list[int] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append(body)
+        self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        return
+
+
+@pytest.fixture
+def receiver() -> Iterator[_Receiver]:
+    """Somebody who is called back."""
+    found = _Receiver()
+    threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
+    yield found
+    found.shutdown()
+    found.server_close()
+
+
+def test_a_submit_is_accepted_and_its_end_called_back(
+    sandbox: Sandbox, receiver: _Receiver
+) -> None:
+    answer = _submit(sandbox, webhookUrl=receiver.url)
+    assert answer["taskId"].isdecimal()
+    assert len(answer["taskId"]) == 19
+    eventually(lambda: receiver.received)
+    callback = json.loads(receiver.received[0])
+    assert callback["event"] == "TASK_END"
+    assert callback["eventData"]["status"] == "SUCCESS", "V2: an object"
+    query = _post(f"{sandbox.url}/openapi/v2/query", {"taskId": answer["taskId"]})
+    assert query["results"] == callback["eventData"]["results"]
+
+
+def test_a_workflows_callback_holds_text(sandbox: Sandbox, receiver: _Receiver) -> None:
+    body = {"apiKey": "k", "workflowId": "12", "webhookUrl": receiver.url}
+    answer = _post(f"{sandbox.url}/task/openapi/create", body)
+    assert answer["code"] == 0
+    eventually(lambda: receiver.received)
+    event = json.loads(json.loads(receiver.received[0])["eventData"])
+    assert event["data"][0]["nodeId"] == "9"
+
+
+def test_a_callback_is_tried_again_until_it_is_taken(sandbox: Sandbox, receiver: _Receiver) -> None:
+    receiver.answers = [503, 500, 200]
+    task = _submit(sandbox, webhookUrl=receiver.url)["taskId"]
+    eventually(lambda: len(receiver.received) == 3)
+    detail = f"{sandbox.url}/task/openapi/getWebhookDetail"
+
+    def delivered() -> Any:
+        data = _post(detail, {"apiKey": "k", "taskId": task})["data"]
+        return data if data["callbackStatus"] == "SUCCESS" else None
+
+    found = eventually(delivered)
+    assert found["retryCount"] == 2
+    assert isinstance(found["eventData"], str)
+
+
+def test_a_recorded_event_is_resent_to_any_url(sandbox: Sandbox, receiver: _Receiver) -> None:
+    sandbox.faults({"fault": "callback_lost"})
+    task = _submit(sandbox, webhookUrl="http://127.0.0.1:9/nowhere")["taskId"]
+    detail = f"{sandbox.url}/task/openapi/getWebhookDetail"
+    data = eventually(lambda: _post(detail, {"apiKey": "k", "taskId": task})["data"])
+    asked = {"apiKey": "k", "webhookId": data["id"], "webhookUrl": receiver.url}
+    assert _post(f"{sandbox.url}/task/openapi/retryWebhook", asked)["code"] == 0
+    eventually(lambda: receiver.received)
+
+
+def test_over_the_limit_a_submit_is_refused_with_421() -> None:
+    server = serve(create_app(Faults({"slow": 1.0}), limit=1), "127.0.0.1", 0)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    sandbox = Sandbox(f"http://127.0.0.1:{server.server_port}")
+    first, second = _submit(sandbox), _submit(sandbox)
+    create = {"apiKey": "k", "workflowId": "1"}
+    third = _post(f"{sandbox.url}/task/openapi/create", create)
+    server.shutdown()
+    assert first["errorCode"] == ""
+    assert (second["errorCode"], second["taskId"], third["code"]) == ("421", "", 421)
+
+
+def test_wrong_requests_are_refused_as_runninghub_does(sandbox: Sandbox) -> None:
+    url = sandbox.url
+    assert _post(f"{url}/openapi/v2/{IMAGE}", {}, {})["errorCode"] == "1002"
+    assert _post(f"{url}/openapi/v2/{IMAGE}", {})["errorCode"] == "1007"
+    assert _submit(sandbox, resolution="9k")["errorCode"] == "1007"
+    assert _post(f"{url}/openapi/v2/no/model", {})["errorCode"] == "1001"
+    assert _post(f"{url}/openapi/v2/query", {"taskId": "1"})["errorCode"] == "1004"
+    assert _post(f"{url}/task/openapi/create", {"apiKey": "k"})["code"] == 301
+    assert _post(f"{url}/task/openapi/outputs", {"taskId": "1"})["code"] == 807
+    assert _post(f"{url}/task/openapi/cancel", {"taskId": "1"})["code"] == 807
+    assert sandbox.accepted() == 0
+
+
+def test_a_running_task_can_be_cancelled_once(sandbox: Sandbox) -> None:
+    sandbox.faults({"fault": "slow"})
+    asked = {"apiKey": "k", "taskId": _submit(sandbox)["taskId"]}
+    url = f"{sandbox.url}/task/openapi"
+    assert _post(f"{url}/status", asked)["data"] == "QUEUED"
+    assert _post(f"{url}/outputs", asked)["code"] == 813
+    assert _post(f"{url}/cancel", asked)["code"] == 0
+    assert _post(f"{url}/cancel", asked)["code"] == 807
+    assert _post(f"{sandbox.url}/openapi/v2/query", asked)["status"] == "CANCEL"
+    assert _post(f"{url}/outputs", asked)["code"] == 805
+
+
+def test_account_and_queue_are_told_as_text(sandbox: Sandbox) -> None:
+    sandbox.faults({"fault": "slow"})
+    _submit(sandbox)
+    account = _post(f"{sandbox.url}/uc/openapi/accountStatus", {"apikey": "k"})["data"]
+    assert account["currentTaskCounts"] == "1"
+    queue = sandbox.call("GET", "/openapi/v2/queue/status")["data"]
+    assert (queue["concurrentLimit"], queue["totalCurrentTasks"]) == (50, "1")
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "fields"),
+    [
+        ("/openapi/v2/media/upload/binary", "download_url", {}),
+        ("/task/openapi/upload", "fileName", {"apiKey": "k"}),
+    ],
+)
+def test_files_are_taken(sandbox: Sandbox, path: str, name: str, fields: dict[str, str]) -> None:
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'
+        for k, v in fields.items()
+    ]
+    parts.append(
+        '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
+        "Content-Type: image/png\r\n\r\nbytes\r\n--x--\r\n"
+    )
+    headers = {"Authorization": "Bearer k", "Content-Type": "multipart/form-data; boundary=x"}
+    request = urllib.request.Request(sandbox.url + path, "".join(parts).encode(), headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        said = json.loads(answer.read())
+    assert said["code"] == 0
+    assert said["data"][name]
+    if name == "download_url":
+        with urllib.request.urlopen(said["data"][name], timeout=10) as answer:
+            assert answer.read() == b"bytes"
+
+
+def test_a_picture_shows_its_prompt() -> None:
+    ending, data = make("image", "a cat", "1")
+    with Image.open(io.BytesIO(data)) as picture:
+        assert (ending, picture.format, picture.size) == ("png", "PNG", (640, 400))
+    assert data != make("image", "a dog", "1")[1]
+
+
+def test_a_film_is_an_mp4_whose_table_finds_every_picture() -> None:
+    ending, data = make("video", "a cat", "1")
+    assert (ending, data[4:8]) == ("mp4", b"ftyp")
+    sizes_at = data.index(b"stsz") + 12
+    count = struct.unpack(">I", data[sizes_at : sizes_at + 4])[0]
+    sizes = struct.unpack(f">{count}I", data[sizes_at + 4 : sizes_at + 4 + 4 * count])
+    offset = struct.unpack(">I", data[data.index(b"stco") + 12 : data.index(b"stco") + 16])[0]
+    for size in sizes:
+        length = struct.unpack(">I", data[offset : offset + 4])[0]
+        assert length == size - 4
+        assert data[offset + 4] == 0x65, "every picture stands for itself"
+        offset += size
+    assert offset == len(data)
+
+
+def test_a_sound_is_a_wav_of_a_second() -> None:
+    ending, data = make("audio", "", "1")
+    with wave.open(io.BytesIO(data)) as sound:
+        assert (ending, sound.getnframes() / sound.getframerate()) == ("wav", 1.0)
+
+
+def test_a_shape_is_a_glb_whose_buffer_is_whole() -> None:
+    ending, data = make("3d", "a cat", "1")
+    magic, version, length = struct.unpack("<4sII", data[:12])
+    assert (ending, magic, version, length) == ("glb", b"glTF", 2, len(data))
+    size = struct.unpack("<I", data[12:16])[0]
+    document = json.loads(data[20 : 20 + size])
+    assert document["asset"]["extras"]["prompt"] == "a cat"
+    assert (
+        struct.unpack("<I", data[20 + size : 24 + size])[0] >= document["buffers"][0]["byteLength"]
+    )
+
+
+def test_faults_are_chosen_by_word_times_and_a_repeatable_rate() -> None:
+    faults = Faults(
+        {"rules": [{"fault": "busy", "match": "[x]", "times": 2}], "failed": 0.5, "seed": 1}
+    )
+    assert "busy" not in faults.choose("plain")
+    assert ["busy" in faults.choose("a [x]") for _ in range(3)] == [True, True, False]
+
+    def draws() -> list[bool]:
+        seeded = Faults({"failed": 0.5, "seed": 4})
+        return ["failed" in seeded.choose("") for _ in range(20)]
+
+    assert draws() == draws()
+    assert 0 < sum(draws()) < 20
+
+
+@pytest.mark.parametrize(
+    "spec", [[], {"nothing": 1.0}, {"busy": "often"}, {"rules": [{"fault": "busy", "x": 1}]}]
+)
+def test_wrong_faults_are_refused_with_what_there_is(sandbox: Sandbox, spec: Any) -> None:
+    with pytest.raises(ValueError, match=r"fault|rate|rule"):
+        Faults(spec)
+    if isinstance(spec, dict):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            sandbox.call("PUT", "/sandbox/faults", spec)
+        assert caught.value.code == 400
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_every_fault_can_be_asked_for(fault: str) -> None:
+    assert fault in Faults({fault: 1.0}).choose("")
