@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app, g, request, url_for
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from webhook.access import owner_of
+from webhook.bodies import body_within
 from webhook.problems import problem
 from worker import catalogue, submit
 from worker.document import job_document, model_document
@@ -70,8 +71,10 @@ def post_job() -> Response:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise InvalidRequest([Fault("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")])
-    request.max_content_length = LARGEST
-    new, job = submit.request(_wiring(), _asked(request.get_data()), owner=g.owner, key=key)
+    body = body_within(request, LARGEST)
+    if body is None:
+        return problem(413, "Too large", f"a job is at most {LARGEST} bytes")
+    new, job = submit.request(_wiring(), _asked(body), owner=g.owner, key=key)
     response = _json(_document(job.id), 202 if new else 200)
     response.headers["Location"] = url_for("api.get_job", job_id=job.id)
     return response

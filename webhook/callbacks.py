@@ -6,8 +6,9 @@ A URL is unique to one attempt and signed; who has it not can put nothing into R
 import threading
 import time
 
-from flask import Blueprint, Request, Response, current_app, request
+from flask import Blueprint, Response, current_app, request
 
+from webhook.bodies import body_within
 from webhook.problems import problem
 from worker.errors import StoreUnavailable
 from worker.signing import PATH, signed_by_us
@@ -50,7 +51,7 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
         wrong_signatures.add()
         return problem(404, "Not found", "there is no such callback")
     try:
-        body = _body(request)
+        body = body_within(request, LARGEST)
         if body is None:
             w.store.jobs.hasten(job_id, attempt, Note("callback too large", {"attempt": attempt}))
             return problem(413, "Too large", f"a callback is at most {LARGEST} bytes")
@@ -62,10 +63,3 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
         response.headers["Retry-After"] = "10"
         return response
     return Response(b'{"received":true}', 200, content_type="application/json")
-
-
-def _body(incoming: Request) -> bytes | None:
-    if (incoming.content_length or 0) > LARGEST:
-        return None
-    body = incoming.stream.read(LARGEST + 1)  # a chunked body names no length
-    return body if len(body) <= LARGEST else None

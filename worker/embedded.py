@@ -19,7 +19,6 @@ from redis.retry import Retry
 
 from worker.errors import StoreUnavailable
 
-ENOUGH = (6, 2)  # the scripts are written for Redis 6.2 and later
 PR_SET_PDEATHSIG = 1
 PATIENCE = 20.0  # seconds to load the data of a large file
 

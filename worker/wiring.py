@@ -18,6 +18,7 @@ from worker.store import Clock, Store, connect
 from worker.store.connection import Patience
 from worker.telemetry import report
 
+OLDEST_REDIS = (6, 2)  # what the scripts are written for
 START_PATIENCE = 30.0  # seconds a starting process waits for Redis, which may start beside it
 
 
@@ -66,12 +67,15 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
     """What a process looks at before it starts to work; it waits a while for a Redis that is away.
 
     Raises:
-        SettingsError: The server may evict keys, or other processes have other secrets.
+        SettingsError: The server is too old or may evict keys, or others have other secrets.
         StoreUnavailable: Redis does not answer for half a minute.
     """
     for name in unknown_names(environ):
         report("settings.unknown", name=name)
     server = _first_answer(wiring)
+    version = server["version"]
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
+        raise SettingsError(f"REDIS_URL: the server is Redis {version}, 6.2 or later is needed")
     policy = server["maxmemory_policy"]
     if policy != "noeviction":
         raise SettingsError(

@@ -99,6 +99,12 @@ def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: byt
     assert answer.status_code == 422
 
 
+def test_a_job_over_the_limit_is_refused_with_413(client: FlaskClient) -> None:
+    huge = b'{"model": "' + b"x" * (33 * 1024 * 1024) + b'"}'
+    answer = client.post("/v1/jobs", data=huge, content_type="application/json")
+    assert answer.status_code == 413
+
+
 def test_a_page_of_another_site_cannot_have_a_browser_ask(client: FlaskClient) -> None:
     answer = client.post("/v1/jobs", data=b"{}", content_type="text/plain")
     assert answer.status_code == 415

@@ -21,7 +21,7 @@ from worker.submit import Asked
 from worker.telemetry import configure
 from worker.wiring import Wiring, assemble
 
-FAILED, USAGE, UNREACHABLE = 1, 2, 3
+FAILED, UNREACHABLE = 1, 3  # and 2 from click for wrong usage
 WATCH_EVERY = 0.5
 
 out = Console()

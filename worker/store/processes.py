@@ -98,13 +98,15 @@ class Processes:
         return True
 
     def server(self) -> dict[str, str]:
-        """What the server says of its persistence and eviction."""
+        """What the server says of its version, persistence and eviction."""
         with reaching():
             memory = self._redis.info("memory")
             persistence = self._redis.info("persistence")
+            version = self._redis.info("server").get("redis_version", "0")
             moment = self._redis.time()
         self._scripts.clock.heard(moment[0] * 1000 + moment[1] / 1000)
         return {
             "maxmemory_policy": str(memory.get("maxmemory_policy", "noeviction")),
+            "version": str(version),
             "aof_enabled": str(persistence.get("aof_enabled", 0)),
         }
