@@ -6,6 +6,7 @@ celery -A worker.tasks worker -P prefork -c 2 -Q handlers
 
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,9 @@ class Process:
         self.pump.start()
         report("process.started", role=self.role, threads=self.threads)
 
+
+# Celery warns root of messages that run code when unpickled; only JSON is accepted here.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser")
 
 try:
     process = Process()

@@ -146,7 +146,7 @@ class Fleet:
 
     def _read(self, name: str, out: IO[bytes]) -> None:
         for line in out:
-            if self._say:
+            if self._say and line.strip():
                 self._say(name, line.decode("utf-8", "replace").rstrip())
 
 
