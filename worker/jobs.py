@@ -4,6 +4,7 @@ A job is one generation that a user asked for; an attempt is one paid submit of 
 here take a job and return the job after a move; nothing is read or written.
 """
 
+import itertools
 import os
 import time
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from pydantic import PlainSerializer
 from worker.errors import ImpossibleMove
 from worker.reports import Cost, Error, Output, Report
 
+_births = itertools.count()
 OUTPUTS_LIVE = timedelta(hours=24)  # model pages of the reference: result URLs die after 24 hours
 
 SettledBy = Literal["callback", "resend", "detail", "query", "submit", "user"]
@@ -169,8 +171,9 @@ class Job:
 
 
 def new_id(prefix: str) -> str:
-    """A random id that sorts by its time of birth."""
-    return f"{prefix}_{int(time.time() * 1000):012x}{os.urandom(8).hex()}"
+    """A random id that sorts by its time of birth, in one process also within a millisecond."""
+    milliseconds, turn = int(time.time() * 1000), next(_births) % 0x10000
+    return f"{prefix}_{milliseconds:012x}{turn:04x}{os.urandom(6).hex()}"
 
 
 def total(costs: Any) -> Cost | None:
