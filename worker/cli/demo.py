@@ -23,7 +23,7 @@ from worker.cli import screens
 from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from worker.cli.up import Ended, ending_on_signals, keep_off_proxies
 from worker.embedded import EmbeddedServer
-from worker.errors import StoreUnavailable
+from worker.errors import RunhookError
 from worker.jobs import Job, State
 from worker.store import Delivery
 from worker.submit import Asked
@@ -193,7 +193,7 @@ def _start(fleet: Fleet, web: int, sandbox: int) -> None:
         fleet.start(name, command)
     for address in (f"http://127.0.0.1:{web}/readyz", f"http://127.0.0.1:{sandbox}/sandbox/books"):
         if wrong := wait_until_ready(address, 40, fleet.tend):
-            raise StoreUnavailable(f"the demo does not start: {wrong}; see .runhook/demo/logs")
+            raise RunhookError(f"the demo does not start: {wrong}; see .runhook/demo/logs")
 
 
 def _ask(w: Wiring) -> dict[str, Scene]:

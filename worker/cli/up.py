@@ -17,7 +17,7 @@ import click
 from config.settings import Settings, SettingsError
 from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from worker.embedded import EmbeddedServer
-from worker.errors import StoreUnavailable
+from worker.errors import RunhookError
 
 SANDBOX_PORT = 8090
 COLOURS = {"web": "cyan", "worker": "green", "handlers": "yellow", "sandbox": "magenta"}
@@ -126,14 +126,14 @@ def _watch(fleet: Fleet, settings: Settings) -> None:
     address = f"http://127.0.0.1:{settings.port}"
     wrong = wait_until_ready(f"{address}/readyz", 60, fleet.tend)
     if wrong:
-        raise StoreUnavailable(wrong)
+        raise RunhookError(f"{wrong}; its last lines are above")
     click.echo(
         f"ready at {address}. In another terminal: runhook submit MODEL -i name=value --wait"
     )
     while True:
         time.sleep(0.5)
         if name := fleet.tend():
-            raise StoreUnavailable(f"{name} ends again and again; its last lines are above")
+            raise RunhookError(f"{name} ends again and again; its last lines are above")
 
 
 @click.command()
