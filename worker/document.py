@@ -54,9 +54,11 @@ def model_document(model: Model) -> Document:
 
 
 def _param(param: Param) -> Document:
-    always = {"name": param.name, "type": param.type, "required": param.required}
-    said = {k: v for k, v in param.model_dump().items() if v not in (None, False, [])}
-    return always | {"default": param.default, "values": param.values or None} | said
+    """What is always there comes first; the rest only where the reference says something."""
+    always = ("name", "type", "required", "default", "values", "min", "max")
+    facts = param.model_dump()
+    said = {k: v for k, v in facts.items() if k not in always and v not in (None, False, ())}
+    return {name: facts[name] for name in always} | {"values": param.values or None} | said
 
 
 def _attempt(job: Job, attempt: Attempt) -> Document:
