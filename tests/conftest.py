@@ -199,6 +199,10 @@ class House:
         self.clock.advance(seconds)
         self.settle()
 
+    def standing(self, state: str) -> int:
+        """How many jobs are in a state."""
+        return int(self.raw.zcard(f"runhook:jobs:state:{state}"))
+
     def notes(self, job: Job) -> list[str]:
         """What happened to a job, in words."""
         return [entry["what"] for entry in self.w.store.jobs.timeline(job.id)]

@@ -63,7 +63,7 @@ def _tell(w: Wiring, claim: Claim, delivery: Delivery, handler: Handler, n: int)
         event = w.store.deliveries.event(delivery.event)
     except NotFound:
         return Turn("dead", "lost", 0, "the event was removed before the handler could be told")
-    if _overtaken(w, event):
+    if event.type == "job.failed" and event.state_now is State.SUCCEEDED:
         return Turn("superseded", "superseded", 0, "success came late and is told instead")
     if n > len(w.settings.retry_schedule):
         return Turn("dead", "lost", 0, "its last attempt never came back")
@@ -81,11 +81,6 @@ def told(event: StoredEvent) -> Event:
 def jittered(seconds: float) -> float:
     """Give or take a fifth, so that many do not come back at the same moment."""
     return seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
-
-
-def _overtaken(w: Wiring, event: StoredEvent) -> bool:
-    """A failure not yet told when the job succeeded after all."""
-    return event.type == "job.failed" and w.store.jobs.get(event.job.id).state is State.SUCCEEDED
 
 
 def _turn(w: Wiring, outcome: Outcome, n: int) -> Turn:

@@ -7,6 +7,7 @@ here take a job and return the job after a move; nothing is read or written.
 import itertools
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -176,7 +177,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{milliseconds:012x}{turn:04x}{os.urandom(6).hex()}"
 
 
-def total(costs: Any) -> Cost | None:
+def total(costs: Iterable[Cost]) -> Cost | None:
     """The exact sum; a part that no cost names stays None."""
     found = list(costs)
     if not found:

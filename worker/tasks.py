@@ -1,7 +1,7 @@
 """Celery's receiving end: one task a lane, which claims the duty that woke it and calls one flow.
 
-celery -A worker.tasks worker -P threads -c 12 -Q line,send,intake,reconcile,fanout
-celery -A worker.tasks worker -P prefork -c 2 -Q handlers
+`Procfile` has the two commands: one process with threads for all lanes but `handlers`, and one of
+forked children for `handlers`, whose time limits need them.
 """
 
 import sys
@@ -100,21 +100,26 @@ app = process.app
 def work(lane: str, duty: str) -> None:
     """Look at one duty, unless there is nothing to do or no room now."""
     room = process.room.get(lane)
-    if room is not None and not room.acquire(blocking=False):
-        report("lane.busy", lane=lane, duty=duty)
-        process.wiring.store.duties.put_off(lane, duty, FULL_LOOK)
-        return
+    has_room = room is None or room.acquire(blocking=False)
     try:
-        with process.wiring.store.duties.claim(lane, duty) as claim:
-            if claim is not None:
-                FLOWS[lane](process.wiring, claim)
+        if has_room:
+            _look(lane, duty)
+        else:
+            report("lane.busy", lane=lane, duty=duty)
+            process.wiring.store.duties.put_off(lane, duty, FULL_LOOK)
     except StoreUnavailable as error:
         report("redis.away", lane=lane, duty=duty, why=str(error))
     except Exception:  # noqa: BLE001 - the duty stays, and the pump wakes it again
         report("task.failed", lane=lane, duty=duty, exc_info=True)
     finally:
-        if room is not None:
+        if room is not None and has_room:
             room.release()
+
+
+def _look(lane: str, duty: str) -> None:
+    with process.wiring.store.duties.claim(lane, duty) as claim:
+        if claim is not None:
+            FLOWS[lane](process.wiring, claim)
 
 
 def _task(lane: str) -> None:

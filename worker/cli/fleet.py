@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from worker.embedded import end_with_parent
+from worker.wakeups import LANES
 
-LANES = "line,send,intake,reconcile,fanout"
+WORKER_LANES = ",".join(lane for lane in LANES if lane != "handlers")
 THREADS = 12
 PATIENCE = 25.0  # seconds that a process has to end by itself
 RESTARTS = 5  # in a minute; more often means that it cannot start
@@ -38,7 +39,7 @@ CELERY = (
 )
 COMMANDS = {
     "web": (sys.executable, "-m", "webhook.serve", "--host", "127.0.0.1"),
-    "worker": (*CELERY, "-P", "threads", "-c", str(THREADS), "-Q", LANES, "-n", "worker@%h"),
+    "worker": (*CELERY, "-P", "threads", "-c", str(THREADS), "-Q", WORKER_LANES, "-n", "worker@%h"),
     "handlers": (*CELERY, "-P", "prefork", "-c", "2", "-Q", "handlers", "-n", "handlers@%h"),
 }
 

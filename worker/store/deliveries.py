@@ -2,30 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import orjson
 
 from worker.errors import NotFound
-from worker.jobs import Job, State
+from worker.jobs import Job, State, iso
 from worker.store.connection import reaching
 from worker.store.duties import Claim
 from worker.store.jobs import LIFE, Jobs, Note
-from worker.store.scripts import Scripts
+from worker.store.scripts import Scripts, stream_moment
 
 DeliveryState = Literal["pending", "done", "dead", "superseded"]
 
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """Something that happened to a job, with the job as it was then."""
+    """Something that happened to a job, with the job as it was then and its state since."""
 
     id: str
     type: str
     time: datetime
     job: Job
     previous_state: str | None
+    state_now: State
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ class Deliveries:
         then = replace(
             job, life=LIFE.validate_json(fields["life"]), state=State(fields["state"].decode())
         )
-        moment = datetime.fromtimestamp(int(entry.partition("-")[0]) / 1000, UTC)
         previous = fields["previous"].decode() or None
-        return StoredEvent(f"evt_{entry}", fields["type"].decode(), moment, then, previous)
+        kind, moment = fields["type"].decode(), stream_moment(entry)
+        return StoredEvent(f"evt_{entry}", kind, moment, then, previous, job.state)
 
     def open(self, event: StoredEvent, handlers: Sequence[tuple[str, float]]) -> int:
         """Open a delivery for each handler that has none of this event yet.
@@ -149,7 +150,7 @@ class Deliveries:
         }
         tried = {
             "n": n,
-            "at": _iso(self._scripts.clock.now()),
+            "at": iso(self._scripts.clock.now()),
             "outcome": turn.outcome,
             "why": turn.why,
             "took": round(turn.took, 3),
@@ -159,10 +160,7 @@ class Deliveries:
         note = Note(
             f"delivery {turn.state}" if turn.state != "pending" else "delivery failed", detail
         )
+        claim.over = True
         self._scripts.waking(
             "record_delivery", 1, orjson.dumps(order), orjson.dumps(tried), note.packed()
         )
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

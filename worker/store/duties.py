@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import orjson
 
@@ -17,12 +17,18 @@ LEASES = {"line": 45, "send": 30, "intake": 60, "reconcile": 90, "fanout": 30, "
 
 @dataclass
 class Claim:
-    """One holder's turn at a duty. `again_in` set by the holder says when to look again."""
+    """One holder's turn at a duty.
+
+    Attributes:
+        again_in: Set by the holder: seconds until somebody must look again.
+        over: A script of the holder's put the duty down already.
+    """
 
     lane: str
     id: str
     token: str
-    again_in: float | None = field(default=None)
+    again_in: float | None = None
+    over: bool = False
 
     @property
     def attempt(self) -> tuple[str, int]:
@@ -63,7 +69,8 @@ class Duties:
             return
         claim = Claim(lane, duty, token[0])
         yield claim
-        self.put_down(claim)
+        if not claim.over:
+            self.put_down(claim)
 
     def put_down(self, claim: Claim) -> None:
         """End a claim, as done or until `again_in`."""

@@ -11,9 +11,9 @@ import orjson
 from pydantic import TypeAdapter
 
 from worker.errors import NotFound, StoreUnavailable
-from worker.jobs import Ask, Job, Life, State
+from worker.jobs import Ask, Job, Life, State, iso
 from worker.store.connection import reaching
-from worker.store.scripts import Scripts
+from worker.store.scripts import Scripts, stream_moment
 
 ASK = TypeAdapter(Ask)
 LIFE = TypeAdapter(Life)
@@ -203,7 +203,7 @@ class Jobs:
         with reaching():
             entries = self._redis.xrange(f"{self._scripts.root}timeline:{job_id}")
         return [
-            {"at": _stream_time(entry_id), **orjson.loads(fields[b"note"])}
+            {"at": iso(stream_moment(entry_id)), **orjson.loads(fields[b"note"])}
             for entry_id, fields in entries
         ]
 
@@ -229,14 +229,6 @@ class Jobs:
                 return Page(tuple(found), None)
             below = f"({ids[most - 1]}"
         return Page(tuple(found), ids[most - 1])
-
-    def counts(self) -> dict[str, int]:
-        """How many jobs stand in each state."""
-        with reaching():
-            pipe = self._redis.pipeline(transaction=False)
-            for state in State:
-                pipe.zcard(f"{self._scripts.root}jobs:state:{state}")
-            return dict(zip([s.value for s in State], pipe.execute(), strict=True))
 
     def durations(self, model: str) -> list[float]:
         """Seconds from submit to success of this model's last hundred here."""
@@ -279,8 +271,3 @@ def _line_score(job: Job) -> float:
 def _duration_ms(job: Job) -> int:
     start, end = job.attempt.submitted_at, job.attempt.ended_at
     return max(1, round((end - start).total_seconds() * 1000)) if start and end else 0
-
-
-def _stream_time(entry_id: bytes) -> str:
-    moment = datetime.fromtimestamp(int(entry_id.partition(b"-")[0]) / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,6 +5,7 @@ Otherwise it returns the woken duties and `post` sends them; without `post` the 
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -15,6 +16,12 @@ from worker.store.connection import reaching
 from worker.wakeups import Message
 
 Post = Callable[[str, str], None]
+
+
+def stream_moment(entry_id: bytes | str) -> datetime:
+    """When an entry was written into its stream: its id begins with Redis's milliseconds."""
+    text = entry_id.decode() if isinstance(entry_id, bytes) else entry_id
+    return datetime.fromtimestamp(int(text.partition("-")[0]) / 1000, UTC)
 
 
 @cache
