@@ -10,10 +10,11 @@ import os
 import re
 import secrets as random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 RUNNINGHUB_HOSTS = ("www.runninghub.ai", "www.runninghub.cn")
 REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+SHORTEST_SECRET = 32
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
 
 Role = Literal["web", "worker", "handlers", "client"]
@@ -30,6 +32,25 @@ CommaNumbers = Annotated[tuple[float, ...], NoDecode]
 
 class SettingsError(Exception):
     """A setting is missing or wrong. The text is one line that names it."""
+
+
+@dataclass(frozen=True)
+class SentinelAddress:
+    """What `sentinel://[:password@]h1:p1,h2:p2/<service>[/<db>]` says."""
+
+    nodes: tuple[str, ...]
+    service: str
+    db: int
+    password: str | None
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Read one."""
+        parts = urlsplit(url)
+        credentials, _, hosts = parts.netloc.rpartition("@")
+        service, _, db = parts.path.strip("/").partition("/")
+        password = unquote(credentials.partition(":")[2]) or None
+        return cls(tuple(hosts.split(",")), service or "mymaster", int(db or 0), password)
 
 
 class Settings(BaseSettings):
@@ -83,6 +104,16 @@ class Settings(BaseSettings):
             raise SettingsError("; ".join(faults))
         return settings
 
+    @classmethod
+    def of(cls, environ: Mapping[str, str], role: Role) -> Self:
+        """The settings that a process started in this environment has.
+
+        Raises:
+            SettingsError: One line that names every wrong or missing variable.
+        """
+        known = {str(field.alias) for field in cls.model_fields.values()}
+        return cls.load(role, **{name: v for name, v in environ.items() if name in known})
+
     @field_validator("secret_setting", "token_setting", "handlers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -103,7 +134,7 @@ class Settings(BaseSettings):
     @field_validator("secret_setting")
     @classmethod
     def _long_secrets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(len(secret) < 32 for secret in value):
+        if any(len(secret) < SHORTEST_SECRET for secret in value):
             raise ValueError("each secret needs at least 32 characters")
         return value
 
@@ -184,12 +215,15 @@ class Settings(BaseSettings):
         if self.secret_setting:
             return self.secret_setting
         try:
-            return (self.secret_file.read_text().strip(),)
+            generated = self.secret_file.read_text().strip()
         except OSError:
+            generated = ""
+        if len(generated) < SHORTEST_SECRET:
             raise SettingsError(
                 "RUNHOOK_SECRET is missing: set at least 32 random characters, the same for "
                 "every process (runhook up makes its own)"
-            ) from None
+            )
+        return (generated,)
 
     def make_secret(self) -> None:
         """Write a random secret into the data folder unless there is one already."""
@@ -247,10 +281,10 @@ def _needs_key(settings: Settings) -> str | None:
 
 def _needs_secret(settings: Settings) -> str | None:
     try:
-        found = settings.secrets
+        settings.secrets  # noqa: B018 - it says itself what is missing
     except SettingsError as error:
         return str(error)
-    return None if found else "RUNHOOK_SECRET is missing"
+    return None
 
 
 def _needs_tokens_in_public(settings: Settings) -> str | None:

@@ -7,13 +7,13 @@ counts, and the pump wakes it again.
 import base64
 import json
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from celery import Celery
 from kombu import Connection, Exchange, Queue
 from kombu import exceptions as kombu_exceptions
 
-from config.settings import Settings
+from config.settings import SentinelAddress, Settings
 from worker.telemetry import report
 from worker.wakeups import LANES, Message
 
@@ -124,8 +124,7 @@ def _celery_url(url: str) -> tuple[str, dict[str, Any]]:
         return f"redis+socket://{parts.path}?virtual_host={db}", {}
     if parts.scheme != "sentinel":
         return url, {}
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    service, _, db = parts.path.strip("/").partition("/")
-    head = f"{credentials}@" if credentials else ""
-    nodes = ";".join(f"sentinel://{head}{host}/{db or 0}" for host in hosts.split(","))
-    return nodes, {"master_name": service or "mymaster"}
+    address = SentinelAddress.of(url)
+    head = f":{quote(address.password, safe='')}@" if address.password else ""
+    nodes = ";".join(f"sentinel://{head}{node}/{address.db}" for node in address.nodes)
+    return nodes, {"master_name": address.service}

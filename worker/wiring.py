@@ -31,7 +31,6 @@ class Wiring:
     store: Store
     client: Client
     handlers: Registry
-    app: Celery
 
     def callback_url(self, job_id: str, attempt: int) -> str | None:
         """Where RunningHub reports the end of an attempt; None without a public URL."""
@@ -60,7 +59,7 @@ def assemble(
         limit=settings.concurrency,
     )
     client = Client(settings.base_url, settings.api_key)
-    return Wiring(settings, clock, store, client, handlers, app)
+    return Wiring(settings, clock, store, client, handlers)
 
 
 def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> None:

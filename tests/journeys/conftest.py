@@ -121,8 +121,6 @@ def a_town(folder: Path, **settings: str) -> Iterator[Town]:
         **settings,
     }
     fleet = Fleet(environ, folder, logs=folder / "logs")
-    names = {str(field.alias) for field in Settings.model_fields.values()}
-    values = {name: value for name, value in environ.items() if name in names}
     try:
         server.start()
         pace = ("--pace", "0.1", "--retry-gap", "1")
@@ -132,7 +130,7 @@ def a_town(folder: Path, **settings: str) -> Iterator[Town]:
         for url in (f"http://127.0.0.1:{sandbox}/sandbox/books", f"http://127.0.0.1:{web}/readyz"):
             wrong = wait_until_ready(url, 40, fleet.tend)
             assert wrong is None, f"{wrong}\n{_logs(folder)}"
-        w = assemble(Settings.load("worker", **values))
+        w = assemble(Settings.of(environ, "worker"))
         eventually(lambda: w.store.processes.alive("handlers"), 30)
         yield Town(
             fleet,

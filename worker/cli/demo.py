@@ -146,7 +146,7 @@ def demo() -> None:
                 _start(fleet, web, sandbox)
             took = time.monotonic() - started
             console.print(f"all parts run after {took:.1f} s, on this machine, for free\n")
-            w = assemble(_settings(environ), patience="door")
+            w = assemble(Settings.of(environ, "worker"), patience="door")
             made = _ask(w)
             _follow(console, w, made)
             good = _sum_up(console, w, made, folder)
@@ -176,11 +176,6 @@ def _environ(folder: Path, web: int, sandbox: int) -> dict[str, str]:
         "DEMO_DIR": str(folder),
         "PORT": str(web),
     }
-
-
-def _settings(environ: Mapping[str, str]) -> Settings:
-    names = {str(f.alias) for f in Settings.model_fields.values()}
-    return Settings.load("worker", **{k: v for k, v in environ.items() if k in names})
 
 
 def _start(fleet: Fleet, web: int, sandbox: int) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from config.settings import SentinelAddress
 from worker.errors import StoreUnavailable
 from worker.store.commands import Redis
 
@@ -48,17 +49,13 @@ def connect(url: str, patience: Patience) -> Redis:
 
 
 def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
-    parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    service, _, db = parts.path.strip("/").partition("/")
-    nodes = [
-        (host, int(port or 26379))
-        for host, _, port in (pair.partition(":") for pair in hosts.split(","))
-    ]
-    if credentials:
-        options["password"] = unquote(credentials.partition(":")[2])
+    address = SentinelAddress.of(url)
+    pairs = (node.partition(":") for node in address.nodes)
+    nodes = [(host, int(port or 26379)) for host, _, port in pairs]
+    if address.password:
+        options["password"] = address.password
     found: Any = Sentinel(nodes, socket_timeout=3)  # type: ignore[no-untyped-call]
-    return cast(Redis, found.master_for(service or "mymaster", db=int(db or 0), **options))
+    return cast(Redis, found.master_for(address.service, db=address.db, **options))
 
 
 @contextmanager

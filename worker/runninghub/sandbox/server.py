@@ -253,8 +253,7 @@ class Sandbox:
         if not request.headers.get("Authorization", "").startswith("Bearer ") or file is None:
             return {"code": 401, "message": "ApiKey verification failed", "data": None}
         data = file.read()
-        name = f"{len(self.office.uploads) + 1:08d}.{(file.filename or 'x.bin').rpartition('.')[2]}"
-        self.office.uploads[name] = data
+        name = self.office.keep(file.filename, data)
         return {
             "code": 0,
             "message": "success",
@@ -274,8 +273,7 @@ class Sandbox:
         data = file.read()
         if len(data) > 30 * 1024 * 1024:
             return {"code": 809, "msg": "APIKEY_FILE_SIZE_EXCEEDED", "data": None}
-        name = f"{len(self.office.uploads) + 1:08d}.{(file.filename or 'x.bin').rpartition('.')[2]}"
-        self.office.uploads[name] = data
+        name = self.office.keep(file.filename, data)
         return {
             "code": 0,
             "msg": "success",

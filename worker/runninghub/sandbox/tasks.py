@@ -126,6 +126,12 @@ class Office:
             task.stopped = True
             return True
 
+    def keep(self, filename: str | None, data: bytes) -> str:
+        """Keep an uploaded file under a name of ours."""
+        name = f"{len(self.uploads) + 1:08d}.{(filename or 'x.bin').rpartition('.')[2]}"
+        self.uploads[name] = data
+        return name
+
     def books(self) -> Json:
         """What was accepted and asked, for whoever checks."""
         with self._lock:
