@@ -10,7 +10,7 @@ from datetime import datetime
 from worker import jobs
 from worker.errors import NotFound, ProviderSilent
 from worker.jobs import Attempt, Job, Move, SettledBy, State
-from worker.reports import Error, Report
+from worker.reports import Error, Report, TaskState
 from worker.runninghub import wire
 from worker.runninghub.shapes import Unreadable
 from worker.store import Callback, Change, Claim, Duty, Note
@@ -19,6 +19,12 @@ from worker.wiring import Wiring
 
 EMPTY_LOOKS = (5, 15, 30, 60)  # seconds at which a success without results is asked about
 FAILED_LOOK = 30  # seconds after which a failure that only a query reported is asked about again
+ADOPTED_LOOK = 30.0  # seconds to the first look at an attempt that its callback brought home
+ENDINGS: dict[TaskState, Move] = {
+    "succeeded": Move.SUCCEED,
+    "failed": Move.FAIL,
+    "cancelled": Move.CANCEL,
+}
 EARLY_WAIT, EARLY_LONGEST = 1.0, 5.0  # seconds a callback waits for the submit's answer
 SILENT_WAIT = 5.0
 
@@ -93,13 +99,28 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str) -> None:
         attempt, now = job.nth(n), w.clock.now()
         if attempt is None or (attempt.ref == ref and job.state is not State.UNCONFIRMED):
             return None
-        note = Note("adopted", {"attempt": n, "ref": ref})
         if attempt is job.attempt and jobs.may(job, Move.ACCEPT):
-            duty = Duty("reconcile", f"{job_id}/{n}", FAILED_LOOK)
-            return Change(jobs.accept(job, ref, now), (note,), (duty,), "job.running", "open")
+            return accepted(job, ref, now, "adopted", ADOPTED_LOOK)
+        note = Note("adopted", {"attempt": n, "ref": ref})
         return Change(jobs.with_attempt(job, n, now, ref=ref), (note,))
 
     w.store.jobs.change(job_id, decide)
+
+
+def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Change:
+    """RunningHub has the current attempt under this ref, however that was learnt.
+
+    Args:
+        job: The job.
+        ref: The task's id.
+        now: The moment.
+        what: What the timeline calls it.
+        look: Seconds until it is asked about if nothing comes.
+    """
+    n = job.attempt.n
+    note = Note(what, {"attempt": n, "ref": ref})
+    duty = Duty("reconcile", f"{job.id}/{n}", look)
+    return Change(jobs.accept(job, ref, now), (note,), (duty,), "job.running", "open")
 
 
 def _disbelieve(w: Wiring, job_id: str, n: int, why: str, body: str | None) -> None:
@@ -123,7 +144,7 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
 
     def decide(job: Job) -> Change | None:
         attempt = job.nth(n)
-        if attempt is None or told.state not in ("succeeded", "failed", "cancelled"):
+        if attempt is None or told.state not in ENDINGS:
             return None
         if told.state == "succeeded" and not told.outputs:
             return _ask_again_for_results(w, job, attempt, by)
@@ -150,15 +171,10 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
     )
     if attempt is not job.attempt:
         return _earlier_settled(w, job, attempt, changes, told, by)
-    if told.state == "succeeded" and jobs.may(job, Move.SUCCEED) and job.state is not State.QUEUED:
-        moved = jobs.end(job, Move.SUCCEED, by, now, **changes)
-        return Change(moved, (note,), event="job.succeeded")
-    if told.state == "failed" and job.state is State.RUNNING:
-        moved = jobs.end(job, Move.FAIL, by, now, **changes)
-        return Change(moved, (note,), event="job.failed")
-    if told.state == "cancelled" and job.state is State.RUNNING:
-        moved = jobs.end(job, Move.CANCEL, by, now, **changes)
-        return Change(moved, (note,), event="job.cancelled")
+    late = told.state == "succeeded" and job.state is State.FAILED
+    if job.state is State.RUNNING or late:
+        moved = jobs.end(job, ENDINGS[told.state], by, now, **changes)
+        return Change(moved, (note,), event=f"job.{moved.state}")
     if job.state is State.CANCELLED and told.state == "succeeded" and not attempt.outputs:
         kept = jobs.with_attempt(job, attempt.n, now, **changes)
         return Change(kept, (Note("arrived after cancel", {"ref": told.ref, "by": by}),))

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from worker import jobs
 from worker.errors import NotFound, ProviderSilent
 from worker.intake import accept, adopt
-from worker.jobs import Attempt, Job, Move, State
+from worker.jobs import Attempt, Job, Move, SettledBy, State
 from worker.reports import Error
 from worker.store import Change, Claim, Note
 from worker.submit import DOUBT_LOOKS, first_look
@@ -190,47 +190,49 @@ def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
     return None if over else max(LEAST_GAP, gone / 2)
 
 
-def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
+def _if_unconfirmed(w: Wiring, job_id: str, n: int, then: Callable[[Job], Change]) -> None:
+    """Change an attempt unless proof came meanwhile."""
+
     def decide(job: Job) -> Change | None:
-        if job.attempt.n != n or job.state is not State.UNCONFIRMED:
-            return None
+        still = job.attempt.n == n and job.state is State.UNCONFIRMED
+        return then(job) if still else None
+
+    w.store.jobs.change(job_id, decide)
+
+
+def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
+    def once_more(job: Job) -> Change:
         asked = jobs.with_attempt(job, n, w.clock.now(), asked=job.attempt.asked + 1)
         return Change(asked, (Note("unknown there", {"attempt": n, "ref": job.attempt.ref}),))
 
-    w.store.jobs.change(job_id, decide)
+    _if_unconfirmed(w, job_id, n, once_more)
 
 
 def _refused_after_all(w: Wiring, job_id: str, n: int) -> None:
     """A task id came with an error, and RunningHub knows no such task each time it is asked."""
 
-    def decide(job: Job) -> Change | None:
-        if job.attempt.n != n or job.state is not State.UNCONFIRMED:
-            return None
+    def refuse(job: Job) -> Change:
         now, doubt = w.clock.now(), job.attempt.doubt
         note = Note("refused after all", {"attempt": n, "ref": job.attempt.ref})
         if job.attempt.doubt_busy:
             return Change(jobs.back_to_line(job, now), (note,))
-        why = doubt.message.partition(").")[0].partition("(")[2] if doubt else ""
-        code = doubt.provider_code if doubt else None
+        why = doubt.detail.get("why", "") if doubt else ""
         error = Error(
             "rejected",
             f"RunningHub refused it ({why}) and knows no such task, asked {len(DOUBT_LOOKS)} times."
             " Nothing was paid.",
-            code,
+            doubt.provider_code if doubt else None,
         )
-        return Change(
-            jobs.end(job, Move.FAIL, "query", now, error=error), (note,), event="job.failed"
-        )
+        moved = jobs.end(job, Move.FAIL, "query", now, error=error)
+        return Change(moved, (note,), event="job.failed")
 
-    w.store.jobs.change(job_id, decide)
+    _if_unconfirmed(w, job_id, n, refuse)
 
 
 def _give_up(w: Wiring, job_id: str, n: int) -> None:
     """No proof came in time: the owner's setting says what becomes of it."""
 
-    def decide(job: Job) -> Change | None:
-        if job.attempt.n != n or job.state is not State.UNCONFIRMED:
-            return None
+    def end(job: Job) -> Change:
         now = w.clock.now()
         if w.settings.unconfirmed == "resubmit":
             note = Note("resubmitted at the risk of paying twice", {"attempt": n})
@@ -245,16 +247,17 @@ def _give_up(w: Wiring, job_id: str, n: int) -> None:
         note = Note("given up unconfirmed", {"attempt": n})
         return Change(jobs.end(job, Move.FAIL, None, now, error=error), (note,), event="job.failed")
 
-    w.store.jobs.change(job_id, decide)
+    _if_unconfirmed(w, job_id, n, end)
 
 
 def _end_of_time(w: Wiring, job: Job) -> float | None:
     """Asked once more, cancelled where possible, failed."""
     n, ref, comfy = job.attempt.n, job.attempt.ref or "", job.ask.kind == "workflow"
     told = w.client.report(ref, comfy=comfy)
+    by: SettledBy = "query"
     if told.state == "unknown" and (found := w.client.recorded(ref)) and found.report:
-        told = found.report
-    accept(w, job.id, n, told, "query")
+        told, by = found.report, "detail"
+    accept(w, job.id, n, told, by)
     if told.state in ("succeeded", "failed", "cancelled"):
         return None
     stopped = _cancelled_there(w, ref)

@@ -7,7 +7,7 @@ import orjson
 
 from worker import catalogue, jobs
 from worker.errors import Conflict, Fault, InvalidRequest, NotFound, ProviderSilent
-from worker.intake import accept
+from worker.intake import accept, accepted
 from worker.jobs import Ask, Attempt, Job, Life, Move, State
 from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
 from worker.store import Change, Claim, Duty, Note
@@ -190,14 +190,7 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
     sending = job.state is State.SENDING
     match answer:
         case Accepted(ref):
-            moved = jobs.accept(job, ref, now)
-            return Change(
-                moved,
-                (Note("accepted", {"attempt": n, "ref": ref}),),
-                (Duty("reconcile", f"{job.id}/{n}", first_look(w, job)),),
-                event="job.running",
-                gate="open",
-            )
+            return accepted(job, ref, now, "accepted", first_look(w, job))
         case Refused(error):
             moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=now)
             note = Note(
@@ -221,9 +214,8 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
 def _doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
     now, n = w.clock.now(), job.attempt.n
     money = "It may have been accepted and charged; it is not sent again without proof."
-    error = Error(
-        "unconfirmed", f"RunningHub's answer is missing ({answer.why}). {money}", answer.code
-    )
+    message = f"RunningHub's answer is missing ({answer.why}). {money}"
+    error = Error("unconfirmed", message, answer.code, {"why": answer.why})
     moved = jobs.move(
         job,
         Move.DOUBT,
@@ -246,11 +238,9 @@ def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) ->
     if not isinstance(answer, Accepted) or attempt.ref == answer.ref:
         return None
     now = w.clock.now()
-    note = Note("accepted late", {"attempt": attempt.n, "ref": answer.ref})
     if attempt is job.attempt and job.state is State.QUEUED:
-        moved = jobs.accept(job, answer.ref, now)
-        duty = Duty("reconcile", f"{job.id}/{attempt.n}", first_look(w, job))
-        return Change(moved, (note,), (duty,), event="job.running")
+        return accepted(job, answer.ref, now, "accepted late", first_look(w, job))
+    note = Note("accepted late", {"attempt": attempt.n, "ref": answer.ref})
     kept = jobs.with_attempt(job, attempt.n, now, ref=attempt.ref or answer.ref)
     report(
         "alert",
