@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     secret_setting: CommaList = Field((), alias="RUNHOOK_SECRET", repr=False)
     token_setting: CommaList = Field((), alias="RUNHOOK_API_TOKENS", repr=False)
     handlers: CommaList = Field((), alias="RUNHOOK_HANDLERS")
+    storage_setting: str = Field("", alias="RUNHOOK_STORAGE_URL")
     concurrency: int | None = Field(None, alias="RUNHOOK_CONCURRENCY", ge=1)
     unconfirmed: Literal["fail", "resubmit"] = Field("fail", alias="RUNHOOK_UNCONFIRMED")
     unconfirmed_after_setting: float | None = Field(None, alias="RUNHOOK_UNCONFIRMED_AFTER", ge=0)
@@ -239,6 +240,11 @@ class Settings(BaseSettings):
     def tokens(self) -> Mapping[str, str]:
         """Who may use /v1: token to name."""
         return {token: name for name, _, token in (p.partition(":") for p in self.token_setting)}
+
+    @property
+    def storage_url(self) -> str:
+        """Where assets are kept: any fsspec URL; a folder in the data folder when none is given."""
+        return self.storage_setting or f"file://{self.data_dir.resolve()}/storage"
 
     @property
     def unconfirmed_after(self) -> float:

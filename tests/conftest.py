@@ -31,14 +31,14 @@ from werkzeug.serving import make_server
 from config.settings import Settings
 from tests.keys import unknown_keys
 from webhook.app import create_app
-from worker import embedded, submit
+from worker import ask, embedded
+from worker.ask import Asked
 from worker.handlers import Registry
 from worker.jobs import Job
 from worker.runninghub.sandbox.faults import Faults
 from worker.runninghub.sandbox.server import create_app as create_sandbox
 from worker.runninghub.sandbox.server import serve
 from worker.store import SetClock
-from worker.submit import Asked
 from worker.tasks import FLOWS
 from worker.wakeups import LANES
 from worker.wiring import Wiring, assemble
@@ -153,7 +153,7 @@ class House:
     def ask(self, model: str = IMAGE, prompt: str = "a cat", **more: Any) -> Job:
         """Put a job into the line."""
         given = more.pop("input", {"prompt": prompt})
-        return submit.request(self.w, Asked(model, given, **more))[1]
+        return ask.request(self.w, Asked(model, given, **more))[1]
 
     def job(self, job: Job) -> Job:
         """The job as it is now."""

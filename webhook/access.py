@@ -3,16 +3,35 @@
 import hmac
 import ipaddress
 
-from flask import Request
+from flask import Request, Response, g, request
 
 from config.settings import LOOPBACK_HOSTS, Settings
+from webhook.answers import wiring
+from webhook.problems import problem
 
 
-def owner_of(settings: Settings, request: Request) -> str | None:
+def let_in() -> Response | None:
+    """Before every request of /v1: 401 unless whoever asks may."""
+    settings = wiring().settings
+    owner = owner_of(settings, request)
+    if owner is None:
+        why = (
+            "a valid token is needed: Authorization: Bearer <token>"
+            if settings.tokens
+            else "without RUNHOOK_API_TOKENS only this machine may ask, with no proxy between"
+        )
+        response = problem(401, "Unauthorized", why)
+        response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+    g.owner = owner
+    return None
+
+
+def owner_of(settings: Settings, incoming: Request) -> str | None:
     """The name of whoever asks, `local` on this machine without tokens; None: not allowed."""
     if not settings.tokens:
-        return "local" if _from_this_machine(request) else None
-    kind, _, given = request.headers.get("Authorization", "").partition(" ")
+        return "local" if _from_this_machine(incoming) else None
+    kind, _, given = incoming.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         return None
     found = None

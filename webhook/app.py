@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from webhook import api, callbacks, health, problems
+from webhook import account, assets, callbacks, health, jobs, models, problems
 from worker.wiring import Wiring
 
 
@@ -11,6 +11,6 @@ def create_app(wiring: Wiring) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["runhook"] = wiring
     problems.register(app)
-    for door in (callbacks, health, api):
+    for door in (callbacks, health, jobs, assets, models, account):
         app.register_blueprint(door.blueprint)
     return app

@@ -1,47 +1,83 @@
-"""Errors as RFC 9457 problem documents: what happened, what it means, what to do."""
+"""Errors as RFC 9457 problem documents: what happened, what it means for the money, what to do."""
 
 from dataclasses import asdict
+from typing import Any
 
 import orjson
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from worker.errors import Conflict, InvalidRequest, NotFound, StoreUnavailable
+from worker.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    ProviderRefused,
+    ProviderSilent,
+    RunhookError,
+    StorageUnavailable,
+    StoreUnavailable,
+)
 from worker.telemetry import report
+
+SOON = "5"  # seconds, for Retry-After
 
 
 def problem(status: int, title: str, detail: str, **more: object) -> Response:
     """One problem document."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return Response(orjson.dumps(body), status, content_type="application/problem+json")
+    return _response(
+        {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    )
+
+
+def document_of(error: RunhookError) -> dict[str, Any]:
+    """An error of ours as a problem document."""
+    return _document(*_told(error))
+
+
+def _document(status: int, title: str, detail: str, more: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+
+
+def _told(error: RunhookError) -> tuple[int, str, str, dict[str, Any]]:
+    match error:
+        case InvalidRequest(faults=faults):
+            count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+            detail = f"{count}, all listed. Nothing was sent, nothing is paid."
+            return 422, "Invalid request", detail, {"errors": [asdict(fault) for fault in faults]}
+        case NotFound(nearest=nearest):
+            return 404, "Not found", str(error), {"nearest": list(nearest)}
+        case Conflict():
+            return 409, "Conflict", f"{error}. Nothing new was made, nothing is paid.", {}
+        case StoreUnavailable():
+            detail = (
+                "Redis does not answer now. With the same Idempotency-Key it is safe to ask again."
+            )
+            return 503, "Store unavailable", detail, {}
+        case StorageUnavailable():
+            return 503, "Storage unavailable", f"{error}. Nothing is paid; send it again.", {}
+        case ProviderRefused(code=code):
+            return 502, "Refused by RunningHub", str(error), {"provider_code": code}
+        case ProviderSilent():
+            detail = f"RunningHub gave no usable answer: {error}. Nothing was changed; ask again."
+            return 503, "RunningHub does not answer", detail, {}
+    raise error
+
+
+def _response(body: dict[str, Any]) -> Response:
+    found = Response(orjson.dumps(body), body["status"], content_type="application/problem+json")
+    if body["status"] == 503:
+        found.headers["Retry-After"] = SOON
+    return found
 
 
 def register(app: Flask) -> None:
     """Answer every error of the app with a problem document."""
 
-    @app.errorhandler(InvalidRequest)
-    def _invalid(error: InvalidRequest) -> Response:
-        count = len(error.faults)
-        faults = "1 fault" if count == 1 else f"{count} faults"
-        detail = f"{faults}, all listed. Nothing was sent, nothing is paid."
-        rows = [asdict(fault) for fault in error.faults]
-        return problem(422, "Invalid request", detail, errors=rows)
-
-    @app.errorhandler(NotFound)
-    def _not_found(error: NotFound) -> Response:
-        return problem(404, "Not found", str(error), nearest=list(error.nearest))
-
-    @app.errorhandler(Conflict)
-    def _conflict(error: Conflict) -> Response:
-        return problem(409, "Conflict", f"{error}. Nothing new was made, nothing is paid.")
-
-    @app.errorhandler(StoreUnavailable)
-    def _away(error: StoreUnavailable) -> Response:
-        report("redis.away", why=str(error))
-        detail = "Redis does not answer now. With the same Idempotency-Key it is safe to ask again."
-        response = problem(503, "Store unavailable", detail)
-        response.headers["Retry-After"] = "5"
-        return response
+    @app.errorhandler(RunhookError)
+    def _ours(error: RunhookError) -> Response:
+        if isinstance(error, StoreUnavailable):
+            report("redis.away", why=str(error))
+        return _response(document_of(error))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:

@@ -3,9 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from worker.catalogue import Model, Param
+from config.catalogue import Price
+from worker.catalogue import Asset, Model, Param, Quote, price_words, rule_words
 from worker.jobs import Attempt, Job, State, iso
-from worker.reports import Cost, Error, Output
+from worker.reports import Account, Capacity, Cost, Error, Output
 
 Document = dict[str, Any]
 
@@ -19,7 +20,10 @@ def job_document(job: Job, queue_position: int | None = None) -> Document:
         "state": job.state.value,
         "ref": now.ref,
         "input": ask.input,
-        "options": ask.options,
+        "options": {
+            name: "***" if name == "accessPassword" else value
+            for name, value in ask.options.items()
+        },
         "metadata": ask.metadata,
         "priority": ask.priority,
         "handlers": list(ask.handlers) if ask.handlers is not None else None,
@@ -46,18 +50,72 @@ def model_document(model: Model) -> Document:
         "endpoint": model.endpoint,
         "output": model.output,
         "group": model.group,
+        "listed": model.listed,
         "deprecated": model.deprecated,
         "params": [_param(param) for param in model.params],
-        "rules": [dict(rule) for rule in model.rules],
-        "price": None,
+        "rules": [
+            rule.model_dump(mode="json", exclude_defaults=True) | {"text": rule_words(rule)}
+            for rule in model.rules
+        ],
+        "price": _price(model.price) if model.price else None,
     }
+
+
+def quote_document(quote: Quote | None) -> Document | None:
+    """The price of one input; money is a decimal string, null where the facts do not tell."""
+    if quote is None:
+        return None
+    money = f"{quote.money:f}" if quote.money is not None else None
+    return {
+        "money": money,
+        "currency": quote.currency,
+        "at_least": quote.at_least,
+        "text": quote.text,
+    }
+
+
+def account_document(account: Account, capacity: Capacity, in_flight: int) -> Document:
+    """What the account has, and what is in flight: by RunningHub's count, and by ours."""
+    return {
+        "type": capacity.type or account.type,
+        "money": account.money,
+        "currency": account.currency,
+        "coins": account.coins,
+        "limit": capacity.limit,
+        "running": capacity.running,
+        "queued": capacity.queued,
+        "total": capacity.total,
+        "in_flight": in_flight,
+    }
+
+
+def asset_document(asset: Asset) -> Document:
+    """A kept file; `value` is what inputs name it by."""
+    media = asset.media
+    return {
+        "id": asset.id,
+        "value": f"asset:{asset.id}",
+        "name": asset.name,
+        "kind": media.kind,
+        "type": media.ext,
+        "size": media.size,
+        "seconds": media.seconds,
+        "width": media.width,
+        "height": media.height,
+        "created_at": iso(asset.created_at),
+    }
+
+
+def _price(price: Price) -> Document:
+    said = price.model_dump(mode="json", exclude_defaults=True)
+    return said | {"text": price_words(price)}
 
 
 def _param(param: Param) -> Document:
     """What is always there comes first; the rest only where the reference says something."""
     always = ("name", "type", "required", "default", "values", "min", "max")
     facts = param.model_dump()
-    said = {k: v for k, v in facts.items() if k not in always and v not in (None, False, ())}
+    said = {k: v for k, v in facts.items() if k not in always and v not in (None, False, (), {})}
     return {name: facts[name] for name in always} | {"values": param.values or None} | said
 
 

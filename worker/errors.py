@@ -1,12 +1,14 @@
 """Everything that can go wrong in words of who is at fault and who pays.
 
     RunhookError
-    ├── InvalidRequest    the asker's: every fault named, nothing sent, nothing paid
-    ├── NotFound          the asker's: there is no such job or model
-    ├── Conflict          the asker's: the same idempotency key with another body
-    ├── StoreUnavailable  Redis does not take or give it; nothing was changed unless said
-    ├── ProviderSilent    RunningHub gave no usable answer to a free question: ask again
-    └── ImpossibleMove    ours: a job was told to make a move that its state does not allow
+    ├── InvalidRequest      the asker's: every fault named, nothing sent, nothing paid
+    ├── NotFound            the asker's: there is no such job or model
+    ├── Conflict            the asker's: it contradicts what there is, which stands
+    ├── StoreUnavailable    Redis does not take or give it; nothing was changed unless said
+    ├── StorageUnavailable  the place of kept files does not take or give one
+    ├── ProviderSilent      RunningHub gave no usable answer to a free question: ask again
+    │   └── ProviderRefused it answered, and the answer is no
+    └── ImpossibleMove      ours: a job was told to make a move that its state does not allow
 
 What RunningHub answers to a paid submit is not an error but a value: see `reports`.
 """
@@ -54,11 +56,15 @@ class NotFound(RunhookError):
 
 
 class Conflict(RunhookError):
-    """The request contradicts an earlier one. The earlier one stands."""
+    """The request contradicts what there is, which stands as it is."""
 
 
 class StoreUnavailable(RunhookError):
     """Redis does not answer, or refuses."""
+
+
+class StorageUnavailable(RunhookError):
+    """The place of kept files does not take or give one."""
 
 
 class ProviderSilent(RunhookError):
@@ -70,6 +76,18 @@ class ProviderSilent(RunhookError):
 
     def __init__(self, why: str, *, busy: bool = False) -> None:
         self.busy = busy
+        super().__init__(why)
+
+
+class ProviderRefused(ProviderSilent):
+    """RunningHub answered a free question with one of its error codes.
+
+    Attributes:
+        code: Which.
+    """
+
+    def __init__(self, why: str, code: str) -> None:
+        self.code = code
         super().__init__(why)
 
 

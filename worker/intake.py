@@ -80,7 +80,7 @@ def _take_unproved(
     if early and (w.clock.now() - at).total_seconds() < EARLY_LONGEST:
         return EARLY_WAIT  # the answer is on its way; its record wakes this duty
     try:
-        known = w.client.report(told.ref, comfy=job.ask.kind == "workflow")
+        known = w.client.report(told.ref, legacy=job.legacy(attempt))
     except ProviderSilent as silent:
         w.store.jobs.note(job.id, Note("query failed", {"ref": told.ref, "why": str(silent)}))
         return SILENT_WAIT
@@ -119,7 +119,7 @@ def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Chang
     """
     n = job.attempt.n
     note = Note(what, {"attempt": n, "ref": ref})
-    duty = Duty("reconcile", f"{job.id}/{n}", look)
+    duty = Duty("reconcile", f"{job.id}/{n}", 0 if job.life.cancel_wished else look)
     return Change(jobs.accept(job, ref, now), (note,), (duty,), "job.running", "open")
 
 
@@ -172,13 +172,30 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
     if attempt is not job.attempt:
         return _earlier_settled(w, job, attempt, changes, told, by)
     late = told.state == "succeeded" and job.state is State.FAILED
+    if job.state is State.RUNNING and _worth_another(job, told):
+        again = jobs.another_attempt(
+            job, Move.RETRY, now, ended=State.FAILED, risk=False, settled_by=by, **changes
+        )
+        return Change(
+            again, (note, Note("paid again", {"attempt": again.attempt.n})), event="job.queued"
+        )
     if job.state is State.RUNNING or late:
         moved = jobs.end(job, ENDINGS[told.state], by, now, **changes)
         return Change(moved, (note,), event=f"job.{moved.state}")
-    if job.state is State.CANCELLED and told.state == "succeeded" and not attempt.outputs:
-        kept = jobs.with_attempt(job, attempt.n, now, **changes)
-        return Change(kept, (Note("arrived after cancel", {"ref": told.ref, "by": by}),))
+    news = (told.outputs and not attempt.outputs) or (told.cost and not attempt.cost)
+    if job.state is State.CANCELLED and news:
+        found = {"ref": told.ref, "outputs": changes["outputs"], "cost": changes["cost"]}
+        kept = jobs.with_attempt(job, attempt.n, now, **found)
+        note = Note("arrived after cancel", {"ref": told.ref, "by": by, "state": told.state})
+        return Change(kept, (note,))
     return None  # the same news again
+
+
+def _worth_another(job: Job, told: Report) -> bool:
+    """RunningHub's own infrastructure failed, and the owner allowed to pay for another attempt."""
+    if told.state != "failed" or told.error is None or job.life.cancel_wished:
+        return False
+    return job.retries_left > 0 and told.error.detail.get("infrastructure") is True
 
 
 def _earlier_settled(

@@ -59,9 +59,9 @@ class Move(StrEnum):
     DOUBT = "doubt"  # it may have been accepted, and nobody knows
     SUCCEED = "succeed"  # RunningHub made it
     FAIL = "fail"  # RunningHub refused or failed it, or its time is over
-    CANCEL = "cancel"  # RunningHub says that it was cancelled
+    CANCEL = "cancel"  # its owner or RunningHub's website stopped it
     RESUBMIT = "resubmit"  # the owner risks paying twice: a new attempt
-    RETRY = "retry"  # the user wants a new paid attempt of an ended one
+    RETRY = "retry"  # the user wants a new paid attempt of one that failed
 
 
 TABLE: dict[tuple[State, Move], State] = {
@@ -70,17 +70,25 @@ TABLE: dict[tuple[State, Move], State] = {
     (State.QUEUED, Move.ACCEPT): State.RUNNING,
     # An earlier attempt succeeded after all, before the new one left.
     (State.QUEUED, Move.SUCCEED): State.SUCCEEDED,
+    # Its owner's time for it is over before it left.
+    (State.QUEUED, Move.FAIL): State.FAILED,
+    (State.QUEUED, Move.CANCEL): State.CANCELLED,
     (State.SENDING, Move.RETURN): State.QUEUED,
     (State.SENDING, Move.ACCEPT): State.RUNNING,
     (State.SENDING, Move.DOUBT): State.UNCONFIRMED,
     (State.SENDING, Move.FAIL): State.FAILED,
+    # Not one byte left yet, or what left was surely refused.
+    (State.SENDING, Move.CANCEL): State.CANCELLED,
     (State.UNCONFIRMED, Move.RETURN): State.QUEUED,
     (State.UNCONFIRMED, Move.ACCEPT): State.RUNNING,
     (State.UNCONFIRMED, Move.FAIL): State.FAILED,
+    (State.UNCONFIRMED, Move.CANCEL): State.CANCELLED,
     (State.UNCONFIRMED, Move.RESUBMIT): State.QUEUED,
     (State.RUNNING, Move.SUCCEED): State.SUCCEEDED,
     (State.RUNNING, Move.FAIL): State.FAILED,
     (State.RUNNING, Move.CANCEL): State.CANCELLED,
+    # RunningHub's own failure, and its owner allowed to pay for another attempt.
+    (State.RUNNING, Move.RETRY): State.QUEUED,
     # The two ways out of an end: success proved late, and the user's retry.
     (State.FAILED, Move.SUCCEED): State.SUCCEEDED,
     (State.FAILED, Move.RETRY): State.QUEUED,
@@ -93,6 +101,7 @@ class Attempt:
     """One paid submit.
 
     `left_at` is written the moment before the first byte leaves; without it nothing was paid.
+    `legacy`: RunningHub does not take this key's apps on the V2 path, so it goes the older one.
     The last four say what was asked about it, so that no question is repeated without end.
     """
 
@@ -108,6 +117,7 @@ class Attempt:
     settled_by: SettledBy | None = None
     doubt: Error | None = None
     doubt_busy: bool = False
+    legacy: bool = False
     asked: int = 0
     resends: int = 0
     empty_since: Moment | None = None
@@ -119,7 +129,7 @@ class Ask:
     """What the user wants; never changes."""
 
     model: str
-    kind: str  # image, video, audio, 3d, string, or workflow
+    kind: str  # image, video, audio, 3d, string; workflow, app or quick
     input: dict[str, Any]
     created_at: Moment
     options: dict[str, Any] = field(default_factory=dict)
@@ -136,6 +146,7 @@ class Life:
     attempts: tuple[Attempt, ...] = (Attempt(1),)
     ended_at: Moment | None = None
     risk: bool = False
+    cancel_wished: bool = False  # to be carried out once its ref is known
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,26 @@ class Job:
     def cost(self) -> Cost | None:
         """What all attempts together were charged."""
         return total(a.cost for a in self.life.attempts if a.cost)
+
+    def legacy(self, attempt: Attempt) -> bool:
+        """Whether RunningHub is asked about an attempt through the older pair of calls."""
+        return self.ask.kind in ("workflow", "quick") or attempt.legacy
+
+    @property
+    def called_back(self) -> bool:
+        """Whether it can be submitted with a webhookUrl: a quick create has none (doc-7314488)."""
+        return self.ask.kind != "quick"
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it is not to be sent any more, if its owner said so."""
+        seconds = self.ask.options.get("expires_in")
+        return self.ask.created_at + timedelta(seconds=seconds) if seconds else None
+
+    @property
+    def retries_left(self) -> int:
+        """How many more attempts its owner allowed to pay for when RunningHub itself fails."""
+        return int(self.ask.options.get("retries", 0)) + 1 - len(self.life.attempts)
 
     @property
     def line(self) -> str:
@@ -217,17 +248,19 @@ def accept(job: Job, ref: str, now: datetime) -> Job:
     return move(job, Move.ACCEPT, now, ref=ref, submitted_at=submitted, asked=0)
 
 
-def back_to_line(job: Job, now: datetime) -> Job:
+def back_to_line(job: Job, now: datetime, **changes: Any) -> Job:
     """Surely not accepted: the same attempt stands in the line again, as if it never left."""
-    return move(
-        job, Move.RETURN, now, left_at=None, ref=None, doubt=None, doubt_busy=False, asked=0
-    )
+    fresh = {"left_at": None, "ref": None, "doubt": None, "doubt_busy": False, "asked": 0}
+    return move(job, Move.RETURN, now, **fresh, **changes)
 
 
-def another_attempt(job: Job, how: Move, now: datetime, *, risk: bool) -> Job:
-    """A new attempt behind the current one, which keeps its state as its own end."""
-    moved = move(job, how, now, state=job.state, ended_at=job.attempt.ended_at or now)
-    attempts = (*moved.life.attempts, Attempt(moved.attempt.n + 1))
+def another_attempt(
+    job: Job, how: Move, now: datetime, *, ended: State, risk: bool, **changes: Any
+) -> Job:
+    """A new attempt behind the current one, whose own end is `ended`."""
+    over = {"state": ended, "ended_at": job.attempt.ended_at or now, **changes}
+    moved = move(job, how, now, **over)
+    attempts = (*moved.life.attempts, Attempt(moved.attempt.n + 1, legacy=moved.attempt.legacy))
     life = replace(moved.life, attempts=attempts, ended_at=None, risk=moved.life.risk or risk)
     return replace(moved, life=life)
 
@@ -235,6 +268,11 @@ def another_attempt(job: Job, how: Move, now: datetime, *, risk: bool) -> Job:
 def end(job: Job, how: Move, by: SettledBy | None, now: datetime, **changes: Any) -> Job:
     """The current attempt, and the job with it, is over."""
     return move(job, how, now, ended_at=now, settled_by=by, **changes)
+
+
+def wish_cancel(job: Job, now: datetime, wished: bool = True) -> Job:
+    """The job to be cancelled once its ref is known; or no more, because it cannot be."""
+    return replace(job, life=replace(job.life, updated_at=now, cancel_wished=wished))
 
 
 def results(report: Report, now: datetime) -> dict[str, Any]:

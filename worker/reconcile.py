@@ -10,15 +10,17 @@ What is learnt goes through `intake.accept`, like a callback.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from worker import jobs
+from worker.cancel import carry_out_wish
 from worker.errors import NotFound, ProviderSilent
 from worker.intake import accept, adopt
 from worker.jobs import Attempt, Job, Move, SettledBy, State
 from worker.reports import Error
 from worker.store import Change, Claim, Note
-from worker.submit import DOUBT_LOOKS, first_look
+from worker.submit import DOUBT_LOOKS, expired, first_look, returned
 from worker.telemetry import report
 from worker.wiring import Wiring
 
@@ -39,6 +41,8 @@ def look(w: Wiring, claim: Claim) -> None:
         read_limit(w, claim)
     elif claim.id == "sweep":
         sweep(w, claim)
+    elif claim.id.startswith("expiry/"):
+        expire(w, claim)
     else:
         examine(w, claim)
 
@@ -72,7 +76,7 @@ def _worth_asking(job: Job, n: int) -> bool:
         return False
     if attempt is not job.attempt:
         return attempt.state is not State.SUCCEEDED
-    return job.state in (State.RUNNING, State.UNCONFIRMED) or _given_up(job)
+    return job.state in (State.RUNNING, State.UNCONFIRMED) or _given_up(job) or _unpriced(job)
 
 
 def _given_up(job: Job) -> bool:
@@ -81,16 +85,26 @@ def _given_up(job: Job) -> bool:
     return job.state is State.FAILED and error is not None and error.code == "unconfirmed"
 
 
+def _unpriced(job: Job) -> bool:
+    """Cancelled by its owner, and RunningHub has not said what it cost."""
+    by_owner = job.state is State.CANCELLED and job.attempt.settled_by == "user"
+    return by_owner and job.attempt.ref is not None and job.attempt.cost is None
+
+
 def _examine(w: Wiring, job: Job, n: int) -> float | None:
     """Ask; seconds to the next look, None when nothing is left to ask."""
-    if n != job.attempt.n or _given_up(job):
+    if n != job.attempt.n or _given_up(job) or _unpriced(job):
         return _examine_past(w, job, n)
     if job.state is State.UNCONFIRMED:
         return _examine_unconfirmed(w, job)
+    if job.life.cancel_wished:
+        carry_out_wish(w, job)
+        return first_look(w, job)
     if _time_is_over(w, job):
         return _end_of_time(w, job)
     ref = job.attempt.ref or ""
-    rules: tuple[Rule, ...] = (by_record, by_query) if w.settings.public_url else (by_query,)
+    calls_back = w.settings.public_url and job.called_back
+    rules: tuple[Rule, ...] = (by_record, by_query) if calls_back else (by_query,)
     for rule in rules:
         if rule(w, job, ref):
             break
@@ -115,7 +129,7 @@ def by_record(w: Wiring, job: Job, ref: str) -> bool:
 
 def by_query(w: Wiring, job: Job, ref: str) -> bool:
     """Rule 3: what RunningHub says of the task itself."""
-    told = w.client.report(ref, comfy=job.ask.kind == "workflow")
+    told = w.client.report(ref, legacy=job.legacy(job.attempt))
     note = Note("queried", {"attempt": job.attempt.n, "state": told.state})
     w.store.jobs.note(job.id, note)
     accept(w, job.id, job.attempt.n, told, "query")
@@ -166,7 +180,7 @@ def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
         if left <= 0:
             _give_up(w, job.id, attempt.n)
         return left if left > 0 else None
-    told = w.client.report(attempt.ref, comfy=job.ask.kind == "workflow")
+    told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
     if told.state != "unknown":
         adopt(w, job.id, attempt.n, attempt.ref)
         accept(w, job.id, attempt.n, told, "query")
@@ -183,7 +197,7 @@ def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
     attempt = job.nth(n)
     if attempt is None or attempt.ref is None:
         return None
-    told = w.client.report(attempt.ref, comfy=job.ask.kind == "workflow")
+    told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
     accept(w, job.id, n, told, "query")
     gone = (w.clock.now() - (attempt.submitted_at or job.ask.created_at)).total_seconds()
     over = told.state not in ("queued", "running") or gone > w.settings.job_timeout
@@ -215,7 +229,7 @@ def _refused_after_all(w: Wiring, job_id: str, n: int) -> None:
         now, doubt = w.clock.now(), job.attempt.doubt
         note = Note("refused after all", {"attempt": n, "ref": job.attempt.ref})
         if job.attempt.doubt_busy:
-            return Change(jobs.back_to_line(job, now), (note,))
+            return returned(w, job, note)
         why = doubt.detail.get("why", "") if doubt else ""
         error = Error(
             "rejected",
@@ -234,9 +248,11 @@ def _give_up(w: Wiring, job_id: str, n: int) -> None:
 
     def end(job: Job) -> Change:
         now = w.clock.now()
-        if w.settings.unconfirmed == "resubmit":
+        if w.settings.unconfirmed == "resubmit" and not job.life.cancel_wished:
             note = Note("resubmitted at the risk of paying twice", {"attempt": n})
-            again = jobs.another_attempt(job, Move.RESUBMIT, now, risk=True)
+            again = jobs.another_attempt(
+                job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
+            )
             return Change(again, (note,), event="job.queued")
         after = w.settings.unconfirmed_after
         error = Error(
@@ -252,8 +268,8 @@ def _give_up(w: Wiring, job_id: str, n: int) -> None:
 
 def _end_of_time(w: Wiring, job: Job) -> float | None:
     """Asked once more, cancelled where possible, failed."""
-    n, ref, comfy = job.attempt.n, job.attempt.ref or "", job.ask.kind == "workflow"
-    told = w.client.report(ref, comfy=comfy)
+    n, ref = job.attempt.n, job.attempt.ref or ""
+    told = w.client.report(ref, legacy=job.legacy(job.attempt))
     by: SettledBy = "query"
     if told.state == "unknown" and (found := w.client.recorded(ref)) and found.report:
         told, by = found.report, "detail"
@@ -318,8 +334,22 @@ def read_limit(w: Wiring, claim: Claim) -> None:
     claim.again_in = LIMIT_EVERY
 
 
+def expire(w: Wiring, claim: Claim) -> None:
+    """Fail a job that is still queued after the time its owner gave it. Free."""
+
+    def decide(job: Job) -> Change | None:
+        over = job.expires_at is not None and w.clock.now() >= job.expires_at
+        return expired(w, job) if over and job.state is State.QUEUED else None
+
+    with suppress(NotFound):
+        w.store.jobs.change(claim.id.removeprefix("expiry/"), decide)
+
+
 def sweep(w: Wiring, claim: Claim) -> None:
-    """Remove what ended longer ago than it is kept."""
+    """Remove what ended longer ago than it is kept, and files that nobody used since."""
     before = w.clock.now() - timedelta(days=w.settings.retention_days)
+    for asset in w.store.assets.unused_since(before, SWEPT_AT_ONCE):
+        w.storage.remove(asset)
+        w.store.assets.forget(asset)
     swept = w.store.jobs.sweep(before, SWEPT_AT_ONCE)
     claim.again_in = 0 if swept >= SWEPT_AT_ONCE else SWEEP_EVERY

@@ -5,6 +5,7 @@ Two kinds: the answer to a paid submit, sorted by who pays; and a report about a
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 TaskState = Literal["queued", "running", "succeeded", "failed", "cancelled", "unknown"]
@@ -82,9 +83,14 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """RunningHub surely did not take it: nothing is paid, and again would be refused again."""
+    """It was surely not taken: nothing is paid, and again would be refused again.
+
+    Attributes:
+        sent: RunningHub said so; else what it needs was missing before it was sent.
+    """
 
     error: Error
+    sent: bool = True
 
 
 @dataclass(frozen=True)
@@ -146,8 +152,91 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class AppField:
+    """One field of an AI app that a job may set.
+
+    Attributes:
+        key: "<nodeId>.<fieldName>", as in a job's input.
+        type: STRING, IMAGE, AUDIO, VIDEO, LIST, INT, FLOAT, BOOLEAN or SWITCH.
+        choices: What a LIST or SWITCH takes, where the app says it.
+    """
+
+    key: str
+    node_name: str
+    type: str
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class App:
+    """An AI app as its call example shows it."""
+
+    name: str
+    fields: tuple[AppField, ...]
+    needs_password: bool = False
+
+
+@dataclass(frozen=True)
+class Style:
+    """One row of an app's style library: a model that a quick create can be asked with."""
+
+    id: str
+    category: str
+    name: str
+    key: str
+    trigger: str
+    preview_url: str
+    loras: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A file as RunningHub keeps it.
+
+    Attributes:
+        file_name: What ComfyUI nodes load it by.
+        url: What models fetch it from, for one day; None after the old upload.
+    """
+
+    file_name: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the key's account has. Amounts are exact decimal strings.
+
+    Attributes:
+        coins: RH coins left.
+        money: The wallet, in `currency`; None where the key has none.
+        tasks: How many run now, those of the website included.
+        type: NORMAL, SHARED or EXCLUSIVE.
+    """
+
+    coins: str | None
+    money: str | None
+    currency: str | None
+    tasks: int | None
+    type: str | None
+
+
+@dataclass(frozen=True)
+class LivePrice:
+    """What RunningHub would charge for one input now."""
+
+    money: Decimal
+    currency: str | None
+    free: bool = False
+
+
+@dataclass(frozen=True)
 class Capacity:
     """What the key may run at once, and runs now, website tasks included (queue/status)."""
 
     limit: int | None
     total: int
+    running: int | None = None
+    queued: int | None = None
+    type: str | None = None

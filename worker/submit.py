@@ -1,15 +1,16 @@
-"""Asking for a job, giving jobs their turn, and the one paid request of each attempt."""
+"""Giving jobs their turn, and the one paid request of each attempt."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from typing import Any
 
-import orjson
-
-from worker import catalogue, jobs
-from worker.errors import Conflict, Fault, InvalidRequest, NotFound, ProviderSilent
+from worker import jobs
+from worker.cancel import cancelled
+from worker.errors import NotFound, ProviderSilent
 from worker.intake import accept, accepted
-from worker.jobs import Ask, Attempt, Job, Life, Move, State
+from worker.jobs import Attempt, Job, Move, State
+from worker.prepare import Unready, request_of
 from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
+from worker.runninghub.codes import NOT_THIS_PATH
 from worker.store import Change, Claim, Duty, Note
 from worker.telemetry import report
 from worker.wiring import Wiring
@@ -17,47 +18,6 @@ from worker.wiring import Wiring
 TURNS_AT_ONCE = 100  # jobs one wake-up of the line sends on their way before it lets others work
 DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
 STANDSTILL_LOOK = 5  # seconds between questions whether unconfirmed jobs still hold their slots
-LARGEST_METADATA = 16 * 1024
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A job as the user asks for it, unchecked."""
-
-    model: str
-    input: dict[str, Any]
-    options: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    priority: int = 5
-    handlers: tuple[str, ...] | None = None
-
-
-def request(
-    w: Wiring, asked: Asked, *, owner: str = "local", key: str | None = None
-) -> tuple[bool, Job]:
-    """Check a job and put it into the line. Nothing is sent yet, nothing is paid.
-
-    Args:
-        w: The process's parts.
-        asked: What the user wants.
-        owner: Whose idempotency keys count.
-        key: The same key with the same request answers the first job.
-
-    Returns:
-        Whether the job is new, and the job.
-
-    Raises:
-        InvalidRequest: With every fault.
-        Conflict: The key was used with another request.
-        StoreUnavailable: Redis did not take it.
-    """
-    body = _canonical(asked)
-    ask = _checked(w, asked)
-    job = Job(jobs.new_id("job"), ask, State.QUEUED, Life(ask.created_at), rev=1)
-    word, found = w.store.jobs.create(job, owner, key, body)
-    if word == "conflict":
-        raise Conflict(f"this Idempotency-Key was used for another request, which made {found}")
-    return (True, job) if found == job.id else (False, w.store.jobs.get(found))
 
 
 def advance(w: Wiring, claim: Claim) -> None:
@@ -100,13 +60,7 @@ def send(w: Wiring, claim: Claim) -> None:
         _return_unsent(w, job_id, n)
         return
     with w.store.duties.renewing(claim):
-        answer = w.client.submit(
-            job.ask.model,
-            job.ask.input,
-            job.ask.options,
-            w.callback_url(job_id, n),
-            lambda: w.store.jobs.mark_left(job, claim.token),
-        )
+        answer = _send(w, claim, job)
     if answer is None:  # the gate closed at the last moment, or another holder has the turn
         _return_unsent(w, job_id, n)
         return
@@ -120,13 +74,47 @@ def send(w: Wiring, claim: Claim) -> None:
     _settle_answer(w, job_id, n, answer)
 
 
+def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
+    """Prepare the request and send it; None when it may not leave now."""
+    try:
+        wanted = request_of(w, job)
+    except Unready as unready:
+        return unready.why
+    return w.client.submit(wanted, lambda: w.store.jobs.mark_left(job, claim.token))
+
+
+def returned(w: Wiring, job: Job, note: Note, **gate: Any) -> Change:
+    """Surely not accepted: back to the line, unless its owner wished it cancelled meanwhile."""
+    if job.life.cancel_wished:
+        change = cancelled(job, w, "it was not accepted; nothing was paid")
+        return replace(change, notes=(note, *change.notes), **gate)
+    now = w.clock.now()
+    legacy = gate.pop("legacy", job.attempt.legacy)
+    duties: tuple[Duty, ...] = ()
+    if job.expires_at:
+        left = max(0.0, (job.expires_at - now).total_seconds())
+        duties = (Duty("reconcile", f"expiry/{job.id}", left),)
+    return Change(jobs.back_to_line(job, now, legacy=legacy), (note,), duties, **gate)
+
+
+def expired(w: Wiring, job: Job) -> Change:
+    """Its owner's time for it is over before it was sent."""
+    seconds = job.ask.options["expires_in"]
+    error = Error(
+        "expired",
+        f"It was still queued {seconds:g} s after it was asked for (expires_in). Nothing was paid.",
+    )
+    moved = jobs.end(job, Move.FAIL, None, w.clock.now(), error=error)
+    return Change(moved, (Note("expired", {"attempt": job.attempt.n}),), event="job.failed")
+
+
 def _return_unsent(w: Wiring, job_id: str, n: int) -> None:
     """Back to the line if nobody let it leave: free, and the gate stays as it is."""
 
     def decide(job: Job) -> Change | None:
         if job.state is not State.SENDING or job.attempt.n != n or job.attempt.left_at:
             return None
-        return Change(jobs.back_to_line(job, w.clock.now()), (Note("gate closed", {"attempt": n}),))
+        return returned(w, job, Note("gate closed", {"attempt": n}))
 
     w.store.jobs.change(job_id, decide)
 
@@ -136,7 +124,10 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         if job.state is not State.QUEUED:
             return None
         now = w.clock.now()
-        moved = jobs.move(job, Move.TURN, now)
+        if job.expires_at and now >= job.expires_at:
+            return expired(w, job)
+        known = job.ask.kind == "app" and w.store.assets.apps_go_legacy()
+        moved = jobs.move(job, Move.TURN, now, legacy=job.attempt.legacy or known)
         duty = Duty("send", f"{job_id}/{job.attempt.n}")
         return Change(moved, (Note("turn", {"attempt": job.attempt.n}),), (duty,), turn=True)
 
@@ -191,24 +182,35 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
     match answer:
         case Accepted(ref):
             return accepted(job, ref, now, "accepted", first_look(w, job))
-        case Refused(error):
-            moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=now)
+        case Refused(error) if _other_path(job, error):
+            note = Note("not on this path", {"attempt": n, "code": error.provider_code})
+            w.store.assets.let_apps_go_legacy()
+            return returned(w, job, note, legacy=True)
+        case Refused(error, sent):
+            moved = jobs.end(
+                job, Move.FAIL, "submit", now, error=error, submitted_at=now if sent else None
+            )
             note = Note(
-                "refused", {"attempt": n, "code": error.provider_code, "why": error.message}
+                "refused" if sent else "not sent",
+                {"attempt": n, "code": error.provider_code or error.code, "why": error.message},
             )
             return Change(moved, (note,), event="job.failed")
         case Busy(code, message, own):
             note = Note("busy", {"attempt": n, "code": code, "why": message})
             line = job.line if own else "main"
-            moved = jobs.back_to_line(job, now)
-            return Change(moved, (note,), gate="close", gate_line=line, why=message)
+            return returned(w, job, note, gate="close", gate_line=line, why=message)
         case NeverLeft(why) if sending and job.attempt.left_at is None:
             note = Note("never left", {"attempt": n, "why": why})
-            moved = jobs.back_to_line(job, now)
-            return Change(moved, (note,), gate="close-ask", why=why)
+            return returned(w, job, note, gate="close-ask", why=why)
         case Doubtful() if sending:
             return _doubted(w, job, answer)
     return None  # unconfirmed already, and this proves nothing more
+
+
+def _other_path(job: Job, error: Error) -> bool:
+    """Whether an app that was surely refused on the V2 path may be sent on the older one."""
+    newer = job.ask.kind == "app" and not job.attempt.legacy
+    return newer and error.provider_code in NOT_THIS_PATH
 
 
 def _doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
@@ -258,6 +260,8 @@ BY_KIND = {
     "string": 60.0,
     "video": 300.0,
     "workflow": 300.0,
+    "app": 300.0,
+    "quick": 300.0,
     "3d": 600.0,
 }
 ENOUGH_DURATIONS = 20
@@ -268,60 +272,9 @@ def first_look(w: Wiring, job: Job) -> float:
     """Seconds after which a running job without callback is asked about."""
     if w.settings.overdue_after is not None:
         return w.settings.overdue_after
-    if not w.settings.public_url:
+    if not w.settings.public_url or not job.called_back:
         return NO_CALLBACK_LOOK
     seen = sorted(w.store.jobs.durations(job.ask.model))
     if len(seen) < ENOUGH_DURATIONS:
         return BY_KIND[job.ask.kind]
     return max(5.0, seen[int(len(seen) * 0.95)])
-
-
-def _checked(w: Wiring, asked: Asked) -> Ask:
-    faults = [*_envelope_faults(w, asked)]
-    model, kind, given = asked.model, "", asked.input
-    try:
-        model, kind, given = catalogue.check(
-            asked.model, asked.input, asked.options, private_urls=w.settings.allow_private_urls
-        )
-    except InvalidRequest as invalid:
-        faults += invalid.faults
-    if faults:
-        raise InvalidRequest(faults)
-    return Ask(
-        model,
-        kind,
-        given,
-        w.clock.now(),
-        asked.options,
-        asked.metadata,
-        asked.priority,
-        asked.handlers,
-    )
-
-
-def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
-    faults = []
-    if not 0 <= asked.priority <= 9:
-        faults.append(Fault("priority", f"is {asked.priority}, must be 0 to 9, 9 first"))
-    if len(orjson.dumps(asked.metadata)) > LARGEST_METADATA:
-        faults.append(Fault("metadata", f"is over {LARGEST_METADATA} bytes of JSON"))
-    if asked.handlers:
-        known = tuple(sorted(handler.name for handler in w.store.processes.handlers()))
-        for index, name in enumerate(asked.handlers):
-            if name not in known:
-                near = catalogue.nearest(name, known)
-                text = f"no handler is named {name!r}; there are {', '.join(known) or 'none'}"
-                faults.append(Fault(f"handlers[{index}]", text, known, near[0] if near else None))
-    return faults
-
-
-def _canonical(asked: Asked) -> bytes:
-    """The request as the same bytes for the same meaning.
-
-    Raises:
-        InvalidRequest: It is no JSON, or nested deeper than JSON is written here.
-    """
-    try:
-        return orjson.dumps(asdict(asked), option=orjson.OPT_SORT_KEYS)
-    except TypeError as error:
-        raise InvalidRequest([Fault("", f"cannot be written as JSON: {error}")]) from None

@@ -14,6 +14,7 @@ from worker.errors import StoreUnavailable
 from worker.handlers import Registry, registry
 from worker.runninghub.client import Client
 from worker.signing import callback_url, fingerprint
+from worker.storage import Storage
 from worker.store import Clock, Store, connect
 from worker.store.connection import Patience
 from worker.telemetry import report
@@ -30,6 +31,7 @@ class Wiring:
     clock: Clock
     store: Store
     client: Client
+    storage: Storage
     handlers: Registry
 
     def callback_url(self, job_id: str, attempt: int) -> str | None:
@@ -57,9 +59,10 @@ def assemble(
         post=Broker(app).post if patience == "worker" else None,
         retention=settings.retention_days * 86400,
         limit=settings.concurrency,
+        account=fingerprint(f"{settings.base_url} {settings.api_key}"),
     )
     client = Client(settings.base_url, settings.api_key)
-    return Wiring(settings, clock, store, client, handlers)
+    return Wiring(settings, clock, store, client, Storage(settings.storage_url), handlers)
 
 
 def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from worker.errors import ProviderSilent
 from worker.reports import Doubtful, NeverLeft
 from worker.runninghub.client import Client
+from worker.runninghub.wire import Submit
 
 Serve = Callable[[socket.socket], None]
 
@@ -65,7 +66,7 @@ def _redirect(connection: socket.socket) -> None:
 
 def _submit(url: str, leaving: Callable[[], bool] = lambda: True) -> object:
     client = Client(url, "the-key", submit=1, question=1)
-    return client.submit("vidu/x", {"prompt": "a"}, {}, None, leaving)
+    return client.submit(Submit("vidu/x", {"prompt": "a"}), leaving)
 
 
 @pytest.mark.parametrize("serve", [_drip, _drip_headers, _cut], ids=lambda s: s.__name__)
@@ -124,9 +125,9 @@ def _says(body: bytes) -> Serve:
 def test_an_answer_about_another_task_is_no_answer() -> None:
     other = _says(b'{"taskId": "2", "status": "SUCCESS", "results": []}')
     with _server(other) as (url, _), pytest.raises(ProviderSilent, match="told about 2"):
-        Client(url, "k").report("1", comfy=False)
+        Client(url, "k").report("1", legacy=False)
 
 
 def test_an_answer_that_names_no_task_is_about_the_one_asked() -> None:
     with _server(_says(b'{"status": "RUNNING"}')) as (url, _):
-        assert Client(url, "k").report("1", comfy=False).ref == "1"
+        assert Client(url, "k").report("1", legacy=False).ref == "1"

@@ -210,11 +210,11 @@ def test_an_outage_of_the_provider_fails_nothing(build: Build) -> None:
     house.sandbox.faults({"fault": "slow", "value": 600})
     asked = house.ask()
     house.settle()
-    house.w.client._base = "http://127.0.0.1:9"
+    house.w.client._http._base = "http://127.0.0.1:9"
     for _ in range(40):
         house.later(60)
     assert house.job(asked).state is State.RUNNING
-    house.w.client._base = house.sandbox.url
+    house.w.client._http._base = house.sandbox.url
     house.later(300)
     assert house.job(asked).state is State.FAILED
 

@@ -30,17 +30,17 @@ def test_two_deciders_cannot_both_make_a_move(house: House) -> None:
 
 
 def test_the_same_key_and_request_is_the_same_job(house: House) -> None:
-    from worker import submit
-    from worker.submit import Asked
+    from worker import ask
+    from worker.ask import Asked
 
-    first = submit.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
-    again = submit.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
+    first = ask.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
+    again = ask.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
     assert first[0]
     assert not again[0]
     assert first[1].id == again[1].id
     with pytest.raises(Conflict):
-        submit.request(house.w, Asked(IMAGE, {"prompt": "b"}), key="k")
-    other = submit.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k", owner="other")
+        ask.request(house.w, Asked(IMAGE, {"prompt": "b"}), key="k")
+    other = ask.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k", owner="other")
     assert other[0], "keys are each token's own"
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.bodies import SAMPLES, invalid, valid
 from worker import catalogue
-from worker.catalogue import Model, Param
+from worker.catalogue import Model
 from worker.errors import Fault, InvalidRequest, NotFound
 
 VIDU = "vidu/image-to-video-q2-pro"
@@ -17,14 +18,6 @@ EXAMPLE: dict[str, Any] = {
     "movementAmplitude": "auto",
     "bgm": True,
 }
-SAMPLES = {
-    "string": "a cat",
-    "boolean": True,
-    "object": {"a": 1},
-    "image": "https://files.example.com/a.png",
-    "video": "https://files.example.com/a.mp4",
-    "audio": "https://files.example.com/a.mp3",
-}
 
 
 def _faults(name: str, given: dict[str, Any], options: dict[str, Any] | None = None) -> list[Fault]:
@@ -33,28 +26,17 @@ def _faults(name: str, given: dict[str, Any], options: dict[str, Any] | None = N
     return list(caught.value.faults)
 
 
-def _good(param: Param) -> Any:
-    if param.type == "enum":
-        value: Any = param.values[0]
-    elif param.type in ("integer", "number"):
-        value = param.default if param.default is not None else param.min or 1
-        value = int(value) if param.type == "integer" else value
-    else:
-        value = SAMPLES[param.type]
-    return [value] if param.list else value
-
-
-def _valid(model: Model) -> dict[str, Any]:
-    return {p.name: _good(p) for p in model.params if p.required and p.default is None}
-
-
-def test_there_are_225_models_each_found_by_endpoint_and_name() -> None:
+def test_there_are_225_listed_models_and_112_more_each_found_by_endpoint_and_name() -> None:
     models = catalogue.models()
-    assert len(models) == 225
+    assert len([model for model in models if model.listed]) == 225
+    assert len(models) == 337
     for model in models:
         assert catalogue.find(model.endpoint) is model
         found = catalogue.find(model.name)
-        assert found is model or (model.deprecated and not found.deprecated)
+        assert found is model or (found.listed, not found.deprecated) > (
+            model.listed,
+            not model.deprecated,
+        )
 
 
 def test_a_name_that_two_share_means_the_one_not_deprecated() -> None:
@@ -65,22 +47,29 @@ def test_a_name_that_two_share_means_the_one_not_deprecated() -> None:
 
 @pytest.mark.parametrize("model", catalogue.models(), ids=lambda m: m.endpoint)
 def test_every_model_takes_its_required_parameters_and_fills_in_the_rest(model: Model) -> None:
-    endpoint, kind, completed = catalogue.check(model.name, _valid(model), {})
-    assert kind == model.output
-    for param in catalogue.find(endpoint).params:
+    checked = catalogue.check(model.endpoint, valid(model), {})
+    assert (checked.model, checked.kind) == (model.endpoint, model.output)
+    for param in model.params:
         if param.default is not None:
-            assert param.name in completed
+            assert param.name in checked.input
 
 
 @pytest.mark.parametrize("model", catalogue.models(), ids=lambda m: m.endpoint)
 def test_every_model_refuses_a_value_of_the_wrong_type_for_each_parameter(model: Model) -> None:
-    wrong: dict[str, Any] = {param.name: None for param in model.params}
+    wrong: dict[str, Any] = {param.name: None for param in model.params} | {"webhookUrl": "x"}
     faults = _faults(model.endpoint, wrong)
     assert {fault.path for fault in faults} == {f"input.{name}" for name in wrong}
 
 
+@pytest.mark.parametrize("model", catalogue.models(), ids=lambda m: m.endpoint)
+def test_every_model_names_the_one_thing_that_is_wrong(model: Model) -> None:
+    body, path = invalid(model)
+    assert [fault.path.partition("[")[0] for fault in _faults(model.endpoint, body)] == [path]
+
+
 def test_the_references_own_example_is_good_as_it_stands() -> None:
-    assert catalogue.check("Vidu-image-to-video-q2-pro", EXAMPLE, {}) == (VIDU, "video", EXAMPLE)
+    checked = catalogue.check("Vidu-image-to-video-q2-pro", EXAMPLE, {})
+    assert (checked.model, checked.kind, checked.input) == (VIDU, "video", EXAMPLE)
 
 
 def test_all_faults_are_named_at_once_with_what_is_allowed_and_the_nearest() -> None:
@@ -159,7 +148,7 @@ def test_numbers_keep_to_range_and_step() -> None:
     ]
     model, param = ranged[0]
     for value in (param.max + 1 if param.max else 1, 1.5, True, float("nan"), "5"):
-        faults = _faults(model.endpoint, _valid(model) | {param.name: value})
+        faults = _faults(model.endpoint, valid(model) | {param.name: value})
         assert [fault.path for fault in faults] == [f"input.{param.name}"]
 
 
@@ -171,16 +160,16 @@ def test_lists_keep_to_their_length() -> None:
         if p.list and p.max_items and p.type == "image"
     )
     many = [SAMPLES["image"]] * (int(param.max_items or 0) + 1)
-    faults = _faults(model.endpoint, _valid(model) | {param.name: many})
+    faults = _faults(model.endpoint, valid(model) | {param.name: many})
     assert "at most" in faults[0].message
-    bad = _faults(model.endpoint, _valid(model) | {param.name: ["https://a.example/x", 5]})
+    bad = _faults(model.endpoint, valid(model) | {param.name: ["https://a.example/x", 5]})
     assert [fault.path for fault in bad] == [f"input.{param.name}[1]"]
 
 
 def test_values_compared_without_case_are_sent_as_written() -> None:
     model = catalogue.find("rhart-image-n-pro/text-to-image")
     given = {"prompt": "a", "resolution": "2K"}
-    assert catalogue.check(model.endpoint, given, {})[2]["resolution"] == "2K"
+    assert catalogue.check(model.endpoint, given, {}).input["resolution"] == "2K"
 
 
 @pytest.mark.parametrize(

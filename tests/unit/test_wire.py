@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from worker.reports import Accepted, Busy, Capacity, Cost, Doubtful, Output, Refused
-from worker.runninghub import wire
+from worker.runninghub import facts, wire
 from worker.runninghub.codes import CODES
 from worker.runninghub.shapes import Unreadable
+from worker.runninghub.wire import Submit
 
 BIG = 2052287938007814145
 REF = str(BIG)
@@ -272,12 +273,13 @@ def test_the_keys_limit_is_read_from_text_and_numbers() -> None:
             "totalCurrentTasks": "3",
         },
     }
-    assert wire.read_queue_status(200, _bytes(body)) == Capacity(3, 3)
+    assert facts.read_queue_status(200, _bytes(body)) == Capacity(3, 3, 1, 2)
 
 
 def test_a_workflows_fields_become_node_infos() -> None:
+    given = {"6.text": "a", "3.seed": 7}
     path, body = wire.submit_request(
-        "workflow/12", {"6.text": "a", "3.seed": 7}, {"instanceType": "plus"}, "https://h.example"
+        Submit("workflow/12", given, {"instanceType": "plus"}, "https://h.example")
     )
     assert path == "/task/openapi/create"
     assert body == {
@@ -292,7 +294,7 @@ def test_a_workflows_fields_become_node_infos() -> None:
 
 
 def test_without_a_webhook_url_none_is_sent() -> None:
-    assert wire.submit_request("vidu/x", {"prompt": "a"}, {}, None) == (
+    assert wire.submit_request(Submit("vidu/x", {"prompt": "a"})) == (
         "/openapi/v2/vidu/x",
         {"prompt": "a"},
     )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.reports import Accepted, Doubtful
-from worker.runninghub import wire
+from worker.runninghub import facts, wire
 from worker.runninghub.codes import CODES
 from worker.runninghub.shapes import STATES, Unreadable
 
@@ -40,7 +40,14 @@ def test_an_answer_to_a_free_question_is_read_or_unreadable(status: int, body: b
         wire.read_query,
         wire.read_status,
         wire.read_webhook_detail,
-        wire.read_queue_status,
+        facts.read_queue_status,
+        facts.read_account,
+        facts.read_price,
+        facts.read_app,
+        facts.read_workflow,
+        facts.read_styles,
+        facts.read_upload,
+        facts.read_lora_url,
         wire.read_done,
         wire.asks_to_slow_down,
         lambda s, b: wire.read_outputs(s, b, "1"),

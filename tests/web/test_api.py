@@ -156,7 +156,7 @@ def test_models_are_found_and_shown(client: FlaskClient) -> None:
     assert {"name", "endpoint", "output", "group", "params", "rules", "price"} <= set(shown)
     duration = next(param for param in shown["params"] if param["name"] == "duration")
     assert (duration["type"], duration["default"], len(duration["values"])) == ("enum", "5", 10)
-    assert len(client.get("/v1/models").get_json()["items"]) == 225
+    assert len(client.get("/v1/models").get_json()["items"]) == 337
     assert 0 < len(client.get("/v1/models?q=vidu").get_json()["items"]) < 225
     missing = client.get("/v1/models/vidu/image-to-vidio-q2-pro")
     assert missing.status_code == 404

@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.live import Live
 
 from config.settings import Settings, SettingsError
-from worker import catalogue, submit
+from worker import ask, catalogue
+from worker.ask import Asked
 from worker.cli import screens
 from worker.cli.demo import demo
 from worker.cli.up import sandbox, up
 from worker.document import job_document, model_document
 from worker.errors import InvalidRequest, NotFound, RunhookError, StoreUnavailable
 from worker.jobs import Job, State
-from worker.submit import Asked
 from worker.telemetry import configure
 from worker.wiring import Wiring, assemble
 
@@ -88,7 +88,7 @@ def submit_command(
     given |= {name: _typed(model, name, value) for name, value in map(_pair, inputs)}
     chosen = {name: _guess(value) for name, value in map(_pair, options)}
     w = _wiring()
-    new, job = submit.request(w, Asked(model, given, chosen, priority=priority), key=key)
+    new, job = ask.request(w, Asked(model, given, chosen, priority=priority), key=key)
     if not wait:
         _print_json(job_document(job)) if as_json else click.echo(job.id)
         return

@@ -18,7 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
-from worker import submit
+from worker import ask
+from worker.ask import Asked
 from worker.cli import screens
 from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from worker.cli.up import Ended, ending_on_signals, keep_off_proxies
@@ -26,7 +27,6 @@ from worker.embedded import EmbeddedServer
 from worker.errors import RunhookError
 from worker.jobs import Job, State
 from worker.store import Delivery
-from worker.submit import Asked
 from worker.wiring import Wiring, assemble
 
 LONGEST = 50.0  # seconds; the slowest job takes about fifteen
@@ -198,7 +198,7 @@ def _ask(w: Wiring) -> dict[str, Scene]:
     made = {}
     for scene in SCENES:
         metadata = {"demo": scene.name.replace(" ", "-"), **scene.metadata}
-        _, job = submit.request(
+        _, job = ask.request(
             w, Asked(scene.model, dict(scene.input), metadata=metadata, priority=scene.priority)
         )
         made[job.id] = scene

@@ -1,113 +1,40 @@
-"""Calls to RunningHub over HTTP: the paid submit, and free questions.
+"""Calls to RunningHub for one key: the paid submit, free questions, and files.
 
-The submit uses a fresh connection, no retries and no redirects. Once the connection is open the
-caller is asked whether the request may leave; only then goes the first byte. So whether bytes
-left is known, never guessed from the class of an exception. Every call has a total time-out.
+What comes back is read by `wire` and `facts`; here it is only asked for, and what no answer means
+is decided: for a submit by whether a byte left, for a question by asking again.
 """
 
-import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import IO, Any, TypeVar
+from urllib.parse import urlencode
 
 import orjson
-import requests
-from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
 
-from worker.errors import ProviderSilent
-from worker.reports import Capacity, Doubtful, NeverLeft, Recorded, Report, SubmitAnswer
-from worker.runninghub import wire
-from worker.runninghub.shapes import Unreadable
+from worker.errors import ProviderRefused, ProviderSilent
+from worker.reports import (
+    Account,
+    App,
+    Capacity,
+    Doubtful,
+    LivePrice,
+    NeverLeft,
+    Recorded,
+    Report,
+    Style,
+    SubmitAnswer,
+    Uploaded,
+)
+from worker.runninghub import facts, http, wire
+from worker.runninghub.http import FAILURES, Call, Form, Http, MayNotLeave
+from worker.runninghub.shapes import Refusal, Unreadable
+from worker.runninghub.wire import Submit
 
-CONNECT, SUBMIT, QUESTION = 10.0, 90.0, 15.0  # seconds; submit and question are totals
-LARGEST_ANSWER = 8 * 1024 * 1024
+SUBMIT, QUESTION = 90.0, 15.0  # seconds in all
+UPLOAD, SLOWEST = 60.0, 200_000  # seconds in all, and the bytes a second a large file may be slow
 
-Leaving = Callable[[], bool]
 Answer = TypeVar("Answer")
-
-
-class _MayNotLeave(Exception):
-    """The caller said no once the connection was open. No byte left."""
-
-
-@dataclass
-class _Call:
-    """One request under way: what to do when its connection opens, and when its time is over."""
-
-    leaving: Leaving | None = None
-    left: bool = False
-    over: bool = False
-    sockets: list[socket.socket] = field(default_factory=list)
-
-    def opened(self, sock: socket.socket | None) -> None:
-        if sock is not None:
-            self.sockets.append(sock)
-            if self.over:
-                self.stop()
-        if self.leaving is not None and not self.leaving():
-            raise _MayNotLeave
-        self.left = True
-
-    def stop(self) -> None:
-        """End it from another thread: a shut socket wakes whoever reads from it."""
-        self.over = True
-        for sock in self.sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-
-
-_calls = threading.local()
-
-
-class _Connection(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        _calls.current.opened(self.sock)
-
-
-class _SecureConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _calls.current.opened(self.sock)
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-        return manager
-
-
-@contextmanager
-def _under_way(call: _Call, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, call.stop)
-    timer.daemon = True
-    _calls.current = call
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+Read = Callable[[int, bytes], Answer]
 
 
 class Client:
@@ -123,58 +50,47 @@ class Client:
         question: Seconds in all for a free question.
         """
         self._seconds = {"submit": submit, "question": question}
-        self._base = base_url
+        self._http = Http(base_url)
         self._key = api_key
-        self._proxies = get_environ_proxies(base_url)
 
-    def submit(
-        self,
-        model: str,
-        given: Mapping[str, Any],
-        options: Mapping[str, Any],
-        webhook_url: str | None,
-        leaving: Leaving,
-    ) -> SubmitAnswer | None:
+    def submit(self, wanted: Submit, leaving: Callable[[], bool]) -> SubmitAnswer | None:
         """Send one paid submit, at most once, and sort the answer by who pays.
 
         Args:
-            model: An endpoint or `workflow/<id>`.
-            given: The checked input.
-            options: ComfyUI options.
-            webhook_url: Where RunningHub reports the end.
+            wanted: What to send.
             leaving: Called once the connection is open; False, and nothing is sent.
 
         Returns:
             The answer, or None when `leaving` said no.
         """
-        path, body = wire.submit_request(model, given, options, webhook_url)
-        call = _Call(leaving)
+        path, body = wire.submit_request(wanted)
+        call = Call(leaving)
         try:
             status, answer = self._post(path, body, self._seconds["submit"], call)
-        except _MayNotLeave:
+        except MayNotLeave:
             return None
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except FAILURES as error:
             if call.left:
-                return Doubtful(f"no answer: {_why(error)}", outage=True)
-            return NeverLeft(f"no connection: {_why(error)}")
+                return Doubtful(f"no answer: {http.why(error)}", outage=True)
+            return NeverLeft(f"no connection: {http.why(error)}")
         return wire.read_submit(status, answer)
 
-    def report(self, ref: str, *, comfy: bool) -> Report:
+    def report(self, ref: str, *, legacy: bool) -> Report:
         """What RunningHub says of a task now.
 
         Args:
             ref: The task's id.
-            comfy: A ComfyUI task is asked about through its own pair of calls.
+            legacy: A ComfyUI task is asked about through its own pair of calls.
 
         Raises:
             ProviderSilent: No usable answer.
         """
-        if not comfy:
-            report = self._ask("/openapi/v2/query", {"taskId": ref}, wire.read_query)
+        asked = {"taskId": ref}
+        if not legacy:
+            report = self._ask("/openapi/v2/query", asked, wire.read_query)
             if report.ref not in ("", ref):
                 raise ProviderSilent(f"asked about task {ref}, told about {report.ref}")
             return replace(report, ref=ref)
-        asked = {"taskId": ref}
         report = self._ask(
             "/task/openapi/outputs",
             asked,
@@ -192,9 +108,8 @@ class Client:
         Raises:
             ProviderSilent: No usable answer.
         """
-        return self._ask(
-            "/task/openapi/getWebhookDetail", {"taskId": ref}, wire.read_webhook_detail
-        )
+        path = "/task/openapi/getWebhookDetail"
+        return self._ask(path, {"taskId": ref}, wire.read_webhook_detail)
 
     def resend(self, webhook_id: str, webhook_url: str) -> None:
         """Have RunningHub send a recorded callback again, to this URL.
@@ -209,7 +124,8 @@ class Client:
         """Ask RunningHub to stop a task.
 
         Raises:
-            ProviderSilent: It refused, or no usable answer.
+            ProviderRefused: It says no.
+            ProviderSilent: No usable answer.
         """
         self._ask("/task/openapi/cancel", {"taskId": ref}, wire.read_done)
 
@@ -219,54 +135,144 @@ class Client:
         Raises:
             ProviderSilent: No usable answer.
         """
-        return self._ask("/openapi/v2/queue/status", None, wire.read_queue_status)
+        return self._ask("/openapi/v2/queue/status", None, facts.read_queue_status)
 
-    def _ask(
-        self, path: str, asked: dict[str, Any] | None, read: Callable[[int, bytes], Answer]
-    ) -> Answer:
+    def account(self) -> Account:
+        """What the account has left.
+
+        Raises:
+            ProviderSilent: No usable answer.
+        """
+        # This call spells the key's name in lower case (api-276642710).
+        asked = {"apikey": self._key}
+        return self._ask("/uc/openapi/accountStatus", asked, facts.read_account)
+
+    def price(self, model: str, given: Mapping[str, Any]) -> LivePrice:
+        """What a model would charge for this input now. Free.
+
+        Raises:
+            ProviderRefused: The key may not ask, or the input is wrong.
+            ProviderSilent: No usable answer.
+        """
+        path = f"/openapi/v2/price-preview/{model}"
+        return self._ask(path, dict(given), facts.read_price)
+
+    def app(self, webapp_id: str) -> App:
+        """An AI app's fields, from its call example. The app must have been run once on the site.
+
+        Raises:
+            ProviderRefused: There is no such app, or the key may not see it.
+            ProviderSilent: No usable answer.
+        """
+        asked = urlencode({"apiKey": self._key, "webappId": webapp_id})
+        return self._ask(f"/api/webapp/apiCallDemo?{asked}", None, facts.read_app)
+
+    def workflow(self, workflow_id: str) -> dict[str, Any]:
+        """A workflow's graph in ComfyUI's API format.
+
+        Raises:
+            ProviderRefused: There is no such workflow, or the key may not see it.
+            ProviderSilent: No usable answer.
+        """
+        path = "/api/openapi/getJsonApiFormat"
+        return self._ask(path, {"workflowId": workflow_id}, facts.read_workflow)
+
+    def styles(self, webapp_id: str, kind: int) -> list[Style]:
+        """The style library of a quick create (doc-7314488).
+
+        Raises:
+            ProviderRefused: There is no such app.
+            ProviderSilent: No usable answer.
+        """
+        asked = {"type": kind, "webappId": webapp_id}
+        return self._ask("/api/fast/creation/model/params", asked, facts.read_styles)
+
+    def upload(self, name: str, file: IO[bytes], size: int, *, old: bool = False) -> Uploaded:
+        """Send a file, streamed: by File upload (new), or Upload Resource where a node needs it.
+
+        Args:
+            name: Its name with the ending.
+            file: Its bytes.
+            size: How many.
+            old: Upload Resource (api-276642711), at most 30 MB.
+
+        Raises:
+            ProviderRefused: It is too large or of a kind that is not taken.
+            ProviderSilent: No usable answer; nothing is paid, send it again.
+        """
+        fields = {"apiKey": self._key, "fileType": "input"} if old else {}
+        form = Form(fields, name, file, size)
+        headers = {"Content-Type": form.content_type, "Content-Length": str(len(form))}
+        path = "/task/openapi/upload" if old else "/openapi/v2/media/upload/binary"
+        seconds = UPLOAD + size / SLOWEST
+        return self._heard(path, "POST", headers, form, seconds, facts.read_upload)
+
+    def lora_url(self, name: str, md5: str) -> tuple[str, str]:
+        """Where to put a LoRA file: the name nodes load it by, and a URL that lives an hour.
+
+        Raises:
+            ProviderRefused: It says no.
+            ProviderSilent: No usable answer.
+        """
+        asked = {"loraName": name, "md5Hex": md5}
+        return self._ask("/api/openapi/getLoraUploadUrl", asked, facts.read_lora_url)
+
+    def put(self, url: str, body: http.Body) -> None:
+        """Put a file to a URL that RunningHub signed.
+
+        Raises:
+            ProviderSilent: It was not taken.
+        """
         try:
-            status, body = self._post(path, asked, self._seconds["question"], _Call())
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise ProviderSilent(f"{path}: {_why(error)}") from error
+            status = http.put(url, body, UPLOAD + len(body) / SLOWEST)
+        except FAILURES as error:
+            raise ProviderSilent(f"the upload broke off: {http.why(error)}") from error
+        if status >= 300:
+            raise ProviderSilent(f"the upload was answered with HTTP {status}")
+
+    def _ask(self, path: str, asked: dict[str, Any] | None, read: Read[Answer]) -> Answer:
+        headers, data = self._json(path, asked)
+        method = "GET" if asked is None else "POST"
+        return self._heard(path, method, headers, data, self._seconds["question"], read)
+
+    def _heard(
+        self,
+        path: str,
+        method: str,
+        headers: Mapping[str, str],
+        data: Any,
+        seconds: float,
+        read: Read[Answer],
+    ) -> Answer:
+        """One free request and its answer, read."""
+        shown = path.partition("?")[0]
+        headers = {"Authorization": f"Bearer {self._key}", **headers}
+        try:
+            status, body = self._http.request(
+                method, path, headers=headers, data=data, seconds=seconds
+            )
+        except FAILURES as error:
+            raise ProviderSilent(f"{shown}: {http.why(error)}") from error
         if wire.asks_to_slow_down(status, body):
-            raise ProviderSilent(f"{path}: RunningHub asks to slow down", busy=True)
+            raise ProviderSilent(f"{shown}: RunningHub asks to slow down", busy=True)
         try:
             return read(status, body)
+        except Refusal as error:
+            raise ProviderRefused(f"{shown}: {error}", error.code) from error
         except Unreadable as error:
-            raise ProviderSilent(f"{path}: {error}") from error
+            raise ProviderSilent(f"{shown}: {error}") from error
 
-    def _post(
-        self, path: str, body: dict[str, Any] | None, seconds: float, call: _Call
-    ) -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {self._key}", "Connection": "close"}
-        data = None
-        if body is not None:
-            legacy = not path.startswith("/openapi/v2/")
-            data = orjson.dumps({"apiKey": self._key, **body} if legacy else body)
-            headers["Content-Type"] = "application/json"
-        with _under_way(call, seconds), requests.Session() as session:
-            session.trust_env = False  # a netrc entry would replace the key
-            session.mount(self._base, _Adapter(max_retries=0))
-            method = "GET" if body is None else "POST"
-            with session.request(
-                method,
-                self._base + path,
-                data=data,
-                headers=headers,
-                proxies=self._proxies,
-                timeout=(CONNECT, seconds),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                answer = response.raw.read(LARGEST_ANSWER, decode_content=True)
-                if call.over:
-                    raise requests.Timeout(f"no whole answer within {seconds:g} s")
-                return response.status_code, answer
+    def _post(self, path: str, body: dict[str, Any], seconds: float, call: Call) -> Any:
+        headers, data = self._json(path, body)
+        headers["Authorization"] = f"Bearer {self._key}"
+        return self._http.request(
+            "POST", path, headers=headers, data=data, seconds=seconds, call=call
+        )
 
-
-def _why(error: Exception) -> str:
-    """The cause in a few words, without the URL."""
-    cause: BaseException = error
-    while cause.__context__ is not None or cause.__cause__ is not None:
-        cause = cause.__cause__ or cause.__context__ or cause
-    return f"{type(cause).__name__}: {cause}"[:200]
+    def _json(self, path: str, body: dict[str, Any] | None) -> tuple[dict[str, str], bytes | None]:
+        """Headers and bytes; legacy paths want the key in the body, the V2 ones only as Bearer."""
+        if body is None:
+            return {}, None
+        if not path.startswith("/openapi/v2/") and "apikey" not in body:
+            body = {"apiKey": self._key, **body}
+        return {"Content-Type": "application/json"}, orjson.dumps(body)

@@ -8,7 +8,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
 from worker.reports import Cost, Error, Output, Report, TaskState
-from worker.runninghub.codes import NO_SUCH_TASK, TASK_QUEUED, TASK_RUNNING, explain
+from worker.runninghub.codes import (
+    NO_SUCH_TASK,
+    TASK_QUEUED,
+    TASK_RUNNING,
+    explain,
+    heals_by_new_task,
+)
 
 Json = dict[str, Any]
 
@@ -26,6 +32,19 @@ STATES: dict[str, TaskState] = {
 
 class Unreadable(Exception):
     """What came is not what RunningHub's API says. The text says how."""
+
+
+class Refusal(Unreadable):
+    """An error code in place of an answer to a free question.
+
+    Attributes:
+        code: Which.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = code
+        row = explain(code)
+        super().__init__(f"error {code}: {text or row.meaning}. {row.advice}")
 
 
 def read_event(event: Any, ref: str | None) -> Report:
@@ -85,25 +104,81 @@ def _failure(state: str, code: str | None, text: str, reason: Any) -> Error:
         "exception_type": reason.get("exception_type"),
         "exception_message": reason.get("exception_message"),
     }
-    detail = {key: str(value) for key, value in named.items() if value}
+    detail: dict[str, Any] = {key: str(value) for key, value in named.items() if value}
     why = (
         detail.get("exception_message")
         or text
         or (explain(code).meaning if code else "no reason given")
     )
     where = f" in node {detail['node_name']}" if "node_name" in detail else ""
+    if state == "failed" and heals_by_new_task(f"{why} {text}"):
+        detail["infrastructure"] = True
     ours = "cancelled" if state == "cancelled" else "failed"
-    message = f"RunningHub {ours} it{where}: {why}. Run time up to here may be charged."
+    advice = f" {explain(code).advice}" if code and state == "failed" else ""
+    message = f"RunningHub {ours} it{where}: {why}. Run time up to here may be charged.{advice}"
     return Error(ours, message, code, detail)
 
 
-def plain_refusal(meaning: str, text: str) -> str:
-    said = f" ({text})" if text and text.casefold() != meaning else ""
-    return f"RunningHub refused it: {meaning}{said}. Nothing was paid."
+def rejected(code: str, text: str) -> Error:
+    """A surely refused submit, in plain words: what happened, what is paid, what to do."""
+    row = explain(code)
+    said = f" ({text})" if text and text.casefold() != row.meaning else ""
+    message = f"RunningHub refused it: {row.meaning}{said}. Nothing was paid. {row.advice}"
+    return Error("rejected", message, code, {"kind": row.kind})
 
 
-def about_the_question(code: str | None, text: str) -> str:
-    return f"error {code}: {text or explain(code).meaning}" if code else "an answer without content"
+def broken_graph(said: Json, ref: str) -> Report | None:
+    """`promptTips` with node errors: a task id came, but the graph will not run (api-276642704)."""
+    tips = said.get("promptTips")
+    try:
+        tips = json.loads(tips) if isinstance(tips, str) else tips
+    except ValueError:
+        return None
+    if not isinstance(tips, dict) or not (tips.get("node_errors") or tips.get("result") is False):
+        return None
+    errors = tips.get("node_errors")
+    nodes = errors if isinstance(errors, dict) else {}
+    named = [_node_error(node, found) for node, found in list(nodes.items())[:20]]
+    why = "; ".join(named) or str(tips.get("error") or "its graph is invalid")[:500]
+    message = (
+        f"RunningHub took it, but its graph will not run: {why}. Read the cost before it is sent "
+        "again with the node mended."
+    )
+    detail: dict[str, Any] = {"nodes": list(nodes)[:20]}
+    if len(nodes) == 1:
+        detail["node_id"] = next(iter(nodes))
+    return Report(ref, "failed", (), Error("failed", message, "433", detail))
+
+
+def _node_error(node: str, found: Any) -> str:
+    found = found if isinstance(found, dict) else {}
+    name = f" ({found['class_type']})" if found.get("class_type") else ""
+    errors = found.get("errors")
+    texts = [
+        " ".join(str(error[k]) for k in ("message", "details") if error.get(k))
+        for error in (errors if isinstance(errors, list) else [])
+        if isinstance(error, dict)
+    ]
+    return f"node {node}{name}: {'; '.join(texts)[:300] or 'invalid'}"
+
+
+def no_answer(code: str | None, text: str) -> Unreadable:
+    """Why a free question has no usable answer: an error code, or nothing in it."""
+    return Refusal(code, text) if code else Unreadable("an answer without content")
+
+
+def data_of(body: bytes, status: int) -> Any:
+    """What an answer to a free question holds under `data`.
+
+    Raises:
+        Unreadable: It is not JSON, holds nothing, or an error code (Refusal).
+    """
+    said = read_object(body, status)
+    code = error_code(said)
+    data = said.get("data")
+    if code is not None or data is None:
+        raise no_answer(code, error_text(said))
+    return data
 
 
 def _v2_outputs(results: Any) -> tuple[Output, ...]:
@@ -140,10 +215,10 @@ def _legacy_cost(items: list[Json]) -> Cost | None:
 
 
 def _cost(usage: Json) -> Cost | None:
-    paid = [_decimal(usage.get(name)) for name in ("consumeMoney", "thirdPartyConsumeMoney")]
+    paid = [decimal(usage.get(name)) for name in ("consumeMoney", "thirdPartyConsumeMoney")]
     amounts = [amount for amount in paid if amount is not None]
     money = format(sum(amounts, Decimal(0)), "f") if amounts else None
-    coins, seconds = _decimal(usage.get("consumeCoins")), _decimal(usage.get("taskCostTime"))
+    coins, seconds = decimal(usage.get("consumeCoins")), decimal(usage.get("taskCostTime"))
     cost = Cost(
         money=money,
         coins=format(coins, "f") if coins is not None else None,
@@ -175,7 +250,7 @@ def error_code(said: Json) -> str | None:
     """The error code as text; None when all is well (absent, empty, 0, null)."""
     for name in ("code", "errorCode", "error_code"):
         code = whole(said.get(name))
-        if code not in (None, "", "0"):
+        if code not in (None, "", "0", "200"):  # the upload page shows 200 for success
             return code
     return None
 
@@ -204,7 +279,8 @@ def _str(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _decimal(value: Any) -> Decimal | None:
+def decimal(value: Any) -> Decimal | None:
+    """An amount, exactly; None when it is none."""
     if value is None or isinstance(value, bool) or value == "":
         return None
     try:

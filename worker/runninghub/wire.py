@@ -4,14 +4,15 @@ Facts from the documentation pages of RunningHub's API: submit and query V2 (api
 (api-276642704), outputs (api-276642708), webhook detail (api-276642713), upload (api-425749007).
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from worker.reports import (
     Accepted,
+    AppField,
     Busy,
-    Capacity,
     Doubtful,
     Error,
     Recorded,
@@ -32,14 +33,15 @@ from worker.runninghub.shapes import (
     STATES,
     Json,
     Unreadable,
-    about_the_question,
+    broken_graph,
     error_code,
     error_text,
     inner,
     legacy_report,
-    plain_refusal,
+    no_answer,
     read_event,
     read_object,
+    rejected,
     task_id,
     v2_report,
     whole,
@@ -51,21 +53,70 @@ NO_WEBHOOK_EVENT = "1"  # "webhook event not exists", seen
 # Out: requests.
 
 
-def submit_request(
-    model: str, given: Mapping[str, Any], options: Mapping[str, Any], webhook_url: str | None
-) -> tuple[str, Json]:
+@dataclass(frozen=True)
+class Submit:
+    """What one paid submit says.
+
+    Attributes:
+        model: An endpoint, or `workflow/<id>`, `app/<id>`, `quick/<id>/<code>`.
+        given: The checked input, its files uploaded.
+        options: ComfyUI options, as the API names them.
+        webhook_url: Where RunningHub reports the end.
+        legacy: An app goes the older path.
+        fields: The app's fields by "<nodeId>.<fieldName>", for a quick create, which names them.
+    """
+
+    model: str
+    given: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    webhook_url: str | None = None
+    legacy: bool = False
+    fields: Mapping[str, AppField] = field(default_factory=dict)
+
+
+def submit_request(wanted: Submit) -> tuple[str, Json]:
     """Path and body of a paid submit; the legacy ones get their apiKey from the client."""
-    hook = {"webhookUrl": webhook_url} if webhook_url else {}
-    if not model.startswith("workflow/"):
-        return f"/openapi/v2/{model}", {**given, **hook}
-    nodes = []
-    for name, value in given.items():
-        node, _, field = name.partition(".")
-        nodes.append({"nodeId": node, "fieldName": field, "fieldValue": value})
-    body: Json = {"workflowId": model.removeprefix("workflow/"), **hook, **options}
-    if nodes:
+    kind, _, rest = wanted.model.partition("/")
+    hook = {"webhookUrl": wanted.webhook_url} if wanted.webhook_url else {}
+    match kind:
+        case "workflow":
+            return _workflow_request(rest, wanted, hook)
+        case "app":
+            body = {"nodeInfoList": _nodes(wanted), **wanted.options, **hook}
+            if wanted.legacy or "accessPassword" in wanted.options:
+                return "/task/openapi/ai-app/run", {"webappId": rest, **body}
+            return f"/openapi/v2/run/ai-app/{rest}", body
+        case "quick":
+            app, _, code = rest.partition("/")
+            body = {"webappId": app, "quickCreateCode": code, "nodeInfoList": _nodes(wanted)}
+            return "/task/openapi/quick-ai-app/run", body
+        case _:
+            return f"/openapi/v2/{wanted.model}", {**wanted.given, **hook}
+
+
+def _workflow_request(workflow_id: str, wanted: Submit, hook: Json) -> tuple[str, Json]:
+    body: Json = {"workflowId": workflow_id, **hook, **wanted.options}
+    if nodes := _nodes(wanted):
         body["nodeInfoList"] = nodes
+    if "workflow" in body and not isinstance(body["workflow"], str):
+        body["workflow"] = json.dumps(body["workflow"], ensure_ascii=False)
     return "/task/openapi/create", body
+
+
+def _nodes(wanted: Submit) -> list[Json]:
+    """About nodeInfoList (doc-8287336); a quick create wants each node's name and type as well."""
+    nodes = []
+    for name, value in wanted.given.items():
+        node, _, attribute = name.partition(".")
+        row: Json = {"nodeId": node, "fieldName": attribute, "fieldValue": value}
+        if known := wanted.fields.get(name):
+            row |= {
+                "nodeName": known.node_name,
+                "fieldType": known.type,
+                "description": known.description,
+            }
+        nodes.append(row)
+    return nodes
 
 
 # In: answers to a submit.
@@ -86,7 +137,8 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
         # HTTP failure and a taskId together: only asking can tell.
         if status >= 400:
             return Doubtful(f"HTTP {status} together with a task id", str(status), ref, outage=True)
-        return Accepted(ref, None if legacy else _first_report(said, ref))
+        broken = broken_graph(data or said, ref) or broken_graph(said, ref)
+        return Accepted(ref, broken or (None if legacy else _first_report(said, ref)))
     if code is None:
         return _by_http(status, "no task id") or Doubtful(
             "an answer with neither task id nor error"
@@ -98,7 +150,7 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
     if row.again == "later":
         return Busy(code, text or row.meaning, row.own_machines)
     if row.again == "no":
-        return Refused(Error("rejected", plain_refusal(row.meaning, text), code))
+        return Refused(rejected(code, text))
     return Doubtful(f"error {code}: {text or row.meaning}", code, outage=code in OUTAGES)
 
 
@@ -146,7 +198,7 @@ def read_query(status: int, body: bytes) -> Report:
     if state is None:
         if code in NO_SUCH_TASK:
             return Report(task_id(said) or "", "unknown")
-        raise Unreadable(about_the_question(code, error_text(said)))
+        raise no_answer(code, error_text(said))
     return v2_report(said, task_id(said) or "")
 
 
@@ -159,7 +211,7 @@ def read_outputs(status: int, body: bytes, ref: str) -> Report:
     said = read_object(body, status)
     report = legacy_report(said, ref)
     if report.state == "failed" and error_code(said) != TASK_FAILED:
-        raise Unreadable(about_the_question(error_code(said), error_text(said)))
+        raise no_answer(error_code(said), error_text(said))
     return report
 
 
@@ -175,7 +227,7 @@ def read_status(status: int, body: bytes) -> TaskState:
         code = error_code(said)
         if code in NO_SUCH_TASK:
             return "unknown"
-        raise Unreadable(about_the_question(code, error_text(said)))
+        raise no_answer(code, error_text(said))
     return state
 
 
@@ -209,7 +261,7 @@ def read_webhook_detail(status: int, body: bytes) -> Recorded | None:
     if code in (NO_WEBHOOK_EVENT, *NO_SUCH_TASK) or (code is None and data is None):
         return None
     if code is not None or not isinstance(data, dict):
-        raise Unreadable(about_the_question(code, error_text(said)))
+        raise no_answer(code, error_text(said))
     ref = task_id(data)
     try:
         report = read_event(data.get("eventData"), ref)
@@ -232,28 +284,7 @@ def read_done(status: int, body: bytes) -> None:
     said = read_object(body, status)
     code = error_code(said)
     if code is not None:
-        raise Unreadable(about_the_question(code, error_text(said)))
-
-
-def read_queue_status(status: int, body: bytes) -> Capacity:
-    """The answer of queue/status: counts are text, the limit a number.
-
-    Raises:
-        Unreadable: It does not say how many tasks there are.
-    """
-    said = read_object(body, status)
-    code = error_code(said)
-    data = said.get("data")
-    if code is not None or not isinstance(data, dict):
-        raise Unreadable(about_the_question(code, error_text(said)))
-    total = whole(data.get("totalCurrentTasks"))
-    if total is None:
-        running, queued = whole(data.get("runningCount")), whole(data.get("queuedCount"))
-        if running is None or queued is None:
-            raise Unreadable("queue/status names no counts")
-        total = str(int(running) + int(queued))
-    limit = whole(data.get("concurrentLimit"))
-    return Capacity(int(limit) if limit and int(limit) > 0 else None, int(total))
+        raise no_answer(code, error_text(said))
 
 
 def asks_to_slow_down(status: int, body: bytes) -> bool:

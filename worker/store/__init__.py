@@ -5,6 +5,7 @@ A change of a job, its duties and its event are one script, so none can exist wi
 
 from collections.abc import Mapping
 
+from worker.store.assets import Assets
 from worker.store.callbacks import Callback, Callbacks
 from worker.store.clock import Clock, SetClock
 from worker.store.commands import Redis
@@ -12,7 +13,7 @@ from worker.store.connection import connect, reaching
 from worker.store.deliveries import Deliveries, Delivery, StoredEvent, Turn
 from worker.store.duties import Claim, Duties
 from worker.store.jobs import Change, Duty, Jobs, Note, Page
-from worker.store.line import Line, Peek
+from worker.store.line import Line, LineState, Peek
 from worker.store.processes import Processes, Published
 from worker.store.scripts import Post, Scripts
 from worker.wakeups import Message
@@ -27,6 +28,7 @@ __all__ = [
     "Clock",
     "Delivery",
     "Duty",
+    "LineState",
     "Note",
     "Page",
     "Peek",
@@ -52,6 +54,7 @@ class Store:
         post: Post | None,
         retention: float,
         limit: int | None,
+        account: str,
     ) -> None:
         """Args:
         client: A connection made by `connect`.
@@ -61,6 +64,7 @@ class Store:
         post: Sends a wake-up for (lane, duty) when scripts do not; None leaves it to the pump.
         retention: Seconds that ended jobs are kept.
         limit: Most tasks in flight, if set by hand.
+        account: Tells RunningHub's accounts apart.
         """
         scripts = Scripts(client, ROOT, clock, messages, post)
         self.client = client
@@ -71,6 +75,7 @@ class Store:
         self.callbacks = Callbacks(scripts)
         self.deliveries = Deliveries(scripts, self.jobs)
         self.processes = Processes(scripts)
+        self.assets = Assets(scripts, account)
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless Redis answers."""

@@ -102,6 +102,7 @@ class Jobs:
             "key": scoped,
             "body": hashlib.sha256(body).hexdigest(),
             "keep": round(self._retention * 1000),
+            "expires": round(1000 * job.ask.options.get("expires_in", 0)),
         }
         note = Note("queued", {"model": job.ask.model, "by": owner}).packed()
         word, found = self._scripts.waking(

@@ -1,12 +1,12 @@
 """The line: who is next, how many may be in flight, and the gate that closes when asked to wait."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from worker.store.connection import reaching
 from worker.store.scripts import Scripts
 
-Word = Literal["next", "ask", "empty", "full", "doubt", "gated", "probing"]
+Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "gated", "probing"]
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,9 @@ class Peek:
     """What stands at the front of the line.
 
     Attributes:
-        word: `next` a job may go; `ask` it may once RunningHub answers a free question; `doubt`
-            the room is taken by unconfirmed jobs too; `gated` for `wait` seconds; `probing` one
-            job tries whether the gate opens.
+        word: `paused` its owner stopped the line; `next` a job may go; `ask` it may once
+            RunningHub answers a free question; `doubt` the room is taken by unconfirmed jobs too;
+            `gated` for `wait` seconds; `probing` one job tries whether the gate opens.
         job: For `next` and `ask`.
         known: For `doubt`: how many are sending and running.
         holding: For `doubt`: the unconfirmed jobs that count as in flight.
@@ -27,6 +27,47 @@ class Peek:
     wait: float = 0
     known: int = 0
     holding: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LineState:
+    """How the line stands.
+
+    Attributes:
+        length: Jobs that wait for their turn.
+        unconfirmed: Those that may hold a slot at RunningHub.
+        gate: `open`; `closed` for `opens_in` seconds; `due` to let one job try; `probing` with it.
+        why: Why the gate closed.
+    """
+
+    length: int
+    sending: int
+    running: int
+    unconfirmed: int
+    limit: int
+    paused: bool
+    gate: Literal["open", "closed", "due", "probing"]
+    opens_in: float
+    why: str
+
+    @property
+    def in_flight(self) -> int:
+        """How many slots we count as taken."""
+        return self.sending + self.running + self.unconfirmed
+
+    def document(self) -> dict[str, Any]:
+        """As the API shows it."""
+        gate = {"state": self.gate, "opens_in": self.opens_in or None, "why": self.why or None}
+        return {
+            "length": self.length,
+            "in_flight": self.in_flight,
+            "sending": self.sending,
+            "running": self.running,
+            "unconfirmed": self.unconfirmed,
+            "limit": self.limit,
+            "paused": self.paused,
+            "gate": gate,
+        }
 
 
 class Line:
@@ -48,6 +89,26 @@ class Line:
                 return Peek("doubt", known=int(rest[0]), holding=tuple(rest[1:]))
             case _:
                 return Peek(word)  # type: ignore[arg-type]
+
+    def state(self) -> LineState:
+        """How the line stands now."""
+        *counts, paused, gate, ms, why = self._scripts.words("line_state", self.limit or "")
+        length, sending, running, holding, limit = map(int, counts)
+        return LineState(
+            length,
+            sending,
+            running,
+            holding,
+            limit,
+            bool(paused),
+            gate,  # type: ignore[arg-type]
+            int(ms) / 1000,
+            why,
+        )
+
+    def pause(self, paused: bool) -> None:
+        """Stop the line, or let it go on; what is under way goes on either way."""
+        self._scripts.waking("pause", 1, "1" if paused else "")
 
     def lets_through(self, job_id: str, line: str) -> bool:
         """Whether a job that took its turn may still leave: no gate has closed since."""

@@ -29,6 +29,15 @@ FAULTS = {
     "slow": "the task takes `value` seconds longer (60)",
     "cancelled": "the task is cancelled on the website",
     "results_at_once": "the submit's answer holds the results",
+    "node_errors": "the submit is accepted, its promptTips name node 6 as wrong, the task fails",
+    "infrastructure": "the task fails with RunningHub's own stale file handle",
+    "many_outputs": "the task makes `value` files (3)",
+    "numeric_id": "task ids come as bare numbers beyond 2^53",
+    "not_shared": "the key is no enterprise-shared one: models and V2 apps answer 1014",
+    "cancel_refused": "a cancel of the task is refused with 807",
+    "upload_outage": "an upload is answered with HTTP 503",
+    "upload_refused": "an upload is refused with code `value` (809)",
+    "price": "price-preview says `value`",
 }
 
 

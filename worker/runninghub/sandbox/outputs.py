@@ -129,5 +129,5 @@ MAKERS: dict[str, tuple[str, Callable[[str, str], bytes]]] = {
     "audio": ("wav", _wav),
     "3d": ("glb", _glb),
     "string": ("txt", _text),
-    "workflow": ("png", _png),
+    "comfy": ("png", _png),
 }

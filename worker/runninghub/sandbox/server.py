@@ -3,17 +3,39 @@
 import json
 import socket
 import time
-from importlib.resources import files
+from collections.abc import Callable
+from importlib.resources import files as files_of
 from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from worker.runninghub.sandbox import apps
+from worker.runninghub.sandbox.account import Account
+from worker.runninghub.sandbox.answers import (
+    BAD_GRAPH,
+    GOOD_GRAPH,
+    Json,
+    asked,
+    bearer,
+    key_of,
+    legacy,
+    own_url,
+    v2,
+    v2_error,
+)
 from worker.runninghub.sandbox.faults import Chosen, Faults
-from worker.runninghub.sandbox.tasks import Json, Office, Task, outputs_answer, query_answer
+from worker.runninghub.sandbox.files import Files
+from worker.runninghub.sandbox.tasks import (
+    Office,
+    Task,
+    Wanted,
+    outputs_answer,
+    query_answer,
+    spoken_id,
+)
 from worker.runninghub.sandbox.webhooks import Sender
 
-PROMPT_TIPS = '{"result": true, "error": null, "outputs_to_execute": ["9"], "node_errors": {}}'
 NOT_FOUND = {"code": 807, "msg": "APIKEY_TASK_NOT_FOUND", "data": None}
 FULL_V2 = "api queue limit reached, please retry later | API 并发数已达上线，请降低并发或稍后重试"
 OUTPUTS = ("image", "video", "audio", "3d", "string")
@@ -39,25 +61,49 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     sandbox = Sandbox(faults, Office(limit, pace, slot_lag), Sender(retry_gap))
     app.before_request(sandbox.count)
-    for path, view in (
-        ("/openapi/v2/query", sandbox.query),
-        ("/task/openapi/create", sandbox.create),
-        ("/task/openapi/outputs", sandbox.outputs),
-        ("/task/openapi/status", sandbox.status),
-        ("/task/openapi/cancel", sandbox.cancel),
-        ("/task/openapi/getWebhookDetail", sandbox.webhook_detail),
-        ("/task/openapi/retryWebhook", sandbox.retry_webhook),
-        ("/uc/openapi/accountStatus", sandbox.account),
-        ("/openapi/v2/media/upload/binary", sandbox.upload),
-        ("/task/openapi/upload", sandbox.old_upload),
-        ("/openapi/v2/<path:endpoint>", sandbox.submit),
-    ):
-        app.add_url_rule(path, view.__name__, view, methods=["POST"])
-    app.add_url_rule("/openapi/v2/queue/status", "queue_status", sandbox.queue_status)
-    app.add_url_rule("/view/<name>", "view", sandbox.view)
-    app.add_url_rule("/sandbox/books", "books", sandbox.books)
-    app.add_url_rule("/sandbox/faults", "faults", sandbox.set_faults, methods=["PUT"])
+    for method, path, view in _routes(sandbox, faults):
+        app.add_url_rule(path, path, view, methods=[method])
     return app
+
+
+def _routes(sandbox: "Sandbox", faults: Faults) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
+    files, account = Files(faults, sandbox.office), Account(faults, sandbox.office, sandbox.models)
+    return (
+        ("POST", "/openapi/v2/query", sandbox.query),
+        ("POST", "/openapi/v2/run/ai-app/<webapp_id>", sandbox.run_app),
+        ("POST", "/openapi/v2/run/workflow/<workflow_id>", sandbox.run_workflow),
+        ("POST", "/openapi/v2/price-preview/<path:endpoint>", account.price),
+        ("POST", "/openapi/v2/resource/list", account.resources),
+        ("GET", "/openapi/v2/queue/status", account.queue_status),
+        ("GET", "/openapi/v2/api-key/list", account.keys),
+        ("POST", "/openapi/v2/media/upload/binary", files.upload),
+        ("POST", "/openapi/v2/<path:endpoint>", sandbox.submit),
+        ("POST", "/task/openapi/create", sandbox.create),
+        ("POST", "/task/openapi/ai-app/run", sandbox.create_app_task),
+        ("POST", "/task/openapi/quick-ai-app/run", sandbox.create_quick_task),
+        ("POST", "/task/openapi/outputs", sandbox.outputs),
+        ("POST", "/task/openapi/status", sandbox.status),
+        ("POST", "/task/openapi/cancel", sandbox.cancel),
+        ("POST", "/task/openapi/getWebhookDetail", sandbox.webhook_detail),
+        ("POST", "/task/openapi/retryWebhook", sandbox.retry_webhook),
+        ("POST", "/task/openapi/upload", files.old_upload),
+        ("POST", "/api/openapi/getJsonApiFormat", apps.workflow_json),
+        ("POST", "/api/openapi/getLoraUploadUrl", files.lora_url),
+        ("PUT", "/lora/<name>", files.put_lora),
+        ("GET", "/api/webapp/apiCallDemo", apps.call_example),
+        ("POST", "/api/fast/creation/model/params", apps.style_library),
+        ("POST", "/uc/openapi/accountStatus", account.status),
+        ("GET", "/view/<name>", files.view),
+        ("GET", "/openapi.json", openapi),
+        ("GET", "/sandbox/books", sandbox.books),
+        ("PUT", "/sandbox/faults", sandbox.set_faults),
+    )
+
+
+def openapi() -> Response:
+    """This sandbox's own description, with the schemas that the reference names."""
+    text = files_of("worker.runninghub.sandbox").joinpath("openapi.json").read_bytes()
+    return Response(text, content_type="application/json")
 
 
 def serve(app: Flask, host: str, port: int) -> BaseWSGIServer:
@@ -77,13 +123,13 @@ class Sandbox:
         self.faults = faults
         self.office = office
         self.sender = sender
-        self._models = _models()
+        self.models = _models()
 
     def count(self) -> None:
         """Every call is in the books."""
         path = request.path
-        known = path.startswith(("/openapi/v2/query", "/openapi/v2/queue", "/openapi/v2/media"))
-        name = "/openapi/v2/{endpoint}" if path.startswith("/openapi/v2/") and not known else path
+        named = str(request.url_rule) if request.url_rule else path
+        name = named.replace("<path:endpoint>", "{endpoint}")
         if not path.startswith(("/sandbox", "/view")):
             self.office.calls[name] += 1
 
@@ -93,52 +139,91 @@ class Sandbox:
 
     def submit(self, endpoint: str) -> Any:
         """A standard model."""
-        if not request.headers.get("Authorization", "").startswith("Bearer "):
-            return _v2_error("1002", "Invalid API key")
-        model = self._models.get(endpoint)
+        if not bearer():
+            return v2_error("1002", "Invalid API key")
+        model = self.models.get(endpoint)
         if model is None:
-            return _v2_error("1001", "Invalid URL")
-        body = _body()
+            return v2_error("1001", "Invalid URL")
+        body = asked()
         wrong = _wrong_parameter(model, body)
         if wrong:
-            return _v2_error("1007", f"Invalid parameters: {wrong}")
-        return self._take(endpoint, model["output"], body)
+            return v2_error("1007", f"Invalid parameters: {wrong}")
+        return self._take(endpoint, model["output"], body, legacy_shape=False)
+
+    def run_app(self, webapp_id: str) -> Any:
+        """An AI app on the V2 path."""
+        body = asked()
+        if not bearer():
+            return v2_error("1002", "Invalid API key")
+        wrong = apps.app_fault(body, webapp_id)
+        if wrong:
+            return v2_error(wrong["code"], wrong["msg"])
+        return self._take(f"app/{webapp_id}", "comfy", body, legacy_shape=False)
+
+    def run_workflow(self, workflow_id: str) -> Any:
+        """A workflow on the V2 path."""
+        body = asked()
+        if not bearer():
+            return v2_error("1002", "Invalid API key")
+        wrong = apps.workflow_fault(body, workflow_id)
+        if wrong:
+            return v2_error(wrong["code"], wrong["msg"])
+        return self._take(f"workflow/{workflow_id}", "comfy", body, legacy_shape=False)
 
     def create(self) -> Any:
         """A ComfyUI task."""
-        body = _body()
-        if not body.get("apiKey"):
-            return {"code": 802, "msg": "APIKEY_UNAUTHORIZED", "data": None}
-        if not str(body.get("workflowId", "")).isdecimal():
-            return {"code": 301, "msg": "PARAMS_INVALID", "data": None}
-        return self._take(f"workflow/{body['workflowId']}", "workflow", body)
+        body = asked()
+        wrong = apps.workflow_fault(body, body.get("workflowId", ""))
+        return self._create(body, wrong, f"workflow/{body.get('workflowId')}")
 
-    def _take(self, model: str, kind: str, body: Json) -> Any:
-        prompt = _prompt(body)
+    def create_app_task(self) -> Any:
+        """An AI app on the older path."""
+        body = asked()
+        wrong = apps.app_fault(body, body.get("webappId", ""))
+        return self._create(body, wrong, f"app/{body.get('webappId')}")
+
+    def create_quick_task(self) -> Any:
+        """A quick create. It calls nobody back: its schema has no webhookUrl."""
+        body = asked()
+        wrong = apps.app_fault(body, body.get("webappId", ""), named=True)
+        code = body.get("quickCreateCode")
+        if not wrong and not code:
+            wrong = legacy(301, "PARAMS_INVALID")
+        model = f"quick/{body.get('webappId')}/{code}"
+        return self._create({k: v for k, v in body.items() if k != "webhookUrl"}, wrong, model)
+
+    def _create(self, body: Json, wrong: Json | None, model: str) -> Any:
+        if not key_of(body):
+            return legacy(802, "APIKEY_UNAUTHORIZED")
+        return wrong or self._take(model, "comfy", body, legacy_shape=True)
+
+    def _take(self, model: str, kind: str, body: Json, *, legacy_shape: bool) -> Any:
+        shown = {key: value for key, value in body.items() if key != "apiKey"}
+        wanted = Wanted(model, kind, _prompt(body), body.get("webhookUrl"), legacy_shape, shown)
         chosen = self.faults.choose(json.dumps(body, ensure_ascii=False))
-        refusal = self._refusal(chosen, kind)
+        refusal = self._refusal(chosen, legacy_shape)
         if refusal is not None:
             return refusal
-        task = self.office.accept(
-            model, kind, prompt, body.get("webhookUrl"), chosen, request.host_url.rstrip("/")
-        )
+        task = self.office.accept(wanted, chosen, own_url())
         if task is None:
-            return _error(kind, "421", FULL_V2 if kind != "workflow" else "TASK_QUEUE_MAXED")
+            return _error(legacy_shape, "421", "TASK_QUEUE_MAXED" if legacy_shape else FULL_V2)
         self.sender.watch(task)
         return self._acceptance(task)
 
-    def _refusal(self, chosen: Chosen, kind: str) -> Any:
+    def _refusal(self, chosen: Chosen, legacy_shape: bool) -> Any:
         if "answer_lost_unaccepted" in chosen:
             return _hang_up()
         if "outage" in chosen:
             return Response("<html>503 Service Unavailable</html>", 503)
+        if "not_shared" in chosen and not legacy_shape:
+            return v2_error("1014", "Access denied: enterprise-shared API keys only")
         if "refused" in chosen:
             code = f"{chosen.value('refused', 1007):.0f}"
-            return _error(kind, code, "the sandbox was asked to refuse")
+            return _error(legacy_shape, code, "the sandbox was asked to refuse")
         if "busy" in chosen:
-            return _error(kind, "421", "TASK_QUEUE_MAXED")
+            return _error(legacy_shape, "421", "TASK_QUEUE_MAXED")
         if "answer_both_refused" in chosen:
-            said = _v2_answer("2999999999999999999", "RUNNING")
+            said = v2("2999999999999999999", "RUNNING")
             return said | {"errorCode": "421", "errorMessage": FULL_V2}
         return None
 
@@ -151,29 +236,27 @@ class Sandbox:
         if "answer_slow" in faults or "callback_early" in faults:
             time.sleep(faults.value("answer_slow", 5 if "answer_slow" in faults else 1))
         if "answer_both" in faults:
-            return _v2_answer(task.id, "RUNNING") | {"errorCode": "421", "errorMessage": FULL_V2}
+            return v2(task.id, "RUNNING") | {"errorCode": "421", "errorMessage": FULL_V2}
+        tips = BAD_GRAPH if "node_errors" in faults else GOOD_GRAPH
         if task.legacy:
-            return {
-                "code": 0,
-                "msg": "success",
-                "data": {
-                    "netWssUrl": None,
-                    "taskId": task.id,
-                    "clientId": "sandbox",
-                    "taskStatus": "QUEUED",
-                    "promptTips": PROMPT_TIPS,
-                },
+            data = {
+                "netWssUrl": None,
+                "taskId": spoken_id(task),
+                "clientId": "sandbox",
+                "taskStatus": "QUEUED",
+                "promptTips": tips,
             }
+            return legacy(0, "success", data)
         if "results_at_once" in faults:
             return query_answer(task)
-        return _v2_answer(task.id, "RUNNING")
+        return v2(spoken_id(task), "RUNNING", tips)
 
     def query(self) -> Any:
         """Query V2."""
-        task = self.office.get(_body().get("taskId"))
+        task = self.office.get(asked().get("taskId"))
         if task is None:
-            return _v2_error("1004", "Task not found, please check the task ID") | {
-                "taskId": str(_body().get("taskId", "")),
+            return v2_error("1004", "Task not found, please check the task ID") | {
+                "taskId": str(asked().get("taskId", "")),
                 "failedReason": {},
                 "usage": None,
             }
@@ -181,12 +264,12 @@ class Sandbox:
 
     def outputs(self) -> Any:
         """Check Task Output."""
-        task = self.office.get(_body().get("taskId"))
+        task = self.office.get(asked().get("taskId"))
         return outputs_answer(task) if task else NOT_FOUND
 
     def status(self) -> Any:
         """Check Task Status."""
-        task = self.office.get(_body().get("taskId"))
+        task = self.office.get(asked().get("taskId"))
         if task is None:
             return NOT_FOUND
         word = task.status()
@@ -194,120 +277,38 @@ class Sandbox:
 
     def cancel(self) -> Any:
         """Cancel a task."""
-        task = self.office.get(_body().get("taskId"))
+        task = self.office.get(asked().get("taskId"))
         if task is None or not self.office.stop(task):
             return NOT_FOUND
         return {"code": 0, "msg": "success", "data": None}
 
     def webhook_detail(self) -> Any:
         """The record of a callback."""
-        record = self.sender.record(_body().get("taskId"))
+        record = self.sender.record(asked().get("taskId"))
         if record is None:
             return {"code": 1, "msg": "webhook event not exists", "data": None}
         return {"code": 0, "msg": "success", "data": record.tell()}
 
     def retry_webhook(self) -> Any:
         """Send a recorded callback again."""
-        body = _body()
+        body = asked()
         record = self.sender.by_id(body.get("webhookId"))
         if record is None:
             return {"code": 1, "msg": "webhook event not exists", "data": None}
         self.sender.resend(record, body.get("webhookUrl"))
         return {"code": 0, "msg": "", "data": None}
 
-    def queue_status(self) -> Any:
-        """The key's limit and what is in flight."""
-        running, queued = self.office.counts()
-        return {
-            "code": 0,
-            "msg": "success",
-            "data": {
-                "apiKeyType": "SHARED",
-                "concurrentLimit": self.office.limit,
-                "runningCount": str(running),
-                "queuedCount": str(queued),
-                "totalCurrentTasks": str(running + queued),
-            },
-        }
-
-    def account(self) -> Any:
-        """The balance."""
-        if not _body().get("apikey"):
-            return {"code": 802, "msg": "APIKEY_UNAUTHORIZED", "data": None}
-        running, queued = self.office.counts()
-        return {
-            "code": 0,
-            "msg": "success",
-            "data": {
-                "remainCoins": "99999",
-                "currentTaskCounts": str(running + queued),
-                "remainMoney": "999",
-                "currency": "CNY",
-                "apiType": "SHARED",
-            },
-        }
-
-    def upload(self) -> Any:
-        """File upload (new)."""
-        file = request.files.get("file")
-        if not request.headers.get("Authorization", "").startswith("Bearer ") or file is None:
-            return {"code": 401, "message": "ApiKey verification failed", "data": None}
-        data = file.read()
-        name = self.office.keep(file.filename, data)
-        return {
-            "code": 0,
-            "message": "success",
-            "data": {
-                "type": (file.mimetype or "image/png").partition("/")[0],
-                "download_url": f"{request.host_url}view/{name}",
-                "fileName": f"openapi/{name}",
-                "size": str(len(data)),
-            },
-        }
-
-    def old_upload(self) -> Any:
-        """Upload Resource (old)."""
-        file = request.files.get("file")
-        if file is None or not request.form.get("apiKey"):
-            return {"code": 301, "msg": "PARAMS_INVALID", "data": None}
-        data = file.read()
-        if len(data) > 30 * 1024 * 1024:
-            return {"code": 809, "msg": "APIKEY_FILE_SIZE_EXCEEDED", "data": None}
-        name = self.office.keep(file.filename, data)
-        return {
-            "code": 0,
-            "msg": "success",
-            "data": {"fileName": f"api/{name}", "fileType": "input"},
-        }
-
-    def view(self, name: str) -> Any:
-        """A result or an uploaded file."""
-        task = self.office.get(name.rpartition(".")[0])
-        data = task.files.get(name) if task else self.office.uploads.get(name)
-        kinds = {
-            "png": "image/png",
-            "mp4": "video/mp4",
-            "wav": "audio/wav",
-            "glb": "model/gltf-binary",
-            "txt": "text/plain",
-        }
-        if data is None:
-            return Response("no such file", 404)
-        return Response(
-            data, content_type=kinds.get(name.rpartition(".")[2], "application/octet-stream")
-        )
-
     def set_faults(self) -> Any:
         """New rules from now on."""
         try:
-            self.faults.set(_body())
+            self.faults.set(asked())
         except ValueError as error:
             return {"error": str(error)}, 400
         return {"ok": True}
 
 
 def _models() -> dict[str, Json]:
-    folder = files("config").joinpath("models")
+    folder = files_of("config").joinpath("models")
     texts = [folder.joinpath(f"{kind}.json").read_text() for kind in OUTPUTS]
     return {model["endpoint"]: model for text in texts for model in json.loads(text)}
 
@@ -332,31 +333,8 @@ def _prompt(body: Json) -> str:
     return str(body.get("prompt") or body.get("text") or " ".join(texts))
 
 
-def _body() -> Json:
-    body = request.get_json(force=True, silent=True)
-    return body if isinstance(body, dict) else {}
-
-
-def _v2_answer(task_id: str, status: str) -> Json:
-    return {
-        "taskId": task_id,
-        "status": status,
-        "errorCode": "",
-        "errorMessage": "",
-        "results": None,
-        "clientId": "sandbox",
-        "promptTips": PROMPT_TIPS,
-    }
-
-
-def _v2_error(code: str, text: str) -> Json:
-    return _v2_answer("", "") | {"errorCode": code, "errorMessage": text, "promptTips": ""}
-
-
-def _error(kind: str, code: str, text: str) -> Json:
-    if kind == "workflow":
-        return {"code": int(code), "msg": text, "data": None}
-    return _v2_error(code, text)
+def _error(legacy_shape: bool, code: str, text: str) -> Json:
+    return legacy(int(code), text) if legacy_shape else v2_error(code, text)
 
 
 def _hang_up() -> Response:

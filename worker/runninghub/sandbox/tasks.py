@@ -1,19 +1,35 @@
 """The sandbox's tasks: accepted, running, ended, and what RunningHub would say of each."""
 
+import re
 import secrets
+import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from worker.runninghub.sandbox.faults import Chosen
 
-SECONDS = {"image": 2.0, "video": 4.0, "audio": 2.0, "3d": 3.0, "string": 1.0, "workflow": 3.0}
+SECONDS = {"image": 2.0, "video": 4.0, "audio": 2.0, "3d": 3.0, "string": 1.0, "comfy": 3.0}
 LOOKS_FAILED_FOR = 3.0  # seconds a task with failed_then_succeeds is reported FAILED
 EARLY_SHARE = 0.25  # of its time a task is QUEUED
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a submit asks for."""
+
+    model: str
+    kind: str  # image, video, audio, 3d, string; comfy
+    prompt: str
+    webhook_url: str | None
+    legacy: bool
+    body: Json
 
 
 @dataclass
@@ -29,14 +45,11 @@ class Task:
     born: float
     seconds: float
     base_url: str
+    legacy: bool = False  # it speaks the legacy shapes
     ended_at: float | None = None
     stopped: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
-
-    @property
-    def legacy(self) -> bool:
-        """Whether it speaks the legacy shapes."""
-        return self.kind == "workflow"
+    body: Json = field(default_factory=dict)
 
     def status(self) -> str:
         """QUEUED, RUNNING, SUCCESS, FAILED or CANCEL."""
@@ -47,7 +60,7 @@ class Task:
             return "QUEUED" if gone < self.seconds * EARLY_SHARE else "RUNNING"
         if "cancelled" in self.faults:
             return "CANCEL"
-        if "failed" in self.faults:
+        if any(fault in self.faults for fault in ("failed", "infrastructure", "node_errors")):
             return "FAILED"
         if "failed_then_succeeds" in self.faults and gone < self.seconds + LOOKS_FAILED_FOR:
             return "FAILED"
@@ -70,40 +83,35 @@ class Office:
         self._pace = pace
         self._lag = slot_lag
         self.calls: Counter[str] = Counter()
-        self.uploads: dict[str, bytes] = {}
+        self.folder = tempfile.TemporaryDirectory(prefix="runhook-sandbox-")
+        self.uploads: dict[str, Path] = {}
 
     @property
     def limit(self) -> int:
         """Most tasks at once."""
         return self._limit
 
-    def accept(
-        self,
-        model: str,
-        kind: str,
-        prompt: str,
-        webhook_url: str | None,
-        faults: Chosen,
-        base_url: str,
-    ) -> Task | None:
+    def accept(self, wanted: "Wanted", faults: Chosen, base_url: str) -> Task | None:
         """Take a task; None when the key's limit is reached."""
         slow = faults.value("slow", 60) if "slow" in faults else 0.0
         instant = "callback_early" in faults or "results_at_once" in faults
-        seconds = 0.0 if instant else SECONDS[kind] * self._pace + slow
+        seconds = 0.0 if instant else SECONDS[wanted.kind] * self._pace + slow
         with self._lock:
             if self._in_flight() >= self._limit:
                 return None
             number = str(2_000_000_000_000_000_000 + secrets.randbelow(9 * 10**17))
             task = Task(
                 number,
-                model,
-                kind,
-                prompt,
-                webhook_url,
+                wanted.model,
+                wanted.kind,
+                wanted.prompt,
+                wanted.webhook_url,
                 faults,
                 time.monotonic(),
                 seconds,
                 base_url,
+                wanted.legacy,
+                body=wanted.body,
             )
             self._tasks[number] = task
         return task
@@ -121,15 +129,18 @@ class Office:
     def stop(self, task: Task) -> bool:
         """Cancel it; False when it has ended."""
         with self._lock:
-            if task.status() not in ("QUEUED", "RUNNING"):
+            if "cancel_refused" in task.faults or task.status() not in ("QUEUED", "RUNNING"):
                 return False
             task.stopped = True
             return True
 
-    def keep(self, filename: str | None, data: bytes) -> str:
+    def keep(self, filename: str | None, save: Callable[[Path], None]) -> str:
         """Keep an uploaded file under a name of ours."""
-        name = f"{len(self.uploads) + 1:08d}.{(filename or 'x.bin').rpartition('.')[2]}"
-        self.uploads[name] = data
+        ending = re.sub(r"\W", "", (filename or "x.bin").rpartition(".")[2]) or "bin"
+        with self._lock:
+            name = f"{len(self.uploads) + 1:08d}.{ending}"
+            self.uploads[name] = Path(self.folder.name) / name
+        save(self.uploads[name])
         return name
 
     def books(self) -> Json:
@@ -143,10 +154,17 @@ class Office:
                     "webhookUrl": t.webhook_url,
                     "prompt": t.prompt,
                     "faults": sorted(t.faults.values),
+                    "body": t.body,
                 }
                 for t in self._tasks.values()
             ]
-        return {"accepted": len(tasks), "calls": dict(self.calls), "tasks": tasks}
+            uploads = {name: path.stat().st_size for name, path in self.uploads.items()}
+        return {
+            "accepted": len(tasks),
+            "calls": dict(self.calls),
+            "tasks": tasks,
+            "uploads": uploads,
+        }
 
     def _in_flight(self) -> int:
         now = time.monotonic()
@@ -156,13 +174,20 @@ class Office:
         )
 
 
+def spoken_id(task: Task) -> str | int:
+    """Its id as answers write it."""
+    return int(task.id) if "numeric_id" in task.faults else task.id
+
+
 def outputs(task: Task) -> list[tuple[str, str, str | None]]:
     """(ending, url, text) of what it made."""
     from worker.runninghub.sandbox.outputs import make
 
-    if not task.files:
+    many = int(task.faults.value("many_outputs", 3)) if "many_outputs" in task.faults else 1
+    while len(task.files) < many:
         ending, data = make(task.kind, task.prompt, task.id)
-        task.files[f"{task.id}.{ending}"] = data
+        name = f"{task.id}-{len(task.files)}" if task.files else task.id
+        task.files[f"{name}.{ending}"] = data
     rows = []
     for name, data in task.files.items():
         ending = name.rpartition(".")[2]
@@ -175,7 +200,7 @@ def query_answer(task: Task) -> Json:
     """What query V2 says, and a V2 callback's event data."""
     status = task.status()
     said: Json = {
-        "taskId": task.id,
+        "taskId": spoken_id(task),
         "status": status,
         "errorCode": "",
         "errorMessage": "",
@@ -203,7 +228,7 @@ def query_answer(task: Task) -> Json:
         said |= {
             "errorCode": "1000",
             "errorMessage": "unknown error",
-            "failedReason": _reason(),
+            "failedReason": _reason(task),
             "usage": usage | {"thirdPartyConsumeMoney": None},
         }
     return said
@@ -217,7 +242,11 @@ def outputs_answer(task: Task) -> Json:
     if status == "RUNNING":
         return {"code": 804, "msg": "APIKEY_TASK_IS_RUNNING", "data": {"netWssUrl": None}}
     if status != "SUCCESS":
-        return {"code": 805, "msg": "APIKEY_TASK_STATUS_ERROR", "data": {"failedReason": _reason()}}
+        return {
+            "code": 805,
+            "msg": "APIKEY_TASK_STATUS_ERROR",
+            "data": {"failedReason": _reason(task)},
+        }
     rows = outputs(task) if task.shows_results() else []
     return {
         "code": 0,
@@ -237,13 +266,16 @@ def outputs_answer(task: Task) -> Json:
     }
 
 
-def _reason() -> Json:
+def _reason(task: Task) -> Json:
+    stale = "infrastructure" in task.faults
     return {
         "current_outputs": "{}",
-        "exception_type": "RuntimeError",
-        "node_name": "KSampler",
+        "exception_type": "OSError" if stale else "RuntimeError",
+        "node_name": "LoadImage" if stale else "KSampler",
         "current_inputs": "{}",
         "traceback": "[]",
         "node_id": "3",
-        "exception_message": "the sandbox was asked to fail",
+        "exception_message": "[Errno 116] Stale file handle"
+        if stale
+        else "the sandbox was asked to fail",
     }

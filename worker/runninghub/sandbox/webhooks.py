@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from worker.runninghub.sandbox.tasks import Json, Task, outputs_answer, query_answer
+from worker.runninghub.sandbox.tasks import Json, Task, outputs_answer, query_answer, spoken_id
 
 TIMEOUT = 10.0
 RETRIES = 3
@@ -35,7 +35,7 @@ class Record:
         return {
             "id": self.id,
             "userApiKey": "*" * 18,
-            "taskId": self.task.id,
+            "taskId": spoken_id(self.task),
             "webhookUrl": self.url,
             "eventData": self.event,
             "callbackStatus": self.status,
@@ -141,7 +141,8 @@ def _event_text(task: Task) -> str:
 
 def _body(task: Task) -> bytes:
     event: Any = _event_text(task) if task.legacy else query_answer(task)
-    named = "1234567890123456789" if "callback_foreign" in task.faults else task.id
+    foreign = "callback_foreign" in task.faults
+    named = "1234567890123456789" if foreign else spoken_id(task)
     if isinstance(event, dict):
         event = event | {"taskId": named}
     return json.dumps({"event": "TASK_END", "taskId": named, "eventData": event}).encode()

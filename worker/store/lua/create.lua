@@ -1,7 +1,8 @@
 -- Accept a job: its record, its place in the line, its event, the line's wake-up; or the job that
 -- the same idempotency key made before.
--- ARGV[2]  {job, model, line, score, key, body, keep}: key is empty without an idempotency key, body
---          the hash of the request, keep the ms the key is remembered
+-- ARGV[2]  {job, model, line, score, key, body, keep, expires}: key is empty without an idempotency
+--          key, body the hash of the request, keep the ms the key is remembered, expires the ms until
+--          it is not to be sent any more, 0: never
 -- ARGV[3]  ask   ARGV[4]  life   ARGV[5]  note
 -- Returns  "created" | "same" | "conflict", the job's id
 local order = cjson.decode(ARGV[2])
@@ -23,4 +24,5 @@ redis.call('ZADD', root .. 'jobs:model:' .. order.model, 0, order.job)
 note(order.job, ARGV[5])
 announce(order.job, 'job.queued', 'queued', '', ARGV[4])
 place(order.job, order.model, nil, 'queued', order.line, order.score)
+if order.expires > 0 then wake('reconcile', 'expiry/' .. order.job, order.expires) end
 return answer('created', order.job)

@@ -17,6 +17,7 @@ local old, new, model = held[3], order.state, held[4]
 local gates = gates_of(order.line)
 
 if order.turn then
+  if paused() then return answer('gated') end
   if in_flight() >= limit_of(order.limit) then return answer('full') end
   for _, line in ipairs(gates) do
     local word = gate_word(line)

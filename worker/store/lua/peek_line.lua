@@ -1,7 +1,8 @@
 -- Who is next, or why nobody is.
 -- ARGV[2]  the limit that is set by hand, or empty
--- Returns  "next", job | "ask", job (RunningHub must answer a free question first) | "empty"
+-- Returns  "paused" | "next", job | "ask", job (RunningHub must answer a free question first) | "empty"
 --          | "full" | "doubt", sending + running, holding... | "gated", ms | "probing"
+if paused() then return {'paused'} end
 if in_flight() >= limit_of(ARGV[2]) then
   local holding = redis.call('SRANDMEMBER', root .. 'holding', 100)
   if #holding == 0 then return {'full'} end

@@ -154,10 +154,15 @@ local function gate_word(line)
   return 'due', 0, gate.ask
 end
 
+-- Whether its owner stopped the line.
+local function paused() return redis.call('HGET', root .. 'line', 'paused') == '1' end
+
 local function gates_of(line) return line == 'main' and {'main'} or {'main', line} end
 
--- Whether a job that took its turn may still leave: no gate has closed since, or it is the probe.
+-- Whether a job that took its turn may still leave: the line is not paused, and no gate has closed
+-- since, or it is the probe.
 local function lets_through(line, job)
+  if paused() then return false end
   for _, name in ipairs(gates_of(line)) do
     local gate = gate_of(name)
     if gate and gate.probe ~= job then return false end

@@ -1,0 +1,46 @@
+"""/v1/line and /v1/account: what waits, what is in flight, what is left."""
+
+from flask import Blueprint, Response, request
+
+from webhook.access import let_in
+from webhook.answers import answer, is_json, json_object, wiring
+from webhook.bodies import body_within
+from webhook.problems import problem
+from worker.document import account_document
+from worker.errors import Fault, InvalidRequest
+
+LARGEST = 1024
+
+blueprint = Blueprint("account", __name__, url_prefix="/v1")
+blueprint.before_request(let_in)
+
+
+@blueprint.get("/line")
+def get_line() -> Response:
+    """How the line stands."""
+    return answer(wiring().store.line.state().document())
+
+
+@blueprint.post("/line")
+def post_line() -> Response:
+    """Stop the line or let it go on: `{"paused": true}`."""
+    if not is_json():
+        return problem(415, "Unsupported media type", "send Content-Type: application/json")
+    wanted = json_object(body_within(request, LARGEST) or b"{}")
+    if set(wanted) != {"paused"} or not isinstance(wanted["paused"], bool):
+        raise InvalidRequest([Fault("paused", "must be true or false, and nothing else is taken")])
+    line = wiring().store.line
+    line.pause(wanted["paused"])
+    return answer(line.state().document())
+
+
+@blueprint.get("/account")
+def get_account() -> Response:
+    """What the account has left and may run at once, as RunningHub says now."""
+    w = wiring()
+    if not w.settings.api_key:
+        why = "RUNNINGHUB_API_KEY is not set for web, so the account cannot be asked about"
+        return problem(503, "No key", why)
+    return answer(
+        account_document(w.client.account(), w.client.capacity(), w.store.line.state().in_flight)
+    )

@@ -1,0 +1,43 @@
+"""The parts that a door of /v1 uses, and its answers as JSON."""
+
+from typing import Any
+
+import orjson
+from flask import Response, current_app, request
+
+from worker.errors import Fault, InvalidRequest
+from worker.wiring import Wiring
+
+
+def wiring() -> Wiring:
+    """The process's parts."""
+    found: Wiring = current_app.extensions["runhook"]
+    return found
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    """One JSON answer."""
+    return Response(orjson.dumps(body), status, content_type="application/json")
+
+
+def json_object(text: bytes) -> dict[str, Any]:
+    """A request's body as an object.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    try:
+        given = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest([Fault("", f"the body is not JSON: {error}")]) from None
+    if not isinstance(given, dict):
+        raise InvalidRequest([Fault("", "the body must be a JSON object")])
+    return given
+
+
+def is_json() -> bool:
+    """Whether the request says that it is JSON.
+
+    Without this a web page of another site could have a browser on this machine spend money.
+    """
+    return request.mimetype == "application/json"

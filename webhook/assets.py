@@ -1,0 +1,40 @@
+"""/v1/assets: files kept for later submits."""
+
+from flask import Blueprint, Response, request, url_for
+
+from webhook.access import let_in
+from webhook.answers import answer, wiring
+from webhook.problems import problem
+from worker.document import asset_document
+from worker.errors import Fault, InvalidRequest
+
+LARGEST = 2 * 1024**3  # bytes; models take less, LoRA files do not come this way
+BUSY_FORM = 64 * 1024
+
+blueprint = Blueprint("assets", __name__, url_prefix="/v1/assets")
+blueprint.before_request(let_in)
+
+
+@blueprint.post("")
+def post_asset() -> Response:
+    """Keep the form's `file`; the same content twice is one asset."""
+    if request.mimetype != "multipart/form-data":
+        return problem(415, "Unsupported media type", "send multipart/form-data with a file")
+    request.max_content_length = LARGEST + BUSY_FORM
+    file = request.files.get("file")
+    if file is None:
+        raise InvalidRequest([Fault("file", "is missing: the form's file goes by this name")])
+    w = wiring()
+    asset = w.storage.keep(file.filename or "file", file.stream, w.clock.now())
+    if asset.media.size == 0:
+        raise InvalidRequest([Fault("file", "is empty")])
+    w.store.assets.put(asset)
+    response = answer(asset_document(asset), 201)
+    response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)
+    return response
+
+
+@blueprint.get("/<asset_id>")
+def get_asset(asset_id: str) -> Response:
+    """What is known of an asset."""
+    return answer(asset_document(wiring().store.assets.get(asset_id.removeprefix("asset:"))))

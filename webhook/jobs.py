@@ -1,0 +1,188 @@
+"""/v1/jobs: asking for jobs, one or many, reading and cancelling them."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import orjson
+from flask import Blueprint, Response, g, request, stream_with_context, url_for
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from webhook.access import let_in
+from webhook.answers import answer, is_json, json_object, wiring
+from webhook.bodies import body_within, lines_within
+from webhook.problems import document_of, problem
+from worker import ask, catalogue
+from worker.ask import Asked
+from worker.cancel import cancel
+from worker.document import job_document, quote_document
+from worker.errors import Fault, InvalidRequest, NotFound, RunhookError
+from worker.jobs import State
+
+LARGEST = 32 * 1024 * 1024  # media may come as data URIs
+LONGEST_KEY = 255
+MOST, USUAL = 100, 20
+
+blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
+blueprint.before_request(let_in)
+
+
+class JobRequest(BaseModel):
+    """The body of POST /v1/jobs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: Annotated[str, Field(min_length=1, max_length=300)]
+    input: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    priority: Annotated[int, Field(ge=0, le=9)] = 5
+    handlers: list[str] | None = None
+
+
+@blueprint.post("")
+def post_job() -> Response:
+    """Put a job into the line: 202, or 200 when its idempotency key made it before.
+
+    With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
+    """
+    if not is_json():
+        return problem(415, "Unsupported media type", "send Content-Type: application/json")
+    key = _idempotency_key()
+    body = body_within(request, LARGEST)
+    if body is None:
+        return problem(413, "Too large", f"a job is at most {LARGEST} bytes")
+    asked = _asked(json_object(body))
+    if request.args.get("dry_run") == "true":
+        return answer(_dry_run(asked))
+    new, job = ask.request(wiring(), asked, owner=g.owner, key=key)
+    response = answer(_document(job.id), 202 if new else 200)
+    response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
+    return response
+
+
+@blueprint.post("/batch")
+def post_batch() -> Response:
+    """Put a job for each JSON line into the line; a line of the answer for each, in order.
+
+    An Idempotency-Key counts for each line with its number.
+    """
+    if request.mimetype not in ("application/x-ndjson", "application/jsonl", "application/json"):
+        return problem(415, "Unsupported media type", "send Content-Type: application/x-ndjson")
+    key = _idempotency_key()
+
+    def answers() -> Iterator[bytes]:
+        for number, line in enumerate(lines_within(request, LARGEST), start=1):
+            yield orjson.dumps(_batch_line(number, line, key)) + b"\n"
+
+    return Response(stream_with_context(answers()), content_type="application/x-ndjson")
+
+
+def _batch_line(number: int, line: bytes | None, key: str | None) -> dict[str, Any]:
+    try:
+        if line is None:
+            raise InvalidRequest([Fault("", f"the line is over {LARGEST} bytes")])
+        asked = _asked(json_object(line))
+        mine = f"{key}/{number}" if key else None
+        new, job = ask.request(wiring(), asked, owner=g.owner, key=mine)
+    except RunhookError as error:
+        found = document_of(error)
+        return {"line": number, "status": found["status"], "error": found}
+    return {"line": number, "status": 202 if new else 200, "job": job_document(job)}
+
+
+@blueprint.get("")
+def list_jobs() -> Response:
+    """Jobs, newest first."""
+    faults = []
+    state, model = request.args.get("state"), request.args.get("model")
+    states = tuple(s.value for s in State)
+    if state is not None and state not in states:
+        faults.append(Fault("state", f"must be one of {', '.join(states)}", states))
+    most = request.args.get("limit", str(USUAL))
+    if not most.isdecimal() or not 1 <= int(most) <= MOST:
+        faults.append(Fault("limit", f"must be 1 to {MOST}"))
+    if faults:
+        raise InvalidRequest(faults)
+    model = catalogue.canonical(model) if model is not None else None
+    page = wiring().store.jobs.page(state, model, request.args.get("cursor"), int(most))
+    return answer({"items": [job_document(job) for job in page.jobs], "next": page.next})
+
+
+@blueprint.get("/<job_id>")
+def get_job(job_id: str) -> Response:
+    """One job."""
+    return answer(_document(job_id))
+
+
+@blueprint.get("/<job_id>/timeline")
+def get_timeline(job_id: str) -> Response:
+    """Everything that happened to a job."""
+    store = wiring().store
+    store.jobs.get(job_id)
+    return answer({"items": store.jobs.timeline(job_id)})
+
+
+@blueprint.post("/<job_id>/cancel")
+def cancel_job(job_id: str) -> Response:
+    """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out."""
+    job = cancel(wiring(), job_id)
+    return answer(_document(job_id), 200 if job.state is State.CANCELLED else 202)
+
+
+def _dry_run(asked: Asked) -> dict[str, Any]:
+    """A checked request and what it would cost; nothing is kept."""
+    w = wiring()
+    checked = ask.check(w, asked)
+    live = ask.live_price(w, checked)
+    return {
+        "model": checked.model,
+        "input": checked.input,
+        "price": quote_document(checked.quote),
+        "live_price": {"money": f"{live.money:f}", "currency": live.currency} if live else None,
+    }
+
+
+def _document(job_id: str) -> dict[str, Any]:
+    store = wiring().store
+    job = store.jobs.get(job_id)
+    place = store.line.position(job.line, job.id) if job.state is State.QUEUED else None
+    return job_document(job, place)
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= LONGEST_KEY:
+        raise InvalidRequest([Fault("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")])
+    return key
+
+
+def _asked(given: dict[str, Any]) -> Asked:
+    try:
+        wanted = JobRequest.model_validate(given)
+    except ValidationError as error:
+        raise InvalidRequest(_faults(given, error)) from None
+    handlers = tuple(wanted.handlers) if wanted.handlers is not None else None
+    return Asked(
+        wanted.model, wanted.input, wanted.options, wanted.metadata, wanted.priority, handlers
+    )
+
+
+def _faults(given: dict[str, Any], error: ValidationError) -> list[Fault]:
+    """The envelope's faults, and the input's where the model can be told."""
+    known = tuple(JobRequest.model_fields)
+    faults = []
+    for fault in error.errors():
+        path = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            near = catalogue.nearest(path, known)
+            text = f"is no member of a job; there are {', '.join(known)}"
+            faults.append(Fault(path, text, known, near[0] if near else None))
+        else:
+            faults.append(Fault(path, fault["msg"]))
+    model, value, options = given.get("model"), given.get("input", {}), given.get("options", {})
+    if isinstance(model, str) and isinstance(value, dict) and isinstance(options, dict):
+        try:
+            ask.check(wiring(), Asked(model, value, options))
+        except (InvalidRequest, NotFound) as wrong:
+            faults += getattr(wrong, "faults", ())
+    return faults

@@ -1,0 +1,24 @@
+"""/v1/models: the catalogue."""
+
+from flask import Blueprint, Response, request
+
+from webhook.access import let_in
+from webhook.answers import answer
+from worker import catalogue
+from worker.document import model_document
+
+blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
+blueprint.before_request(let_in)
+
+
+@blueprint.get("")
+def list_models() -> Response:
+    """The models that match a query."""
+    found = catalogue.search(request.args.get("q", ""))
+    return answer({"items": [model_document(model) for model in found], "next": None})
+
+
+@blueprint.get("/<path:name>")
+def get_model(name: str) -> Response:
+    """One model, by endpoint or reference name."""
+    return answer(model_document(catalogue.find(name)))

@@ -1,0 +1,160 @@
+"""Checking a whole request: model, input and options, with every fault at once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from config.catalogue import Model
+from worker.catalogue.finding import APP, QUICK, WORKFLOW, find, nearest
+from worker.catalogue.media import Media
+from worker.catalogue.nodes import node_faults, option_faults
+from worker.catalogue.prices import Quote, quote
+from worker.catalogue.rules import Input, relaxed, rule_faults
+from worker.catalogue.values import describe, faults_of
+from worker.errors import Fault, InvalidRequest, NotFound
+from worker.reports import App
+
+COMFY_KINDS = (("workflow", WORKFLOW), ("app", APP), ("quick", QUICK))
+PROXIES = ("proxy", "proxy-plus")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A request that may be sent.
+
+    Attributes:
+        model: The endpoint, or `workflow/<id>`, `app/<id>`, `quick/<id>/<code>`.
+        kind: The output it makes, or `workflow`, `app`, `quick`.
+        input: With every default filled in, under the reference's names.
+        quote: Its price by the catalogue's facts.
+    """
+
+    model: str
+    kind: str
+    input: dict[str, Any]
+    quote: Quote | None = None
+
+
+def check(
+    name: str,
+    given: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    private_urls: bool = False,
+    media: Mapping[str, Media] | None = None,
+    app: App | None = None,
+) -> Checked:
+    """Check a request and complete its input.
+
+    Args:
+        name: A model's endpoint or reference name, `workflow/<id>`, `app/<id>` or
+            `quick/<id>/<code>`.
+        given: The input as the user wrote it.
+        options: The job's options.
+        private_urls: Let media point at private addresses.
+        media: What is known of the assets and data URIs in the input. An asset that is not in it
+            is not here.
+        app: The app's fields, where they could be read.
+
+    Raises:
+        InvalidRequest: With every fault of model, input and options at once.
+    """
+    known = media or {}
+    for kind, pattern in COMFY_KINDS:
+        if pattern.fullmatch(name):
+            faults = [*node_faults(given, known, app), *option_faults(kind, given, options)]
+            if faults:
+                raise InvalidRequest(faults)
+            return Checked(name, kind, dict(given))
+    model = _model(name)
+    completed, faults = _complete(model, given, known, private_urls)
+    faults += option_faults(model.output, given, options)
+    price = None if faults else quote(model, completed)
+    if price and (fault := _too_dear(price, options)):
+        faults.append(fault)
+    if faults:
+        raise InvalidRequest(faults)
+    return Checked(model.endpoint, model.output, completed, price)
+
+
+def _model(name: str) -> Model:
+    try:
+        return find(name)
+    except NotFound as error:
+        near = error.nearest[0] if error.nearest else None
+        text = f"there is no model {name[:200]!r}"
+        if name.strip("/").partition("/")[0] in PROXIES:
+            text = (
+                "the native ComfyUI proxy is a whole ComfyUI server under a URL that holds the key:"
+                " it takes no job and reports no end, so a queue cannot serve it; send the graph as"
+                " workflow/<id> with options.workflow instead"
+            )
+        raise InvalidRequest([Fault("model", text, error.nearest, near)]) from None
+
+
+def _complete(
+    model: Model, given: Mapping[str, Any], known: Mapping[str, Media], private_urls: bool
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The input with defaults filled in, and all that is wrong with it."""
+    written, faults = _named(model, given)
+    completed = {
+        param.name: written.get(param.name, [param.default] if param.list else param.default)
+        for param in model.params
+        if param.name in written or param.default is not None
+    }
+    wrong = [
+        fault
+        for param in model.params
+        if param.name in written
+        for fault in faults_of(param, written[param.name], known, private_urls)
+    ]
+    if not model.params:  # the provider serves it, and no source tells its parameters
+        completed = {key: value for key, value in given.items() if key != "webhookUrl"}
+    whole = Input(model, completed, written, known)
+    missing = [
+        Fault(f"input.{param.name}", f"is required: {describe(param)}")
+        for param in model.params
+        if param.required and param.name not in completed and param.name not in relaxed(whole)
+    ]
+    # A rule about values that are wrong in themselves would only say it twice.
+    return completed, [*faults, *wrong, *missing, *([] if wrong else rule_faults(whole))]
+
+
+def _named(model: Model, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """The input under the reference's names; node keys of older pages are translated."""
+    by_alias = {param.alias: param for param in model.params if param.alias}
+    written, faults = {}, [*_unknown(model, given, by_alias)]
+    names = {param.name for param in model.params}
+    for key, value in given.items():
+        param = by_alias.get(key)
+        if param is None:
+            if key in names:
+                written[key] = value
+        elif param.name in given:
+            faults.append(Fault(f"input.{key}", f"is {param.name}, which is given too"))
+        else:
+            indices = {index: plain for plain, index in param.alias_values.items()}
+            written[param.name] = indices.get(str(value), value)
+    return written, faults
+
+
+def _unknown(
+    model: Model, given: Mapping[str, Any], by_alias: Mapping[str, object]
+) -> Iterable[Fault]:
+    names = tuple(param.name for param in model.params)
+    for key in given:
+        if key == "webhookUrl":
+            yield Fault("input.webhookUrl", "is set by runhook itself, one for each attempt")
+        elif names and key not in names and key not in by_alias:
+            near = nearest(key, names)
+            text = f"{model.endpoint} has no such parameter; it has {', '.join(names) or 'none'}"
+            yield Fault(f"input.{key}", text, names, near[0] if near else None)
+
+
+def _too_dear(price: Quote, options: Mapping[str, Any]) -> Fault | None:
+    most = options.get("max_price")
+    if most is None or price.money is None or price.money <= Decimal(str(most)):
+        return None
+    text = f"is {most}, but this job costs {price.money:f} {price.currency} ({price.text})"
+    return Fault("options.max_price", text)

@@ -1,0 +1,69 @@
+"""Finding a model by any of its names, and proposing the nearest for a misspelt one."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from config.catalogue import Model, models
+from worker.errors import NotFound
+
+WORKFLOW = re.compile(r"workflow/([1-9]\d{0,19})")
+APP = re.compile(r"app/([1-9]\d{0,19})")
+QUICK = re.compile(r"quick/([1-9]\d{0,19})/([\w.-]{1,64})")
+COMFY = re.compile(f"{WORKFLOW.pattern}|{APP.pattern}|{QUICK.pattern}")
+
+
+@cache
+def _by_name() -> Mapping[str, Model]:
+    """Endpoints and reference names; a shared name means the one listed and not deprecated."""
+    names: dict[str, Model] = {}
+    for model in sorted(models(), key=lambda m: (m.listed, not m.deprecated)):
+        names[model.name.casefold()] = model
+    for model in models():
+        names[model.endpoint.casefold()] = model
+    return names
+
+
+def find(name: str) -> Model:
+    """The model of that endpoint or reference name, in any case.
+
+    Raises:
+        NotFound: There is none; the nearest names are in it.
+    """
+    model = _by_name().get(name.strip("/").casefold())
+    if model is None:
+        raise NotFound(f"model {name[:200]!r}", _nearest_models(name))
+    return model
+
+
+def canonical(name: str) -> str:
+    """The name under which jobs of a model are kept: its endpoint, or `workflow/<id>` and so on.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    return name if COMFY.fullmatch(name) else find(name).endpoint
+
+
+def search(query: str) -> list[Model]:
+    """Models whose name, endpoint or group holds every word of the query."""
+    words = query.casefold().split()
+    return [
+        m
+        for m in models()
+        if all(w in f"{m.name} {m.endpoint} {m.group}".casefold() for w in words)
+    ]
+
+
+def nearest(word: str, known: Sequence[str], most: int = 1) -> list[str]:
+    """Those of the known words that were probably meant."""
+    folded = {k.casefold(): k for k in reversed(known)}
+    found = difflib.get_close_matches(word.casefold()[:200], folded, n=most, cutoff=0.5)
+    return [folded[key] for key in found]
+
+
+def _nearest_models(name: str) -> list[str]:
+    endpoints = {n: m.endpoint for m in models() if not m.deprecated for n in (m.endpoint, m.name)}
+    close = nearest(name, list(endpoints), most=6)
+    return list(dict.fromkeys(endpoints[found] for found in close))[:3]

@@ -1,0 +1,143 @@
+"""Media values: an https URL, a data URI or `asset:<id>`, and what is known of their content."""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from config.catalogue import Param
+from worker.errors import Fault
+
+ASSET = re.compile(r"asset:([0-9a-f]{32})")
+THEIRS = "asset://"  # an asset registered at RunningHub; pages of the seedance models take it
+DATA_URI = re.compile(r"data:(\w+)/[\w.+-]+;base64,.")
+ALIKE = {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff", "m4v": "mp4", "qt": "mov"}
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Media:
+    """What is known of a file's content.
+
+    Attributes:
+        kind: image, video, audio or file, as its content says.
+        ext: The ending its content deserves, without the dot.
+        size: Bytes.
+        seconds: How long a video or sound is, if that can be read.
+        width, height: Pixels, if they can be read.
+    """
+
+    kind: str
+    ext: str
+    size: int
+    seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file that is kept for later submits.
+
+    Attributes:
+        id: 32 hexadecimal digits of its content's SHA-256; inputs name it `asset:<id>`.
+        name: As its first giver called it.
+    """
+
+    id: str
+    name: str
+    media: Media
+    created_at: datetime
+
+
+def media_values(given: Any) -> Iterator[str]:
+    """Every asset and data URI in an input, however deep."""
+    if isinstance(given, str):
+        if given.startswith(("asset:", "data:")):
+            yield given
+    elif isinstance(given, Mapping):
+        for value in given.values():
+            yield from media_values(value)
+    elif isinstance(given, list):
+        for value in given:
+            yield from media_values(value)
+
+
+def media_faults(
+    param: Param, path: str, value: str, known: Mapping[str, Media], private_urls: bool
+) -> list[Fault]:
+    """What is wrong with one media value."""
+    if value.startswith(THEIRS):
+        return []
+    if value.startswith("asset:"):
+        if not_here(value, known):
+            return [missing_asset(path)]
+        return _content_faults(param, path, known[value])
+    if value.startswith("data:"):
+        kind = DATA_URI.match(value)
+        if kind is None or kind[1] != param.type:
+            return [Fault(path, f"must be data:{param.type}/…;base64,…")]
+        found = known.get(value)
+        return _content_faults(param, path, found) if found else []
+    return _url_faults(param, path, value, private_urls)
+
+
+def not_here(value: str, known: Mapping[str, Media]) -> bool:
+    """Whether it names an asset of ours that is not kept."""
+    return not value.startswith(THEIRS) and value not in known
+
+
+def missing_asset(path: str) -> Fault:
+    """The fault of naming an asset that is not here."""
+    return Fault(
+        path, "names no asset that is kept here; POST /v1/assets or `runhook upload` first"
+    )
+
+
+def _content_faults(param: Param, path: str, found: Media) -> list[Fault]:
+    faults = []
+    accepted = {ALIKE.get(ext, ext) for ext in param.accept}
+    if found.kind != param.type and not (found.kind == "file" and not accepted):
+        faults.append(
+            Fault(path, f"is {article(found.kind)} ({found.ext}), must be {article(param.type)}")
+        )
+    elif accepted and ALIKE.get(found.ext, found.ext) not in accepted:
+        text = f"is {found.ext}, must be one of {', '.join(param.accept)}"
+        faults.append(Fault(path, text, param.accept))
+    if param.max_mb is not None and found.size > param.max_mb * MEGABYTE:
+        size = found.size / MEGABYTE
+        faults.append(Fault(path, f"has {size:.1f} MB, at most {param.max_mb:g} MB are allowed"))
+    return faults
+
+
+def article(kind: str) -> str:
+    """A word with its article."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _url_faults(param: Param, path: str, value: str, private_urls: bool) -> list[Fault]:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if host is None or parts.scheme != "https":
+        text = f"must be an https URL, a data URI or asset:<id> of {article(param.type)}"
+        return [Fault(path, text)]
+    if not private_urls and _is_private(host):
+        text = (
+            f"points at the private address {host}, which RunningHub cannot reach; "
+            "RUNHOOK_ALLOW_PRIVATE_URLS=true allows it"
+        )
+        return [Fault(path, text)]
+    return []
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))

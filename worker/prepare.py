@@ -1,0 +1,175 @@
+"""What must be so before a paid request may leave: files are there, the app is known, the price is
+within its limit. Nothing here is paid, and all of it may be done twice.
+"""
+
+import time
+from decimal import Decimal
+from typing import Any
+
+from worker import catalogue
+from worker.catalogue import OLD_UPLOAD, Asset
+from worker.errors import NotFound, ProviderRefused, ProviderSilent, StorageUnavailable
+from worker.jobs import Job
+from worker.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
+from worker.runninghub.codes import BUSY_HTTP, explain
+from worker.runninghub.wire import Submit
+from worker.sealing import unseal
+from worker.wiring import Wiring
+
+OURS = ("expires_in", "retries", "max_price")  # options that RunningHub never sees
+TURN = 0.2  # seconds between looks while another job of this content is uploading it
+LARGEST_OLD = 30 * 1024 * 1024  # Upload Resource (api-276642711)
+
+Obstacle = Refused | NeverLeft | Busy
+
+
+class Unready(Exception):
+    """It cannot be sent now, or ever; `why` is the answer in a submit's words."""
+
+    def __init__(self, why: Obstacle) -> None:
+        self.why = why
+        super().__init__(str(why))
+
+
+def request_of(w: Wiring, job: Job) -> Submit:
+    """The paid request of a job's current attempt, with everything it needs in place.
+
+    Raises:
+        Unready: It may not leave. Nothing was paid.
+    """
+    try:
+        app = _app(w, job)
+        given = {name: _sent(w, job, value) for name, value in job.ask.input.items()}
+        _within_price(w, job, given)
+    except ProviderRefused as refused:
+        raise Unready(_refused(str(refused), refused.code)) from refused
+    except ProviderSilent as silent:
+        busy = Busy(BUSY_HTTP, str(silent)) if silent.busy else NeverLeft(str(silent))
+        raise Unready(busy) from silent
+    except StorageUnavailable as away:
+        raise Unready(_unsent("asset", str(away), "Upload it again.")) from away
+    return Submit(
+        model=job.ask.model,
+        given=given,
+        options=_options(w, job),
+        webhook_url=w.callback_url(job.id, job.attempt.n) if job.called_back else None,
+        legacy=job.attempt.legacy,
+        fields={field.key: field for field in app.fields} if app else {},
+    )
+
+
+def app_of(w: Wiring, webapp_id: str) -> App:
+    """An app's fields, as RunningHub told them in the last minutes.
+
+    Raises:
+        ProviderRefused: There is no such app, or the key may not see it.
+        ProviderSilent: No usable answer.
+    """
+    app = w.store.assets.app(webapp_id)
+    if app is None:
+        app = w.client.app(webapp_id)
+        w.store.assets.app_is(webapp_id, app)
+    return app
+
+
+def _app(w: Wiring, job: Job) -> App | None:
+    """A quick create names every node it sets, so its app must be known."""
+    found = catalogue.QUICK.fullmatch(job.ask.model)
+    return app_of(w, found[1]) if found else None
+
+
+def _options(w: Wiring, job: Job) -> dict[str, Any]:
+    options = {key: value for key, value in job.ask.options.items() if key not in OURS}
+    if sealed := options.get("accessPassword"):
+        password = unseal(w.settings.secrets, sealed)
+        if password is None:
+            why = "its access password was sealed with a secret that is gone"
+            raise Unready(_unsent("access_password", why, "Ask for the job again."))
+        options["accessPassword"] = password
+    return options
+
+
+def _sent(w: Wiring, job: Job, value: Any) -> Any:
+    """A value as RunningHub takes it: assets become what it calls them, however deep they are."""
+    if isinstance(value, list):
+        return [_sent(w, job, item) for item in value]
+    if isinstance(value, dict):
+        return {name: _sent(w, job, item) for name, item in value.items()}
+    asset = catalogue.ASSET.fullmatch(catalogue.asset_of(value))
+    if asset is None:
+        return value
+    comfy = job.ask.kind in ("workflow", "app", "quick")
+    # The quick create's own example holds an old upload's name; other nodes take the new one's.
+    old = comfy and (job.ask.kind == "quick" or str(value).endswith(OLD_UPLOAD))
+    sent = uploaded(w, asset[1], old=old)
+    return sent.file_name if comfy else sent.url
+
+
+def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
+    """What RunningHub calls an asset; sent there once while it lives there.
+
+    Raises:
+        Unready: It is not kept here any more, or too large for the old upload.
+        ProviderRefused: RunningHub does not take the file.
+        ProviderSilent: No usable answer.
+        StorageUnavailable: It cannot be read.
+    """
+    way = "old" if old else "new"
+    while True:
+        if found := w.store.assets.uploaded(asset_id, way):
+            return found
+        with w.store.assets.uploading(asset_id, way) as mine:
+            if mine:
+                found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old)
+                w.store.assets.was_uploaded(asset_id, way, found)
+                return found
+        time.sleep(TURN)
+
+
+def _upload(w: Wiring, asset_id: str, old: bool) -> Uploaded:
+    try:
+        asset: Asset = w.store.assets.get(asset_id)
+    except NotFound as gone:
+        raise Unready(_unsent("asset", str(gone), "Upload it again.")) from gone
+    if old and asset.media.size > LARGEST_OLD:
+        why = f"asset {asset_id} has {asset.media.size} bytes, the old upload takes 30 MB"
+        raise Unready(_unsent("asset", why, "Send a smaller file."))
+    with w.storage.open(asset_id) as file:
+        name = f"{asset_id}.{asset.media.ext}"
+        return w.client.upload(name, file, asset.media.size, old=old)
+
+
+def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
+    """With a max_price, what RunningHub would charge now; what cannot be told is not paid."""
+    most = job.ask.options.get("max_price")
+    if most is None:
+        return
+    try:
+        live = w.client.price(job.ask.model, given)
+        money: Decimal | None = Decimal(0) if live.free else live.money
+        currency, low = live.currency or "", False
+    except ProviderRefused:
+        quote = catalogue.quote(catalogue.find(job.ask.model), given)
+        money = quote.money if quote else None
+        currency, low = (quote.currency, quote.at_least) if quote else ("", False)
+    if money is not None and not low and money <= Decimal(str(most)):
+        return
+    told = f"{'at least ' if low else ''}{money:f} {currency}".strip() if money is not None else ""
+    why = f"its price now is {told or 'not known'}, its max_price {most}"
+    raise Unready(_unsent("max_price", why, "Ask again with a higher max_price."))
+
+
+def _refused(why: str, code: str) -> Obstacle:
+    """A code in answer to a free question of the preparation."""
+    row = explain(code)
+    if row.again == "later":
+        return Busy(code, why, row.own_machines)
+    if row.kind in ("provider", "state", "unknown"):
+        return NeverLeft(why)
+    return Refused(
+        Error("rejected", f"{why} Nothing was sent, nothing was paid.", code), sent=False
+    )
+
+
+def _unsent(code: str, why: str, advice: str) -> Refused:
+    return Refused(Error(code, f"It was not sent: {why}. Nothing was paid. {advice}"), sent=False)

@@ -1,0 +1,87 @@
+"""The sandbox's account: balance, keys, what is in flight, prices, the public model list."""
+
+import json
+from typing import Any
+
+from worker.runninghub.sandbox.answers import Json, asked, bearer, legacy, v2_error
+from worker.runninghub.sandbox.faults import Faults
+from worker.runninghub.sandbox.tasks import Office
+
+RESOURCES = ("UNET", "CHECKPOINT", "LORA", "GGUF")
+
+
+class Account:
+    """Views over one office's account."""
+
+    def __init__(self, faults: Faults, office: Office, models: dict[str, Json]) -> None:
+        self._faults = faults
+        self._office = office
+        self._models = models
+
+    def queue_status(self) -> Any:
+        """The key's limit and what is in flight."""
+        running, queued = self._office.counts()
+        data = {
+            "apiKeyType": "SHARED",
+            "concurrentLimit": self._office.limit,
+            "runningCount": str(running),
+            "queuedCount": str(queued),
+            "totalCurrentTasks": str(running + queued),
+        }
+        return legacy(0, "success", data)
+
+    def status(self) -> Any:
+        """Get Account Information; the key's name is in lower case here."""
+        body = asked()
+        if not (body.get("apikey") or bearer()):
+            return legacy(802, "APIKEY_UNAUTHORIZED")
+        running, queued = self._office.counts()
+        data = {
+            "remainCoins": "99999",
+            "currentTaskCounts": str(running + queued),
+            "remainMoney": "999",
+            "currency": "CNY",
+            "apiType": "SHARED",
+        }
+        return legacy(0, "success", data)
+
+    def keys(self) -> Any:
+        """The account's keys, masked."""
+        rows = [{"apiKey": "sand****box", "apiKeyType": "SHARED", "status": 1}]
+        return legacy(0, "success", rows)
+
+    def price(self, endpoint: str) -> Any:
+        """price-preview: the same body as a submit."""
+        body = asked()
+        chosen = self._faults.choose(json.dumps(body, ensure_ascii=False))
+        if not bearer():
+            return v2_error("1002", "Invalid API key")
+        if "not_shared" in chosen:
+            return v2_error("1014", "Access denied: enterprise-shared API keys only")
+        model = self._models.get(endpoint)
+        if model is None:
+            return v2_error("1001", "Invalid URL")
+        stated = (model.get("price") or {}).get("price") or "0.14"
+        price = f"{chosen.value('price', float(stated)):g}" if "price" in chosen else str(stated)
+        return {
+            "errorCode": "",
+            "errorMessage": "",
+            "estimatedPrice": price,
+            "currency": "CNY",
+            "priceText": f"{price}元/次",
+            "priceTextEn": f"{price} CNY",
+            "freeLimit": False,
+            "freeLimitCount": 0,
+            "remainingFreeLimitCount": 0,
+            "isFreeThisCall": False,
+        }
+
+    def resources(self) -> Any:
+        """The public model list."""
+        body = asked()
+        kind = body.get("resourceType")
+        if kind not in RESOURCES or int(body.get("size") or 10) > 50:
+            return legacy(301, "PARAMS_INVALID")
+        rows = [{"id": "1", "resourceName": f"sandbox-{kind.lower()}", "resourceType": kind}]
+        page = {"records": rows, "total": "1", "size": "10", "current": "1", "pages": "1"}
+        return legacy(0, "success", page)

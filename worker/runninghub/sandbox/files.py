@@ -1,0 +1,103 @@
+"""The sandbox's files: both uploads, LoRA files, and giving out what was made or uploaded."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from flask import Response, request, send_file
+
+from worker.runninghub.sandbox.answers import asked, bearer, key_of, legacy, own_url
+from worker.runninghub.sandbox.faults import Faults
+from worker.runninghub.sandbox.tasks import Office
+
+LARGEST_OLD = 30 * 1024 * 1024
+KINDS = {
+    "png": "image/png",
+    "mp4": "video/mp4",
+    "wav": "audio/wav",
+    "glb": "model/gltf-binary",
+    "txt": "text/plain",
+}
+CHUNK = 1024 * 1024
+
+
+class Files:
+    """Views over one office's files."""
+
+    def __init__(self, faults: Faults, office: Office) -> None:
+        self._faults = faults
+        self._office = office
+
+    def upload(self) -> Any:
+        """File upload (new)."""
+        file = request.files.get("file")
+        if not bearer() or file is None:
+            return {"code": 401, "message": "ApiKey verification failed", "data": None}
+        chosen = self._faults.choose(f"upload {file.filename}")
+        if "upload_outage" in chosen:
+            return Response("<html>503 Service Unavailable</html>", 503)
+        if "upload_refused" in chosen:
+            code = int(chosen.value("upload_refused", 809))
+            return {"code": code, "message": "the sandbox was asked to refuse", "data": None}
+        name = self._office.keep(file.filename, file.save)
+        return {
+            "code": 0,
+            "message": "success",
+            "data": {
+                "type": (file.mimetype or "image/png").partition("/")[0],
+                "download_url": f"{own_url()}/view/{name}",
+                "fileName": f"openapi/{name}",
+                "size": str(self._office.uploads[name].stat().st_size),
+            },
+        }
+
+    def old_upload(self) -> Any:
+        """Upload Resource (old)."""
+        file = request.files.get("file")
+        if file is None or not (request.form.get("apiKey") or bearer()):
+            return legacy(301, "PARAMS_INVALID")
+        name = self._office.keep(file.filename, file.save)
+        if self._office.uploads[name].stat().st_size > LARGEST_OLD:
+            self._office.uploads.pop(name).unlink()
+            return legacy(809, "APIKEY_FILE_SIZE_EXCEEDED")
+        return legacy(0, "success", {"fileName": f"api/{name}", "fileType": "input"})
+
+    def lora_url(self) -> Any:
+        """Upload Lora: where to put it."""
+        body = asked()
+        md5 = str(body.get("md5Hex", ""))
+        if not key_of(body):
+            return legacy(802, "APIKEY_UNAUTHORIZED")
+        if len(md5) != 32 or not body.get("loraName"):
+            return legacy(301, "PARAMS_INVALID")
+        data = {
+            "fileName": f"api-lora-cn/{md5}.safetensors",
+            "url": f"{own_url()}/lora/{md5}.safetensors?q-sign-algorithm=sha1&q-signature=sandbox",
+        }
+        return legacy(0, "success", data)
+
+    def put_lora(self, name: str) -> Any:
+        """The presigned PUT; the content must be what its name says."""
+        digest = hashlib.md5(usedforsecurity=False)
+
+        def save(path: Path) -> None:
+            with path.open("wb") as target:
+                while piece := request.stream.read(CHUNK):
+                    digest.update(piece)
+                    target.write(piece)
+
+        self._office.keep(name, save)
+        good = name == f"{digest.hexdigest()}.safetensors" and "q-signature" in request.args
+        return Response("", 200 if good else 403)
+
+    def view(self, name: str) -> Any:
+        """A result or an uploaded file."""
+        uploaded = self._office.uploads.get(name)
+        if uploaded:
+            return send_file(uploaded)
+        task = self._office.get(name.rpartition(".")[0].partition("-")[0])
+        data = task.files.get(name) if task else None
+        if data is None:
+            return Response("no such file", 404)
+        kind = KINDS.get(name.rpartition(".")[2], "application/octet-stream")
+        return Response(data, content_type=kind)

@@ -1,0 +1,134 @@
+"""Assets: what is known of each kept file, and what RunningHub calls it while it lives there."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from worker.catalogue import Asset
+from worker.errors import NotFound
+from worker.reports import App, Uploaded
+from worker.store.connection import reaching
+from worker.store.scripts import Scripts
+
+UPLOAD_LIVES = 20 * 3600  # seconds of a day that an upload is used again; the rest is for its task
+APP_LIVES = 600
+LONGEST_UPLOAD = 3600  # seconds after which a holder that died holds nobody up any more
+UPLOADED, APP = TypeAdapter(Uploaded), TypeAdapter(App)
+
+
+KEPT = TypeAdapter(Asset)
+
+
+class Assets:
+    """Every asset's record, by its id; and short-lived answers of RunningHub about files and apps.
+
+    Args:
+        account: Tells accounts apart, for RunningHub shares no file between them.
+    """
+
+    def __init__(self, scripts: Scripts, account: str) -> None:
+        self._scripts = scripts
+        self._redis = scripts.client
+        self._root = scripts.root
+        self._account = account
+
+    def put(self, asset: Asset) -> None:
+        """Remember a kept file."""
+        with reaching():
+            pipe = self._redis.pipeline()
+            pipe.hset(f"{self._root}asset", asset.id, KEPT.dump_json(asset))
+            pipe.zadd(f"{self._root}assets", {asset.id: self._now()})
+            pipe.execute()
+
+    def many(self, ids: Sequence[str]) -> dict[str, Asset]:
+        """Those that are here; each is used now."""
+        if not ids:
+            return {}
+        with reaching():
+            pipe = self._redis.pipeline()
+            pipe.hmget(f"{self._root}asset", ids)
+            pipe.zadd(f"{self._root}assets", {name: self._now() for name in ids}, xx=True)
+            packed = pipe.execute()[0]
+        kept = [KEPT.validate_json(row) for row in packed if row]
+        return {asset.id: asset for asset in kept}
+
+    def get(self, asset_id: str) -> Asset:
+        """One asset.
+
+        Raises:
+            NotFound: It is not kept here, or no more.
+        """
+        found = self.many([asset_id]).get(asset_id)
+        if found is None:
+            raise NotFound(f"asset {asset_id}")
+        return found
+
+    def unused_since(self, before: datetime, most: int) -> list[str]:
+        """Assets that nobody used since."""
+        with reaching():
+            names = self._redis.zrangebyscore(
+                f"{self._root}assets", "-inf", before.timestamp(), start=0, num=most
+            )
+        return [name.decode() for name in names]
+
+    def forget(self, asset_id: str) -> None:
+        """Its file is gone."""
+        with reaching():
+            pipe = self._redis.pipeline()
+            pipe.hdel(f"{self._root}asset", asset_id)
+            pipe.zrem(f"{self._root}assets", asset_id)
+            pipe.execute()
+
+    def uploaded(self, asset_id: str, way: str) -> Uploaded | None:
+        """What RunningHub calls it, if it was sent there lately."""
+        with reaching():
+            found = self._redis.get(self._key("upload", f"{asset_id}:{way}"))
+        return UPLOADED.validate_json(found) if found else None
+
+    def was_uploaded(self, asset_id: str, way: str, uploaded: Uploaded) -> None:
+        """RunningHub has it."""
+        key = self._key("upload", f"{asset_id}:{way}")
+        with reaching():
+            self._redis.set(key, UPLOADED.dump_json(uploaded), ex=UPLOAD_LIVES)
+
+    @contextmanager
+    def uploading(self, asset_id: str, way: str) -> Iterator[bool]:
+        """Whether nobody else sends it there at this moment."""
+        key = self._key("uploading", f"{asset_id}:{way}")
+        with reaching():
+            mine = bool(self._redis.set(key, b"1", ex=LONGEST_UPLOAD, nx=True))
+        try:
+            yield mine
+        finally:
+            if mine:
+                with reaching():
+                    self._redis.delete(key)
+
+    def app(self, webapp_id: str) -> App | None:
+        """An app's fields, if they were asked for lately."""
+        with reaching():
+            found = self._redis.get(self._key("app", webapp_id))
+        return APP.validate_json(found) if found else None
+
+    def app_is(self, webapp_id: str, app: App) -> None:
+        """Remember an app's fields for a while."""
+        with reaching():
+            self._redis.set(self._key("app", webapp_id), APP.dump_json(app), ex=APP_LIVES)
+
+    def let_apps_go_legacy(self) -> None:
+        """RunningHub does not take this key's apps on the V2 path; asked again after a day."""
+        with reaching():
+            self._redis.set(self._key("legacy", "apps"), b"1", ex=86400)
+
+    def apps_go_legacy(self) -> bool:
+        """Whether it said so lately."""
+        with reaching():
+            return self._redis.get(self._key("legacy", "apps")) is not None
+
+    def _key(self, kind: str, rest: str) -> str:
+        return f"{self._root}{kind}:{self._account}:{rest}"
+
+    def _now(self) -> float:
+        return self._scripts.clock.now().timestamp()

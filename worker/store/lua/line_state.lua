@@ -1,0 +1,14 @@
+-- How the line stands.
+-- ARGV[2]  the limit that is set by hand, or empty
+-- Returns  length, sending, running, holding (unconfirmed ones that count), limit, "1" if paused, and
+--          of the gate: its word, ms until it may open, why it closed
+local word, ms = gate_word('main')
+return {
+  text(redis.call('ZCARD', root .. 'jobs:state:queued')),
+  text(redis.call('ZCARD', root .. 'jobs:state:sending')),
+  text(redis.call('ZCARD', root .. 'jobs:state:running')),
+  text(redis.call('SCARD', root .. 'holding')),
+  text(limit_of(ARGV[2])),
+  paused() and '1' or '',
+  word, text(ms), redis.call('HGET', root .. 'gate:main', 'why') or '',
+}
