@@ -25,7 +25,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 SHORTEST_SECRET = 32
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
 
-Role = Literal["web", "worker", "handlers", "client"]
+Role = Literal["web", "worker", "handlers", "client", "asker"]
 CommaList = Annotated[tuple[str, ...], NoDecode]
 CommaNumbers = Annotated[tuple[float, ...], NoDecode]
 
@@ -90,7 +90,8 @@ class Settings(BaseSettings):
         """Read the environment for one kind of process.
 
         Args:
-            role: Which process asks; `web`, `worker` and `handlers` need more than a client.
+            role: Which process asks; `web`, `worker` and `handlers` need more than a client, and an
+                `asker` is a client that speaks with RunningHub itself.
             values: Settings by their variable's name, in place of the environment's (tests).
 
         Raises:
@@ -98,12 +99,25 @@ class Settings(BaseSettings):
         """
         try:
             settings = cls(**values)
+            if role in ("client", "asker"):
+                settings = settings._beside_a_sandbox(values)
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from None
         faults = [fault for check in _ROLE_CHECKS[role] if (fault := check(settings))]
         if faults:
             raise SettingsError("; ".join(faults))
         return settings
+
+    def _beside_a_sandbox(self, values: Mapping[str, Any]) -> Self:
+        """A command beside `runhook up --sandbox` means its sandbox, unless it is told another."""
+        try:
+            url = self.sandbox_file.read_text().strip()
+        except OSError:
+            return self
+        if {"base_url", "api_key"} & self.model_fields_set:
+            return self
+        told = {"RUNNINGHUB_BASE_URL": url, "RUNNINGHUB_API_KEY": "sandbox"}
+        return type(self)(**{**told, **values})
 
     @classmethod
     def of(cls, environ: Mapping[str, str], role: Role) -> Self:
@@ -200,6 +214,11 @@ class Settings(BaseSettings):
             return inside
         mark = hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
         return Path("/tmp") / f"runhook-{os.getuid()}-{mark}" / "redis.sock"  # noqa: S108
+
+    @property
+    def sandbox_file(self) -> Path:
+        """Where `runhook up --sandbox` says where its sandbox is, while it runs."""
+        return self.data_dir / "sandbox.url"
 
     @property
     def secret_file(self) -> Path:
@@ -308,4 +327,5 @@ _ROLE_CHECKS = {
     "worker": (_needs_key, _needs_secret),
     "handlers": (_needs_secret,),
     "client": (),
+    "asker": (_needs_key,),
 }

@@ -20,6 +20,8 @@ OF_JOBS = (
     "lines",
     "holding",
 )
+# Until the sweep finds that nobody used the file.
+OF_FILES = ("asset", "assets")
 # As many as there are lanes, gates, models, handlers or processes, whatever runs.
 BOUNDED = (
     "due:*",
@@ -36,7 +38,7 @@ BOUNDED = (
     "strays",
     "durations:*",
 )
-EXPIRING = ("idempotency:*", "pump")
+EXPIRING = ("idempotency:*", "pump", "upload:*", "uploading:*", "app:*", "legacy:*")
 
 
 def unknown_keys(client: Any) -> list[str]:
@@ -47,6 +49,8 @@ def unknown_keys(client: Any) -> list[str]:
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in EXPIRING):
             if client.ttl(key) == -1:
                 found.append(name)
-        elif not any(fnmatch.fnmatchcase(name, pattern) for pattern in (*OF_JOBS, *BOUNDED)):
+        elif not any(
+            fnmatch.fnmatchcase(name, pattern) for pattern in (*OF_JOBS, *OF_FILES, *BOUNDED)
+        ):
             found.append(name)
     return found

@@ -115,6 +115,7 @@ def _content_faults(param: Param, path: str, found: Media) -> list[Fault]:
 
 def article(kind: str) -> str:
     """A word with its article."""
+    kind = f"{kind} file" if kind == "audio" else kind
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 

@@ -23,6 +23,7 @@ INSTANCE_TYPES = ("default", "plus", "ultra")  # 24, 48 and 84 GB
 RETAIN = (10, 180)  # seconds an instance is kept for the key's next task; billed
 LONGEST_EXPIRY = 30 * 86400
 MOST_RETRIES = 10
+COMFY = ("workflow", "app", "quick")
 EVERY_JOB = ("expires_in", "retries", "max_price")
 BY_KIND: dict[str, tuple[str, ...]] = {
     "workflow": (
@@ -49,7 +50,10 @@ def option_faults(kind: str, given: Mapping[str, Any], options: Mapping[str, Any
     faults = []
     for key, value in options.items():
         path = f"options.{key}"
-        if key not in known:
+        if key == "max_price" and kind in COMFY:
+            text = "RunningHub charges it by its run time, which nobody knows before"
+            faults.append(Fault(path, text))
+        elif key not in known:
             near = nearest(key, known)
             text = f"is no option of {'a model' if kind not in BY_KIND else f'a {kind}'}"
             text += f" job; there are {', '.join(known)}"

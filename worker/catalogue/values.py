@@ -51,12 +51,16 @@ def _describe_one(param: Param) -> str:
 def _range(param: Param) -> str:
     parts = []
     if param.min is not None:
-        parts.append(f"from {param.min:g}")
+        parts.append(f"from {_plain(param.min)}")
     if param.max is not None:
-        parts.append(f"to {param.max:g}")
+        parts.append(f"to {_plain(param.max)}")
     if param.step is not None:
-        parts.append(f"in steps of {param.step:g}")
+        parts.append(f"in steps of {_plain(param.step)}")
     return " " + " ".join(parts) if parts else ""
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def faults_of(

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from worker.catalogue import Model, describe
+from config.catalogue import Price
+from worker.catalogue import Model, describe, price_words, rule_words
 from worker.document import job_document
 from worker.errors import InvalidRequest
 from worker.jobs import Job, State
-from worker.store import Delivery
+from worker.reports import AppField, Style
+from worker.store import Delivery, LineState
 from worker.telemetry import masked
 
 COLOURS = {
@@ -24,7 +27,17 @@ COLOURS = {
     State.FAILED: "red",
     State.CANCELLED: "magenta",
 }
-WHOLE = ("job", "ref", "state", "age", "at", "what", "parameter")  # columns that are never broken
+MOST_PRICES, LONGEST_DEFAULT = 40, 60
+WHOLE = (
+    "field",
+    "job",
+    "ref",
+    "state",
+    "age",
+    "at",
+    "what",
+    "parameter",
+)  # columns that are never broken
 
 
 def state_text(job: Job) -> Text:
@@ -121,28 +134,106 @@ def timeline_table(timeline: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
+def progress_line(job: Job, place: int | None, usual: float | None) -> Text:
+    """Where a job stands: its place in the line, or how long it has taken of its usual time."""
+    line = Text.assemble(state_text(job), f"  {age(job)}")
+    if place is not None:
+        line.append(f"  place {place} in the line")
+    if usual is not None and job.attempt.submitted_at:
+        line.append(f"  usually {usual:.0f} s")
+    return line
+
+
 def models_table(models: Sequence[Model]) -> Table:
     """Models, a line each."""
-    table = plain_table("endpoint", "name", "makes")
+    table = plain_table("endpoint", "name", "makes", "price")
     for model in models:
         name = Text(model.name, "bright_black" if model.deprecated else "")
-        table.add_row(model.endpoint, name, model.output)
+        price = price_words(model.price).partition(", by")[0] if model.price else ""
+        table.add_row(Text(model.endpoint), name, model.output, price)
     return table
 
 
 def model_screen(model: Model) -> RenderableType:
-    """One model and what each parameter takes."""
+    """One model: what each parameter takes, how they go together, what it costs."""
     title = Text.assemble((model.endpoint, "bold"), f"  {model.name}  makes {model.output}")
+    if model.deprecated:
+        title.append("  withdrawn", "yellow")
     table = plain_table("parameter", "", "takes", "default")
     for param in model.params:
         needed = param.required and param.default is None
         default = "" if param.default is None else str(param.default)
         if isinstance(param.default, bool):
             default = default.lower()
-        table.add_row(
-            param.name, Text("required", "yellow") if needed else "", describe(param), default
+        takes = describe(param)
+        if param.max_mb:
+            takes += f", at most {param.max_mb:g} MB"
+        table.add_row(param.name, Text("required", "yellow") if needed else "", takes, default)
+    parts: list[RenderableType] = [title, Text(""), table]
+    if not model.params:
+        parts = [title, Text("no source tells its parameters; what is given is sent unchecked")]
+    if model.rules:
+        parts += [Text("\nrules", "bold"), *(Text(f"  {rule_words(r)}") for r in model.rules)]
+    parts += [Text("\nprice", "bold"), *_price_lines(model.price)]
+    return Group(*parts)
+
+
+def _price_lines(price: Price | None) -> list[RenderableType]:
+    if price is None:
+        return [Text("  not known; `runhook submit --dry-run` asks RunningHub")]
+    lines: list[RenderableType] = [Text(f"  {price_words(price)}")]
+    if price.table:
+        table = plain_table(*price.by, price.currency)
+        for chosen, amount in list(price.table.items())[:MOST_PRICES]:
+            table.add_row(*chosen.split("|"), f"{amount:f}")
+        lines.append(Padding(table, (0, 0, 0, 2)))
+    return lines
+
+
+def fields_table(fields: Sequence[AppField]) -> Table:
+    """The fields of an app or a workflow, a line each."""
+    table = plain_table("field", "node", "takes", "default", "what")
+    for field in fields:
+        takes = " ".join(
+            [field.type, *([f"({', '.join(field.choices)})"] if field.choices else [])]
         )
-    return Group(title, Text(""), table)
+        default = (field.default or "").replace("\n", " ")
+        short = default if len(default) <= LONGEST_DEFAULT else f"{default[:LONGEST_DEFAULT]}…"
+        table.add_row(
+            Text(field.key), Text(field.node_name), takes, Text(short), Text(field.description)
+        )
+    return table
+
+
+def styles_table(styles: Sequence[Style]) -> Table:
+    """A style library, a line each."""
+    table = plain_table("key", "name", "category", "trigger", "loras")
+    for style in styles:
+        loras = ", ".join(f"{name} {weight}" for name, weight in style.loras)
+        table.add_row(style.key, style.name, style.category, style.trigger, loras)
+    return table
+
+
+def account_table(document: dict[str, Any], line: LineState) -> Table:
+    """What the account has, and how the line stands."""
+    table = plain_table("", "")
+    table.show_header = False
+    rows = {
+        "key": document["type"],
+        "money": f"{document['money']} {document['currency'] or ''}" if document["money"] else None,
+        "coins": document["coins"],
+        "limit": document["limit"],
+        "at RunningHub": f"{document['running'] or 0} running, {document['queued'] or 0} queued",
+        "in flight here": line.in_flight,
+        "in the line": line.length,
+        "gate": f"{line.gate}: {line.why}" if line.why else line.gate,
+    }
+    for name, value in rows.items():
+        if value is not None:
+            table.add_row(name, str(value))
+    if line.paused:
+        table.add_row("line", Text("paused; `runhook resume` lets it go on", "yellow"))
+    return table
 
 
 def show_faults(console: Console, error: InvalidRequest) -> None:

@@ -80,10 +80,12 @@ def up(sandbox: bool) -> None:
     fleet = Fleet(environ, say=say)
     with _alone_in(settings.data_dir), ending_on_signals():
         try:
+            settings.sandbox_file.unlink(missing_ok=True)
             if server:
                 server.start()
             if sandbox:
                 fleet.start("sandbox", sandbox_command(port))
+                settings.sandbox_file.write_text(environ["RUNNINGHUB_BASE_URL"])
             for name, command in COMMANDS.items():
                 fleet.start(name, command)
             _watch(fleet, settings)
@@ -91,6 +93,7 @@ def up(sandbox: bool) -> None:
             click.echo("ending")
         finally:
             fleet.stop()
+            settings.sandbox_file.unlink(missing_ok=True)
             if server:
                 server.stop()
 

@@ -1,0 +1,234 @@
+"""Files: kept once, sent to RunningHub when a job needs them, checked before anything is paid."""
+
+import base64
+import io
+import os
+import threading
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.conftest import Build, House, Sandbox
+from worker import prepare
+from worker.catalogue import Asset
+from worker.errors import InvalidRequest
+from worker.jobs import State
+from worker.runninghub.sandbox.outputs import make
+
+VIDU = "vidu/image-to-video-q2-pro"
+LIP_SYNC = "kling-lip-sync/identify-face"
+PNG = make("image", "a picture", "1")[1]
+MP4 = make("video", "a clip", "1")[1]
+WAV = make("audio", "a sound", "1")[1]
+
+
+@pytest.fixture
+def kept(build: Build, tmp_path: Path) -> House:
+    """A house whose files are in a folder of the test's own."""
+    return build(RUNHOOK_STORAGE_URL=f"file://{tmp_path}/kept")
+
+
+def _keep(house: House, data: bytes, name: str = "x.png") -> Asset:
+    asset = house.w.storage.keep(name, io.BytesIO(data), house.w.clock.now())
+    house.w.store.assets.put(asset)
+    return asset
+
+
+def _vidu(value: str) -> dict[str, str]:
+    return {"prompt": "waves", "imageUrl": value}
+
+
+def _faults(house: House, model: str, given: dict[str, str]) -> list[str]:
+    with pytest.raises(InvalidRequest) as caught:
+        house.ask(model, input=given)
+    return [f"{fault.path} {fault.message}" for fault in caught.value.faults]
+
+
+def test_a_model_gets_the_url_of_the_upload(kept: House) -> None:
+    asset = _keep(kept, PNG)
+    job = kept.ask(VIDU, input=_vidu(f"asset:{asset.id}"))
+    kept.until(job, "succeeded")
+    body = kept.sandbox.books()["tasks"][0]["body"]
+    assert body["imageUrl"].startswith(f"{kept.sandbox.url}/view/")
+    assert kept.job(job).ask.input["imageUrl"] == f"asset:{asset.id}"
+    assert list(kept.sandbox.books()["uploads"].values()) == [len(PNG)]
+
+
+def test_a_node_gets_the_file_name_of_the_upload_it_needs(kept: House) -> None:
+    asset = _keep(kept, PNG)
+    given = {"52.image": f"asset:{asset.id}", "53.image": f"asset:{asset.id}?upload=old"}
+    kept.until(kept.ask("workflow/12", input=given), "succeeded")
+    nodes = kept.sandbox.books()["tasks"][0]["body"]["nodeInfoList"]
+    values = {node["nodeId"]: node["fieldValue"] for node in nodes}
+    assert values["52"].startswith("openapi/")
+    assert values["53"].startswith("api/")
+
+
+def test_assets_in_lists_and_objects_are_sent_too(kept: House) -> None:
+    asset = _keep(kept, PNG)
+    given = {"prompt": "a", "refImages": [{"type": "image", "url": f"asset:{asset.id}"}]}
+    kept.until(kept.ask("skyreels-v4/omni-reference", input=given), "succeeded")
+    body = kept.sandbox.books()["tasks"][0]["body"]
+    assert body["refImages"][0]["url"].startswith("http")
+
+
+def test_the_same_content_is_uploaded_once_while_it_lives_there(kept: House) -> None:
+    first, again = _keep(kept, PNG, "a.png"), _keep(kept, PNG, "b.png")
+    assert first.id == again.id
+    for _ in range(3):
+        kept.until(kept.ask(VIDU, input=_vidu(f"asset:{first.id}")), "succeeded")
+    assert kept.sandbox.calls("/openapi/v2/media/upload/binary") == 1
+
+
+def test_two_jobs_at_once_upload_it_once(kept: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    asset = _keep(kept, PNG)
+    both = threading.Barrier(2)
+    upload = kept.w.client.upload
+
+    def slowly(name: str, file: IO[bytes], size: int, *, old: bool) -> object:
+        both.wait(5)
+        return upload(name, file, size, old=old)
+
+    monkeypatch.setattr(kept.w.client, "upload", slowly)
+    found: list[str | None] = []
+
+    def ask() -> None:
+        found.append(prepare.uploaded(kept.w, asset.id, old=False).url)
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    both.wait(5)  # whoever uploads meets this test, and the other one waits
+    for thread in threads:
+        thread.join(10)
+    assert found[0] == found[1]
+    assert kept.sandbox.calls("/openapi/v2/media/upload/binary") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "words"),
+    [
+        (MP4, "x.png", "is a video (mp4), must be an image"),
+        (b"GIF89a" + b"\0" * 100, "x.gif", "must be"),
+        (PNG + b"\0" * (50 * 1024 * 1024), "x.png", "at most 50 MB"),
+        (b"nothing", "x.bin", "must be an image"),
+    ],
+)
+def test_a_file_of_the_wrong_kind_or_size_is_refused_before_anything_is_paid(
+    kept: House, data: bytes, name: str, words: str
+) -> None:
+    asset = _keep(kept, data, name)
+    faults = _faults(kept, VIDU, _vidu(f"asset:{asset.id}"))
+    assert len(faults) == 1
+    assert words in faults[0]
+
+
+def test_an_asset_that_is_not_here_is_refused(kept: House) -> None:
+    assert "names no asset" in _faults(kept, VIDU, _vidu("asset:" + "0" * 32))[0]
+    assert "names no asset" in _faults(kept, "workflow/12", {"6.image": "asset:" + "0" * 32})[0]
+
+
+def test_a_clip_that_is_too_short_is_refused_in_the_rules_words(kept: House) -> None:
+    clip = _keep(kept, MP4, "x.mp4")
+    assert clip.media.seconds == 2
+    given = {"imageUrl": f"asset:{_keep(kept, PNG).id}", "videoUrl": f"asset:{clip.id}"}
+    assert "at least 3 s" in _faults(kept, "kling-v3.0-pro/motion-control", given)[0]
+
+
+def test_a_data_uri_is_checked_by_its_content(kept: House) -> None:
+    good = "data:image/png;base64," + base64.b64encode(PNG).decode()
+    kept.ask(VIDU, input=_vidu(good))
+    lying = "data:image/png;base64," + base64.b64encode(WAV).decode()
+    assert "is an audio file (wav)" in _faults(kept, VIDU, _vidu(lying))[0]
+
+
+def test_an_upload_that_fails_is_done_again_and_nothing_is_paid_meanwhile(kept: House) -> None:
+    kept.sandbox.faults({"fault": "upload_outage", "times": 1})
+    asset = _keep(kept, PNG)
+    job = kept.ask(VIDU, input=_vidu(f"asset:{asset.id}"))
+    kept.settle()
+    assert kept.job(job).state is State.QUEUED
+    assert kept.sandbox.accepted() == 0
+    kept.later(6)
+    kept.until(job, "succeeded")
+
+
+def test_an_upload_that_is_refused_fails_the_job_free(kept: House) -> None:
+    kept.sandbox.faults({"fault": "upload_refused", "value": 809})
+    job = kept.ask(VIDU, input=_vidu(f"asset:{_keep(kept, PNG).id}"))
+    kept.settle()
+    error = kept.job(job).attempt.error
+    assert error
+    assert (error.code, error.provider_code) == ("rejected", "809")
+    assert "nothing was paid" in error.message
+    assert kept.sandbox.accepted() == 0
+
+
+def test_a_file_that_was_lost_from_the_storage_fails_the_job_free(
+    kept: House, tmp_path: Path
+) -> None:
+    asset = _keep(kept, PNG)
+    job = kept.ask(VIDU, input=_vidu(f"asset:{asset.id}"))
+    (tmp_path / "kept" / "assets" / asset.id).unlink()
+    kept.settle()
+    error = kept.job(job).attempt.error
+    assert error
+    assert (error.code, kept.sandbox.accepted()) == ("asset", 0)
+
+
+def test_files_that_nobody_used_are_removed_with_their_records(kept: House, tmp_path: Path) -> None:
+    asset = _keep(kept, PNG)
+    kept.w.store.duties.wake("reconcile", "sweep")
+    kept.settle()
+    assert (tmp_path / "kept" / "assets" / asset.id).exists()
+    kept.later(31 * 86400)
+    assert not (tmp_path / "kept" / "assets" / asset.id).exists()
+    assert kept.w.store.assets.many([asset.id]) == {}
+
+
+def test_a_large_file_is_streamed_and_memory_stays_flat(kept: House, tmp_path: Path) -> None:
+    """The sandbox runs in this process too, so it is not asked; a sink counts what comes."""
+    import resource
+    import socket
+
+    size = 300 * 1024 * 1024
+    sink = socket.create_server(("127.0.0.1", 0))
+    seen: list[int] = []
+
+    def count() -> None:
+        connection, _ = sink.accept()
+        with connection:
+            taken, piece = 0, memoryview(bytearray(1024 * 1024))
+            while taken < size:
+                got = connection.recv_into(piece)
+                if not got:
+                    break
+                taken += got
+            seen.append(taken)
+            body = b'{"code":0,"message":"success","data":{"fileName":"a","download_url":"b"}}'
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    thread = threading.Thread(target=count, daemon=True)
+    thread.start()
+    path = tmp_path / "large.bin"
+    path.touch()
+    os.truncate(path, size)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with path.open("rb") as file:
+        asset = kept.w.storage.keep("large.bin", file, kept.w.clock.now())
+    kept.w.client._http._base = f"http://127.0.0.1:{sink.getsockname()[1]}"
+    with kept.w.storage.open(asset.id) as stored:
+        assert kept.w.client.upload("large.bin", stored, size).url == "b"
+    thread.join(10)
+    assert seen[0] >= size
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 60 * 1024, f"{grown} KiB"
+
+
+def test_two_accounts_share_no_upload(kept: House, build: Build, sandbox: Sandbox) -> None:
+    asset = _keep(kept, PNG)
+    prepare.uploaded(kept.w, asset.id, old=False)
+    other = build(RUNHOOK_STORAGE_URL=kept.w.settings.storage_url, RUNNINGHUB_API_KEY="another-key")
+    prepare.uploaded(other.w, asset.id, old=False)
+    assert sandbox.calls("/openapi/v2/media/upload/binary") == 2

@@ -1,0 +1,110 @@
+"""`runhook submit`: one job, or a file of them."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+import orjson
+
+from worker import ask
+from worker.ask import Asked
+from worker.cli.inputs import from_file, option, pair, typed
+from worker.cli.talk import FAILED, err, out, print_json, wiring
+from worker.cli.waiting import say_end, wait
+from worker.document import job_document, quote_document
+from worker.errors import InvalidRequest, RunhookError
+from worker.jobs import State
+from worker.wiring import Wiring
+
+
+@click.command(name="submit")
+@click.argument("model", required=False)
+@click.option(
+    "-i", "inputs", multiple=True, metavar="NAME=VALUE", help="A parameter; @FILE a file."
+)
+@click.option("--input", "file", type=click.File("rb"), help="All parameters, as JSON.")
+@click.option("--batch", type=click.File("rb"), help="Jobs as JSON lines, as POST /v1/jobs takes.")
+@click.option("-o", "options", multiple=True, metavar="NAME=VALUE", help="One option.")
+@click.option("--priority", type=click.IntRange(0, 9), default=5, show_default=True)
+@click.option("--key", help="Idempotency key: the same key makes one job.")
+@click.option("--dry-run", is_flag=True, help="Check it and show its price; nothing is kept.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until it has ended.")
+@click.option("--json", "as_json", is_flag=True)
+def submit(
+    model: str | None,
+    inputs: tuple[str, ...],
+    file: Any,
+    batch: Any,
+    options: tuple[str, ...],
+    priority: int,
+    key: str | None,
+    dry_run: bool,
+    waits: bool,
+    as_json: bool,
+) -> None:
+    """Put a job into the line."""
+    if (model is None) == (batch is None):
+        raise click.UsageError("name a MODEL, or a --batch FILE")
+    w = wiring()
+    if model is None:
+        _submit_lines(w, batch, key)
+        return
+    given = (from_file(file) if file else {}) | typed(w, model, inputs)
+    chosen = {name: option(name, value) for name, value in map(pair, options)}
+    asked = Asked(model, given, chosen, priority=priority)
+    if dry_run:
+        _show_price(w, asked, as_json)
+        return
+    new, job = ask.request(w, asked, key=key)
+    if not waits:
+        print_json(job_document(job)) if as_json else click.echo(job.id)
+        return
+    if not as_json:
+        err.print(f"{job.id} {'is in the line' if new else 'was asked for before'}")
+    job = wait(w, job.id, quiet=as_json)
+    print_json(job_document(job)) if as_json else say_end(job)
+    if job.state is not State.SUCCEEDED:
+        sys.exit(FAILED)
+
+
+def _submit_lines(w: Wiring, lines: Iterable[bytes], key: str | None) -> None:
+    """A job for each line; one line of JSON on standard output for each, in order."""
+    refused = 0
+    for number, line in enumerate((line for line in lines if line.strip()), start=1):
+        try:
+            body = orjson.loads(line)
+            asked = Asked(**body)
+            if asked.handlers is not None:
+                asked = Asked(**body | {"handlers": tuple(body["handlers"])})
+            _, job = ask.request(w, asked, key=f"{key}/{number}" if key else None)
+            said: dict[str, Any] = {"line": number, "id": job.id}
+        except (RunhookError, TypeError, ValueError) as error:
+            refused += 1
+            faults = error.faults if isinstance(error, InvalidRequest) else ()
+            said = {"line": number, "error": str(error)}
+            said |= {"errors": [{"path": f.path, "message": f.message} for f in faults]}
+        click.echo(orjson.dumps(said))
+    if refused:
+        err.print(f"{refused} lines were refused; nothing was sent of them, nothing is paid")
+        sys.exit(FAILED)
+
+
+def _show_price(w: Wiring, asked: Asked, as_json: bool) -> None:
+    checked = ask.check(w, asked)
+    live = ask.live_price(w, checked)
+    price = quote_document(checked.quote)
+    now = {"money": f"{live.money:f}", "currency": live.currency} if live else None
+    if as_json:
+        body = {"model": checked.model, "input": checked.input, "price": price}
+        print_json(body | {"live_price": now})
+        return
+    out.print("It is good. Nothing was sent, nothing is paid.")
+    if now:
+        out.print(f"RunningHub's price now: {now['money']} {now['currency'] or ''}")
+    if price:
+        low = "at least " if price["at_least"] else ""
+        money = f"{low}{price['money']} {price['currency']}" if price["money"] else "not known"
+        out.print(f"By the catalogue: {money} ({price['text']})")
+    if not now and not price:
+        out.print("No price is known.")

@@ -1,0 +1,36 @@
+"""Waiting for a job and telling how it goes."""
+
+import time
+
+import click
+
+from worker.cli import screens
+from worker.cli.talk import err
+from worker.jobs import Job, State
+from worker.submit import usual_seconds
+from worker.wiring import Wiring
+
+EVERY = 0.5
+
+
+def wait(w: Wiring, job_id: str, *, quiet: bool) -> Job:
+    """The job once it has ended; each new state is a line on standard error."""
+    shown = None
+    while True:
+        found = w.store.jobs.get(job_id)
+        place = w.store.line.position(found.line, job_id) if found.state is State.QUEUED else None
+        if not quiet and (found.state, place) != shown:
+            usual = usual_seconds(w, found) if found.state is State.RUNNING else None
+            err.print(screens.progress_line(found, place, usual))
+            shown = (found.state, place)
+        if found.state.ended:
+            return found
+        time.sleep(EVERY)
+
+
+def say_end(found: Job) -> None:
+    """Where the outputs are, or why there are none."""
+    for output in found.attempt.outputs:
+        click.echo(output.url or output.text)
+    if found.attempt.error:
+        click.echo(f"{found.attempt.error.code}: {found.attempt.error.message}", err=True)
