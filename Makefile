@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test books lint types architecture wheels lock clean
+.PHONY: demo test books models catalogue lint types architecture wheels lock clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -21,6 +21,14 @@ test: .venv/ready
 JOBS ?= 200
 books: .venv/ready
 	@$(BIN)/python -m tests.journeys.books $(JOBS)
+
+# Every model with a good and a bad body against a sandbox; writes docs/models.md.
+models: .venv/ready
+	@$(BIN)/python -m tests.every_model
+
+# Rebuild or extend the catalogue: make catalogue FACTS="models.json --prices pricing.json"
+catalogue: .venv/ready
+	@$(BIN)/python -m config.rebuild $(FACTS)
 
 lint: .venv/ready
 	$(BIN)/ruff check $(SOURCES)

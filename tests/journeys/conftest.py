@@ -110,6 +110,7 @@ def a_town(folder: Path, **settings: str) -> Iterator[Town]:
         "PYTHONPATH": str(folder),
         "BOOK": str(folder / "book"),
         "REDIS_URL": server.url,
+        "RUNHOOK_DATA_DIR": str(folder / ".runhook"),
         "RUNNINGHUB_API_KEY": "key",
         "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{sandbox}",
         "RUNHOOK_PUBLIC_URL": f"http://127.0.0.1:{web}",

@@ -1,5 +1,6 @@
 """The command line as a user types it."""
 
+import hashlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town
 from worker.cli.fleet import free_port
+from worker.runninghub.sandbox.outputs import make
 
 
 def _run(*words: str, environ: dict[str, str], cwd: Path | None = None) -> Any:
@@ -56,6 +58,9 @@ def test_values_are_typed_as_the_model_says(town: Town) -> None:
     ("words", "status"),
     [
         (("models", "vidu", "q3"), 0),
+        (("submit",), 2),
+        (("submit", IMAGE, "--batch", os.devnull), 2),
+        (("upload", "/nowhere"), 2),
         (("model", "vidu/image-to-video-q2-pro"), 0),
         (("model", "vidu/image-to-vidio-q2-pro"), 1),
         (("jobs",), 0),
@@ -69,6 +74,105 @@ def test_exit_statuses_are_the_contracts(town: Town, words: tuple[str, ...], sta
     done = _run(*words, environ=town.environ)
     assert done.returncode == status, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_file_is_sent_with_a_job(town: Town, tmp_path: Path) -> None:
+    picture = tmp_path / "a picture.png"
+    picture.write_bytes(make("image", "a", "1")[1])
+    words = ("submit", "vidu/image-to-video-q2-pro", "-i", "prompt=a", "-i", f"imageUrl=@{picture}")
+    done = _run(*words, "--wait", environ=town.environ)
+    assert done.returncode == 0, done.stderr
+    assert picture.stat().st_size in town.sandbox.books()["uploads"].values()
+    kept = _run("upload", str(picture), environ=town.environ)
+    assert kept.stdout.startswith("asset:")
+    given = f"52.image={kept.stdout.strip()}"
+    sent = _run("submit", "workflow/12", "-i", given, "--wait", environ=town.environ)
+    assert sent.returncode == 0, sent.stderr
+    wrong = _run("submit", "workflow/12", "-i", "52.image=@nowhere.png", environ=town.environ)
+    assert wrong.returncode == 2
+
+
+def test_a_lora_is_sent_with_its_md5(town: Town, tmp_path: Path) -> None:
+    lora = tmp_path / "ink.safetensors"
+    lora.write_bytes(b"weights" * 100_000)
+    done = _run("lora", str(lora), environ=town.environ)
+    assert done.returncode == 0, done.stderr
+    md5 = hashlib.md5(lora.read_bytes()).hexdigest()
+    assert done.stdout.strip() == f"api-lora-cn/{md5}.safetensors"
+    assert 700_000 in town.sandbox.books()["uploads"].values()
+
+
+def test_apps_workflows_and_styles_are_shown(town: Town) -> None:
+    shown = _run("app", "1877265245566922800", environ=town.environ)
+    for words in ("6.text", "52.image", "LIST (photo,", "anime, ink)", "0.6", "the seed"):
+        assert words in shown.stdout
+    fields = _run("workflow", "12", environ=town.environ)
+    assert "6.text" in fields.stdout
+    assert "3.model" not in fields.stdout  # another node feeds it
+    graph = _run("workflow", "12", "--json", environ=town.environ)
+    assert json.loads(graph.stdout)["6"]["class_type"] == "CLIPTextEncode"
+    assert "ink-01" in _run("app", "12", "--styles", "1", environ=town.environ).stdout
+    missing = _run("app", "1404", environ=town.environ)
+    assert missing.returncode == 1
+    assert "the AI app does not exist" in missing.stderr or "WEBAPP_NOT_EXISTS" in missing.stderr
+
+
+def test_the_account_and_the_line_are_shown_and_the_line_is_stopped(town: Town) -> None:
+    shown = json.loads(_run("account", "--json", environ=town.environ).stdout)
+    assert (shown["money"], shown["currency"], shown["type"]) == ("999", "CNY", "SHARED")
+    try:
+        _run("pause", environ=town.environ)
+        job = _run("submit", IMAGE, "-i", "prompt=paused", environ=town.environ).stdout.strip()
+        assert "paused" in _run("account", environ=town.environ).stdout
+        time.sleep(1)
+        assert town.get(f"/v1/jobs/{job}")["state"] == "queued"
+        cancelled = _run("cancel", job, environ=town.environ)
+        assert (cancelled.returncode, cancelled.stdout.strip()) == (0, "cancelled")
+    finally:
+        assert _run("resume", environ=town.environ).returncode == 0
+    assert _run("cancel", job, environ=town.environ).returncode == 0
+    assert _run("cancel", "job_none", environ=town.environ).returncode == 1
+
+
+def test_a_running_job_is_cancelled_through_the_real_processes(town: Town) -> None:
+    town.sandbox.faults({"fault": "slow", "match": "long", "value": 600})
+    job = town.post({"model": IMAGE, "input": {"prompt": "a long one"}})["id"]
+    eventually(lambda: town.get(f"/v1/jobs/{job}")["state"] == "running")
+    assert _run("cancel", job, environ=town.environ).returncode == 0
+    assert town.ended(job)["state"] == "cancelled"
+    eventually(lambda: any("job.cancelled" in line and job in line for line in town.told()))
+
+
+def test_a_batch_answers_a_line_each(town: Town, tmp_path: Path) -> None:
+    good = json.dumps({"model": IMAGE, "input": {"prompt": "a"}})
+    bad = json.dumps({"model": IMAGE, "input": {"promt": "a"}})
+    (tmp_path / "jobs.jsonl").write_text(f"{good}\n{bad}\nnonsense\n{good}\n")
+    done = _run("submit", "--batch", str(tmp_path / "jobs.jsonl"), environ=town.environ)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert [("id" in row, row["line"]) for row in rows] == [
+        (True, 1),
+        (False, 2),
+        (False, 3),
+        (True, 4),
+    ]
+    for row in (rows[0], rows[3]):
+        assert town.ended(row["id"])["state"] == "succeeded"
+
+
+def test_a_dry_run_tells_the_price_and_keeps_nothing(town: Town) -> None:
+    before = len(town.get("/v1/jobs")["items"])
+    done = _run("submit", IMAGE, "-i", "prompt=a", "--dry-run", environ=town.environ)
+    assert "0.14 CNY" in done.stdout
+    assert "0.4 CNY" in done.stdout
+    assert len(town.get("/v1/jobs")["items"]) == before
+
+
+def test_waiting_tells_the_state_and_the_usual_time(town: Town) -> None:
+    town.sandbox.faults({"fault": "slow", "match": "usual", "value": 3})
+    done = _run("submit", IMAGE, "-i", "prompt=usual", "--wait", environ=town.environ)
+    assert "running" in done.stderr
+    assert "usually" in done.stderr
 
 
 def test_every_reading_command_speaks_json(town: Town) -> None:

@@ -83,3 +83,24 @@ def test_env_example_names_every_setting() -> None:
     text = Path(__file__).parents[2].joinpath("config", "env.example").read_text()
     for field in Settings.model_fields.values():
         assert f"{field.alias}=" in text
+
+
+@pytest.mark.parametrize(
+    ("site", "currency"),
+    [("https://www.runninghub.cn", "CNY"), ("https://www.runninghub.ai/", None)],
+)
+def test_both_of_runninghubs_sites_are_good_and_tell_their_currency(
+    site: str, currency: str | None
+) -> None:
+    settings = Settings.load("client", RUNNINGHUB_BASE_URL=site)
+    assert (settings.base_url, settings.currency) == (site.rstrip("/"), currency)
+
+
+def test_a_command_beside_a_sandbox_means_it_unless_it_is_told_another(tmp_path: Path) -> None:
+    (tmp_path / "sandbox.url").write_text("http://127.0.0.1:8090")
+    beside = Settings.load("asker", RUNHOOK_DATA_DIR=tmp_path)
+    assert (beside.base_url, beside.api_key) == ("http://127.0.0.1:8090", "sandbox")
+    told = Settings.load("asker", RUNHOOK_DATA_DIR=tmp_path, RUNNINGHUB_API_KEY="mine")
+    assert (told.base_url, told.api_key) == ("https://www.runninghub.ai", "mine")
+    with pytest.raises(SettingsError, match="RUNNINGHUB_API_KEY"):
+        Settings.load("worker", RUNHOOK_DATA_DIR=tmp_path, RUNHOOK_SECRET="x" * 32)

@@ -1,0 +1,55 @@
+"""The tables in docs/: every entry of RunningHub's reference has its row, every row its test."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from worker import catalogue
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split(" | ")]
+    for line in REFERENCE.split("## Calls")[0].splitlines()
+    if line.startswith("| ") and not line.startswith("| entry")
+]
+# The reference's table of contents, chapter by chapter.
+ENTRIES = """
+Log of Update; Instructions for Use; About nodeInfoList; About Enterprise ComfyUI API;
+Native ComfyUI API Integration Guide; API Error Code Reference; About Quick Create Invocation;
+Obtain quick create - model library style parameter data; Initiate Quick Create Task;
+Complete integration example; Complete Integration Example – Advanced Edition;
+Task Progress Display Example; Full Workflow Integration Example; Standard Model API;
+Check Task Status; Check Task Output; Get Webhook Event Details; Resend Specific Webhook Event;
+Query generation result (V2); Start ComfyUI Task 1 - Basic; Start ComfyUI Task 2 - Advanced;
+Get Workflow JSON; Cancel ComfyUI Task; Start AI App Task;
+Get API call examples for AI application; File upload (new);
+Upload Resource(image\\\\video\\\\audio\\\\Compressed Files); Upload Lora; Get Account Information;
+Get Workflow JSON Request; TaskRunWebappByKeyRequest; Generate task submission results;
+Get Workflow JSON Response; Start ComfyUI Task Request 1; Start ComfyUI Task Request 2;
+Start ComfyUI Task Request -webhook; Start ComfyUI Task Response; TaskCreateResponse;
+Check Task Status Request; Node Input Information; Get Account Information Request;
+Upload Resource Request; Get Webhook Event Details Request; Resend Specific Webhook Request; R?;
+RWorkflowDuplicateResponse; RAccountStatusResponse; WorkflowDuplicateResponse;
+AccountStatusResponse; WorkflowDuplicateRequest; ApiUploadLoraRequest; RString;
+RTaskUploadResponse; TaskUploadResponse
+"""
+
+
+def test_every_entry_of_the_reference_has_a_row_in_its_order() -> None:
+    wanted = [re.sub(r"\s+", " ", entry).strip() for entry in ENTRIES.split(";")]
+    assert [row[0] for row in ROWS] == wanted
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_every_row_names_a_test_that_there_is(row: list[str]) -> None:
+    file, _, name = row[-1].strip("` |").partition("::")
+    assert f"def {name}(" in (ROOT / file).read_text()
+
+
+def test_every_model_has_a_row() -> None:
+    page = (ROOT / "docs" / "models.md").read_text()
+    for model in catalogue.models():
+        assert f"| {model.name} | `{model.endpoint}` |" in page
+    assert page.count("| accepted |") == len(catalogue.models())

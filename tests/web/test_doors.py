@@ -1,0 +1,228 @@
+"""The doors besides one job's: batch, cancel, the line, the account, files, and a dry run."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import IMAGE, Build, House
+from webhook.app import create_app
+from worker.runninghub.sandbox.outputs import make
+
+PNG = make("image", "a picture", "1")[1]
+
+
+@pytest.fixture
+def town(build: Build, tmp_path: Path) -> House:
+    """A house whose files are in a folder of the test's own."""
+    return build(RUNHOOK_STORAGE_URL=f"file://{tmp_path}/kept")
+
+
+@pytest.fixture
+def client(town: House) -> Iterator[FlaskClient]:
+    """A client on this machine."""
+    with create_app(town.w).test_client() as found:
+        yield found
+
+
+def _lines(*bodies: Any) -> bytes:
+    rows = [body if isinstance(body, bytes) else json.dumps(body).encode() for body in bodies]
+    return b"\n".join(rows)
+
+
+def _batch(client: FlaskClient, data: bytes, **headers: str) -> list[Any]:
+    kind = {"Content-Type": "application/x-ndjson"}
+    answer = client.post("/v1/jobs/batch", data=data, headers=kind | headers)
+    assert answer.status_code == 200
+    return [json.loads(line) for line in answer.data.splitlines()]
+
+
+def _good(prompt: str) -> Any:
+    return {"model": IMAGE, "input": {"prompt": prompt}}
+
+
+def test_a_batch_answers_a_line_each_and_a_bad_line_harms_no_other(
+    client: FlaskClient, town: House
+) -> None:
+    bad = {"model": IMAGE, "input": {"prompt": "b", "resolution": "9k"}}
+    rows = _batch(client, _lines(_good("a"), bad, b"not json", b"", _good("c"), b"[1]"))
+    assert [(row["line"], row["status"]) for row in rows] == [
+        (1, 202),
+        (2, 422),
+        (3, 422),
+        (4, 202),
+        (5, 422),
+    ]
+    assert rows[1]["error"]["errors"][0]["path"] == "input.resolution"
+    assert "not JSON" in rows[2]["error"]["errors"][0]["message"]
+    town.settle()
+    assert town.sandbox.accepted() == 2
+
+
+def test_a_batch_sent_twice_with_a_key_makes_each_job_once(client: FlaskClient) -> None:
+    data = _lines(_good("a"), _good("b"))
+    first = _batch(client, data, **{"Idempotency-Key": "k"})
+    again = _batch(client, data, **{"Idempotency-Key": "k"})
+    assert [row["status"] for row in again] == [200, 200]
+    assert [row["job"]["id"] for row in first] == [row["job"]["id"] for row in again]
+
+
+def test_cancel_answers_200_when_it_is_done_and_409_when_it_is_too_late(
+    client: FlaskClient, town: House
+) -> None:
+    town.w.store.line.pause(True)
+    job = town.ask()
+    answer = client.post(f"/v1/jobs/{job.id}/cancel")
+    assert (answer.status_code, answer.get_json()["state"]) == (200, "cancelled")
+    assert answer.get_json()["settled_by"] == "user"
+    town.w.store.line.pause(False)
+    done = town.ask()
+    town.until(done, "succeeded")
+    refused = client.post(f"/v1/jobs/{done.id}/cancel")
+    assert refused.status_code == 409
+    assert "succeeded" in refused.get_json()["detail"]
+    assert client.post("/v1/jobs/job_none/cancel").status_code == 404
+
+
+def test_cancel_answers_202_when_it_is_only_wished(client: FlaskClient, town: House) -> None:
+    town.sandbox.faults({"fault": "answer_lost_unaccepted"})
+    job = town.ask()
+    town.until(job, "unconfirmed")
+    answer = client.post(f"/v1/jobs/{job.id}/cancel")
+    assert (answer.status_code, answer.get_json()["state"]) == (202, "unconfirmed")
+
+
+def test_cancel_says_when_runninghub_refuses_or_is_away(client: FlaskClient, town: House) -> None:
+    town.sandbox.faults({"fault": "slow", "value": 600}, {"fault": "cancel_refused"})
+    job = town.ask()
+    town.until(job, "running")
+    refused = client.post(f"/v1/jobs/{job.id}/cancel")
+    assert (refused.status_code, refused.content_type) == (409, "application/problem+json")
+    assert client.get(f"/v1/jobs/{job.id}").get_json()["state"] == "running"
+    town.w.client._http._base = "http://127.0.0.1:9"
+    away = client.post(f"/v1/jobs/{job.id}/cancel")
+    assert away.status_code == 503
+    assert away.headers["Retry-After"]
+
+
+def test_the_line_is_shown_paused_and_let_go(client: FlaskClient, town: House) -> None:
+    shown = client.post("/v1/line", json={"paused": True}).get_json()
+    assert shown["paused"] is True
+    town.ask()
+    shown = client.get("/v1/line").get_json()
+    assert {"length": 1, "in_flight": 0, "limit": 10, "paused": True}.items() <= shown.items()
+    assert shown["gate"] == {"state": "open", "opens_in": None, "why": None}
+    assert client.post("/v1/line", json={"paused": False}).get_json()["paused"] is False
+
+
+@pytest.mark.parametrize("body", [{}, {"paused": "yes"}, {"paused": True, "x": 1}, {"pause": True}])
+def test_a_line_is_told_nothing_else(client: FlaskClient, body: Any) -> None:
+    assert client.post("/v1/line", json=body).status_code == 422
+
+
+def test_the_account_is_asked_about(client: FlaskClient, town: House) -> None:
+    town.sandbox.faults({"fault": "slow", "value": 600})
+    job = town.ask()
+    town.until(job, "running")
+    assert client.get("/v1/account").get_json() == {
+        "type": "SHARED",
+        "money": "999",
+        "currency": "CNY",
+        "coins": "99999",
+        "limit": 50,
+        "running": 0,
+        "queued": 1,
+        "total": 1,
+        "in_flight": 1,
+    }
+    town.w.client._http._base = "http://127.0.0.1:9"
+    assert client.get("/v1/account").status_code == 503
+
+
+def test_without_a_key_the_account_cannot_be_asked_about(build: Build) -> None:
+    from config.settings import Settings
+    from worker.wiring import assemble
+
+    house = build()
+    values = {
+        "REDIS_URL": house.w.settings.redis_url,
+        "RUNHOOK_SECRET": house.w.settings.secrets[0],
+    }
+    keyless = assemble(Settings.load("web", **values), patience="door")
+    answer = create_app(keyless).test_client().get("/v1/account")
+    assert (answer.status_code, "RUNNINGHUB_API_KEY" in answer.get_json()["detail"]) == (503, True)
+
+
+def test_a_file_is_kept_and_used_by_a_job(client: FlaskClient, town: House) -> None:
+    answer = client.post("/v1/assets", data={"file": (io.BytesIO(PNG), "a picture.png")})
+    asset = answer.get_json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"/v1/assets/{asset['id']}"
+    assert (asset["kind"], asset["type"], asset["size"]) == ("image", "png", len(PNG))
+    assert asset["name"] == "a picture.png"
+    assert (asset["width"], asset["height"]) == (640, 400)
+    assert client.get(answer.headers["Location"]).get_json() == asset
+    given = {"prompt": "a", "imageUrl": asset["value"]}
+    job = client.post("/v1/jobs", json={"model": "vidu/image-to-video-q2-pro", "input": given})
+    assert job.status_code == 202
+    town.settle()
+    assert town.sandbox.books()["uploads"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"json": {"file": "x"}}, 415),
+        ({"data": {"other": (io.BytesIO(b"x"), "x.png")}}, 422),
+        ({"data": {"file": (io.BytesIO(b""), "x.png")}}, 422),
+    ],
+)
+def test_what_is_no_file_is_refused(client: FlaskClient, sent: Any, status: int) -> None:
+    assert client.post("/v1/assets", **sent).status_code == status
+    assert client.get("/v1/assets/none").status_code == 404
+
+
+def test_a_storage_that_does_not_take_a_file_says_so(build: Build) -> None:
+    house = build(RUNHOOK_STORAGE_URL="file:///proc/nowhere")
+    client = create_app(house.w).test_client()
+    answer = client.post("/v1/assets", data={"file": (io.BytesIO(PNG), "x.png")})
+    assert answer.status_code == 503
+    assert "Nothing is paid" in answer.get_json()["detail"]
+
+
+def test_a_dry_run_shows_the_whole_input_and_its_price_and_keeps_nothing(
+    client: FlaskClient,
+) -> None:
+    body = {"model": "google/nano-banana-pro/text-to-image", "input": {"prompt": "a"}}
+    body["model"] = IMAGE
+    shown = client.post("/v1/jobs?dry_run=true", json=body)
+    assert shown.status_code == 200
+    assert shown.get_json()["price"]["money"] == "0.4"
+    assert shown.get_json()["live_price"] == {"money": "0.14", "currency": "CNY"}
+    assert shown.get_json()["input"]["resolution"]
+    assert client.get("/v1/jobs").get_json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/jobs/batch"),
+        ("POST", "/v1/jobs/job_1/cancel"),
+        ("GET", "/v1/line"),
+        ("POST", "/v1/line"),
+        ("GET", "/v1/account"),
+        ("POST", "/v1/assets"),
+        ("GET", "/v1/assets/x"),
+        ("GET", "/v1/models"),
+    ],
+)
+def test_every_door_of_v1_wants_a_token(build: Build, method: str, path: str) -> None:
+    house = build(RUNHOOK_API_TOKENS="shop:a-long-token")
+    client = create_app(house.w).test_client()
+    assert client.open(path, method=method).status_code == 401
+    headers = {"Authorization": "Bearer a-long-token"}
+    assert client.open(path, method=method, headers=headers).status_code != 401
