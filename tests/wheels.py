@@ -12,7 +12,11 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+# A machine with glibc 2.28 takes wheels for every earlier one.
+PLATFORMS = (
+    *(f"manylinux_2_{minor}_x86_64" for minor in range(28, 16, -1)),
+    "manylinux2014_x86_64",
+)
 
 
 def pythons() -> list[str]:

@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+from urllib.parse import urlsplit
 
 from flask import Request, Response, g, request
 
@@ -42,7 +43,7 @@ def owner_of(settings: Settings, incoming: Request) -> str | None:
 
 
 def _from_this_machine(request: Request) -> bool:
-    """Loopback peer, loopback Host, and no proxy in between that could hide the real peer."""
+    """Loopback peer, Host and Origin, and no proxy in between that could hide the real peer."""
     if any(
         name.lower() == "forwarded" or name.lower().startswith("x-forwarded-")
         for name, _ in request.headers
@@ -50,6 +51,10 @@ def _from_this_machine(request: Request) -> bool:
         return False
     host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
     if host.strip("[]").lower() not in LOOPBACK_HOSTS:
+        return False
+    # A page of another site may have a browser on this machine post forms here.
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).hostname not in LOOPBACK_HOSTS:
         return False
     try:
         peer = ipaddress.ip_address(request.remote_addr or "")

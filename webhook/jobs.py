@@ -1,11 +1,10 @@
 """/v1/jobs: asking for jobs, one or many, reading and cancelling them."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 from flask import Blueprint, Response, g, request, stream_with_context, url_for
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from webhook.access import let_in
 from webhook.answers import answer, is_json, json_object, wiring
@@ -15,7 +14,7 @@ from worker import ask, catalogue
 from worker.ask import Asked
 from worker.cancel import cancel
 from worker.document import job_document, quote_document
-from worker.errors import Fault, InvalidRequest, NotFound, RunhookError
+from worker.errors import Fault, InvalidRequest, RunhookError
 from worker.jobs import State
 
 LARGEST = 32 * 1024 * 1024  # media may come as data URIs
@@ -24,19 +23,6 @@ MOST, USUAL = 100, 20
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 blueprint.before_request(let_in)
-
-
-class JobRequest(BaseModel):
-    """The body of POST /v1/jobs."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    model: Annotated[str, Field(min_length=1, max_length=300)]
-    input: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-    metadata: dict[str, Any] = {}
-    priority: Annotated[int, Field(ge=0, le=9)] = 5
-    handlers: list[str] | None = None
 
 
 @blueprint.post("")
@@ -51,7 +37,7 @@ def post_job() -> Response:
     body = body_within(request, LARGEST)
     if body is None:
         return problem(413, "Too large", f"a job is at most {LARGEST} bytes")
-    asked = _asked(json_object(body))
+    asked = ask.read(wiring(), json_object(body))
     if request.args.get("dry_run") == "true":
         return answer(_dry_run(asked))
     new, job = ask.request(wiring(), asked, owner=g.owner, key=key)
@@ -81,7 +67,7 @@ def _batch_line(number: int, line: bytes | None, key: str | None) -> dict[str, A
     try:
         if line is None:
             raise InvalidRequest([Fault("", f"the line is over {LARGEST} bytes")])
-        asked = _asked(json_object(line))
+        asked = ask.read(wiring(), json_object(line))
         mine = f"{key}/{number}" if key else None
         new, job = ask.request(wiring(), asked, owner=g.owner, key=mine)
     except RunhookError as error:
@@ -154,35 +140,3 @@ def _idempotency_key() -> str | None:
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise InvalidRequest([Fault("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")])
     return key
-
-
-def _asked(given: dict[str, Any]) -> Asked:
-    try:
-        wanted = JobRequest.model_validate(given)
-    except ValidationError as error:
-        raise InvalidRequest(_faults(given, error)) from None
-    handlers = tuple(wanted.handlers) if wanted.handlers is not None else None
-    return Asked(
-        wanted.model, wanted.input, wanted.options, wanted.metadata, wanted.priority, handlers
-    )
-
-
-def _faults(given: dict[str, Any], error: ValidationError) -> list[Fault]:
-    """The envelope's faults, and the input's where the model can be told."""
-    known = tuple(JobRequest.model_fields)
-    faults = []
-    for fault in error.errors():
-        path = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            near = catalogue.nearest(path, known)
-            text = f"is no member of a job; there are {', '.join(known)}"
-            faults.append(Fault(path, text, known, near[0] if near else None))
-        else:
-            faults.append(Fault(path, fault["msg"]))
-    model, value, options = given.get("model"), given.get("input", {}), given.get("options", {})
-    if isinstance(model, str) and isinstance(value, dict) and isinstance(options, dict):
-        try:
-            ask.check(wiring(), Asked(model, value, options))
-        except (InvalidRequest, NotFound) as wrong:
-            faults += getattr(wrong, "faults", ())
-    return faults

@@ -1,9 +1,10 @@
 """Asking for a job: checked with all its faults named, then put into the line. Nothing is paid."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worker import catalogue, jobs
 from worker.catalogue import Asset, Checked, Media
@@ -28,6 +29,33 @@ class Asked:
     metadata: dict[str, Any] = field(default_factory=dict)
     priority: int = 5
     handlers: tuple[str, ...] | None = None
+
+
+class Body(BaseModel):
+    """A job as JSON: what POST /v1/jobs and a line of a batch take."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: Annotated[str, Field(min_length=1, max_length=300)]
+    input: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    priority: Annotated[int, Field(ge=0, le=9)] = 5
+    handlers: list[str] | None = None
+
+
+def read(w: Wiring, given: dict[str, Any]) -> Asked:
+    """A job from its JSON.
+
+    Raises:
+        InvalidRequest: With every fault of its envelope, and of its input where the model is told.
+    """
+    try:
+        body = Body.model_validate(given)
+    except ValidationError as error:
+        raise InvalidRequest(_body_faults(w, given, error)) from None
+    handlers = tuple(body.handlers) if body.handlers is not None else None
+    return Asked(body.model, body.input, body.options, body.metadata, body.priority, handlers)
 
 
 def request(
@@ -140,6 +168,26 @@ def _sealed(w: Wiring, options: dict[str, Any]) -> dict[str, Any]:
     if password is None:
         return options
     return options | {"accessPassword": seal(w.settings.secrets, password)}
+
+
+def _body_faults(w: Wiring, given: dict[str, Any], error: ValidationError) -> list[Fault]:
+    known = tuple(Body.model_fields)
+    faults = []
+    for fault in error.errors():
+        path = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            near = catalogue.nearest(path, known)
+            text = f"is no member of a job; there are {', '.join(known)}"
+            faults.append(Fault(path, text, known, near[0] if near else None))
+        else:
+            faults.append(Fault(path, fault["msg"]))
+    model, value, options = given.get("model"), given.get("input", {}), given.get("options", {})
+    if isinstance(model, str) and isinstance(value, dict) and isinstance(options, dict):
+        try:
+            check(w, Asked(model, value, options))
+        except InvalidRequest as wrong:
+            faults += wrong.faults
+    return faults
 
 
 def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:

@@ -102,6 +102,7 @@ class Attempt:
 
     `left_at` is written the moment before the first byte leaves; without it nothing was paid.
     `legacy`: RunningHub does not take this key's apps on the V2 path, so it goes the older one.
+    `unready`: how often RunningHub's own fault kept back what it needs.
     The last four say what was asked about it, so that no question is repeated without end.
     """
 
@@ -118,6 +119,7 @@ class Attempt:
     doubt: Error | None = None
     doubt_busy: bool = False
     legacy: bool = False
+    unready: int = 0
     asked: int = 0
     resends: int = 0
     empty_since: Moment | None = None

@@ -3,15 +3,17 @@ within its limit. Nothing here is paid, and all of it may be done twice.
 """
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import IO, Any
 
 from worker import catalogue
 from worker.catalogue import OLD_UPLOAD, Asset
 from worker.errors import NotFound, ProviderRefused, ProviderSilent, StorageUnavailable
 from worker.jobs import Job
 from worker.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
-from worker.runninghub.codes import BUSY_HTTP, explain
+from worker.runninghub.codes import BUSY_HTTP, OUTAGES, UPLOAD_FAILED, explain
 from worker.runninghub.wire import Submit
 from worker.sealing import unseal
 from worker.wiring import Wiring
@@ -102,6 +104,8 @@ def _sent(w: Wiring, job: Job, value: Any) -> Any:
     # The quick create's own example holds an old upload's name; other nodes take the new one's.
     old = comfy and (job.ask.kind == "quick" or str(value).endswith(OLD_UPLOAD))
     sent = uploaded(w, asset[1], old=old)
+    if not comfy and sent.url is None:
+        raise ProviderSilent("RunningHub took the file and named no URL for it")
     return sent.file_name if comfy else sent.url
 
 
@@ -118,15 +122,27 @@ def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
     while True:
         if found := w.store.assets.uploaded(asset_id, way):
             return found
-        with w.store.assets.uploading(asset_id, way) as mine:
-            if mine:
-                found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old)
+        with w.store.assets.uploading(asset_id, way) as beat:
+            if beat:
+                found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old, beat)
                 w.store.assets.was_uploaded(asset_id, way, found)
                 return found
         time.sleep(TURN)
 
 
-def _upload(w: Wiring, asset_id: str, old: bool) -> Uploaded:
+@dataclass
+class _Beating:
+    """A file that gives a sign of life while it is read."""
+
+    file: IO[bytes]
+    beat: Callable[[], None]
+
+    def read(self, size: int = -1) -> bytes:
+        self.beat()
+        return self.file.read(size)
+
+
+def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Uploaded:
     try:
         asset: Asset = w.store.assets.get(asset_id)
     except NotFound as gone:
@@ -136,7 +152,7 @@ def _upload(w: Wiring, asset_id: str, old: bool) -> Uploaded:
         raise Unready(_unsent("asset", why, "Send a smaller file."))
     with w.storage.open(asset_id) as file:
         name = f"{asset_id}.{asset.media.ext}"
-        return w.client.upload(name, file, asset.media.size, old=old)
+        return w.client.upload(name, _Beating(file, beat), asset.media.size, old=old)
 
 
 def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
@@ -164,8 +180,8 @@ def _refused(why: str, code: str) -> Obstacle:
     row = explain(code)
     if row.again == "later":
         return Busy(code, why, row.own_machines)
-    if row.kind in ("provider", "state", "unknown"):
-        return NeverLeft(why)
+    if code in (*OUTAGES, UPLOAD_FAILED):
+        return NeverLeft(why, code)
     return Refused(
         Error("rejected", f"{why} Nothing was sent, nothing was paid.", code), sent=False
     )

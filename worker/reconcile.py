@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from worker import jobs
 from worker.cancel import carry_out_wish
-from worker.errors import NotFound, ProviderSilent
+from worker.errors import NotFound, ProviderSilent, StorageUnavailable
 from worker.intake import accept, adopt
 from worker.jobs import Attempt, Job, Move, SettledBy, State
 from worker.reports import Error
@@ -349,7 +349,11 @@ def sweep(w: Wiring, claim: Claim) -> None:
     """Remove what ended longer ago than it is kept, and files that nobody used since."""
     before = w.clock.now() - timedelta(days=w.settings.retention_days)
     for asset in w.store.assets.unused_since(before, SWEPT_AT_ONCE):
-        w.storage.remove(asset)
+        try:
+            w.storage.remove(asset)
+        except StorageUnavailable as away:
+            report("storage.away", why=str(away))
+            break
         w.store.assets.forget(asset)
     swept = w.store.jobs.sweep(before, SWEPT_AT_ONCE)
     claim.again_in = 0 if swept >= SWEPT_AT_ONCE else SWEEP_EVERY

@@ -109,9 +109,14 @@ class Busy:
 
 @dataclass(frozen=True)
 class NeverLeft:
-    """Not one byte of the request left: nothing is paid."""
+    """Not one byte of the request left: nothing is paid.
+
+    Attributes:
+        code: RunningHub's code, where it did not take what the request needs.
+    """
 
     why: str
+    code: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ An asset's id is made of its content, so the same file kept twice is one file.
 """
 
 import hashlib
+import secrets
 import shutil
 import tempfile
+from contextlib import suppress
 from datetime import datetime
 from typing import IO, Any
 
@@ -72,20 +74,26 @@ class Storage:
 
     def _write(self, asset_id: str, file: IO[bytes], size: int) -> None:
         """A reader sees the whole file or none: it is written beside its name and moved there."""
+        beside = ""
         try:
             fs, root = self._reached()
             path = f"{root}/assets/{asset_id}"
             if fs.exists(path) and fs.size(path) == size:
                 return
-            with tempfile.NamedTemporaryFile() as unique:
-                beside = f"{path}.{unique.name.rpartition('/')[2]}"
             fs.makedirs(f"{root}/assets", exist_ok=True)
+            beside = f"{path}.{secrets.token_hex(8)}"
             file.seek(0)
             with fs.open(beside, "wb") as target:
                 shutil.copyfileobj(file, target, CHUNK)
             fs.mv(beside, path)
         except Exception as error:
+            with suppress(Exception):
+                fs.rm(beside)
             raise StorageUnavailable(f"the file was not kept: {error}") from error
+
+    def check(self) -> None:
+        """Raises ValueError or ImportError when the URL names no place that can be reached here."""
+        self._reached()
 
     def _reached(self) -> tuple[Any, str]:
         if self._place is None:

@@ -1,5 +1,6 @@
 """Giving jobs their turn, and the one paid request of each attempt."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from worker.wiring import Wiring
 
 TURNS_AT_ONCE = 100  # jobs one wake-up of the line sends on their way before it lets others work
 DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
+UNREADY = 5  # times a file may fail to be taken before its job fails, free
 STANDSTILL_LOOK = 5  # seconds between questions whether unconfirmed jobs still hold their slots
 
 
@@ -83,18 +85,19 @@ def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
     return w.client.submit(wanted, lambda: w.store.jobs.mark_left(job, claim.token))
 
 
-def returned(w: Wiring, job: Job, note: Note, **gate: Any) -> Change:
+def returned(
+    w: Wiring, job: Job, note: Note, attempt: Mapping[str, Any] | None = None, **gate: Any
+) -> Change:
     """Surely not accepted: back to the line, unless its owner wished it cancelled meanwhile."""
     if job.life.cancel_wished:
         change = cancelled(job, w, "it was not accepted; nothing was paid")
         return replace(change, notes=(note, *change.notes), **gate)
     now = w.clock.now()
-    legacy = gate.pop("legacy", job.attempt.legacy)
     duties: tuple[Duty, ...] = ()
     if job.expires_at:
         left = max(0.0, (job.expires_at - now).total_seconds())
         duties = (Duty("reconcile", f"expiry/{job.id}", left),)
-    return Change(jobs.back_to_line(job, now, legacy=legacy), (note,), duties, **gate)
+    return Change(jobs.back_to_line(job, now, **(attempt or {})), (note,), duties, **gate)
 
 
 def expired(w: Wiring, job: Job) -> Change:
@@ -126,12 +129,18 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         now = w.clock.now()
         if job.expires_at and now >= job.expires_at:
             return expired(w, job)
-        known = job.ask.kind == "app" and w.store.assets.apps_go_legacy()
-        moved = jobs.move(job, Move.TURN, now, legacy=job.attempt.legacy or known)
+        moved = jobs.move(job, Move.TURN, now, legacy=_goes_legacy(w, job))
         duty = Duty("send", f"{job_id}/{job.attempt.n}")
         return Change(moved, (Note("turn", {"attempt": job.attempt.n}),), (duty,), turn=True)
 
     w.store.jobs.change(job_id, decide)
+
+
+def _goes_legacy(w: Wiring, job: Job) -> bool:
+    """Whether an app goes the older path: its key may not use V2, or V2 takes no password."""
+    if job.ask.kind != "app" or job.attempt.legacy:
+        return job.attempt.legacy
+    return "accessPassword" in job.ask.options or w.store.assets.apps_go_legacy()
 
 
 def _ask_whether_it_answers(w: Wiring) -> None:
@@ -185,26 +194,38 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
         case Refused(error) if _other_path(job, error):
             note = Note("not on this path", {"attempt": n, "code": error.provider_code})
             w.store.assets.let_apps_go_legacy()
-            return returned(w, job, note, legacy=True)
-        case Refused(error, sent):
-            moved = jobs.end(
-                job, Move.FAIL, "submit", now, error=error, submitted_at=now if sent else None
-            )
-            note = Note(
-                "refused" if sent else "not sent",
-                {"attempt": n, "code": error.provider_code or error.code, "why": error.message},
-            )
-            return Change(moved, (note,), event="job.failed")
+            return returned(w, job, note, {"legacy": True})
+        case Refused():
+            return _refused(w, job, answer)
         case Busy(code, message, own):
             note = Note("busy", {"attempt": n, "code": code, "why": message})
             line = job.line if own else "main"
             return returned(w, job, note, gate="close", gate_line=line, why=message)
-        case NeverLeft(why) if sending and job.attempt.left_at is None:
-            note = Note("never left", {"attempt": n, "why": why})
-            return returned(w, job, note, gate="close-ask", why=why)
+        case NeverLeft(why, code) if sending and job.attempt.left_at is None:
+            return _never_left(w, job, why, code)
         case Doubtful() if sending:
             return _doubted(w, job, answer)
     return None  # unconfirmed already, and this proves nothing more
+
+
+def _never_left(w: Wiring, job: Job, why: str, code: str | None) -> Change:
+    """Back to the line; what one file or app needs is not asked for without end."""
+    n, unready = job.attempt.n, job.attempt.unready + (code is not None)
+    if unready > UNREADY:
+        message = f"It was not sent: {why} This was so {unready} times. Nothing was paid."
+        refused = Refused(Error("rejected", message, code), sent=False)
+        return _refused(w, job, refused)
+    note = Note("never left", {"attempt": n, "why": why})
+    return returned(w, job, note, {"unready": unready}, gate="close-ask", why=why)
+
+
+def _refused(w: Wiring, job: Job, refused: Refused) -> Change:
+    now, n, error = w.clock.now(), job.attempt.n, refused.error
+    left_at = now if refused.sent else None
+    moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=left_at)
+    detail = {"attempt": n, "code": error.provider_code or error.code, "why": error.message}
+    note = Note("refused" if refused.sent else "not sent", detail)
+    return Change(moved, (note,), event="job.failed")
 
 
 def _other_path(job: Job, error: Error) -> bool:

@@ -69,11 +69,16 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
     """What a process looks at before it starts to work; it waits a while for a Redis that is away.
 
     Raises:
-        SettingsError: The server is too old or may evict keys, or others have other secrets.
+        SettingsError: There is no such place for files, the server is too old or may evict keys, or
+            others have other secrets.
         StoreUnavailable: Redis does not answer for half a minute.
     """
     for name in unknown_names(environ):
         report("settings.unknown", name=name)
+    try:
+        wiring.storage.check()
+    except (ValueError, ImportError) as wrong:
+        raise SettingsError(f"RUNHOOK_STORAGE_URL: {wrong}") from None
     server = _first_answer(wiring)
     version = server["version"]
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:

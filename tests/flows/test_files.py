@@ -5,7 +5,7 @@ import io
 import os
 import threading
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import pytest
 
@@ -86,7 +86,7 @@ def test_two_jobs_at_once_upload_it_once(kept: House, monkeypatch: pytest.Monkey
     both = threading.Barrier(2)
     upload = kept.w.client.upload
 
-    def slowly(name: str, file: IO[bytes], size: int, *, old: bool) -> object:
+    def slowly(name: str, file: Any, size: int, *, old: bool) -> object:
         both.wait(5)
         return upload(name, file, size, old=old)
 
@@ -163,6 +163,31 @@ def test_an_upload_that_is_refused_fails_the_job_free(kept: House) -> None:
     assert (error.code, error.provider_code) == ("rejected", "809")
     assert "nothing was paid" in error.message
     assert kept.sandbox.accepted() == 0
+
+
+def test_a_file_that_runninghub_never_takes_holds_nobody_up_for_ever(kept: House) -> None:
+    kept.sandbox.faults({"fault": "upload_refused", "value": 808})
+    job = kept.ask(VIDU, input=_vidu(f"asset:{_keep(kept, PNG).id}"))
+    other = kept.ask(prompt="behind it")
+    for _ in range(8):
+        kept.later(121)
+    error = kept.job(job).attempt.error
+    assert error
+    assert (error.code, error.provider_code) == ("rejected", "808")
+    assert "6 times" in error.message
+    kept.until(other, "succeeded")
+    assert kept.sandbox.accepted() == 1
+
+
+def test_a_sender_that_died_holds_up_the_others_only_for_a_while(kept: House) -> None:
+    asset = _keep(kept, PNG)
+    with kept.w.store.assets.uploading(asset.id, "new") as beat:
+        assert beat
+        with kept.w.store.assets.uploading(asset.id, "new") as second:
+            assert second is None
+        key = next(iter(kept.raw.scan_iter("runhook:uploading:*")))
+        assert 0 < kept.raw.ttl(key) <= 90
+    assert not list(kept.raw.scan_iter("runhook:uploading:*"))
 
 
 def test_a_file_that_was_lost_from_the_storage_fails_the_job_free(

@@ -34,3 +34,12 @@ def test_secrets_are_known_by_their_fingerprint_only(house: House) -> None:
     kept = house.raw.smembers("runhook:secrets")
     assert len(kept) == 1
     assert SECRET.encode() not in kept.pop()
+
+
+@pytest.mark.parametrize("url", ["nowhere://bucket/folder", "s3://bucket/folder"])
+def test_a_place_for_files_that_cannot_be_reached_from_here_is_refused(
+    build: Build, url: str
+) -> None:
+    """s3 needs s3fs, which is an extra of its own."""
+    with pytest.raises(SettingsError, match=r"RUNHOOK_STORAGE_URL: .*(s3fs|nowhere)"):
+        check_server(build(RUNHOOK_STORAGE_URL=url).w, {})

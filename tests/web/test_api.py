@@ -196,6 +196,9 @@ def test_every_error_is_a_problem_document(
         ({"X-Forwarded-For": "127.0.0.1"}, "127.0.0.1", 401),
         ({"X-Forwarded-Host": "localhost"}, "127.0.0.1", 401),
         ({"Forwarded": "for=127.0.0.1"}, "127.0.0.1", 401),
+        ({"Origin": "http://localhost:8080"}, "127.0.0.1", 200),
+        ({"Origin": "https://evil.example"}, "127.0.0.1", 401),
+        ({"Origin": "null"}, "127.0.0.1", 401),
     ],
 )
 def test_without_tokens_only_this_machine_may_ask(

@@ -13,7 +13,7 @@ from worker.cli.inputs import from_file, option, pair, typed
 from worker.cli.talk import FAILED, err, out, print_json, wiring
 from worker.cli.waiting import say_end, wait
 from worker.document import job_document, quote_document
-from worker.errors import InvalidRequest, RunhookError
+from worker.errors import Fault, InvalidRequest, RunhookError, StoreUnavailable
 from worker.jobs import State
 from worker.wiring import Wiring
 
@@ -73,13 +73,11 @@ def _submit_lines(w: Wiring, lines: Iterable[bytes], key: str | None) -> None:
     refused = 0
     for number, line in enumerate((line for line in lines if line.strip()), start=1):
         try:
-            body = orjson.loads(line)
-            asked = Asked(**body)
-            if asked.handlers is not None:
-                asked = Asked(**body | {"handlers": tuple(body["handlers"])})
-            _, job = ask.request(w, asked, key=f"{key}/{number}" if key else None)
+            _, job = ask.request(w, _line(w, line), key=f"{key}/{number}" if key else None)
             said: dict[str, Any] = {"line": number, "id": job.id}
-        except (RunhookError, TypeError, ValueError) as error:
+        except StoreUnavailable:
+            raise
+        except RunhookError as error:
             refused += 1
             faults = error.faults if isinstance(error, InvalidRequest) else ()
             said = {"line": number, "error": str(error)}
@@ -88,6 +86,16 @@ def _submit_lines(w: Wiring, lines: Iterable[bytes], key: str | None) -> None:
     if refused:
         err.print(f"{refused} lines were refused; nothing was sent of them, nothing is paid")
         sys.exit(FAILED)
+
+
+def _line(w: Wiring, line: bytes) -> Asked:
+    try:
+        given = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest([Fault("", f"the line is not JSON: {error}")]) from None
+    if not isinstance(given, dict):
+        raise InvalidRequest([Fault("", "the line must be a JSON object")])
+    return ask.read(w, given)
 
 
 def _show_price(w: Wiring, asked: Asked, as_json: bool) -> None:

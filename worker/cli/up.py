@@ -59,12 +59,7 @@ def up(sandbox: bool) -> None:
     base = Settings.load()
     port = free_port(SANDBOX_PORT)
     environ = keep_off_proxies(dict(os.environ))
-    if sandbox:
-        environ |= {
-            "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{port}",
-            "RUNNINGHUB_API_KEY": base.api_key or "sandbox",
-            "RUNHOOK_PUBLIC_URL": base.public_url or f"http://127.0.0.1:{base.port}",
-        }
+    environ |= _beside(base, port) if sandbox else {}
     if base.embedded and not base.secret_setting:
         base.make_secret()
     os.environ.update(environ)
@@ -80,12 +75,11 @@ def up(sandbox: bool) -> None:
     fleet = Fleet(environ, say=say)
     with _alone_in(settings.data_dir), ending_on_signals():
         try:
-            settings.sandbox_file.unlink(missing_ok=True)
+            _announce(settings, environ["RUNNINGHUB_BASE_URL"] if sandbox else None)
             if server:
                 server.start()
             if sandbox:
                 fleet.start("sandbox", sandbox_command(port))
-                settings.sandbox_file.write_text(environ["RUNNINGHUB_BASE_URL"])
             for name, command in COMMANDS.items():
                 fleet.start(name, command)
             _watch(fleet, settings)
@@ -93,9 +87,26 @@ def up(sandbox: bool) -> None:
             click.echo("ending")
         finally:
             fleet.stop()
-            settings.sandbox_file.unlink(missing_ok=True)
+            _announce(settings, None)
             if server:
                 server.stop()
+
+
+def _beside(base: Settings, port: int) -> dict[str, str]:
+    """The environment of processes that work against a sandbox."""
+    return {
+        "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{port}",
+        "RUNNINGHUB_API_KEY": base.api_key or "sandbox",
+        "RUNHOOK_PUBLIC_URL": base.public_url or f"http://127.0.0.1:{base.port}",
+    }
+
+
+def _announce(settings: Settings, sandbox: str | None) -> None:
+    """Say where the sandbox is, so that commands in another terminal find it."""
+    if sandbox:
+        settings.sandbox_file.write_text(sandbox)
+    else:
+        settings.sandbox_file.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ is decided: for a submit by whether a byte left, for a question by asking again.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import orjson
@@ -26,7 +26,7 @@ from worker.reports import (
     Uploaded,
 )
 from worker.runninghub import facts, http, wire
-from worker.runninghub.http import FAILURES, Call, Form, Http, MayNotLeave
+from worker.runninghub.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
 from worker.runninghub.shapes import Refusal, Unreadable
 from worker.runninghub.wire import Submit
 
@@ -187,7 +187,7 @@ class Client:
         asked = {"type": kind, "webappId": webapp_id}
         return self._ask("/api/fast/creation/model/params", asked, facts.read_styles)
 
-    def upload(self, name: str, file: IO[bytes], size: int, *, old: bool = False) -> Uploaded:
+    def upload(self, name: str, file: Readable, size: int, *, old: bool = False) -> Uploaded:
         """Send a file, streamed: by File upload (new), or Upload Resource where a node needs it.
 
         Args:

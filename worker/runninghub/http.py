@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -108,11 +108,16 @@ def _under_way(call: Call, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-class Body(Protocol):
-    """Bytes to be sent, read piece by piece."""
+class Readable(Protocol):
+    """Bytes that are read piece by piece."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Body(Readable, Protocol):
+    """Bytes to be sent, and how many they are."""
 
     def __len__(self) -> int: ...
-    def read(self, size: int = -1) -> bytes: ...
 
 
 class Http:
@@ -192,7 +197,7 @@ def put(url: str, body: Body, seconds: float) -> int:
 class Form:
     """A multipart form with one file, streamed: memory stays flat however large the file is."""
 
-    def __init__(self, fields: Mapping[str, str], name: str, file: IO[bytes], size: int) -> None:
+    def __init__(self, fields: Mapping[str, str], name: str, file: Readable, size: int) -> None:
         """Args:
         fields: The form's other fields.
         name: The file's name as the receiver sees it.
@@ -212,7 +217,7 @@ class Form:
         )
         tail = f"\r\n--{self.boundary}--\r\n".encode()
         head = "".join(parts).encode()
-        self._pieces: list[IO[bytes]] = [io.BytesIO(head), file, io.BytesIO(tail)]
+        self._pieces: list[Readable] = [io.BytesIO(head), file, io.BytesIO(tail)]
         self._size = len(head) + size + len(tail)
 
     @property

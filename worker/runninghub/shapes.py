@@ -141,8 +141,8 @@ def broken_graph(said: Json, ref: str) -> Report | None:
     named = [_node_error(node, found) for node, found in list(nodes.items())[:20]]
     why = "; ".join(named) or str(tips.get("error") or "its graph is invalid")[:500]
     message = (
-        f"RunningHub took it, but its graph will not run: {why}. Read the cost before it is sent "
-        "again with the node mended."
+        f"RunningHub took it, but its graph will not run: {why}. Whether anything is charged it "
+        "does not say. Mend the node, then ask again."
     )
     detail: dict[str, Any] = {"nodes": list(nodes)[:20]}
     if len(nodes) == 1:

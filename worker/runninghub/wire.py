@@ -83,7 +83,7 @@ def submit_request(wanted: Submit) -> tuple[str, Json]:
             return _workflow_request(rest, wanted, hook)
         case "app":
             body = {"nodeInfoList": _nodes(wanted), **wanted.options, **hook}
-            if wanted.legacy or "accessPassword" in wanted.options:
+            if wanted.legacy:
                 return "/task/openapi/ai-app/run", {"webappId": rest, **body}
             return f"/openapi/v2/run/ai-app/{rest}", body
         case "quick":

@@ -1,6 +1,8 @@
 """Assets: what is known of each kept file, and what RunningHub calls it while it lives there."""
 
-from collections.abc import Iterator, Sequence
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -14,7 +16,8 @@ from worker.store.scripts import Scripts
 
 UPLOAD_LIVES = 20 * 3600  # seconds of a day that an upload is used again; the rest is for its task
 APP_LIVES = 600
-LONGEST_UPLOAD = 3600  # seconds after which a holder that died holds nobody up any more
+HELD = 90  # seconds after which a sender that died holds nobody up any more
+BEAT = 10.0  # seconds between its signs of life
 UPLOADED, APP = TypeAdapter(Uploaded), TypeAdapter(App)
 
 
@@ -94,16 +97,27 @@ class Assets:
             self._redis.set(key, UPLOADED.dump_json(uploaded), ex=UPLOAD_LIVES)
 
     @contextmanager
-    def uploading(self, asset_id: str, way: str) -> Iterator[bool]:
-        """Whether nobody else sends it there at this moment."""
-        key = self._key("uploading", f"{asset_id}:{way}")
+    def uploading(self, asset_id: str, way: str) -> Iterator[Callable[[], None] | None]:
+        """A sign of life to give while it is sent there; None while somebody else sends it."""
+        key, token = self._key("uploading", f"{asset_id}:{way}"), uuid.uuid4().bytes
         with reaching():
-            mine = bool(self._redis.set(key, b"1", ex=LONGEST_UPLOAD, nx=True))
-        try:
-            yield mine
-        finally:
-            if mine:
+            if not self._redis.set(key, token, ex=HELD, nx=True):
+                yield None
+                return
+        beaten = time.monotonic()
+
+        def beat() -> None:
+            nonlocal beaten
+            if time.monotonic() - beaten > BEAT:
+                beaten = time.monotonic()
                 with reaching():
+                    self._redis.set(key, token, ex=HELD)
+
+        try:
+            yield beat
+        finally:
+            with reaching():
+                if self._redis.get(key) == token:
                     self._redis.delete(key)
 
     def app(self, webapp_id: str) -> App | None:

@@ -152,23 +152,18 @@ class Sandbox:
 
     def run_app(self, webapp_id: str) -> Any:
         """An AI app on the V2 path."""
-        body = asked()
-        if not bearer():
-            return v2_error("1002", "Invalid API key")
-        wrong = apps.app_fault(body, webapp_id)
-        if wrong:
-            return v2_error(wrong["code"], wrong["msg"])
-        return self._take(f"app/{webapp_id}", "comfy", body, legacy_shape=False)
+        return self._run(f"app/{webapp_id}", apps.app_fault(asked(), webapp_id))
 
     def run_workflow(self, workflow_id: str) -> Any:
         """A workflow on the V2 path."""
-        body = asked()
+        return self._run(f"workflow/{workflow_id}", apps.workflow_fault(asked(), workflow_id))
+
+    def _run(self, model: str, wrong: Json | None) -> Any:
         if not bearer():
             return v2_error("1002", "Invalid API key")
-        wrong = apps.workflow_fault(body, workflow_id)
         if wrong:
             return v2_error(wrong["code"], wrong["msg"])
-        return self._take(f"workflow/{workflow_id}", "comfy", body, legacy_shape=False)
+        return self._take(model, "comfy", asked(), legacy_shape=False)
 
     def create(self) -> Any:
         """A ComfyUI task."""
