@@ -18,6 +18,7 @@ from worker.runninghub.wire import Submit
 from worker.sealing import unseal
 from worker.wiring import Wiring
 
+COMFY_KINDS = ("workflow", "app", "quick")
 OURS = ("expires_in", "retries", "max_price")  # options that RunningHub never sees
 TURN = 0.2  # seconds between looks while another job of this content is uploading it
 LARGEST_OLD = 30 * 1024 * 1024  # Upload Resource (api-276642711)
@@ -41,7 +42,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
     """
     try:
         app = _app(w, job)
-        given = {name: _sent(w, job, value) for name, value in job.ask.input.items()}
+        given = _with_files_sent(w, job)
         _within_price(w, job, given)
     except ProviderRefused as refused:
         raise Unready(_refused(str(refused), refused.code)) from refused
@@ -91,6 +92,19 @@ def _options(w: Wiring, job: Job) -> dict[str, Any]:
     return options
 
 
+def _with_files_sent(w: Wiring, job: Job) -> dict[str, Any]:
+    """The input as RunningHub takes it; a model's texts stay as they are."""
+    if job.ask.kind in COMFY_KINDS:
+        holds = set(job.ask.input)
+    else:
+        params = catalogue.find(job.ask.model).params
+        holds = {param.name for param in params if param.type in catalogue.FILES}
+    return {
+        name: _sent(w, job, value) if name in holds else value
+        for name, value in job.ask.input.items()
+    }
+
+
 def _sent(w: Wiring, job: Job, value: Any) -> Any:
     """A value as RunningHub takes it: assets become what it calls them, however deep they are."""
     if isinstance(value, list):
@@ -100,7 +114,7 @@ def _sent(w: Wiring, job: Job, value: Any) -> Any:
     asset = catalogue.ASSET.fullmatch(catalogue.asset_of(value))
     if asset is None:
         return value
-    comfy = job.ask.kind in ("workflow", "app", "quick")
+    comfy = job.ask.kind in COMFY_KINDS
     # The quick create's own example holds an old upload's name; other nodes take the new one's.
     old = comfy and (job.ask.kind == "quick" or str(value).endswith(OLD_UPLOAD))
     sent = uploaded(w, asset[1], old=old)

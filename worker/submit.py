@@ -289,10 +289,10 @@ ENOUGH_DURATIONS = 20
 NO_CALLBACK_LOOK = 5.0  # seconds to the first question when no callback can come
 
 
-def usual_seconds(w: Wiring, job: Job) -> float:
-    """How long a job of this model usually takes from its submit: the median here, or a guess."""
+def usual_seconds(w: Wiring, job: Job) -> float | None:
+    """How long a job of this model usually takes from its submit: the median of those here."""
     seen = sorted(w.store.jobs.durations(job.ask.model))
-    return seen[len(seen) // 2] if seen else BY_KIND[job.ask.kind] / 2
+    return seen[len(seen) // 2] if seen else None
 
 
 def first_look(w: Wiring, job: Job) -> float:

@@ -73,6 +73,13 @@ def test_assets_in_lists_and_objects_are_sent_too(kept: House) -> None:
     assert body["refImages"][0]["url"].startswith("http")
 
 
+def test_a_text_that_looks_like_an_asset_stays_a_text(kept: House) -> None:
+    asset = _keep(kept, PNG)
+    kept.until(kept.ask(prompt=f"asset:{asset.id}"), "succeeded")
+    assert kept.sandbox.books()["tasks"][0]["body"]["prompt"] == f"asset:{asset.id}"
+    assert kept.sandbox.books()["uploads"] == {}
+
+
 def test_the_same_content_is_uploaded_once_while_it_lives_there(kept: House) -> None:
     first, again = _keep(kept, PNG, "a.png"), _keep(kept, PNG, "b.png")
     assert first.id == again.id

@@ -88,8 +88,14 @@ def test_a_file_is_sent_with_a_job(town: Town, tmp_path: Path) -> None:
     given = f"52.image={kept.stdout.strip()}"
     sent = _run("submit", "workflow/12", "-i", given, "--wait", environ=town.environ)
     assert sent.returncode == 0, sent.stderr
-    wrong = _run("submit", "workflow/12", "-i", "52.image=@nowhere.png", environ=town.environ)
-    assert wrong.returncode == 2
+    for option in (("-i", "52.image=@nowhere.png"), ("-o", "workflow=@nowhere.json")):
+        wrong = _run("submit", "workflow/12", *option, environ=town.environ)
+        assert (wrong.returncode, "nowhere" in wrong.stderr) == (2, True)
+
+
+def test_a_prompt_may_begin_with_an_at(town: Town) -> None:
+    done = _run("submit", IMAGE, "-i", "prompt=@a walks", "--json", environ=town.environ)
+    assert json.loads(done.stdout)["input"]["prompt"] == "@a walks"
 
 
 def test_a_lora_is_sent_with_its_md5(town: Town, tmp_path: Path) -> None:

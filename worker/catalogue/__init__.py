@@ -10,12 +10,13 @@ from worker.catalogue.media import ASSET, Asset, Media, media_values
 from worker.catalogue.nodes import OLD_UPLOAD, asset_of
 from worker.catalogue.prices import Quote, price_words, quote
 from worker.catalogue.sentences import rule_words
-from worker.catalogue.values import describe
+from worker.catalogue.values import FILES, describe
 
 __all__ = [
     "APP",
     "ASSET",
     "COMFY",
+    "FILES",
     "OLD_UPLOAD",
     "QUICK",
     "WORKFLOW",

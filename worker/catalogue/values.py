@@ -17,6 +17,7 @@ from worker.catalogue.media import (
 from worker.errors import Fault
 
 MEDIA = ("image", "video", "audio")
+FILES = (*MEDIA, "object")  # what may hold assets
 MANY = 24  # values that a message lists; more are counted
 
 

@@ -41,7 +41,8 @@ def watch(job_id: str | None) -> None:
             sys.exit(0 if job.state is State.SUCCEEDED else FAILED)
         with Live(console=out, refresh_per_second=4) as live:
             while True:
-                live.update(screens.jobs_table(w.store.jobs.page(None, None, None, 20).jobs))
+                newest = w.store.jobs.page(None, None, None, 20).jobs
+                live.update(screens.jobs_table(newest, out.width))
                 time.sleep(EVERY)
     except KeyboardInterrupt:
         return
@@ -59,7 +60,7 @@ def jobs(state: str | None, model: str | None, limit: int, as_json: bool) -> Non
     if as_json:
         print_json({"items": [job_document(job) for job in page.jobs], "next": page.next})
     else:
-        out.print(screens.jobs_table(page.jobs) if page.jobs else "no jobs")
+        out.print(screens.jobs_table(page.jobs, out.width) if page.jobs else "no jobs")
 
 
 @cli.command()

@@ -24,7 +24,7 @@ def typed(w: Wiring, model: str, pairs: Iterable[str]) -> dict[str, Any]:
     """The input that was typed; a value that begins with @ names a file, which is kept first."""
     given: dict[str, Any] = {}
     for name, value in map(pair, pairs):
-        if value.startswith("@"):
+        if value.startswith("@") and _takes_files(model, name):
             found: Any = f"asset:{keep_file(w, Path(value[1:])).id}"
             found = [found] if _is_list(model, name) else found
         else:
@@ -70,7 +70,12 @@ def option(name: str, value: str) -> Any:
     """An option's value; money and passwords stay as they are typed, @ names a file of JSON."""
     if name in ("max_price", "accessPassword"):
         return value
-    return Path(value[1:]).read_text() if value.startswith("@") else guess(value)
+    if not value.startswith("@"):
+        return guess(value)
+    try:
+        return Path(value[1:]).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{value[1:]}: {error}") from None
 
 
 def _param(model: str, name: str) -> catalogue.Param | None:
@@ -79,6 +84,12 @@ def _param(model: str, name: str) -> catalogue.Param | None:
     except NotFound:
         return None
     return next((p for p in found.params if name in (p.name, p.alias)), None)
+
+
+def _takes_files(model: str, name: str) -> bool:
+    """Whether @ names a file: not for a model's text, where it may name a picture of the prompt."""
+    param = _param(model, name)
+    return param is None or param.type in catalogue.FILES
 
 
 def _is_list(model: str, name: str) -> bool:

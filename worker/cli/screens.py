@@ -28,6 +28,7 @@ COLOURS = {
     State.CANCELLED: "magenta",
 }
 MOST_PRICES, LONGEST_DEFAULT = 40, 60
+ROOMY = 120  # columns of a terminal that has room for everything
 WHOLE = (
     "field",
     "job",
@@ -53,19 +54,20 @@ def plain_table(*columns: str) -> Table:
     return table
 
 
-def jobs_table(jobs: Sequence[Job]) -> Table:
-    """Jobs, a line each."""
-    table = plain_table("job", "model", "state", "settled by", "age", "ref", "cost")
+def jobs_table(jobs: Sequence[Job], width: int = ROOMY) -> Table:
+    """Jobs, a line each; on a narrow terminal without what is least asked for."""
+    roomy = width >= ROOMY
+    table = plain_table("job", "model", "state", "by", "age", "cost", *(["ref"] if roomy else []))
     for job in jobs:
         cost = job.cost.money or job.cost.coins if job.cost else None
         table.add_row(
             job.id,
-            job.ask.model,
+            Text(job.ask.model),
             state_text(job),
             job.attempt.settled_by or "",
             age(job),
-            job.attempt.ref or "",
             cost or "",
+            *([job.attempt.ref or ""] if roomy else []),
         )
     return table
 
