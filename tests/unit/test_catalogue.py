@@ -6,7 +6,7 @@ import pytest
 
 from tests.bodies import SAMPLES, invalid, valid
 from worker import catalogue
-from worker.catalogue import Model
+from worker.catalogue import Model, Param
 from worker.errors import Fault, InvalidRequest, NotFound
 
 VIDU = "vidu/image-to-video-q2-pro"
@@ -192,3 +192,57 @@ def test_the_search_finds_models_that_hold_every_word() -> None:
     found = catalogue.search("vidu q3 text")
     assert found
     assert all("vidu" in m.endpoint and "q3" in m.endpoint for m in found)
+
+
+def test_node_keys_of_older_pages_mean_the_plain_names() -> None:
+    older = {
+        "219##image": SAMPLES["image"],
+        "183##text": "a cat",
+        "202##select": "8",
+    }
+    checked = catalogue.check("rhart-video/wan-2.2/image-to-video", older, {})
+    assert checked.input["imageUrl"] == SAMPLES["image"]
+    assert (checked.input["prompt"], checked.input["duration"]) == ("a cat", "8")
+    assert not any("##" in name for name in checked.input)
+
+
+def test_an_option_index_of_older_pages_means_its_plain_value() -> None:
+    older = {"98##image": SAMPLES["image"], "200##prompt": "a", "240##select": "2"}
+    checked = catalogue.check("rhart-video/ltx-2.3/image-to-video", older, {})
+    assert checked.input["aspectRatio"] == "16:9"
+    plain = older | {"240##select": "9:16"}
+    checked = catalogue.check("rhart-video/ltx-2.3/image-to-video", plain, {})
+    assert checked.input["aspectRatio"] == "9:16"
+
+
+def test_a_parameter_given_by_both_of_its_names_is_refused() -> None:
+    given = {"219##image": SAMPLES["image"], "imageUrl": SAMPLES["image"], "prompt": "a"}
+    faults = _faults("rhart-video/wan-2.2/image-to-video", given)
+    assert [fault.path for fault in faults] == ["input.219##image"]
+
+
+def test_every_alias_is_translated() -> None:
+    for model in catalogue.models():
+        by_alias = {p.alias: p for p in model.params if p.alias}
+        body = valid(model)
+        older = {(p.alias if (p := _named(model, k)).alias else k): v for k, v in body.items()}
+        checked = catalogue.check(model.endpoint, older, {})
+        assert checked.input.items() >= body.items()
+        assert not set(by_alias) & set(checked.input)
+
+
+def _named(model: Model, name: str) -> Param:
+    return next(param for param in model.params if param.name == name)
+
+
+def test_objects_are_taken_as_they_are() -> None:
+    body = {"prompt": "a", "refImages": [{"type": "grid", "tag": "x", "url": SAMPLES["image"]}]}
+    checked = catalogue.check("skyreels-v4/omni-reference", body, {})
+    assert checked.input["refImages"] == body["refImages"]
+    faults = _faults("skyreels-v4/omni-reference", {"prompt": "a", "refImages": ["x"]})
+    assert faults[0].path == "input.refImages[0]"
+
+
+def test_a_model_whose_parameters_nobody_tells_takes_what_it_is_given() -> None:
+    checked = catalogue.check("kling-v3.0-4k/motion-control", {"anything": [1]}, {})
+    assert checked.input == {"anything": [1]}
