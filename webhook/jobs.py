@@ -15,7 +15,8 @@ from worker.ask import Asked
 from worker.cancel import cancel
 from worker.document import job_document, quote_document
 from worker.errors import Fault, InvalidRequest, RunhookError
-from worker.jobs import State
+from worker.jobs import Job, State
+from worker.submit import usual_seconds
 
 LARGEST = 32 * 1024 * 1024  # media may come as data URIs
 LONGEST_KEY = 255
@@ -132,7 +133,16 @@ def _document(job_id: str) -> dict[str, Any]:
     store = wiring().store
     job = store.jobs.get(job_id)
     place = store.line.position(job.line, job.id) if job.state is State.QUEUED else None
-    return job_document(job, place)
+    return job_document(job, place) | {"progress": _progress(job)}
+
+
+def _progress(job: Job) -> dict[str, Any] | None:
+    """Of a running job: seconds since its submit, and how long those of its model usually take."""
+    if job.state is not State.RUNNING or job.attempt.submitted_at is None:
+        return None
+    w = wiring()
+    elapsed = (w.clock.now() - job.attempt.submitted_at).total_seconds()
+    return {"elapsed": round(elapsed, 1), "usual": usual_seconds(w, job)}
 
 
 def _idempotency_key() -> str | None:

@@ -226,3 +226,16 @@ def test_every_door_of_v1_wants_a_token(build: Build, method: str, path: str) ->
     assert client.open(path, method=method).status_code == 401
     headers = {"Authorization": "Bearer a-long-token"}
     assert client.open(path, method=method, headers=headers).status_code != 401
+
+
+def test_a_running_job_tells_how_long_it_has_taken_and_usually_takes(
+    client: FlaskClient, town: House
+) -> None:
+    town.until(town.ask(), "succeeded")
+    town.sandbox.faults({"fault": "slow", "value": 600})
+    job = town.ask()
+    town.until(job, "running")
+    town.clock.advance(12)
+    progress = client.get(f"/v1/jobs/{job.id}").get_json()["progress"]
+    assert progress["elapsed"] == 12
+    assert progress["usual"] is not None

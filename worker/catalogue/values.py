@@ -55,7 +55,7 @@ def _range(param: Param) -> str:
         parts.append(f"from {_plain(param.min)}")
     if param.max is not None:
         parts.append(f"to {_plain(param.max)}")
-    if param.step is not None:
+    if param.step is not None and (param.type, param.step) != ("integer", 1):
         parts.append(f"in steps of {_plain(param.step)}")
     return " " + " ".join(parts) if parts else ""
 

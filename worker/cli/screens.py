@@ -1,5 +1,6 @@
 """What the command line shows: jobs, models and faults as tables and lines."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +28,7 @@ COLOURS = {
     State.FAILED: "red",
     State.CANCELLED: "magenta",
 }
-MOST_PRICES, LONGEST_DEFAULT = 40, 60
+MOST_PRICES, LONGEST_DEFAULT, FLAT = 40, 60, 2
 ROOMY = 120  # columns of a terminal that has room for everything
 WHOLE = (
     "field",
@@ -151,14 +152,16 @@ def models_table(models: Sequence[Model]) -> Table:
     table = plain_table("endpoint", "name", "makes", "price")
     for model in models:
         name = Text(model.name, "bright_black" if model.deprecated else "")
-        price = price_words(model.price).partition(", by")[0] if model.price else ""
+        words = price_words(model.price) if model.price else ""
+        price = words.partition(", by")[0].removesuffix(" of output video")
         table.add_row(Text(model.endpoint), name, model.output, price)
     return table
 
 
 def model_screen(model: Model) -> RenderableType:
     """One model: what each parameter takes, how they go together, what it costs."""
-    title = Text.assemble((model.endpoint, "bold"), f"  {model.name}  makes {model.output}")
+    name = "" if model.name == model.endpoint else f"  {model.name}"
+    title = Text.assemble((model.endpoint, "bold"), f"{name}  makes {model.output}")
     if model.deprecated:
         title.append("  withdrawn", "yellow")
     table = plain_table("parameter", "", "takes", "default")
@@ -185,11 +188,32 @@ def _price_lines(price: Price | None) -> list[RenderableType]:
         return [Text("  not known; `runhook submit --dry-run` asks RunningHub")]
     lines: list[RenderableType] = [Text(f"  {price_words(price)}")]
     if price.table:
-        table = plain_table(*price.by, price.currency)
-        for chosen, amount in list(price.table.items())[:MOST_PRICES]:
-            table.add_row(*chosen.split("|"), f"{amount:f}")
+        table = _matrix(price) if len(price.by) == FLAT else _list(price)
         lines.append(Padding(table, (0, 0, 0, 2)))
     return lines
+
+
+def _list(price: Price) -> Table:
+    table = plain_table(*price.by, price.currency)
+    for chosen, amount in list(price.table.items())[:MOST_PRICES]:
+        table.add_row(*chosen.split("|"), f"{amount:f}")
+    return table
+
+
+def _matrix(price: Price) -> Table:
+    """Prices by two parameters: one down, one across."""
+    pairs = {tuple(chosen.split("|")): amount for chosen, amount in price.table.items()}
+    down, across = (sorted({pair[i] for pair in pairs}, key=_by_number) for i in (0, 1))
+    table = plain_table(price.by[0], *across)
+    for row in down:
+        amounts = [pairs.get((row, column)) for column in across]
+        table.add_row(row, *(f"{amount:f}" if amount is not None else "" for amount in amounts))
+    return table
+
+
+def _by_number(word: str) -> tuple[float, str]:
+    digits = re.match(r"\d+", word)
+    return (float(digits[0]) if digits else 0.0, word)
 
 
 def fields_table(fields: Sequence[AppField]) -> Table:
