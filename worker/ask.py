@@ -122,7 +122,7 @@ def check(w: Wiring, asked: Asked) -> Checked:
 
 def live_price(w: Wiring, checked: Checked) -> LivePrice | None:
     """RunningHub's own price for a checked request now; None where it does not tell. Free."""
-    if checked.kind in ("workflow", "app", "quick") or not w.settings.api_key:
+    if checked.kind in catalogue.COMFY_KINDS or not w.settings.api_key:
         return None
     try:
         return w.client.price(checked.model, checked.input)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import IO, Any
 
 from worker import catalogue
-from worker.catalogue import OLD_UPLOAD, Asset
+from worker.catalogue import COMFY_KINDS, OLD_UPLOAD, Asset
 from worker.errors import NotFound, ProviderRefused, ProviderSilent, StorageUnavailable
 from worker.jobs import Job
 from worker.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
@@ -18,7 +18,6 @@ from worker.runninghub.wire import Submit
 from worker.sealing import unseal
 from worker.wiring import Wiring
 
-COMFY_KINDS = ("workflow", "app", "quick")
 OURS = ("expires_in", "retries", "max_price")  # options that RunningHub never sees
 TURN = 0.2  # seconds between looks while another job of this content is uploading it
 LARGEST_OLD = 30 * 1024 * 1024  # Upload Resource (api-276642711)
@@ -50,7 +49,9 @@ def request_of(w: Wiring, job: Job) -> Submit:
         busy = Busy(BUSY_HTTP, str(silent)) if silent.busy else NeverLeft(str(silent))
         raise Unready(busy) from silent
     except StorageUnavailable as away:
-        raise Unready(_unsent("asset", str(away), "Upload it again.")) from away
+        raise Unready(NeverLeft(f"{away}.", counted=True)) from away
+    except NotFound as gone:
+        raise Unready(_unsent("asset", str(gone), "Upload it again.")) from gone
     return Submit(
         model=job.ask.model,
         given=given,
@@ -94,13 +95,10 @@ def _options(w: Wiring, job: Job) -> dict[str, Any]:
 
 def _with_files_sent(w: Wiring, job: Job) -> dict[str, Any]:
     """The input as RunningHub takes it; a model's texts stay as they are."""
-    if job.ask.kind in COMFY_KINDS:
-        holds = set(job.ask.input)
-    else:
-        params = catalogue.find(job.ask.model).params
-        holds = {param.name for param in params if param.type in catalogue.FILES}
+    params = () if job.ask.kind in COMFY_KINDS else catalogue.find(job.ask.model).params
+    texts = {param.name for param in params if param.type not in catalogue.FILES}
     return {
-        name: _sent(w, job, value) if name in holds else value
+        name: value if name in texts else _sent(w, job, value)
         for name, value in job.ask.input.items()
     }
 
@@ -127,7 +125,8 @@ def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
     """What RunningHub calls an asset; sent there once while it lives there.
 
     Raises:
-        Unready: It is not kept here any more, or too large for the old upload.
+        Unready: It is too large for the old upload.
+        NotFound: It is not kept here any more.
         ProviderRefused: RunningHub does not take the file.
         ProviderSilent: No usable answer.
         StorageUnavailable: It cannot be read.
@@ -157,10 +156,7 @@ class _Beating:
 
 
 def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Uploaded:
-    try:
-        asset: Asset = w.store.assets.get(asset_id)
-    except NotFound as gone:
-        raise Unready(_unsent("asset", str(gone), "Upload it again.")) from gone
+    asset: Asset = w.store.assets.get(asset_id)
     if old and asset.media.size > LARGEST_OLD:
         why = f"asset {asset_id} has {asset.media.size} bytes, the old upload takes 30 MB"
         raise Unready(_unsent("asset", why, "Send a smaller file."))
@@ -195,7 +191,7 @@ def _refused(why: str, code: str) -> Obstacle:
     if row.again == "later":
         return Busy(code, why, row.own_machines)
     if code in (*OUTAGES, UPLOAD_FAILED):
-        return NeverLeft(why, code)
+        return NeverLeft(why, counted=True, code=code)
     return Refused(
         Error("rejected", f"{why} Nothing was sent, nothing was paid.", code), sent=False
     )

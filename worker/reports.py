@@ -112,10 +112,12 @@ class NeverLeft:
     """Not one byte of the request left: nothing is paid.
 
     Attributes:
-        code: RunningHub's code, where it did not take what the request needs.
+        counted: It is about what this one request needs, so it is not tried without end.
+        code: RunningHub's code, where it did not take that.
     """
 
     why: str
+    counted: bool = False
     code: str | None = None
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 import fsspec
 
 from worker.catalogue import Asset
-from worker.errors import StorageUnavailable
+from worker.errors import NotFound, StorageUnavailable
 from worker.measure import measure
 
 CHUNK = 1024 * 1024
@@ -50,11 +50,14 @@ class Storage:
         """Its bytes.
 
         Raises:
-            StorageUnavailable: It is not there, or the place does not answer.
+            NotFound: It is not there.
+            StorageUnavailable: The place does not answer.
         """
         try:
             fs, root = self._reached()
             found: IO[bytes] = fs.open(f"{root}/assets/{asset_id}", "rb")
+        except FileNotFoundError as error:
+            raise NotFound(f"file of asset {asset_id}") from error
         except Exception as error:  # each place has errors of its own
             raise StorageUnavailable(f"asset {asset_id} cannot be read: {error}") from error
         return found

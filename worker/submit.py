@@ -201,22 +201,22 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
             note = Note("busy", {"attempt": n, "code": code, "why": message})
             line = job.line if own else "main"
             return returned(w, job, note, gate="close", gate_line=line, why=message)
-        case NeverLeft(why, code) if sending and job.attempt.left_at is None:
-            return _never_left(w, job, why, code)
+        case NeverLeft() if sending and job.attempt.left_at is None:
+            return _never_left(w, job, answer)
         case Doubtful() if sending:
             return _doubted(w, job, answer)
     return None  # unconfirmed already, and this proves nothing more
 
 
-def _never_left(w: Wiring, job: Job, why: str, code: str | None) -> Change:
-    """Back to the line; what one file or app needs is not asked for without end."""
-    n, unready = job.attempt.n, job.attempt.unready + (code is not None)
+def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:
+    """Back to the line; what one request needs is not tried without end."""
+    unready = job.attempt.unready + answer.counted
     if unready > UNREADY:
-        message = f"It was not sent: {why} This was so {unready} times. Nothing was paid."
-        refused = Refused(Error("rejected", message, code), sent=False)
-        return _refused(w, job, refused)
-    note = Note("never left", {"attempt": n, "why": why})
-    return returned(w, job, note, {"unready": unready}, gate="close-ask", why=why)
+        message = f"It was not sent: {answer.why} This was so {unready} times. Nothing was paid."
+        error = Error("rejected" if answer.code else "asset", message, answer.code)
+        return _refused(w, job, Refused(error, sent=False))
+    note = Note("never left", {"attempt": job.attempt.n, "why": answer.why})
+    return returned(w, job, note, {"unready": unready}, gate="close-ask", why=answer.why)
 
 
 def _refused(w: Wiring, job: Job, refused: Refused) -> Change:

@@ -209,6 +209,23 @@ def test_a_file_that_was_lost_from_the_storage_fails_the_job_free(
     assert (error.code, kept.sandbox.accepted()) == ("asset", 0)
 
 
+def test_a_storage_that_is_away_is_waited_for_a_while(kept: House, tmp_path: Path) -> None:
+    asset = _keep(kept, PNG)
+    first, second = (kept.ask(VIDU, input=_vidu(f"asset:{asset.id}")) for _ in range(2))
+    file = tmp_path / "kept" / "assets" / asset.id
+    file.rename(tmp_path / "aside")
+    file.mkdir()  # neither there nor gone
+    kept.settle()
+    kept.later(6)
+    assert kept.job(first).state is State.QUEUED
+    file.rmdir()
+    (tmp_path / "aside").rename(file)
+    for _ in range(3):
+        kept.later(60)
+    kept.until(first, "succeeded")
+    kept.until(second, "succeeded")
+
+
 def test_files_that_nobody_used_are_removed_with_their_records(kept: House, tmp_path: Path) -> None:
     asset = _keep(kept, PNG)
     kept.w.store.duties.wake("reconcile", "sweep")

@@ -5,7 +5,17 @@ The records are data in `config/models/`; `config.catalogue` is their schema.
 
 from config.catalogue import Model, Param, models
 from worker.catalogue.checking import Checked, check
-from worker.catalogue.finding import APP, COMFY, QUICK, WORKFLOW, canonical, find, nearest, search
+from worker.catalogue.finding import (
+    APP,
+    COMFY,
+    COMFY_KINDS,
+    QUICK,
+    WORKFLOW,
+    canonical,
+    find,
+    nearest,
+    search,
+)
 from worker.catalogue.media import ASSET, Asset, Media, media_values
 from worker.catalogue.nodes import OLD_UPLOAD, asset_of
 from worker.catalogue.prices import Quote, price_words, quote
@@ -16,6 +26,7 @@ __all__ = [
     "APP",
     "ASSET",
     "COMFY",
+    "COMFY_KINDS",
     "FILES",
     "OLD_UPLOAD",
     "QUICK",

@@ -11,6 +11,7 @@ from worker.errors import NotFound
 WORKFLOW = re.compile(r"workflow/([1-9]\d{0,19})")
 APP = re.compile(r"app/([1-9]\d{0,19})")
 QUICK = re.compile(r"quick/([1-9]\d{0,19})/([\w.-]{1,64})")
+COMFY_KINDS = ("workflow", "app", "quick")
 COMFY = re.compile(f"{WORKFLOW.pattern}|{APP.pattern}|{QUICK.pattern}")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from worker.catalogue.finding import nearest
+from worker.catalogue.finding import COMFY_KINDS, nearest
 from worker.catalogue.media import Media, missing_asset, not_here
 from worker.catalogue.values import kind_of
 from worker.errors import Fault
@@ -23,7 +23,6 @@ INSTANCE_TYPES = ("default", "plus", "ultra")  # 24, 48 and 84 GB
 RETAIN = (10, 180)  # seconds an instance is kept for the key's next task; billed
 LONGEST_EXPIRY = 30 * 86400
 MOST_RETRIES = 10
-COMFY = ("workflow", "app", "quick")
 EVERY_JOB = ("expires_in", "retries", "max_price")
 BY_KIND: dict[str, tuple[str, ...]] = {
     "workflow": (
@@ -50,7 +49,7 @@ def option_faults(kind: str, given: Mapping[str, Any], options: Mapping[str, Any
     faults = []
     for key, value in options.items():
         path = f"options.{key}"
-        if key == "max_price" and kind in COMFY:
+        if key == "max_price" and kind in COMFY_KINDS:
             text = "RunningHub charges it by its run time, which nobody knows before"
             faults.append(Fault(path, text))
         elif key not in known:
