@@ -10,7 +10,7 @@ from webhook.access import let_in
 from webhook.answers import answer, is_json, json_object, wiring
 from webhook.bodies import body_within, lines_within
 from webhook.problems import document_of, problem
-from worker import ask, catalogue
+from worker import ask, catalogue, resolve
 from worker.ask import Asked
 from worker.cancel import cancel
 from worker.document import job_document, quote_document
@@ -19,6 +19,7 @@ from worker.jobs import Job, State
 from worker.submit import usual_seconds
 
 LARGEST = 32 * 1024 * 1024  # media may come as data URIs
+LARGEST_WORD = 1024
 LONGEST_KEY = 255
 MOST, USUAL = 100, 20
 
@@ -114,6 +115,39 @@ def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out."""
     job = cancel(wiring(), job_id)
     return answer(_document(job_id), 200 if job.state is State.CANCELLED else 202)
+
+
+@blueprint.post("/<job_id>/retry")
+def retry_job(job_id: str) -> Response:
+    """Another paid attempt of a failed or cancelled job."""
+    resolve.retry(wiring(), job_id)
+    return answer(_document(job_id), 202)
+
+
+@blueprint.post("/<job_id>/reconcile")
+def reconcile_job(job_id: str) -> Response:
+    """Ask RunningHub about a job now."""
+    resolve.ask_now(wiring(), job_id)
+    return answer(_document(job_id))
+
+
+@blueprint.post("/<job_id>/resolve")
+def resolve_job(job_id: str) -> Response:
+    """Settle an unconfirmed job: `{"as": "failed" | "resubmit"}`, or `{"ref": "...", "force"?}`."""
+    if not is_json():
+        return problem(415, "Unsupported media type", "send Content-Type: application/json")
+    wanted = json_object(body_within(request, LARGEST_WORD) or b"{}")
+    ref, verdict, force = wanted.get("ref"), wanted.get("as"), wanted.get("force", False)
+    if isinstance(ref, str) and ref.isdecimal() and set(wanted) <= {"ref", "force"}:
+        resolve.resolve_by_ref(wiring(), job_id, ref, force=force is True)
+    elif verdict in ("failed", "resubmit") and set(wanted) == {"as"}:
+        resolve.resolve(wiring(), job_id, verdict)
+    else:
+        text = (
+            'must be {"as": "failed"}, {"as": "resubmit"}, or {"ref": "<digits>", "force"?: true}'
+        )
+        raise InvalidRequest([Fault("", text)])
+    return answer(_document(job_id))
 
 
 def _dry_run(asked: Asked) -> dict[str, Any]:

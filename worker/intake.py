@@ -123,6 +123,19 @@ def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Chang
     return Change(jobs.accept(job, ref, now), (note,), (duty,), "job.running", "open")
 
 
+def requeued(job: Job, w: Wiring, *notes: Note) -> Change:
+    """In the line again with a new attempt; its owner's time for it begins anew."""
+    return Change(job, notes, expiry(w, job), "job.queued")
+
+
+def expiry(w: Wiring, job: Job) -> tuple[Duty, ...]:
+    """The duty to fail a job that is still queued when its owner's time for it is over."""
+    if job.expires_at is None:
+        return ()
+    left = max(0.0, (job.expires_at - w.clock.now()).total_seconds())
+    return (Duty("reconcile", f"expiry/{job.id}", left),)
+
+
 def _disbelieve(w: Wiring, job_id: str, n: int, why: str, body: str | None) -> None:
     detail = {"attempt": n, "why": why} | ({"body": body} if body is not None else {})
     w.store.jobs.hasten(job_id, n, Note("callback not believed", detail))
@@ -176,9 +189,7 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         again = jobs.another_attempt(
             job, Move.RETRY, now, ended=State.FAILED, risk=False, settled_by=by, **changes
         )
-        return Change(
-            again, (note, Note("paid again", {"attempt": again.attempt.n})), event="job.queued"
-        )
+        return requeued(again, w, note, Note("paid again", {"attempt": again.attempt.n}))
     if job.state is State.RUNNING or late:
         moved = jobs.end(job, ENDINGS[told.state], by, now, **changes)
         return Change(moved, (note,), event=f"job.{moved.state}")
@@ -208,9 +219,9 @@ def _earlier_settled(
     end_state = {"state": State.SUCCEEDED, "settled_by": by, "ended_at": now}
     note = Note("an earlier attempt succeeded", {"attempt": attempt.n, "ref": told.ref, "by": by})
     kept = jobs.with_attempt(job, attempt.n, now, **changes, **end_state)
-    if job.state is State.QUEUED:
+    if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
         # The new attempt never left, so it is dropped and the earlier one settles the job.
-        life = replace(kept.life, attempts=kept.life.attempts[: attempt.n])
+        life = replace(kept.life, attempts=kept.life.attempts[:-1], settled=attempt.n)
         moved = jobs.end(replace(kept, life=life), Move.SUCCEED, by, now)
         return Change(moved, (note,), event="job.succeeded")
     report(

@@ -68,7 +68,7 @@ TABLE: dict[tuple[State, Move], State] = {
     (State.QUEUED, Move.TURN): State.SENDING,
     # A refusal that was none: its own callback proves that RunningHub has it.
     (State.QUEUED, Move.ACCEPT): State.RUNNING,
-    # An earlier attempt succeeded after all, before the new one left.
+    # An earlier attempt succeeded after all, before the new one left; so too while it is sending.
     (State.QUEUED, Move.SUCCEED): State.SUCCEEDED,
     # Its owner's time for it is over before it left.
     (State.QUEUED, Move.FAIL): State.FAILED,
@@ -77,6 +77,7 @@ TABLE: dict[tuple[State, Move], State] = {
     (State.SENDING, Move.ACCEPT): State.RUNNING,
     (State.SENDING, Move.DOUBT): State.UNCONFIRMED,
     (State.SENDING, Move.FAIL): State.FAILED,
+    (State.SENDING, Move.SUCCEED): State.SUCCEEDED,
     # Not one byte left yet, or what left was surely refused.
     (State.SENDING, Move.CANCEL): State.CANCELLED,
     (State.UNCONFIRMED, Move.RETURN): State.QUEUED,
@@ -107,6 +108,7 @@ class Attempt:
     """
 
     n: int
+    queued_at: Moment | None = None  # of the first, the job's own birth
     ref: str | None = None
     left_at: Moment | None = None
     submitted_at: Moment | None = None
@@ -148,6 +150,7 @@ class Life:
     attempts: tuple[Attempt, ...] = (Attempt(1),)
     ended_at: Moment | None = None
     risk: bool = False
+    settled: int | None = None  # the attempt that settled it, where that is not the last
     cancel_wished: bool = False  # to be carried out once its ref is known
 
 
@@ -163,8 +166,8 @@ class Job:
 
     @property
     def attempt(self) -> Attempt:
-        """The current attempt."""
-        return self.life.attempts[-1]
+        """The current attempt: the last, or the earlier one that settled the job."""
+        return self.life.attempts[(self.life.settled or 0) - 1]
 
     @property
     def cost(self) -> Cost | None:
@@ -184,7 +187,8 @@ class Job:
     def expires_at(self) -> datetime | None:
         """When it is not to be sent any more, if its owner said so."""
         seconds = self.ask.options.get("expires_in")
-        return self.ask.created_at + timedelta(seconds=seconds) if seconds else None
+        since = self.attempt.queued_at or self.ask.created_at
+        return since + timedelta(seconds=seconds) if seconds else None
 
     @property
     def retries_left(self) -> int:
@@ -233,7 +237,8 @@ def move(job: Job, how: Move, now: datetime, **attempt_changes: Any) -> Job:
     target = TABLE.get((job.state, how))
     if target is None:
         raise ImpossibleMove(f"{job.id} is {job.state} and cannot {how}")
-    attempts = (*job.life.attempts[:-1], replace(job.attempt, **attempt_changes))
+    changed = replace(job.attempt, **attempt_changes)
+    attempts = tuple(changed if a.n == changed.n else a for a in job.life.attempts)
     ended = now if target.ended else None
     life = replace(job.life, updated_at=now, attempts=attempts, ended_at=ended)
     return replace(job, state=target, life=life)
@@ -262,7 +267,8 @@ def another_attempt(
     """A new attempt behind the current one, whose own end is `ended`."""
     over = {"state": ended, "ended_at": job.attempt.ended_at or now, **changes}
     moved = move(job, how, now, **over)
-    attempts = (*moved.life.attempts, Attempt(moved.attempt.n + 1, legacy=moved.attempt.legacy))
+    fresh = Attempt(moved.attempt.n + 1, queued_at=now, legacy=moved.attempt.legacy)
+    attempts = (*moved.life.attempts, fresh)
     life = replace(moved.life, attempts=attempts, ended_at=None, risk=moved.life.risk or risk)
     return replace(moved, life=life)
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from worker import jobs
 from worker.cancel import carry_out_wish
 from worker.errors import NotFound, ProviderSilent, StorageUnavailable
-from worker.intake import accept, adopt
+from worker.intake import accept, adopt, requeued
 from worker.jobs import Attempt, Job, Move, SettledBy, State
 from worker.reports import Error
 from worker.store import Change, Claim, Note
@@ -67,6 +67,18 @@ def examine(w: Wiring, claim: Claim) -> None:
         w.store.line.wait_for("busy" if silent.busy else "good")
         w.store.jobs.note(job_id, Note("no answer", {"attempt": n, "why": str(silent)}))
         claim.again_in = _silent(w, job, n)
+
+
+def look_now(w: Wiring, job: Job) -> None:
+    """Ask about a job's current attempt out of turn.
+
+    Raises:
+        ProviderSilent: RunningHub does not answer.
+    """
+    n = job.attempt.n
+    again_in = _examine(w, job, n) if _worth_asking(job, n) else _examine_past(w, job, n)
+    if again_in is not None:
+        w.store.duties.wake("reconcile", f"{job.id}/{n}", again_in)
 
 
 def _worth_asking(job: Job, n: int) -> bool:
@@ -253,12 +265,13 @@ def _give_up(w: Wiring, job_id: str, n: int) -> None:
             again = jobs.another_attempt(
                 job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
             )
-            return Change(again, (note,), event="job.queued")
+            return requeued(again, w, note)
         after = w.settings.unconfirmed_after
         error = Error(
             "unconfirmed",
             f"Whether RunningHub accepted it was not proved within {after:g} s. It may have been"
             " charged: look into the account before asking again.",
+            detail=job.attempt.doubt.detail if job.attempt.doubt else {},
         )
         note = Note("given up unconfirmed", {"attempt": n})
         return Change(jobs.end(job, Move.FAIL, None, now, error=error), (note,), event="job.failed")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from worker import jobs
+from worker import catalogue, jobs
 from worker.cancel import cancelled
 from worker.errors import NotFound, ProviderSilent
-from worker.intake import accept, accepted
+from worker.intake import accept, accepted, expiry
 from worker.jobs import Attempt, Job, Move, State
 from worker.prepare import Unready, request_of
 from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
@@ -92,12 +92,8 @@ def returned(
     if job.life.cancel_wished:
         change = cancelled(job, w, "it was not accepted; nothing was paid")
         return replace(change, notes=(note, *change.notes), **gate)
-    now = w.clock.now()
-    duties: tuple[Duty, ...] = ()
-    if job.expires_at:
-        left = max(0.0, (job.expires_at - now).total_seconds())
-        duties = (Duty("reconcile", f"expiry/{job.id}", left),)
-    return Change(jobs.back_to_line(job, now, **(attempt or {})), (note,), duties, **gate)
+    back = jobs.back_to_line(job, w.clock.now(), **(attempt or {}))
+    return Change(back, (note,), expiry(w, job), **gate)
 
 
 def expired(w: Wiring, job: Job) -> Change:
@@ -238,7 +234,8 @@ def _doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
     now, n = w.clock.now(), job.attempt.n
     money = "It may have been accepted and charged; it is not sent again without proof."
     message = f"RunningHub's answer is missing ({answer.why}). {money}"
-    error = Error("unconfirmed", message, answer.code, {"why": answer.why})
+    detail = {"why": answer.why, "money_at_risk": _money_at_risk(job)}
+    error = Error("unconfirmed", message, answer.code, detail)
     moved = jobs.move(
         job,
         Move.DOUBT,
@@ -254,6 +251,14 @@ def _doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
     duties = (Duty("reconcile", f"{job.id}/{n}", after), Duty("intake", f"{job.id}/{n}"))
     gate = "close-ask" if answer.outage else "close"
     return Change(moved, (note,), duties, "job.unconfirmed", gate, why=answer.why)  # type: ignore[arg-type]
+
+
+def _money_at_risk(job: Job) -> str | None:
+    """What the attempt costs if it was accepted, by the catalogue; None where that is not known."""
+    if job.ask.kind in catalogue.COMFY_KINDS:
+        return None
+    quote = catalogue.quote(catalogue.find(job.ask.model), job.ask.input)
+    return f"{quote.money:f} {quote.currency}" if quote and quote.money is not None else None
 
 
 def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) -> Change | None:

@@ -54,6 +54,7 @@ def test_a_resend_that_never_comes_ends_in_a_query(build: Build) -> None:
     house = build(RUNHOOK_RECONCILE="resend", RUNHOOK_PUBLIC_URL="http://127.0.0.1:9")
     asked = house.ask()
     house.settle()
+    _recorded(house)
     for wait in (61, 21, 21):
         house.later(wait)
     job = house.job(asked)

@@ -239,3 +239,29 @@ def test_a_running_job_tells_how_long_it_has_taken_and_usually_takes(
     progress = client.get(f"/v1/jobs/{job.id}").get_json()["progress"]
     assert progress["elapsed"] == 12
     assert progress["usual"] is not None
+
+
+def test_a_users_word_on_a_job_is_taken_at_the_doors(client: FlaskClient, town: House) -> None:
+    town.sandbox.faults({"fault": "answer_lost"}, {"fault": "callback_lost"})
+    job = town.ask()
+    town.until(job, "unconfirmed")
+    shown = client.get(f"/v1/jobs/{job.id}").get_json()
+    assert shown["error"]["detail"]["money_at_risk"] == "0.4 CNY"
+    task = town.sandbox.books()["tasks"][0]["taskId"]
+    settled = client.post(f"/v1/jobs/{job.id}/resolve", json={"ref": task})
+    assert (settled.status_code, settled.get_json()["state"]) == (200, "succeeded")
+    assert client.post(f"/v1/jobs/{job.id}/retry").status_code == 409
+    assert client.post(f"/v1/jobs/{job.id}/reconcile").status_code == 200
+    town.sandbox.faults({"fault": "failed", "times": 1})
+    failed = town.ask()
+    town.until(failed, "failed")
+    again = client.post(f"/v1/jobs/{failed.id}/retry")
+    assert (again.status_code, again.get_json()["attempts"][1]["n"]) == (202, 2)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"as": "done"}, {"ref": 5}, {"ref": "x"}, {"as": "failed", "ref": "1"}]
+)
+def test_a_resolve_that_says_nothing_is_refused(client: FlaskClient, body: Any) -> None:
+    answer = client.post("/v1/jobs/job_none/resolve", json=body)
+    assert answer.status_code == 422

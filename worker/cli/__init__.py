@@ -7,12 +7,12 @@ import click
 from rich.live import Live
 
 from worker import catalogue
-from worker.cancel import cancel as cancel_job
 from worker.cli import screens
 from worker.cli.account import account, pause, resume
 from worker.cli.comfy import app, workflow
 from worker.cli.demo import demo
 from worker.cli.files import lora, upload
+from worker.cli.settle import cancel, reconcile, resolve, retry
 from worker.cli.submit import submit
 from worker.cli.talk import FAILED, Commands, out, print_json, wiring
 from worker.cli.up import sandbox, up
@@ -79,19 +79,6 @@ def job(job_id: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("job_id")
-def cancel(job_id: str) -> None:
-    """Cancel a job: free before it was sent; after that its run time may be charged."""
-    found = cancel_job(wiring(), job_id)
-    if found.state is State.CANCELLED:
-        click.echo("cancelled")
-    else:
-        click.echo(
-            f"wished: it is {found.state}, and is cancelled once RunningHub's answer is known"
-        )
-
-
-@cli.command()
 @click.argument("query", nargs=-1)
 @click.option("--json", "as_json", is_flag=True)
 def models(query: tuple[str, ...], as_json: bool) -> None:
@@ -117,6 +104,10 @@ for command in (
     demo,
     sandbox,
     submit,
+    cancel,
+    retry,
+    reconcile,
+    resolve,
     upload,
     lora,
     workflow,

@@ -167,7 +167,7 @@ class Jobs:
             "rev": before.rev,
             "id": uuid.uuid4().hex,
             "state": job.state,
-            "n": job.attempt.n,
+            "n": job.life.attempts[-1].n,
             "line": job.line,
             "score": _line_score(job),
             "turn": change.turn,

@@ -1,0 +1,256 @@
+"""A user's word: retry, reconcile, resolve, each with its races."""
+
+import pytest
+
+from tests.conftest import Build, House, eventually
+from worker import intake
+from worker.errors import Conflict, NotFound, ProviderSilent
+from worker.jobs import Job, State
+from worker.reports import Output, Report
+from worker.resolve import ask_now, resolve, resolve_by_ref, retry
+
+PICTURE = Output("https://a.example/x.png", "png")
+
+
+def _unconfirmed(house: House, fault: str = "answer_lost") -> Job:
+    """A job whose answer and callback are both gone."""
+    house.sandbox.faults({"fault": fault}, {"fault": "callback_unrecorded"})
+    job = house.ask()
+    house.until(job, "unconfirmed")
+    house.sandbox.faults()
+    return job
+
+
+def _task(house: House, number: int = 0) -> str:
+    return str(house.sandbox.books()["tasks"][number]["taskId"])
+
+
+def test_a_retry_is_a_new_attempt_with_a_callback_url_of_its_own(house: House) -> None:
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask()
+    house.until(job, "failed")
+    again = retry(house.w, job.id)
+    assert (again.state, again.id, again.attempt.n) == (State.QUEUED, job.id, 2)
+    ended = house.until(job, "succeeded")
+    assert [attempt.state for attempt in ended.life.attempts] == [State.FAILED, None]
+    assert ended.life.attempts[0].error
+    assert len({task["webhookUrl"] for task in house.sandbox.books()["tasks"]}) == 2
+    assert house.events().count("job.queued") == 2
+
+
+def test_a_cancelled_job_is_retried_too(house: House) -> None:
+    from worker.cancel import cancel
+
+    house.w.store.line.pause(True)
+    job = house.ask()
+    cancel(house.w, job.id)
+    house.w.store.line.pause(False)
+    retry(house.w, job.id)
+    house.until(job, "succeeded")
+
+
+def test_only_failed_and_cancelled_jobs_are_retried(house: House) -> None:
+    job = house.ask()
+    with pytest.raises(Conflict, match="is queued"):
+        retry(house.w, job.id)
+    house.until(job, "succeeded")
+    with pytest.raises(Conflict, match="is succeeded"):
+        retry(house.w, job.id)
+    with pytest.raises(NotFound):
+        retry(house.w, "job_none")
+
+
+def test_two_retries_at_once_are_one_attempt(house: House) -> None:
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask()
+    house.until(job, "failed")
+    retry(house.w, job.id)
+    with pytest.raises(Conflict):
+        retry(house.w, job.id)
+    assert len(house.until(job, "succeeded").life.attempts) == 2
+
+
+def test_an_attempt_that_was_never_proved_makes_its_retry_a_risk(build: Build) -> None:
+    house = build(RUNHOOK_UNCONFIRMED_AFTER=5)
+    job = _unconfirmed(house)
+    house.later(6)
+    assert house.job(job).state is State.FAILED
+    assert retry(house.w, job.id).life.risk
+
+
+def test_late_success_of_an_earlier_attempt_settles_a_retry_that_has_not_left(
+    house: House,
+) -> None:
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask()
+    ref = str(house.until(job, "failed").attempt.ref)
+    house.w.store.line.pause(True)
+    retry(house.w, job.id)
+    intake.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+    house.w.store.line.pause(False)
+    house.settle()
+    after = house.job(job)
+    assert (after.state, after.attempt.n, after.attempt.ref) == (State.SUCCEEDED, 1, ref)
+    assert after.attempt.outputs[0].url == PICTURE.url
+    assert house.sandbox.accepted() == 1
+
+
+def test_late_success_settles_even_a_retry_that_has_its_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told no when its connection is open, so not one byte leaves."""
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask()
+    ref = str(house.until(job, "failed").attempt.ref)
+    mark = house.w.store.jobs.mark_left
+
+    def late_news_first(*args: object) -> bool:
+        intake.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+        return mark(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(house.w.store.jobs, "mark_left", late_news_first)
+    retry(house.w, job.id)
+    house.settle()
+    assert house.job(job).state is State.SUCCEEDED
+    assert house.sandbox.accepted() == 1
+
+
+def test_late_success_of_the_first_of_three_keeps_what_the_second_cost(house: House) -> None:
+    house.sandbox.faults({"fault": "failed", "times": 2})
+    job = house.ask()
+    ref = str(house.until(job, "failed").attempt.ref)
+    retry(house.w, job.id)
+    house.until(job, "failed")
+    house.w.store.line.pause(True)
+    retry(house.w, job.id)
+    intake.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+    after = house.job(job)
+    assert after.state is State.SUCCEEDED
+    assert [attempt.n for attempt in after.life.attempts] == [1, 2]
+    assert after.attempt.n == 1
+    assert after.life.attempts[1].state is State.FAILED
+
+
+def test_late_success_after_the_retry_left_is_kept_and_alerted(house: House) -> None:
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask()
+    ref = str(house.until(job, "failed").attempt.ref)
+    house.sandbox.faults({"fault": "slow", "value": 600})
+    retry(house.w, job.id)
+    house.until(job, "running")
+    intake.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+    after = house.job(job)
+    assert after.state is State.RUNNING
+    assert after.life.attempts[0].state is State.SUCCEEDED
+    assert "runhook.alert" in house.events()
+
+
+def test_expires_in_begins_anew_with_a_retry(house: House) -> None:
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask(options={"expires_in": 60})
+    house.until(job, "failed")
+    house.later(600)
+    house.w.store.line.pause(True)
+    retry(house.w, job.id)
+    house.later(59)
+    assert house.job(job).state is State.QUEUED
+    house.later(2)
+    assert house.job(job).state is State.FAILED
+
+
+def test_reconcile_asks_at_once(house: House) -> None:
+    house.sandbox.faults({"fault": "callback_unrecorded"})
+    job = house.ask()
+    house.until(job, "running")
+    assert ask_now(house.w, job.id).state is State.SUCCEEDED
+
+
+def test_reconcile_brings_the_late_success_of_a_failed_job(house: House) -> None:
+    house.sandbox.faults({"fault": "failed_then_succeeds"}, {"fault": "callback_unrecorded"})
+    job = house.ask()
+    house.until(job, "running")
+    ask_now(house.w, job.id)
+    house.later(31)
+    house.later(31)
+    assert ask_now(house.w, job.id).state in (State.RUNNING, State.FAILED, State.SUCCEEDED)
+    eventually(lambda: ask_now(house.w, job.id).state is State.SUCCEEDED)
+
+
+def test_reconcile_says_what_it_cannot_ask(house: House) -> None:
+    house.w.store.line.pause(True)
+    with pytest.raises(Conflict, match="no task id"):
+        ask_now(house.w, house.ask().id)
+    house.w.store.line.pause(False)
+    house.settle()
+    with pytest.raises(Conflict, match="resolve it by hand"):
+        ask_now(house.w, _unconfirmed(house).id)
+
+
+def test_reconcile_of_a_silent_provider_changes_nothing(house: House) -> None:
+    house.sandbox.faults({"fault": "slow", "value": 600})
+    job = house.ask()
+    house.until(job, "running")
+    house.w.client._http._base = "http://127.0.0.1:9"
+    with pytest.raises(ProviderSilent):
+        ask_now(house.w, job.id)
+    assert house.job(job).state is State.RUNNING
+
+
+def test_an_unconfirmed_job_shows_the_money_at_risk(house: House) -> None:
+    doubt = house.job(_unconfirmed(house)).attempt.doubt
+    assert doubt
+    assert doubt.detail["money_at_risk"] == "0.4 CNY"
+
+
+def test_an_unconfirmed_job_is_given_up_by_its_owner(house: House) -> None:
+    job = _unconfirmed(house)
+    after = resolve(house.w, job.id, "failed")
+    assert (after.state, after.attempt.settled_by) == (State.FAILED, "user")
+    assert after.attempt.error
+    assert after.attempt.error.detail["money_at_risk"] == "0.4 CNY"
+    with pytest.raises(Conflict, match="not unconfirmed"):
+        resolve(house.w, job.id, "failed")
+
+
+def test_an_unconfirmed_job_is_paid_again_at_its_owners_risk(house: House) -> None:
+    job = _unconfirmed(house, "answer_lost_unaccepted")
+    assert resolve(house.w, job.id, "resubmit").life.risk
+    house.later(6)  # the gate that the doubt closed
+    assert house.until(job, "succeeded").attempt.n == 2
+
+
+def test_an_unconfirmed_job_is_settled_by_the_task_its_owner_found(house: House) -> None:
+    house.sandbox.faults({"fault": "answer_lost"}, {"fault": "callback_lost"})
+    job = house.ask()
+    house.until(job, "unconfirmed")
+    after = resolve_by_ref(house.w, job.id, _task(house))
+    assert (after.state, after.attempt.ref) == (State.SUCCEEDED, _task(house))
+
+
+def test_a_task_of_another_job_is_taken_only_by_force(house: House) -> None:
+    other = house.ask()
+    house.until(other, "succeeded")
+    job = _unconfirmed(house, "answer_lost_unaccepted")
+    theirs = str(house.job(other).attempt.ref)
+    with pytest.raises(Conflict, match="not this attempt's"):
+        resolve_by_ref(house.w, job.id, theirs)
+    assert house.job(job).state is State.UNCONFIRMED
+    assert resolve_by_ref(house.w, job.id, theirs, force=True).state is State.SUCCEEDED
+
+
+def test_a_task_that_nobody_knows_settles_nothing(house: House) -> None:
+    job = _unconfirmed(house)
+    with pytest.raises(Conflict, match="knows no task"):
+        resolve_by_ref(house.w, job.id, "42", force=True)
+    assert house.job(job).state is State.UNCONFIRMED
+
+
+def test_a_job_that_failed_unconfirmed_is_brought_home_by_its_task(build: Build) -> None:
+    house = build(RUNHOOK_UNCONFIRMED_AFTER=5)
+    house.sandbox.faults({"fault": "answer_lost"}, {"fault": "callback_lost"})
+    job = house.ask()
+    house.until(job, "unconfirmed")
+    house.later(6)
+    assert house.job(job).state is State.FAILED
+    assert resolve_by_ref(house.w, job.id, _task(house)).state is State.SUCCEEDED
+    assert house.events()[-1] == "job.succeeded"

@@ -1,0 +1,125 @@
+"""A user's word on a job: pay for it again, ask RunningHub now, settle an unconfirmed one."""
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from worker import jobs, signing
+from worker.errors import Conflict
+from worker.intake import accept, adopt, requeued
+from worker.jobs import Job, Move, State
+from worker.reconcile import look_now
+from worker.reports import Error
+from worker.store import Change, Note
+from worker.wiring import Wiring
+
+Verdict = Literal["failed", "resubmit"]
+
+
+def retry(w: Wiring, job_id: str) -> Job:
+    """A new paid attempt of a failed or cancelled job, under a callback URL of its own.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It has succeeded, or not ended.
+    """
+
+    def decide(job: Job) -> Change:
+        if job.state not in (State.FAILED, State.CANCELLED):
+            raise Conflict(f"{job_id} is {job.state}; only failed and cancelled jobs are retried")
+        now, error = w.clock.now(), job.attempt.error
+        # An attempt that was never proved may still have been accepted.
+        risk = error is not None and error.code == "unconfirmed"
+        again = jobs.another_attempt(job, Move.RETRY, now, ended=job.state, risk=risk)
+        again = jobs.wish_cancel(again, now, wished=False)
+        return requeued(again, w, Note("retried", {"attempt": again.attempt.n, "risk": risk}))
+
+    return w.store.jobs.change(job_id, decide)[1]
+
+
+def ask_now(w: Wiring, job_id: str) -> Job:
+    """The job after RunningHub was asked about its current attempt.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: Nothing can be asked: it was not sent, or its task id is not known.
+        ProviderSilent: RunningHub does not answer; nothing was changed.
+    """
+    job = w.store.jobs.get(job_id)
+    if job.attempt.ref is None:
+        why = "it has no task id yet"
+        if job.state is State.UNCONFIRMED:
+            why = "its task id is unknown, and RunningHub lists no tasks; resolve it by hand"
+        raise Conflict(f"{job_id} is {job.state} and cannot be asked about: {why}")
+    if job.state is not State.SUCCEEDED:
+        look_now(w, job)
+    return w.store.jobs.get(job_id)
+
+
+def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
+    """Settle an unconfirmed job by its owner's word: it failed, or it is to be paid again.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It is not unconfirmed.
+    """
+
+    def decide(job: Job) -> Change:
+        if job.state is not State.UNCONFIRMED:
+            raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
+        now, n = w.clock.now(), job.attempt.n
+        if verdict == "resubmit":
+            again = jobs.another_attempt(
+                job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
+            )
+            again = jobs.wish_cancel(again, now, wished=False)
+            return requeued(again, w, Note("resubmitted by its owner", {"attempt": n + 1}))
+        doubt = job.attempt.doubt
+        error = Error(
+            "unconfirmed",
+            "Its owner gave it up unproved. RunningHub may have charged it.",
+            doubt.provider_code if doubt else None,
+            doubt.detail if doubt else {},
+        )
+        moved = jobs.end(job, Move.FAIL, "user", now, error=error)
+        return Change(moved, (Note("given up by its owner", {"attempt": n}),), event="job.failed")
+
+    return w.store.jobs.change(job_id, decide)[1]
+
+
+def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> Job:
+    """Settle an unconfirmed job by the task its owner found.
+
+    Args:
+        w: The process's parts.
+        job_id: Which.
+        ref: The task's id.
+        force: Take it though its recorded callback is not this attempt's.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It needs no settling, or the task is not its own, or not known.
+        ProviderSilent: RunningHub does not answer; nothing was changed.
+    """
+    job = w.store.jobs.get(job_id)
+    given_up = job.attempt.error is not None and job.attempt.error.code == "unconfirmed"
+    if job.state is not State.UNCONFIRMED and not (job.state is State.FAILED and given_up):
+        raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
+    n = job.attempt.n
+    found = w.client.recorded(ref)
+    if not (found and _is_ours(w, found.webhook_url, job_id, n)) and not force:
+        whose = "another callback" if found else "no callback"
+        raise Conflict(f"task {ref} has {whose} on record, not this attempt's; force takes it")
+    told = w.client.report(ref, legacy=job.legacy(job.attempt))
+    if told.state == "unknown":
+        raise Conflict(f"RunningHub knows no task {ref}")
+    adopt(w, job_id, n, ref)
+    accept(w, job_id, n, told, "query")
+    return w.store.jobs.get(job_id)
+
+
+def _is_ours(w: Wiring, url: str, job_id: str, n: int) -> bool:
+    """Whether a recorded webhookUrl is this attempt's, signed by one of our secrets."""
+    parts = urlsplit(url).path.rsplit("/", 3)[1:]
+    return parts[:-1] == [job_id, str(n)] and signing.signed_by_us(
+        w.settings.secrets, job_id, n, parts[-1]
+    )
