@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test books models catalogue lint types architecture wheels lock clean
+.PHONY: demo test chaos books models catalogue lint types architecture wheels lock clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -16,6 +16,11 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/python -m pytest -q
+
+# Random kills and every fault at once: make chaos CHAOS="--jobs 5000 --kills 100 --seed 1".
+CHAOS ?= --jobs 300 --kills 25
+chaos: .venv/ready
+	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 # One run of many jobs through the real processes with lost and doubled callbacks, and its books.
 JOBS ?= 200

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, request
 from webhook.bodies import body_within
 from webhook.problems import problem
 from worker.errors import StoreUnavailable
-from worker.signing import PATH, signed_by_us
+from worker.signing import PATH, PROBE, probe_answer, signed_by_us
 from worker.store import Note
 from worker.telemetry import report
 from worker.wiring import Wiring
@@ -50,6 +50,8 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
     if not signed_by_us(w.settings.secrets, job_id, attempt, signature):
         wrong_signatures.add()
         return problem(404, "Not found", "there is no such callback")
+    if job_id == PROBE:
+        return Response(probe_answer(w.settings.secrets[0], attempt), 200, mimetype="text/plain")
     try:
         body = body_within(request, LARGEST)
         if body is None:

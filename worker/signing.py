@@ -22,6 +22,14 @@ def signed_by_us(secrets: Sequence[str], job_id: str, attempt: int, signature: s
     return any(matches)
 
 
+PROBE = "probe"  # the job of a callback that doctor sends to itself
+
+
+def probe_answer(secret: str, number: int) -> str:
+    """What only a process with the secret can answer to a probe."""
+    return _signature(secret, "probe answer", number)
+
+
 def fingerprint(secret: str) -> str:
     """Tells two secrets apart without telling either."""
     return hmac.new(secret.encode(), b"runhook fingerprint", hashlib.sha256).hexdigest()[:16]

@@ -11,6 +11,7 @@ from worker.cli import screens
 from worker.cli.account import account, pause, resume
 from worker.cli.comfy import app, workflow
 from worker.cli.demo import demo
+from worker.cli.doctor import doctor
 from worker.cli.files import lora, upload
 from worker.cli.settle import cancel, reconcile, resolve, retry
 from worker.cli.submit import submit
@@ -103,6 +104,7 @@ for command in (
     up,
     demo,
     sandbox,
+    doctor,
     submit,
     cancel,
     retry,

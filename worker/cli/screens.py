@@ -12,6 +12,7 @@ from rich.text import Text
 
 from config.catalogue import Price
 from worker.catalogue import Model, describe, price_words, rule_words
+from worker.doctor import Finding
 from worker.document import job_document
 from worker.errors import InvalidRequest
 from worker.jobs import Job, State
@@ -259,6 +260,18 @@ def account_table(document: dict[str, Any], line: LineState) -> Table:
             table.add_row(name, str(value))
     if line.paused:
         table.add_row("line", Text("paused; `runhook resume` lets it go on", "yellow"))
+    return table
+
+
+MARKS = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """What the doctor found, and what to do about it."""
+    table = plain_table("", "check", "says", "what to do")
+    for found in findings:
+        mark, colour = MARKS[found.word]
+        table.add_row(Text(mark, colour), found.what, Text(found.says), Text(found.advice))
     return table
 
 

@@ -16,6 +16,7 @@ from worker.store.jobs import Change, Duty, Jobs, Note, Page
 from worker.store.line import Line, LineState, Peek
 from worker.store.processes import Processes, Published
 from worker.store.scripts import Post, Scripts
+from worker.store.upkeep import Upkeep
 from worker.wakeups import Message
 
 ROOT = "runhook:"
@@ -76,6 +77,7 @@ class Store:
         self.deliveries = Deliveries(scripts, self.jobs)
         self.processes = Processes(scripts)
         self.assets = Assets(scripts, account)
+        self.upkeep = Upkeep(scripts, self.jobs)
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless Redis answers."""

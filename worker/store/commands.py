@@ -3,7 +3,7 @@
 redis-py's own types allow text everywhere, whatever the client was told to return.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 Entry = tuple[bytes, dict[bytes, bytes]]
@@ -30,6 +30,8 @@ class Redis(Protocol):
     def zrangebyscore(
         self, name: str, min: float | str, max: float | str, start: int, num: int
     ) -> list[bytes]: ...
+    def scan_iter(self, match: str, count: int) -> Iterator[bytes]: ...
+    def zscan_iter(self, name: str, *, count: int) -> Iterator[tuple[bytes, float]]: ...
     def lrange(self, name: str, start: int, end: int) -> list[bytes]: ...
     def llen(self, name: str) -> int: ...
     def xadd(

@@ -98,7 +98,7 @@ class Jobs:
             "job": job.id,
             "model": job.ask.model,
             "line": job.line,
-            "score": _line_score(job),
+            "score": line_score(job),
             "key": scoped,
             "body": hashlib.sha256(body).hexdigest(),
             "keep": round(self._retention * 1000),
@@ -169,7 +169,7 @@ class Jobs:
             "state": job.state,
             "n": job.life.attempts[-1].n,
             "line": job.line,
-            "score": _line_score(job),
+            "score": line_score(job),
             "turn": change.turn,
             "limit": self._limit or "",
             "event": change.event,
@@ -264,8 +264,8 @@ def _left_at(value: bytes | None) -> datetime | None:
     return datetime.fromtimestamp(int(value.partition(b":")[0]) / 1000, UTC) if value else None
 
 
-def _line_score(job: Job) -> float:
-    """Priority first, 9 before 0; then age. Exact: below 2^53."""
+def line_score(job: Job) -> float:
+    """A queued job's place: priority first, 9 before 0; then age. Exact: below 2^53."""
     return (9 - job.ask.priority) * 10**13 + round(job.ask.created_at.timestamp() * 1000)
 
 

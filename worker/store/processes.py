@@ -81,6 +81,17 @@ class Processes:
         with reaching():
             return int(self._redis.zcount(f"{self._root}alive:{role}", now - ALIVE_WITHIN, "+inf"))
 
+    def living_handlers(self) -> set[str]:
+        """The names of the handlers that a living process published in the last seconds."""
+        now = self._scripts.clock.now().timestamp()
+        with reaching():
+            rows = self._redis.hgetall(f"{self._root}handlers")
+        return {
+            name.decode()
+            for name, packed in rows.items()
+            if now - orjson.loads(packed)["seen"] < 4 * ALIVE_WITHIN
+        }
+
     def knows_secrets(self, fingerprints: tuple[str, ...]) -> bool:
         """Whether one of the secrets is known here already; all are from now on.
 

@@ -46,6 +46,7 @@ class Task:
     seconds: float
     base_url: str
     legacy: bool = False  # it speaks the legacy shapes
+    born_at: float = field(default_factory=time.time)
     ended_at: float | None = None
     stopped: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class Office:
     def __init__(self, limit: int, pace: float, slot_lag: float) -> None:
         self._lock = threading.Lock()
         self._tasks: dict[str, Task] = {}
+        self._live: list[Task] = []  # those that may still hold a slot
         self._limit = limit
         self._pace = pace
         self._lag = slot_lag
@@ -114,12 +116,13 @@ class Office:
                 body=wanted.body,
             )
             self._tasks[number] = task
+            self._live.append(task)
         return task
 
     def counts(self) -> tuple[int, int]:
         """How many run, and how many are queued."""
         with self._lock:
-            words = Counter(task.status() for task in self._tasks.values())
+            words = Counter(task.status() for task in self._live)
         return words["RUNNING"], words["QUEUED"]
 
     def get(self, task_id: Any) -> Task | None:
@@ -154,6 +157,7 @@ class Office:
                     "webhookUrl": t.webhook_url,
                     "prompt": t.prompt,
                     "faults": sorted(t.faults.values),
+                    "endsAt": t.born_at + t.seconds,
                     "body": t.body,
                 }
                 for t in self._tasks.values()
@@ -168,10 +172,12 @@ class Office:
 
     def _in_flight(self) -> int:
         now = time.monotonic()
-        return sum(
-            task.status() in ("QUEUED", "RUNNING") or now < task.born + task.seconds + self._lag
-            for task in self._tasks.values()
-        )
+        self._live = [
+            task
+            for task in self._live
+            if task.status() in ("QUEUED", "RUNNING") or now < task.born + task.seconds + self._lag
+        ]
+        return len(self._live)
 
 
 def spoken_id(task: Task) -> str | int:

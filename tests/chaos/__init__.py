@@ -1,0 +1,7 @@
+"""Thousands of jobs under random kills and every fault at once, and the books afterwards.
+
+    python -m tests.chaos --jobs 5000 --kills 100 --seed 1 [--callbacks lost]
+
+Exits with 1 on any breach. The seed replays the plan: which job is asked, which fault it meets,
+which process is killed after how long; not the interleaving of real processes.
+"""

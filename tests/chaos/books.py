@@ -1,0 +1,202 @@
+"""The books: what RunningHub accepted against what runhook says, job by job."""
+
+import os
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.storm import Kill
+from tests.journeys.conftest import Town
+from worker.jobs import Attempt, Job, State
+from worker.store.scripts import stream_moment
+
+TRUTH = {"SUCCESS": "succeeded", "FAILED": "failed", "CANCEL": "cancelled"}
+LANES = ("line", "send", "intake", "reconcile", "fanout", "handlers")
+
+
+@dataclass(frozen=True)
+class Books:
+    """Everything that is known after a run."""
+
+    jobs: list[Job]
+    asked: int
+    tasks: list[dict[str, Any]]
+    told: Counter[str]
+    interrupted: set[str]
+    kills: list[Kill]
+    endings: list[float]
+    due: dict[str, int]
+    mistakes: int
+
+    @classmethod
+    def of(cls, town: Town, ids: list[str], kills: list[Kill]) -> "Books":
+        """Read them."""
+        asked = list(dict.fromkeys(ids))
+        jobs = town.w.store.jobs.many(asked)
+        redis: Any = town.w.store.client
+        endings = [
+            stream_moment(entry).timestamp()
+            for entry, fields in redis.xrange("runhook:events")
+            if fields[b"state"] in (b"succeeded", b"failed", b"cancelled")
+        ]
+        logs = Path(town.environ["HOME"], "logs")
+        return cls(
+            jobs,
+            len(asked),
+            town.sandbox.books()["tasks"],
+            Counter(line.split()[2] for line in town.told() if " job." in line),
+            _interrupted(town, jobs),
+            kills,
+            endings,
+            {lane: int(redis.zcard(f"runhook:due:{lane}")) for lane in LANES},
+            sum((logs / name).read_text().count('"task.failed"') for name in os.listdir(logs)),
+        )
+
+    def breaches(self) -> list[str]:
+        """What must never be; empty when all is well."""
+        found = {
+            "paid twice": self.paid_twice(),
+            "lost": ["jobs"] * (self.asked - len(self.jobs)),
+            "stuck": [f"{job.id} {job.state}" for job in self.jobs if not job.state.ended],
+            "wrongly settled": self.wrongly_settled(),
+            "not told": [job.id for job in self.jobs if not self.told[job.id]],
+            "told twice without a kill": self.told_twice(),
+            "accepted though cancelled free": self.accepted_though_free(),
+            "mistakes of ours in the logs": ["a task failed"] * self.mistakes,
+        }
+        return [f"{what}: {len(which)}, {which[:3]}" for what, which in found.items() if which]
+
+    def paid_twice(self) -> list[str]:
+        """Attempts that RunningHub accepted more than once, or without there being one."""
+        per_attempt = Counter(task["webhookUrl"] for task in self.tasks if task["webhookUrl"])
+        twice = [url for url, count in per_attempt.items() if count > 1]
+        quick = Counter(t["prompt"] for t in self.tasks if t["model"].startswith("quick/"))
+        tried = {j.ask.input.get("6.text"): len(j.life.attempts) for j in self._kind("quick")}
+        return twice + [prompt for prompt, count in quick.items() if count > tried.get(prompt, 0)]
+
+    def wrongly_settled(self) -> list[str]:
+        """Attempts whose end is not the one that their task had."""
+        truth = {str(task["taskId"]): task for task in self.tasks}
+        wrong = []
+        for job in self.jobs:
+            for attempt in job.life.attempts:
+                task = truth.get(attempt.ref or "")
+                if task and not _right(job, attempt, task):
+                    wrong.append(f"{job.id}/{attempt.n} {_end(job, attempt)}, {task['status']}")
+        return wrong
+
+    def told_twice(self) -> list[str]:
+        """Events told again though nothing was killed in the act."""
+        events = {job.id: _endings(job) for job in self.jobs}
+        return [
+            job_id
+            for job_id, count in self.told.items()
+            if count > events.get(job_id, 0) and job_id not in self.interrupted
+        ]
+
+    def accepted_though_free(self) -> list[str]:
+        """Jobs cancelled before a byte left, of which RunningHub knows all the same."""
+        known = {task["webhookUrl"].split("/")[-3] for task in self.tasks if task["webhookUrl"]}
+        return [job.id for job in self.jobs if _never_left(job) and job.id in known]
+
+    def page(self) -> str:
+        """The books, for people."""
+        states = Counter(job.state.value for job in self.jobs)
+        attempts = sum(len(job.life.attempts) for job in self.jobs)
+        unproved = [
+            j for j in self.jobs if j.attempt.error and j.attempt.error.code == "unconfirmed"
+        ]
+        victims = Counter(kill.victim for kill in self.kills)
+        again = sum(count - 1 for count in self.told.values() if count > 1)
+        lines = [
+            f"kills {len(self.kills)}: {dict(victims)}",
+            f"jobs {len(self.jobs)}, {attempts} attempts: {dict(states)}",
+            f"accepted upstream {len(self.tasks)}, paid twice {len(self.paid_twice())}",
+            f"lost {self.asked - len(self.jobs)}, stuck "
+            f"{sum(not job.state.ended for job in self.jobs)}, "
+            f"wrongly settled {len(self.wrongly_settled())}",
+            f"told {sum(self.told.values())}, told again {again} "
+            f"({len(self.told_twice())} without a kill in the act)",
+            f"settled by {dict(Counter(job.attempt.settled_by or 'nobody' for job in self.jobs))}",
+            f"unconfirmed {len(unproved)}, at risk {_at_risk(unproved)}",
+            f"from RunningHub's end to ours: {_spread(self.delays())}",
+            f"from a kill of worker or Redis to the next job's end: {_spread(self.recoveries())}",
+            f"duties left {self.due}",
+        ]
+        return "\n".join(lines)
+
+    def delays(self) -> list[float]:
+        """Seconds from a task's end at RunningHub to its job's end here, jobs that were stopped
+        or given up aside."""
+        ends = {str(task["taskId"]): float(task["endsAt"]) for task in self.tasks}
+        return sorted(
+            job.attempt.ended_at.timestamp() - ends[job.attempt.ref]
+            for job in self.jobs
+            if job.attempt.ref in ends and job.attempt.ended_at and job.state is State.SUCCEEDED
+        )
+
+    def recoveries(self) -> list[float]:
+        """Seconds from a kill to the first ending after it."""
+        found = []
+        for kill in self.kills:
+            after = [moment - kill.at for moment in self.endings if moment > kill.at]
+            if after and kill.victim in ("worker", "redis"):
+                found.append(min(after))
+        return sorted(found)
+
+    def _kind(self, kind: str) -> list[Job]:
+        return [job for job in self.jobs if job.ask.kind == kind]
+
+
+def _interrupted(town: Town, jobs: list[Job]) -> set[str]:
+    """Jobs of which a handler was begun more often than it answered: it was killed in the act."""
+    deliveries = defaultdict(list)
+    for job in jobs:
+        deliveries[job.id] = town.w.store.deliveries.of_job(job.id)
+    return {
+        job_id
+        for job_id, found in deliveries.items()
+        if any(delivery.begun > len(delivery.tries) for delivery in found)
+    }
+
+
+def _right(job: Job, attempt: Attempt, task: dict[str, Any]) -> bool:
+    end, true = _end(job, attempt), TRUTH.get(task["status"])
+    if end == true or (end == "cancelled" and attempt.settled_by == "user"):
+        return True
+    # Check Task Output says 805 for a failed and for a cancelled task alike.
+    if end == "failed" and true == "cancelled" and (task["model"].startswith(("work", "quick"))):
+        return True
+    # A graph with errors fails at once; given up unproved or out of time is said as what it is.
+    told = attempt.error.code if attempt.error else ""
+    return end == "failed" and told in ("unconfirmed", "timeout", "no_output")
+
+
+def _end(job: Job, attempt: Attempt) -> str:
+    state = attempt.state if attempt.n != job.attempt.n else job.state
+    return state.value if state else ""
+
+
+def _endings(job: Job) -> int:
+    """How many endings of a job there were to tell: each attempt's, and late success."""
+    return len(job.life.attempts) + 1
+
+
+def _never_left(job: Job) -> bool:
+    attempts = job.life.attempts
+    return job.state is State.CANCELLED and len(attempts) == 1 and attempts[0].left_at is None
+
+
+def _at_risk(jobs: list[Job]) -> str:
+    amounts = [j.attempt.error.detail.get("money_at_risk") for j in jobs if j.attempt.error]
+    known = [Decimal(amount.split()[0]) for amount in amounts if amount]
+    return f"{sum(known, Decimal(0)):f} CNY and {len(amounts) - len(known)} of unknown price"
+
+
+def _spread(values: list[float]) -> str:
+    if not values:
+        return "none"
+    at = {share: values[min(len(values) - 1, int(len(values) * share))] for share in (0.5, 0.99)}
+    return f"p50 {at[0.5]:.1f} s, p99 {at[0.99]:.1f} s, longest {values[-1]:.1f} s"

@@ -1,0 +1,158 @@
+"""Doctor: each thing that can be wrong is named with what to do; repair makes indices right."""
+
+import pytest
+
+from config.settings import Settings
+from tests.conftest import SECRET, Build, House, eventually
+from worker.doctor import Finding, examine
+from worker.handlers import Handler, Registry
+from worker.jobs import State
+from worker.pump import published
+from worker.signing import probe_answer
+from worker.wiring import assemble
+
+
+def _found(house: House, what: str) -> list[Finding]:
+    return [finding for finding in examine(house.w, {}) if finding.what == what]
+
+
+def _one(house: House, what: str) -> Finding:
+    found = _found(house, what)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_good_installation_is_found_good(house: House) -> None:
+    house.w.store.processes.beat("worker", "here:1", 4)
+    house.w.store.processes.beat("handlers", "here:2", 2)
+    words = {found.what: found.word for found in examine(house.w, {})}
+    for what in ("server", "persistence", "worker", "handlers", "public URL", "key", "limit"):
+        assert words[what] == "good", what
+    assert words["line"] == words["duties"] == "good"
+    assert all(found.word == "good" or found.advice for found in examine(house.w, {}))
+
+
+def test_missing_settings_are_named(house: House) -> None:
+    texts = [found.says for found in _found(house, "settings")]
+    assert any("RUNNINGHUB_API_KEY" in text for text in texts)
+    found = examine(house.w, {"RUNHOOK_CONCURENCY": "1"})
+    assert any("RUNHOOK_CONCURENCY" in item.says for item in found)
+
+
+def test_a_server_that_evicts_is_bad(house: House) -> None:
+    house.raw.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert _one(house, "eviction").word == "bad"
+    finally:
+        house.raw.config_set("maxmemory-policy", "noeviction")
+
+
+def test_processes_that_are_not_there_are_named(house: House) -> None:
+    assert (_one(house, "worker").word, _one(house, "handlers").word) == ("bad", "bad")
+
+
+def test_a_public_url_is_proved_by_a_signed_callback_of_our_own(build: Build, house: House) -> None:
+    before = house.w.store.callbacks.strays()
+    assert _one(house, "public URL").word == "good"
+    assert house.w.store.callbacks.strays() == before
+    assert _one(build(RUNHOOK_PUBLIC_URL=""), "public URL").word == "warning"
+    away = _one(build(RUNHOOK_PUBLIC_URL="http://127.0.0.1:9"), "public URL")
+    assert (away.word, "does not answer" in away.says) == ("bad", True)
+    elsewhere = build(RUNHOOK_PUBLIC_URL=house.sandbox.url)
+    assert "HTTP 404" in _one(elsewhere, "public URL").says
+    stranger = build(RUNHOOK_PUBLIC_URL=house.web, RUNHOOK_SECRET="another" * 6)
+    assert _one(stranger, "public URL").word == "bad"
+
+
+def test_a_probe_cannot_be_answered_without_the_secret(house: House) -> None:
+    assert probe_answer(SECRET, 1) != probe_answer(SECRET, 2) != probe_answer("x" * 40, 2)
+
+
+def test_a_key_that_is_refused_or_a_provider_that_is_away_is_said(
+    build: Build, house: House
+) -> None:
+    away = build(RUNNINGHUB_BASE_URL="http://127.0.0.1:9")
+    assert _one(away, "key").word == "warning"
+    settings = Settings.load("client", REDIS_URL=house.w.settings.redis_url, RUNHOOK_SECRET=SECRET)
+    keyless = assemble(settings, clock=house.clock)
+    assert [f.word for f in examine(keyless, {}) if f.what == "key"] == ["bad"]
+    high = build(RUNHOOK_CONCURRENCY=500)
+    assert "RunningHub allows 50" in _one(high, "limit").says
+
+
+def test_a_line_that_stands_still_says_why(house: House) -> None:
+    house.w.store.line.pause(True)
+    assert "resume" in _one(house, "line").advice
+    house.w.store.line.pause(False)
+    house.sandbox.faults({"fault": "busy"})
+    house.ask()
+    house.settle()
+    assert "TASK_QUEUE_MAXED" in _one(house, "line").says
+
+
+def test_duties_that_nobody_looks_at_are_stuck(house: House) -> None:
+    house.ask()
+    house.clock.advance(200)
+    found = _one(house, "duties")
+    assert (found.word, "line" in found.says) == ("bad", True)
+
+
+def test_unconfirmed_jobs_are_counted_with_their_money(house: House) -> None:
+    house.sandbox.faults({"fault": "answer_lost_unaccepted"})
+    job = house.ask()
+    house.until(job, "unconfirmed")
+    found = _one(house, "unconfirmed")
+    assert "1 may have been charged" in found.says
+    assert "0.4 at risk" in found.says
+
+
+def test_strays_and_handlers_that_nobody_has_are_named(build: Build) -> None:
+    registry = Registry()
+    registry.add(Handler("gone", ("job.succeeded",), None, lambda event: None))
+    house = build(handlers=registry)
+    house.w.store.processes.publish_handlers(published(house.w))
+    house.lost.append("handlers")
+    job = house.ask()
+    house.until(job, "succeeded")
+    house.clock.advance(120)
+    assert any("'gone'" in found.says for found in _found(house, "handlers"))
+    house.w.store.callbacks.take("job_unknown", 1, "callback", b"{}")
+    assert "1 callbacks" in _one(house, "strays").says
+
+
+def test_repair_makes_every_index_right_from_the_records(house: House) -> None:
+    house.sandbox.faults({"fault": "slow", "value": 600})
+    running = house.ask()
+    house.until(running, "running")
+    house.w.store.line.pause(True)
+    queued = house.ask(prompt="b")
+    house.raw.delete("runhook:jobs", "runhook:line:main", "runhook:due:reconcile")
+    house.raw.zrem("runhook:jobs:state:running", running.id)
+    house.raw.zadd("runhook:jobs:state:failed", {queued.id: 0, "job_ghost": 0})
+    house.raw.sadd("runhook:holding", running.id)
+    assert house.w.store.upkeep.repair() >= 6
+    assert house.w.store.upkeep.repair() == 0
+    assert house.standing("running") == 1
+    assert house.standing("failed") == 0
+    assert [job.id for job in house.w.store.jobs.page(None, None, None, 5).jobs] == [
+        queued.id,
+        running.id,
+    ]
+    house.w.store.line.pause(False)
+    house.sandbox.faults()
+    house.until(queued, "succeeded")
+
+
+@pytest.mark.parametrize("lane", ["send", "intake"])
+def test_repair_gives_a_job_its_way_forward_again(house: House, lane: str) -> None:
+    house.lost.append(lane)
+    job = house.ask()
+    house.settle()
+    if lane == "intake":
+        eventually(lambda: house.raw.exists(f"runhook:raw:{job.id}/1"))
+    house.raw.delete(f"runhook:due:{lane}", f"runhook:claims:{lane}")
+    house.lost.clear()
+    house.settle()
+    assert house.job(job).state is not State.SUCCEEDED
+    assert house.w.store.upkeep.repair() == 1
+    house.until(job, "succeeded")

@@ -1,0 +1,29 @@
+"""`runhook doctor`: what is wrong here, and what to do about it."""
+
+import os
+import sys
+from dataclasses import asdict
+
+import click
+
+from worker.cli import screens
+from worker.cli.talk import FAILED, out, print_json, wiring
+from worker.doctor import examine
+
+
+@click.command()
+@click.option("--fix", is_flag=True, help="Make every index right from the job records first.")
+@click.option("--json", "as_json", is_flag=True)
+def doctor(fix: bool, as_json: bool) -> None:
+    """Check settings, server, processes, callbacks, key, line and duties."""
+    w = wiring()
+    fixed = w.store.upkeep.repair() if fix else None
+    found = examine(w, os.environ)
+    if as_json:
+        print_json({"items": [asdict(finding) for finding in found], "fixed": fixed})
+    else:
+        out.print(screens.findings_table(found))
+        if fixed is not None:
+            out.print(f"\n{fixed} places were wrong and are right now" if fixed else "\nall right")
+    if any(finding.word == "bad" for finding in found):
+        sys.exit(FAILED)

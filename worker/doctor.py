@@ -1,0 +1,219 @@
+"""What is wrong with an installation, and what to do about it: checks that change nothing."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal
+
+from config.settings import Role, Settings, SettingsError, unknown_names
+from worker.errors import ProviderRefused, ProviderSilent
+from worker.runninghub.http import FAILURES, Http, why
+from worker.signing import PROBE, callback_url, probe_answer
+from worker.store.line import LineState
+from worker.wiring import OLDEST_REDIS, Wiring
+
+Word = Literal["good", "warning", "bad"]
+SKEW = 5.0  # seconds between this machine's clock and Redis's that matter to nobody
+STUCK = 120.0  # seconds a duty may be past its time: the longest lease, and the pump's round
+PROBE_SECONDS = 10.0
+ROLES: tuple[Role, ...] = ("web", "worker", "handlers")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found, and what to do about it."""
+
+    what: str
+    word: Word
+    says: str
+    advice: str = ""
+
+
+Findings = Iterator[Finding]
+
+
+def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
+    """Every check, in the order in which things depend on each other.
+
+    Raises:
+        StoreUnavailable: Redis does not answer, so there is nothing to look at.
+    """
+    checks: tuple[Callable[[Wiring], Findings], ...] = (
+        _server,
+        _clock,
+        _processes,
+        _public_url,
+        _key,
+        _line,
+        _duties,
+        _unconfirmed,
+        _strays,
+        _handlers,
+    )
+    found = [*_settings(environ)]
+    for check in checks:
+        found += check(w)
+    return found
+
+
+def _settings(environ: Mapping[str, str]) -> Findings:
+    wrong = set()
+    for role in ROLES:
+        try:
+            Settings.load(role)
+        except SettingsError as error:
+            wrong.add(str(error))
+    for text in sorted(wrong):
+        yield Finding("settings", "bad", text, "Set it in the environment or in .env.")
+    for name in unknown_names(environ):
+        yield Finding("settings", "warning", f"{name} is no setting", "See config/env.example.")
+    if not wrong:
+        yield Finding("settings", "good", "complete for web, worker and handlers")
+
+
+def _server(w: Wiring) -> Findings:
+    server = w.store.processes.server()
+    version = server["version"]
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
+        yield Finding("server", "bad", f"Redis {version}", "Use Redis 6.2 or later.")
+    else:
+        yield Finding("server", "good", f"Redis {version}")
+    if server["maxmemory_policy"] != "noeviction":
+        policy = server["maxmemory_policy"]
+        text = f"maxmemory-policy {policy} evicts queued work"
+        yield Finding("eviction", "bad", text, "Set maxmemory-policy noeviction.")
+    if server["aof_enabled"] != "1":
+        text = "no append-only file: a restart of Redis loses jobs"
+        yield Finding("persistence", "warning", text, "Set appendonly yes.")
+    else:
+        yield Finding("persistence", "good", "append-only file")
+
+
+def _clock(w: Wiring) -> Findings:
+    skew = abs((datetime.now(UTC) - w.clock.now()).total_seconds())
+    if skew > SKEW:
+        text = f"this machine and Redis differ by {skew:.0f} s"
+        yield Finding("clock", "warning", text, "Let both keep time by NTP.")
+    else:
+        yield Finding("clock", "good", "as Redis's")
+
+
+def _processes(w: Wiring) -> Findings:
+    for role in ("worker", "handlers"):
+        alive = w.store.processes.alive(role)
+        if alive:
+            yield Finding(role, "good", f"{alive} alive")
+        else:
+            text = "none was heard in the last 15 s"
+            yield Finding(role, "bad", text, f"Start it: see {role} in the Procfile.")
+    address = f"http://127.0.0.1:{w.settings.port}"
+    try:
+        status, _ = Http(address).request("GET", "/healthz", headers={}, data=None, seconds=3)
+    except FAILURES:
+        status = 0
+    if status == 200:
+        yield Finding("web", "good", f"answers at {address}")
+    elif not w.settings.public_url:
+        yield Finding("web", "warning", f"does not answer at {address}", "Start it, or set PORT.")
+
+
+def _public_url(w: Wiring) -> Findings:
+    """A callback of our own, signed, through whatever stands before web."""
+    base = w.settings.public_url
+    if not base:
+        text = "none: RunningHub cannot report, and every job ends by asking"
+        advice = "Set RUNHOOK_PUBLIC_URL to where web is reached from outside."
+        yield Finding("public URL", "warning", text, advice)
+        return
+    number = secrets.randbelow(10**9) + 1
+    path = callback_url(base, w.settings.secrets, PROBE, number).removeprefix(base)
+    advice = "Let RUNHOOK_PUBLIC_URL lead to web, POST and all, and give web the same secret."
+    try:
+        status, body = Http(base).request(
+            "POST", path, headers={}, data=b"{}", seconds=PROBE_SECONDS
+        )
+    except FAILURES as error:
+        yield Finding("public URL", "bad", f"{base} does not answer: {why(error)}", advice)
+        return
+    if status == 200 and body.decode("utf-8", "replace") == probe_answer(
+        w.settings.secrets[0], number
+    ):
+        yield Finding("public URL", "good", f"{base} leads here, and the secrets agree")
+    else:
+        yield Finding("public URL", "bad", f"{base} answers HTTP {status}, not as web", advice)
+
+
+def _key(w: Wiring) -> Findings:
+    if not w.settings.api_key:
+        yield Finding("key", "bad", "RUNNINGHUB_API_KEY is missing", "Set the account's key.")
+        return
+    try:
+        capacity = w.client.capacity()
+        account = w.client.account()
+    except ProviderRefused as refused:
+        yield Finding("key", "bad", f"refused: {refused}", "Check key and site.")
+        return
+    except ProviderSilent as silent:
+        yield Finding("key", "warning", f"RunningHub does not answer: {silent}", "Try again later.")
+        return
+    money = f"{account.money} {account.currency or ''}".strip() if account.money else ""
+    coins = f"{account.coins} coins" if account.coins else ""
+    left = " and ".join(part for part in (money, coins) if part) or "nothing"
+    yield Finding("key", "good", f"{capacity.type or 'valid'}, {left} left")
+    ours, theirs = w.settings.concurrency, capacity.limit
+    if ours and theirs and ours > theirs:
+        text = f"RUNHOOK_CONCURRENCY is {ours}, RunningHub allows {theirs}"
+        yield Finding("limit", "warning", text, "Jobs above it wait behind a gate; lower it.")
+    else:
+        yield Finding("limit", "good", f"{ours or theirs or 1} at once")
+
+
+def _line(w: Wiring) -> Findings:
+    state: LineState = w.store.line.state()
+    text = f"{state.length} waiting, {state.in_flight} in flight"
+    if state.paused:
+        yield Finding("line", "warning", f"paused, {text}", "`runhook resume` lets it go on.")
+    elif state.gate != "open":
+        why_closed = f"gate {state.gate}: {state.why}"
+        yield Finding("line", "warning", f"{text}, {why_closed}", "It opens by itself.")
+    else:
+        yield Finding("line", "good", text)
+
+
+def _duties(w: Wiring) -> Findings:
+    stuck = w.store.upkeep.stuck(STUCK)
+    for lane in stuck:
+        text = f"{lane.count} of {lane.lane} are over {STUCK:.0f} s late, first {lane.oldest}"
+        yield Finding("duties", "bad", text, "Start a worker; look into its log.")
+    if not stuck:
+        yield Finding("duties", "good", "none is late")
+
+
+def _unconfirmed(w: Wiring) -> Findings:
+    names = w.store.upkeep.unconfirmed()
+    if not names:
+        return
+    risks = [
+        job.attempt.doubt.detail.get("money_at_risk")
+        for job in w.store.jobs.many(names)
+        if job.attempt.doubt
+    ]
+    known = sum((Decimal(risk.split()[0]) for risk in risks if risk), Decimal(0))
+    text = f"{len(names)} may have been charged and are not proved, at least {known:f} at risk"
+    yield Finding("unconfirmed", "warning", text, "`runhook jobs --state unconfirmed`, resolve.")
+
+
+def _strays(w: Wiring) -> Findings:
+    count = w.store.callbacks.strays()
+    if count:
+        text = f"{count} callbacks came for jobs that nobody knows"
+        yield Finding("strays", "warning", text, "Does another installation share the secret?")
+
+
+def _handlers(w: Wiring) -> Findings:
+    missing = w.store.upkeep.waiting_handlers() - w.store.processes.living_handlers()
+    for name in sorted(missing):
+        text = f"deliveries wait for {name!r}, which no living process has"
+        yield Finding("handlers", "bad", text, "Start a process whose RUNHOOK_HANDLERS have it.")

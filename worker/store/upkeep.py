@@ -1,0 +1,108 @@
+"""Looking after Redis: what is stuck, and every index made right from the job records."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from worker.jobs import State
+from worker.store.connection import reaching
+from worker.store.jobs import Jobs, line_score
+from worker.store.scripts import Scripts
+from worker.wakeups import LANES
+
+AT_ONCE = 500
+INDICES = ("jobs", "jobs:state:*", "jobs:model:*", "line:*", "ended", "holding")
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Duties of one lane that are long past their time."""
+
+    lane: str
+    count: int
+    oldest: str
+
+
+class Upkeep:
+    """Reads and repairs everything, piece by piece."""
+
+    def __init__(self, scripts: Scripts, jobs: Jobs) -> None:
+        self._scripts = scripts
+        self._redis = scripts.client
+        self._root = scripts.root
+        self._jobs = jobs
+
+    def stuck(self, seconds: float) -> list[Stuck]:
+        """Lanes with duties that are so long past their time that nobody can be at them."""
+        before = round((self._scripts.clock.now().timestamp() - seconds) * 1000)
+        found = []
+        for lane in LANES:
+            with reaching():
+                count = self._redis.zcount(f"{self._root}due:{lane}", "-inf", before)
+                oldest = self._redis.zrangebyscore(
+                    f"{self._root}due:{lane}", "-inf", before, start=0, num=1
+                )
+            if count:
+                found.append(Stuck(lane, int(count), oldest[0].decode() if oldest else ""))
+        return found
+
+    def unconfirmed(self) -> list[str]:
+        """Jobs that may have been accepted and were never proved."""
+        with reaching():
+            names = self._redis.zrangebyscore(
+                f"{self._root}jobs:state:{State.UNCONFIRMED}", "-inf", "+inf", start=0, num=AT_ONCE
+            )
+        return [name.decode() for name in names]
+
+    def waiting_handlers(self) -> set[str]:
+        """Handlers that a pending delivery waits for, looking at the first so many."""
+        with reaching():
+            names = self._redis.zrangebyscore(
+                f"{self._root}due:handlers", "-inf", "+inf", start=0, num=20 * AT_ONCE
+            )
+        return {name.decode().split("_", 2)[-1] for name in names}
+
+    def repair(self) -> int:
+        """Make every index say what the job records say; how many places were wrong."""
+        wrong = 0
+        for names in _some(self._keys("job:*")):
+            for job in self._jobs.many(names):
+                wrong += int(self._scripts.run("repair_job", job.id, job.line, line_score(job)))
+        for pattern in INDICES:
+            for index in self._keys(pattern, whole=True):
+                for members in _some(self._members(index)):
+                    wrong += int(self._scripts.run("drop_strangers", index, *members))
+        for names in _some(self._keys("delivery:*")):
+            wrong += sum(
+                int(self._scripts.run("repair_delivery", name, "handlers")) for name in names
+            )
+        return wrong
+
+    def _keys(self, pattern: str, *, whole: bool = False) -> Iterator[str]:
+        """What stands behind the pattern's name; the whole name behind the root if asked for."""
+        cut = 0 if whole else len(pattern) - 1
+        with reaching():
+            for key in self._redis.scan_iter(f"{self._root}{pattern}", count=AT_ONCE):
+                yield key.decode().removeprefix(self._root)[cut:]
+
+    def _members(self, index: str) -> Iterator[str]:
+        key = f"{self._root}{index}"
+        with reaching():
+            found: Iterable[bytes] = (
+                self._redis.smembers(key)
+                if index == "holding"
+                else [member for member, _ in self._redis.zscan_iter(key, count=AT_ONCE)]
+            )
+        for member in found:
+            yield member.decode()
+
+
+def _some(items: Iterable[str]) -> Iterator[Sequence[str]]:
+    """In pieces, so that no script runs long."""
+    piece: list[str] = []
+    for item in items:
+        piece.append(item)
+        if len(piece) == AT_ONCE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
