@@ -166,12 +166,14 @@ def _right(job: Job, attempt: Attempt, task: dict[str, Any]) -> bool:
     end, true = _end(job, attempt), TRUTH.get(task["status"])
     if end == true or (end == "cancelled" and attempt.settled_by == "user"):
         return True
-    # Check Task Output says 805 for a failed and for a cancelled task alike.
-    if end == "failed" and true == "cancelled" and (task["model"].startswith(("work", "quick"))):
+    if end != "failed" or attempt.error is None:
+        return False
+    # Check Task Output says 805 for a failed and for a cancelled task alike, and a graph that
+    # will not run (433) fails at once, whatever becomes of its task.
+    if true == "cancelled" and attempt.error.provider_code in ("805", "433"):
         return True
-    # A graph with errors fails at once; given up unproved or out of time is said as what it is.
-    told = attempt.error.code if attempt.error else ""
-    return end == "failed" and told in ("unconfirmed", "timeout", "no_output")
+    # Given up unproved, out of time or without results is said as what it is.
+    return attempt.error.code in ("unconfirmed", "timeout", "no_output")
 
 
 def _end(job: Job, attempt: Attempt) -> str:

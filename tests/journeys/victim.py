@@ -1,0 +1,64 @@
+"""A worker that is going to be killed: real flows over real sockets, at a clock that stands still.
+
+It takes wake-ups from their queues as Celery does, claims their duties and works until nothing is
+left to do. Started by a fork server, so that a life takes milliseconds.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+from worker.handlers import Event, Handler, Registry, Retry
+from worker.store import SetClock
+from worker.tasks import FLOWS
+from worker.wakeups import LANES
+from worker.wiring import Wiring, assemble
+
+IDLE = 0.06  # seconds without any wake-up after which it is done
+BOOK = "RUNHOOK_TEST_BOOK"
+
+
+def handlers(book: str) -> Registry:
+    """One that writes down what it hears, after failing once where the job asks for it."""
+    found = Registry()
+
+    def heard(event: Event) -> None:
+        first = not Path(f"{book}.{event.id}").exists()
+        Path(f"{book}.{event.id}").touch()
+        if first and event.job.metadata.get("fails_first"):
+            raise Retry(after=1)
+        with open(book, "a") as file:
+            file.write(f"{event.id} {event.type} {event.job.id}\n")
+
+    kinds = ("job.succeeded", "job.failed", "job.cancelled")
+    found.add(Handler("heard", kinds, None, heard))
+    return found
+
+
+def wiring(settings: dict[str, Any], now: float, book: str) -> Wiring:
+    """The parts of a worker at this moment."""
+    return assemble(
+        Settings.load("worker", **settings), clock=SetClock(now), handlers=handlers(book)
+    )
+
+
+def work(settings: dict[str, Any], now: float, book: str, ready: Any) -> None:
+    """Work until nothing is left to do, or until killed."""
+    ready.wait()
+    w = wiring(settings, now, book)
+    redis: Any = w.store.client
+    quiet = time.monotonic()
+    while time.monotonic() - quiet < IDLE:
+        w.store.duties.pump("test", 3, [(lane, 100) for lane in LANES])
+        for lane in LANES:
+            while message := redis.rpop(f"runhook:queue:{lane}"):
+                quiet = time.monotonic()
+                duty = json.loads(json.loads(message)["body"])[0][0]
+                with w.store.duties.claim(lane, duty) as claim:
+                    if claim is not None:
+                        FLOWS[lane](w, claim)
+        time.sleep(0.005)
+    os._exit(0)
