@@ -1,0 +1,390 @@
+"""Any interleaving of work, callbacks, crashes, lost messages and clock steps keeps the promises.
+
+The store and the flows are real; RunningHub is a value that hypothesis plays. A crash is an
+exception that nobody catches, at any script: what a killed process leaves behind.
+"""
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.conftest import IMAGE, START, Build, House
+from worker import ask
+from worker.ask import Asked
+from worker.cancel import cancel
+from worker.errors import Conflict, ProviderRefused, ProviderSilent
+from worker.handlers import Handler, Registry
+from worker.jobs import Job, State
+from worker.pump import published
+from worker.reports import (
+    Accepted,
+    Busy,
+    Capacity,
+    Doubtful,
+    Error,
+    NeverLeft,
+    Output,
+    Recorded,
+    Refused,
+    Report,
+    SubmitAnswer,
+    TaskState,
+)
+from worker.resolve import retry
+from worker.runninghub.wire import Submit
+from worker.tasks import FLOWS
+from worker.wakeups import LANES
+
+ANSWERS = ("accepted", "lost", "lost unaccepted", "both", "busy", "refused", "never left")
+ENDS: dict[str, State] = {
+    "succeeded": State.SUCCEEDED,
+    "failed": State.FAILED,
+    "cancelled": State.CANCELLED,
+}
+PICTURE = (Output("https://a.example/x.png", "png"),)
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+@dataclasses.dataclass
+class Task:
+    """One task at RunningHub."""
+
+    ref: str
+    url: str
+    state: TaskState = "running"
+
+    def report(self) -> Report:
+        """What RunningHub says of it."""
+        if self.state == "succeeded":
+            return Report(self.ref, "succeeded", PICTURE)
+        error = Error("failed", "it failed") if self.state == "failed" else None
+        return Report(self.ref, self.state, (), error)
+
+
+class Provider:
+    """RunningHub, as the client shows it."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Task] = {}
+        self.next = "accepted"
+        self.away = False
+        self.deadly = False  # whoever submits dies before he hears the answer
+
+    def submit(self, wanted: Submit, leaving: Callable[[], bool]) -> SubmitAnswer | None:
+        """Play one answer."""
+        if self.next == "never left":
+            return NeverLeft("no connection")
+        if not leaving():
+            return None
+        ref = str(2 * 10**18 + len(self.tasks))
+        if self.next in ("accepted", "lost", "both"):
+            self.tasks[ref] = Task(ref, str(wanted.webhook_url))
+        if self.deadly:
+            raise Crash
+        match self.next:
+            case "accepted":
+                return Accepted(ref)
+            case "both":
+                return Doubtful("an id with an error", "421", ref, busy=True)
+            case "busy":
+                return Busy("421", "later")
+            case "refused":
+                return Refused(Error("rejected", "no", "1007"))
+            case _:
+                return Doubtful("no answer", outage=True)
+
+    def report(self, ref: str, *, legacy: bool) -> Report:
+        """Query."""
+        self._answer()
+        task = self.tasks.get(ref)
+        return task.report() if task else Report(ref, "unknown")
+
+    def recorded(self, ref: str) -> Recorded | None:
+        """The record of a callback."""
+        self._answer()
+        task = self.tasks.get(ref)
+        if task is None or task.state not in ENDS:
+            return None
+        return Recorded("1", task.url, task.report())
+
+    def cancel(self, ref: str) -> None:
+        """Stop a task."""
+        self._answer()
+        task = self.tasks.get(ref)
+        if task is None or task.state != "running":
+            raise ProviderRefused("no such task", "807")
+        task.state = "cancelled"
+
+    def capacity(self) -> Capacity:
+        """How many run."""
+        self._answer()
+        return Capacity(5, sum(task.state == "running" for task in self.tasks.values()))
+
+    def _answer(self) -> None:
+        if self.away:
+            raise ProviderSilent("away")
+
+
+class Interleaving(RuleBasedStateMachine):
+    """One history."""
+
+    make: Callable[..., House]
+
+    @initialize()
+    def begin(self) -> None:
+        """An empty house."""
+        registry = Registry()
+        self.heard: Counter[str] = Counter()
+        kinds = ("job.succeeded", "job.failed", "job.cancelled")
+        registry.add(Handler("heard", kinds, None, lambda event: self._hear(event.job.id)))
+        self.house = type(self).make(registry, RUNHOOK_CONCURRENCY=3, RUNHOOK_UNCONFIRMED_AFTER=200)
+        self.house.raw.flushall()
+        self.house.clock._seconds = START
+        self.provider = Provider()
+        self.w = dataclasses.replace(self.house.w, client=self.provider)  # type: ignore[arg-type]
+        self.w.store.processes.publish_handlers(published(self.w))
+        self.ids: list[str] = []
+        self.ended: dict[str, State] = {}
+        self.retried: set[str] = set()
+
+    def _hear(self, job_id: str) -> None:
+        self.heard[job_id] += 1
+
+    @rule(answer=st.sampled_from(ANSWERS))
+    def answers(self, answer: str) -> None:
+        """From now on submits are answered so."""
+        self.provider.next = answer
+
+    @rule(away=st.booleans())
+    def goes_away(self, away: bool) -> None:
+        """Free questions are answered, or not."""
+        self.provider.away = away
+
+    @rule(expires=st.sampled_from([0, 0, 0, 30]))
+    def asks(self, expires: int) -> None:
+        """A new job."""
+        options = {"expires_in": expires} if expires else {}
+        self.ids.append(ask.request(self.w, Asked(IMAGE, {"prompt": "a"}, options))[1].id)
+
+    @precondition(lambda self: self._busy())
+    @rule(data=st.data(), many=st.integers(1, 4))
+    def works(self, data: st.DataObject, many: int) -> None:
+        """Some wake-ups of a lane are worked through."""
+        lane = data.draw(st.sampled_from(self._busy()))
+        for _ in range(many):
+            self._look(lane)
+
+    @precondition(lambda self: self._busy())
+    @rule(data=st.data(), at=st.integers(1, 6), before=st.booleans())
+    def crashes(self, data: st.DataObject, at: int, before: bool) -> None:
+        """A holder dies at some script."""
+        lane = data.draw(st.sampled_from(self._busy()))
+        scripts = self.w.store.jobs._scripts
+        run, count = scripts.run, 0
+
+        def until(name: str, *args: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == at and before:
+                raise Crash
+            found = run(name, *args)
+            if count == at:
+                raise Crash
+            return found
+
+        scripts.run = until  # type: ignore[method-assign]
+        try:
+            self._look(lane)
+        except Crash:
+            pass
+        finally:
+            del scripts.run
+
+    @rule(later=st.sampled_from([0, 31, 65]))
+    def dies_with_the_answer(self, later: float) -> None:
+        """A sender dies between the paid request and the record of its answer; another looks."""
+        if "send" not in self._busy():
+            self.asks(expires=0)
+            self._look("line")
+        self.provider.deadly = True
+        try:
+            self._look("send")
+        except Crash:
+            pass
+        finally:
+            self.provider.deadly = False
+        self.time_passes(later)
+        self._look("send")
+
+    @precondition(lambda self: self._busy())
+    @rule(data=st.data())
+    def message_is_lost(self, data: st.DataObject) -> None:
+        """A wake-up vanishes."""
+        self.house.raw.rpop(f"runhook:queue:{data.draw(st.sampled_from(self._busy()))}")
+
+    @rule(seconds=st.sampled_from([0.5, 3, 6, 31, 65, 130]))
+    def time_passes(self, seconds: float) -> None:
+        """And the pump goes on."""
+        self.house.clock.advance(seconds)
+        self.w.store.duties.pump("test", 3, [(lane, 100) for lane in LANES])
+
+    @precondition(lambda self: self.provider.tasks)
+    @rule(data=st.data(), end=st.sampled_from(list(ENDS)), told=st.integers(0, 2))
+    def a_task_ends(self, data: st.DataObject, end: TaskState, told: int) -> None:
+        """With its callback lost, told or doubled. A late success overrules a failure."""
+        task = self.provider.tasks[data.draw(st.sampled_from(sorted(self.provider.tasks)))]
+        if task.state == "running" or (task.state == "failed" and end == "succeeded"):
+            task.state = end
+        for _ in range(told if task.state in ENDS else 0):
+            self._call_back(task)
+
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data(), word=st.sampled_from([cancel, retry]))
+    def the_user_speaks(self, data: st.DataObject, word: Callable[..., Job]) -> None:
+        """He cancels a job, or wants it again."""
+        job_id = data.draw(st.sampled_from(self.ids))
+        try:
+            word(self.w, job_id)
+        except (Conflict, ProviderSilent):
+            return
+        if word is retry:
+            self.retried.add(job_id)
+            self.ended.pop(job_id, None)
+
+    @invariant()
+    def nothing_is_paid_twice(self) -> None:
+        """One acceptance an attempt."""
+        if hasattr(self, "provider"):
+            urls = Counter(task.url for task in self.provider.tasks.values())
+            assert all(count == 1 for count in urls.values())
+
+    @invariant()
+    def an_end_is_an_end(self) -> None:
+        """But for late success, and the user's retry."""
+        for job in self._jobs():
+            before = self.ended.get(job.id)
+            if before and job.state is not before:
+                assert (before, job.state) == (State.FAILED, State.SUCCEEDED)
+            if job.state.ended:
+                self.ended[job.id] = job.state
+
+    @invariant()
+    def every_job_has_a_way_forward(self) -> None:
+        """And every duty a job."""
+        raw = getattr(self, "house", None) and self.house.raw
+        if not raw:
+            return
+        due = {
+            lane: {m.decode() for m in raw.zrange(f"runhook:due:{lane}", 0, -1)} for lane in LANES
+        }
+        known = set(self.ids)
+        for lane in ("send", "intake", "reconcile"):
+            for duty in due[lane]:
+                one, _, other = duty.partition("/")
+                assert {one, other} & known, f"a duty of no job: {lane} {duty}"
+        for job in self._jobs():
+            duty = f"{job.id}/{job.attempt.n}"
+            match job.state:
+                case State.QUEUED:
+                    assert due["line"] or raw.zcard("runhook:jobs:state:sending") or self._holders()
+                case State.SENDING:
+                    assert duty in due["send"], f"{job.id} is sending and nobody sends it"
+                case State.RUNNING | State.UNCONFIRMED:
+                    assert duty in due["reconcile"], f"{job.id} is {job.state}, nobody asks"
+
+    def teardown(self) -> None:
+        """In the end all is well: every job has ended, and somebody heard of each end."""
+        if not hasattr(self, "provider"):
+            return
+        self.provider.away, self.provider.next = False, "accepted"
+        for _ in range(80):
+            for task in self.provider.tasks.values():
+                if task.state == "running":
+                    task.state = "succeeded"
+                self._call_back(task)
+            while any(self._look(lane) for lane in LANES):
+                pass
+            if all(job.state.ended for job in self._jobs()) and not self._owed():
+                break
+            self.time_passes(65)
+        for job in self._jobs():
+            assert job.state.ended, f"{job} never ends: {self.house.notes(job)}"
+            assert self.heard[job.id], f"nobody heard of {job}"
+            self._true(job)
+        self.nothing_is_paid_twice()
+
+    def _true(self, job: Job) -> None:
+        """A success is one, and what succeeded is not called failed unless it was given up."""
+        task = self.provider.tasks.get(job.attempt.ref or "")
+        if job.state is State.SUCCEEDED:
+            assert task is not None
+            assert task.state == "succeeded"
+        elif task is not None and task.state == "succeeded" and job.state is State.FAILED:
+            assert job.attempt.error
+            assert job.attempt.error.code in ("timeout", "unconfirmed"), job
+
+    def _busy(self) -> list[str]:
+        """Lanes with wake-ups."""
+        if not hasattr(self, "house"):
+            return []
+        return [lane for lane in LANES if self.house.raw.llen(f"runhook:queue:{lane}")]
+
+    def _owed(self) -> int:
+        lanes = ("send", "intake", "fanout", "handlers")
+        return sum(int(self.house.raw.zcard(f"runhook:due:{lane}")) for lane in lanes)
+
+    def _jobs(self) -> list[Job]:
+        return self.w.store.jobs.many(self.ids) if getattr(self, "ids", None) else []
+
+    def _holders(self) -> int:
+        states = ("running", "unconfirmed")
+        return sum(int(self.house.raw.zcard(f"runhook:jobs:state:{state}")) for state in states)
+
+    def _look(self, lane: str) -> bool:
+        message = self.house.raw.rpop(f"runhook:queue:{lane}")
+        if message is None:
+            return False
+        duty = json.loads(json.loads(message)["body"])[0][0]
+        with self.w.store.duties.claim(lane, duty) as claim:
+            if claim is not None:
+                FLOWS[lane](self.w, claim)
+        return True
+
+    def _call_back(self, task: Task) -> None:
+        job_id, n = task.url.split("/")[-3:-1]
+        status = {"succeeded": "SUCCESS", "failed": "FAILED", "cancelled": "CANCEL"}[task.state]
+        results = [{"url": PICTURE[0].url, "outputType": "png"}] if status == "SUCCESS" else None
+        event = {"taskId": task.ref, "status": status, "errorCode": "", "results": results}
+        body = json.dumps({"event": "TASK_END", "taskId": task.ref, "eventData": event}).encode()
+        self.w.store.callbacks.take(job_id, int(n), "callback", body)
+
+
+@pytest.mark.timeout(300)
+def test_any_interleaving_keeps_the_promises(build: Build) -> None:
+    Interleaving.make = staticmethod(build)
+    run_state_machine_as_test(
+        Interleaving,
+        settings=settings(
+            max_examples=80,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
