@@ -9,6 +9,7 @@ from worker import catalogue
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+CELERY = (ROOT / "docs" / "celery.md").read_text()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split(" | ")]
     for line in REFERENCE.split("## Calls")[0].splitlines()
@@ -45,6 +46,12 @@ def test_every_entry_of_the_reference_has_a_row_in_its_order() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_every_row_names_a_test_that_there_is(row: list[str]) -> None:
     file, _, name = row[-1].strip("` |").partition("::")
+    assert f"def {name}(" in (ROOT / file).read_text()
+
+
+@pytest.mark.parametrize("named", re.findall(r"`(tests/[^`]+)`", CELERY))
+def test_every_row_about_celery_names_a_test_that_there_is(named: str) -> None:
+    file, _, name = named.partition("::")
     assert f"def {name}(" in (ROOT / file).read_text()
 
 

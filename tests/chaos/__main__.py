@@ -13,7 +13,6 @@ from tests.chaos.plan import Plan
 from tests.chaos.storm import ask_for_jobs, keep_alive, kill_processes
 from tests.journeys.conftest import a_town
 
-SETTINGS = {"RUNHOOK_UNCONFIRMED_AFTER": "60", "RUNHOOK_JOB_TIMEOUT": "120"}
 LONGEST = 900.0  # seconds after the storm in which every job must have ended
 STILL = 40.0  # seconds afterwards in which somebody might be told a second time
 
@@ -28,7 +27,10 @@ def main() -> int:
     given = parser.parse_args()
     plan = Plan(given.seed, given.jobs, given.kills, given.callbacks == "lost")
     print(f"seed {plan.seed}: {plan.jobs} jobs, {plan.kills} kills, callbacks {given.callbacks}")
-    with tempfile.TemporaryDirectory() as folder, a_town(Path(folder), **SETTINGS) as town:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        a_town(Path(folder), RUNHOOK_UNCONFIRMED_AFTER="60", RUNHOOK_JOB_TIMEOUT="120") as town,
+    ):
         town.sandbox.faults(**plan.faults())
         ids: list[str] = []
         asking = threading.Thread(target=ask_for_jobs, args=(town, plan, Path(folder), ids))

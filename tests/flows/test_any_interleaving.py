@@ -55,6 +55,7 @@ ENDS: dict[str, State] = {
     "failed": State.FAILED,
     "cancelled": State.CANCELLED,
 }
+LIMIT = 3
 PICTURE = (Output("https://a.example/x.png", "png"),)
 
 
@@ -154,7 +155,9 @@ class Interleaving(RuleBasedStateMachine):
         self.heard: Counter[str] = Counter()
         kinds = ("job.succeeded", "job.failed", "job.cancelled")
         registry.add(Handler("heard", kinds, None, lambda event: self._hear(event.job.id)))
-        self.house = type(self).make(registry, RUNHOOK_CONCURRENCY=3, RUNHOOK_UNCONFIRMED_AFTER=200)
+        self.house = type(self).make(
+            registry, RUNHOOK_CONCURRENCY=LIMIT, RUNHOOK_UNCONFIRMED_AFTER=200
+        )
         self.house.raw.flushall()
         self.house.clock._seconds = START
         self.provider = Provider()
@@ -274,6 +277,13 @@ class Interleaving(RuleBasedStateMachine):
         if hasattr(self, "provider"):
             urls = Counter(task.url for task in self.provider.tasks.values())
             assert all(count == 1 for count in urls.values())
+
+    @invariant()
+    def never_more_run_than_the_limit(self) -> None:
+        """Whoever is killed."""
+        if hasattr(self, "provider"):
+            running = [task for task in self.provider.tasks.values() if task.state == "running"]
+            assert len(running) <= LIMIT
 
     @invariant()
     def an_end_is_an_end(self) -> None:

@@ -99,11 +99,17 @@ class Town:
 
 
 @contextmanager
-def a_town(folder: Path, **settings: str) -> Iterator[Town]:
-    """Start everything; afterwards nothing is left running."""
+def a_town(folder: Path, *, listens: Path | None = None, **settings: str) -> Iterator[Town]:
+    """Start everything; afterwards nothing is left running.
+
+    Args:
+        folder: Where everything is kept.
+        listens: The server's socket, where it must be known before.
+        settings: By their variables' names.
+    """
     web, sandbox = free_port(), free_port()
     (folder / "town_handlers.py").write_text(HANDLERS)
-    server = EmbeddedServer(folder / "redis", Path("/tmp") / f"runhook-town-{web}.s")
+    server = EmbeddedServer(folder / "redis", listens or Path("/tmp") / f"runhook-town-{web}.s")
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),

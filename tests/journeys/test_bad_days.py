@@ -1,0 +1,198 @@
+"""Bad days of the real processes: Redis hangs, connections go dead, messages vanish, processes stay
+away. The days pass side by side, each in a town of its own.
+"""
+
+import os
+import select
+import signal
+import socket
+import threading
+import time
+import urllib.error
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import IMAGE, eventually
+from tests.journeys.conftest import Town, a_town
+
+JOBS = 12
+HUNG = 30.0
+BACK = 10.0  # seconds in which workers go on after Redis is back
+Day = Callable[[Path], dict[str, Any]]
+
+
+class BlackHole:
+    """A proxy whose open connections can go dead: nothing comes through, and nobody is told."""
+
+    def __init__(self, path: Path, target: Path) -> None:
+        self._target = target
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(64)
+        self._age = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def swallow(self) -> None:
+        """All connections that are open now are dead from now on."""
+        self._age += 1
+
+    def close(self) -> None:
+        """No more."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            with suppress(OSError):
+                server.connect(str(self._target))
+                threading.Thread(
+                    target=self._carry, args=(client, server, self._age), daemon=True
+                ).start()
+
+    def _carry(self, client: socket.socket, server: socket.socket, age: int) -> None:
+        with client, server:
+            while True:
+                ready, _, _ = select.select([client, server], [], [], 60)
+                for end in ready:
+                    try:
+                        piece = end.recv(1 << 16)
+                    except OSError:
+                        return
+                    if not piece:
+                        return
+                    if self._age == age:
+                        (server if end is client else client).sendall(piece)
+                if not ready:
+                    return
+
+
+def _ask(town: Town, count: int = JOBS) -> list[str]:
+    """Ask for jobs until each is taken."""
+    ids = []
+    for number in range(count):
+        body = {"model": IMAGE, "input": {"prompt": f"n {number}"}}
+        key = {"Idempotency-Key": f"{time.monotonic()}"}
+        ids.append(str(eventually(partial(_posted, town, body, key), 60)))
+    return ids
+
+
+def _posted(town: Town, body: Any, headers: dict[str, str]) -> str | None:
+    try:
+        return str(town.post(body, **headers)["id"])
+    except (urllib.error.URLError, OSError):
+        return None
+
+
+def _all_end(town: Town, ids: list[str], seconds: float) -> float:
+    """How long it takes until every job has succeeded and was paid once."""
+    start = time.monotonic()
+    for job_id in ids:
+        assert town.ended(job_id, seconds)["state"] == "succeeded"
+    took = time.monotonic() - start
+    hooks = [task["webhookUrl"] for task in town.sandbox.books()["tasks"]]
+    assert len(hooks) == len(set(hooks)) == len(ids)
+    return took
+
+
+def _hung(folder: Path) -> dict[str, Any]:
+    with a_town(folder) as town:
+        ids = _ask(town)
+        server = town.server.process_id
+        assert server
+        os.kill(server, signal.SIGSTOP)
+        time.sleep(HUNG)
+        os.kill(server, signal.SIGCONT)
+        return {"took": _all_end(town, ids, 60)}
+
+
+def _dead(folder: Path) -> dict[str, Any]:
+    redis, hole = folder / "redis.s", folder / "hole.s"
+    proxy = BlackHole(hole, redis)
+    with a_town(folder, listens=redis, REDIS_URL=f"unix://{hole}") as town:
+        before = _ask(town, 3)
+        _all_end(town, before, 30)
+        proxy.swallow()
+        ids = before + _ask(town, 3)
+        took = _all_end(town, ids, 90)
+    proxy.close()
+    return {"took": took}
+
+
+def _deleted(folder: Path) -> dict[str, Any]:
+    with a_town(folder) as town:
+        over = threading.Event()
+        redis: Any = town.w.store.client
+
+        def delete() -> None:
+            while not over.wait(0.02):
+                for key in redis.scan_iter("runhook:queue:*"):
+                    redis.delete(key)
+
+        thief = threading.Thread(target=delete)
+        thief.start()
+        ids = _ask(town)
+        time.sleep(3)
+        over.set()
+        thief.join()
+        return {"took": _all_end(town, ids, 120)}
+
+
+def _away(folder: Path) -> dict[str, Any]:
+    with a_town(folder) as town:
+        web, worker = town.fleet.pids()["web"], town.fleet.pids()["worker"]
+        os.killpg(worker, signal.SIGKILL)
+        ids = _ask(town)  # taken while no worker is there
+        os.killpg(web, signal.SIGKILL)
+        town.fleet.start("worker again", town.fleet._members["worker"].command)
+        states = eventually(lambda: _ended_without_web(town, ids), 60)
+        return {"states": states, "by": _settled_by(town, ids)}
+
+
+def _ended_without_web(town: Town, ids: list[str]) -> list[str] | None:
+    jobs = town.w.store.jobs.many(ids)
+    done = all(job.state.ended for job in jobs)
+    return [job.state.value for job in jobs] if done else None
+
+
+def _settled_by(town: Town, ids: list[str]) -> set[str | None]:
+    return {job.attempt.settled_by for job in town.w.store.jobs.many(ids)}
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[dict[str, Any]]]]:
+    """All of them, begun together."""
+    found: dict[str, Day] = {"hung": _hung, "dead": _dead, "deleted": _deleted, "away": _away}
+    with ThreadPoolExecutor(len(found)) as pool:
+        yield {name: pool.submit(day, tmp_path_factory.mktemp(name)) for name, day in found.items()}
+
+
+@pytest.mark.timeout(240)
+def test_redis_hung_for_half_a_minute_costs_half_a_minute(days: dict[str, Any]) -> None:
+    assert days["hung"].result()["took"] < HUNG
+
+
+@pytest.mark.timeout(240)
+def test_a_connection_that_goes_dead_without_a_reset_is_given_up(days: dict[str, Any]) -> None:
+    assert days["dead"].result()["took"]
+
+
+@pytest.mark.timeout(240)
+def test_deleting_every_message_of_the_broker_costs_seconds(days: dict[str, Any]) -> None:
+    assert days["deleted"].result()["took"]
+
+
+@pytest.mark.timeout(240)
+def test_jobs_are_taken_without_a_worker_and_end_without_web(days: dict[str, Any]) -> None:
+    found = days["away"].result()
+    assert set(found["states"]) == {"succeeded"}
+    assert found["by"] <= {"detail", "query"}
