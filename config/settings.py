@@ -6,6 +6,7 @@ line that names the variable.
 """
 
 import hashlib
+import json
 import os
 import re
 import secrets as random
@@ -110,14 +111,17 @@ class Settings(BaseSettings):
 
     def _beside_a_sandbox(self, values: Mapping[str, Any]) -> Self:
         """A command beside `runhook up --sandbox` means its sandbox, unless it is told another."""
-        try:
-            url = self.sandbox_file.read_text().strip()
-        except OSError:
-            return self
         if {"base_url", "api_key"} & self.model_fields_set:
             return self
-        told = {"RUNNINGHUB_BASE_URL": url, "RUNNINGHUB_API_KEY": "sandbox"}
-        return type(self)(**{**told, **values})
+        return type(self)(**{**self.told_by_sandbox(), **values})
+
+    def told_by_sandbox(self) -> dict[str, str]:
+        """The settings of the processes that `runhook up --sandbox` runs, while it runs."""
+        try:
+            told: dict[str, str] = json.loads(self.sandbox_file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return told
 
     @classmethod
     def of(cls, environ: Mapping[str, str], role: Role) -> Self:
@@ -218,7 +222,7 @@ class Settings(BaseSettings):
     @property
     def sandbox_file(self) -> Path:
         """Where `runhook up --sandbox` says where its sandbox is, while it runs."""
-        return self.data_dir / "sandbox.url"
+        return self.data_dir / "sandbox.json"
 
     @property
     def secret_file(self) -> Path:

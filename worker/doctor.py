@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from config.settings import Role, Settings, SettingsError, unknown_names
-from worker.errors import ProviderRefused, ProviderSilent
+from worker.errors import ProviderRefused, ProviderSilent, StoreUnavailable
 from worker.runninghub.http import FAILURES, Http, why
 from worker.signing import PROBE, callback_url, probe_answer
 from worker.store.line import LineState
@@ -35,11 +35,7 @@ Findings = Iterator[Finding]
 
 
 def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
-    """Every check, in the order in which things depend on each other.
-
-    Raises:
-        StoreUnavailable: Redis does not answer, so there is nothing to look at.
-    """
+    """Every check, in the order in which things depend on each other; without Redis the first."""
     checks: tuple[Callable[[Wiring], Findings], ...] = (
         _server,
         _clock,
@@ -52,17 +48,20 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
         _strays,
         _handlers,
     )
-    found = [*_settings(environ)]
-    for check in checks:
-        found += check(w)
+    found = [*_settings(w, environ)]
+    try:
+        for check in checks:
+            found += check(w)
+    except StoreUnavailable as away:
+        found.append(Finding("server", "bad", str(away), "Start Redis, or `runhook up`."))
     return found
 
 
-def _settings(environ: Mapping[str, str]) -> Findings:
-    wrong = set()
+def _settings(w: Wiring, environ: Mapping[str, str]) -> Findings:
+    wrong, told = set(), w.settings.told_by_sandbox()
     for role in ROLES:
         try:
-            Settings.load(role)
+            Settings.load(role, **told)
         except SettingsError as error:
             wrong.add(str(error))
     for text in sorted(wrong):

@@ -17,7 +17,7 @@ from worker.doctor import examine
 def doctor(fix: bool, as_json: bool) -> None:
     """Check settings, server, processes, callbacks, key, line and duties."""
     w = wiring()
-    fixed = w.store.upkeep.repair() if fix else None
+    fixed = w.store.upkeep.repair() if fix else None  # without Redis this ends with status 3
     found = examine(w, os.environ)
     if as_json:
         print_json({"items": [asdict(finding) for finding in found], "fixed": fixed})

@@ -34,7 +34,7 @@ class Commands(click.Group):
             click.echo(f"runhook: {error}", err=True)
             ctx.exit(FAILED)
         except Away as error:
-            click.echo(f"runhook: {error}. Is `runhook up` running?", err=True)
+            click.echo(f"runhook: {str(error).rstrip('.')}. Is `runhook up` running?", err=True)
             ctx.exit(UNREACHABLE)
         except ProviderSilent as error:
             click.echo(f"runhook: RunningHub: {error}", err=True)

@@ -75,7 +75,7 @@ def up(sandbox: bool) -> None:
     fleet = Fleet(environ, say=say)
     with _alone_in(settings.data_dir), ending_on_signals():
         try:
-            _announce(settings, environ["RUNNINGHUB_BASE_URL"] if sandbox else None)
+            _announce(settings, _beside(base, port) if sandbox else None)
             if server:
                 server.start()
             if sandbox:
@@ -101,10 +101,11 @@ def _beside(base: Settings, port: int) -> dict[str, str]:
     }
 
 
-def _announce(settings: Settings, sandbox: str | None) -> None:
-    """Say where the sandbox is, so that commands in another terminal find it."""
+def _announce(settings: Settings, sandbox: dict[str, str] | None) -> None:
+    """Say where the sandbox is, so that commands in another terminal find it. Any key is good."""
     if sandbox:
-        settings.sandbox_file.write_text(sandbox)
+        told = sandbox | {"RUNNINGHUB_API_KEY": "sandbox"}
+        settings.sandbox_file.write_text(json.dumps(told))
     else:
         settings.sandbox_file.unlink(missing_ok=True)
 
