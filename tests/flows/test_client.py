@@ -1,12 +1,22 @@
 """The client's promises about bytes: what left, and how long it waits in all."""
 
+import datetime
+import ipaddress
 import socket
+import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+import requests.adapters
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from worker.errors import ProviderSilent
 from worker.reports import Doubtful, NeverLeft
@@ -60,6 +70,19 @@ def _cut(connection: socket.socket) -> None:
     connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"taskId": "1"')
 
 
+def _garbage(connection: socket.socket) -> None:
+    connection.sendall(bytes(range(256)) * 8)
+
+
+def _silence(connection: socket.socket) -> None:
+    time.sleep(1.5)
+
+
+def _reset(connection: socket.socket) -> None:
+    linger = struct.pack("ii", 1, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
 def _redirect(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 301 X\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n")
 
@@ -69,7 +92,10 @@ def _submit(url: str, leaving: Callable[[], bool] = lambda: True) -> object:
     return client.submit(Submit("vidu/x", {"prompt": "a"}), leaving)
 
 
-@pytest.mark.parametrize("serve", [_drip, _drip_headers, _cut], ids=lambda s: s.__name__)
+BAD = [_drip, _drip_headers, _cut, _garbage, _silence, _reset]
+
+
+@pytest.mark.parametrize("serve", BAD, ids=lambda s: s.__name__)
 def test_a_drip_or_a_cut_answer_to_a_paid_submit_is_doubtful(serve: Serve) -> None:
     with _server(serve) as (url, _):
         start = time.monotonic()
@@ -108,6 +134,59 @@ def test_a_failed_handshake_is_no_payment() -> None:
         answer = _submit(url.replace("http", "https"), leaving)
     assert isinstance(answer, NeverLeft)
     assert not asked, "the question whether it may leave comes after the handshake"
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's side of TLS that the client trusts in this test."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - datetime.timedelta(days=1))
+        .not_valid_after(today + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public, private = tmp_path / "cert.pem", tmp_path / "key.pem"
+    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(public))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    return context
+
+
+def test_garbage_after_the_tls_handshake_is_doubtful(tls: ssl.SSLContext) -> None:
+    """requests raises SSLError for it as for a failed handshake; but here the request has left."""
+    seen: list[bytes] = []
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, tls.wrap_socket(connection, server_side=True) as secure:
+            seen.append(secure.recv(65536))
+            raw = socket.socket(fileno=secure.detach())
+            raw.sendall(b"this is no TLS record " * 50)
+            raw.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        answer = _submit(f"https://127.0.0.1:{listening.getsockname()[1]}")
+    assert b"vidu/x" in seen[0]
+    assert isinstance(answer, Doubtful)
 
 
 def test_a_redirect_is_not_followed_and_sent_once() -> None:

@@ -114,6 +114,33 @@ def test_a_busy_answer_puts_the_job_back_and_closes_the_gate_for_five_seconds(
     assert job.attempt.n == 1, "a busy answer does not use up an attempt"
 
 
+@pytest.mark.parametrize("code", [421, 1520, 1003, 415, 814])
+def test_a_slot_that_is_not_free_yet_is_waited_for_without_failing_anybody(
+    house: House, code: int
+) -> None:
+    """RunningHub frees a slot a little after its task's end."""
+    house.sandbox.faults({"fault": "refused", "value": code, "times": 3})
+    asked = house.ask()
+    for wait in (0, 5.1, 10.1, 20.1):
+        house.later(wait)
+    job = house.until(asked, "succeeded")
+    assert (job.attempt.n, house.sandbox.accepted()) == (1, 1)
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_costs_nobody_anything(house: House, step: float) -> None:
+    house.sandbox.faults({"fault": "slow", "value": 0.5})
+    jobs = [house.ask(prompt=str(number)) for number in range(3)]
+    house.settle()
+    house.clock.advance(step)
+    for job in jobs:
+        found = house.until(job, "succeeded")
+        assert found.attempt.n == 1
+    house.later(60)
+    assert house.sandbox.accepted() == 3
+    assert house.events().count("job.succeeded") == 3
+
+
 def test_behind_a_gate_one_probe_goes_and_each_failure_doubles_the_wait(house: House) -> None:
     house.sandbox.faults({"fault": "busy"})
     for _ in range(4):
