@@ -267,11 +267,13 @@ def _give_up(w: Wiring, job_id: str, n: int) -> None:
             )
             return requeued(again, w, note)
         after = w.settings.unconfirmed_after
+        detail = job.attempt.doubt.detail if job.attempt.doubt else {}
+        risk = f" ({detail['money_at_risk']})" if detail.get("money_at_risk") else ""
         error = Error(
             "unconfirmed",
             f"Whether RunningHub accepted it was not proved within {after:g} s. It may have been"
-            " charged: look into the account before asking again.",
-            detail=job.attempt.doubt.detail if job.attempt.doubt else {},
+            f" charged{risk}: look into the account before asking again.",
+            detail=detail,
         )
         note = Note("given up unconfirmed", {"attempt": n})
         return Change(jobs.end(job, Move.FAIL, None, now, error=error), (note,), event="job.failed")

@@ -232,9 +232,13 @@ def _other_path(job: Job, error: Error) -> bool:
 
 def _doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
     now, n = w.clock.now(), job.attempt.n
-    money = "It may have been accepted and charged; it is not sent again without proof."
-    message = f"RunningHub's answer is missing ({answer.why}). {money}"
-    detail = {"why": answer.why, "money_at_risk": _money_at_risk(job)}
+    risk = _money_at_risk(job)
+    charged = f"charged ({risk})" if risk else "charged"
+    message = (
+        f"RunningHub's answer is missing ({answer.why}). It may have been accepted and {charged}; "
+        "it is not sent again without proof."
+    )
+    detail = {"why": answer.why, "money_at_risk": risk}
     error = Error("unconfirmed", message, answer.code, detail)
     moved = jobs.move(
         job,
