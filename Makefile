@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test chaos books models catalogue lint types architecture wheels lock clean
+.PHONY: demo test test-kills chaos books models catalogue lint types architecture wheels lock clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -15,7 +15,11 @@ demo: .venv/ready
 	@$(BIN)/runhook demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not kills"
+
+# A worker killed before each of its requests, and bad days of Redis: minutes of waiting.
+test-kills: .venv/ready
+	$(BIN)/python -m pytest -q -m kills
 
 # Random kills and every fault at once: make chaos CHAOS="--jobs 5000 --kills 100 --seed 1".
 CHAOS ?= --jobs 300 --kills 25

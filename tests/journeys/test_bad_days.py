@@ -21,6 +21,7 @@ import pytest
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 
+pytestmark = pytest.mark.kills
 JOBS = 12
 HUNG = 30.0
 BACK = 10.0  # seconds in which a job that is asked for after Redis is back has ended

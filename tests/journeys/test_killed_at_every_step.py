@@ -22,6 +22,7 @@ from worker.jobs import Job, State
 from worker.pump import published
 from worker.runninghub.sandbox.outputs import make
 
+pytestmark = pytest.mark.kills
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(["tests.journeys.victim"])
 LONGEST_LIFE = 20.0
