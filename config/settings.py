@@ -111,9 +111,10 @@ class Settings(BaseSettings):
 
     def _beside_a_sandbox(self, values: Mapping[str, Any]) -> Self:
         """A command beside `runhook up --sandbox` means its sandbox, unless it is told another."""
-        if {"base_url", "api_key"} & self.model_fields_set:
+        told = self.told_by_sandbox()
+        if not told or {"base_url", "api_key"} & self.model_fields_set:
             return self
-        return type(self)(**{**self.told_by_sandbox(), **values})
+        return type(self)(**{**told, **values})
 
     def told_by_sandbox(self) -> dict[str, str]:
         """The settings of the processes that `runhook up --sandbox` runs, while it runs."""

@@ -3,10 +3,10 @@
 from flask import Blueprint, Response, request
 
 from webhook.access import let_in
-from webhook.answers import answer, is_json, json_object, wiring
+from webhook.answers import answer, is_json, wiring
 from webhook.bodies import body_within
 from webhook.problems import problem
-from worker.document import account_document
+from worker.document import account_document, json_object
 from worker.errors import Fault, InvalidRequest
 
 LARGEST = 1024

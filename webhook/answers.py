@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 from flask import Response, current_app, request
 
-from worker.errors import Fault, InvalidRequest
 from worker.wiring import Wiring
 
 
@@ -18,21 +17,6 @@ def wiring() -> Wiring:
 def answer(body: Any, status: int = 200) -> Response:
     """One JSON answer."""
     return Response(orjson.dumps(body), status, content_type="application/json")
-
-
-def json_object(text: bytes) -> dict[str, Any]:
-    """A request's body as an object.
-
-    Raises:
-        InvalidRequest: It is none.
-    """
-    try:
-        given = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest([Fault("", f"the body is not JSON: {error}")]) from None
-    if not isinstance(given, dict):
-        raise InvalidRequest([Fault("", "the body must be a JSON object")])
-    return given
 
 
 def is_json() -> bool:

@@ -5,6 +5,7 @@ from flask import Blueprint, Response, request, url_for
 from webhook.access import let_in
 from webhook.answers import answer, wiring
 from webhook.problems import problem
+from worker import ask
 from worker.document import asset_document
 from worker.errors import Fault, InvalidRequest
 
@@ -24,11 +25,7 @@ def post_asset() -> Response:
     file = request.files.get("file")
     if file is None:
         raise InvalidRequest([Fault("file", "is missing: the form's file goes by this name")])
-    w = wiring()
-    asset = w.storage.keep(file.filename or "file", file.stream, w.clock.now())
-    if asset.media.size == 0:
-        raise InvalidRequest([Fault("file", "is empty")])
-    w.store.assets.put(asset)
+    asset = ask.keep(wiring(), file.filename or "file", file.stream)
     response = answer(asset_document(asset), 201)
     response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)
     return response

@@ -7,13 +7,12 @@ import orjson
 from flask import Blueprint, Response, g, request, stream_with_context, url_for
 
 from webhook.access import let_in
-from webhook.answers import answer, is_json, json_object, wiring
+from webhook.answers import answer, is_json, wiring
 from webhook.bodies import body_within, lines_within
 from webhook.problems import document_of, problem
 from worker import ask, catalogue, resolve
-from worker.ask import Asked
 from worker.cancel import cancel
-from worker.document import job_document, quote_document
+from worker.document import dry_run_document, job_document, json_object
 from worker.errors import Fault, InvalidRequest, RunhookError
 from worker.jobs import Job, State
 from worker.submit import usual_seconds
@@ -41,9 +40,10 @@ def post_job() -> Response:
         return problem(413, "Too large", f"a job is at most {LARGEST} bytes")
     asked = ask.read(wiring(), json_object(body))
     if request.args.get("dry_run") == "true":
-        return answer(_dry_run(asked))
+        checked = ask.check(wiring(), asked)
+        return answer(dry_run_document(checked, ask.live_price(wiring(), checked)))
     new, job = ask.request(wiring(), asked, owner=g.owner, key=key)
-    response = answer(_document(job.id), 202 if new else 200)
+    response = answer(_document(job), 202 if new else 200)
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
     return response
 
@@ -99,7 +99,7 @@ def list_jobs() -> Response:
 @blueprint.get("/<job_id>")
 def get_job(job_id: str) -> Response:
     """One job."""
-    return answer(_document(job_id))
+    return answer(_document(wiring().store.jobs.get(job_id)))
 
 
 @blueprint.get("/<job_id>/timeline")
@@ -114,21 +114,19 @@ def get_timeline(job_id: str) -> Response:
 def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out."""
     job = cancel(wiring(), job_id)
-    return answer(_document(job_id), 200 if job.state is State.CANCELLED else 202)
+    return answer(_document(job), 200 if job.state is State.CANCELLED else 202)
 
 
 @blueprint.post("/<job_id>/retry")
 def retry_job(job_id: str) -> Response:
     """Another paid attempt of a failed or cancelled job."""
-    resolve.retry(wiring(), job_id)
-    return answer(_document(job_id), 202)
+    return answer(_document(resolve.retry(wiring(), job_id)), 202)
 
 
 @blueprint.post("/<job_id>/reconcile")
 def reconcile_job(job_id: str) -> Response:
     """Ask RunningHub about a job now."""
-    resolve.ask_now(wiring(), job_id)
-    return answer(_document(job_id))
+    return answer(_document(resolve.ask_now(wiring(), job_id)))
 
 
 @blueprint.post("/<job_id>/resolve")
@@ -139,34 +137,20 @@ def resolve_job(job_id: str) -> Response:
     wanted = json_object(body_within(request, LARGEST_WORD) or b"{}")
     ref, verdict, force = wanted.get("ref"), wanted.get("as"), wanted.get("force", False)
     if isinstance(ref, str) and ref.isdecimal() and set(wanted) <= {"ref", "force"}:
-        resolve.resolve_by_ref(wiring(), job_id, ref, force=force is True)
+        job = resolve.resolve_by_ref(wiring(), job_id, ref, force=force is True)
     elif verdict in ("failed", "resubmit") and set(wanted) == {"as"}:
-        resolve.resolve(wiring(), job_id, verdict)
+        job = resolve.resolve(wiring(), job_id, verdict)
     else:
         text = (
             'must be {"as": "failed"}, {"as": "resubmit"}, or {"ref": "<digits>", "force"?: true}'
         )
         raise InvalidRequest([Fault("", text)])
-    return answer(_document(job_id))
+    return answer(_document(job))
 
 
-def _dry_run(asked: Asked) -> dict[str, Any]:
-    """A checked request and what it would cost; nothing is kept."""
-    w = wiring()
-    checked = ask.check(w, asked)
-    live = ask.live_price(w, checked)
-    return {
-        "model": checked.model,
-        "input": checked.input,
-        "price": quote_document(checked.quote),
-        "live_price": {"money": f"{live.money:f}", "currency": live.currency} if live else None,
-    }
-
-
-def _document(job_id: str) -> dict[str, Any]:
-    store = wiring().store
-    job = store.jobs.get(job_id)
-    place = store.line.position(job.line, job.id) if job.state is State.QUEUED else None
+def _document(job: Job) -> dict[str, Any]:
+    queued = job.state is State.QUEUED
+    place = wiring().store.line.position(job.line, job.id) if queued else None
     return job_document(job, place) | {"progress": _progress(job)}
 
 

@@ -1,7 +1,7 @@
 """Asking for a job: checked with all its faults named, then put into the line. Nothing is paid."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -128,6 +128,18 @@ def live_price(w: Wiring, checked: Checked) -> LivePrice | None:
         return w.client.price(checked.model, checked.input)
     except ProviderSilent:
         return None
+
+
+def keep(w: Wiring, name: str, file: IO[bytes]) -> Asset:
+    """Keep a file for later submits; the same content twice is one asset.
+
+    Raises:
+        InvalidRequest: It is empty.
+        StorageUnavailable: The place of files does not take it.
+    """
+    asset = w.storage.keep(name, file, w.clock.now())
+    w.store.assets.put(asset)
+    return asset
 
 
 def assets_in(given: Any) -> list[str]:

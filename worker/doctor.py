@@ -12,11 +12,12 @@ from worker.errors import ProviderRefused, ProviderSilent, StoreUnavailable
 from worker.runninghub.http import FAILURES, Http, why
 from worker.signing import PROBE, callback_url, probe_answer
 from worker.store.line import LineState
-from worker.wiring import OLDEST_REDIS, Wiring
+from worker.wiring import Wiring
 
 Word = Literal["good", "warning", "bad"]
 SKEW = 5.0  # seconds between this machine's clock and Redis's that matter to nobody
 STUCK = 120.0  # seconds a duty may be past its time: the longest lease, and the pump's round
+LIVING = 60.0  # seconds since a process last said that it has a handler
 PROBE_SECONDS = 10.0
 ROLES: tuple[Role, ...] = ("web", "worker", "handlers")
 
@@ -74,16 +75,14 @@ def _settings(w: Wiring, environ: Mapping[str, str]) -> Findings:
 
 def _server(w: Wiring) -> Findings:
     server = w.store.processes.server()
-    version = server["version"]
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
-        yield Finding("server", "bad", f"Redis {version}", "Use Redis 6.2 or later.")
+    if server.too_old:
+        yield Finding("server", "bad", f"Redis {server.version}", "Use Redis 6.2 or later.")
     else:
-        yield Finding("server", "good", f"Redis {version}")
-    if server["maxmemory_policy"] != "noeviction":
-        policy = server["maxmemory_policy"]
-        text = f"maxmemory-policy {policy} evicts queued work"
+        yield Finding("server", "good", f"Redis {server.version}")
+    if server.evicts:
+        text = f"maxmemory-policy {server.policy} evicts queued work"
         yield Finding("eviction", "bad", text, "Set maxmemory-policy noeviction.")
-    if server["aof_enabled"] != "1":
+    if not server.durable:
         text = "no append-only file: a restart of Redis loses jobs"
         yield Finding("persistence", "warning", text, "Set appendonly yes.")
     else:
@@ -212,7 +211,8 @@ def _strays(w: Wiring) -> Findings:
 
 
 def _handlers(w: Wiring) -> Findings:
-    missing = w.store.upkeep.waiting_handlers() - w.store.processes.living_handlers()
+    living = {handler.name for handler in w.store.processes.handlers(LIVING)}
+    missing = w.store.upkeep.waiting_handlers() - living
     for name in sorted(missing):
         text = f"deliveries wait for {name!r}, which no living process has"
         yield Finding("handlers", "bad", text, "Start a process whose RUNHOOK_HANDLERS have it.")

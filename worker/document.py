@@ -3,12 +3,30 @@
 from dataclasses import asdict
 from typing import Any
 
+import orjson
+
 from config.catalogue import Price
-from worker.catalogue import Asset, Model, Param, Quote, price_words, rule_words
+from worker.catalogue import Asset, Checked, Model, Param, Quote, price_words, rule_words
+from worker.errors import Fault, InvalidRequest
 from worker.jobs import Attempt, Job, State, iso
-from worker.reports import Account, Capacity, Cost, Error, Output
+from worker.reports import Account, Capacity, Cost, Error, LivePrice, Output
 
 Document = dict[str, Any]
+
+
+def json_object(text: bytes, what: str = "the body") -> Document:
+    """What a user sent, as an object.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    try:
+        given = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest([Fault("", f"{what} is not JSON: {error}")]) from None
+    if not isinstance(given, dict):
+        raise InvalidRequest([Fault("", f"{what} must be a JSON object")])
+    return given
 
 
 def job_document(job: Job, queue_position: int | None = None) -> Document:
@@ -61,7 +79,17 @@ def model_document(model: Model) -> Document:
     }
 
 
-def quote_document(quote: Quote | None) -> Document | None:
+def dry_run_document(checked: Checked, live: LivePrice | None) -> Document:
+    """A checked request with its input completed, and what it would cost."""
+    return {
+        "model": checked.model,
+        "input": checked.input,
+        "price": _quote(checked.quote),
+        "live_price": {"money": f"{live.money:f}", "currency": live.currency} if live else None,
+    }
+
+
+def _quote(quote: Quote | None) -> Document | None:
     """The price of one input; money is a decimal string, null where the facts do not tell."""
     if quote is None:
         return None

@@ -196,6 +196,12 @@ class Job:
         return int(self.ask.options.get("retries", 0)) + 1 - len(self.life.attempts)
 
     @property
+    def given_up(self) -> bool:
+        """It failed for want of proof, so RunningHub may have accepted it."""
+        error = self.attempt.error
+        return self.state is State.FAILED and error is not None and error.code == "unconfirmed"
+
+    @property
     def line(self) -> str:
         """Which line it stands in: 415 and 814 close one instance type or queue only."""
         if self.ask.options.get("usePersonalQueue"):
@@ -269,7 +275,8 @@ def another_attempt(
     moved = move(job, how, now, **over)
     fresh = Attempt(moved.attempt.n + 1, queued_at=now, legacy=moved.attempt.legacy)
     attempts = (*moved.life.attempts, fresh)
-    life = replace(moved.life, attempts=attempts, ended_at=None, risk=moved.life.risk or risk)
+    risky = moved.life.risk or risk
+    life = replace(moved.life, attempts=attempts, ended_at=None, risk=risky, cancel_wished=False)
     return replace(moved, life=life)
 
 

@@ -39,6 +39,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
     Raises:
         Unready: It may not leave. Nothing was paid.
     """
+    options = _options(w, job)
     try:
         app = _app(w, job)
         given = _with_files_sent(w, job)
@@ -55,7 +56,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
     return Submit(
         model=job.ask.model,
         given=given,
-        options=_options(w, job),
+        options=options,
         webhook_url=w.callback_url(job.id, job.attempt.n) if job.called_back else None,
         legacy=job.attempt.legacy,
         fields={field.key: field for field in app.fields} if app else {},

@@ -88,13 +88,7 @@ def _worth_asking(job: Job, n: int) -> bool:
         return False
     if attempt is not job.attempt:
         return attempt.state is not State.SUCCEEDED
-    return job.state in (State.RUNNING, State.UNCONFIRMED) or _given_up(job) or _unpriced(job)
-
-
-def _given_up(job: Job) -> bool:
-    """It failed for want of proof; a task id that came home since may bring late success."""
-    error = job.attempt.error
-    return job.state is State.FAILED and error is not None and error.code == "unconfirmed"
+    return job.state in (State.RUNNING, State.UNCONFIRMED) or job.given_up or _unpriced(job)
 
 
 def _unpriced(job: Job) -> bool:
@@ -105,7 +99,7 @@ def _unpriced(job: Job) -> bool:
 
 def _examine(w: Wiring, job: Job, n: int) -> float | None:
     """Ask; seconds to the next look, None when nothing is left to ask."""
-    if n != job.attempt.n or _given_up(job) or _unpriced(job):
+    if n != job.attempt.n or job.given_up or _unpriced(job):
         return _examine_past(w, job, n)
     if job.state is State.UNCONFIRMED:
         return _examine_unconfirmed(w, job)

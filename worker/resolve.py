@@ -26,12 +26,12 @@ def retry(w: Wiring, job_id: str) -> Job:
     def decide(job: Job) -> Change:
         if job.state not in (State.FAILED, State.CANCELLED):
             raise Conflict(f"{job_id} is {job.state}; only failed and cancelled jobs are retried")
-        now, error = w.clock.now(), job.attempt.error
-        # An attempt that was never proved may still have been accepted.
-        risk = error is not None and error.code == "unconfirmed"
-        again = jobs.another_attempt(job, Move.RETRY, now, ended=job.state, risk=risk)
-        again = jobs.wish_cancel(again, now, wished=False)
-        return requeued(again, w, Note("retried", {"attempt": again.attempt.n, "risk": risk}))
+        again = jobs.another_attempt(
+            job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.given_up
+        )
+        return requeued(
+            again, w, Note("retried", {"attempt": again.attempt.n, "risk": job.given_up})
+        )
 
     return w.store.jobs.change(job_id, decide)[1]
 
@@ -71,7 +71,6 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
             again = jobs.another_attempt(
                 job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
             )
-            again = jobs.wish_cancel(again, now, wished=False)
             return requeued(again, w, Note("resubmitted by its owner", {"attempt": n + 1}))
         doubt = job.attempt.doubt
         error = Error(
@@ -101,8 +100,7 @@ def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> 
         ProviderSilent: RunningHub does not answer; nothing was changed.
     """
     job = w.store.jobs.get(job_id)
-    given_up = job.attempt.error is not None and job.attempt.error.code == "unconfirmed"
-    if job.state is not State.UNCONFIRMED and not (job.state is State.FAILED and given_up):
+    if job.state is not State.UNCONFIRMED and not job.given_up:
         raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
     n = job.attempt.n
     found = w.client.recorded(ref)

@@ -14,7 +14,7 @@ from typing import IO, Any
 import fsspec
 
 from worker.catalogue import Asset
-from worker.errors import NotFound, StorageUnavailable
+from worker.errors import Fault, InvalidRequest, NotFound, StorageUnavailable
 from worker.measure import measure
 
 CHUNK = 1024 * 1024
@@ -34,6 +34,7 @@ class Storage:
         """Keep a file, read piece by piece.
 
         Raises:
+            InvalidRequest: It is empty.
             StorageUnavailable: The place does not take it.
         """
         digest, size = hashlib.sha256(), 0
@@ -42,6 +43,8 @@ class Storage:
                 digest.update(piece)
                 size += len(piece)
                 file.write(piece)
+            if size == 0:
+                raise InvalidRequest([Fault("file", "is empty")])
             asset = Asset(digest.hexdigest()[:32], name, measure(name, file, size), now)
             self._write(asset.id, file, size)
         return asset

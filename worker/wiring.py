@@ -17,9 +17,9 @@ from worker.signing import callback_url, fingerprint
 from worker.storage import Storage
 from worker.store import Clock, Store, connect
 from worker.store.connection import Patience
+from worker.store.processes import Server
 from worker.telemetry import report
 
-OLDEST_REDIS = (6, 2)  # what the scripts are written for
 START_PATIENCE = 30.0  # seconds a starting process waits for Redis, which may start beside it
 
 
@@ -80,15 +80,16 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
     except (ValueError, ImportError) as wrong:
         raise SettingsError(f"RUNHOOK_STORAGE_URL: {wrong}") from None
     server = _first_answer(wiring)
-    version = server["version"]
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
-        raise SettingsError(f"REDIS_URL: the server is Redis {version}, 6.2 or later is needed")
-    policy = server["maxmemory_policy"]
-    if policy != "noeviction":
+    if server.too_old:
         raise SettingsError(
-            f"REDIS_URL: the server's maxmemory-policy {policy} evicts queued work; set noeviction"
+            f"REDIS_URL: the server is Redis {server.version}, 6.2 or later is needed"
         )
-    if server["aof_enabled"] != "1":
+    if server.evicts:
+        raise SettingsError(
+            f"REDIS_URL: the server's maxmemory-policy {server.policy} evicts queued work; "
+            "set noeviction"
+        )
+    if not server.durable:
         report("redis.not_durable", why="no append-only file: a restart of Redis loses jobs")
     prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
     if not wiring.store.processes.knows_secrets(prints):
@@ -98,7 +99,7 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
         )
 
 
-def _first_answer(wiring: Wiring) -> dict[str, str]:
+def _first_answer(wiring: Wiring) -> Server:
     deadline = time.monotonic() + START_PATIENCE
     while True:
         try:

@@ -1,11 +1,14 @@
 """`runhook upload` and `runhook lora`: files for later submits."""
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from worker.cli.inputs import keep_file
-from worker.cli.talk import Shown, md5_of, out, print_json, wiring
+from worker.cli.talk import err, out, print_json, wiring
 from worker.document import asset_document
 
 
@@ -30,12 +33,54 @@ def lora(file: Path, name: str | None, as_json: bool) -> None:
     client = wiring(asks=True).client
     size = file.stat().st_size
     with file.open("rb") as content:
-        md5 = md5_of(content)
+        md5 = _md5_of(content)
         found, url = client.lora_url(name or file.stem, md5)
         content.seek(0)
-        with Shown(content, size, file.name) as shown:
+        with _Shown(content, size, file.name) as shown:
             client.put(url, shown)
     if as_json:
         print_json({"file_name": found, "md5": md5, "size": size})
     else:
         out.print(found, soft_wrap=True)
+
+
+class _Shown:
+    """A file that is read while its progress is shown: a bar on a terminal, else nothing."""
+
+    def __init__(self, file: Any, size: int, name: str) -> None:
+        """Args:
+        file: What is read.
+        size: How many bytes it has.
+        name: What the bar says.
+        """
+        self._file, self._size = file, size
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=err,
+            disable=not err.is_terminal,
+        )
+        self._task = self._bar.add_task(name, total=size)
+
+    def __enter__(self) -> "_Shown":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        found: bytes = self._file.read(size)
+        self._bar.advance(self._task, len(found))
+        return found
+
+
+def _md5_of(file: Any) -> str:
+    """The MD5 that getLoraUploadUrl wants (api-276642712)."""
+    return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import orjson
 
-from worker import catalogue
+from worker import ask, catalogue
 from worker.errors import NotFound
 from worker.wiring import Wiring
 
@@ -40,11 +40,9 @@ def keep_file(w: Wiring, path: Path) -> catalogue.Asset:
     """Keep a file of this machine as an asset."""
     try:
         with path.open("rb") as file:
-            asset = w.storage.keep(path.name, file, w.clock.now())
+            return ask.keep(w, path.name, file)
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}") from None
-    w.store.assets.put(asset)
-    return asset
 
 
 def from_file(file: Any) -> dict[str, Any]:

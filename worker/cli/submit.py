@@ -12,8 +12,8 @@ from worker.ask import Asked
 from worker.cli.inputs import from_file, option, pair, typed
 from worker.cli.talk import FAILED, err, out, print_json, wiring
 from worker.cli.waiting import say_end, wait
-from worker.document import job_document, quote_document
-from worker.errors import Fault, InvalidRequest, RunhookError, StoreUnavailable
+from worker.document import dry_run_document, job_document, json_object
+from worker.errors import InvalidRequest, RunhookError, StoreUnavailable
 from worker.jobs import State
 from worker.wiring import Wiring
 
@@ -73,7 +73,8 @@ def _submit_lines(w: Wiring, lines: Iterable[bytes], key: str | None) -> None:
     refused = 0
     for number, line in enumerate((line for line in lines if line.strip()), start=1):
         try:
-            _, job = ask.request(w, _line(w, line), key=f"{key}/{number}" if key else None)
+            asked = ask.read(w, json_object(line, "the line"))
+            _, job = ask.request(w, asked, key=f"{key}/{number}" if key else None)
             said: dict[str, Any] = {"line": number, "id": job.id}
         except StoreUnavailable:
             raise
@@ -88,24 +89,12 @@ def _submit_lines(w: Wiring, lines: Iterable[bytes], key: str | None) -> None:
         sys.exit(FAILED)
 
 
-def _line(w: Wiring, line: bytes) -> Asked:
-    try:
-        given = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest([Fault("", f"the line is not JSON: {error}")]) from None
-    if not isinstance(given, dict):
-        raise InvalidRequest([Fault("", "the line must be a JSON object")])
-    return ask.read(w, given)
-
-
 def _show_price(w: Wiring, asked: Asked, as_json: bool) -> None:
     checked = ask.check(w, asked)
-    live = ask.live_price(w, checked)
-    price = quote_document(checked.quote)
-    now = {"money": f"{live.money:f}", "currency": live.currency} if live else None
+    shown = dry_run_document(checked, ask.live_price(w, checked))
+    price, now = shown["price"], shown["live_price"]
     if as_json:
-        body = {"model": checked.model, "input": checked.input, "price": price}
-        print_json(body | {"live_price": now})
+        print_json(shown)
         return
     out.print("It is good. Nothing was sent, nothing is paid.")
     if now:

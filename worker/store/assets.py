@@ -19,8 +19,6 @@ APP_LIVES = 600
 HELD = 90  # seconds after which a sender that died holds nobody up any more
 BEAT = 10.0  # seconds between its signs of life
 UPLOADED, APP = TypeAdapter(Uploaded), TypeAdapter(App)
-
-
 KEPT = TypeAdapter(Asset)
 
 
@@ -101,9 +99,10 @@ class Assets:
         """A sign of life to give while it is sent there; None while somebody else sends it."""
         key, token = self._key("uploading", f"{asset_id}:{way}"), uuid.uuid4().bytes
         with reaching():
-            if not self._redis.set(key, token, ex=HELD, nx=True):
-                yield None
-                return
+            mine = self._redis.set(key, token, ex=HELD, nx=True)
+        if not mine:
+            yield None
+            return
         beaten = time.monotonic()
 
         def beat() -> None:

@@ -8,6 +8,7 @@ import orjson
 from worker.store.connection import reaching
 from worker.store.scripts import Scripts
 
+OLDEST = (6, 2)  # the Redis that the scripts are written for
 ROLES = ("worker", "handlers")
 ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process counts as alive
 HANDLER_KEPT = 7 * 86400  # seconds a handler that no process publishes any more is still told
@@ -20,6 +21,25 @@ class Published:
     name: str
     types: tuple[str, ...]
     model: str | None
+
+
+@dataclass(frozen=True)
+class Server:
+    """What the server says of itself."""
+
+    version: str
+    policy: str  # what it does when its memory is full
+    durable: bool  # it keeps an append-only file
+
+    @property
+    def too_old(self) -> bool:
+        """The scripts need a newer one."""
+        return tuple(int(part) for part in self.version.split(".")[:2]) < OLDEST
+
+    @property
+    def evicts(self) -> bool:
+        """It would throw queued work away."""
+        return self.policy != "noeviction"
 
 
 class Processes:
@@ -42,15 +62,15 @@ class Processes:
                     pipe.sadd(f"{self._root}wanted", *handler.types)
             pipe.execute()
 
-    def handlers(self) -> list[Published]:
-        """Every handler that a process published in the last days."""
+    def handlers(self, within: float = HANDLER_KEPT) -> list[Published]:
+        """Every handler that a process published within so many seconds; left out: some days."""
         now = self._scripts.clock.now().timestamp()
         with reaching():
             rows = self._redis.hgetall(f"{self._root}handlers")
         found = []
         for name, packed in rows.items():
             row = orjson.loads(packed)
-            if now - row["seen"] < HANDLER_KEPT:
+            if now - row["seen"] < within:
                 found.append(Published(name.decode(), tuple(row["types"]), row["model"]))
         return found
 
@@ -81,17 +101,6 @@ class Processes:
         with reaching():
             return int(self._redis.zcount(f"{self._root}alive:{role}", now - ALIVE_WITHIN, "+inf"))
 
-    def living_handlers(self) -> set[str]:
-        """The names of the handlers that a living process published in the last seconds."""
-        now = self._scripts.clock.now().timestamp()
-        with reaching():
-            rows = self._redis.hgetall(f"{self._root}handlers")
-        return {
-            name.decode()
-            for name, packed in rows.items()
-            if now - orjson.loads(packed)["seen"] < 4 * ALIVE_WITHIN
-        }
-
     def knows_secrets(self, fingerprints: tuple[str, ...]) -> bool:
         """Whether one of the secrets is known here already; all are from now on.
 
@@ -108,7 +117,7 @@ class Processes:
             pipe.execute()
         return True
 
-    def server(self) -> dict[str, str]:
+    def server(self) -> Server:
         """What the server says of its version, persistence and eviction."""
         with reaching():
             memory = self._redis.info("memory")
@@ -116,8 +125,8 @@ class Processes:
             version = self._redis.info("server").get("redis_version", "0")
             moment = self._redis.time()
         self._scripts.clock.heard(moment[0] * 1000 + moment[1] / 1000)
-        return {
-            "maxmemory_policy": str(memory.get("maxmemory_policy", "noeviction")),
-            "version": str(version),
-            "aof_enabled": str(persistence.get("aof_enabled", 0)),
-        }
+        return Server(
+            str(version),
+            str(memory.get("maxmemory_policy", "noeviction")),
+            str(persistence.get("aof_enabled", 0)) == "1",
+        )
