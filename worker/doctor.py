@@ -9,7 +9,7 @@ from typing import Literal
 
 from config.settings import Role, Settings, SettingsError, unknown_names
 from worker.errors import ProviderRefused, ProviderSilent, StoreUnavailable
-from worker.runninghub.http import FAILURES, Http, why
+from worker.http import FAILURES, Http, why
 from worker.signing import PROBE, callback_url, probe_answer
 from worker.store.line import LineState
 from worker.wiring import Wiring
@@ -108,7 +108,8 @@ def _processes(w: Wiring) -> Findings:
             yield Finding(role, "bad", text, f"Start it: see {role} in the Procfile.")
     address = f"http://127.0.0.1:{w.settings.port}"
     try:
-        status, _ = Http(address).request("GET", "/healthz", headers={}, data=None, seconds=3)
+        answer = Http(address).request("GET", "/healthz", headers={}, data=None, seconds=3)
+        status = answer.status
     except FAILURES:
         status = 0
     if status == 200:
@@ -129,18 +130,17 @@ def _public_url(w: Wiring) -> Findings:
     path = callback_url(base, w.settings.secrets, PROBE, number).removeprefix(base)
     advice = "Let RUNHOOK_PUBLIC_URL lead to web, POST and all, and give web the same secret."
     try:
-        status, body = Http(base).request(
-            "POST", path, headers={}, data=b"{}", seconds=PROBE_SECONDS
-        )
+        answer = Http(base).request("POST", path, headers={}, data=b"{}", seconds=PROBE_SECONDS)
     except FAILURES as error:
         yield Finding("public URL", "bad", f"{base} does not answer: {why(error)}", advice)
         return
-    if status == 200 and body.decode("utf-8", "replace") == probe_answer(
-        w.settings.secrets[0], number
-    ):
+    expected = probe_answer(w.settings.secrets[0], number).encode()
+    if answer.status == 200 and answer.body == expected:
         yield Finding("public URL", "good", f"{base} leads here, and the secrets agree")
     else:
-        yield Finding("public URL", "bad", f"{base} answers HTTP {status}, not as web", advice)
+        yield Finding(
+            "public URL", "bad", f"{base} answers HTTP {answer.status}, not as web", advice
+        )
 
 
 def _key(w: Wiring) -> Findings:

@@ -1,17 +1,19 @@
-"""HTTP to RunningHub: one fresh connection a request, no retries, no redirects, a total time-out.
+"""HTTP outwards: one fresh connection a request, no retries, no redirects, a total time-out.
 
 Once the connection is open the caller is asked whether the request may leave; only then goes the
 first byte. So whether bytes left is known, never guessed from the class of an exception.
 """
 
 import io
+import math
 import mimetypes
 import re
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -28,26 +30,49 @@ LARGEST_ANSWER = 8 * 1024 * 1024
 FAILURES = (requests.RequestException, HTTPError, OSError)
 
 Leaving = Callable[[], bool]
+Resolve = Callable[[str, int], Sequence[str]]
 
 
 class MayNotLeave(Exception):
     """The caller said no once the connection was open. No byte left."""
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What came back. Headers are looked up in any spelling."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
 @dataclass
 class Call:
-    """One request under way: what to do when its connection opens, and when its time is over."""
+    """One request under way: what to do when its connection opens, and when its time is over.
+
+    Attributes:
+        leaving: Asked once the connection is open, whether the request may leave.
+        resolve: Which addresses of a host may be dialled, in place of all of them.
+        until: When its time is over, on the monotonic clock.
+        left: Its first byte may have left.
+        over: Its time is over.
+    """
 
     leaving: Leaving | None = None
+    resolve: Resolve | None = None
+    until: float = math.inf
     left: bool = False
     over: bool = False
-    sockets: list[socket.socket] = field(default_factory=list)
+    _lines: list[socket.socket] = field(default_factory=list)
 
-    def opened(self, sock: socket.socket | None) -> None:
-        if sock is not None:
-            self.sockets.append(sock)
-            if self.over:
-                self.stop()
+    def dialled(self, sock: socket.socket) -> None:
+        """A connection is made, TLS not yet spoken: from now on `stop` can end it."""
+        self._lines.append(sock.dup())  # TLS takes the socket itself over
+        if self.over:
+            self.stop()
+
+    def opened(self) -> None:
+        """The connection is ready for the first byte."""
         if self.leaving is not None and not self.leaving():
             raise MayNotLeave
         self.left = True
@@ -55,26 +80,56 @@ class Call:
     def stop(self) -> None:
         """End it from another thread: a shut socket wakes whoever reads from it."""
         self.over = True
-        for sock in self.sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+        for line in self._lines:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+    def hang_up(self) -> None:
+        """Nothing is under way any more."""
+        for line in self._lines:
+            line.close()
 
 
 _calls = threading.local()
 
 
+def _dial(connection: HTTPConnection, dial: Callable[[], socket.socket]) -> socket.socket:
+    """Dial the addresses that the call allows, one after the other until one answers."""
+    call: Call = _calls.current
+    name = connection._dns_host
+    failure: Exception = OSError(f"{name} has no address")
+    try:
+        for address in call.resolve(name, connection.port) if call.resolve else [name]:
+            connection._dns_host = address
+            connection.timeout = min(CONNECT, max(0.001, call.until - time.monotonic()))
+            try:
+                sock = dial()
+            except (HTTPError, OSError) as error:
+                failure = error
+            else:
+                call.dialled(sock)
+                return sock
+        raise failure
+    finally:
+        connection._dns_host = name  # TLS and the Host header speak of the name
+
+
 class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _dial(self, super()._new_conn)
+
     def connect(self) -> None:
         super().connect()
-        _calls.current.opened(self.sock)
+        _calls.current.opened()
 
 
 class _SecureConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _dial(self, super()._new_conn)
+
     def connect(self) -> None:
         super().connect()
-        _calls.current.opened(self.sock)
+        _calls.current.opened()
 
 
 class _Pool(HTTPConnectionPool):
@@ -100,12 +155,14 @@ class _Adapter(HTTPAdapter):
 def _under_way(call: Call, seconds: float) -> Iterator[None]:
     timer = threading.Timer(seconds, call.stop)
     timer.daemon = True
+    call.until = time.monotonic() + seconds
     _calls.current = call
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
+        call.hang_up()
 
 
 class Readable(Protocol):
@@ -123,12 +180,13 @@ class Body(Readable, Protocol):
 class Http:
     """Requests to one site."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, proxies: bool = True) -> None:
         """Args:
         base_url: Where paths begin.
+        proxies: Go through the proxy that the environment names, if any.
         """
         self._base = base_url
-        self._proxies = get_environ_proxies(base_url)
+        self._proxies = get_environ_proxies(base_url) if proxies else {}
 
     def request(
         self,
@@ -139,13 +197,15 @@ class Http:
         data: bytes | Body | None,
         seconds: float,
         call: Call | None = None,
-    ) -> tuple[int, bytes]:
-        """One request and its whole answer: HTTP status and body.
+        most: int = LARGEST_ANSWER,
+    ) -> Answer:
+        """One request and its answer.
 
         Args:
             path: Behind the base, query and all.
             seconds: For all of it.
             call: What to ask when the connection opens.
+            most: Bytes of the answer to read; what is behind them is left.
 
         Raises:
             MayNotLeave: The call's `leaving` said no. No byte left.
@@ -165,10 +225,10 @@ class Http:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                answer = response.raw.read(LARGEST_ANSWER, decode_content=True)
+                body = response.raw.read(most, decode_content=True)
                 if call.over:
                     raise requests.Timeout(f"no whole answer within {seconds:g} s")
-                return response.status_code, answer
+                return Answer(response.status_code, body, response.headers)
 
 
 def why(error: Exception) -> str:
@@ -188,10 +248,10 @@ def put(url: str, body: Body, seconds: float) -> int:
     parts = urlsplit(url)
     base = f"{parts.scheme}://{parts.netloc}"
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(body))}
-    status, _ = Http(base).request(
+    answer = Http(base).request(
         "PUT", url.removeprefix(base), headers=headers, data=body, seconds=seconds
     )
-    return status
+    return answer.status
 
 
 class Form:

@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 
 import orjson
 
+from worker import http
 from worker.errors import ProviderRefused, ProviderSilent
+from worker.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
 from worker.reports import (
     Account,
     App,
@@ -25,16 +27,15 @@ from worker.reports import (
     SubmitAnswer,
     Uploaded,
 )
-from worker.runninghub import facts, http, wire
-from worker.runninghub.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
+from worker.runninghub import facts, wire
 from worker.runninghub.shapes import Refusal, Unreadable
 from worker.runninghub.wire import Submit
 
 SUBMIT, QUESTION = 90.0, 15.0  # seconds in all
 UPLOAD, SLOWEST = 60.0, 200_000  # seconds in all, and the bytes a second a large file may be slow
 
-Answer = TypeVar("Answer")
-Read = Callable[[int, bytes], Answer]
+Fact = TypeVar("Fact")
+Read = Callable[[int, bytes], Fact]
 
 
 class Client:
@@ -66,14 +67,14 @@ class Client:
         path, body = wire.submit_request(wanted)
         call = Call(leaving)
         try:
-            status, answer = self._post(path, body, self._seconds["submit"], call)
+            answer = self._post(path, body, self._seconds["submit"], call)
         except MayNotLeave:
             return None
         except FAILURES as error:
             if call.left:
                 return Doubtful(f"no answer: {http.why(error)}", outage=True)
             return NeverLeft(f"no connection: {http.why(error)}")
-        return wire.read_submit(status, answer)
+        return wire.read_submit(answer.status, answer.body)
 
     def report(self, ref: str, *, legacy: bool) -> Report:
         """What RunningHub says of a task now.
@@ -230,7 +231,7 @@ class Client:
         if status >= 300:
             raise ProviderSilent(f"the upload was answered with HTTP {status}")
 
-    def _ask(self, path: str, asked: dict[str, Any] | None, read: Read[Answer]) -> Answer:
+    def _ask(self, path: str, asked: dict[str, Any] | None, read: Read[Fact]) -> Fact:
         headers, data = self._json(path, asked)
         method = "GET" if asked is None else "POST"
         return self._heard(path, method, headers, data, self._seconds["question"], read)
@@ -242,27 +243,25 @@ class Client:
         headers: Mapping[str, str],
         data: Any,
         seconds: float,
-        read: Read[Answer],
-    ) -> Answer:
+        read: Read[Fact],
+    ) -> Fact:
         """One free request and its answer, read."""
         shown = path.partition("?")[0]
         headers = {"Authorization": f"Bearer {self._key}", **headers}
         try:
-            status, body = self._http.request(
-                method, path, headers=headers, data=data, seconds=seconds
-            )
+            answer = self._http.request(method, path, headers=headers, data=data, seconds=seconds)
         except FAILURES as error:
             raise ProviderSilent(f"{shown}: {http.why(error)}") from error
-        if wire.asks_to_slow_down(status, body):
+        if wire.asks_to_slow_down(answer.status, answer.body):
             raise ProviderSilent(f"{shown}: RunningHub asks to slow down", busy=True)
         try:
-            return read(status, body)
+            return read(answer.status, answer.body)
         except Refusal as error:
             raise ProviderRefused(f"{shown}: {error}", error.code) from error
         except Unreadable as error:
             raise ProviderSilent(f"{shown}: {error}") from error
 
-    def _post(self, path: str, body: dict[str, Any], seconds: float, call: Call) -> Any:
+    def _post(self, path: str, body: dict[str, Any], seconds: float, call: Call) -> http.Answer:
         headers, data = self._json(path, body)
         headers["Authorization"] = f"Bearer {self._key}"
         return self._http.request(
