@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     base_url: str = Field("https://www.runninghub.ai", alias="RUNNINGHUB_BASE_URL")
     redis_setting: str = Field("", alias="REDIS_URL")
     broker_setting: str = Field("", alias="CELERY_BROKER_URL")
+    handler_broker_setting: str = Field("", alias="CELERY_HANDLER_BROKER_URL")
     public_url: str = Field("", alias="RUNHOOK_PUBLIC_URL")
     secret_setting: CommaList = Field((), alias="RUNHOOK_SECRET", repr=False)
     token_setting: CommaList = Field((), alias="RUNHOOK_API_TOKENS", repr=False)
@@ -205,6 +206,11 @@ class Settings(BaseSettings):
     def broker_url(self) -> str:
         """Celery's broker; the same Redis when none is given."""
         return self.broker_setting or self.redis_url
+
+    @property
+    def handler_broker_url(self) -> str:
+        """Where Celery tasks of other apps are told; our own broker when none is given."""
+        return self.handler_broker_setting or self.broker_url
 
     @property
     def shares_broker(self) -> bool:

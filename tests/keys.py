@@ -15,6 +15,8 @@ OF_JOBS = (
     "jobs:model:*",
     "ended",
     "told",
+    "outbox:*",
+    "held:*",
     "events",
     "line:*",
     "lines",
@@ -22,6 +24,8 @@ OF_JOBS = (
 )
 # Until the sweep finds that nobody used the file.
 OF_FILES = ("asset", "assets")
+# Until somebody removes the subscription, or its endpoint answers well.
+OF_SUBSCRIPTIONS = ("subscription:*", "subscriptions", "endpoint:*", "failing:*")
 # As many as there are lanes, gates, models, handlers or processes, whatever runs.
 BOUNDED = (
     "due:*",
@@ -33,11 +37,14 @@ BOUNDED = (
     "pace",
     "handlers",
     "wanted",
+    "slots",
+    "trimmed",
     "secrets",
     "alive:*",
     "strays",
     "durations:*",
 )
+LASTING = (*OF_JOBS, *OF_FILES, *OF_SUBSCRIPTIONS, *BOUNDED)
 EXPIRING = ("idempotency:*", "pump", "upload:*", "uploading:*", "app:*", "legacy:*")
 
 
@@ -49,8 +56,6 @@ def unknown_keys(client: Any) -> list[str]:
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in EXPIRING):
             if client.ttl(key) == -1:
                 found.append(name)
-        elif not any(
-            fnmatch.fnmatchcase(name, pattern) for pattern in (*OF_JOBS, *OF_FILES, *BOUNDED)
-        ):
+        elif not any(fnmatch.fnmatchcase(name, pattern) for pattern in LASTING):
             found.append(name)
     return found

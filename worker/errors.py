@@ -4,6 +4,7 @@
     ├── InvalidRequest      the asker's: every fault named, nothing sent, nothing paid
     ├── NotFound            the asker's: there is no such job or model
     ├── Conflict            the asker's: it contradicts what there is, which stands
+    ├── Trimmed             the asker's: what he wants to read on from is no longer kept
     ├── StoreUnavailable    Redis does not take or give it; nothing was changed unless said
     ├── StorageUnavailable  the place of kept files does not take or give one
     ├── ProviderSilent      RunningHub gave no usable answer to a free question: ask again
@@ -57,6 +58,18 @@ class NotFound(RunhookError):
 
 class Conflict(RunhookError):
     """The request contradicts what there is, which stands as it is."""
+
+
+class Trimmed(RunhookError):
+    """What was to be read on from is no longer kept.
+
+    Attributes:
+        oldest: The id of the first event that is kept.
+    """
+
+    def __init__(self, why: str, oldest: str | None) -> None:
+        self.oldest = oldest
+        super().__init__(why)
 
 
 class StoreUnavailable(RunhookError):

@@ -1,81 +1,83 @@
 """Telling: an event's deliveries are opened, and each handler is told until it has heard."""
 
 import random
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal
 
-from worker import handlers
-from worker.document import job_document
+from worker import events, handlers, subscriptions
 from worker.errors import NotFound
-from worker.handlers import Event, Handler, Outcome
+from worker.events import Occurrence, Outcome, cloud_event
+from worker.handlers import CeleryTask, Event, Handler
 from worker.jobs import State
-from worker.store import Claim, Delivery, StoredEvent, Turn
+from worker.store import Claim, Endpoint, Taken, Turn, Wanted
 from worker.telemetry import report
 from worker.wiring import Wiring
 
 JITTER = 0.2
-UNKNOWN_LOOK = 60.0  # seconds until a delivery whose handler this process lacks is tried again
+UNKNOWN_LOOK = 60.0  # seconds until deliveries whose handler this process lacks are tried again
+KNOWN_LOOK = 1.0  # the same where another process has it
+
+Tell = Callable[[Occurrence], Outcome]
 
 
 def open_event(w: Wiring, claim: Claim) -> None:
-    """Open a delivery for every handler that wants this event; doing it again opens none twice."""
-    try:
-        event = w.store.deliveries.event(claim.id)
-    except NotFound:
-        return
-    only = event.job.ask.handlers
-    wanted = [
-        (handler.name, jittered(w.settings.retry_schedule[0]))
+    """Open a delivery for everybody who wants this event; doing it again opens none twice."""
+    with suppress(NotFound):
+        event = w.store.events.get(claim.id)
+        if wanted := who_wants(w, event):
+            w.store.deliveries.open(event, wanted)
+
+
+def who_wants(w: Wiring, event: Occurrence) -> list[Wanted]:
+    """Every handler and subscriber that is to be told of an event."""
+    only = event.job.ask.handlers if event.job else None
+    first = w.settings.retry_schedule[0]
+    inside = [
+        Wanted(handler.name, "handlers", jittered(first))
         for handler in w.store.processes.handlers()
         if (only is None or handler.name in only)
-        and handlers.wants(handler.types, handler.model, event.type, event.job.ask.model)
+        and events.wants(handler.types, [handler.model] if handler.model else [], event)
     ]
-    if wanted:
-        w.store.deliveries.open(event, wanted)
+    outside = [
+        Wanted(subscription.id, "subscribers", jittered(first))
+        for subscription in w.store.subscriptions.all()
+        if events.wants(subscription.events, subscription.models, event)
+    ]
+    return inside + outside
 
 
-def deliver(w: Wiring, claim: Claim) -> None:
-    """Tell one handler of one event, and write down how it went."""
-    try:
-        delivery = w.store.deliveries.get(claim.id)
-    except NotFound:
-        return
-    if delivery.state != "pending":
-        return
-    handler = w.handlers.get(delivery.handler)
+def tell_handler(w: Wiring, claim: Claim) -> None:
+    """One turn of a Python handler or a Celery task."""
+    name, _ = claim.attempt
+    handler = w.handlers.get(name)
     if handler is None:
-        report("handler.unknown", handler=delivery.handler, delivery=delivery.id)
-        claim.again_in = UNKNOWN_LOOK
+        living = {handler.name for handler in w.store.processes.handlers(UNKNOWN_LOOK)}
+        report("handler.unknown", handler=name)
+        claim.again_in = KNOWN_LOOK if name in living else UNKNOWN_LOOK
         return
-    n = w.store.deliveries.begin(claim)
-    turn = _tell(w, claim, delivery, handler, n)
-    w.store.deliveries.record(claim, delivery, n, turn)
-    report(
-        "delivery.recorded",
-        delivery=delivery.id,
-        state=turn.state,
-        outcome=turn.outcome,
-        n=n,
-        why=turn.why,
-    )
+    _deliver(w, claim, lambda event: _run(w, handler, event))
 
 
-def _tell(w: Wiring, claim: Claim, delivery: Delivery, handler: Handler, n: int) -> Turn:
+def tell_subscriber(w: Wiring, claim: Claim) -> None:
+    """One turn of an HTTP subscriber; one that is disabled or gone misses what there is."""
+    name, _ = claim.attempt
     try:
-        event = w.store.deliveries.event(delivery.event)
+        subscription = w.store.subscriptions.get(name)
     except NotFound:
-        return Turn("dead", "lost", 0, "the event was removed before the handler could be told")
-    if event.type == "job.failed" and event.state_now is State.SUCCEEDED:
-        return Turn("superseded", "superseded", 0, "success came late and is told instead")
-    if n > len(w.settings.retry_schedule):
-        return Turn("dead", "lost", 0, "its last attempt never came back")
-    with w.store.duties.renewing(claim):
-        outcome = handlers.run(handler, told(event))
-    return _turn(w, outcome, n)
+        subscriptions.forget(w, claim)
+        return
+    if not subscription.enabled:
+        subscriptions.miss(w, claim, subscription)
+        return
+    _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))
 
 
-def told(event: StoredEvent) -> Event:
+def told(event: Occurrence) -> Event:
     """An event as a Python handler sees it."""
-    job = handlers.attributes(job_document(event.job))
-    return Event(event.id, event.type, event.time, job, event.previous_state)
+    data = event.data
+    job = handlers.attributes(data) if event.job else None
+    return Event(event.id, event.type, event.time, job, event.previous_state, data)
 
 
 def jittered(seconds: float) -> float:
@@ -83,17 +85,65 @@ def jittered(seconds: float) -> float:
     return seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
 
 
-def _turn(w: Wiring, outcome: Outcome, n: int) -> Turn:
+def _deliver(w: Wiring, claim: Claim, tell: Tell) -> None:
+    """Tell a handler of its next event, and write down how it went."""
+    taken = w.store.deliveries.take(claim)
+    if taken is None:
+        return
+    turn = _turn_of(w, claim, taken, tell)
+    disabled = w.store.deliveries.record(claim, taken, turn)
+    report(
+        "delivery.recorded",
+        delivery=taken.delivery.id,
+        state=turn.state,
+        outcome=turn.outcome.word,
+        status=turn.outcome.status,
+        n=taken.n,
+        why=turn.why or turn.outcome.why,
+    )
+    if disabled and turn.endpoint:
+        report("subscription.disabled", subscription=claim.attempt[0], why=turn.endpoint.why)
+
+
+def _turn_of(w: Wiring, claim: Claim, taken: Taken, tell: Tell) -> Turn:
+    try:
+        event = w.store.deliveries.event_of(taken.delivery)
+    except NotFound:
+        return _untold("dead", "the event was removed before the handler could be told")
+    if event.type == "job.failed" and event.state_now is State.SUCCEEDED:
+        return _untold("superseded", "success came late and is told instead")
+    if taken.place > len(w.settings.retry_schedule):
+        return _untold("dead", "its last attempt never came back")
+    with w.store.duties.renewing(claim):
+        outcome = tell(event)
+    endpoint = None
+    if claim.lane == "subscribers":
+        endpoint = subscriptions.health_after(claim.attempt[0], outcome)
+    return _turn(w, outcome, taken.place, endpoint)
+
+
+def _untold(state: Literal["dead", "superseded"], why: str) -> Turn:
+    return Turn(state, Outcome("dead", 0, why))
+
+
+def _run(w: Wiring, handler: Handler, event: Occurrence) -> Outcome:
+    if isinstance(handler.target, CeleryTask):
+        task = handler.target
+        return w.elsewhere.send(task.name, task.queue, cloud_event(event, w.source))
+    return handlers.run(handler.target, told(event))
+
+
+def _turn(w: Wiring, outcome: Outcome, place: int, endpoint: Endpoint | None) -> Turn:
     schedule = w.settings.retry_schedule
     match outcome.word:
         case "done":
-            return Turn("done", "done", outcome.took)
+            return Turn("done", outcome, endpoint=endpoint)
         case "dead":
-            return Turn("dead", "stopped", outcome.took, outcome.why)
-        case _ if n >= len(schedule):
+            return Turn("dead", outcome, endpoint=endpoint)
+        case _ if place >= len(schedule):
             why = f"{outcome.why}; that was the last of {len(schedule)} attempts"
-            return Turn("dead", outcome.word, outcome.took, why)
-        case "again" if outcome.after is not None:
-            return Turn("pending", "again", outcome.took, outcome.why, max(0.0, outcome.after))
+            return Turn("dead", outcome, why, endpoint=endpoint)
         case _:
-            return Turn("pending", outcome.word, outcome.took, outcome.why, jittered(schedule[n]))
+            after = outcome.after
+            again_in = max(0.0, after) if after is not None else jittered(schedule[place])
+            return Turn("pending", outcome, again_in=again_in, endpoint=endpoint)

@@ -1,31 +1,26 @@
-"""Python handlers: registering them, and running one with an event.
+"""Handlers inside: Python functions and Celery tasks of other apps, registered and run.
 
-A handler answers in few words: it returns (done), raises `Retry` (again), raises `Stop` (never
+A function answers in few words: it returns (done), raises `Retry` (again), raises `Stop` (never
 again), or raises anything else (again on the schedule).
 """
 
-import fnmatch
-import importlib
 import inspect
 import re
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
-TYPES = (
-    "job.queued",
-    "job.running",
-    "job.unconfirmed",
-    "job.succeeded",
-    "job.failed",
-    "job.cancelled",
-    "runhook.alert",
-)
+from worker.events import TYPES, Outcome, unknown_types
+
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+ENTRY_POINTS = "runhook.handlers"  # the group by which installed packages are found
 
 
 class Retry(Exception):
@@ -48,8 +43,10 @@ class Event:
         id: The same in every attempt: use it to act once.
         type: `job.succeeded`, …
         time: When it happened.
-        job: The job as it was then, its fields as attributes: `event.job.outputs[0].url`.
+        job: The job as it was then, its fields as attributes: `event.job.outputs[0].url`. None
+            where an alert is about no job.
         previous_state: `failed` when a success came late.
+        data: The CloudEvent's data; `alert` says what an alert is about.
     """
 
     id: str
@@ -57,29 +54,28 @@ class Event:
     time: datetime
     job: Any
     previous_state: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 Function = Callable[[Event], object]
 
 
 @dataclass(frozen=True)
+class CeleryTask:
+    """A task of another app, which gets the CloudEvent as its only argument."""
+
+    name: str
+    queue: str
+
+
+@dataclass(frozen=True)
 class Handler:
-    """A function and what it wants to hear."""
+    """Who is told, and what he wants to hear."""
 
     name: str
     types: tuple[str, ...]
     model: str | None
-    function: Function
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one run of a handler went."""
-
-    word: Literal["done", "again", "dead", "failed"]
-    took: float
-    why: str | None = None
-    after: float | None = None
+    target: Function | CeleryTask
 
 
 class Registry:
@@ -95,7 +91,7 @@ class Registry:
             ValueError: The name is taken or has other characters than letters, digits, `_.-`.
         """
         known = self._handlers.get(handler.name)
-        if known and _place(known.function) != _place(handler.function):
+        if known and _place(known.target) != _place(handler.target):
             raise ValueError(f"two handlers are named {handler.name!r}; set name= on one of them")
         if not NAME.fullmatch(handler.name):
             raise ValueError(f"a handler's name is letters, digits and _.-, not {handler.name!r}")
@@ -113,10 +109,43 @@ class Registry:
 registry = Registry()
 
 
-def on(
-    *types: str, model: str | None = None, name: str | None = None
-) -> Callable[[Function], Function]:
-    """Register a function to be told of events.
+@dataclass(frozen=True)
+class Registration:
+    """What is to be heard; decorating a function, or naming a Celery task, says by whom."""
+
+    types: tuple[str, ...]
+    model: str | None
+    name: str | None
+
+    def __call__(self, function: Function) -> Function:
+        """Register a function.
+
+        Raises:
+            ValueError: It cannot be told, or its name is taken.
+        """
+        if inspect.iscoroutinefunction(function):
+            raise ValueError(f"{function.__name__} is async; a handler is a plain function")
+        registry.add(Handler(self.name or function.__name__, self.types, self.model, function))
+        return function
+
+    def to_celery(self, task: str, queue: str = "celery") -> None:
+        """Register a Celery task of another app, on CELERY_HANDLER_BROKER_URL or else our broker.
+
+        Its only argument is the CloudEvent. It is told when its broker has it.
+
+        Args:
+            task: Its name, as `myapp.tasks.done`; also the handler's, unless `on` names it.
+            queue: Which its workers read.
+
+        Raises:
+            ValueError: The name is taken.
+        """
+        target = CeleryTask(task, queue)
+        registry.add(Handler(self.name or task, self.types, self.model, target))
+
+
+def on(*types: str, model: str | None = None, name: str | None = None) -> Registration:
+    """Register a handler: `@on("job.succeeded")`, or `on("job.succeeded").to_celery("app.task")`.
 
     Args:
         types: Event types, at least one.
@@ -124,38 +153,36 @@ def on(
         name: The handler's name; left out: the function's.
 
     Raises:
-        ValueError: No type or an unknown one, a function that cannot be told, a name that is taken.
+        ValueError: No type or an unknown one.
     """
-    unknown = [kind for kind in types if kind not in TYPES]
-    if unknown or not types:
+    if unknown_types(types) or not types:
         raise ValueError(f"on() needs event types of {', '.join(TYPES)}, not {list(types)}")
-
-    def register(function: Function) -> Function:
-        if inspect.iscoroutinefunction(function):
-            raise ValueError(f"{function.__name__} is async; a handler is a plain function")
-        registry.add(Handler(name or function.__name__, types, model, function))
-        return function
-
-    return register
+    return Registration(types, model, name)
 
 
 def load(modules: Iterable[str]) -> Registry:
-    """Import the modules that register handlers.
+    """Import what registers handlers: the modules, and the entry points of installed packages.
 
     Raises:
-        ValueError: A module cannot be imported; the text names the setting.
+        ValueError: One cannot be imported; the text names it, and where it is named.
     """
     for module in modules:
-        try:
-            importlib.import_module(module)
-        except Exception as error:
-            raise ValueError(f"RUNHOOK_HANDLERS: cannot import {module}: {error}") from error
+        _import(f"RUNHOOK_HANDLERS: cannot import {module}", partial(import_module, module))
+    for point in entry_points(group=ENTRY_POINTS):
+        where = f"entry point {point.name!r} of {_package(point)}: cannot import {point.value}"
+        _import(where, point.load)
     return registry
 
 
-def wants(types: Iterable[str], pattern: str | None, kind: str, model: str) -> bool:
-    """Whether a handler of these types and this glob is told of such an event."""
-    return kind in types and (pattern is None or fnmatch.fnmatchcase(model, pattern))
+def _import(what: str, load_it: Callable[[], object]) -> None:
+    try:
+        load_it()
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an installed package"
 
 
 def attributes(document: dict[str, Any]) -> SimpleNamespace:
@@ -172,21 +199,21 @@ def attributes(document: dict[str, Any]) -> SimpleNamespace:
     return SimpleNamespace(**{key: dress(key, value) for key, value in document.items()})
 
 
-def run(handler: Handler, event: Event) -> Outcome:
-    """Tell a handler, and hear how it went. Never raises what the handler raised."""
+def run(function: Function, event: Event) -> Outcome:
+    """Tell a function, and hear how it went. Never raises what the function raised."""
     start = time.monotonic()
     try:
-        handler.function(event)
+        function(event)
     except Retry as retry:
         return Outcome("again", time.monotonic() - start, str(retry), retry.after)
     except Stop as stop:
         return Outcome("dead", time.monotonic() - start, str(stop) or "the handler said stop")
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises is an outcome
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - what users' code raises is an outcome
         where = traceback.extract_tb(error.__traceback__)[-1]
         why = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
         return Outcome("failed", time.monotonic() - start, why[:500])
     return Outcome("done", time.monotonic() - start)
 
 
-def _place(function: Function) -> tuple[str, str]:
-    return function.__module__, function.__qualname__
+def _place(target: Function | CeleryTask) -> object:
+    return target if isinstance(target, CeleryTask) else (target.__module__, target.__qualname__)

@@ -224,14 +224,9 @@ def _earlier_settled(
         life = replace(kept.life, attempts=kept.life.attempts[:-1], settled=attempt.n)
         moved = jobs.end(replace(kept, life=life), Move.SUCCEED, by, now)
         return Change(moved, (note,), event="job.succeeded")
-    report(
-        "alert",
-        job=job.id,
-        attempt=attempt.n,
-        ref=told.ref,
-        why="an earlier attempt succeeded too; both may be charged",
-    )
-    return Change(kept, (note,), event="runhook.alert")
+    why = f"attempt {attempt.n} succeeded too; both may be charged"
+    report("alert", job=job.id, attempt=attempt.n, ref=told.ref, why=why)
+    return Change(kept, (note,), event="runhook.alert", why=why)
 
 
 def _ask_again_for_results(w: Wiring, job: Job, attempt: Attempt, by: SettledBy) -> Change | None:

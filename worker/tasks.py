@@ -29,18 +29,46 @@ FLOWS: dict[str, Flow] = {
     "intake": intake.take,
     "reconcile": reconcile.look,
     "fanout": fanout.open_event,
-    "handlers": fanout.deliver,
+    "handlers": fanout.tell_handler,
+    "subscribers": fanout.tell_subscriber,
 }
-# Lanes that wait for RunningHub never hold more than a third of the threads each, so that
+# Lanes that wait for others' servers never hold more than a quarter of the threads each, so that
 # callbacks are always taken in.
-WAITING_LANES = ("send", "reconcile")
-SHARE = 1 / 3
+WAITING_LANES = ("send", "reconcile", "subscribers")
+SHARE = 1 / 4
 CREWS = {
     lane: ("handlers" if lane == "handlers" else "worker", SHARE if lane in WAITING_LANES else 1.0)
     for lane in LANES
 }
 OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
-FULL_LOOK = 0.25  # seconds until a duty that found its lane full is posted again
+
+
+class Room:
+    """How many duties of a lane this process looks at together; the others wait for their turn."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._lock = threading.Lock()
+        self._waiting: dict[str, None] = {}
+
+    def enter(self, duty: str) -> bool:
+        """Whether there is a place now; else the duty waits for one."""
+        with self._lock:
+            if self._places:
+                self._places -= 1
+                return True
+            self._waiting[duty] = None
+            return False
+
+    def leave(self) -> str | None:
+        """Give the place to the duty that has waited longest, if any."""
+        with self._lock:
+            duty = next(iter(self._waiting), None)
+            if duty is None:
+                self._places += 1
+            else:
+                del self._waiting[duty]
+            return duty
 
 
 class Process:
@@ -51,7 +79,7 @@ class Process:
         self.app: Celery = make_app(self.settings)
         self.role: Role = "worker"
         self.threads = 1
-        self.room = dict.fromkeys(WAITING_LANES, threading.BoundedSemaphore(1))
+        self.rooms = {lane: Room(1) for lane in WAITING_LANES}
         self.pump: Pump | None = None
         self._wiring: Wiring | None = None
 
@@ -70,8 +98,7 @@ class Process:
         """Check what must be right before any work is taken."""
         self.role = "handlers" if queues == "handlers" else "worker"
         self.threads = threads
-        for lane in WAITING_LANES:
-            self.room[lane] = threading.BoundedSemaphore(max(1, round(threads * SHARE)))
+        self.rooms = {lane: Room(max(1, round(threads * SHARE))) for lane in WAITING_LANES}
         self.settings = Settings.load(self.role)
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
@@ -98,22 +125,30 @@ app = process.app
 
 
 def work(lane: str, duty: str) -> None:
-    """Look at one duty, unless there is nothing to do or no room now."""
-    room = process.room.get(lane)
-    has_room = room is None or room.acquire(blocking=False)
+    """Look at one duty, and at those that waited for its place; without a place it waits itself.
+
+    What waits is lost with the process; the pump posts it again, as anything that nobody claimed.
+    """
+    room = process.rooms.get(lane)
+    if room is None:
+        attend(lane, duty)
+        return
+    mine = duty if room.enter(duty) else None
+    while mine is not None:
+        try:
+            attend(lane, mine)
+        finally:
+            mine = room.leave()
+
+
+def attend(lane: str, duty: str) -> None:
+    """Look at one duty unless there is nothing to do. What goes wrong leaves it to the pump."""
     try:
-        if has_room:
-            _look(lane, duty)
-        else:
-            report("lane.busy", lane=lane, duty=duty)
-            process.wiring.store.duties.put_off(lane, duty, FULL_LOOK)
+        _look(lane, duty)
     except StoreUnavailable as error:
         report("redis.away", lane=lane, duty=duty, why=str(error))
     except Exception:  # noqa: BLE001 - the duty stays, and the pump wakes it again
         report("task.failed", lane=lane, duty=duty, exc_info=True)
-    finally:
-        if room is not None and has_room:
-            room.release()
 
 
 def _look(lane: str, duty: str) -> None:

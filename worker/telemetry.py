@@ -29,6 +29,7 @@ EVENTS = {
     "callback.not_kept": logging.ERROR,
     "alert": logging.ERROR,
     "delivery.recorded": logging.INFO,
+    "subscription.disabled": logging.ERROR,
     "handler.unknown": logging.WARNING,
     "lane.busy": logging.DEBUG,
     "task.failed": logging.ERROR,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-LANES = ("line", "send", "intake", "reconcile", "fanout", "handlers")
+LANES = ("line", "send", "intake", "reconcile", "fanout", "handlers", "subscribers")
 
 
 @dataclass(frozen=True)

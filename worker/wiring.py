@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from celery import Celery
 
 from config.settings import Settings, SettingsError, unknown_names
-from worker.broker import Broker, make_app, messages
+from worker.broker import Broker, Elsewhere, make_app, messages
 from worker.errors import StoreUnavailable
 from worker.handlers import Registry, registry
+from worker.outbound import Outbound
 from worker.runninghub.client import Client
 from worker.signing import callback_url, fingerprint
 from worker.storage import Storage
@@ -33,6 +34,13 @@ class Wiring:
     client: Client
     storage: Storage
     handlers: Registry
+    outbound: Outbound
+    elsewhere: Elsewhere
+
+    @property
+    def source(self) -> str:
+        """What CloudEvents name as their source."""
+        return self.settings.public_url or "/runhook"
 
     def callback_url(self, job_id: str, attempt: int) -> str | None:
         """Where RunningHub reports the end of an attempt; None without a public URL."""
@@ -62,7 +70,16 @@ def assemble(
         account=fingerprint(f"{settings.base_url} {settings.api_key}"),
     )
     client = Client(settings.base_url, settings.api_key)
-    return Wiring(settings, clock, store, client, Storage(settings.storage_url), handlers)
+    return Wiring(
+        settings,
+        clock,
+        store,
+        client,
+        Storage(settings.storage_url),
+        handlers,
+        Outbound(allow_private=settings.allow_private_urls),
+        Elsewhere(settings),
+    )
 
 
 def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> None:

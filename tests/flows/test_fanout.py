@@ -152,9 +152,9 @@ def test_a_handler_that_kills_its_process_every_time_ends_dead(build: Build) -> 
     house.until(asked, "succeeded")
     delivery = _delivery(house, asked)
     for _ in range(3):
-        claim = house.w.store.duties.claim("handlers", delivery.id).__enter__()
+        claim = house.w.store.duties.claim("handlers", "killer/1").__enter__()
         assert claim
-        house.w.store.deliveries.begin(claim)
+        assert house.w.store.deliveries.take(claim)
         house.clock.advance(31)
     house.lost = []
     house.settle()

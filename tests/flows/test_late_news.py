@@ -235,7 +235,7 @@ def test_success_proved_late_turns_failed_into_succeeded(build: Build) -> None:
     job = house.until(asked, "succeeded")
     assert job.attempt.error is None
     assert job.life.ended_at is not None
-    last = house.w.store.deliveries.event(
+    last = house.w.store.events.get(
         "evt_" + house.raw.xrevrange("runhook:events", count=1)[0][0].decode()
     )
     assert (last.type, last.previous_state) == ("job.succeeded", "failed")

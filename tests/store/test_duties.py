@@ -141,15 +141,3 @@ def test_every_message_has_a_tag_of_its_own(house: House) -> None:
         for message in house.raw.lrange("runhook:queue:fanout", 0, -1)
     }
     assert len(tags) == 3
-
-
-def test_a_duty_put_off_for_lack_of_room_comes_back(house: House) -> None:
-    duties = house.w.store.duties
-    duties.wake("fanout", "a")
-    duties.put_off("fanout", "a", 0.25)
-    with duties.claim("fanout", "a") as early:
-        assert early is None
-    house.clock.advance(0.3)
-    duties.pump("p", 3, [("fanout", 10)])
-    with duties.claim("fanout", "a") as due:
-        assert due

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from worker import handlers
-from worker.handlers import Event, Handler, Registry, Retry, Stop, attributes, on, run, wants
+from worker.events import sample, wants
+from worker.handlers import Event, Registry, Retry, Stop, attributes, on, run
 
 
 @pytest.fixture(autouse=True)
@@ -71,15 +72,17 @@ def test_what_a_handler_does_is_one_of_four_words(raised: Exception | None, word
         if raised:
             raise raised
 
-    outcome = run(Handler("h", ("job.succeeded",), None, handler), _event())
+    outcome = run(handler, _event())
     assert outcome.word == word
     assert outcome.after == (3 if word == "again" else None)
 
 
 def test_a_glob_picks_models() -> None:
-    assert wants(["job.failed"], "vidu/*", "job.failed", "vidu/text")
-    assert not wants(["job.failed"], "vidu/*", "job.failed", "other/text")
-    assert not wants(["job.failed"], None, "job.succeeded", "vidu/text")
+    failed = sample("job.failed", datetime.now(UTC))
+    assert wants(["job.failed"], ["vidu/*", "rhart-*"], failed)
+    assert wants([], [], failed)
+    assert not wants(["job.failed"], ["vidu/*"], failed)
+    assert not wants(["job.succeeded"], [], failed)
 
 
 def test_what_the_user_wrote_stays_as_it_was_written() -> None:

@@ -19,7 +19,7 @@ from worker.embedded import end_with_parent
 from worker.wakeups import LANES
 
 WORKER_LANES = ",".join(lane for lane in LANES if lane != "handlers")
-THREADS = 12
+THREADS = 24
 PATIENCE = 25.0  # seconds that a process has to end by itself
 RESTARTS = 5  # in a minute; more often means that it cannot start
 
@@ -40,7 +40,7 @@ CELERY = (
 COMMANDS = {
     "web": (sys.executable, "-m", "webhook.serve", "--host", "127.0.0.1"),
     "worker": (*CELERY, "-P", "threads", "-c", str(THREADS), "-Q", WORKER_LANES, "-n", "worker@%h"),
-    "handlers": (*CELERY, "-P", "prefork", "-c", "2", "-Q", "handlers", "-n", "handlers@%h"),
+    "handlers": (*CELERY, "-P", "prefork", "-c", "4", "-Q", "handlers", "-n", "handlers@%h"),
 }
 
 

@@ -10,12 +10,14 @@ from worker.store.callbacks import Callback, Callbacks
 from worker.store.clock import Clock, SetClock
 from worker.store.commands import Redis
 from worker.store.connection import connect, reaching
-from worker.store.deliveries import Deliveries, Delivery, StoredEvent, Turn
+from worker.store.deliveries import Deliveries, Delivery, Endpoint, Taken, Turn, Wanted
 from worker.store.duties import Claim, Duties
+from worker.store.events import Events, event_at, is_event_id
 from worker.store.jobs import Change, Duty, Jobs, Note, Page
 from worker.store.line import Line, LineState, Peek
 from worker.store.processes import Processes, Published
 from worker.store.scripts import Post, Scripts
+from worker.store.subscriptions import Health, Subscription, Subscriptions
 from worker.store.upkeep import Upkeep
 from worker.wakeups import Message
 
@@ -29,6 +31,8 @@ __all__ = [
     "Clock",
     "Delivery",
     "Duty",
+    "Endpoint",
+    "Health",
     "LineState",
     "Note",
     "Page",
@@ -37,9 +41,13 @@ __all__ = [
     "Published",
     "SetClock",
     "Store",
-    "StoredEvent",
+    "Subscription",
+    "Taken",
     "Turn",
+    "Wanted",
     "connect",
+    "event_at",
+    "is_event_id",
 ]
 
 
@@ -74,7 +82,9 @@ class Store:
         self.duties = Duties(scripts)
         self.line = Line(scripts, limit)
         self.callbacks = Callbacks(scripts)
-        self.deliveries = Deliveries(scripts, self.jobs)
+        self.events = Events(scripts, self.jobs)
+        self.deliveries = Deliveries(scripts, self.events)
+        self.subscriptions = Subscriptions(scripts)
         self.processes = Processes(scripts)
         self.assets = Assets(scripts, account)
         self.upkeep = Upkeep(scripts, self.jobs)

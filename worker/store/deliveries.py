@@ -1,108 +1,136 @@
-"""Events and their deliveries: what is told to whom, and how each attempt went."""
+"""Deliveries: what is told to whom, how each attempt went, and each handler's next."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 
-from worker.errors import NotFound
-from worker.jobs import Job, State, iso
+from worker.errors import Conflict, NotFound
+from worker.events import Occurrence, Outcome
+from worker.jobs import iso
 from worker.store.connection import reaching
 from worker.store.duties import Claim
-from worker.store.jobs import LIFE, Jobs, Note
+from worker.store.events import Events, kept_fields
+from worker.store.jobs import Note
 from worker.store.scripts import Scripts, stream_moment
 
 DeliveryState = Literal["pending", "done", "dead", "superseded"]
-
-
-@dataclass(frozen=True)
-class StoredEvent:
-    """Something that happened to a job, with the job as it was then and its state since."""
-
-    id: str
-    type: str
-    time: datetime
-    job: Job
-    previous_state: str | None
-    state_now: State
+STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
+AT_ONCE = 200
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One handler's turn at one event."""
+    """One handler's turn at one event.
+
+    Attributes:
+        begun: Attempts begun, those that never came back among them.
+        start: Attempts before it was last redelivered; its schedule counts from there.
+    """
 
     id: str
     event: str
     handler: str
-    job: str
+    job: str | None
     type: str
     state: DeliveryState
     begun: int
+    start: int
+    opened_at: datetime
     tries: tuple[Mapping[str, Any], ...]
+    kept: str | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A delivery in the hand of a handler's slot.
+
+    Attributes:
+        n: The number of the attempt that begins.
+    """
+
+    delivery: Delivery
+    n: int
+
+    @property
+    def place(self) -> int:
+        """Which entry of the schedule this attempt is, from 1."""
+        return self.n - self.delivery.start
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What an attempt says of a subscriber, and what follows when it goes on failing.
+
+    Times are in seconds. `trip` different deliveries failing in a row open the breaker, for `first`
+    seconds, doubling to `last`; failing for `patience` disables the subscription.
+    """
+
+    word: Literal["good", "bad", ""]
+    hold: float
+    trip: int
+    first: float
+    last: float
+    patience: float
+    gone: bool
+    why: str
 
 
 @dataclass(frozen=True)
 class Turn:
-    """How one attempt to tell a handler went."""
+    """How one attempt to tell a handler went, and what follows."""
 
     state: DeliveryState
-    outcome: str
-    took: float
+    outcome: Outcome
     why: str | None = None
     again_in: float | None = None
+    endpoint: Endpoint | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Who is to be told of an event.
+
+    Attributes:
+        lane: Where his turn comes: `handlers` or `subscribers`.
+        after: Seconds before the first attempt.
+    """
+
+    handler: str
+    lane: str
+    after: float
 
 
 class Deliveries:
-    """The event stream and each event's deliveries."""
+    """Each event's deliveries."""
 
-    def __init__(self, scripts: Scripts, jobs: Jobs) -> None:
+    def __init__(self, scripts: Scripts, events: Events) -> None:
         self._scripts = scripts
         self._redis = scripts.client
-        self._jobs = jobs
+        self._events = events
 
-    def event(self, event_id: str) -> StoredEvent:
-        """One event of the stream.
-
-        Raises:
-            NotFound: It was trimmed, or its job was removed.
-        """
-        entry = event_id.removeprefix("evt_")
-        with reaching():
-            found = self._redis.xrange(f"{self._scripts.root}events", entry, entry)
-        if not found:
-            raise NotFound(f"event {event_id}")
-        fields = {k.decode(): v for k, v in found[0][1].items()}
-        job = self._jobs.get(fields["job"].decode())
-        then = replace(
-            job, life=LIFE.validate_json(fields["life"]), state=State(fields["state"].decode())
-        )
-        previous = fields["previous"].decode() or None
-        kind, moment = fields["type"].decode(), stream_moment(entry)
-        return StoredEvent(f"evt_{entry}", kind, moment, then, previous, job.state)
-
-    def open(self, event: StoredEvent, handlers: Sequence[tuple[str, float]]) -> int:
-        """Open a delivery for each handler that has none of this event yet.
-
-        Args:
-            event: What to tell.
-            handlers: Each handler's name and the seconds before its first attempt.
-
-        Returns:
-            How many are new.
-        """
-        entry = event.id.removeprefix("evt_")
+    def open(self, event: Occurrence, wanted: Sequence[Wanted]) -> int:
+        """Open a delivery for each handler that has none of this event yet; how many are new."""
         items = [
-            [f"dlv_{entry}_{name}", name, "handlers", round(after * 1000)]
-            for name, after in handlers
+            [self.name(event.id, who.handler), who.handler, who.lane, round(who.after * 1000)]
+            for who in wanted
         ]
-        order = {"job": event.job.id, "event": entry, "type": event.type, "items": items}
+        entry = event.id.removeprefix("evt_")
+        job = event.job.id if event.job else ""
+        order = {"job": job, "event": entry, "type": event.type, "items": items}
         notes = [
-            Note("delivery opened", {"event": event.type, "handler": name}).packed()
-            for name, _ in handlers
+            Note("delivery opened", {"event": event.type, "handler": who.handler}).packed()
+            for who in wanted
         ]
         return int(self._scripts.waking("open_deliveries", 2, orjson.dumps(order), *notes)[1])
+
+    @staticmethod
+    def name(event_id: str, handler: str) -> str:
+        """The id of a handler's delivery of an event."""
+        return f"dlv_{event_id.removeprefix('evt_')}_{handler}"
 
     def get(self, delivery_id: str) -> Delivery:
         """One delivery.
@@ -110,57 +138,171 @@ class Deliveries:
         Raises:
             NotFound: There is none of this id.
         """
-        with reaching():
-            record = self._redis.hgetall(f"{self._scripts.root}delivery:{delivery_id}")
-        if not record:
+        found = self.many([delivery_id])
+        if not found:
             raise NotFound(f"delivery {delivery_id}")
-        text = {k.decode(): v.decode() for k, v in record.items()}
-        tries = sorted((int(k[4:]), v) for k, v in text.items() if k.startswith("try:"))
-        return Delivery(
-            id=delivery_id,
-            event=f"evt_{text['event']}",
-            handler=text["handler"],
-            job=text["job"],
-            type=text["type"],
-            state=text["state"],  # type: ignore[arg-type]
-            begun=int(text["begun"]),
-            tries=tuple(orjson.loads(value) for _, value in tries),
-        )
+        return found[0]
+
+    def many(self, ids: Sequence[str]) -> list[Delivery]:
+        """Those of the deliveries that there are, in this order, in one round trip."""
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for name in ids:
+                pipe.hgetall(f"{self._scripts.root}delivery:{name}")
+            records = pipe.execute()
+        return [
+            _delivery(name, record)
+            for name, record in zip(ids, records, strict=True)
+            if b"handler" in record
+        ]
 
     def of_job(self, job_id: str) -> list[Delivery]:
         """All deliveries of a job's events, in the order of the events."""
         with reaching():
             names = self._redis.smembers(f"{self._scripts.root}deliveries:{job_id}")
-        return [self.get(name) for name in sorted(name.decode() for name in names)]
+        return self.many(sorted(name.decode() for name in names))
 
-    def begin(self, claim: Claim) -> int:
-        """Count an attempt before it runs."""
-        return int(self._scripts.run("begin_delivery", claim.id, claim.token))
+    def listed(
+        self, state: str | None, handler: str | None, before: str | None
+    ) -> Iterator[Sequence[Delivery]]:
+        """Deliveries in pieces, newest event first, beginning behind the id `before`."""
+        while True:
+            names = self._names(state, handler, before)
+            if names:
+                yield self.many(names)
+            if len(names) < AT_ONCE:
+                return
+            before = names[-1]
 
-    def record(self, claim: Claim, delivery: Delivery, n: int, turn: Turn) -> None:
-        """Write down how an attempt went, and put its duty down."""
+    def count(self, state: DeliveryState, handler: str) -> int:
+        """How many of a handler's deliveries are in a state."""
+        with reaching():
+            return int(self._redis.zcard(f"{self._scripts.root}deliveries:of:{handler}:{state}"))
+
+    def _names(self, state: str | None, handler: str | None, before: str | None) -> list[str]:
+        end = f"({before}" if before else "+"
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for one in (state,) if state else STATES:
+                place = f"of:{handler}:{one}" if handler else f"state:{one}"
+                key = f"{self._scripts.root}deliveries:{place}"
+                pipe.zrevrangebylex(key, end, "-", start=0, num=AT_ONCE)
+            found = pipe.execute()
+        merged = heapq.merge(*found, reverse=True)
+        return [name.decode() for _, name in zip(range(AT_ONCE), merged, strict=False)]
+
+    def event_of(self, delivery: Delivery) -> Occurrence:
+        """What a delivery tells, from the log or from what the delivery kept.
+
+        Raises:
+            NotFound: Both are gone, or the job is.
+        """
+        if delivery.kept:
+            return self._events.of(delivery.event, kept_fields(delivery.kept))
+        return self._events.get(delivery.event)
+
+    def take(self, claim: Claim) -> Taken | None:
+        """Take a handler's next delivery into the slot's hand, and count the attempt.
+
+        None when there is nothing to do now; the claim then knows when to look again.
+        """
+        handler, slot = claim.attempt
+        word, what, begun = self._scripts.waking(
+            "take_delivery", 3, claim.lane, handler, slot, claim.token
+        )
+        if word == "wait":
+            claim.again_in = int(what) / 1000
+        return Taken(self.get(what), int(begun)) if word == "take" else None
+
+    def record(self, claim: Claim, taken: Taken, turn: Turn) -> bool:
+        """Write down how an attempt went, and let the slot go on; whether it disabled somebody."""
+        delivery, (handler, slot) = taken.delivery, claim.attempt
         after = -1 if turn.again_in is None else round(turn.again_in * 1000)
         order = {
             "delivery": delivery.id,
             "lane": claim.lane,
+            "handler": handler,
+            "slot": slot,
             "token": claim.token,
-            "n": n,
+            "n": taken.n,
             "state": turn.state,
             "after": after,
+            "endpoint": _milliseconds(turn.endpoint) if turn.endpoint else None,
         }
+        tried, note = self._tried(delivery, taken.n, turn)
+        claim.over = True
+        packed = orjson.dumps({name: value for name, value in order.items() if value is not None})
+        return self._scripts.waking("record_delivery", 1, packed, tried, note)[0] == "disabled"
+
+    def end(self, handler: str, ids: Sequence[str], why: str, *, final: bool) -> int:
+        """End deliveries that cannot be told, as dead; how many waited.
+
+        Args:
+            final: Nobody will redeliver them: they are removed in time.
+        """
+        order = orjson.dumps({"handler": handler, "final": final})
+        tried = {"at": iso(self._scripts.clock.now()), "outcome": "missed", "why": why, "took": 0}
+        note = Note("delivery dead", {"handler": handler, "why": why}).packed()
+        return int(
+            self._scripts.waking("end_deliveries", 2, order, orjson.dumps(tried), note, *ids)[1]
+        )
+
+    def redeliver(self, delivery: Delivery, after: float = 0) -> None:
+        """Hand a delivery to its handler again, its schedule from the start.
+
+        Raises:
+            Conflict: It is being told at this moment.
+            NotFound: It was removed.
+        """
+        detail = {"event": delivery.type, "handler": delivery.handler}
+        note = Note("redelivered", detail).packed()
+        word = self._scripts.waking("redeliver", 1, delivery.id, round(after * 1000), note)[0]
+        if word == "held":
+            raise Conflict(f"{delivery.id} is being told at this moment")
+        if word == "gone":
+            raise NotFound(f"delivery {delivery.id}")
+
+    def _tried(self, delivery: Delivery, n: int, turn: Turn) -> tuple[bytes, bytes]:
+        """An attempt as the delivery keeps it, and as the job's timeline does."""
+        outcome = turn.outcome
         tried = {
             "n": n,
             "at": iso(self._scripts.clock.now()),
-            "outcome": turn.outcome,
-            "why": turn.why,
-            "took": round(turn.took, 3),
+            "outcome": "superseded" if turn.state == "superseded" else outcome.word,
+            "status": outcome.status,
+            "why": turn.why or outcome.why,
+            "took": round(outcome.took, 3),
             "again_in": turn.again_in,
         }
+        word = turn.state if turn.state != "pending" else "failed"
         detail = {"event": delivery.type, "handler": delivery.handler, **tried}
-        note = Note(
-            f"delivery {turn.state}" if turn.state != "pending" else "delivery failed", detail
+        return (
+            orjson.dumps(tried | {"answer": outcome.answer}),
+            Note(f"delivery {word}", detail).packed(),
         )
-        claim.over = True
-        self._scripts.waking(
-            "record_delivery", 1, orjson.dumps(order), orjson.dumps(tried), note.packed()
-        )
+
+
+def _milliseconds(endpoint: Endpoint) -> dict[str, Any]:
+    times = ("hold", "first", "last", "patience")
+    return {
+        name: round(value * 1000) if name in times else value
+        for name, value in asdict(endpoint).items()
+    }
+
+
+def _delivery(name: str, record: Mapping[bytes, bytes]) -> Delivery:
+    text = {k.decode(): v.decode() for k, v in record.items()}
+    tries = sorted((int(k[4:]), v) for k, v in text.items() if k.startswith("try:"))
+    return Delivery(
+        id=name,
+        event=f"evt_{text['event']}",
+        handler=text["handler"],
+        job=text["job"] or None,
+        type=text["type"],
+        state=text["state"],  # type: ignore[arg-type]
+        begun=int(text["begun"]),
+        start=int(text["from"]),
+        opened_at=stream_moment(text["opened"]),
+        tries=tuple({"n": n} | orjson.loads(value) for n, value in tries),
+        kept=text.get("kept"),
+    )

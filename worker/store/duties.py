@@ -12,7 +12,15 @@ from worker.store.scripts import Scripts
 
 # Seconds a claim lasts: longer than the flow's calls together can take. `send` and `handlers` are
 # renewed while they work: their calls may take long, and a dead holder must be noticed soon.
-LEASES = {"line": 45, "send": 30, "intake": 60, "reconcile": 90, "fanout": 30, "handlers": 30}
+LEASES = {
+    "line": 45,
+    "send": 30,
+    "intake": 60,
+    "reconcile": 90,
+    "fanout": 30,
+    "handlers": 30,
+    "subscribers": 45,
+}
 
 
 @dataclass
@@ -32,9 +40,9 @@ class Claim:
 
     @property
     def attempt(self) -> tuple[str, int]:
-        """The job and the attempt's number, where the duty is about one."""
-        job_id, _, n = self.id.partition("/")
-        return job_id, int(n)
+        """The job and the attempt's number, or the handler and its slot's number."""
+        whose, _, n = self.id.partition("/")
+        return whose, int(n)
 
 
 class Duties:
@@ -50,10 +58,6 @@ class Duties:
             StoreUnavailable: Redis does not answer or refuses.
         """
         self._scripts.waking("wake", 1, lane, duty, _ms(after))
-
-    def put_off(self, lane: str, duty: str, after: float) -> None:
-        """There is no room for a posted duty now: let the pump post it again in some seconds."""
-        self._scripts.words("put_off", lane, duty, _ms(after))
 
     @contextmanager
     def claim(self, lane: str, duty: str) -> Iterator[Claim | None]:

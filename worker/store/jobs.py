@@ -51,7 +51,8 @@ class Change:
     Attributes:
         job: The job after it.
         event: The event's type, if somebody may want to hear of it.
-        gate: What it means for the line's gate, and `why`.
+        gate: What it means for the line's gate.
+        why: Of a gate that closes, or of an alert.
         gate_line: Which line's gate: `main` is everybody's.
         turn: It takes a place in flight, so there must be room.
     """

@@ -18,7 +18,7 @@ class Peek:
             RunningHub answers a free question; `doubt` the room is taken by unconfirmed jobs too;
             `gated` for `wait` seconds; `probing` one job tries whether the gate opens.
         job: For `next` and `ask`.
-        known: For `doubt`: how many are sending and running.
+        known: For `doubt`: how many run.
         holding: For `doubt`: the unconfirmed jobs that count as in flight.
     """
 

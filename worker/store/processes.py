@@ -89,11 +89,14 @@ class Processes:
                 pipe.zrangebyscore(f"{self._root}alive:{known}", now - ALIVE_WITHIN, "+inf")
             pipe.time()
             *_, workers, handlers, (seconds, micros) = pipe.execute()
-        self._scripts.clock.heard(seconds * 1000 + micros / 1000)
-        return {
-            role: sum(int(name.rpartition(b":")[2]) for name in found)
-            for role, found in zip(ROLES, (workers, handlers), strict=True)
-        }
+            self._scripts.clock.heard(seconds * 1000 + micros / 1000)
+            found = {
+                known: sum(int(name.rpartition(b":")[2]) for name in names)
+                for known, names in zip(ROLES, (workers, handlers), strict=True)
+            }
+            # One handler may hold half of them, so that one that hangs leaves room for the others.
+            self._redis.hset(f"{self._root}slots", "handlers", max(1, found["handlers"] // 2))
+        return found
 
     def alive(self, role: str) -> int:
         """How many processes of a role were heard in the last seconds."""

@@ -54,12 +54,12 @@ class Upkeep:
         return [name.decode() for name in names]
 
     def waiting_handlers(self) -> set[str]:
-        """Handlers that a pending delivery waits for, looking at the first so many."""
+        """Handlers that a pending delivery waits for."""
         with reaching():
             names = self._redis.zrangebyscore(
                 f"{self._root}due:handlers", "-inf", "+inf", start=0, num=20 * AT_ONCE
             )
-        return {name.decode().split("_", 2)[-1] for name in names}
+        return {name.decode().partition("/")[0] for name in names}
 
     def repair(self) -> int:
         """Make every index say what the job records say; how many places were wrong."""
@@ -72,9 +72,7 @@ class Upkeep:
                 for members in _some(self._members(index)):
                     wrong += int(self._scripts.run("drop_strangers", index, *members))
         for names in _some(self._keys("delivery:*")):
-            wrong += sum(
-                int(self._scripts.run("repair_delivery", name, "handlers")) for name in names
-            )
+            wrong += sum(int(self._scripts.run("repair_delivery", name)) for name in names)
         return wrong
 
     def _keys(self, pattern: str, *, whole: bool = False) -> Iterator[str]:

@@ -53,5 +53,5 @@ if order.duration > 0 then
   redis.call('LPUSH', root .. 'durations:' .. model, order.duration)
   redis.call('LTRIM', root .. 'durations:' .. model, 0, 99)
 end
-if order.event ~= '' then announce(job, order.event, new, old, ARGV[3]) end
+if order.event ~= '' then announce(job, order.event, new, old, ARGV[3], order.why) end
 return answer('done')

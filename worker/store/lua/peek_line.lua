@@ -1,14 +1,13 @@
 -- Who is next, or why nobody is.
 -- ARGV[2]  the limit that is set by hand, or empty
 -- Returns  "paused" | "next", job | "ask", job (RunningHub must answer a free question first) | "empty"
---          | "full" | "doubt", sending + running, holding... | "gated", ms | "probing"
+--          | "full" | "doubt", how many run, holding... | "gated", ms | "probing"
 if paused() then return {'paused'} end
 if in_flight() >= limit_of(ARGV[2]) then
   local holding = redis.call('SRANDMEMBER', root .. 'holding', 100)
   if #holding == 0 then return {'full'} end
-  local known = redis.call('ZCARD', root .. 'jobs:state:sending')
-    + redis.call('ZCARD', root .. 'jobs:state:running')
-  return {'doubt', text(known), unpack(holding)}
+  -- What is being sent may not be there yet, so it would hide an unconfirmed one that is.
+  return {'doubt', text(redis.call('ZCARD', root .. 'jobs:state:running')), unpack(holding)}
 end
 local best, best_score, wait, probing
 local main, main_wait, main_ask = gate_word('main')

@@ -3,11 +3,18 @@
 -- ARGV[2]  the time in ms   ARGV[3]  most jobs to remove now
 -- Returns  how many jobs and deliveries were looked at; as many as allowed means: once more
 local before, most = ARGV[2], ARGV[3]
-redis.call('XTRIM', root .. 'events', 'MINID', before)
+local last = redis.call('XREVRANGE', root .. 'events', '(' .. before .. '-0', '-', 'COUNT', 1)
+if last[1] then
+  redis.call('SET', root .. 'trimmed', last[1][1])  -- readers of the log behind it missed something
+  redis.call('XTRIM', root .. 'events', 'MINID', before)
+end
 local told = redis.call('ZRANGEBYSCORE', root .. 'told', '-inf', before, 'LIMIT', 0, most)
 for _, id in ipairs(told) do
-  local job = redis.call('HGET', root .. 'delivery:' .. id, 'job')
-  if job then redis.call('SREM', root .. 'deliveries:' .. job, id) end
+  local held = redis.call('HMGET', root .. 'delivery:' .. id, 'job', 'handler', 'state')
+  if held[1] then
+    redis.call('SREM', root .. 'deliveries:' .. held[1], id)
+    list_delivery(id, held[2], held[3], nil)
+  end
   redis.call('DEL', root .. 'delivery:' .. id)
   redis.call('ZREM', root .. 'told', id)
 end

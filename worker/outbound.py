@@ -1,0 +1,173 @@
+"""The one guarded way to URLs that a user gave: public addresses only, and a little of the answer.
+
+The addresses are looked up once a request, judged, and those very addresses are dialled: a name
+that points elsewhere a moment later gains nothing.
+"""
+
+import email.utils
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from worker.http import FAILURES, Call, Http, why
+
+SECONDS = 15.0  # in all: looking up, connecting, sending, and a dripping answer
+LARGEST_ANSWER = 64 * 1024
+LONGEST_URL = 2000
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+Lookup = Callable[..., list[Any]]
+
+
+class PrivateAddress(OSError):
+    """The URL leads to an address that is not of the public internet."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came back: a status with the answer's head, or why nothing did.
+
+    Attributes:
+        took: Seconds.
+        after: Seconds that Retry-After asks for.
+    """
+
+    took: float
+    status: int | None = None
+    answer: bytes = b""
+    after: float | None = None
+    why: str | None = None
+
+
+class Outbound:
+    """Posts to users' URLs."""
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        seconds: float = SECONDS,
+        lookup: Lookup = socket.getaddrinfo,
+    ) -> None:
+        """Args:
+        allow_private: Whether private addresses may be dialled (RUNHOOK_ALLOW_PRIVATE_URLS).
+        seconds: For one request in all.
+        lookup: How names become addresses.
+        """
+        self._private = allow_private
+        self._seconds = seconds
+        self._lookup = lookup
+
+    def refusal(self, url: str) -> str | None:
+        """Why a URL is not taken; None when it is. A name that nobody knows yet is."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            return f"is no URL: {error}"
+        if parts.scheme not in ("http", "https") or not host:
+            return "must be an http or https URL"
+        if parts.username is not None or parts.password is not None:
+            return "must hold no credentials; every request is signed instead"
+        if len(url) > LONGEST_URL or any(sign <= " " or sign == "\x7f" for sign in url):
+            return f"must have at most {LONGEST_URL} characters, and no blanks among them"
+        try:
+            self.addresses(host, port or (443 if parts.scheme == "https" else 80))
+        except PrivateAddress as private:
+            return f"{private}; RUNHOOK_ALLOW_PRIVATE_URLS=true allows it"
+        except (OSError, UnicodeError):
+            return None
+        return None
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """Where a host is, in the order to try.
+
+        Raises:
+            PrivateAddress: Any of them is private.
+            OSError: Nobody knows the name, or says so in time.
+        """
+        found = self._found(host, port)
+        if not self._private:
+            for address in found:
+                if not is_public(address):
+                    raise PrivateAddress(f"leads to the private address {address}")
+        return found
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Heard:
+        """One POST. Redirects are not followed. Never raises what goes wrong on the way.
+
+        A proxy of the environment is passed by: it would look the name up itself, and so reach
+        private addresses. Where these are allowed it is used.
+        """
+        start = time.monotonic()
+        parts = urlsplit(url)
+        base = f"{parts.scheme}://{parts.netloc}"
+        site = Http(base, proxies=self._private)
+        try:
+            answer = site.request(
+                "POST",
+                url.removeprefix(base).partition("#")[0] or "/",
+                headers={"Accept-Encoding": "identity", **headers},
+                data=body,
+                seconds=self._seconds,
+                call=Call(resolve=self.addresses),
+                most=LARGEST_ANSWER,
+            )
+        except FAILURES as error:
+            took = time.monotonic() - start
+            slow = took >= self._seconds
+            text = f"no whole answer within {self._seconds:g} s" if slow else why(error)
+            return Heard(took, why=text)
+        after = _seconds_of(answer.headers.get("Retry-After"))
+        return Heard(time.monotonic() - start, answer.status, answer.body, after)
+
+    def _found(self, host: str, port: int) -> list[str]:
+        """Ask for a host's addresses, from another thread: the question itself has no time-out."""
+        said: list[Any] = []
+
+        def ask() -> None:
+            try:
+                said.append(self._lookup(host, port, type=socket.SOCK_STREAM))
+            except (OSError, UnicodeError) as error:
+                said.append(error)
+
+        asking = threading.Thread(target=ask, name=f"look up {host}", daemon=True)
+        asking.start()
+        asking.join(self._seconds)
+        if not said:
+            raise OSError(f"nobody said within {self._seconds:g} s where {host} is")
+        if isinstance(said[0], Exception):
+            raise said[0]
+        return list(dict.fromkeys(str(entry[4][0]) for entry in said[0]))
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public internet, whatever it is wrapped in."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1])
+        if found in NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner:
+            return is_public(str(inner))
+    return found.is_global and not found.is_multicast and not found.is_reserved
+
+
+def _seconds_of(retry_after: str | None) -> float | None:
+    """Retry-After, which is a number of seconds or a date."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdecimal():
+        return float(retry_after.strip()[:10])
+    try:
+        moment = email.utils.parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,138 @@
+"""The event log: a stream of everything that happened, trimmed by time only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from worker.errors import NotFound, Trimmed
+from worker.events import Occurrence
+from worker.jobs import Job, State
+from worker.store.connection import reaching
+from worker.store.jobs import LIFE, Jobs
+from worker.store.scripts import Scripts, stream_moment
+
+PREFIX = "evt_"
+Fields = Mapping[bytes, bytes]
+
+
+class Events:
+    """Reading the log."""
+
+    def __init__(self, scripts: Scripts, jobs: Jobs) -> None:
+        self._scripts = scripts
+        self._redis = scripts.client
+        self._jobs = jobs
+        self._key = f"{scripts.root}events"
+
+    def get(self, event_id: str) -> Occurrence:
+        """One event.
+
+        Raises:
+            NotFound: It was trimmed, or its job was removed.
+        """
+        entry = event_id.removeprefix(PREFIX)
+        with reaching():
+            found = self._redis.xrange(self._key, entry, entry)
+        if not found:
+            raise NotFound(f"event {event_id}")
+        return self.of(event_id, found[0][1])
+
+    def of(self, event_id: str, fields: Fields) -> Occurrence:
+        """An event from its entry's fields.
+
+        Raises:
+            NotFound: Its job was removed.
+        """
+        job = fields.get(b"job")
+        known = {job.decode(): self._jobs.get(job.decode())} if job else {}
+        found = _occurrence(event_id.removeprefix(PREFIX), fields, known)
+        if found is None:
+            raise NotFound(f"job of event {event_id}")
+        return found
+
+    def after(self, cursor: str | None, most: int) -> tuple[list[Occurrence], str | None]:
+        """Events behind a cursor, oldest first, and the cursor behind those looked at.
+
+        Args:
+            cursor: The id of the last event that is known; None: from the oldest on.
+            most: How many to look at.
+
+        Raises:
+            Trimmed: Events behind the cursor are gone.
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        entry = cursor.removeprefix(PREFIX) if cursor else "0-0"
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.get(f"{self._scripts.root}trimmed")
+            pipe.xrange(self._key, f"({entry}", "+", count=most)
+            trimmed, entries = pipe.execute()
+        if cursor and trimmed and _order(entry) < _order(trimmed.decode()):
+            raise Trimmed(f"events behind {cursor} are gone", self.oldest())
+        return self._many(entries), PREFIX + entries[-1][0].decode() if entries else cursor
+
+    def oldest(self) -> str | None:
+        """The id of the first event that is kept."""
+        with reaching():
+            found = self._redis.xrange(self._key, "-", "+", count=1)
+        return PREFIX + found[0][0].decode() if found else None
+
+    def newest(self) -> str:
+        """The id of the last event so far; what comes next is behind it."""
+        with reaching():
+            found = self._redis.xrevrange(self._key, "+", "-", count=1)
+        return PREFIX + (found[0][0].decode() if found else "0-0")
+
+    def wait(self, cursor: str, seconds: float) -> None:
+        """Wait until there is an event behind the cursor, or for so long."""
+        entry = cursor.removeprefix(PREFIX)
+        with reaching():
+            self._redis.xread({self._key: entry}, count=1, block=max(1, round(seconds * 1000)))
+
+    def _many(self, entries: Sequence[tuple[bytes, Fields]]) -> list[Occurrence]:
+        """Those of the entries whose job is still there."""
+        names = {fields[b"job"].decode() for _, fields in entries if b"job" in fields}
+        known = {job.id: job for job in self._jobs.many(list(names))} if names else {}
+        found = [_occurrence(entry.decode(), fields, known) for entry, fields in entries]
+        return [what for what in found if what]
+
+
+def kept_fields(packed: str) -> Fields:
+    """An entry's fields as a dead delivery keeps them: names and values in turn."""
+    flat = [text.encode() for text in orjson.loads(packed)]
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def event_at(moment: datetime) -> str:
+    """The cursor just before everything that happened since a moment."""
+    milliseconds = round(moment.timestamp() * 1000)
+    return f"{PREFIX}{milliseconds - 1}-18446744073709551615"
+
+
+def is_event_id(text: str) -> bool:
+    """Whether a text can be a cursor."""
+    left, _, right = text.removeprefix(PREFIX).partition("-")
+    return left.isascii() and left.isdecimal() and (not right or right.isdecimal())
+
+
+def _order(entry: str) -> tuple[int, int]:
+    left, _, right = entry.partition("-")
+    return int(left), int(right or 0)
+
+
+def _occurrence(entry: str, fields: Fields, jobs: Mapping[str, Job]) -> Occurrence | None:
+    text = {name.decode(): value for name, value in fields.items()}
+    why = text.get("why", b"").decode()
+    detail: dict[str, Any] = {"alert": why} if why else {}
+    event_id, kind, moment = f"{PREFIX}{entry}", text["type"].decode(), stream_moment(entry)
+    if "job" not in text:
+        return Occurrence(event_id, kind, moment, text["subject"].decode(), detail=detail)
+    job = jobs.get(text["job"].decode())
+    if job is None:
+        return None
+    then = replace(job, life=LIFE.validate_json(text["life"]), state=State(text["state"].decode()))
+    previous = text["previous"].decode() or None
+    return Occurrence(event_id, kind, moment, job.id, then, previous, job.state, detail)

@@ -1,0 +1,264 @@
+"""HTTP subscribers: taken, changed, told with a signature, rested when they fail, given up at last.
+
+The signature is Standard Webhooks'. Whoever answers 2xx has heard.
+"""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from standardwebhooks import Webhook
+
+from worker import jobs
+from worker.catalogue import nearest
+from worker.errors import Fault, InvalidRequest
+from worker.events import (
+    ANSWER_HEAD,
+    CONTENT_TYPE,
+    TYPES,
+    Occurrence,
+    Outcome,
+    cloud_event,
+    sample,
+    unknown_types,
+)
+from worker.outbound import Heard
+from worker.sealing import seal, unseal
+from worker.store import Claim, Endpoint, Subscription
+from worker.store.deliveries import AT_ONCE
+from worker.telemetry import masked
+from worker.wiring import Wiring
+
+SECRET_BYTES = 32
+OVERLAP = 24 * 3600.0  # seconds that the secret before signs too
+LONGEST_OVERLAP = 7 * 24 * 3600.0
+LONGEST_WISH, LEAST_WISH = 24 * 3600.0, 1.0  # seconds that Retry-After may ask for
+TRIP = 3  # different deliveries that fail in a row before an endpoint is left alone
+REST, LONGEST_REST = 15.0, 300.0  # seconds that it is left alone then, doubling
+PATIENCE = 5 * 86400.0  # seconds of nothing but failures after which it is disabled
+MOST_FILTERS, LONGEST_GLOB = 100, 300
+FIELDS = ("url", "events", "models", "enabled")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a request wants of a subscription; None where it says nothing."""
+
+    url: str | None
+    events: tuple[str, ...] | None
+    models: tuple[str, ...] | None
+    enabled: bool | None
+
+
+def read(w: Wiring, given: Mapping[str, Any], *, new: bool) -> Wish:
+    """What a request's JSON wants.
+
+    Raises:
+        InvalidRequest: With every fault.
+    """
+    faults = [
+        Fault(name, f"is unknown; there are {', '.join(FIELDS)}", FIELDS, _near(name, FIELDS))
+        for name in given
+        if name not in FIELDS
+    ]
+    url, enabled = given.get("url"), given.get("enabled")
+    if url is None and new:
+        faults.append(Fault("url", "is missing: where events are posted to"))
+    elif url is not None:
+        refusal = w.outbound.refusal(url) if isinstance(url, str) else "must be a text"
+        faults += [Fault("url", refusal)] if refusal else []
+    faults += _list_faults(given, "events") + _list_faults(given, "models")
+    if enabled is not None and not isinstance(enabled, bool):
+        faults.append(Fault("enabled", "must be true or false"))
+    if not faults:
+        faults = [
+            Fault("events", f"{kind!r} is no event type", TYPES, _near(kind, TYPES))
+            for kind in unknown_types(given.get("events") or ())
+        ]
+    if faults:
+        raise InvalidRequest(faults)
+    return Wish(url, _texts(given, "events"), _texts(given, "models"), enabled)
+
+
+def create(w: Wiring, wish: Wish) -> tuple[Subscription, str]:
+    """A new subscription and its secret, which is shown this once."""
+    now, secret = w.clock.now(), new_secret()
+    subscription = Subscription(
+        id=jobs.new_id("sub"),
+        url=wish.url or "",
+        events=wish.events or (),
+        models=wish.models or (),
+        enabled=wish.enabled is not False,
+        secret=seal(w.settings.secrets, secret),
+        created_at=now,
+        updated_at=now,
+    )
+    w.store.subscriptions.create(subscription)
+    return subscription, secret
+
+
+def change(w: Wiring, subscription_id: str, wish: Wish) -> Subscription:
+    """A subscription changed in what the wish names.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+
+    def decide(found: Subscription) -> Subscription:
+        enabled = found.enabled if wish.enabled is None else wish.enabled
+        return replace(
+            found,
+            url=found.url if wish.url is None else wish.url,
+            events=found.events if wish.events is None else wish.events,
+            models=found.models if wish.models is None else wish.models,
+            enabled=enabled,
+            why="" if wish.enabled is not None else found.why,
+        )
+
+    return w.store.subscriptions.change(subscription_id, decide)
+
+
+def rotate(w: Wiring, subscription_id: str, overlap: float = OVERLAP) -> tuple[Subscription, str]:
+    """A new secret, shown this once; the one before signs too for `overlap` seconds.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+    secret = new_secret()
+    sealed = seal(w.settings.secrets, secret)
+    until = w.clock.now() + timedelta(seconds=overlap)
+
+    def decide(found: Subscription) -> Subscription:
+        return replace(found, secret=sealed, old_secret=found.secret, old_until=until)
+
+    return w.store.subscriptions.change(subscription_id, decide), secret
+
+
+def try_out(w: Wiring, subscription_id: str, kind: str) -> Outcome:
+    """How a subscriber takes a sample of an event; nothing is recorded, and nothing follows.
+
+    Raises:
+        InvalidRequest: There is no such type.
+        NotFound: There is no such subscription.
+    """
+    if unknown_types([kind]):
+        text = f"must be one of {', '.join(TYPES)}"
+        raise InvalidRequest([Fault("type", text, TYPES, _near(kind, TYPES))])
+    subscription = w.store.subscriptions.get(subscription_id)
+    return tell(w, subscription, sample(kind, w.clock.now()))
+
+
+def tell(w: Wiring, subscription: Subscription, event: Occurrence) -> Outcome:
+    """Post an event, signed."""
+    signing = open_secrets(w, subscription)
+    if not signing:
+        why = "its secret cannot be read with RUNHOOK_SECRET; rotate it"
+        return Outcome("failed", 0, why)
+    body = orjson.dumps(cloud_event(event, w.source))
+    heard = w.outbound.post(subscription.url, body, signed(signing, event.id, body))
+    return outcome_of(heard)
+
+
+def signed(signing: list[str], event_id: str, body: bytes) -> dict[str, str]:
+    """A request's headers: whoever has one of the secrets can verify it."""
+    # The receiver holds the time against his own clock, so it is this machine's and not Redis's.
+    now = datetime.now(UTC)
+    signatures = [Webhook(secret).sign(event_id, now, body.decode()) for secret in signing]
+    return {
+        "Content-Type": CONTENT_TYPE,
+        "User-Agent": "runhook",
+        "webhook-id": event_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def outcome_of(heard: Heard) -> Outcome:
+    """What an answer means: 2xx is done, 410 wants nothing any more, all else is told again."""
+    if heard.status is None:
+        return Outcome("failed", heard.took, heard.why)
+    head = masked(heard.answer.decode("utf-8", "replace")[:ANSWER_HEAD])
+    answered = Outcome("done", heard.took, status=heard.status, answer=head or None)
+    if 200 <= heard.status < 300:
+        return answered
+    if heard.status == 410:
+        return replace(answered, word="dead", why="it answered 410 Gone", gone=True)
+    moved = "; redirects are not followed" if 300 <= heard.status < 400 else ""
+    why = f"it answered HTTP {heard.status}{moved}"
+    if heard.after is None:
+        return replace(answered, word="failed", why=why)
+    after = min(LONGEST_WISH, max(LEAST_WISH, heard.after))
+    return replace(answered, word="again", why=f"{why} and asks for {after:g} s", after=after)
+
+
+def health_after(subscription_id: str, outcome: Outcome) -> Endpoint:
+    """What an attempt says of the endpoint."""
+    why = f"{subscription_id} answered with nothing but failures for {PATIENCE / 86400:g} days"
+    if outcome.gone:
+        why = f"{subscription_id} answered 410 Gone"
+    why += "; it is disabled and what it misses is kept: enable it, then redeliver or recover"
+    return Endpoint(
+        word="good" if outcome.word == "done" else "bad",
+        hold=outcome.after or 0.0,
+        trip=TRIP,
+        first=REST,
+        last=LONGEST_REST,
+        patience=PATIENCE,
+        gone=outcome.gone,
+        why=why,
+    )
+
+
+def miss(w: Wiring, claim: Claim, subscription: Subscription) -> None:
+    """What a disabled subscription was to be told is kept as dead, until somebody redelivers it."""
+    why = "the subscription is disabled"
+    ids = next(w.store.deliveries.listed("pending", subscription.id, None), [])
+    w.store.deliveries.end(subscription.id, [one.id for one in ids], why, final=False)
+    claim.again_in = 0 if len(ids) == AT_ONCE else None
+
+
+def forget(w: Wiring, claim: Claim) -> None:
+    """What a removed subscription was to be told ends, and is removed in time."""
+    name, _ = claim.attempt
+    for state in ("pending", "dead"):
+        for piece in w.store.deliveries.listed(state, name, None):
+            ids = [delivery.id for delivery in piece]
+            w.store.deliveries.end(name, ids, "the subscription was removed", final=True)
+
+
+def new_secret() -> str:
+    """A signing secret as Standard Webhooks spells it."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def open_secrets(w: Wiring, subscription: Subscription) -> list[str]:
+    """What signs now: the secret, and the one before while it still counts."""
+    sealed = [subscription.secret]
+    if subscription.old_until and w.clock.now() < subscription.old_until:
+        sealed.append(subscription.old_secret)
+    return [text for one in sealed if (text := unseal(w.settings.secrets, one))]
+
+
+def _list_faults(given: Mapping[str, Any], name: str) -> list[Fault]:
+    value = given.get(name)
+    if value is None:
+        return []
+    fine = isinstance(value, list) and all(
+        isinstance(one, str) and 0 < len(one) <= LONGEST_GLOB for one in value
+    )
+    if fine and len(value) <= MOST_FILTERS:
+        return []
+    return [Fault(name, f"must be a list of at most {MOST_FILTERS} texts; left out: all")]
+
+
+def _near(word: str, known: tuple[str, ...]) -> str | None:
+    return next(iter(nearest(word, known)), None)
+
+
+def _texts(given: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    value = given.get(name)
+    return None if value is None else tuple(dict.fromkeys(value))
