@@ -199,13 +199,13 @@ class Http:
         call: Call | None = None,
         most: int = LARGEST_ANSWER,
     ) -> Answer:
-        """One request and its answer.
+        """One request.
 
         Args:
             path: Behind the base, query and all.
             seconds: For all of it.
             call: What to ask when the connection opens.
-            most: Bytes of the answer to read; what is behind them is left.
+            most: Bytes of the answer to read.
 
         Raises:
             MayNotLeave: The call's `leaving` said no. No byte left.
@@ -225,10 +225,14 @@ class Http:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = response.raw.read(most, decode_content=True)
-                if call.over:
-                    raise requests.Timeout(f"no whole answer within {seconds:g} s")
-                return Answer(response.status_code, body, response.headers)
+                return _answer(response, most, call, seconds)
+
+
+def _answer(response: requests.Response, most: int, call: Call, seconds: float) -> Answer:
+    body = response.raw.read(most, decode_content=True)
+    if call.over:
+        raise requests.Timeout(f"no whole answer within {seconds:g} s")
+    return Answer(response.status_code, body, response.headers)
 
 
 def why(error: Exception) -> str:
