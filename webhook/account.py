@@ -1,12 +1,12 @@
 """/v1/line and /v1/account: what waits, what is in flight, what is left."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from webhook.access import let_in
-from webhook.answers import answer, is_json, wiring
-from webhook.bodies import body_within
+from webhook.answers import answer, wiring
+from webhook.bodies import json_body
 from webhook.problems import problem
-from worker.document import account_document, json_object
+from worker.document import account_document
 from worker.errors import Fault, InvalidRequest
 
 LARGEST = 1024
@@ -24,9 +24,7 @@ def get_line() -> Response:
 @blueprint.post("/line")
 def post_line() -> Response:
     """Stop the line or let it go on: `{"paused": true}`."""
-    if not is_json():
-        return problem(415, "Unsupported media type", "send Content-Type: application/json")
-    wanted = json_object(body_within(request, LARGEST) or b"{}")
+    wanted = json_body(LARGEST)
     if set(wanted) != {"paused"} or not isinstance(wanted["paused"], bool):
         raise InvalidRequest([Fault("paused", "must be true or false, and nothing else is taken")])
     line = wiring().store.line

@@ -3,9 +3,12 @@
 from typing import Any
 
 import orjson
-from flask import Response, current_app, request
+from flask import Response, current_app
 
+from worker.errors import Fault
 from worker.wiring import Wiring
+
+MOST, USUAL = 100, 20
 
 
 def wiring() -> Wiring:
@@ -19,9 +22,11 @@ def answer(body: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(body), status, content_type="application/json")
 
 
-def is_json() -> bool:
-    """Whether the request says that it is JSON.
-
-    Without this a web page of another site could have a browser on this machine spend money.
-    """
-    return request.mimetype == "application/json"
+def page_size(given: str | None, faults: list[Fault]) -> int:
+    """How many items a page has."""
+    if given is None:
+        return USUAL
+    if not given.isdecimal() or len(given) > 9 or not 1 <= int(given) <= MOST:
+        faults.append(Fault("limit", f"must be 1 to {MOST}"))
+        return USUAL
+    return int(given)

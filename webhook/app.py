@@ -2,7 +2,19 @@
 
 from flask import Flask
 
-from webhook import account, assets, callbacks, health, jobs, models, problems
+from webhook import (
+    account,
+    assets,
+    callbacks,
+    deliveries,
+    events,
+    health,
+    jobs,
+    models,
+    problems,
+    subscriptions,
+)
+from webhook.streams import Hub
 from worker.wiring import Wiring
 
 
@@ -10,7 +22,9 @@ def create_app(wiring: Wiring) -> Flask:
     """The web process's app over its parts."""
     app = Flask(__name__, static_folder=None)
     app.extensions["runhook"] = wiring
+    app.extensions["runhook.hub"] = Hub(wiring)
     problems.register(app)
-    for door in (callbacks, health, jobs, assets, models, account):
+    doors = (callbacks, health, jobs, assets, models, account, subscriptions, deliveries, events)
+    for door in doors:
         app.register_blueprint(door.blueprint)
     return app

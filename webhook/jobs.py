@@ -7,8 +7,8 @@ import orjson
 from flask import Blueprint, Response, g, request, stream_with_context, url_for
 
 from webhook.access import let_in
-from webhook.answers import answer, is_json, wiring
-from webhook.bodies import body_within, lines_within
+from webhook.answers import answer, page_size, wiring
+from webhook.bodies import json_body, lines_within
 from webhook.problems import document_of, problem
 from worker import ask, catalogue, resolve
 from worker.cancel import cancel
@@ -20,7 +20,6 @@ from worker.submit import usual_seconds
 LARGEST = 32 * 1024 * 1024  # media may come as data URIs
 LARGEST_WORD = 1024
 LONGEST_KEY = 255
-MOST, USUAL = 100, 20
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 blueprint.before_request(let_in)
@@ -32,13 +31,8 @@ def post_job() -> Response:
 
     With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
     """
-    if not is_json():
-        return problem(415, "Unsupported media type", "send Content-Type: application/json")
-    key = _idempotency_key()
-    body = body_within(request, LARGEST)
-    if body is None:
-        return problem(413, "Too large", f"a job is at most {LARGEST} bytes")
-    asked = ask.read(wiring(), json_object(body))
+    given, key = json_body(LARGEST), _idempotency_key()
+    asked = ask.read(wiring(), given)
     if request.args.get("dry_run") == "true":
         checked = ask.check(wiring(), asked)
         return answer(dry_run_document(checked, ask.live_price(wiring(), checked)))
@@ -86,13 +80,11 @@ def list_jobs() -> Response:
     states = tuple(s.value for s in State)
     if state is not None and state not in states:
         faults.append(Fault("state", f"must be one of {', '.join(states)}", states))
-    most = request.args.get("limit", str(USUAL))
-    if not most.isdecimal() or not 1 <= int(most) <= MOST:
-        faults.append(Fault("limit", f"must be 1 to {MOST}"))
+    most = page_size(request.args.get("limit"), faults)
     if faults:
         raise InvalidRequest(faults)
     model = catalogue.canonical(model) if model is not None else None
-    page = wiring().store.jobs.page(state, model, request.args.get("cursor"), int(most))
+    page = wiring().store.jobs.page(state, model, request.args.get("cursor"), most)
     return answer({"items": [job_document(job) for job in page.jobs], "next": page.next})
 
 
@@ -132,9 +124,7 @@ def reconcile_job(job_id: str) -> Response:
 @blueprint.post("/<job_id>/resolve")
 def resolve_job(job_id: str) -> Response:
     """Settle an unconfirmed job: `{"as": "failed" | "resubmit"}`, or `{"ref": "...", "force"?}`."""
-    if not is_json():
-        return problem(415, "Unsupported media type", "send Content-Type: application/json")
-    wanted = json_object(body_within(request, LARGEST_WORD) or b"{}")
+    wanted = json_body(LARGEST_WORD)
     ref, verdict, force = wanted.get("ref"), wanted.get("as"), wanted.get("force", False)
     if isinstance(ref, str) and ref.isdecimal() and set(wanted) <= {"ref", "force"}:
         job = resolve.resolve_by_ref(wiring(), job_id, ref, force=force is True)

@@ -16,6 +16,7 @@ from worker.errors import (
     RunhookError,
     StorageUnavailable,
     StoreUnavailable,
+    Trimmed,
 )
 from worker.telemetry import report
 
@@ -46,6 +47,9 @@ def _told(error: RunhookError) -> tuple[int, str, str, dict[str, Any]]:
             return 422, "Invalid request", detail, {"errors": [asdict(fault) for fault in faults]}
         case NotFound(nearest=nearest):
             return 404, "Not found", str(error), {"nearest": list(nearest)}
+        case Trimmed(oldest=oldest):
+            detail = f"{error}; read on from the oldest, or run `runhook recover --since`"
+            return 410, "Gone", detail, {"oldest": oldest}
         case Conflict():
             return 409, "Conflict", f"{error}. Nothing new was made, nothing is paid.", {}
         case StoreUnavailable():

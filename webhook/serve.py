@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,15 @@ from granian.constants import Interfaces
 
 from config.settings import Settings, SettingsError
 from webhook.app import create_app
+from webhook.streams import STREAMS
+from webhook.subscriptions import TESTS_AT_ONCE
 from worker.errors import StoreUnavailable
 from worker.telemetry import configure, report
 from worker.wiring import assemble, check_server
 
-THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
+# A round trip to Redis is waited for by four at once; measured, more is worse. Streams, and tests
+# of subscribers, sit in threads of their own.
+THREADS = 4 + TESTS_AT_ONCE
 
 
 def load() -> Callable[..., Any]:
@@ -25,9 +30,20 @@ def load() -> Callable[..., Any]:
     wiring = assemble(Settings.load("web"), patience="door")
     with contextlib.suppress(StoreUnavailable):
         wiring.store.processes.server()  # hears what time it is there
-    app = create_app(wiring)
+    app = gated(create_app(wiring))
     gc.freeze()
     return app
+
+
+def gated(app: Callable[..., Any]) -> Callable[..., Any]:
+    """The application with so many requests at once; what a stream sends later is not counted."""
+    places = threading.BoundedSemaphore(THREADS)
+
+    def call(environ: Any, start_response: Any) -> Any:
+        with places:
+            return app(environ, start_response)
+
+    return call
 
 
 @click.command()
@@ -48,7 +64,7 @@ def main(host: str) -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.web_concurrency,
-        blocking_threads=THREADS,
+        blocking_threads=THREADS + STREAMS,
         log_access=False,
         log_level="warning",  # type: ignore[arg-type]
         respawn_failed_workers=True,

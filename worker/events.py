@@ -52,6 +52,11 @@ class Occurrence:
         return self.job.ask.model if self.job else None
 
     @property
+    def outdated(self) -> bool:
+        """A failure that late success has overtaken."""
+        return self.type == "job.failed" and self.state_now is State.SUCCEEDED
+
+    @property
     def data(self) -> Document:
         """The job, and beside it what only events say."""
         found = job_document(self.job) if self.job else {}

@@ -3,14 +3,14 @@
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Literal
 
 from worker import events, handlers, subscriptions
 from worker.errors import NotFound
 from worker.events import Occurrence, Outcome, cloud_event
 from worker.handlers import CeleryTask, Event, Handler
-from worker.jobs import State
-from worker.store import Claim, Endpoint, Taken, Turn, Wanted
+from worker.store import Claim, Endpoint, Published, Subscription, Taken, Turn, Wanted
 from worker.telemetry import report
 from worker.wiring import Wiring
 
@@ -25,23 +25,46 @@ def open_event(w: Wiring, claim: Claim) -> None:
     """Open a delivery for everybody who wants this event; doing it again opens none twice."""
     with suppress(NotFound):
         event = w.store.events.get(claim.id)
-        if wanted := who_wants(w, event):
+        if wanted := who_wants(audience(w), event):
             w.store.deliveries.open(event, wanted)
 
 
-def who_wants(w: Wiring, event: Occurrence) -> list[Wanted]:
+@dataclass(frozen=True)
+class Audience:
+    """Everybody who may be told of something.
+
+    Attributes:
+        first: Seconds before the first attempt.
+    """
+
+    handlers: list[Published]
+    subscriptions: list[Subscription]
+    first: float
+
+    @property
+    def closed(self) -> set[str]:
+        """Subscribers that are disabled."""
+        return {one.id for one in self.subscriptions if not one.enabled}
+
+
+def audience(w: Wiring) -> Audience:
+    """Who listens now."""
+    schedule = w.settings.retry_schedule
+    return Audience(w.store.processes.handlers(), w.store.subscriptions.all(), schedule[0])
+
+
+def who_wants(who: Audience, event: Occurrence) -> list[Wanted]:
     """Every handler and subscriber that is to be told of an event."""
     only = event.job.ask.handlers if event.job else None
-    first = w.settings.retry_schedule[0]
     inside = [
-        Wanted(handler.name, "handlers", jittered(first))
-        for handler in w.store.processes.handlers()
+        Wanted(handler.name, "handlers", jittered(who.first))
+        for handler in who.handlers
         if (only is None or handler.name in only)
         and events.wants(handler.types, [handler.model] if handler.model else [], event)
     ]
     outside = [
-        Wanted(subscription.id, "subscribers", jittered(first))
-        for subscription in w.store.subscriptions.all()
+        Wanted(subscription.id, "subscribers", jittered(who.first))
+        for subscription in who.subscriptions
         if events.wants(subscription.events, subscription.models, event)
     ]
     return inside + outside
@@ -110,7 +133,7 @@ def _turn_of(w: Wiring, claim: Claim, taken: Taken, tell: Tell) -> Turn:
         event = w.store.deliveries.event_of(taken.delivery)
     except NotFound:
         return _untold("dead", "the event was removed before the handler could be told")
-    if event.type == "job.failed" and event.state_now is State.SUCCEEDED:
+    if event.outdated:
         return _untold("superseded", "success came late and is told instead")
     if taken.place > len(w.settings.retry_schedule):
         return _untold("dead", "its last attempt never came back")

@@ -202,6 +202,12 @@ class Job:
         return self.state is State.FAILED and error is not None and error.code == "unconfirmed"
 
     @property
+    def timed_out(self) -> bool:
+        """It failed because RunningHub had not ended it in time."""
+        error = self.attempt.error
+        return self.state is State.FAILED and error is not None and error.code == "timeout"
+
+    @property
     def line(self) -> str:
         """Which line it stands in: 415 and 814 close one instance type or queue only."""
         if self.ask.options.get("usePersonalQueue"):

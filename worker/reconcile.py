@@ -54,7 +54,7 @@ def examine(w: Wiring, claim: Claim) -> None:
         job = w.store.jobs.get(job_id)
     except NotFound:
         return
-    if not _worth_asking(job, n):
+    if not worth_asking(job, n):
         return
     wait = w.store.line.wait_for("take")
     if wait:
@@ -76,19 +76,24 @@ def look_now(w: Wiring, job: Job) -> None:
         ProviderSilent: RunningHub does not answer.
     """
     n = job.attempt.n
-    again_in = _examine(w, job, n) if _worth_asking(job, n) else _examine_past(w, job, n)
+    again_in = _examine(w, job, n) if worth_asking(job, n) else _examine_past(w, job, n)
     if again_in is not None:
         w.store.duties.wake("reconcile", f"{job.id}/{n}", again_in)
 
 
-def _worth_asking(job: Job, n: int) -> bool:
+def worth_asking(job: Job, n: int) -> bool:
     """Whether an answer about this attempt could still be news."""
     attempt = job.nth(n)
     if attempt is None:
         return False
     if attempt is not job.attempt:
         return attempt.state is not State.SUCCEEDED
-    return job.state in (State.RUNNING, State.UNCONFIRMED) or job.given_up or _unpriced(job)
+    return job.state in (State.RUNNING, State.UNCONFIRMED) or _over(job)
+
+
+def _over(job: Job) -> bool:
+    """It ended here without RunningHub's word on its end, or on its cost."""
+    return job.given_up or job.timed_out or _unpriced(job)
 
 
 def _unpriced(job: Job) -> bool:
@@ -99,7 +104,7 @@ def _unpriced(job: Job) -> bool:
 
 def _examine(w: Wiring, job: Job, n: int) -> float | None:
     """Ask; seconds to the next look, None when nothing is left to ask."""
-    if n != job.attempt.n or job.given_up or _unpriced(job):
+    if n != job.attempt.n or _over(job):
         return _examine_past(w, job, n)
     if job.state is State.UNCONFIRMED:
         return _examine_unconfirmed(w, job)

@@ -4,6 +4,8 @@ The signature is Standard Webhooks'. Whoever answers 2xx has heard.
 """
 
 import base64
+import hashlib
+import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from standardwebhooks import Webhook
 
 from worker import jobs
 from worker.catalogue import nearest
+from worker.document import Document
 from worker.errors import Fault, InvalidRequest
 from worker.events import (
     ANSWER_HEAD,
@@ -26,9 +29,10 @@ from worker.events import (
     sample,
     unknown_types,
 )
+from worker.jobs import iso
 from worker.outbound import Heard
 from worker.sealing import seal, unseal
-from worker.store import Claim, Endpoint, Subscription
+from worker.store import Claim, Endpoint, Health, Subscription
 from worker.store.deliveries import AT_ONCE
 from worker.telemetry import masked
 from worker.wiring import Wiring
@@ -235,6 +239,12 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
+def listening_secret(w: Wiring) -> str:
+    """What `runhook listen` signs with: always the same, so that it can be kept in a setting."""
+    made = hmac.new(w.settings.secrets[0].encode(), b"runhook listen", hashlib.sha256).digest()
+    return "whsec_" + base64.b64encode(made).decode()
+
+
 def open_secrets(w: Wiring, subscription: Subscription) -> list[str]:
     """What signs now: the secret, and the one before while it still counts."""
     sealed = [subscription.secret]
@@ -262,3 +272,26 @@ def _near(word: str, known: tuple[str, ...]) -> str | None:
 def _texts(given: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     value = given.get(name)
     return None if value is None else tuple(dict.fromkeys(value))
+
+
+def subscription_document(subscription: Subscription, health: Health, missed: int) -> Document:
+    """A subscription without its secret."""
+    told: Document = {
+        "id": subscription.id,
+        "url": subscription.url,
+        "events": list(subscription.events) or None,
+        "models": list(subscription.models) or None,
+        "enabled": subscription.enabled,
+        "why_disabled": subscription.why or None,
+        "failing_since": iso(health.failing_since) if health.failing_since else None,
+        "rests_until": iso(health.rests_until) if health.rests_until else None,
+        "missed": missed,
+        "created_at": iso(subscription.created_at),
+        "updated_at": iso(subscription.updated_at),
+    }
+    if missed:
+        told["send_missed"] = {
+            "POST": "/v1/deliveries/redeliver",
+            "body": {"handler": subscription.id},
+        }
+    return told

@@ -10,9 +10,11 @@ from worker import catalogue
 from worker.cli import screens
 from worker.cli.account import account, pause, resume
 from worker.cli.comfy import app, workflow
+from worker.cli.deliveries import deliveries, recover, redeliver
 from worker.cli.demo import demo
 from worker.cli.doctor import doctor
 from worker.cli.files import lora, upload
+from worker.cli.listen import listen
 from worker.cli.settle import cancel, reconcile, resolve, retry
 from worker.cli.submit import submit
 from worker.cli.talk import FAILED, Commands, out, print_json, wiring
@@ -117,6 +119,10 @@ for command in (
     account,
     pause,
     resume,
+    deliveries,
+    redeliver,
+    recover,
+    listen,
 ):
     cli.add_command(command)
 

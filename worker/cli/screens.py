@@ -15,6 +15,7 @@ from worker.catalogue import Model, describe, price_words, rule_words
 from worker.doctor import Finding
 from worker.document import job_document
 from worker.errors import InvalidRequest
+from worker.events import Occurrence, Outcome
 from worker.jobs import Job, State
 from worker.reports import AppField, Style
 from worker.store import Delivery, LineState
@@ -29,6 +30,12 @@ COLOURS = {
     State.FAILED: "red",
     State.CANCELLED: "magenta",
 }
+DELIVERY_COLOURS = {
+    "pending": "blue",
+    "done": "green",
+    "dead": "red",
+    "superseded": "bright_black",
+}
 MOST_PRICES, LONGEST_DEFAULT, FLAT = 40, 60, 2
 ROOMY = 120  # columns of a terminal that has room for everything
 WHOLE = (
@@ -39,6 +46,7 @@ WHOLE = (
     "age",
     "at",
     "what",
+    "delivery",
     "parameter",
 )  # columns that are never broken
 
@@ -113,19 +121,67 @@ def job_screen(
     return Group(*parts_shown)
 
 
-def deliveries_table(deliveries: Iterable[Delivery]) -> Table:
-    """What was told to whom."""
-    table = plain_table("event", "handler", "state", "attempts", "last")
+def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Table:
+    """What was told to whom; with ids, so that one can be named."""
+    table = plain_table(
+        *(["delivery"] if ids else []), "event", "handler", "state", "tries", "last"
+    )
     for delivery in deliveries:
         last = delivery.tries[-1] if delivery.tries else {}
         table.add_row(
+            *([delivery.id] if ids else []),
             delivery.type,
             delivery.handler,
-            delivery.state,
+            delivery_text(delivery),
             str(len(delivery.tries)),
-            str(last.get("why") or last.get("outcome") or ""),
+            Text(masked(str(last.get("why") or last.get("outcome") or ""))),
         )
     return table
+
+
+def delivery_text(delivery: Delivery) -> Text:
+    """A delivery's state in its colour."""
+    return Text(delivery.state, DELIVERY_COLOURS[delivery.state])
+
+
+def delivery_screen(delivery: Delivery) -> RenderableType:
+    """One delivery with every attempt."""
+    head = plain_table("", "")
+    head.show_header = False
+    head.add_row("delivery", delivery.id)
+    head.add_row("event", f"{delivery.event}  {delivery.type}")
+    head.add_row("job", delivery.job or "none")
+    head.add_row("handler", delivery.handler)
+    head.add_row("state", delivery_text(delivery))
+    if delivery.due_at:
+        head.add_row("next", f"{delivery.due_at:%Y-%m-%d %H:%M:%S} UTC")
+    table = plain_table("try", "at", "outcome", "status", "took", "why", "answer")
+    for tried in delivery.tries:
+        took = f"{tried.get('took') or 0:.2f} s"
+        shown = [tried.get(name) for name in ("n", "at", "outcome", "status")]
+        said = [masked(str(tried.get(name) or "")) for name in ("why", "answer")]
+        table.add_row(*(str(value or "") for value in shown), took, *map(Text, said))
+    return Group(head, Text("\nattempts", "bold"), table)
+
+
+def event_line(event: Occurrence) -> Text:
+    """An event as `listen` shows it."""
+    state = State(event.type[4:]) if event.type[4:] in State._value2member_map_ else None
+    line = Text.assemble(
+        (f"{event.time:%H:%M:%S}  ", "bright_black"),
+        (f"{event.type:<16}", COLOURS[state] if state else "yellow"),
+        f"  {event.subject}",
+    )
+    line.append(f"  {event.model or event.detail.get('alert', '')}", "bright_black")
+    return line
+
+
+def forward_line(outcome: Outcome) -> Text:
+    """How forwarding one went."""
+    took = f"{outcome.took:.2f} s"
+    if outcome.word == "done":
+        return Text(f"          → {outcome.status} in {took}", "green")
+    return Text(f"          → {outcome.why} in {took}", "red")
 
 
 def timeline_table(timeline: Sequence[dict[str, Any]]) -> Table:

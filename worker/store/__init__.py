@@ -12,7 +12,7 @@ from worker.store.commands import Redis
 from worker.store.connection import connect, reaching
 from worker.store.deliveries import Deliveries, Delivery, Endpoint, Taken, Turn, Wanted
 from worker.store.duties import Claim, Duties
-from worker.store.events import Events, event_at, is_event_id
+from worker.store.events import Events, event_at, event_order, is_event_id
 from worker.store.jobs import Change, Duty, Jobs, Note, Page
 from worker.store.line import Line, LineState, Peek
 from worker.store.processes import Processes, Published
@@ -47,6 +47,7 @@ __all__ = [
     "Wanted",
     "connect",
     "event_at",
+    "event_order",
     "is_event_id",
 ]
 

@@ -29,6 +29,8 @@ class Delivery:
     Attributes:
         begun: Attempts begun, those that never came back among them.
         start: Attempts before it was last redelivered; its schedule counts from there.
+        lane: `handlers` or `subscribers`.
+        due_at: When it is tried next, where it is pending.
     """
 
     id: str
@@ -41,6 +43,8 @@ class Delivery:
     start: int
     opened_at: datetime
     tries: tuple[Mapping[str, Any], ...]
+    lane: str
+    due_at: datetime | None = None
     kept: str | None = None
 
 
@@ -304,5 +308,7 @@ def _delivery(name: str, record: Mapping[bytes, bytes]) -> Delivery:
         start=int(text["from"]),
         opened_at=stream_moment(text["opened"]),
         tries=tuple({"n": n} | orjson.loads(value) for n, value in tries),
+        lane=text["lane"],
+        due_at=stream_moment(text["due"]) if text["state"] == "pending" else None,
         kept=text.get("kept"),
     )

@@ -1,5 +1,6 @@
 """The event log: a stream of everything that happened, trimmed by time only."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from worker.store.jobs import LIFE, Jobs
 from worker.store.scripts import Scripts, stream_moment
 
 PREFIX = "evt_"
+EVENT_ID = re.compile(rf"({PREFIX})?[0-9]{{1,19}}(-[0-9]{{1,19}})?")
 Fields = Mapping[bytes, bytes]
 
 
@@ -53,12 +55,15 @@ class Events:
             raise NotFound(f"job of event {event_id}")
         return found
 
-    def after(self, cursor: str | None, most: int) -> tuple[list[Occurrence], str | None]:
+    def after(
+        self, cursor: str | None, most: int, *, gaps: bool = False
+    ) -> tuple[list[Occurrence], str | None]:
         """Events behind a cursor, oldest first, and the cursor behind those looked at.
 
         Args:
             cursor: The id of the last event that is known; None: from the oldest on.
             most: How many to look at.
+            gaps: Do not mind that events behind the cursor are gone.
 
         Raises:
             Trimmed: Events behind the cursor are gone.
@@ -70,7 +75,7 @@ class Events:
             pipe.get(f"{self._scripts.root}trimmed")
             pipe.xrange(self._key, f"({entry}", "+", count=most)
             trimmed, entries = pipe.execute()
-        if cursor and trimmed and _order(entry) < _order(trimmed.decode()):
+        if cursor and trimmed and not gaps and event_order(entry) < event_order(trimmed.decode()):
             raise Trimmed(f"events behind {cursor} are gone", self.oldest())
         return self._many(entries), PREFIX + entries[-1][0].decode() if entries else cursor
 
@@ -114,12 +119,12 @@ def event_at(moment: datetime) -> str:
 
 def is_event_id(text: str) -> bool:
     """Whether a text can be a cursor."""
-    left, _, right = text.removeprefix(PREFIX).partition("-")
-    return left.isascii() and left.isdecimal() and (not right or right.isdecimal())
+    return EVENT_ID.fullmatch(text) is not None
 
 
-def _order(entry: str) -> tuple[int, int]:
-    left, _, right = entry.partition("-")
+def event_order(event_id: str) -> tuple[int, int]:
+    """Where an event stands in the log."""
+    left, _, right = event_id.removeprefix(PREFIX).partition("-")
     return int(left), int(right or 0)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -19,6 +19,7 @@ ASK = TypeAdapter(Ask)
 LIFE = TypeAdapter(Life)
 TRIES = 20  # a job that changes so often while we read it is not one that people have
 OLDEST_SCAN = 5000
+MOST_AT_ONCE, PIECE = 100_000, 500
 
 Gate = Literal["", "open", "close", "close-ask"]
 
@@ -135,6 +136,22 @@ class Jobs:
             for job_id, record in zip(job_ids, records, strict=True)
             if b"ask" in record
         ]
+
+    def standing(self, state: State) -> Iterator[Job]:
+        """Every job that is in a state, in pieces."""
+        yield from self._pieces(f"jobs:state:{state}", "-inf", "+inf")
+
+    def ended_between(self, since: datetime, until: datetime) -> Iterator[Job]:
+        """Every job whose end is of that time, in pieces."""
+        start, end = (round(moment.timestamp() * 1000) for moment in (since, until))
+        yield from self._pieces("ended", start, f"({end}")
+
+    def _pieces(self, index: str, start: float | str, end: float | str) -> Iterator[Job]:
+        with reaching():
+            key = f"{self._scripts.root}{index}"
+            names = self._redis.zrangebyscore(key, start, end, start=0, num=MOST_AT_ONCE)
+        for at in range(0, len(names), PIECE):
+            yield from self.many([name.decode() for name in names[at : at + PIECE]])
 
     def change(self, job_id: str, decide: Decision) -> tuple[Moved, Job]:
         """Change a job if nobody did meanwhile; else read it again and decide again.

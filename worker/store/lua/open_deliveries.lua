@@ -9,7 +9,8 @@ for i, item in ipairs(order.items) do
   local key = root .. 'delivery:' .. id
   if redis.call('HSETNX', key, 'event', order.event) == 1 then
     redis.call('HSET', key, 'handler', handler, 'job', order.job, 'type', order.type,
-      'state', 'pending', 'begun', 0, 'from', 0, 'opened', text(now), 'lane', lane)
+      'state', 'pending', 'begun', 0, 'from', 0, 'opened', text(now), 'due', text(now + item[4]),
+      'lane', lane)
     if order.job ~= '' then
       redis.call('SADD', root .. 'deliveries:' .. order.job, id)
       note(order.job, ARGV[2 + i])

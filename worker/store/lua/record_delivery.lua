@@ -60,6 +60,7 @@ else
   redis.call('HSET', key, 'state', order.state, 'try:' .. order.n, ARGV[3])
   if held[2] ~= '' then note(held[2], ARGV[4]) end
   if order.state == 'pending' then
+    redis.call('HSET', key, 'due', text(now + order.after))
     redis.call('ZADD', root .. 'outbox:' .. handler, now + order.after, id)
   else
     redis.call('ZREM', root .. 'outbox:' .. handler, id)

@@ -14,7 +14,9 @@ if state ~= 'pending' then
   list_delivery(id, handler, state, 'pending')
   redis.call('ZREM', root .. 'told', id)
 end
-redis.call('ZADD', root .. 'outbox:' .. handler, now + tonumber(ARGV[3]), id)
+local due = now + tonumber(ARGV[3])
+redis.call('HSET', key, 'due', text(due))
+redis.call('ZADD', root .. 'outbox:' .. handler, due, id)
 if found[4] ~= '' then
   redis.call('SADD', root .. 'deliveries:' .. found[4], id)
   note(found[4], ARGV[4])

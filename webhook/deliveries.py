@@ -1,0 +1,67 @@
+"""/v1/deliveries and /v1/recover: what was told to whom, and telling it again."""
+
+from itertools import islice
+
+from flask import Blueprint, Response, request
+
+from webhook.access import let_in
+from webhook.answers import answer, page_size, wiring
+from webhook.bodies import json_body
+from worker import deliveries, recover
+from worker.deliveries import Filter, delivery_document
+from worker.errors import Fault, InvalidRequest
+from worker.store.deliveries import STATES
+
+LARGEST = 4096
+
+blueprint = Blueprint("deliveries", __name__, url_prefix="/v1")
+blueprint.before_request(let_in)
+
+
+@blueprint.get("/deliveries")
+def list_deliveries() -> Response:
+    """Deliveries, those of the newest events first, each with every attempt."""
+    given = request.args
+    state, faults = given.get("state"), list[Fault]()
+    if state is not None and state not in STATES:
+        faults.append(Fault("state", f"must be one of {', '.join(STATES)}", STATES))
+    most = page_size(given.get("limit"), faults)
+    if faults:
+        raise InvalidRequest(faults)
+    wanted = Filter(state, given.get("handler"), given.get("job"))
+    behind = deliveries.matching(wiring(), wanted, before=given.get("cursor"))
+    found = list(islice(behind, most + 1))
+    items = [delivery_document(one) for one in found[:most]]
+    return answer({"items": items, "next": items[-1]["id"] if len(found) > most else None})
+
+
+@blueprint.get("/deliveries/<delivery_id>")
+def get_delivery(delivery_id: str) -> Response:
+    """One delivery."""
+    return answer(delivery_document(wiring().store.deliveries.get(delivery_id)))
+
+
+@blueprint.post("/deliveries/<delivery_id>/redeliver")
+def redeliver(delivery_id: str) -> Response:
+    """Hand one to its handler again: 202."""
+    return answer(delivery_document(deliveries.redeliver(wiring(), delivery_id)), 202)
+
+
+@blueprint.post("/deliveries/redeliver")
+def redeliver_many() -> Response:
+    """Hand all that match to their handlers again; dead ones unless `state` says otherwise.
+
+    `{"state"?, "handler"?, "job"?, "since"?, "until"?, "dry_run"?}`
+    """
+    wanted, dry_run = deliveries.read_filter(wiring(), json_body(LARGEST, empty=True))
+    told, skipped = deliveries.redeliver_all(wiring(), wanted, dry_run=dry_run)
+    found = {"redelivered": told, "skipped": skipped, "dry_run": dry_run}
+    return answer(found, 200 if dry_run else 202)
+
+
+@blueprint.post("/recover")
+def post_recover() -> Response:
+    """Make good what is missing of a span: `{"since", "until"?, "handler"?, "dry_run"?}`."""
+    span, dry_run = recover.read_span(wiring(), json_body(LARGEST))
+    found = recover.recover(wiring(), span, dry_run=dry_run)
+    return answer(found.document() | {"dry_run": dry_run}, 200 if dry_run else 202)

@@ -1,0 +1,104 @@
+"""`runhook deliveries`, `redeliver`, `recover`: what was told to whom, and telling it again."""
+
+from itertools import islice
+
+import click
+
+from worker import deliveries as flows
+from worker.cli import screens
+from worker.cli.talk import out, print_json, wiring
+from worker.deliveries import Filter, delivery_document
+from worker.recover import read_span
+from worker.recover import recover as make_good
+from worker.store.deliveries import STATES
+
+SINCE = "As 2h, or 2026-11-22T10:00:00Z."
+
+
+@click.command()
+@click.argument("delivery_id", required=False)
+@click.option("--state", type=click.Choice(STATES))
+@click.option("--handler", help="A handler's name, or a subscription's id.")
+@click.option("--job", help="A job's id.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def deliveries(
+    delivery_id: str | None,
+    state: str | None,
+    handler: str | None,
+    job: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List what was told to whom, newest first; or show one delivery with every attempt."""
+    w = wiring()
+    if delivery_id:
+        one = w.store.deliveries.get(delivery_id)
+        print_json(delivery_document(one)) if as_json else out.print(screens.delivery_screen(one))
+        return
+    found = list(islice(flows.matching(w, Filter(state, handler, job)), limit))
+    if as_json:
+        print_json({"items": [delivery_document(one) for one in found], "next": None})
+    else:
+        out.print(screens.deliveries_table(found, ids=True) if found else "no deliveries")
+
+
+@click.command()
+@click.argument("delivery_id", required=False)
+@click.option("--state", type=click.Choice(STATES), default="dead", show_default=True)
+@click.option("--handler", help="All of a handler or a subscription.")
+@click.option("--job", help="All of a job.")
+@click.option("--since", help=f"All of events since then. {SINCE}")
+@click.option("--until", help="All of events before then.")
+@click.option("--dry-run", is_flag=True, help="Only say how many.")
+def redeliver(
+    delivery_id: str | None,
+    state: str,
+    handler: str | None,
+    job: str | None,
+    since: str | None,
+    until: str | None,
+    dry_run: bool,
+) -> None:
+    """Tell a handler again: one delivery, or all that match."""
+    w = wiring()
+    given = {"handler": handler, "job": job, "since": since, "until": until}
+    given = {name: value for name, value in given.items() if value is not None}
+    if (delivery_id is None) == (not given):
+        raise click.UsageError("say one delivery's ID, or --handler, --job, --since, --until")
+    if delivery_id:
+        one = w.store.deliveries.get(delivery_id) if dry_run else flows.redeliver(w, delivery_id)
+        click.echo(f"{one.handler} {'would be' if dry_run else 'is'} told of {one.type} again")
+        return
+    wanted, _ = flows.read_filter(w, given | {"state": state})
+    told, skipped = flows.redeliver_all(w, wanted, dry_run=dry_run)
+    click.echo(f"{told} {'would be' if dry_run else 'are'} told again")
+    if skipped:
+        click.echo(f"{skipped} cannot be told now: being told, disabled or removed")
+
+
+@click.command()
+@click.option("--since", required=True, help=SINCE)
+@click.option("--until", help="Left out: now.")
+@click.option("--handler", help="Only what is to be told to this handler or subscription.")
+@click.option("--dry-run", is_flag=True, help="Only say what is missing.")
+@click.option("--json", "as_json", is_flag=True)
+def recover(
+    since: str, until: str | None, handler: str | None, dry_run: bool, as_json: bool
+) -> None:
+    """Make good what is missing since a time: callbacks that never came, deliveries dead or never
+    made. Free: nothing is submitted."""
+    w = wiring()
+    given = {"since": since, "until": until, "handler": handler}
+    span, _ = read_span(w, {name: value for name, value in given.items() if value is not None})
+    found = make_good(w, span, dry_run=dry_run)
+    if as_json:
+        print_json(found.document() | {"dry_run": dry_run})
+        return
+    click.echo(f"{found.since:%Y-%m-%d %H:%M:%S} to {found.until:%Y-%m-%d %H:%M:%S} UTC")
+    would = "would be " if dry_run else ""
+    click.echo(f"{found.asked:6} jobs without a callback {would}asked about at RunningHub")
+    click.echo(f"{found.opened:6} deliveries that were never made {would}made")
+    click.echo(f"{found.redelivered:6} dead deliveries {would}told again")
+    if found.skipped:
+        click.echo(f"{found.skipped:6} left: their subscription is disabled")
