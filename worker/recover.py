@@ -97,7 +97,7 @@ def _without_callback(w: Wiring, span: Span) -> Iterator[Job]:
     """Jobs to ask RunningHub about: under way since before the span's end, or given up in it."""
     for state in (State.RUNNING, State.UNCONFIRMED):
         for job in w.store.jobs.standing(state):
-            if job.attempt.ref and job.ask.created_at < span.until:
+            if job.attempt.ref and job.ask.created_at <= span.until:
                 yield job
     for job in w.store.jobs.ended_between(span.since, span.until):
         if job.state is State.FAILED and job.attempt.ref and worth_asking(job, job.attempt.n):
@@ -108,8 +108,8 @@ def _events(w: Wiring, span: Span) -> Iterator[list[Occurrence]]:
     cursor: str | None = event_at(span.since)
     while True:
         found, cursor = w.store.events.after(cursor, AT_ONCE, gaps=True)
-        yield [event for event in found if event.time < span.until]
-        if len(found) < AT_ONCE or found[-1].time >= span.until:
+        yield [event for event in found if event.time <= span.until]
+        if len(found) < AT_ONCE or found[-1].time > span.until:
             return
 
 

@@ -144,7 +144,7 @@ class Jobs:
     def ended_between(self, since: datetime, until: datetime) -> Iterator[Job]:
         """Every job whose end is of that time, in pieces."""
         start, end = (round(moment.timestamp() * 1000) for moment in (since, until))
-        yield from self._pieces("ended", start, f"({end}")
+        yield from self._pieces("ended", start, end)
 
     def _pieces(self, index: str, start: float | str, end: float | str) -> Iterator[Job]:
         with reaching():

@@ -1,0 +1,220 @@
+"""/v1/deliveries and /v1/recover: what was told to whom, and making good what is missing."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import Build, House
+from webhook.app import create_app
+from worker import jobs
+from worker.handlers import Event, Handler, Registry
+from worker.jobs import Job, Move
+from worker.pump import published
+from worker.reports import Error
+from worker.store import Change
+
+SINCE = {"since": "2h"}
+
+
+class Shop:
+    """A handler that can be closed."""
+
+    def __init__(self, build: Build, **settings: Any) -> None:
+        self.closed = False
+        self.heard: list[str] = []
+        registry = Registry()
+        registry.add(Handler("shop", ("job.succeeded",), None, self.hear))
+        self.house: House = build(registry, RUNHOOK_RETRY_SCHEDULE="0", **settings)
+        self.client: FlaskClient = create_app(self.house.w).test_client()
+
+    def opens(self) -> None:
+        """From now on there is such a handler."""
+        self.house.w.store.processes.publish_handlers(published(self.house.w))
+
+    def hear(self, event: Event) -> None:
+        """Listen, or not."""
+        if self.closed:
+            raise ConnectionError("closed")
+        self.heard.append(event.job.id)
+
+    def ended(self, count: int = 1) -> list[Job]:
+        """So many jobs."""
+        return [self.house.until(self.house.ask(), "succeeded") for _ in range(count)]
+
+    def get(self, path: str) -> Any:
+        """Read."""
+        return self.client.get(path).get_json()
+
+    def post(self, path: str, body: Any) -> Any:
+        """Ask for something."""
+        return self.client.post(path, json=body).get_json()
+
+
+@pytest.fixture
+def shop(build: Build) -> Shop:
+    """One that is open."""
+    found = Shop(build)
+    found.opens()
+    return found
+
+
+def test_deliveries_are_listed_newest_first_with_every_attempt(shop: Shop) -> None:
+    (first,) = shop.ended()
+    shop.closed = True
+    (second,) = shop.ended()
+    page = shop.get("/v1/deliveries?limit=1")
+    assert [item["job"] for item in page["items"]] == [second.id]
+    dead = page["items"][0]
+    assert (dead["state"], dead["handler"], dead["type"]) == ("dead", "shop", "job.succeeded")
+    (attempt,) = dead["attempts"]
+    assert attempt["outcome"] == "failed"
+    assert "ConnectionError: closed" in attempt["why"]
+    assert attempt["at"].endswith("Z")
+    rest = shop.get(f"/v1/deliveries?cursor={page['next']}")
+    assert [item["job"] for item in rest["items"]] == [first.id]
+    assert rest["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("state=dead", [1]),
+        ("state=done", [0]),
+        ("state=pending", []),
+        ("handler=shop", [1, 0]),
+        ("handler=shop&state=done", [0]),
+        ("handler=other", []),
+        ("job={0}", [0]),
+        ("job={0}&state=dead", []),
+    ],
+)
+def test_deliveries_are_picked_by_state_job_and_handler(
+    shop: Shop, query: str, wanted: list[int]
+) -> None:
+    made = shop.ended()
+    shop.closed = True
+    made += shop.ended()
+    found = shop.get("/v1/deliveries?" + query.format(made[0].id))["items"]
+    assert [item["job"] for item in found] == [made[number].id for number in wanted]
+
+
+def test_a_wrong_filter_is_refused(shop: Shop) -> None:
+    assert shop.client.get("/v1/deliveries?state=lost").status_code == 422
+    assert shop.client.get("/v1/deliveries?limit=0").status_code == 422
+    for body in ({"stat": "dead"}, {"since": "soon"}, {"dry_run": "yes"}, {"handler": 7}):
+        assert shop.client.post("/v1/deliveries/redeliver", json=body).status_code == 422
+
+
+def test_one_delivery_is_redelivered(shop: Shop) -> None:
+    shop.closed = True
+    (job,) = shop.ended()
+    dead = shop.get("/v1/deliveries")["items"][0]
+    shop.closed = False
+    answer = shop.client.post(f"/v1/deliveries/{dead['id']}/redeliver")
+    assert (answer.status_code, answer.get_json()["state"]) == (202, "pending")
+    shop.house.settle()
+    assert shop.heard == [job.id]
+    done = shop.get(f"/v1/deliveries/{dead['id']}")
+    assert (done["state"], len(done["attempts"])) == ("done", 2)
+    assert shop.client.post("/v1/deliveries/dlv_none/redeliver").status_code == 404
+
+
+def test_what_was_done_can_be_told_again_too(shop: Shop) -> None:
+    (job,) = shop.ended()
+    done = shop.get("/v1/deliveries")["items"][0]
+    shop.client.post(f"/v1/deliveries/{done['id']}/redeliver")
+    shop.house.settle()
+    assert shop.heard == [job.id, job.id]
+
+
+def test_all_that_match_are_redelivered_and_a_dry_run_only_counts(shop: Shop) -> None:
+    shop.closed = True
+    shop.ended(2)
+    shop.house.clock.advance(3600)
+    late = shop.ended()
+    shop.closed = False
+    body = {"handler": "shop", "since": "30m"}
+    assert shop.post("/v1/deliveries/redeliver", body | {"dry_run": True})["redelivered"] == 1
+    shop.house.later(1)
+    assert shop.heard == []
+    assert shop.post("/v1/deliveries/redeliver", body)["redelivered"] == 1
+    shop.house.later(1)
+    assert shop.heard == [job.id for job in late]
+    assert shop.post("/v1/deliveries/redeliver", {})["redelivered"] == 2
+
+
+def test_a_handler_that_came_later_is_reached_by_recover(build: Build) -> None:
+    shop = Shop(build)
+    made = shop.ended(2)
+    shop.opens()
+    dry = shop.post("/v1/recover", SINCE | {"dry_run": True})
+    assert (dry["opened"], dry["dry_run"]) == (2, True)
+    shop.house.later(1)
+    assert shop.heard == []
+    assert shop.post("/v1/recover", SINCE)["opened"] == 2
+    shop.house.later(1)
+    assert shop.heard == [job.id for job in made]
+    assert shop.post("/v1/recover", SINCE)["opened"] == 0
+
+
+def test_recover_tells_dead_deliveries_of_its_span_again(shop: Shop) -> None:
+    shop.closed = True
+    shop.ended()
+    shop.house.clock.advance(3 * 3600)
+    late = shop.ended()
+    shop.closed = False
+    assert shop.post("/v1/recover", SINCE | {"handler": "other"})["redelivered"] == 0
+    assert shop.post("/v1/recover", SINCE | {"handler": "shop"})["redelivered"] == 1
+    shop.house.later(1)
+    assert shop.heard == [job.id for job in late]
+
+
+def test_recover_asks_about_jobs_whose_callback_never_came(shop: Shop) -> None:
+    shop.house.sandbox.faults({"fault": "callback_lost"})
+    asked = shop.house.ask()
+    shop.house.settle()
+    assert shop.house.job(asked).state == "running"
+    assert shop.post("/v1/recover", SINCE | {"dry_run": True})["asked"] == 1
+    assert shop.house.job(asked).state == "running"
+    assert shop.post("/v1/recover", SINCE)["asked"] == 1
+    shop.house.later(1)
+    assert shop.house.job(asked).state == "succeeded"
+    assert shop.heard == [asked.id]
+
+
+def test_recover_brings_home_what_was_given_up_when_its_time_was_over(build: Build) -> None:
+    shop = Shop(build, RUNHOOK_JOB_TIMEOUT=60)
+    shop.opens()
+    shop.house.sandbox.faults({"fault": "callback_lost"})
+    asked = shop.house.ask()
+    shop.house.settle()
+    late = Error("timeout", "RunningHub did not end it within 60 s.")
+
+    def time_is_over(job: Job) -> Change:
+        ended = jobs.end(job, Move.FAIL, "query", shop.house.clock.now(), error=late)
+        return Change(ended, event="job.failed")
+
+    shop.house.w.store.jobs.change(asked.id, time_is_over)
+    shop.house.settle()
+    assert shop.post("/v1/recover", SINCE)["asked"] == 1
+    shop.house.later(1)
+    assert shop.house.job(asked).state == "succeeded"
+    assert shop.heard == [asked.id]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"since": 7},
+        {"since": "yesterday"},
+        {"since": "2h", "until": "3h"},
+        {"since": "2h", "handler": []},
+        {"since": "2h", "dry": True},
+        {"since": "999999999d"},
+        {"since": "0001-01-01T00:00:00Z"},
+    ],
+)
+def test_a_wrong_span_is_refused(shop: Shop, body: dict[str, Any]) -> None:
+    assert shop.client.post("/v1/recover", json=body).status_code == 422

@@ -1,0 +1,172 @@
+"""The event log: from a cursor, and live."""
+
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import House, eventually
+from webhook.app import create_app
+from webhook.streams import STREAMS
+
+
+@pytest.fixture
+def client(house: House) -> FlaskClient:
+    """A client on this machine."""
+    return create_app(house.w).test_client()
+
+
+class Stream:
+    """An open stream: its messages so far."""
+
+    def __init__(self, url: str, **headers: str) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.over = False
+        self._answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers))
+        self.kind = self._answer.headers["Content-Type"]
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        message: dict[str, Any] = {}
+        try:
+            for line in self._answer:
+                name, _, value = line.decode().rstrip("\n").partition(": ")
+                if name in ("id", "event", "data"):
+                    message[name] = json.loads(value) if name == "data" else value
+                elif not name and message:
+                    self.messages.append(message)
+                    message = {}
+        except (OSError, ValueError, AttributeError):
+            pass
+        self.over = True
+
+    def events(self) -> list[str]:
+        """The names of what came."""
+        return [message["event"] for message in self.messages]
+
+    def close(self) -> None:
+        """Hang up."""
+        self._answer.close()
+
+
+@pytest.fixture
+def streams(house: House) -> Iterator[list[Stream]]:
+    """Streams that are closed afterwards."""
+    found: list[Stream] = []
+    yield found
+    for stream in found:
+        threading.Thread(target=stream.close, daemon=True).start()
+
+
+def test_the_log_is_read_page_by_page_without_a_gap(client: FlaskClient, house: House) -> None:
+    jobs = [house.until(house.ask(), "succeeded") for _ in range(3)]
+    seen, cursor = [], ""
+    while True:
+        page = client.get(f"/v1/events?limit=2&after={cursor}").get_json()
+        if not page["items"]:
+            break
+        seen += page["items"]
+        cursor = page["next"]
+    assert [one["type"] for one in seen] == ["job.queued", "job.running", "job.succeeded"] * 3
+    assert {one["subject"] for one in seen} == {job.id for job in jobs}
+    assert client.get(f"/v1/events?after={cursor}").get_json() == {"items": [], "next": cursor}
+    house.ask()
+    (new,) = client.get(f"/v1/events?after={cursor}").get_json()["items"]
+    assert (new["type"], new["data"]["state"]) == ("job.queued", "queued")
+
+
+def test_types_are_picked_from_however_long_a_log(client: FlaskClient, house: House) -> None:
+    for _ in range(2):
+        house.until(house.ask(), "succeeded")
+    page = client.get("/v1/events?types=job.succeeded,job.failed&limit=1").get_json()
+    assert [one["type"] for one in page["items"]] == ["job.succeeded"]
+    page = client.get(f"/v1/events?types=job.succeeded&after={page['next']}").get_json()
+    assert [one["type"] for one in page["items"]] == ["job.succeeded"]
+
+
+def test_a_cursor_behind_what_was_trimmed_is_410_with_the_oldest(
+    client: FlaskClient, house: House
+) -> None:
+    first = client.get("/v1/events").get_json()["next"]
+    assert first is None
+    house.until(house.ask(), "succeeded")
+    old = client.get("/v1/events?limit=1").get_json()["next"]
+    house.clock.advance(10)
+    house.until(house.ask(), "succeeded")
+    house.w.store.jobs.sweep(house.clock.now() - timedelta(seconds=5))
+    answer = client.get(f"/v1/events?after={old}")
+    oldest = client.get("/v1/events?limit=1").get_json()["items"][0]["id"]
+    assert (answer.status_code, answer.get_json()["oldest"]) == (410, oldest)
+    assert client.get("/v1/events/stream", headers={"Last-Event-ID": old}).status_code == 410
+    assert client.get(f"/v1/events?after={oldest}").status_code == 200
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=evt_-1", "types=job.nope", "limit=-1"])
+def test_a_wrong_question_is_refused(client: FlaskClient, query: str) -> None:
+    assert client.get(f"/v1/events?{query}").status_code == 422
+
+
+def test_events_come_live_and_after_a_break_from_where_it_was(
+    house: House, streams: list[Stream]
+) -> None:
+    streams.append(Stream(f"{house.web}/v1/events/stream"))
+    assert streams[0].kind.startswith("text/event-stream")
+    house.until(house.ask(), "succeeded")
+    whole = ["job.queued", "job.running", "job.succeeded"]
+    eventually(lambda: streams[0].events() == whole)
+    last = streams[0].messages[0]
+    assert last["data"]["id"] == last["id"]
+    streams.append(Stream(f"{house.web}/v1/events/stream", **{"Last-Event-ID": last["id"]}))
+    eventually(lambda: streams[1].events() == whole[1:])
+    house.until(house.ask(), "succeeded")
+    eventually(lambda: streams[1].events() == whole[1:] + whole)
+    eventually(lambda: streams[0].events() == whole + whole)
+
+
+def test_a_stream_may_want_some_types_only(house: House, streams: list[Stream]) -> None:
+    streams.append(Stream(f"{house.web}/v1/events/stream?types=job.succeeded"))
+    house.until(house.ask(), "succeeded")
+    eventually(lambda: streams[0].events() == ["job.succeeded"])
+
+
+def test_a_jobs_stream_shows_it_as_it_is_and_ends_with_it(
+    house: House, streams: list[Stream]
+) -> None:
+    job = house.ask()
+    streams.append(Stream(f"{house.web}/v1/jobs/{job.id}/stream"))
+    eventually(lambda: streams[0].events() == ["job.queued"])
+    other = house.ask()
+    house.until(job, "succeeded")
+    eventually(lambda: streams[0].over)
+    assert streams[0].events() == ["job.queued", "job.running", "job.succeeded"]
+    assert streams[0].messages[-1]["data"]["state"] == "succeeded"
+    assert {message["data"]["id"] for message in streams[0].messages} == {job.id}
+    assert other.id != job.id
+    streams.append(Stream(f"{house.web}/v1/jobs/{job.id}/stream"))
+    eventually(lambda: streams[1].over)
+    assert streams[1].events() == ["job.succeeded"]
+
+
+def test_a_stream_of_no_job_is_404(client: FlaskClient) -> None:
+    assert client.get("/v1/jobs/job_none/stream").status_code == 404
+
+
+def test_more_streams_than_threads_are_refused_and_a_closed_one_makes_room(
+    house: House,
+) -> None:
+    client = create_app(house.w).test_client()
+    open_ones = [client.get("/v1/events/stream") for _ in range(STREAMS)]
+    refused = client.get("/v1/events/stream")
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"]
+    open_ones.pop().close()
+    open_ones.append(client.get("/v1/events/stream"))
+    assert open_ones[-1].status_code == 200
+    for answer in open_ones:
+        answer.close()
