@@ -1,12 +1,14 @@
 """Telling: each handler on its own, until it has heard."""
 
+import base64
+import json
 from collections.abc import Callable
 
 import pytest
 
 from tests.conftest import Build, House
 from worker.errors import InvalidRequest
-from worker.handlers import Event, Handler, Registry, Retry, Stop
+from worker.handlers import CeleryTask, Event, Handler, Registry, Retry, Stop
 from worker.jobs import Job
 from worker.pump import published
 from worker.store import Delivery
@@ -205,3 +207,62 @@ def test_events_nobody_wants_cost_no_task(build: Build) -> None:
     house = _house(build)
     house.ask()
     assert house.raw.zcard("runhook:due:fanout") == 0
+
+
+def test_a_broker_that_does_not_take_an_event_is_tried_again_on_the_schedule(build: Build) -> None:
+    registry = Registry()
+    registry.add(Handler("shop", ("job.succeeded",), None, CeleryTask("shop.done", "shop")))
+    house = build(
+        registry,
+        RUNHOOK_RETRY_SCHEDULE="0,10",
+        CELERY_HANDLER_BROKER_URL="redis://127.0.0.1:1/0",
+    )
+    house.w.store.processes.publish_handlers(published(house.w))
+    job = house.until(house.ask(), "succeeded")
+    delivery = _delivery(house, job)
+    assert (delivery.state, len(delivery.tries)) == ("pending", 1)
+    assert "its broker did not take it" in str(delivery.tries[0]["why"])
+
+
+def test_an_event_for_another_apps_task_lies_in_its_queue_in_its_spelling(build: Build) -> None:
+    registry = Registry()
+    registry.add(Handler("shop", ("job.succeeded",), None, CeleryTask("shop.done", "shop")))
+    house = build(registry)
+    house.w.store.processes.publish_handlers(published(house.w))
+    job = house.until(house.ask(), "succeeded")
+    (message,) = house.raw.lrange("shop", 0, -1)
+    house.raw.delete("shop", *house.raw.keys("_kombu.*"))
+    assert json.loads(message)["headers"]["task"] == "shop.done"
+    (event,), _, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
+    assert (event["type"], event["subject"]) == ("job.succeeded", job.id)
+    assert _delivery(house, job).state == "done"
+
+
+def test_a_handler_is_told_in_its_own_slots_and_no_more(build: Build) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    house = _house(build, publish)
+    house.lost = ["handlers"]
+    for _ in range(3):
+        house.until(house.ask(), "succeeded")
+    assert house.raw.zcard("runhook:outbox:publish") == 3
+    assert house.raw.zrange("runhook:due:handlers", 0, -1) == [b"publish/1"]
+    house.raw.hset("runhook:slots", "handlers", 2)
+    with (
+        house.w.store.duties.claim("handlers", "publish/1") as first,
+        house.w.store.duties.claim("handlers", "publish/2") as none,
+    ):
+        assert first
+        assert none is None
+        assert house.w.store.deliveries.take(first)
+        with house.w.store.duties.claim("handlers", "publish/2") as second:
+            assert second, "the second slot was called because more waits"
+            one = house.w.store.deliveries.take(second)
+            assert one
+    house.lost = []
+    house.later(31)
+    assert sorted(set(heard)) == sorted({job.id for job in house.w.store.jobs.many(heard)})
+    assert len(heard) == 3

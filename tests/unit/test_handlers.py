@@ -1,12 +1,13 @@
 """Registering handlers, and the few words in which they answer."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from worker import handlers
 from worker.events import sample, wants
-from worker.handlers import Event, Registry, Retry, Stop, attributes, on, run
+from worker.handlers import CeleryTask, Event, Registry, Retry, Stop, attributes, on, run
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +64,51 @@ def test_a_module_that_cannot_be_imported_is_named() -> None:
         handlers.load(["no_such_module"])
 
 
+def test_an_entry_point_that_cannot_be_imported_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "shop-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[runhook.handlers]\nmain = no_such_shop.handlers\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match=r"'main' of shop.*no_such_shop"):
+        handlers.load([])
+
+
+def test_a_module_that_exits_when_imported_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "exits_at_once.py").write_text("import sys; sys.exit('no')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match=r"exits_at_once.*SystemExit"):
+        handlers.load(["exits_at_once"])
+
+
+def test_a_celery_task_is_a_handler_named_after_it(own_registry: Registry) -> None:
+    on("job.succeeded").to_celery("myapp.tasks.done")
+    on("job.failed", name="sad").to_celery("myapp.tasks.done", queue="low")
+    first, second = own_registry.all()
+    assert (first.name, first.target) == (
+        "myapp.tasks.done",
+        CeleryTask("myapp.tasks.done", "celery"),
+    )
+    assert (second.name, second.target) == ("sad", CeleryTask("myapp.tasks.done", "low"))
+    with pytest.raises(ValueError, match="letters"):
+        on("job.failed").to_celery("my app")
+
+
 @pytest.mark.parametrize(
     ("raised", "word"),
-    [(None, "done"), (Retry(after=3), "again"), (Stop("no"), "dead"), (KeyError("x"), "failed")],
+    [
+        (None, "done"),
+        (Retry(after=3), "again"),
+        (Stop("no"), "dead"),
+        (KeyError("x"), "failed"),
+        (SystemExit(1), "failed"),
+    ],
 )
-def test_what_a_handler_does_is_one_of_four_words(raised: Exception | None, word: str) -> None:
+def test_what_a_handler_does_is_one_of_four_words(raised: BaseException | None, word: str) -> None:
     def handler(_: Event) -> None:
         if raised:
             raise raised

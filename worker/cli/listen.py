@@ -40,13 +40,13 @@ def listen(
     if forward and (refusal := outbound.refusal(forward)):
         raise click.BadParameter(refusal, param_hint="--forward")
     if forward:
-        err.print(f"forwarding to {forward}, signed with {listening_secret(w)}")
+        click.echo(f"forwarding to {forward}, signed with {listening_secret(w)}", err=True)
     try:
         for event in _follow(w, start):
             if types and event.type not in types:
                 continue
             body = orjson.dumps(cloud_event(event, w.source))
-            click.echo(body) if as_json else out.print(screens.event_line(event))
+            click.echo(body) if as_json else out.print(screens.event_line(event), soft_wrap=True)
             if forward:
                 _forward(w, outbound, forward, event, body)
     except KeyboardInterrupt:
@@ -81,7 +81,7 @@ def _forward(w: Wiring, outbound: Outbound, url: str, event: Occurrence, body: b
     """Post an event; a server that is not there is tried again for some seconds."""
     for again in (*AGAIN, None):
         heard = outbound.post(url, body, signed([listening_secret(w)], event.id, body))
-        err.print(screens.forward_line(outcome_of(heard)))
+        err.print(screens.forward_line(outcome_of(heard)), soft_wrap=True)
         if heard.status is not None or again is None:
             return
         time.sleep(again)

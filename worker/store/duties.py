@@ -10,8 +10,8 @@ import orjson
 from worker.errors import StoreUnavailable
 from worker.store.scripts import Scripts
 
-# Seconds a claim lasts: longer than the flow's calls together can take. `send` and `handlers` are
-# renewed while they work: their calls may take long, and a dead holder must be noticed soon.
+# Seconds a claim lasts: longer than the flow's calls together can take. `send`, `handlers` and
+# `subscribers` are renewed while they work, so that a dead holder is noticed soon.
 LEASES = {
     "line": 45,
     "send": 30,
@@ -19,7 +19,7 @@ LEASES = {
     "reconcile": 90,
     "fanout": 30,
     "handlers": 30,
-    "subscribers": 45,
+    "subscribers": 20,
 }
 
 
