@@ -1,11 +1,16 @@
 """The tables in docs/: every entry of RunningHub's reference has its row, every row its test."""
 
+import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from worker import catalogue
+from worker.events import cloud_event, sample
+from worker.subscriptions import new_secret, signed
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
@@ -60,3 +65,17 @@ def test_every_model_has_a_row() -> None:
     for model in catalogue.models():
         assert f"| {model.name} | `{model.endpoint}` |" in page
     assert page.count("| accepted |") == len(catalogue.models())
+
+
+def test_the_receiver_in_the_docs_verifies_what_subscribers_get() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "events.md").read_text(), re.S)
+    (source,) = [block for block in blocks if "standardwebhooks" in block]
+    secret = new_secret()
+    room: dict[str, Any] = {"__name__": "shop"}
+    exec(compile(source.replace("whsec_…", secret), "docs/events.md", "exec"), room)
+    client = room["app"].test_client()
+    event = cloud_event(sample("job.succeeded", datetime.now(UTC)), "/runhook")
+    body = json.dumps(event).encode()
+    headers = signed([secret], event["id"], body)
+    assert client.post("/hook", data=body, headers=headers).status_code == 204
+    assert client.post("/hook", data=body + b" ", headers=headers).status_code == 401
