@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills chaos books models catalogue lint types architecture wheels lock clean
+.PHONY: demo test test-kills chaos bench books models catalogue lint types architecture wheels lock clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -25,6 +25,10 @@ test-kills: .venv/ready
 CHAOS ?= --jobs 300 --kills 25
 chaos: .venv/ready
 	@$(BIN)/python -m tests.chaos $(CHAOS)
+
+# What fan-out costs, as a ratio within one run.
+bench: .venv/ready
+	@$(BIN)/python -m tests.bench
 
 # One run of many jobs through the real processes with lost and doubled callbacks, and its books.
 JOBS ?= 200

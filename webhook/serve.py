@@ -66,7 +66,7 @@ def main(host: str) -> None:
         workers=settings.web_concurrency,
         blocking_threads=THREADS + STREAMS,
         log_access=False,
-        log_level="warning",  # type: ignore[arg-type]
+        log_level="error",  # type: ignore[arg-type]  # its warnings are about our many threads
         respawn_failed_workers=True,
     )
     server.serve(target_loader=load, wrap_loader=False)

@@ -19,7 +19,7 @@ from worker.embedded import end_with_parent
 from worker.wakeups import LANES
 
 WORKER_LANES = ",".join(lane for lane in LANES if lane != "handlers")
-THREADS = 24
+THREADS = 32
 PATIENCE = 25.0  # seconds that a process has to end by itself
 RESTARTS = 5  # in a minute; more often means that it cannot start
 

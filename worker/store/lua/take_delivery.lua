@@ -21,9 +21,11 @@ if tonumber(k) > slots_of(lane) then
 end
 
 local endpoint = redis.call('HMGET', root .. 'endpoint:' .. handler, 'until', 'step')
-local till, tripped = tonumber(endpoint[1]) or 0, endpoint[2]
+local till = tonumber(endpoint[1]) or 0
 if till > now then return answer('wait', text(till - now), '0') end
-if tripped and redis.call('HLEN', held) > 0 then return answer('none', '0', '0') end  -- one probes
+-- An endpoint that fails is tried by one slot at a time, so that those that hang leave room for others.
+local failing = endpoint[2] or redis.call('EXISTS', root .. 'failing:' .. handler) == 1
+if failing and redis.call('HLEN', held) > 0 then return answer('none', '0', '0') end
 
 local id, due = next_turn(handler)
 if not id then return answer('none', '0', '0') end
@@ -31,5 +33,5 @@ if due > now then return answer('wait', text(due - now), '0') end
 redis.call('HSET', held, k, id)
 redis.call('HSET', root .. 'delivery:' .. id, 'token', token)
 local begun = redis.call('HINCRBY', root .. 'delivery:' .. id, 'begun', 1)
-if not tripped then stir(lane, handler) end
+if not failing then stir(lane, handler) end
 return answer('take', id, text(begun))

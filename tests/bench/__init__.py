@@ -1,0 +1,1 @@
+"""Measurements: what fan-out costs, as a ratio within one run. `make bench`."""
