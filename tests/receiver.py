@@ -72,6 +72,9 @@ class Receiver(ThreadingHTTPServer):
         """The events that came."""
         return [request.event["type"] for request in self.requests]
 
+    def answered(self, request: Request, status: int) -> None:
+        """A whole answer was sent."""
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A sender that hangs up is no news."""
 
@@ -83,7 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = self.server.next_reply()
-        self.server.requests.append(Request(self.path, headers, body, time.monotonic()))
+        request = Request(self.path, headers, body, time.monotonic())
+        self.server.requests.append(request)
         self.server.over.wait(reply.wait)
         self.send_response(reply.status)
         for name, value in reply.headers.items():
@@ -92,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if not reply.drip:
             self.wfile.write(reply.body)
+            self.server.answered(request, reply.status)
             return
         for byte in reply.body:
             self.wfile.write(bytes([byte]))
@@ -103,9 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def a_receiver() -> Iterator[Receiver]:
+def a_receiver(receiver: Receiver | None = None) -> Iterator[Receiver]:
     """One on a port of its own."""
-    found = Receiver()
+    found = receiver or Receiver()
     threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield found

@@ -48,6 +48,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
         _unconfirmed,
         _strays,
         _handlers,
+        _subscriptions,
     )
     found = [*_settings(w, environ)]
     try:
@@ -216,3 +217,15 @@ def _handlers(w: Wiring) -> Findings:
     for name in sorted(missing):
         text = f"deliveries wait for {name!r}, which no living process has"
         yield Finding("handlers", "bad", text, "Start a process whose RUNHOOK_HANDLERS have it.")
+
+
+def _subscriptions(w: Wiring) -> Findings:
+    for one in w.store.subscriptions.all():
+        since = w.store.subscriptions.health(one.id).failing_since
+        missed = w.store.deliveries.count("dead", one.id)
+        if not one.enabled:
+            text = f"{one.id} is disabled{': ' + one.why if one.why else ''}, {missed} missed"
+            yield Finding("subscriber", "warning", text, "PATCH it enabled, then redeliver.")
+        elif since:
+            text = f"{one.id} has answered nothing but failures since {since:%Y-%m-%d %H:%M} UTC"
+            yield Finding("subscriber", "warning", text, f"`runhook deliveries --handler {one.id}`")

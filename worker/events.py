@@ -18,6 +18,8 @@ TYPES = (
     "job.succeeded",
     "job.failed",
     "job.cancelled",
+    "job.archived",
+    "group.ended",
     "runhook.alert",
 )
 CONTENT_TYPE = "application/cloudevents+json"
@@ -119,7 +121,8 @@ def unknown_types(types: Iterable[str]) -> list[str]:
 
 def sample(kind: str, now: datetime) -> Occurrence:
     """An event of any type, about a job that there never was."""
-    state = State(kind.removeprefix("job.")) if kind.startswith("job.") else State.SUCCEEDED
+    word = kind.removeprefix("job.")
+    state = State(word) if word in tuple(State) else State.SUCCEEDED
     job = _sample_job(state, now)
     detail = {"alert": "this is a test"} if kind == "runhook.alert" else {}
     return Occurrence(jobs.new_id("evt_test"), kind, now, job.id, job, None, state, detail)

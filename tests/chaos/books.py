@@ -11,9 +11,9 @@ from tests.chaos.storm import Kill
 from tests.journeys.conftest import Town
 from worker.jobs import Attempt, Job, State
 from worker.store.scripts import stream_moment
+from worker.wakeups import LANES
 
 TRUTH = {"SUCCESS": "succeeded", "FAILED": "failed", "CANCEL": "cancelled"}
-LANES = ("line", "send", "intake", "reconcile", "fanout", "handlers")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Books:
         endings = [
             stream_moment(entry).timestamp()
             for entry, fields in redis.xrange("runhook:events")
-            if fields[b"state"] in (b"succeeded", b"failed", b"cancelled")
+            if fields.get(b"state") in (b"succeeded", b"failed", b"cancelled")
         ]
         logs = Path(town.environ["HOME"], "logs")
         return cls(

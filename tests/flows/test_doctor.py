@@ -4,6 +4,8 @@ import pytest
 
 from config.settings import Settings
 from tests.conftest import SECRET, Build, House, eventually
+from tests.receiver import a_receiver
+from worker import subscriptions
 from worker.doctor import Finding, examine
 from worker.handlers import Handler, Registry
 from worker.jobs import State
@@ -156,3 +158,40 @@ def test_repair_gives_a_job_its_way_forward_again(house: House, lane: str) -> No
     assert house.job(job).state is not State.SUCCEEDED
     assert house.w.store.upkeep.repair() == 1
     house.until(job, "succeeded")
+
+
+def test_a_subscriber_that_fails_or_is_disabled_is_named(build: Build) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true")
+    with a_receiver() as receiver:
+        receiver.answers(500, 410)
+        given = {"url": receiver.url, "events": ["job.succeeded"]}
+        made, _ = subscriptions.create(house.w, subscriptions.read(house.w, given, new=True))
+        assert _found(house, "subscriber") == []
+        house.until(house.ask(), "succeeded")
+        assert "failures since" in _one(house, "subscriber").says
+        house.later(10)
+    finding = _one(house, "subscriber")
+    assert "410" in finding.says
+    assert made.id in finding.says
+    assert "1 missed" in finding.says
+
+
+def test_repair_gives_pending_deliveries_their_turn_again(build: Build) -> None:
+    heard: list[str] = []
+    registry = Registry()
+    registry.add(
+        Handler("shop", ("job.succeeded",), None, lambda event: heard.append(event.job.id))
+    )
+    house = build(registry)
+    house.w.store.processes.publish_handlers(published(house.w))
+    house.lost = ["handlers"]
+    job = house.until(house.ask(), "succeeded")
+    house.raw.delete("runhook:outbox:shop", "runhook:due:handlers", "runhook:claims:handlers")
+    house.raw.delete("runhook:deliveries:state:pending")
+    house.lost = []
+    house.later(60)
+    assert heard == []
+    assert house.w.store.upkeep.repair() == 3
+    house.settle()
+    assert heard == [job.id]
+    assert house.w.store.upkeep.repair() == 0

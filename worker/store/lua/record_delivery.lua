@@ -39,9 +39,17 @@ local function fails(said)
   redis.call('HSET', health, 'until', text(now + step), 'step', text(step))
 end
 
+-- It answers again. That it asked to be left alone, in answer to another delivery, still counts.
+local function heal()
+  local asked = not redis.call('HGET', health, 'step')
+    and tonumber(redis.call('HGET', health, 'until') or 0) > now
+  if asked then redis.call('HDEL', health, 'since') else redis.call('DEL', health) end
+  redis.call('DEL', failing)
+end
+
 local function hear(said)
   if redis.call('EXISTS', root .. 'subscription:' .. handler) == 0 then return end
-  if said.word == 'good' then redis.call('DEL', health, failing) end
+  if said.word == 'good' then heal() end
   if said.gone then return disable(said.why) end
   if said.word == 'bad' then fails(said) end
   if said.hold > 0 and word ~= 'disabled' then
