@@ -22,7 +22,7 @@ local function disable(why)
   redis.call('HSET', subscription, 'enabled', '0', 'why', why, 'updated', text(now))
   redis.call('HINCRBY', subscription, 'rev', 1)
   redis.call('DEL', health, failing)
-  local event = redis.call('XADD', root .. 'events', HERE, 'subject', handler, 'type', 'runhook.alert',
+  local event = redis.call('XADD', root .. 'events', here(), 'subject', handler, 'type', 'runhook.alert',
     'why', why)
   wake('fanout', event, 0)
   word = 'disabled'
