@@ -201,10 +201,10 @@ def outcome_of(heard: Heard) -> Outcome:
 
 def health_after(subscription_id: str, outcome: Outcome) -> Endpoint:
     """What an attempt says of the endpoint."""
-    why = f"{subscription_id} answered with nothing but failures for {PATIENCE / 86400:g} days"
+    why = f"it answered with nothing but failures for {PATIENCE / 86400:g} days"
     if outcome.gone:
-        why = f"{subscription_id} answered 410 Gone"
-    why += "; it is disabled and what it misses is kept: enable it, then redeliver or recover"
+        why = "it answered 410 Gone"
+    alert = f"subscription {subscription_id} is disabled: {why}. What it misses is kept: enable it,"
     return Endpoint(
         word="good" if outcome.word == "done" else "bad",
         hold=outcome.after or 0.0,
@@ -214,6 +214,7 @@ def health_after(subscription_id: str, outcome: Outcome) -> Endpoint:
         patience=PATIENCE,
         gone=outcome.gone,
         why=why,
+        alert=f"{alert} then redeliver.",
     )
 
 

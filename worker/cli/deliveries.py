@@ -95,10 +95,10 @@ def recover(
     if as_json:
         print_json(found.document() | {"dry_run": dry_run})
         return
-    click.echo(f"{found.since:%Y-%m-%d %H:%M:%S} to {found.until:%Y-%m-%d %H:%M:%S} UTC")
-    would = "would be " if dry_run else ""
-    click.echo(f"{found.asked:6} jobs without a callback {would}asked about at RunningHub")
-    click.echo(f"{found.opened:6} deliveries that were never made {would}made")
-    click.echo(f"{found.redelivered:6} dead deliveries {would}told again")
+    does = "it would:" if dry_run else "it does:"
+    click.echo(f"{found.since:%Y-%m-%d %H:%M:%S} to {found.until:%Y-%m-%d %H:%M:%S} UTC, {does}")
+    click.echo(f"{found.asked:6}  ask RunningHub about jobs whose callback is missing")
+    click.echo(f"{found.opened:6}  tell handlers what they were never told")
+    click.echo(f"{found.redelivered:6}  tell handlers again what they did not take")
     if found.skipped:
-        click.echo(f"{found.skipped:6} left: their subscription is disabled")
+        click.echo(f"{found.skipped:6}  leave out, as the subscription is disabled")

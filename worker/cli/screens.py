@@ -46,6 +46,7 @@ WHOLE = (
     "age",
     "at",
     "what",
+    "event",
     "delivery",
     "parameter",
 )  # columns that are never broken
@@ -122,16 +123,13 @@ def job_screen(
 
 
 def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Table:
-    """What was told to whom; with ids, so that one can be named."""
-    table = plain_table(
-        *(["delivery"] if ids else []), "event", "handler", "state", "tries", "last"
-    )
+    """What was told to whom; with ids, which end with the handler, so that one can be named."""
+    table = plain_table("event", "delivery" if ids else "handler", "state", "tries", "last")
     for delivery in deliveries:
         last = delivery.tries[-1] if delivery.tries else {}
         table.add_row(
-            *([delivery.id] if ids else []),
             delivery.type,
-            delivery.handler,
+            delivery.id if ids else delivery.handler,
             delivery_text(delivery),
             str(len(delivery.tries)),
             Text(masked(str(last.get("why") or last.get("outcome") or ""))),

@@ -70,7 +70,8 @@ class Endpoint:
     """What an attempt says of a subscriber, and what follows when it goes on failing.
 
     Times are in seconds. `trip` different deliveries failing in a row open the breaker, for `first`
-    seconds, doubling to `last`; failing for `patience` disables the subscription.
+    seconds, doubling to `last`; failing for `patience` disables the subscription, for which `why`
+    and `alert` say.
     """
 
     word: Literal["good", "bad", ""]
@@ -81,6 +82,7 @@ class Endpoint:
     patience: float
     gone: bool
     why: str
+    alert: str
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,7 @@ class Deliveries:
             "status": outcome.status,
             "why": turn.why or outcome.why,
             "took": round(outcome.took, 3),
-            "again_in": turn.again_in,
+            "again_in": None if turn.again_in is None else round(turn.again_in, 3),
         }
         word = turn.state if turn.state != "pending" else "failed"
         detail = {"event": delivery.type, "handler": delivery.handler, **tried}

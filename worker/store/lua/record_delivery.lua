@@ -2,11 +2,11 @@
 -- lease ran out is heard too: what the handler answered is a fact.
 -- ARGV[2]  {delivery, lane, handler, slot, token, n, state, after, endpoint}: after is ms to the next
 --          attempt, negative: none
---          endpoint: for subscribers, {word, hold, trip, first, last, patience, gone, why}
+--          endpoint: for subscribers, {word, hold, trip, first, last, patience, gone, why, alert}
 --            word: "good" | "bad" | "" (says nothing of it); hold: ms that it asks to be left alone
 --            trip: so many different deliveries failing in a row open the breaker, for `first` ms,
---            doubling to `last`; failing for `patience` ms disables it, and so does `gone`; `why` is
---            what is said then
+--            doubling to `last`; failing for `patience` ms disables it, and so does `gone`; `why` and
+--            `alert` say it then
 -- ARGV[3]  the attempt   ARGV[4]  note
 -- Returns  "done" | "ended" (somebody else ended it before) | "disabled" (and recorded)
 local order = cjson.decode(ARGV[2])
@@ -16,14 +16,14 @@ local health = root .. 'endpoint:' .. handler
 local failing = root .. 'failing:' .. handler
 local word = 'done'
 
-local function disable(why)
+local function disable(said)
   local subscription = root .. 'subscription:' .. handler
   if redis.call('HGET', subscription, 'enabled') ~= '1' then return end
-  redis.call('HSET', subscription, 'enabled', '0', 'why', why, 'updated', text(now))
+  redis.call('HSET', subscription, 'enabled', '0', 'why', said.why, 'updated', text(now))
   redis.call('HINCRBY', subscription, 'rev', 1)
   redis.call('DEL', health, failing)
   local event = redis.call('XADD', root .. 'events', here(), 'subject', handler, 'type', 'runhook.alert',
-    'why', why)
+    'why', said.alert)
   wake('fanout', event, 0)
   word = 'disabled'
 end
@@ -33,7 +33,7 @@ local function fails(said)
   if redis.call('SCARD', failing) < said.trip then redis.call('SADD', failing, id) end
   if redis.call('SCARD', failing) < said.trip then return end
   local held = redis.call('HMGET', health, 'until', 'step', 'since')
-  if tonumber(held[3]) + said.patience <= now then return disable(said.why) end
+  if tonumber(held[3]) + said.patience <= now then return disable(said) end
   if held[2] and tonumber(held[1]) > now then return end  -- begun before the breaker opened
   local step = held[2] and math.min(2 * tonumber(held[2]), said.last) or said.first
   redis.call('HSET', health, 'until', text(now + step), 'step', text(step))
@@ -50,7 +50,7 @@ end
 local function hear(said)
   if redis.call('EXISTS', root .. 'subscription:' .. handler) == 0 then return end
   if said.word == 'good' then heal() end
-  if said.gone then return disable(said.why) end
+  if said.gone then return disable(said) end
   if said.word == 'bad' then fails(said) end
   if said.hold > 0 and word ~= 'disabled' then
     local till = tonumber(redis.call('HGET', health, 'until')) or 0
