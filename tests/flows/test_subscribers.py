@@ -1,6 +1,9 @@
 """HTTP subscribers: signed, told until they have heard, rested when they fail, given up at last."""
 
+import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -293,3 +296,42 @@ def test_a_subscriber_whose_secret_cannot_be_opened_is_told_to_rotate(
     job = _ended(other)
     assert "rotate it" in str(_delivery(other, job).tries[0]["why"])
     assert receiver.requests == []
+
+
+def test_whatever_users_do_meanwhile_every_delivery_ends_and_nothing_is_left_in_hand(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1,1")
+    made = [_subscribe(house, receiver.url)[0].id for _ in range(4)]
+    over = threading.Event()
+
+    def meddle(seed: int) -> None:
+        chance = random.Random(seed)
+        while not over.is_set():
+            one = chance.choice(made)
+            match chance.choice(["enable", "disable", "rotate", "redeliver"]):
+                case "rotate":
+                    subscriptions.rotate(house.w, one)
+                case "redeliver":
+                    wanted = deliveries.Filter("dead", one)
+                    deliveries.redeliver_all(house.w, wanted, dry_run=False)
+                case word:
+                    wish = subscriptions.read(house.w, {"enabled": word == "enable"}, new=False)
+                    subscriptions.change(house.w, one, wish)
+
+    with ThreadPoolExecutor(3) as users:
+        meddling = [users.submit(meddle, seed) for seed in range(3)]
+        for _ in range(10):
+            _ended(house)
+            house.later(2)
+        over.set()
+    for task in meddling:
+        task.result()
+    for one in made:
+        wish = subscriptions.read(house.w, {"enabled": True}, new=False)
+        subscriptions.change(house.w, one, wish)
+    for _ in range(3):
+        deliveries.redeliver_all(house.w, deliveries.Filter("dead"), dry_run=False)
+        house.later(10)
+    assert house.raw.zcard("runhook:deliveries:state:done") == 40
+    assert house.raw.keys("runhook:outbox:*") == house.raw.keys("runhook:held:*") == []

@@ -214,7 +214,12 @@ def test_recover_brings_home_what_was_given_up_when_its_time_was_over(build: Bui
         {"since": "2h", "dry": True},
         {"since": "999999999d"},
         {"since": "0001-01-01T00:00:00Z"},
+        {"since": "2026-11-22", "x": 1},
     ],
 )
 def test_a_wrong_span_is_refused(shop: Shop, body: dict[str, Any]) -> None:
     assert shop.client.post("/v1/recover", json=body).status_code == 422
+
+
+def test_a_span_may_begin_with_time_itself(shop: Shop) -> None:
+    assert shop.post("/v1/recover", {"since": "1970-01-01", "dry_run": True})["opened"] == 0

@@ -114,7 +114,7 @@ def kept_fields(packed: str) -> Fields:
 def event_at(moment: datetime) -> str:
     """The cursor just before everything that happened since a moment."""
     milliseconds = round(moment.timestamp() * 1000)
-    return f"{PREFIX}{milliseconds - 1}-18446744073709551615"
+    return f"{PREFIX}{milliseconds - 1}-{2**64 - 1}" if milliseconds > 0 else f"{PREFIX}0-0"
 
 
 def is_event_id(text: str) -> bool:
