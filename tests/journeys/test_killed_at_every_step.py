@@ -18,6 +18,8 @@ import pytest
 from tests.conftest import START, Build, House
 from tests.journeys import victim
 from tests.journeys.proxies import Executioner, proxy
+from tests.receiver import Receiver, a_receiver
+from worker import subscriptions
 from worker.jobs import Job, State
 from worker.pump import published
 from worker.runninghub.sandbox.outputs import make
@@ -48,6 +50,7 @@ class Scene:
     file: bool = False
     options: tuple[tuple[str, Any], ...] = ()
     fails_first: bool = False
+    subscriber: bool = False
     reconcile: str = "detail"
 
 
@@ -64,6 +67,7 @@ SCENES = (
     Scene("a paid retry", ({"fault": "infrastructure", "times": 1},), options=(("retries", 1),)),
     Scene("an app on the older path", ({"fault": "not_shared"},), model="app/1877265245566922800"),
     Scene("a handler that fails first", waits=(2,), fails_first=True),
+    Scene("a subscriber that fails first", waits=(2,), subscriber=True),
 )
 
 
@@ -75,6 +79,7 @@ class Stage:
     executioner: Executioner
     settings: dict[str, Any]
     book: Path
+    receiver: Receiver
 
     def live(self, scene: Scene, at: int | None) -> Job:
         """One job's life with a victim that is killed at that step of its last turn; then others
@@ -84,6 +89,8 @@ class Stage:
         self.book.unlink(missing_ok=True)
         self.house.w.store.processes.publish_handlers(published(self.house.w))
         self.house.sandbox.faults(*scene.faults)
+        if scene.subscriber:
+            self._subscribe()
         self.executioner.reset(at)
         job = self._ask(scene)
         turns = (0.0, *scene.waits)
@@ -96,6 +103,12 @@ class Stage:
         """How often the handler heard each event of a job."""
         lines = self.book.read_text().splitlines() if self.book.exists() else []
         return Counter(line.split()[0] for line in lines if line.endswith(job.id))
+
+    def _subscribe(self) -> None:
+        self.receiver.requests.clear()
+        self.receiver.answers(500, 200)
+        given = {"url": self.receiver.url, "events": ["job.succeeded"]}
+        subscriptions.create(self.house.w, subscriptions.read(self.house.w, given, new=True))
 
     def _ask(self, scene: Scene) -> Job:
         given: dict[str, Any] = {"prompt": scene.name}
@@ -135,7 +148,7 @@ class Stage:
         raise AssertionError(f"{self.house.job(job)} {self._owed()} {self.house.notes(job)}")
 
     def _owed(self) -> dict[str, int]:
-        lanes = ("send", "intake", "fanout", "handlers")
+        lanes = ("send", "intake", "fanout", "handlers", "subscribers")
         due = {lane: int(self.house.raw.zcard(f"runhook:due:{lane}")) for lane in lanes}
         return {lane: count for lane, count in due.items() if count}
 
@@ -166,6 +179,7 @@ def stage(
         RUNHOOK_RECONCILE=scene.reconcile,
         RUNHOOK_UNCONFIRMED_AFTER=300,
         RUNHOOK_RETRY_SCHEDULE="0,1,5,30,60",
+        RUNHOOK_ALLOW_PRIVATE_URLS="true",
     )
     executioner = Executioner()
     provider = urlsplit(house.sandbox.url)
@@ -173,6 +187,7 @@ def stage(
     with (
         proxy(executioner, str(server.socket), tmp_path) as redis_path,
         proxy(executioner, target, tmp_path) as port,
+        a_receiver() as receiver,
     ):
         settings = {
             "REDIS_URL": f"unix://{redis_path}",
@@ -185,8 +200,9 @@ def stage(
             "RUNHOOK_CONCURRENCY": 10,
             "RUNHOOK_UNCONFIRMED_AFTER": 300,
             "RUNHOOK_RETRY_SCHEDULE": "0,1,5,30,60",
+            "RUNHOOK_ALLOW_PRIVATE_URLS": "true",
         }
-        yield Stage(house, executioner, settings, book)
+        yield Stage(house, executioner, settings, book, receiver)
 
 
 @pytest.mark.timeout(300)
@@ -221,3 +237,11 @@ def _check(stage: Stage, job: Job, scene: Scene) -> None:
         assert job.state is scene.end, where
         assert len(mine) == len(job.life.attempts), where
     assert stage.told(job), f"nobody was told, {where}"
+    told = stage.house.w.store.deliveries.of_job(job.id)
+    assert all(delivery.state == "done" for delivery in told), where
+    assert not stage.house.raw.keys("runhook:held:*"), where
+    if scene.subscriber:
+        ids = {request.headers["webhook-id"] for request in stage.receiver.requests}
+        assert len(ids) == 1, where
+        assert len(stage.receiver.requests) >= 2, where
+        assert len(told) == 2, where
