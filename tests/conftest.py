@@ -30,6 +30,7 @@ from werkzeug.serving import make_server
 
 from config.settings import Settings
 from tests.keys import unknown_keys
+from tests.receiver import Receiver, a_receiver
 from webhook.app import create_app
 from worker import ask, embedded
 from worker.ask import Asked
@@ -255,3 +256,16 @@ def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterat
 def house(build: Build) -> House:
     """A house with the usual settings."""
     return build()
+
+
+@pytest.fixture
+def open_house(build: Build) -> House:
+    """A house that may tell private addresses."""
+    return build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10,100")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A subscriber's server."""
+    with a_receiver() as found:
+        yield found

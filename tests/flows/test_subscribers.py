@@ -2,7 +2,6 @@
 
 import random
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,26 +9,13 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from tests.conftest import IMAGE, Build, House
-from tests.receiver import Receiver, Reply, a_receiver
+from tests.receiver import Receiver, Reply
 from worker import deliveries, subscriptions
 from worker.errors import Conflict
 from worker.jobs import Job
 from worker.store import Delivery, Subscription
 
 DAY = 86400.0
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A subscriber's server."""
-    with a_receiver() as found:
-        yield found
-
-
-@pytest.fixture
-def open_house(build: Build) -> House:
-    """A house that may tell private addresses."""
-    return build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10,100")
 
 
 def _subscribe(house: House, url: str, **more: Any) -> tuple[Subscription, str]:

@@ -71,13 +71,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         yield found
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A subscriber's server."""
-    with a_receiver() as found:
-        yield found
-
-
 def _call(town: Town, method: str, path: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"} if data else {}

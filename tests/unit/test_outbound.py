@@ -3,20 +3,12 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.receiver import Receiver, Reply, a_receiver
+from tests.receiver import Receiver, Reply
 from worker.outbound import LARGEST_ANSWER, Outbound, is_public
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A server to post to."""
-    with a_receiver() as found:
-        yield found
 
 
 def _leads_to(*addresses: str) -> Any:

@@ -1,29 +1,15 @@
 """/v1/subscriptions: what is taken, what is refused, what is shown once."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import Build, House
-from tests.receiver import Receiver, a_receiver
+from tests.receiver import Receiver
 from webhook.app import create_app
 
 PUBLIC = {"url": "https://93.184.216.34/hook"}
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A subscriber's server."""
-    with a_receiver() as found:
-        yield found
-
-
-@pytest.fixture
-def open_house(build: Build) -> House:
-    """A house that may tell private addresses."""
-    return build(RUNHOOK_ALLOW_PRIVATE_URLS="true")
 
 
 @pytest.fixture
