@@ -21,6 +21,7 @@ from config.settings import Settings
 from worker import ask
 from worker.ask import Asked
 from worker.cli import screens
+from worker.cli.demo_subscriber import Heard, subscriber
 from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from worker.cli.up import Ended, ending_on_signals, keep_off_proxies
 from worker.embedded import EmbeddedServer
@@ -110,7 +111,7 @@ SCENES = (
     ),
     Scene(
         "retried",
-        "handler fails first",
+        "handlers fail first",
         IMAGE,
         _prompt("retried", "Nets drying in the sun"),
         "callback",
@@ -147,9 +148,10 @@ def demo() -> None:
             took = time.monotonic() - started
             console.print(f"all parts run after {took:.1f} s, on this machine, for free\n")
             w = assemble(Settings.of(environ, "worker"), patience="door")
-            made = _ask(w)
-            _follow(console, w, made)
-            good = _sum_up(console, w, made, folder)
+            with subscriber(w) as heard:
+                made = _ask(w)
+                _follow(console, w, made)
+            good = _sum_up(console, w, made, folder, heard)
         except Ended:
             console.print("ending")
         finally:
@@ -172,6 +174,7 @@ def _environ(folder: Path, web: int, sandbox: int) -> dict[str, str]:
         "RUNHOOK_HANDLERS": "worker.cli.demo_handlers",
         "RUNHOOK_RETRY_SCHEDULE": "0,2,5",
         "RUNHOOK_OVERDUE_AFTER": OVERDUE,
+        "RUNHOOK_ALLOW_PRIVATE_URLS": "true",
         "RUNHOOK_DATA_DIR": str(folder),
         "DEMO_DIR": str(folder),
         "PORT": str(web),
@@ -267,7 +270,9 @@ def _say_changes(
             console.print(line, highlight=False)
 
 
-def _sum_up(console: Console, w: Wiring, made: Mapping[str, Scene], folder: Path) -> bool:
+def _sum_up(
+    console: Console, w: Wiring, made: Mapping[str, Scene], folder: Path, heard: Heard
+) -> bool:
     """Say for each what happened and where its output lies; whether all went as it should."""
     book = folder / "published.txt"
     published = book.read_text().split() if book.exists() else []
@@ -289,8 +294,11 @@ def _sum_up(console: Console, w: Wiring, made: Mapping[str, Scene], folder: Path
     console.print(Text("What happened", "bold"))
     console.print(table)
     paid, twice = _paid(w.settings.base_url)
-    good = good and not twice and paid == len(made)
+    good = good and not twice and paid == len(made) == len(heard.events) and not heard.forged
     console.print(f"\n{len(made)} jobs, {paid} submits accepted and paid, {twice} of them twice.")
+    console.print(
+        f"{len(heard.events)} ends posted to a subscriber over HTTP, each signature good."
+    )
     console.print(f"Outputs in {_short(folder / 'outputs')}, logs in {_short(folder / 'logs')}.")
     if not good:
         console.print("Something did not go as it should.", style="red")

@@ -94,10 +94,12 @@ def up(sandbox: bool) -> None:
 
 def _beside(base: Settings, port: int) -> dict[str, str]:
     """The environment of processes that work against a sandbox."""
+    told_private = "allow_private_urls" in base.model_fields_set
     return {
         "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{port}",
         "RUNNINGHUB_API_KEY": base.api_key or "sandbox",
         "RUNHOOK_PUBLIC_URL": base.public_url or f"http://127.0.0.1:{base.port}",
+        "RUNHOOK_ALLOW_PRIVATE_URLS": str(base.allow_private_urls or not told_private),
     }
 
 

@@ -1,0 +1,66 @@
+"""The demo's subscriber: a small web server that verifies every event that it is posted."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from worker import subscriptions
+from worker.wiring import Wiring
+
+EVENTS = ["job.succeeded", "job.failed"]
+
+
+@dataclass
+class Heard:
+    """What the subscriber heard: events by id, and how many requests bore no good signature."""
+
+    events: set[str] = field(default_factory=set)
+    forged: int = 0
+    refused: set[str] = field(default_factory=set)
+
+
+@contextmanager
+def subscriber(w: Wiring) -> Iterator[Heard]:
+    """Serve one on this machine and subscribe it; the first time it must, it answers 503."""
+    heard, secret = Heard(), ""
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(_answer(heard, secret, body, dict(self.headers)))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    url = f"http://127.0.0.1:{server.server_port}/hook"
+    wish = subscriptions.read(w, {"url": url, "events": EVENTS}, new=True)
+    _, secret = subscriptions.create(w, wish)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield heard
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _answer(heard: Heard, secret: str, body: bytes, headers: dict[str, str]) -> int:
+    try:
+        Webhook(secret).verify(body, headers)
+    except WebhookVerificationError:
+        heard.forged += 1
+        return 401
+    event = json.loads(body)
+    metadata = event["data"]["metadata"]
+    if metadata.get("handler_fails_first") and event["id"] not in heard.refused:
+        heard.refused.add(event["id"])
+        return 503
+    heard.events.add(event["id"])
+    return 204
