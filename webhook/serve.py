@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +12,14 @@ from granian.constants import Interfaces
 
 from config.settings import Settings, SettingsError
 from webhook.app import create_app
+from webhook.gate import Gate
 from webhook.streams import STREAMS
 from webhook.subscriptions import TESTS_AT_ONCE
 from worker.errors import StoreUnavailable
 from worker.telemetry import configure, report
 from worker.wiring import assemble, check_server
 
-# A round trip to Redis is waited for by four at once; measured, more is worse. Streams, and tests
-# of subscribers, sit in threads of their own.
-THREADS = 4 + TESTS_AT_ONCE
+THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
 
 
 def load() -> Callable[..., Any]:
@@ -30,20 +28,9 @@ def load() -> Callable[..., Any]:
     wiring = assemble(Settings.load("web"), patience="door")
     with contextlib.suppress(StoreUnavailable):
         wiring.store.processes.server()  # hears what time it is there
-    app = gated(create_app(wiring))
+    app = Gate(create_app(wiring), THREADS)
     gc.freeze()
     return app
-
-
-def gated(app: Callable[..., Any]) -> Callable[..., Any]:
-    """The application with so many requests at once; what a stream sends later is not counted."""
-    places = threading.BoundedSemaphore(THREADS)
-
-    def call(environ: Any, start_response: Any) -> Any:
-        with places:
-            return app(environ, start_response)
-
-    return call
 
 
 @click.command()
@@ -64,7 +51,7 @@ def main(host: str) -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.web_concurrency,
-        blocking_threads=THREADS + STREAMS,
+        blocking_threads=THREADS + STREAMS + TESTS_AT_ONCE,
         log_access=False,
         log_level="error",  # type: ignore[arg-type]  # its warnings are about our many threads
         respawn_failed_workers=True,

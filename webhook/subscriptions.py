@@ -1,9 +1,11 @@
 """/v1/subscriptions: who is told over HTTP. A secret is shown once, when it is made."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+import orjson
 from flask import Blueprint, Response, url_for
 
 from webhook.access import let_in
@@ -80,14 +82,20 @@ def test_subscription(subscription_id: str) -> Response:
     kind = given.get("type", "job.succeeded")
     if not isinstance(kind, str) or set(given) - {"type"}:
         raise InvalidRequest([Fault("type", "must be an event type, and nothing else is taken")])
+    w = wiring()
+    subscription = subscriptions.testable(w, subscription_id, kind)
     if not _testing.acquire(blocking=False):
         return problem(503, "Busy", "other tests are under way; try again in some seconds")
-    try:
-        outcome = subscriptions.try_out(wiring(), subscription_id, kind)
-    finally:
-        _testing.release()
-    said = {name: asdict(outcome)[name] for name in ("status", "answer", "why", "took")}
-    return answer({"delivered": outcome.word == "done", "type": kind} | said)
+
+    def tested() -> Iterator[bytes]:
+        outcome = subscriptions.try_out(w, subscription, kind)
+        said = {name: asdict(outcome)[name] for name in ("status", "answer", "why", "took")}
+        yield orjson.dumps({"delivered": outcome.word == "done", "type": kind} | said)
+
+    # Streamed, so that the wait for the subscriber takes no place at the gate.
+    response = Response(tested(), content_type="application/json")
+    response.call_on_close(_testing.release)
+    return response
 
 
 def _document(subscription: Subscription) -> dict[str, Any]:

@@ -142,8 +142,8 @@ def rotate(w: Wiring, subscription_id: str, overlap: float = OVERLAP) -> tuple[S
     return w.store.subscriptions.change(subscription_id, decide), secret
 
 
-def try_out(w: Wiring, subscription_id: str, kind: str) -> Outcome:
-    """How a subscriber takes a sample of an event; nothing is recorded, and nothing follows.
+def testable(w: Wiring, subscription_id: str, kind: str) -> Subscription:
+    """A subscription that a sample of this type can be posted to.
 
     Raises:
         InvalidRequest: There is no such type.
@@ -152,7 +152,11 @@ def try_out(w: Wiring, subscription_id: str, kind: str) -> Outcome:
     if unknown_types([kind]):
         text = f"must be one of {', '.join(TYPES)}"
         raise InvalidRequest([Fault("type", text, TYPES, _near(kind, TYPES))])
-    subscription = w.store.subscriptions.get(subscription_id)
+    return w.store.subscriptions.get(subscription_id)
+
+
+def try_out(w: Wiring, subscription: Subscription, kind: str) -> Outcome:
+    """How a subscriber takes a sample of an event; nothing is recorded, and nothing follows."""
     return tell(w, subscription, sample(kind, w.clock.now()))
 
 

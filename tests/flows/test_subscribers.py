@@ -266,7 +266,7 @@ def test_a_test_posts_a_sample_and_changes_nothing(open_house: House, receiver: 
     made, secret = _subscribe(open_house, receiver.url)
     receiver.answers(Reply(201, body=b"made"))
     for kind in ("job.failed", "job.unconfirmed", "runhook.alert"):
-        outcome = subscriptions.try_out(open_house.w, made.id, kind)
+        outcome = subscriptions.try_out(open_house.w, made, kind)
         assert (outcome.word, outcome.status, outcome.answer) == ("done", 201, "made")
         receiver.requests[-1].verify(secret)
     assert receiver.types() == ["job.failed", "job.unconfirmed", "runhook.alert"]
