@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from worker.http import FAILURES, Call, Http, why
 
 SECONDS = 15.0  # in all: looking up, connecting, sending, and a dripping answer
+CHECK_SECONDS = 3.0  # for looking a new URL's host up while its owner waits
 LARGEST_ANSWER = 64 * 1024
 LONGEST_URL = 2000
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -78,21 +79,22 @@ class Outbound:
         if len(url) > LONGEST_URL or any(sign <= " " or sign == "\x7f" for sign in url):
             return f"must have at most {LONGEST_URL} characters, and no blanks among them"
         try:
-            self.addresses(host, port or (443 if parts.scheme == "https" else 80))
+            port = port or (443 if parts.scheme == "https" else 80)
+            self.addresses(host, port, min(CHECK_SECONDS, self._seconds))
         except PrivateAddress as private:
             return f"{private}; RUNHOOK_ALLOW_PRIVATE_URLS=true allows it"
         except (OSError, UnicodeError):
             return None
         return None
 
-    def addresses(self, host: str, port: int) -> list[str]:
+    def addresses(self, host: str, port: int, seconds: float | None = None) -> list[str]:
         """Where a host is, in the order to try.
 
         Raises:
             PrivateAddress: Any of them is private.
             OSError: Nobody knows the name, or says so in time.
         """
-        found = self._found(host, port)
+        found = self._found(host, port, seconds or self._seconds)
         if not self._private:
             for address in found:
                 if not is_public(address):
@@ -127,7 +129,7 @@ class Outbound:
         after = _seconds_of(answer.headers.get("Retry-After"))
         return Heard(time.monotonic() - start, answer.status, answer.body, after)
 
-    def _found(self, host: str, port: int) -> list[str]:
+    def _found(self, host: str, port: int, seconds: float) -> list[str]:
         """Ask for a host's addresses, from another thread: the question itself has no time-out."""
         said: list[Any] = []
 
@@ -139,9 +141,9 @@ class Outbound:
 
         asking = threading.Thread(target=ask, name=f"look up {host}", daemon=True)
         asking.start()
-        asking.join(self._seconds)
+        asking.join(seconds)
         if not said:
-            raise OSError(f"nobody said within {self._seconds:g} s where {host} is")
+            raise OSError(f"nobody said within {seconds:g} s where {host} is")
         if isinstance(said[0], Exception):
             raise said[0]
         return list(dict.fromkeys(str(entry[4][0]) for entry in said[0]))

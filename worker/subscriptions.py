@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from standardwebhooks import Webhook
 from worker import jobs
 from worker.catalogue import nearest
 from worker.document import Document
-from worker.errors import Fault, InvalidRequest
+from worker.errors import Fault, InvalidRequest, NotFound
 from worker.events import (
     ANSWER_HEAD,
     CONTENT_TYPE,
@@ -44,6 +45,7 @@ LONGEST_WISH, LEAST_WISH = 24 * 3600.0, 1.0  # seconds that Retry-After may ask 
 TRIP = 3  # different deliveries that fail in a row before an endpoint is left alone
 REST, LONGEST_REST = 15.0, 300.0  # seconds that it is left alone then, doubling
 PATIENCE = 5 * 86400.0  # seconds of nothing but failures after which it is disabled
+MOST_SECRETS = 4  # that sign beside the newest
 MOST_FILTERS, LONGEST_GLOB = 100, 300
 FIELDS = ("url", "events", "models", "enabled")
 
@@ -75,14 +77,9 @@ def read(w: Wiring, given: Mapping[str, Any], *, new: bool) -> Wish:
     elif url is not None:
         refusal = w.outbound.refusal(url) if isinstance(url, str) else "must be a text"
         faults += [Fault("url", refusal)] if refusal else []
-    faults += _list_faults(given, "events") + _list_faults(given, "models")
+    faults += _type_faults(given) + _list_faults(given, "models")
     if enabled is not None and not isinstance(enabled, bool):
         faults.append(Fault("enabled", "must be true or false"))
-    if not faults:
-        faults = [
-            Fault("events", f"{kind!r} is no event type", TYPES, _near(kind, TYPES))
-            for kind in unknown_types(given.get("events") or ())
-        ]
     if faults:
         raise InvalidRequest(faults)
     return Wish(url, _texts(given, "events"), _texts(given, "models"), enabled)
@@ -127,17 +124,20 @@ def change(w: Wiring, subscription_id: str, wish: Wish) -> Subscription:
 
 
 def rotate(w: Wiring, subscription_id: str, overlap: float = OVERLAP) -> tuple[Subscription, str]:
-    """A new secret, shown this once; the one before signs too for `overlap` seconds.
+    """A new secret, shown this once; those before sign too for `overlap` seconds.
 
     Raises:
         NotFound: There is none of this id.
     """
     secret = new_secret()
     sealed = seal(w.settings.secrets, secret)
-    until = w.clock.now() + timedelta(seconds=overlap)
+    now = w.clock.now()
+    until = now + timedelta(seconds=overlap)
 
     def decide(found: Subscription) -> Subscription:
-        return replace(found, secret=sealed, old_secret=found.secret, old_until=until)
+        old = [(found.secret, until), *((one, min(end, until)) for one, end in found.old_secrets)]
+        living = tuple((one, end) for one, end in old if end > now)
+        return replace(found, secret=sealed, old_secrets=living[:MOST_SECRETS])
 
     return w.store.subscriptions.change(subscription_id, decide), secret
 
@@ -244,6 +244,24 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
+def reseal(w: Wiring) -> None:
+    """Seal every secret with the first of RUNHOOK_SECRET, so that the others may be taken away."""
+    newest = w.settings.secrets[:1]
+
+    def sealed_anew(sealed: str) -> str:
+        text = unseal(w.settings.secrets, sealed)
+        return seal(newest, text) if text and unseal(newest, sealed) is None else sealed
+
+    def decide(found: Subscription) -> Subscription:
+        old = tuple((sealed_anew(one), end) for one, end in found.old_secrets)
+        return replace(found, secret=sealed_anew(found.secret), old_secrets=old)
+
+    for subscription in w.store.subscriptions.all():
+        if decide(subscription) != subscription:
+            with suppress(NotFound):
+                w.store.subscriptions.change(subscription.id, decide)
+
+
 def listening_secret(w: Wiring) -> str:
     """What `runhook listen` signs with: always the same, so that it can be kept in a setting."""
     made = hmac.new(w.settings.secrets[0].encode(), b"runhook listen", hashlib.sha256).digest()
@@ -251,10 +269,9 @@ def listening_secret(w: Wiring) -> str:
 
 
 def open_secrets(w: Wiring, subscription: Subscription) -> list[str]:
-    """What signs now: the secret, and the one before while it still counts."""
-    sealed = [subscription.secret]
-    if subscription.old_until and w.clock.now() < subscription.old_until:
-        sealed.append(subscription.old_secret)
+    """What signs now: the secret, and those before while they still count."""
+    now = w.clock.now()
+    sealed = [subscription.secret, *(one for one, end in subscription.old_secrets if now < end)]
     return [text for one in sealed if (text := unseal(w.settings.secrets, one))]
 
 
@@ -272,6 +289,13 @@ def _list_faults(given: Mapping[str, Any], name: str) -> list[Fault]:
 
 def _near(word: str, known: tuple[str, ...]) -> str | None:
     return next(iter(nearest(word, known)), None)
+
+
+def _type_faults(given: Mapping[str, Any]) -> list[Fault]:
+    return _list_faults(given, "events") or [
+        Fault("events", f"{kind!r} is no event type", TYPES, _near(kind, TYPES))
+        for kind in unknown_types(given.get("events") or ())
+    ]
 
 
 def _texts(given: Mapping[str, Any], name: str) -> tuple[str, ...] | None:

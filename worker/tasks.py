@@ -13,7 +13,7 @@ from typing import Any
 from celery import Celery, signals
 
 from config.settings import Role, Settings, SettingsError
-from worker import fanout, handlers, intake, reconcile, submit
+from worker import fanout, handlers, intake, reconcile, submit, subscriptions
 from worker.broker import HANDLER_SECONDS, make_app, task_name
 from worker.errors import StoreUnavailable
 from worker.pump import Crew, Pump, published
@@ -103,6 +103,7 @@ class Process:
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
         check_server(self.wiring)
+        subscriptions.reseal(self.wiring)
         self.wiring.store.processes.publish_handlers(published(self.wiring))
 
     def start_pump(self) -> None:

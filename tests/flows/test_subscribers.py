@@ -76,6 +76,32 @@ def test_after_a_rotation_both_secrets_verify_for_a_day(
         receiver.requests[-1].verify(old)
 
 
+def test_a_rotation_that_is_asked_for_twice_takes_no_secret_away(
+    open_house: House, receiver: Receiver
+) -> None:
+    made, first = _subscribe(open_house, receiver.url)
+    secrets = [first, *(subscriptions.rotate(open_house.w, made.id)[1] for _ in range(2))]
+    _ended(open_house)
+    for secret in secrets:
+        receiver.requests[0].verify(secret)
+    subscriptions.rotate(open_house.w, made.id, 0)
+    _ended(open_house)
+    for secret in secrets:
+        with pytest.raises(WebhookVerificationError):
+            receiver.requests[-1].verify(secret)
+
+
+def test_secrets_outlive_a_change_of_runhooks_own(build: Build, receiver: Receiver) -> None:
+    before, after = "b" * 40, "a" * 40
+    old = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_SECRET=before)
+    _, secret = _subscribe(old, receiver.url)
+    both = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_SECRET=f"{after},{before}")
+    subscriptions.reseal(both.w)
+    new = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_SECRET=after)
+    _ended(new)
+    receiver.requests[0].verify(secret)
+
+
 def test_no_secret_lies_in_redis_readable(open_house: House, receiver: Receiver) -> None:
     made, secret = _subscribe(open_house, receiver.url)
     record = open_house.raw.hgetall(f"runhook:subscription:{made.id}")

@@ -52,7 +52,10 @@ def test_a_subscription_shows_its_secret_once(client: FlaskClient, receiver: Rec
         ({**PUBLIC, "models": [7]}, ["models"]),
         ({**PUBLIC, "enabled": "yes"}, ["enabled"]),
         ({**PUBLIC, "evnts": []}, ["evnts"]),
-        ({"url": "ftp://a/", "models": [""], "enabled": 1}, ["url", "models", "enabled"]),
+        (
+            {"url": "ftp://a/", "events": ["x"], "models": [""], "enabled": 1},
+            ["url", "events", "models", "enabled"],
+        ),
         ({"url": "http://user:pass@example.com/"}, ["url"]),
         ({"url": "http://127.0.0.1/"}, ["url"]),
         ({"url": "http://localhost/"}, ["url"]),

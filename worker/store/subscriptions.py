@@ -24,7 +24,7 @@ class Subscription:
         models: Globs; empty: all.
         why: Why it is disabled, where its owner did not do it himself.
         secret: The signing secret, sealed.
-        old_secret: The one before, sealed, which signs too until `old_until`.
+        old_secrets: Those before, sealed, each with the time until which it signs too.
         rev: How often it was changed.
     """
 
@@ -37,8 +37,7 @@ class Subscription:
     created_at: datetime
     updated_at: datetime
     why: str = ""
-    old_secret: str = ""
-    old_until: datetime | None = None
+    old_secrets: tuple[tuple[str, datetime], ...] = ()
     rev: int = 0
 
 
@@ -125,7 +124,7 @@ class Subscriptions:
         )
 
     def _write(self, subscription: Subscription, read_at: int) -> bool:
-        until = subscription.old_until
+        old = [[sealed, _milliseconds(until)] for sealed, until in subscription.old_secrets]
         fields = {
             "url": subscription.url,
             "events": orjson.dumps(subscription.events).decode(),
@@ -133,10 +132,9 @@ class Subscriptions:
             "enabled": "1" if subscription.enabled else "0",
             "why": subscription.why,
             "secret": subscription.secret,
-            "old_secret": subscription.old_secret,
-            "old_until": str(round(until.timestamp() * 1000)) if until else "",
-            "created": str(round(subscription.created_at.timestamp() * 1000)),
-            "updated": str(round(subscription.updated_at.timestamp() * 1000)),
+            "old_secrets": orjson.dumps(old).decode(),
+            "created": str(_milliseconds(subscription.created_at)),
+            "updated": str(_milliseconds(subscription.updated_at)),
         }
         pairs, wanted = (
             orjson.dumps(list(fields.items())),
@@ -160,7 +158,13 @@ def _subscription(name: str, record: Mapping[bytes, bytes]) -> Subscription:
         created_at=stream_moment(text["created"]),
         updated_at=stream_moment(text["updated"]),
         why=text["why"],
-        old_secret=text["old_secret"],
-        old_until=stream_moment(text["old_until"]) if text["old_until"] else None,
+        old_secrets=tuple(
+            (sealed, stream_moment(str(until)))
+            for sealed, until in orjson.loads(text["old_secrets"])
+        ),
         rev=int(text["rev"]),
     )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
