@@ -5,6 +5,7 @@ again), or raises anything else (again on the schedule).
 """
 
 import inspect
+import math
 import re
 import time
 import traceback
@@ -205,7 +206,7 @@ def run(function: Function, event: Event) -> Outcome:
     try:
         function(event)
     except Retry as retry:
-        return Outcome("again", time.monotonic() - start, str(retry), retry.after)
+        return _again(retry, time.monotonic() - start)
     except Stop as stop:
         return Outcome("dead", time.monotonic() - start, str(stop) or "the handler said stop")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - what users' code raises is an outcome
@@ -213,6 +214,16 @@ def run(function: Function, event: Event) -> Outcome:
         why = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
         return Outcome("failed", time.monotonic() - start, why[:500])
     return Outcome("done", time.monotonic() - start)
+
+
+def _again(retry: Retry, took: float) -> Outcome:
+    after = retry.after
+    fine = isinstance(after, int | float) and 0 <= after < math.inf
+    if after is None or fine:
+        return Outcome("again", took, str(retry), after)
+    return Outcome(
+        "failed", took, f"Retry(after=...) takes seconds, 0 or more, not {after!r}"[:500]
+    )
 
 
 def _place(target: Function | CeleryTask) -> object:

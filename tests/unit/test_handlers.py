@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,6 +117,16 @@ def test_what_a_handler_does_is_one_of_four_words(raised: BaseException | None, 
     outcome = run(handler, _event())
     assert outcome.word == word
     assert outcome.after == (3 if word == "again" else None)
+
+
+@pytest.mark.parametrize("after", ["soon", -1, float("inf"), float("nan"), []])
+def test_a_retry_after_no_number_of_seconds_is_a_failure_that_says_so(after: Any) -> None:
+    def handler(_: Event) -> None:
+        raise Retry(after=after)
+
+    outcome = run(handler, _event())
+    assert outcome.word == "failed"
+    assert "takes seconds" in str(outcome.why)
 
 
 def test_a_glob_picks_models() -> None:
