@@ -221,9 +221,8 @@ def _again(retry: Retry, took: float) -> Outcome:
     fine = isinstance(after, int | float) and 0 <= after < math.inf
     if after is None or fine:
         return Outcome("again", took, str(retry), after)
-    return Outcome(
-        "failed", took, f"Retry(after=...) takes seconds, 0 or more, not {after!r}"[:500]
-    )
+    why = f"Retry(after=...) takes seconds, 0 or more, not {after!r}"
+    return Outcome("failed", took, why[:500])
 
 
 def _place(target: Function | CeleryTask) -> object:
