@@ -1,6 +1,7 @@
 """Everybody hears, through the real processes: functions, tasks, HTTP, streams, listen."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -219,3 +220,25 @@ def test_a_subscriber_is_told_though_the_worker_dies_in_the_act(
             == ["done"]
         )
     )
+
+
+@pytest.mark.kills
+def test_a_stream_goes_on_when_redis_was_away(town: Town) -> None:
+    heard: list[str] = []
+
+    def listen() -> None:
+        with urllib.request.urlopen(f"{town.web}/v1/events/stream", timeout=60) as answer:
+            heard.append("open")
+            heard.extend(line.decode().split()[1] for line in answer if line.startswith(b"event: "))
+
+    threading.Thread(target=listen, daemon=True).start()
+    eventually(lambda: heard == ["open"])
+    running = town.server.process_id
+    assert running
+    os.kill(running, signal.SIGKILL)
+    time.sleep(2)
+    town.server.start()
+    eventually(lambda: town.get("/readyz").get("status") == "ready", 30)
+    job = _submit(town)
+    town.ended(job)
+    eventually(lambda: "job.succeeded" in heard, 20, lambda: heard)

@@ -163,6 +163,14 @@ def test_a_handshake_that_never_ends_is_ended() -> None:
     assert heard.took < 3
 
 
+def test_a_server_that_never_reads_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        heard = Outbound(allow_private=True, seconds=1.0).post(url, b"x" * 50_000_000, {})
+    assert "within 1 s" in str(heard.why)
+    assert heard.took < 3
+
+
 def test_a_lookup_that_hangs_is_given_up() -> None:
     over = threading.Event()
 
