@@ -19,6 +19,9 @@ from worker.errors import StoreUnavailable
 from worker.telemetry import configure, report
 from worker.wiring import assemble, check_server
 
+PATIENCE = (
+    5  # seconds that requests have to end when the process does; streams would go on for ever
+)
 THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
 
 
@@ -55,6 +58,7 @@ def main(host: str) -> None:
         log_access=False,
         log_level="error",  # type: ignore[arg-type]  # its warnings are about our many threads
         respawn_failed_workers=True,
+        workers_kill_timeout=PATIENCE,
     )
     server.serve(target_loader=load, wrap_loader=False)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 from tests.receiver import Receiver, Reply, a_receiver
+from webhook.streams import STREAMS
 
 HANDLERS = """
 import time
@@ -161,9 +163,23 @@ def test_streams_beyond_the_usual_threads_do_not_hang_the_site(town: Town) -> No
     job = _submit(town)
     town.ended(job)
     eventually(lambda: len(heard) == 12)
-    for _ in range(40):  # a stream that was hung up makes room within its heartbeat
+    for _ in range(40):
         with urllib.request.urlopen(f"{town.web}/v1/jobs/{job}/stream", timeout=10) as answer:
             assert b"event: job.succeeded" in answer.read()
+
+
+def test_a_stream_that_was_hung_up_makes_room_within_its_heartbeat(town: Town) -> None:
+    def opened() -> bool:
+        try:
+            with urllib.request.urlopen(f"{town.web}/v1/events/stream", timeout=10) as answer:
+                return bool(answer.readline())
+        except urllib.error.HTTPError:
+            return False
+
+    for _ in range(STREAMS + 4):
+        opened()
+    eventually(opened)
+    assert town.get("/healthz") == {"status": "ok"}
 
 
 def test_listen_replays_and_follows_to_a_local_server_signed(
