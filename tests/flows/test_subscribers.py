@@ -197,7 +197,9 @@ def test_a_redelivery_has_the_whole_schedule_again(open_house: House, receiver: 
         open_house.later(130)
     dead = _delivery(open_house, job)
     assert (dead.state, len(dead.tries)) == ("dead", 3)
+    open_house.w.store.duties.wake("reconcile", "sweep", 31 * DAY)
     open_house.later(40 * DAY)
+    assert open_house.events() == [], "the log is trimmed, and the dead delivery keeps its event"
     deliveries.redeliver(open_house.w, dead.id)
     open_house.settle()
     open_house.later(13)
@@ -222,6 +224,9 @@ def test_three_failing_deliveries_rest_the_endpoint_and_one_probe_wakes_it(
     house.later(10)
     assert len(receiver.requests) == tried, "it is left alone"
     assert house.w.store.subscriptions.health(made.id).rests_until
+    house.w.store.duties.wake("subscribers", f"{made.id}/1")
+    house.settle()
+    assert len(receiver.requests) == tried, "whoever wakes it"
     house.later(6)
     assert len(receiver.requests) == tried + 1, "one probe"
     house.later(16)
@@ -232,6 +237,27 @@ def test_three_failing_deliveries_rest_the_endpoint_and_one_probe_wakes_it(
     assert sorted(receiver.types()[-4:]) == ["job.succeeded"] * 4
     assert house.w.store.deliveries.count("done", made.id) == 4
     assert house.w.store.subscriptions.health(made.id).failing_since is None
+
+
+def test_an_endpoint_that_fails_is_tried_by_one_slot_at_a_time(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1,1")
+    made, _ = _subscribe(house, receiver.url)
+    receiver.answers(500)
+    _ended(house)
+    house.lost = ["subscribers"]
+    _ended(house)
+    house.clock.advance(31)
+    duties, store = house.w.store.duties, house.w.store.deliveries
+    duties.wake("subscribers", f"{made.id}/2")
+    with duties.claim("subscribers", f"{made.id}/1") as one:
+        assert one
+        assert store.take(one)
+        with duties.claim("subscribers", f"{made.id}/2") as two:
+            assert two
+            assert store.take(two) is None
+    house.lost = []
 
 
 def test_five_days_of_nothing_but_failures_disable_a_subscription(

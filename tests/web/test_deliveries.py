@@ -165,6 +165,9 @@ def test_recover_tells_dead_deliveries_of_its_span_again(shop: Shop) -> None:
     late = shop.ended()
     shop.closed = False
     assert shop.post("/v1/recover", SINCE | {"handler": "other"})["redelivered"] == 0
+    assert shop.post("/v1/recover", SINCE | {"dry_run": True})["redelivered"] == 1
+    shop.house.later(1)
+    assert shop.heard == []
     assert shop.post("/v1/recover", SINCE | {"handler": "shop"})["redelivered"] == 1
     shop.house.later(1)
     assert shop.heard == [job.id for job in late]
