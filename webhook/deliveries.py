@@ -64,4 +64,4 @@ def post_recover() -> Response:
     """Make good what is missing of a span: `{"since", "until"?, "handler"?, "dry_run"?}`."""
     span, dry_run = recover.read_span(wiring(), json_body(LARGEST))
     found = recover.recover(wiring(), span, dry_run=dry_run)
-    return answer(found.document() | {"dry_run": dry_run}, 200 if dry_run else 202)
+    return answer(found.document() | {"dry_run": dry_run})

@@ -211,31 +211,32 @@ def test_a_redelivery_has_the_whole_schedule_again(open_house: House, receiver: 
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
 
 
-def test_three_failing_deliveries_rest_the_endpoint_and_one_probe_wakes_it(
+def test_five_failing_deliveries_rest_the_endpoint_and_one_probe_wakes_it(
     build: Build, receiver: Receiver
 ) -> None:
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1,1,1,1,1,1")
     made, _ = _subscribe(house, receiver.url)
     receiver.answers(503)
-    for _ in range(3):
+    for _ in range(5):
+        assert house.w.store.subscriptions.health(made.id).rests_until is None
         _ended(house)
     tried = len(receiver.requests)
     _ended(house)
-    house.later(10)
+    house.later(3)
     assert len(receiver.requests) == tried, "it is left alone"
     assert house.w.store.subscriptions.health(made.id).rests_until
     house.w.store.duties.wake("subscribers", f"{made.id}/1")
     house.settle()
     assert len(receiver.requests) == tried, "whoever wakes it"
-    house.later(6)
+    house.later(3)
     assert len(receiver.requests) == tried + 1, "one probe"
-    house.later(16)
+    house.later(6)
     assert len(receiver.requests) == tried + 1, "which failed, so it rests twice as long"
     receiver.answers(200)
-    house.later(15)
+    house.later(5)
     house.later(2)
-    assert sorted(receiver.types()[-4:]) == ["job.succeeded"] * 4
-    assert house.w.store.deliveries.count("done", made.id) == 4
+    assert sorted(receiver.types()[-6:]) == ["job.succeeded"] * 6
+    assert house.w.store.deliveries.count("done", made.id) == 6
     assert house.w.store.subscriptions.health(made.id).failing_since is None
 
 
