@@ -86,6 +86,7 @@ def _job(hub: Hub, cursor: str, job: Job) -> Iterator[bytes]:
 def _page(
     types: Sequence[str], cursor: str | None, most: int
 ) -> tuple[list[Occurrence], str | None]:
+    """So many events behind the cursor, and the cursor behind those looked at."""
     found: list[Occurrence] = []
     for _ in range(ROUNDS):
         piece, behind = wiring().store.events.after(cursor, PIECE if types else most)
@@ -97,8 +98,6 @@ def _page(
         if behind == cursor:
             break
         cursor = behind
-        if not types:
-            break
     return found, cursor
 
 

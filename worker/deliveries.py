@@ -161,7 +161,7 @@ def redeliver_all(w: Wiring, wanted: Filter, *, dry_run: bool) -> tuple[int, int
         How many, and how many cannot be told now.
     """
     told, skipped, closed = 0, 0, dict[str, str | None]()
-    for delivery in list(matching(w, wanted)):
+    for delivery in matching(w, wanted):
         if delivery.handler not in closed:
             closed[delivery.handler] = cannot_be_told(w, delivery.lane, delivery.handler)
         if closed[delivery.handler]:

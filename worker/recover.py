@@ -107,10 +107,11 @@ def _without_callback(w: Wiring, span: Span) -> Iterator[Job]:
 def _events(w: Wiring, span: Span) -> Iterator[list[Occurrence]]:
     cursor: str | None = event_at(span.since)
     while True:
-        found, cursor = w.store.events.after(cursor, AT_ONCE, gaps=True)
+        found, behind = w.store.events.after(cursor, AT_ONCE, gaps=True)
         yield [event for event in found if event.time <= span.until]
-        if len(found) < AT_ONCE or found[-1].time > span.until:
+        if behind == cursor or (found and found[-1].time > span.until):
             return
+        cursor = behind
 
 
 def _make_good(

@@ -206,6 +206,21 @@ def test_recover_brings_home_what_was_given_up_when_its_time_was_over(build: Bui
     assert shop.heard == [asked.id]
 
 
+def test_events_of_removed_jobs_hide_nothing_behind_them(build: Build) -> None:
+    shop = Shop(build)
+    gone = {"job": "job_gone", "type": "job.queued", "state": "queued", "previous": "", "life": ""}
+    moment = round(shop.house.clock.now().timestamp() * 1000)
+    for number in range(450):
+        shop.house.raw.xadd("runhook:events", gone, id=f"{moment - 1000}-{number}")
+    (job,) = shop.ended()
+    shop.opens()
+    assert shop.post("/v1/recover", SINCE)["opened"] == 1
+    shop.house.later(1)
+    assert shop.heard == [job.id]
+    first = shop.get("/v1/events?limit=100")
+    assert [one["type"] for one in first["items"]] == ["job.queued", "job.running", "job.succeeded"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
