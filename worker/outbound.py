@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from worker.http import FAILURES, Call, Http, why
+from worker.http import FAILURES, Answer, Call, Http, why
 
 SECONDS = 15.0  # in all: looking up, connecting, sending, and a dripping answer
 CHECK_SECONDS = 3.0  # for looking a new URL's host up while its owner waits
@@ -83,7 +83,9 @@ class Outbound:
             self.addresses(host, port, min(CHECK_SECONDS, self._seconds))
         except PrivateAddress as private:
             return f"{private}; RUNHOOK_ALLOW_PRIVATE_URLS=true allows it"
-        except (OSError, UnicodeError):
+        except UnicodeError:
+            return f"has a host name that cannot be: {host}"
+        except OSError:
             return None
         return None
 
@@ -108,26 +110,28 @@ class Outbound:
         private addresses. Where these are allowed it is used.
         """
         start = time.monotonic()
-        parts = urlsplit(url)
-        base = f"{parts.scheme}://{parts.netloc}"
-        site = Http(base, proxies=self._private)
         try:
-            answer = site.request(
-                "POST",
-                url.removeprefix(base).partition("#")[0] or "/",
-                headers={"Accept-Encoding": "identity", **headers},
-                data=body,
-                seconds=self._seconds,
-                call=Call(resolve=self.addresses),
-                most=LARGEST_ANSWER,
-            )
-        except FAILURES as error:
+            answer = self._post(url, body, headers)
+        except (*FAILURES, ValueError) as error:
             took = time.monotonic() - start
             slow = took >= self._seconds
             text = f"no whole answer within {self._seconds:g} s" if slow else why(error)
             return Heard(took, why=text)
         after = _seconds_of(answer.headers.get("Retry-After"))
         return Heard(time.monotonic() - start, answer.status, answer.body, after)
+
+    def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        parts = urlsplit(url)
+        base = f"{parts.scheme}://{parts.netloc}"
+        return Http(base, proxies=self._private).request(
+            "POST",
+            url.removeprefix(base).partition("#")[0] or "/",
+            headers={"Accept-Encoding": "identity", **headers},
+            data=body,
+            seconds=self._seconds,
+            call=Call(resolve=self.addresses),
+            most=LARGEST_ANSWER,
+        )
 
     def _found(self, host: str, port: int, seconds: float) -> list[str]:
         """Ask for a host's addresses, from another thread: the question itself has no time-out."""

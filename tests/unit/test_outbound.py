@@ -71,6 +71,7 @@ def test_a_public_address_is(address: str) -> None:
         ("http://[::1", "no URL"),
         ("http://example.com:99999/", "no URL"),
         ("https://example.com/a b", "blanks"),
+        ("https://a..b/", "cannot be"),
         ("https://example.com/" + "a" * 2000, "2000 characters"),
     ],
 )
@@ -118,6 +119,11 @@ def test_a_second_address_is_dialled_when_the_first_does_not_answer(receiver: Re
 
     outbound = Outbound(allow_private=True, lookup=lookup)
     assert outbound.post(f"http://hook.example:{receiver.server_port}/", b"{}", {}).status == 200
+
+
+@pytest.mark.parametrize("url", ["http://a..b/", "http://./", "http://[::1%25lo", "http://\udcff/"])
+def test_whatever_the_url_post_says_why_and_raises_nothing(url: str) -> None:
+    assert Outbound(allow_private=True).post(url, b"", {}).why
 
 
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
