@@ -34,11 +34,11 @@ def listen(
     as_json: bool,
 ) -> None:
     """Follow events as they happen, until Ctrl-C."""
-    w = wiring()
-    start = _start(w, since, after)
     outbound = Outbound(allow_private=True)
     if forward and (refusal := outbound.refusal(forward)):
         raise click.BadParameter(refusal, param_hint="--forward")
+    w = wiring()
+    start = _start(w, since, after)
     if forward:
         click.echo(f"forwarding to {forward}, signed with {listening_secret(w)}", err=True)
     try:
