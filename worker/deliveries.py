@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from worker.document import Document
+from worker.document import Document, unknown_members
 from worker.errors import Conflict, Fault, InvalidRequest, NotFound
 from worker.jobs import iso
 from worker.store import Delivery
 from worker.store.deliveries import STATES
-from worker.store.scripts import stream_moment
 from worker.wiring import Wiring
 
 SPREAD = 0.02  # seconds between two deliveries that are told again together
@@ -41,7 +40,7 @@ def read_filter(w: Wiring, given: Mapping[str, Any]) -> tuple[Filter, bool]:
     Raises:
         InvalidRequest: With every fault.
     """
-    faults = unknown_names(given, ("state", "handler", "job", "since", "until", "dry_run"))
+    faults = unknown_members(given, ("state", "handler", "job", "since", "until", "dry_run"))
     state = given.get("state", "dead")
     if state not in STATES:
         faults.append(Fault("state", f"must be one of {', '.join(STATES)}", STATES))
@@ -97,16 +96,10 @@ def read_dry_run(given: Mapping[str, Any], faults: list[Fault]) -> bool:
     return dry_run is True
 
 
-def unknown_names(given: Mapping[str, Any], known: tuple[str, ...]) -> list[Fault]:
-    """A fault for each name that is not taken."""
-    text = f"is unknown; there are {', '.join(known)}"
-    return [Fault(name, text, known) for name in given if name not in known]
-
-
 def matching(w: Wiring, wanted: Filter, before: str | None = None) -> Iterator[Delivery]:
     """Deliveries that match, those of the newest events first, behind the id `before`."""
     for delivery in _candidates(w, wanted, before):
-        moment = stream_moment(delivery.event.removeprefix("evt_"))
+        moment = delivery.happened_at
         if wanted.since and moment < wanted.since:
             return
         if (wanted.until is None or moment < wanted.until) and _matches(delivery, wanted):

@@ -1,12 +1,22 @@
 """A job and a model as users see them: the JSON of the contract. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from config.catalogue import Price
-from worker.catalogue import Asset, Checked, Model, Param, Quote, price_words, rule_words
+from worker.catalogue import (
+    Asset,
+    Checked,
+    Model,
+    Param,
+    Quote,
+    nearest,
+    price_words,
+    rule_words,
+)
 from worker.errors import Fault, InvalidRequest
 from worker.jobs import Attempt, Job, State, iso
 from worker.reports import Account, Capacity, Cost, Error, LivePrice, Output
@@ -27,6 +37,16 @@ def json_object(text: bytes, what: str = "the body") -> Document:
     if not isinstance(given, dict):
         raise InvalidRequest([Fault("", f"{what} must be a JSON object")])
     return given
+
+
+def unknown_members(given: Mapping[str, Any], known: tuple[str, ...]) -> list[Fault]:
+    """A fault for each member that is not taken."""
+    text = f"is unknown; there are {', '.join(known)}"
+    return [
+        Fault(name, text, known, next(iter(nearest(name, known)), None))
+        for name in given
+        if name not in known
+    ]
 
 
 def job_document(job: Job, queue_position: int | None = None) -> Document:

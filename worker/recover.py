@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from worker import deliveries
-from worker.deliveries import SPREAD, read_dry_run, read_time, unknown_names
-from worker.document import Document
+from worker.deliveries import SPREAD, read_dry_run, read_time
+from worker.document import Document, unknown_members
 from worker.errors import Fault, InvalidRequest
 from worker.events import Occurrence
 from worker.fanout import Audience, audience, who_wants
@@ -62,7 +62,7 @@ def read_span(w: Wiring, given: Mapping[str, Any]) -> tuple[Span, bool]:
     Raises:
         InvalidRequest: With every fault.
     """
-    faults = unknown_names(given, ("since", "until", "handler", "dry_run"))
+    faults = unknown_members(given, ("since", "until", "handler", "dry_run"))
     since = read_time(w, given, "since", faults)
     if "since" not in given:
         faults.append(Fault("since", "is missing: from when on things are made good"))

@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 
 from worker import jobs
 from worker.catalogue import nearest
-from worker.document import Document
+from worker.document import Document, unknown_members
 from worker.errors import Fault, InvalidRequest, NotFound
 from worker.events import (
     ANSWER_HEAD,
@@ -66,11 +66,7 @@ def read(w: Wiring, given: Mapping[str, Any], *, new: bool) -> Wish:
     Raises:
         InvalidRequest: With every fault.
     """
-    faults = [
-        Fault(name, f"is unknown; there are {', '.join(FIELDS)}", FIELDS, _near(name, FIELDS))
-        for name in given
-        if name not in FIELDS
-    ]
+    faults = unknown_members(given, FIELDS)
     url, enabled = given.get("url"), given.get("enabled")
     if url is None and new:
         faults.append(Fault("url", "is missing: where events are posted to"))
@@ -151,7 +147,7 @@ def testable(w: Wiring, subscription_id: str, kind: str) -> Subscription:
     """
     if unknown_types([kind]):
         text = f"must be one of {', '.join(TYPES)}"
-        raise InvalidRequest([Fault("type", text, TYPES, _near(kind, TYPES))])
+        raise InvalidRequest([Fault("type", text, TYPES, _near(kind))])
     return w.store.subscriptions.get(subscription_id)
 
 
@@ -287,13 +283,13 @@ def _list_faults(given: Mapping[str, Any], name: str) -> list[Fault]:
     return [Fault(name, f"must be a list of at most {MOST_FILTERS} texts; left out: all")]
 
 
-def _near(word: str, known: tuple[str, ...]) -> str | None:
-    return next(iter(nearest(word, known)), None)
+def _near(kind: str) -> str | None:
+    return next(iter(nearest(kind, TYPES)), None)
 
 
 def _type_faults(given: Mapping[str, Any]) -> list[Fault]:
     return _list_faults(given, "events") or [
-        Fault("events", f"{kind!r} is no event type", TYPES, _near(kind, TYPES))
+        Fault("events", f"{kind!r} is no event type", TYPES, _near(kind))
         for kind in unknown_types(given.get("events") or ())
     ]
 

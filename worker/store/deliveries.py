@@ -47,6 +47,11 @@ class Delivery:
     due_at: datetime | None = None
     kept: str | None = None
 
+    @property
+    def happened_at(self) -> datetime:
+        """When what it tells happened."""
+        return stream_moment(self.event.removeprefix("evt_"))
+
 
 @dataclass(frozen=True)
 class Taken:
