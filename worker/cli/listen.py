@@ -9,13 +9,14 @@ import orjson
 from worker.cli import screens
 from worker.cli.talk import err, out, wiring
 from worker.deliveries import moment_of
+from worker.errors import StoreUnavailable
 from worker.events import TYPES, Occurrence, cloud_event
 from worker.outbound import Outbound
 from worker.store import event_at, is_event_id
 from worker.subscriptions import listening_secret, outcome_of, signed
 from worker.wiring import Wiring
 
-EVERY = 0.3
+EVERY, AWAY = 0.3, 1.0  # seconds between two looks at the log
 AT_ONCE = 100
 AGAIN = (0.5, 1.0, 2.0, 4.0)  # seconds; a local server that restarts is back by then
 
@@ -69,8 +70,17 @@ def _start(w: Wiring, since: str | None, after: str | None) -> str:
 
 
 def _follow(w: Wiring, cursor: str) -> Iterator[Occurrence]:
+    """Everything behind the cursor, for ever; a Redis that goes away meanwhile is waited for."""
+    reached = False
     while True:
-        found, behind = w.store.events.after(cursor, AT_ONCE, gaps=True)
+        try:
+            found, behind = w.store.events.after(cursor, AT_ONCE, gaps=True)
+        except StoreUnavailable:
+            if not reached:
+                raise
+            time.sleep(AWAY)
+            continue
+        reached = True
         yield from found
         if behind == cursor:
             time.sleep(EVERY)
