@@ -73,12 +73,12 @@ class Town:
             return json.loads(error.read())
 
     def ended(self, job_id: str, seconds: float = 40) -> Any:
-        """The job once it has ended."""
+        """The job once it has ended; a 503 on the way is asked again, as it says."""
         ends = ("succeeded", "failed", "cancelled")
 
         def there() -> Any:
             job = self.get(f"/v1/jobs/{job_id}")
-            return job if job["state"] in ends else None
+            return job if job.get("state") in ends else None
 
         return eventually(there, seconds)
 
