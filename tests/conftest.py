@@ -245,6 +245,7 @@ def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterat
         web.app = create_app(w)
         threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(web)
+        w.store.duties.publish_messages()
         return House(w, clock, sandbox, raw, f"http://127.0.0.1:{web.server_port}")
 
     yield make

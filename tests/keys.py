@@ -30,6 +30,9 @@ OF_SUBSCRIPTIONS = ("subscription:*", "subscriptions", "endpoint:*", "failing:*"
 BOUNDED = (
     "due:*",
     "claims:*",
+    "failures:*",
+    "parked:*",
+    "wakeups",
     "queue:*",
     "gate:*",
     "line",

@@ -116,6 +116,10 @@ class Hub:
                 report("redis.away", why=str(away))
                 time.sleep(BREATH)
                 continue
+            except Exception:  # noqa: BLE001 - every stream hangs on this thread
+                report("task.failed", lane="streams", exc_info=True)
+                time.sleep(BREATH)
+                continue
             with self._news:
                 for message in found:
                     if len(self._ring) == RING:

@@ -186,8 +186,12 @@ def _duties(w: Wiring) -> Findings:
     for lane in stuck:
         text = f"{lane.count} of {lane.lane} are over {STUCK:.0f} s late, first {lane.oldest}"
         yield Finding("duties", "bad", text, "Start a worker; look into its log.")
-    if not stuck:
-        yield Finding("duties", "good", "none is late")
+    parked = w.store.duties.parked()
+    for one in parked:
+        text = f"{one.id} of {one.lane} is parked after {one.failures} failures: {one.why}"
+        yield Finding("duties", "bad", text, "`runhook doctor --fix` lets it try once more.")
+    if not stuck and not parked:
+        yield Finding("duties", "good", "none is late or parked")
 
 
 def _unconfirmed(w: Wiring) -> Findings:

@@ -85,17 +85,24 @@ class Pump:
     def _run(self) -> None:
         posted = 0
         while not self._stop.wait(AGAIN if posted else EVERY):
-            posted = 0
-            try:
-                posted = self.round()
-            except StoreUnavailable as error:
-                if not self._away:
-                    report("redis.away", why=str(error))
-                self._away = True
-            else:
-                if self._away:
-                    report("redis.back")
-                self._away = False
+            posted = self._try_round()
+
+    def _try_round(self) -> int:
+        """One round, whatever goes wrong: without the pump nothing here ever runs again."""
+        try:
+            posted = self.round()
+        except StoreUnavailable as error:
+            if not self._away:
+                report("redis.away", why=str(error))
+            self._away = True
+            return 0
+        except Exception:  # noqa: BLE001 - said, and tried again in half a second
+            report("task.failed", lane="pump", exc_info=True)
+            return 0
+        if self._away:
+            report("redis.back")
+        self._away = False
+        return posted
 
 
 def published(w: Wiring) -> list[Published]:

@@ -143,12 +143,12 @@ def work(lane: str, duty: str) -> None:
 
 
 def attend(lane: str, duty: str) -> None:
-    """Look at one duty unless there is nothing to do. What goes wrong leaves it to the pump."""
+    """Look at one duty unless there is nothing to do. What goes wrong is counted with the duty."""
     try:
         _look(lane, duty)
     except StoreUnavailable as error:
         report("redis.away", lane=lane, duty=duty, why=str(error))
-    except Exception:  # noqa: BLE001 - the duty stays, and the pump wakes it again
+    except Exception:  # noqa: BLE001 - the duty stays, to be looked at again later
         report("task.failed", lane=lane, duty=duty, exc_info=True)
 
 

@@ -108,6 +108,7 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
         )
     if not server.durable:
         report("redis.not_durable", why="no append-only file: a restart of Redis loses jobs")
+    wiring.store.duties.publish_messages()
     prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
     if not wiring.store.processes.knows_secrets(prints):
         raise SettingsError(

@@ -157,6 +157,7 @@ class Interleaving(RuleBasedStateMachine):
         kinds = ("job.succeeded", "job.failed", "job.cancelled")
         registry.add(Handler("heard", kinds, None, lambda event: self._hear(event.job.id)))
         self.house.raw.flushall()
+        self.house.w.store.duties.publish_messages()
         self.house.clock._seconds = START
         self.provider = Provider()
         self.w = dataclasses.replace(

@@ -85,6 +85,7 @@ class Stage:
         """One job's life with a victim that is killed at that step of its last turn; then others
         go on."""
         self.house.raw.flushall()
+        self.house.w.store.duties.publish_messages()
         self.house.clock._seconds = START
         self.book.unlink(missing_ok=True)
         self.house.w.store.processes.publish_handlers(published(self.house.w))

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.conftest import House
-from worker.store.duties import LEASES
+from tests.conftest import Build, House
+from worker.store.duties import BACK_OFF, LEASES, PARKED_AFTER
 
 
 def _messages(house: House, lane: str = "fanout") -> int:
@@ -141,3 +141,93 @@ def test_every_message_has_a_tag_of_its_own(house: House) -> None:
         for message in house.raw.lrange("runhook:queue:fanout", 0, -1)
     }
     assert len(tags) == 3
+
+
+def _failing(house: House, duty: str = "a") -> bool:
+    """Have a duty that is due fail; whether it could be claimed."""
+    with house.w.store.duties.claim("fanout", duty) as claim:
+        if claim is None:
+            return False
+        raise ZeroDivisionError("no \ud83d way")
+
+
+def test_a_claim_whose_answer_was_lost_is_the_claimers_when_it_asks_again(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    asked = ("claim", "fanout", "a", 30_000, "c0ffee", PARKED_AFTER)
+    scripts = duties._scripts
+    first, again = scripts.words(*asked), scripts.words(*asked)
+    assert first == again
+    assert first[0] == "claimed"
+    assert scripts.words(*asked[:4], "beef", PARKED_AFTER)[0] == "held"
+
+
+def test_what_fails_is_looked_at_again_ever_later_and_parked_in_the_end(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    for wait in BACK_OFF:
+        with pytest.raises(ZeroDivisionError):
+            _failing(house)
+        house.clock.advance(wait - 1)
+        assert not _failing(house)
+        house.clock.advance(1)
+    with pytest.raises(ZeroDivisionError):
+        _failing(house)
+    (parked,) = duties.parked()
+    assert (parked.lane, parked.id, parked.failures) == ("fanout", "a", PARKED_AFTER)
+    assert parked.why == "ZeroDivisionError: no ? way"
+    house.clock.advance(3600)
+    assert not _failing(house)
+    assert house.events() == ["runhook.alert"]
+
+
+def test_a_parked_duty_that_is_released_has_one_more_try(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    for wait in (*BACK_OFF, 0):
+        with pytest.raises(ZeroDivisionError):
+            _failing(house)
+        house.clock.advance(wait)
+    assert duties.release(duties.parked()) == 1
+    assert duties.release(duties.parked()) == 0
+    with pytest.raises(ZeroDivisionError):
+        _failing(house)
+    assert len(duties.parked()) == 1
+    duties.wake("fanout", "a")
+    with duties.claim("fanout", "a") as claim:
+        assert claim
+    assert duties.parked() == []
+
+
+def test_a_duty_that_kills_whoever_works_on_it_is_parked_too(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    for _ in range(PARKED_AFTER):
+        assert duties.claim("fanout", "a").__enter__()
+        house.clock.advance(LEASES["fanout"] + 1)
+    with duties.claim("fanout", "a") as claim:
+        assert claim is None
+    assert [parked.id for parked in duties.parked()] == ["a"]
+
+
+def test_success_forgives_earlier_failures(house: House) -> None:
+    duties = house.w.store.duties
+    for _ in range(PARKED_AFTER + 1):
+        duties.wake("fanout", "a")
+        with pytest.raises(ZeroDivisionError):
+            _failing(house)
+        house.clock.advance(BACK_OFF[0])
+        with duties.claim("fanout", "a") as claim:
+            assert claim
+    assert duties.parked() == []
+
+
+def test_another_process_loads_no_scripts_of_its_own(house: House, build: Build) -> None:
+    def cached() -> int:
+        return int(house.raw.info("memory")["number_of_cached_scripts"])
+
+    house.w.store.duties.wake("fanout", "a")
+    before = cached()
+    other = build(RUNHOOK_CONCURRENCY=3, CELERY_BROKER_URL="memory://")
+    other.w.store.duties.wake("fanout", "b")
+    assert cached() == before

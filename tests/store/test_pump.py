@@ -1,7 +1,12 @@
 """The pump: how much it posts, and what it begins with."""
 
-from tests.conftest import House
+import pytest
+import redis
+
+from tests.conftest import House, eventually
+from worker.errors import StoreUnavailable
 from worker.pump import Crew, Pump
+from worker.store.connection import reaching
 
 LANES = {"fanout": ("worker", 1.0), "send": ("worker", 1 / 3), "handlers": ("handlers", 1.0)}
 
@@ -33,3 +38,33 @@ def test_a_dead_process_holds_nothing_any_more(house: House) -> None:
     assert beat("worker", "dies", 12) == {"worker": 12, "handlers": 0}
     house.clock.advance(20)
     assert beat("worker", "lives", 4) == {"worker": 4, "handlers": 0}
+
+
+def test_the_pump_goes_on_after_an_error_that_nobody_foresaw(house: House) -> None:
+    pump = Pump(house.w, Crew("worker", 12, LANES))
+    house.raw.set("runhook:due:fanout", "no sorted set")
+    pump.start()
+    try:
+        eventually(lambda: house.raw.exists("runhook:alive:worker"))
+        house.raw.delete("runhook:due:fanout")
+        house.w.store.duties.wake("fanout", "a", after=0.001)
+        house.clock.advance(1)
+        eventually(lambda: house.raw.llen("runhook:queue:fanout") == 1)
+    finally:
+        pump.stop()
+
+
+def test_a_redis_that_runs_somebodys_slow_script_is_only_away() -> None:
+    with pytest.raises(StoreUnavailable, match="BUSY"), reaching():
+        raise redis.ResponseError("BUSY Redis is busy running a script.")
+
+
+def test_one_round_posts_no_more_than_redis_does_in_some_milliseconds(house: House) -> None:
+    house.w.store.processes.beat("worker", "other", 1000)
+    _due(house, "fanout")
+    house.clock.advance(1)
+    pump = Pump(house.w, Crew("worker", 1, LANES))
+    pump.round()
+    assert house.raw.llen("runhook:queue:fanout") == 50
+    pump.round()
+    assert house.raw.llen("runhook:queue:fanout") == 100

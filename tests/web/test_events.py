@@ -170,3 +170,24 @@ def test_more_streams_than_threads_are_refused_and_a_closed_one_makes_room(
     assert open_ones[-1].status_code == 200
     for answer in open_ones:
         answer.close()
+
+
+def test_streams_go_on_after_an_error_that_nobody_foresaw(
+    house: House, streams: list[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Stream(f"{house.web}/v1/events/stream")
+    streams.append(stream)
+    house.ask()
+    eventually(lambda: stream.messages)
+    read, failed = house.w.store.events.wait, threading.Event()
+
+    def fail_once(*args: Any) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise ValueError("nobody foresaw this")
+        read(*args)
+
+    monkeypatch.setattr(house.w.store.events, "wait", fail_once)
+    eventually(failed.is_set)
+    house.ask()
+    eventually(lambda: len(stream.messages) >= 2)

@@ -12,12 +12,16 @@ from worker.doctor import examine
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Make every index right from the job records first.")
+@click.option(
+    "--fix", is_flag=True, help="First make every index right, and let parked duties try once more."
+)
 @click.option("--json", "as_json", is_flag=True)
 def doctor(fix: bool, as_json: bool) -> None:
     """Check settings, server, processes, callbacks, key, line and duties."""
     w = wiring()
-    fixed = w.store.upkeep.repair() if fix else None  # without Redis this ends with status 3
+    fixed = None
+    if fix:  # without Redis this ends with status 3
+        fixed = w.store.upkeep.repair() + w.store.duties.release(w.store.duties.parked())
     found = examine(w, os.environ)
     if as_json:
         print_json({"items": [asdict(finding) for finding in found], "fixed": fixed})

@@ -16,7 +16,8 @@ from worker.store.commands import Redis
 
 Patience = Literal["door", "worker"]
 # Redis says these instead of doing what it was asked to; nothing was written.
-REFUSALS = ("OOM", "MISCONF", "LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN")
+# BUSY: somebody's slow script runs, and until it ends Redis does nothing else.
+REFUSALS = ("OOM", "MISCONF", "LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN", "BUSY ")
 
 
 def connect(url: str, patience: Patience) -> Redis:

@@ -1,6 +1,9 @@
 """Duties: work that must still happen, one sorted set a lane, claimed for a time by one holder."""
 
+import math
 import threading
+import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +11,10 @@ from dataclasses import dataclass
 import orjson
 
 from worker.errors import StoreUnavailable
+from worker.store.connection import reaching
 from worker.store.scripts import Scripts
+from worker.text import clean
+from worker.wakeups import LANES
 
 # Seconds a claim lasts: longer than the flow's calls together can take. `send`, `handlers` and
 # `subscribers` are renewed while they work, so that a dead holder is noticed soon.
@@ -23,11 +29,29 @@ LEASES = {
 }
 
 
+# Seconds until a duty that failed is looked at again, by how often it did so in a row; what fails
+# more often is parked: five minutes apart it hurts nobody, and after ten it needs a person.
+BACK_OFF = (5, 10, 30, 60, 120, 300, 300, 300, 300)
+PARKED_AFTER = len(BACK_OFF) + 1
+LONGEST_WHY = 300  # characters of the reason that a parked duty keeps
+
+# Time that goes on while the machine is stopped or sleeps, where the system has such a clock.
+_BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def boot_time() -> float:
+    """Seconds since the machine started, a sleep or a stopped process counted in."""
+    return time.clock_gettime(_BOOT_TIME)
+
+
 @dataclass
 class Claim:
     """One holder's turn at a duty.
 
     Attributes:
+        token: Larger than that of every earlier holder.
+        until: When its lease runs out, by `boot_time`, as far as this process knows.
+        failures: How often in a row the duty failed before.
         again_in: Set by the holder: seconds until somebody must look again.
         over: A script of the holder's put the duty down already.
     """
@@ -35,6 +59,8 @@ class Claim:
     lane: str
     id: str
     token: str
+    until: float = math.inf
+    failures: int = 0
     again_in: float | None = None
     over: bool = False
 
@@ -45,11 +71,29 @@ class Claim:
         return whose, int(n)
 
 
+@dataclass(frozen=True)
+class Parked:
+    """A duty that failed too often."""
+
+    lane: str
+    id: str
+    failures: int
+    why: str
+
+
 class Duties:
     """Waking, claiming and putting down duties."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
+
+    def publish_messages(self) -> None:
+        """Say in Redis what wakes a lane, so that scripts can post it.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        self._scripts.publish_messages()
 
     def wake(self, lane: str, duty: str, after: float = 0) -> None:
         """Have somebody look at a duty, now or in some seconds.
@@ -64,17 +108,51 @@ class Duties:
         """Hold a duty while the block runs; None when there is nothing to do now.
 
         Put down as done when the block ends, or for `claim.again_in` seconds if that is set. If
-        the block raises, the claim is left to run out, and the pump wakes the duty again.
+        the block raises, that is counted: the duty is looked at again later, and parked in the
+        end. Only a Redis that is away is not the duty's fault; then its lease runs out, and the
+        pump wakes it.
         """
-        lease = LEASES[lane]
-        word, *token = self._scripts.words("claim", lane, duty, _ms(lease))
-        if word != "claimed":
+        claim = self._claimed(lane, duty)
+        if claim is None:
             yield None
             return
-        claim = Claim(lane, duty, token[0])
-        yield claim
+        try:
+            yield claim
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            self._fail(claim, f"{type(error).__name__}: {error}")
+            raise
         if not claim.over:
             self.put_down(claim)
+
+    def _claimed(self, lane: str, duty: str) -> Claim | None:
+        lease = LEASES[lane]
+        until = boot_time() + lease
+        nonce = uuid.uuid4().hex
+        word, token, failures = self._scripts.waking(
+            "claim", 3, lane, duty, _ms(lease), nonce, PARKED_AFTER
+        )
+        return Claim(lane, duty, token, until, int(failures)) if word == "claimed" else None
+
+    def _fail(self, claim: Claim, why: str) -> None:
+        count = claim.failures + 1
+        after = -1 if count >= PARKED_AFTER else _ms(BACK_OFF[count - 1])
+        short = clean(why, LONGEST_WHY)
+        self._scripts.waking("fail", 1, claim.lane, claim.id, claim.token, after, short)
+
+    def parked(self) -> list[Parked]:
+        """Every duty that failed too often, until it is released or woken by something new."""
+        found = []
+        for lane in LANES:
+            with reaching():
+                rows = self._scripts.client.hgetall(f"{self._scripts.root}parked:{lane}")
+            found += [_parked(lane, name, packed) for name, packed in rows.items()]
+        return found
+
+    def release(self, parked: Iterable[Parked]) -> int:
+        """Let parked duties have one more try each; how many there were."""
+        return sum(int(self._scripts.waking("release", 1, one.lane, one.id)[0]) for one in parked)
 
     def put_down(self, claim: Claim) -> None:
         """End a claim, as done or until `again_in`."""
@@ -83,9 +161,13 @@ class Duties:
 
     def renew(self, claim: Claim) -> bool:
         """Hold a duty for another lease; False if somebody else has it."""
-        lease = _ms(LEASES[claim.lane])
-        words = self._scripts.words("renew", claim.lane, claim.id, claim.token, lease)
-        return words[0] == "done"
+        lease = LEASES[claim.lane]
+        until = boot_time() + lease
+        words = self._scripts.words("renew", claim.lane, claim.id, claim.token, _ms(lease))
+        if words[0] != "done":
+            return False
+        claim.until = until
+        return True
 
     @contextmanager
     def renewing(self, claim: Claim) -> Iterator[None]:
@@ -123,3 +205,8 @@ class Duties:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _parked(lane: str, name: bytes, packed: bytes) -> Parked:
+    row = orjson.loads(packed)
+    return Parked(lane, name.decode(), row["failures"], row["why"])

@@ -81,6 +81,7 @@ class Processes:
             How many things all live processes of each role work on at once.
         """
         now = self._scripts.clock.now().timestamp()
+        self._scripts.publish_messages()
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             pipe.zadd(f"{self._root}alive:{role}", {f"{process}:{threads}": now})

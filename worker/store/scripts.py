@@ -1,10 +1,11 @@
 """The Lua scripts beside this file: each is one round trip, and safe to be sent again.
 
 A script that wakes a duty also posts its Celery message when broker and state share one Redis.
-Otherwise it returns the woken duties and `post` sends them; without `post` the pump does.
+Otherwise it returns the woken duties and `post` sends them; without `post` the pump does. The bytes
+of a script are the same in every process, so that Redis keeps each once however many start.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -26,14 +27,11 @@ def stream_moment(entry_id: bytes | str) -> datetime:
 
 @cache
 def _source(name: str) -> str:
-    return files("worker.store").joinpath("lua", f"{name}.lua").read_text()
-
-
-def _lua_table(messages: Mapping[str, Message]) -> str:
-    rows = [
-        f"{lane}={{queue=[==[{m.queue}]==],text=[==[{m.text}]==]}}" for lane, m in messages.items()
-    ]
-    return f"local MESSAGES = {{{','.join(rows)}}}\n"
+    """A script as Redis gets it: the prelude and itself, without their comments."""
+    lua = files("worker.store").joinpath("lua")
+    text = lua.joinpath("prelude.lua").read_text() + lua.joinpath(f"{name}.lua").read_text()
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("--"))
 
 
 class Scripts:
@@ -51,9 +49,22 @@ class Scripts:
         self.root = root
         self.clock = clock
         self._post = post
-        posts = f"local POSTS = {'true' if post else 'false'}\n"
-        self._head = _lua_table(messages) + posts + _source("prelude")
+        self._messages = {lane: message.text for lane, message in messages.items()}
         self._loaded: dict[str, Any] = {}
+
+    def publish_messages(self) -> None:
+        """Have scripts post wake-ups themselves, as far as broker and state share this Redis.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        key = f"{self.root}wakeups"
+        with reaching():
+            pipe = self.client.pipeline()
+            pipe.delete(key)
+            if self._messages:
+                pipe.hset(key, mapping=self._messages)
+            pipe.execute()
 
     def run(self, name: str, *args: str | bytes | int | float) -> Any:
         """Run a script and return its answer as it comes.
@@ -61,12 +72,38 @@ class Scripts:
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        script = self._loaded.get(name)
-        if script is None:
-            script = self.client.register_script(self._head + _source(name))
-            self._loaded[name] = script
         with reaching():
-            return script(keys=[self.root], args=[self.clock.argument, *args])
+            return self._script(name)(keys=[self.root], args=[self._head, *args])
+
+    def run_and(
+        self, name: str, args: Sequence[str | bytes | int | float], *commands: Sequence[str | int]
+    ) -> list[Any]:
+        """Run a script and behind it commands on the same connection, in one round trip.
+
+        Returns:
+            Each answer; an error of a command in its place.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses the script.
+        """
+        with reaching():
+            pipe = self.client.pipeline(transaction=False)
+            self._script(name)(keys=[self.root], args=[self._head, *args], client=pipe)
+            for command in commands:
+                pipe.execute_command(*command)
+            answers: list[Any] = pipe.execute(raise_on_error=False)
+            if isinstance(answers[0], Exception):
+                raise answers[0]
+        return answers
+
+    @property
+    def _head(self) -> str:
+        return ("p" if self._post else "") + self.clock.argument
+
+    def _script(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = self.client.register_script(_source(name))
+        return self._loaded[name]
 
     def words(self, name: str, *args: str | bytes | int | float) -> list[str]:
         """Run a script that answers in words.

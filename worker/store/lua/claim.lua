@@ -1,15 +1,28 @@
 -- Take a duty for some time. The token that comes back is larger than every earlier one.
--- ARGV[2]  lane   ARGV[3]  id   ARGV[4]  lease in ms
--- Returns  "claimed", token | "gone" | "held" | "early"
-local lane, id = ARGV[2], ARGV[3]
-local score = redis.call('ZSCORE', root .. 'due:' .. lane, id)
-if not score then return {'gone'} end
-local mark = redis.call('HGET', root .. 'claims:' .. lane, id)
+-- ARGV[2]  lane   ARGV[3]  id   ARGV[4]  lease in ms   ARGV[5]  the claimer's nonce: asked again because
+--          the answer was lost, it has the duty already   ARGV[6]  failures after which it is parked
+-- Returns  "claimed" | "gone" | "held" | "early" | "parked", token, how often in a row it failed
+local lane, id, nonce = ARGV[2], ARGV[3], ARGV[5]
+local due, claims, failures = root .. 'due:' .. lane, root .. 'claims:' .. lane, root .. 'failures:' .. lane
+local score = redis.call('ZSCORE', due, id)
+if not score then return answer('gone', '', '0') end
+local mark = redis.call('HGET', claims, id) or ''
+local token, holder = mark:match(HELD)
 if tonumber(score) > now then
-  if not mark then return {'early'} end
-  if mark:sub(1, 1) == 'h' then return {'held'} end
+  if mark == '' then return answer('early', '', '0') end
+  if token and holder == nonce then
+    return answer('claimed', token, redis.call('HGET', failures, id) or '0')
+  end
+  if token then return answer('held', '', '0') end
 end
-local token = text(redis.call('INCR', root .. 'fence'))
-redis.call('HSET', root .. 'claims:' .. lane, id, 'h' .. token)
-redis.call('ZADD', root .. 'due:' .. lane, now + tonumber(ARGV[4]), id)
-return {'claimed', token}
+if token then  -- its holder was killed, or lost Redis for as long as its lease
+  local count = redis.call('HINCRBY', failures, id, 1)
+  if count >= tonumber(ARGV[6]) then
+    park(lane, id, count, 'whoever works on it never comes back')
+    return answer('parked', '', '0')
+  end
+end
+token = text(redis.call('INCR', root .. 'fence'))
+redis.call('HSET', claims, id, 'h' .. token .. '/' .. nonce)
+redis.call('ZADD', due, now + tonumber(ARGV[4]), id)
+return answer('claimed', token, redis.call('HGET', failures, id) or '0')

@@ -2,20 +2,22 @@
 -- Written within Redis 6.2's Lua. Keys are made from the root, so Redis Cluster cannot run these.
 --
 -- KEYS[1]  the root of every key, "runhook:"
--- ARGV[1]  now in milliseconds for tests, or empty: Redis's own clock
--- MESSAGES lane -> {queue, text}: the Celery message of a wake-up, baked in by Python when broker
---          and state share this Redis; empty otherwise
--- POSTS    whether the caller posts what `woken` names when there are no messages; a door does not
---          wait for another broker, and leaves it to the pump
+-- ARGV[1]  "p" if the caller posts what `woken` names where scripts cannot; a door does not wait for
+--          another broker, and leaves it to the pump. Behind it now in milliseconds, for tests; empty:
+--          Redis's own clock
+-- These bytes are the same in every process, so that Redis keeps each script once: what differs is in
+-- `wakeups`, a lane's Celery message by its name, written by workers when broker and state share this
+-- Redis and absent otherwise.
 local root = KEYS[1]
+local POSTS, SET_TIME = ARGV[1]:match('^(p?)(%d*)$')
 local GRACE = 30000  -- ms a posted wake-up has to be claimed before it is posted again
 local FIRST_STEP, LAST_STEP = 5000, 120000  -- ms a gate stays closed
 local IN_FLIGHT = {sending = true, running = true, unconfirmed = true}
 local ENDED = {succeeded = true, failed = true, cancelled = true}
 
 local now
-if ARGV[1] ~= '' then
-  now = tonumber(ARGV[1])
+if SET_TIME ~= '' then
+  now = tonumber(SET_TIME)
 else
   local t = redis.call('TIME')
   now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -24,23 +26,36 @@ end
 local function text(number) return string.format('%.0f', number) end
 
 -- Duties. `due:<lane>` scores each by when somebody must look. `claims:<lane>` says why it is not
--- simply waiting: "p" a wake-up is posted; "h<token>" somebody holds it; "h<token>+<ms>" it was woken
--- meanwhile, for that time.
+-- simply waiting: "p" a wake-up is posted; "h<token>/<nonce>" the claimer of that nonce holds it;
+-- "h<token>/<nonce>+<ms>" it was woken meanwhile, for that time. `failures:<lane>` counts how often in
+-- a row it failed, `parked:<lane>` says of those that failed too often when that was, and why.
 local woken = {}
 
+local messages
+local function message_of(lane)
+  if not messages then
+    messages = {}
+    local rows = redis.call('HGETALL', root .. 'wakeups')
+    for i = 1, #rows, 2 do messages[rows[i]] = rows[i + 1] end
+  end
+  return messages[lane]
+end
+
+local function queue_of(lane) return root .. 'queue:' .. lane end
+
 local function post(lane, id)
-  local message = MESSAGES[lane]
+  local message = message_of(lane)
   if not message then
     woken[#woken + 1] = lane .. ' ' .. id
     return
   end
   local tag = id .. '#' .. text(redis.call('INCR', root .. 'fence'))
-  local filled = message.text:gsub('@DUTY@', id):gsub('@TAG@', tag)
-  redis.call('LPUSH', message.queue, filled)
+  local filled = message:gsub('@DUTY@', id):gsub('@TAG@', tag)
+  redis.call('LPUSH', queue_of(lane), filled)
 end
 
 local function post_now(lane, id, grace)
-  if not MESSAGES[lane] and not POSTS then
+  if POSTS == '' and not message_of(lane) then
     redis.call('ZADD', root .. 'due:' .. lane, now, id)
     redis.call('HDEL', root .. 'claims:' .. lane, id)
     return
@@ -50,15 +65,17 @@ local function post_now(lane, id, grace)
   post(lane, id)
 end
 
+local HELD = '^h(%d+)/(%x*)%+?(%d*)$'
+
 local function wake(lane, id, delay)
   local due, claims = root .. 'due:' .. lane, root .. 'claims:' .. lane
   local mark = redis.call('HGET', claims, id)
   local score = redis.call('ZSCORE', due, id)
   local fresh = score and tonumber(score) > now
   if mark and mark:sub(1, 1) == 'h' and fresh then
-    local holder, wished = mark:match('^(h%d+)%+?(%d*)$')
+    local token, nonce, wished = mark:match(HELD)
     local wish = math.min(tonumber(wished) or math.huge, now + math.max(delay, 0))
-    redis.call('HSET', claims, id, holder .. '+' .. text(wish))
+    redis.call('HSET', claims, id, 'h' .. token .. '/' .. nonce .. '+' .. text(wish))
   elseif mark == 'p' and fresh then
     return
   elseif delay <= 0 then
@@ -69,18 +86,22 @@ local function wake(lane, id, delay)
   end
 end
 
--- Nothing is left to do for a duty, unless somebody holds it: then he puts it down himself.
+-- A duty is no more.
+local function drop(lane, id)
+  redis.call('ZREM', root .. 'due:' .. lane, id)
+  for _, kind in ipairs({'claims:', 'failures:', 'parked:'}) do redis.call('HDEL', root .. kind .. lane, id) end
+end
+
+-- Nothing is left to do for a duty, unless somebody holds it: its holder puts it down.
 local function retire(lane, id)
   local mark = redis.call('HGET', root .. 'claims:' .. lane, id)
-  if mark and mark:sub(1, 1) == 'h' then return end
-  redis.call('ZREM', root .. 'due:' .. lane, id)
-  redis.call('HDEL', root .. 'claims:' .. lane, id)
+  if not mark or mark:sub(1, 1) ~= 'h' then drop(lane, id) end
 end
 
 -- Whether the token holds the duty, and for when it was woken meanwhile.
 local function holds(lane, id, token)
   local mark = redis.call('HGET', root .. 'claims:' .. lane, id) or ''
-  local holder, wished = mark:match('^h(%d+)%+?(%d*)$')
+  local holder, _, wished = mark:match(HELD)
   return holder == token, tonumber(wished)
 end
 
@@ -91,10 +112,14 @@ local function finish(lane, id, token, after)
   if not mine then return 'stale' end
   local next = after >= 0 and now + after or nil
   if wish and (not next or wish < next) then next = wish end
-  redis.call('HDEL', root .. 'claims:' .. lane, id)
   if not next then
-    redis.call('ZREM', root .. 'due:' .. lane, id)
-  elseif next <= now then
+    drop(lane, id)
+    return 'done'
+  end
+  redis.call('HDEL', root .. 'claims:' .. lane, id)
+  redis.call('HDEL', root .. 'failures:' .. lane, id)
+  redis.call('HDEL', root .. 'parked:' .. lane, id)
+  if next <= now then
     post_now(lane, id)
   else
     redis.call('ZADD', root .. 'due:' .. lane, next, id)
@@ -200,7 +225,7 @@ end
 
 -- Where an event goes: behind all others, at this time. Tests say the time, which takes Redis 7.
 local function here()
-  if ARGV[1] == '' then return '*' end
+  if SET_TIME == '' then return '*' end
   local last = redis.call('XREVRANGE', root .. 'events', '+', '-', 'COUNT', 1)[1]
   return text(math.max(now, last and tonumber(last[1]:match('^%d+')) or 0)) .. '-*'
 end
@@ -212,6 +237,18 @@ local function announce(job, kind, state, previous, life, why)
   if ENDED[state] or redis.call('SISMEMBER', root .. 'wanted', kind) == 1 then
     wake('fanout', id, 0)
   end
+end
+
+-- A duty that failed too often waits for somebody to release it, or for new work to wake it.
+local function park(lane, id, count, why)
+  redis.call('ZREM', root .. 'due:' .. lane, id)
+  redis.call('HDEL', root .. 'claims:' .. lane, id)
+  redis.call('HSET', root .. 'parked:' .. lane, id, cjson.encode({at = now, failures = count, why = why}))
+  local alert = 'the duty ' .. id .. ' of the lane ' .. lane .. ' is parked after ' .. text(count)
+    .. ' failures: ' .. why
+  local event = redis.call('XADD', root .. 'events', here(), 'subject', id, 'type', 'runhook.alert',
+    'why', alert)
+  wake('fanout', event, 0)
 end
 
 -- Deliveries. `outbox:<handler>` scores a handler's pending deliveries by when each is tried next. A

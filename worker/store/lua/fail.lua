@@ -1,0 +1,14 @@
+-- Count a failure of a duty and put it down: to be looked at again, or parked.
+-- ARGV[2]  lane   ARGV[3]  id   ARGV[4]  token   ARGV[5]  ms until the next look, negative: park it
+-- ARGV[6]  why
+-- Returns  "again" | "parked" | "stale" (somebody else has it)
+local lane, id, after = ARGV[2], ARGV[3], tonumber(ARGV[5])
+if not holds(lane, id, ARGV[4]) then return answer('stale') end
+local count = redis.call('HINCRBY', root .. 'failures:' .. lane, id, 1)
+if after < 0 then
+  park(lane, id, count, ARGV[6])
+  return answer('parked')
+end
+redis.call('HDEL', root .. 'claims:' .. lane, id)
+redis.call('ZADD', root .. 'due:' .. lane, now + after, id)
+return answer('again')

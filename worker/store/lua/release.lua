@@ -1,0 +1,11 @@
+-- Let parked duties have one more try each.
+-- ARGV[2]  lane   ARGV[3...]  duties
+-- Returns  how many there were
+local lane, released = ARGV[2], 0
+for i = 3, #ARGV do
+  if redis.call('HDEL', root .. 'parked:' .. lane, ARGV[i]) == 1 then
+    wake(lane, ARGV[i], 0)
+    released = released + 1
+  end
+end
+return answer(text(released))
