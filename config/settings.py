@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     token_setting: CommaList = Field((), alias="RUNHOOK_API_TOKENS", repr=False)
     handlers: CommaList = Field((), alias="RUNHOOK_HANDLERS")
     storage_setting: str = Field("", alias="RUNHOOK_STORAGE_URL")
+    durable: Literal["auto", "fsync", "replica", "none"] = Field("auto", alias="RUNHOOK_DURABLE")
     concurrency: int | None = Field(None, alias="RUNHOOK_CONCURRENCY", ge=1)
     unconfirmed: Literal["fail", "resubmit"] = Field("fail", alias="RUNHOOK_UNCONFIRMED")
     unconfirmed_after_setting: float | None = Field(None, alias="RUNHOOK_UNCONFIRMED_AFTER", ge=0)

@@ -235,6 +235,7 @@ def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterat
             "RUNNINGHUB_BASE_URL": sandbox.url,
             "RUNHOOK_SECRET": SECRET,
             "RUNHOOK_CONCURRENCY": 10,
+            "RUNHOOK_DURABLE": "none",  # an fsync a second would be most of the tests' time
             **settings,
         }
         web = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)

@@ -20,6 +20,7 @@ OF_JOBS = (
     "events",
     "line:*",
     "lines",
+    "aside",
     "holding",
 )
 # Until the sweep finds that nobody used the file.

@@ -172,7 +172,9 @@ def _key(w: Wiring) -> Findings:
 def _line(w: Wiring) -> Findings:
     state: LineState = w.store.line.state()
     text = f"{state.length} waiting, {state.in_flight} in flight"
-    if state.paused:
+    if state.why_paused:
+        yield Finding("line", "bad", f"{text}; {state.why_paused}", "Then `runhook resume`.")
+    elif state.paused:
         yield Finding("line", "warning", f"paused, {text}", "`runhook resume` lets it go on.")
     elif state.gate != "open":
         why_closed = f"gate {state.gate}: {state.why}"

@@ -6,6 +6,7 @@
     ├── Conflict            the asker's: it contradicts what there is, which stands
     ├── Trimmed             the asker's: what he wants to read on from is no longer kept
     ├── StoreUnavailable    Redis does not take or give it; nothing was changed unless said
+    │   └── LostWrites      Redis has forgotten what it was told before
     ├── StorageUnavailable  the place of kept files does not take or give one
     ├── ProviderSilent      RunningHub gave no usable answer to a free question: ask again
     │   └── ProviderRefused it answered, and the answer is no
@@ -76,6 +77,10 @@ class StoreUnavailable(RunhookError):
     """Redis does not answer, or refuses."""
 
 
+class LostWrites(StoreUnavailable):
+    """Redis knows less than it did: a fail-over, a power loss or an old dump took writes back."""
+
+
 class StorageUnavailable(RunhookError):
     """The place of kept files does not take or give one."""
 
@@ -85,10 +90,12 @@ class ProviderSilent(RunhookError):
 
     Attributes:
         busy: RunningHub asked us to slow down (1003 or HTTP 429).
+        there: It answered, with a status below 500: whatever it said, it is there.
     """
 
-    def __init__(self, why: str, *, busy: bool = False) -> None:
+    def __init__(self, why: str, *, busy: bool = False, there: bool = False) -> None:
         self.busy = busy
+        self.there = there
         super().__init__(why)
 
 
@@ -101,7 +108,7 @@ class ProviderRefused(ProviderSilent):
 
     def __init__(self, why: str, code: str) -> None:
         self.code = code
-        super().__init__(why)
+        super().__init__(why, there=True)
 
 
 class ImpossibleMove(RunhookError):

@@ -70,6 +70,8 @@ TABLE: dict[tuple[State, Move], State] = {
     (State.QUEUED, Move.ACCEPT): State.RUNNING,
     # An earlier attempt succeeded after all, before the new one left; so too while it is sending.
     (State.QUEUED, Move.SUCCEED): State.SUCCEEDED,
+    # It left, and Redis has forgotten that.
+    (State.QUEUED, Move.DOUBT): State.UNCONFIRMED,
     # Its owner's time for it is over before it left.
     (State.QUEUED, Move.FAIL): State.FAILED,
     (State.QUEUED, Move.CANCEL): State.CANCELLED,
@@ -102,6 +104,7 @@ class Attempt:
     """One paid submit.
 
     `left_at` is written the moment before the first byte leaves; without it nothing was paid.
+    `left_by`: the token under which it left, so that an answer is known to be to this departure.
     `legacy`: RunningHub does not take this key's apps on the V2 path, so it goes the older one.
     `unready`: how often RunningHub's own fault kept back what it needs.
     The last four say what was asked about it, so that no question is repeated without end.
@@ -111,6 +114,7 @@ class Attempt:
     queued_at: Moment | None = None  # of the first, the job's own birth
     ref: str | None = None
     left_at: Moment | None = None
+    left_by: str | None = None
     submitted_at: Moment | None = None
     ended_at: Moment | None = None
     state: State | None = None  # its own end, once the job has gone on without it
@@ -269,7 +273,14 @@ def accept(job: Job, ref: str, now: datetime) -> Job:
 
 def back_to_line(job: Job, now: datetime, **changes: Any) -> Job:
     """Surely not accepted: the same attempt stands in the line again, as if it never left."""
-    fresh = {"left_at": None, "ref": None, "doubt": None, "doubt_busy": False, "asked": 0}
+    fresh = {
+        "left_at": None,
+        "left_by": None,
+        "ref": None,
+        "doubt": None,
+        "doubt_busy": False,
+        "asked": 0,
+    }
     return move(job, Move.RETURN, now, **fresh, **changes)
 
 

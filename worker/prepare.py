@@ -2,7 +2,6 @@
 within its limit. Nothing here is paid, and all of it may be done twice.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +18,7 @@ from worker.sealing import unseal
 from worker.wiring import Wiring
 
 OURS = ("expires_in", "retries", "max_price")  # options that RunningHub never sees
-TURN = 0.2  # seconds between looks while another job of this content is uploading it
+SENT_BY_ANOTHER = 5.0  # seconds until a job looks again whether another one has sent its file
 LARGEST_OLD = 30 * 1024 * 1024  # Upload Resource (api-276642711)
 
 Obstacle = Refused | NeverLeft | Busy
@@ -47,8 +46,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
     except ProviderRefused as refused:
         raise Unready(_refused(str(refused), refused.code)) from refused
     except ProviderSilent as silent:
-        busy = Busy(BUSY_HTTP, str(silent)) if silent.busy else NeverLeft(str(silent))
-        raise Unready(busy) from silent
+        raise Unready(_unanswered(w, silent)) from silent
     except StorageUnavailable as away:
         raise Unready(NeverLeft(f"{away}.", counted=True)) from away
     except NotFound as gone:
@@ -126,22 +124,23 @@ def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
     """What RunningHub calls an asset; sent there once while it lives there.
 
     Raises:
-        Unready: It is too large for the old upload.
+        Unready: It is too large for the old upload, or another job is sending it now.
         NotFound: It is not kept here any more.
         ProviderRefused: RunningHub does not take the file.
         ProviderSilent: No usable answer.
         StorageUnavailable: It cannot be read.
     """
     way = "old" if old else "new"
-    while True:
-        if found := w.store.assets.uploaded(asset_id, way):
-            return found
-        with w.store.assets.uploading(asset_id, way) as beat:
-            if beat:
-                found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old, beat)
-                w.store.assets.was_uploaded(asset_id, way, found)
-                return found
-        time.sleep(TURN)
+    if found := w.store.assets.uploaded(asset_id, way):
+        return found
+    with w.store.assets.uploading(asset_id, way) as beat:
+        if beat is None:
+            # Waiting here would hold a place that jobs with other files could use.
+            busy = "another job is sending the same file."
+            raise Unready(NeverLeft(busy, again_in=SENT_BY_ANOTHER))
+        found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old, beat)
+        w.store.assets.was_uploaded(asset_id, way, found)
+        return found
 
 
 @dataclass
@@ -153,7 +152,10 @@ class _Beating:
 
     def read(self, size: int = -1) -> bytes:
         self.beat()
-        return self.file.read(size)
+        try:
+            return self.file.read(size)
+        except Exception as error:  # each place has errors of its own, OSError among them
+            raise StorageUnavailable(f"the file cannot be read: {error}") from error
 
 
 def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Uploaded:
@@ -175,7 +177,9 @@ def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
         live = w.client.price(job.ask.model, given)
         money: Decimal | None = Decimal(0) if live.free else live.money
         currency, low = live.currency or "", False
-    except ProviderRefused:
+    except ProviderSilent as silent:
+        if silent.busy or not silent.there:
+            raise
         quote = catalogue.quote(catalogue.find(job.ask.model), given)
         money = quote.money if quote else None
         currency, low = (quote.currency, quote.at_least) if quote else ("", False)
@@ -184,6 +188,23 @@ def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
     told = f"{'at least ' if low else ''}{money:f} {currency}".strip() if money is not None else ""
     why = f"its price now is {told or 'not known'}, its max_price {most}"
     raise Unready(_unsent("max_price", why, "Ask again with a higher max_price."))
+
+
+def _unanswered(w: Wiring, silent: ProviderSilent) -> Obstacle:
+    """No usable answer to what this job needs: its own trouble, if RunningHub answers otherwise."""
+    if silent.busy:
+        return Busy(BUSY_HTTP, str(silent))
+    own = silent.there or why_not_there(w) is None
+    return NeverLeft(f"{silent}.", counted=own)
+
+
+def why_not_there(w: Wiring) -> str | None:
+    """Why RunningHub seems to be away. None when it is there: any answer below 500 proves that."""
+    try:
+        w.client.capacity()
+    except ProviderSilent as silent:
+        return None if silent.there else str(silent)
+    return None
 
 
 def _refused(why: str, code: str) -> Obstacle:

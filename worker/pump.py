@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from worker.errors import StoreUnavailable
+from worker import lost_writes
+from worker.errors import LostWrites, StoreUnavailable
 from worker.store import Published
 from worker.telemetry import report
 from worker.wiring import Wiring, process_name
@@ -52,6 +53,7 @@ class Pump:
         self._beaten = 0.0
         self._threads: Mapping[str, int] = {}
         self._away = False
+        self._loss: int | None = None  # the last time that Redis lost writes, as far as is known
 
     def start(self) -> None:
         """Begin."""
@@ -64,7 +66,11 @@ class Pump:
             self._thread.join(5)
 
     def round(self) -> int:
-        """One heartbeat if it is time, and one look at every lane; how much was due."""
+        """One heartbeat if it is time, and one look at every lane; how much was due.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
         if time.monotonic() - self._beaten > BEAT_EVERY:
             self._beaten = time.monotonic()
             crew = self._crew
@@ -73,7 +79,15 @@ class Pump:
         while self._opening:
             self._w.store.duties.wake(*self._opening[0])
             self._opening.pop(0)
-        return self._w.store.duties.pump(process_name(), LEASE, self._rooms()) or 0
+        try:
+            pumped = self._w.store.duties.pump(process_name(), LEASE, self._rooms())
+        except LostWrites:
+            lost_writes.stop_the_queue(self._w)
+            return 1
+        if self._loss not in (None, pumped.loss):
+            lost_writes.write_down_again(self._w)
+        self._loss = pumped.loss
+        return pumped.posted
 
     def _rooms(self) -> list[tuple[str, int]]:
         """For each lane the most messages to have at once: twice what all its workers hold."""

@@ -113,12 +113,14 @@ class NeverLeft:
 
     Attributes:
         counted: It is about what this one request needs, so it is not tried without end.
+        again_in: Seconds after which it may be tried again, where it is nobody's trouble.
         code: RunningHub's code, where it did not take that.
     """
 
     why: str
     counted: bool = False
     code: str | None = None
+    again_in: float | None = None
 
 
 @dataclass(frozen=True)

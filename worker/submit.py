@@ -6,19 +6,26 @@ from typing import Any
 
 from worker import catalogue, jobs
 from worker.cancel import cancelled
-from worker.errors import NotFound, ProviderSilent
+from worker.errors import NotFound, ProviderSilent, StoreUnavailable
 from worker.intake import accept, accepted, expiry
 from worker.jobs import Attempt, Job, Move, State
-from worker.prepare import Unready, request_of
+from worker.prepare import Unready, request_of, why_not_there
 from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
 from worker.runninghub.codes import NOT_THIS_PATH
 from worker.store import Change, Claim, Duty, Note
+from worker.store.duties import boot_time
 from worker.telemetry import report
+from worker.text import clean
 from worker.wiring import Wiring
 
+# Seconds that a job stands aside, behind all others, after what it needs failed for the n-th time;
+# then it fails, free. Together some twenty minutes: longer than a deploy or a short outage there.
+OWN_TROUBLE = (5, 15, 60, 300, 900)
+LONGEST_WHY = 300  # characters of an error that nobody foresaw
+NOT_LEFT = 5  # seconds aside for a job that may not leave although it was its turn
+TURN_FAILED = 60  # seconds aside for a job whose turn raises what nobody foresaw
 TURNS_AT_ONCE = 100  # jobs one wake-up of the line sends on their way before it lets others work
 DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
-UNREADY = 5  # times a file may fail to be taken before its job fails, free
 STANDSTILL_LOOK = 5  # seconds between questions whether unconfirmed jobs still hold their slots
 
 
@@ -28,7 +35,7 @@ def advance(w: Wiring, claim: Claim) -> None:
         front = w.store.line.peek()
         match front.word:
             case "next":
-                _take_turn(w, front.job)
+                _try_turn(w, front.job)
             case "ask":
                 _ask_whether_it_answers(w)
             case "gated":
@@ -56,7 +63,7 @@ def send(w: Wiring, claim: Claim) -> None:
         lost = Doubtful(
             "the worker that sent it ended before it wrote the answer down", outage=True
         )
-        _settle_answer(w, job_id, n, lost)
+        _settle_answer(w, job_id, n, lost, job.attempt.left_by)
         return
     if not w.store.line.lets_through(job_id, job.line):
         _return_unsent(w, job_id, n)
@@ -66,6 +73,11 @@ def send(w: Wiring, claim: Claim) -> None:
     if answer is None:  # the gate closed at the last moment, or another holder has the turn
         _return_unsent(w, job_id, n)
         return
+    w.store.memory.answered(
+        claim.token,
+        ref=answer.ref if isinstance(answer, Accepted) else None,
+        refused=isinstance(answer, Refused | Busy | NeverLeft),
+    )
     report(
         "submit.answered",
         job=job_id,
@@ -73,7 +85,7 @@ def send(w: Wiring, claim: Claim) -> None:
         answer=type(answer).__name__,
         why=getattr(answer, "why", getattr(answer, "message", None)),
     )
-    _settle_answer(w, job_id, n, answer)
+    _settle_answer(w, job_id, n, answer, claim.token)
 
 
 def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
@@ -82,18 +94,62 @@ def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
         wanted = request_of(w, job)
     except Unready as unready:
         return unready.why
-    return w.client.submit(wanted, lambda: w.store.jobs.mark_left(job, claim.token))
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
+        report("task.failed", lane="send", duty=claim.id, exc_info=True)
+        return NeverLeft(clean(f"{type(error).__name__}: {error}.", LONGEST_WHY), counted=True)
+    departing = Departing(w, claim, job)
+    try:
+        answer = w.client.submit(wanted, departing.may_leave)
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        if not departing.left:
+            raise
+        report("task.failed", lane="send", duty=claim.id, exc_info=True)
+        why = f"its answer could not be read: {type(error).__name__}: {error}"
+        return Doubtful(clean(why, LONGEST_WHY))
+    if departing.held_up:
+        return NeverLeft("its process was held up until its turn was over.", again_in=NOT_LEFT)
+    return answer
+
+
+class Departing:
+    """The last word before a paid byte leaves, asked once the connection is open."""
+
+    def __init__(self, w: Wiring, claim: Claim, job: Job) -> None:
+        self._w = w
+        self._claim = claim
+        self._job = job
+        self.left = False
+        self.held_up = False
+
+    def may_leave(self) -> bool:
+        """Write down that it leaves; it does not if the lease ran out while that was written.
+
+        A process that was stopped in between may wake after somebody else decided on the job: a
+        lease that was renewed since proves nothing, so the one from before counts.
+        """
+        until = self._claim.until
+        if not self._w.store.jobs.mark_left(self._job, self._claim.token):
+            return False
+        if boot_time() >= until:
+            self.held_up = True
+            return False
+        self.left = True
+        return True
 
 
 def returned(
-    w: Wiring, job: Job, note: Note, attempt: Mapping[str, Any] | None = None, **gate: Any
+    w: Wiring, job: Job, note: Note, attempt: Mapping[str, Any] | None = None, **change: Any
 ) -> Change:
     """Surely not accepted: back to the line, unless its owner wished it cancelled meanwhile."""
     if job.life.cancel_wished:
-        change = cancelled(job, w, "it was not accepted; nothing was paid")
-        return replace(change, notes=(note, *change.notes), **gate)
+        ended = cancelled(job, w, "it was not accepted; nothing was paid")
+        return replace(ended, notes=(note, *ended.notes), **change)
     back = jobs.back_to_line(job, w.clock.now(), **(attempt or {}))
-    return Change(back, (note,), expiry(w, job), **gate)
+    return Change(back, (note,), expiry(w, job), **change)
 
 
 def expired(w: Wiring, job: Job) -> Change:
@@ -113,9 +169,20 @@ def _return_unsent(w: Wiring, job_id: str, n: int) -> None:
     def decide(job: Job) -> Change | None:
         if job.state is not State.SENDING or job.attempt.n != n or job.attempt.left_at:
             return None
-        return returned(w, job, Note("gate closed", {"attempt": n}))
+        return returned(w, job, Note("may not leave now", {"attempt": n}), aside=NOT_LEFT)
 
     w.store.jobs.change(job_id, decide)
+
+
+def _try_turn(w: Wiring, job_id: str) -> None:
+    """A job's turn; one that cannot take it stands aside and stops nobody behind it."""
+    try:
+        _take_turn(w, job_id)
+    except StoreUnavailable:
+        raise
+    except Exception:  # noqa: BLE001 - it is that job's own
+        report("task.failed", lane="line", duty=job_id, exc_info=True)
+        w.store.line.put_aside(job_id, TURN_FAILED)
 
 
 def _take_turn(w: Wiring, job_id: str) -> None:
@@ -141,12 +208,7 @@ def _goes_legacy(w: Wiring, job: Job) -> bool:
 
 def _ask_whether_it_answers(w: Wiring) -> None:
     """After an outage RunningHub must answer something free before anything paid leaves."""
-    try:
-        w.client.capacity()
-    except ProviderSilent as silent:
-        w.store.line.answered(str(silent))
-    else:
-        w.store.line.answered(None)
+    w.store.line.answered(why_not_there(w))
 
 
 def _let_go_of_unconfirmed(w: Wiring, known: int, holding: tuple[str, ...]) -> bool:
@@ -165,14 +227,19 @@ def _let_go_of_unconfirmed(w: Wiring, known: int, holding: tuple[str, ...]) -> b
     return True
 
 
-def _settle_answer(w: Wiring, job_id: str, n: int, answer: SubmitAnswer) -> None:
-    """Write down what came of a submit. An answer to an earlier attempt is kept with it."""
+def _settle_answer(w: Wiring, job_id: str, n: int, answer: SubmitAnswer, token: str | None) -> None:
+    """Write down what came of a submit, known by the token under which it left or was to leave.
+
+    An answer to an earlier attempt is kept with it; one to an earlier departure of this attempt
+    says nothing of the later one.
+    """
 
     def decide(job: Job) -> Change | None:
         attempt = job.nth(n)
         if attempt is None:
             return None
-        if attempt is not job.attempt or job.state not in (State.SENDING, State.UNCONFIRMED):
+        current = attempt is job.attempt and attempt.left_by in (None, token)
+        if not current or job.state not in (State.SENDING, State.UNCONFIRMED):
             return _late_answer(w, job, attempt, answer)
         return _after_answer(w, job, answer)
 
@@ -197,22 +264,27 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
             note = Note("busy", {"attempt": n, "code": code, "why": message})
             line = job.line if own else "main"
             return returned(w, job, note, gate="close", gate_line=line, why=message)
-        case NeverLeft() if sending and job.attempt.left_at is None:
+        case NeverLeft():
             return _never_left(w, job, answer)
         case Doubtful() if sending:
-            return _doubted(w, job, answer)
+            return doubted(w, job, answer)
     return None  # unconfirmed already, and this proves nothing more
 
 
 def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:
     """Back to the line; what one request needs is not tried without end."""
-    unready = job.attempt.unready + answer.counted
-    if unready > UNREADY:
+    note = Note("never left", {"attempt": job.attempt.n, "why": answer.why})
+    if answer.again_in is not None:
+        return returned(w, job, note, aside=answer.again_in)
+    if not answer.counted:
+        return returned(w, job, note, gate="close-ask", why=answer.why)
+    unready = job.attempt.unready + 1
+    if unready > len(OWN_TROUBLE):
         message = f"It was not sent: {answer.why} This was so {unready} times. Nothing was paid."
         error = Error("rejected" if answer.code else "asset", message, answer.code)
         return _refused(w, job, Refused(error, sent=False))
-    note = Note("never left", {"attempt": job.attempt.n, "why": answer.why})
-    return returned(w, job, note, {"unready": unready}, gate="close-ask", why=answer.why)
+    aside = OWN_TROUBLE[unready - 1]
+    return returned(w, job, note, {"unready": unready}, aside=aside)
 
 
 def _refused(w: Wiring, job: Job, refused: Refused) -> Change:
@@ -230,7 +302,8 @@ def _other_path(job: Job, error: Error) -> bool:
     return newer and error.provider_code in NOT_THIS_PATH
 
 
-def _doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
+def doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
+    """It may have been accepted: unconfirmed until proof comes or its time for that is over."""
     now, n = w.clock.now(), job.attempt.n
     risk = _money_at_risk(job)
     charged = f"charged ({risk})" if risk else "charged"
@@ -274,14 +347,10 @@ def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) ->
         return accepted(job, answer.ref, now, "accepted late", first_look(w, job))
     note = Note("accepted late", {"attempt": attempt.n, "ref": answer.ref})
     kept = jobs.with_attempt(job, attempt.n, now, ref=attempt.ref or answer.ref)
-    report(
-        "alert",
-        job=job.id,
-        attempt=attempt.n,
-        ref=answer.ref,
-        why="RunningHub accepted an attempt that was given up; it may be charged",
-    )
-    return Change(kept, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}"),))
+    why = f"RunningHub accepted attempt {attempt.n}, which was given up; it may be charged"
+    report("alert", job=job.id, attempt=attempt.n, ref=answer.ref, why=why)
+    duty = Duty("reconcile", f"{job.id}/{attempt.n}")
+    return Change(kept, (note,), (duty,), "runhook.alert", why=why)
 
 
 BY_KIND = {

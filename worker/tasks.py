@@ -17,7 +17,7 @@ from worker import fanout, handlers, intake, reconcile, submit, subscriptions
 from worker.broker import HANDLER_SECONDS, make_app, task_name
 from worker.errors import StoreUnavailable
 from worker.pump import Crew, Pump, published
-from worker.store import Claim
+from worker.store import Claim, Memory
 from worker.telemetry import configure, report
 from worker.wakeups import LANES
 from worker.wiring import Wiring, assemble, check_server
@@ -81,13 +81,14 @@ class Process:
         self.threads = 1
         self.rooms = {lane: Room(1) for lane in WAITING_LANES}
         self.pump: Pump | None = None
+        self.memory = Memory()  # what its threads and its pump know of Redis
         self._wiring: Wiring | None = None
 
     @property
     def wiring(self) -> Wiring:
         """The parts; in a prefork child, the child's own."""
         if self._wiring is None:
-            self._wiring = assemble(self.settings, app=self.app)
+            self._wiring = assemble(self.settings, app=self.app, memory=self.memory)
         return self._wiring
 
     def forget(self) -> None:
@@ -110,7 +111,7 @@ class Process:
         """Keep everything going from now on."""
         opening = OPENING if self.role == "worker" else ()
         crew = Crew(self.role, self.threads, CREWS, opening)
-        self.pump = Pump(assemble(self.settings, app=self.app), crew)
+        self.pump = Pump(assemble(self.settings, app=self.app, memory=self.memory), crew)
         self.pump.start()
         report("process.started", role=self.role, threads=self.threads)
 

@@ -20,6 +20,7 @@ EVENTS = {
     "redis.not_durable": logging.WARNING,
     "redis.away": logging.WARNING,
     "redis.back": logging.INFO,
+    "redis.lost_writes": logging.ERROR,
     "storage.away": logging.WARNING,
     "job.moved": logging.INFO,
     "submit.answered": logging.INFO,

@@ -16,7 +16,7 @@ from worker.outbound import Outbound
 from worker.runninghub.client import Client
 from worker.signing import callback_url, fingerprint
 from worker.storage import Storage
-from worker.store import Clock, Store, connect
+from worker.store import Clock, Memory, Store, connect
 from worker.store.connection import Patience
 from worker.store.processes import Server
 from worker.telemetry import report
@@ -56,6 +56,7 @@ def assemble(
     clock: Clock | None = None,
     handlers: Registry = registry,
     app: Celery | None = None,
+    memory: Memory | None = None,
 ) -> Wiring:
     """Build the parts of a process. Nothing is connected yet."""
     app = app or make_app(settings)
@@ -68,6 +69,8 @@ def assemble(
         retention=settings.retention_days * 86400,
         limit=settings.concurrency,
         account=fingerprint(f"{settings.base_url} {settings.api_key}"),
+        durable=settings.durable,
+        memory=memory,
     )
     client = Client(settings.base_url, settings.api_key)
     return Wiring(

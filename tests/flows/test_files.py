@@ -88,28 +88,22 @@ def test_the_same_content_is_uploaded_once_while_it_lives_there(kept: House) -> 
     assert kept.sandbox.calls("/openapi/v2/media/upload/binary") == 1
 
 
-def test_two_jobs_at_once_upload_it_once(kept: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_jobs_at_once_upload_it_once_and_the_second_holds_no_place_meanwhile(
+    kept: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asset = _keep(kept, PNG)
-    both = threading.Barrier(2)
+    second = kept.ask(VIDU, input=_vidu(f"asset:{asset.id}"))
     upload = kept.w.client.upload
 
-    def slowly(name: str, file: Any, size: int, *, old: bool) -> object:
-        both.wait(5)
+    def meeting_the_second(name: str, file: Any, size: int, *, old: bool) -> object:
+        kept.settle()
+        assert kept.job(second).state is State.QUEUED
         return upload(name, file, size, old=old)
 
-    monkeypatch.setattr(kept.w.client, "upload", slowly)
-    found: list[str | None] = []
-
-    def ask() -> None:
-        found.append(prepare.uploaded(kept.w, asset.id, old=False).url)
-
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    both.wait(5)  # whoever uploads meets this test, and the other one waits
-    for thread in threads:
-        thread.join(10)
-    assert found[0] == found[1]
+    monkeypatch.setattr(kept.w.client, "upload", meeting_the_second)
+    prepare.uploaded(kept.w, asset.id, old=False)
+    kept.later(5.1)
+    kept.until(second, "succeeded")
     assert kept.sandbox.calls("/openapi/v2/media/upload/binary") == 1
 
 
@@ -175,14 +169,14 @@ def test_an_upload_that_is_refused_fails_the_job_free(kept: House) -> None:
 def test_a_file_that_runninghub_never_takes_holds_nobody_up_for_ever(kept: House) -> None:
     kept.sandbox.faults({"fault": "upload_refused", "value": 808})
     job = kept.ask(VIDU, input=_vidu(f"asset:{_keep(kept, PNG).id}"))
-    other = kept.ask(prompt="behind it")
-    for _ in range(8):
+    kept.settle()
+    kept.until(kept.ask(prompt="behind it"), "succeeded")
+    for _ in range(16):
         kept.later(121)
     error = kept.job(job).attempt.error
     assert error
     assert (error.code, error.provider_code) == ("rejected", "808")
     assert "6 times" in error.message
-    kept.until(other, "succeeded")
     assert kept.sandbox.accepted() == 1
 
 

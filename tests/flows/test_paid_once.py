@@ -307,7 +307,7 @@ def test_an_answer_from_a_holder_that_was_given_up_is_still_heard(house: House) 
     house.lost = []
     house.later(31)
     assert house.job(asked).state is State.UNCONFIRMED
-    _settle_answer(house.w, asked.id, 1, Accepted("2013508786110730241"))
+    _settle_answer(house.w, asked.id, 1, Accepted("2013508786110730241"), slow.token)
     job = house.job(asked)
     assert (job.state, job.attempt.ref) == (State.RUNNING, "2013508786110730241")
 
@@ -321,7 +321,8 @@ def test_a_late_answer_after_giving_up_brings_late_success(build: Build) -> None
     house.settle()
     house.later(31)
     assert house.job(asked).state is State.FAILED
-    _settle_answer(house.w, asked.id, 1, Accepted(str(ref)))
+    left_by = house.job(asked).attempt.left_by
+    _settle_answer(house.w, asked.id, 1, Accepted(str(ref)), left_by)
     house.settle()
     assert house.job(asked).state is State.SUCCEEDED
 

@@ -86,7 +86,7 @@ def test_a_holder_that_died_loses_the_duty_when_its_lease_runs_out(house: House)
     dead = duties.claim("fanout", "a").__enter__()
     assert dead
     house.clock.advance(LEASES["fanout"] + 1)
-    assert duties.pump("p", 3, [("fanout", 10)]) == 1
+    assert duties.pump("p", 3, [("fanout", 10)]).posted == 1
     with duties.claim("fanout", "a") as heir:
         assert heir
         assert int(heir.token) > int(dead.token)
@@ -127,10 +127,13 @@ def test_the_pump_fills_a_queue_to_its_measure_and_no_further(house: House) -> N
 
 def test_one_process_pumps_at_a_time(house: House) -> None:
     duties = house.w.store.duties
-    assert duties.pump("one", 0.2, []) == 0
-    assert duties.pump("other", 0.2, []) is None
+    duties.wake("fanout", "a", after=0.001)
+    house.clock.advance(1)
+    room = [("fanout", 10)]
+    assert duties.pump("one", 0.2, []).posted == 0
+    assert duties.pump("other", 0.2, room).posted == 0
     house.raw.delete("runhook:pump")
-    assert duties.pump("other", 0.2, []) == 0
+    assert duties.pump("other", 0.2, room).posted == 1
 
 
 def test_every_message_has_a_tag_of_its_own(house: House) -> None:
@@ -154,12 +157,12 @@ def _failing(house: House, duty: str = "a") -> bool:
 def test_a_claim_whose_answer_was_lost_is_the_claimers_when_it_asks_again(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    asked = ("claim", "fanout", "a", 30_000, "c0ffee", PARKED_AFTER)
+    asked = ("claim", "fanout", "a", 30_000, "c0ffee", PARKED_AFTER, 0)
     scripts = duties._scripts
     first, again = scripts.words(*asked), scripts.words(*asked)
     assert first == again
     assert first[0] == "claimed"
-    assert scripts.words(*asked[:4], "beef", PARKED_AFTER)[0] == "held"
+    assert scripts.words(*asked[:4], "beef", PARKED_AFTER, 0)[0] == "held"
 
 
 def test_what_fails_is_looked_at_again_ever_later_and_parked_in_the_end(house: House) -> None:

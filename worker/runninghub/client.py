@@ -28,6 +28,7 @@ from worker.reports import (
     Uploaded,
 )
 from worker.runninghub import facts, wire
+from worker.runninghub.codes import TOO_LARGE
 from worker.runninghub.shapes import Refusal, Unreadable
 from worker.runninghub.wire import Submit
 
@@ -252,14 +253,17 @@ class Client:
             answer = self._http.request(method, path, headers=headers, data=data, seconds=seconds)
         except FAILURES as error:
             raise ProviderSilent(f"{shown}: {http.why(error)}") from error
+        there = answer.status < 500
         if wire.asks_to_slow_down(answer.status, answer.body):
-            raise ProviderSilent(f"{shown}: RunningHub asks to slow down", busy=True)
+            raise ProviderSilent(f"{shown}: RunningHub asks to slow down", busy=True, there=there)
+        if answer.status == 413:
+            raise ProviderRefused(f"{shown}: HTTP 413, too large", TOO_LARGE)
         try:
             return read(answer.status, answer.body)
         except Refusal as error:
             raise ProviderRefused(f"{shown}: {error}", error.code) from error
         except Unreadable as error:
-            raise ProviderSilent(f"{shown}: {error}") from error
+            raise ProviderSilent(f"{shown}: {error}", there=there) from error
 
     def _post(self, path: str, body: dict[str, Any], seconds: float, call: Call) -> http.Answer:
         headers, data = self._json(path, body)

@@ -46,7 +46,7 @@ UNKNOWN = Code(
 BUSY_HTTP = "429"
 SLOW_DOWN = ("1003", "429")
 OUTAGES = ("500", "1005", "1010", "1011", "1012")
-UPLOAD_FAILED = "808"
+UPLOAD_FAILED, TOO_LARGE = "808", "809"
 NO_SUCH_TASK = ("423", "807", "1004")
 TASK_RUNNING, TASK_FAILED, TASK_QUEUED = "804", "805", "813"
 # A submit to the V2 path of apps so answered was surely not taken, and the older path may take it.

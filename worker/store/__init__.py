@@ -11,10 +11,12 @@ from worker.store.clock import Clock, SetClock
 from worker.store.commands import Redis
 from worker.store.connection import connect, reaching
 from worker.store.deliveries import Deliveries, Delivery, Endpoint, Taken, Turn, Wanted
+from worker.store.durability import Durability, Mode
 from worker.store.duties import Claim, Duties
 from worker.store.events import Events, event_at, event_order, is_event_id
 from worker.store.jobs import Change, Duty, Jobs, Note, Page
 from worker.store.line import Line, LineState, Peek
+from worker.store.memory import Departure, Memory
 from worker.store.processes import Processes, Published
 from worker.store.scripts import Post, Scripts
 from worker.store.subscriptions import Health, Subscription, Subscriptions
@@ -30,10 +32,12 @@ __all__ = [
     "Claim",
     "Clock",
     "Delivery",
+    "Departure",
     "Duty",
     "Endpoint",
     "Health",
     "LineState",
+    "Memory",
     "Note",
     "Page",
     "Peek",
@@ -65,6 +69,8 @@ class Store:
         retention: float,
         limit: int | None,
         account: str,
+        durable: Mode = "none",
+        memory: Memory | None = None,
     ) -> None:
         """Args:
         client: A connection made by `connect`.
@@ -75,12 +81,15 @@ class Store:
         retention: Seconds that ended jobs are kept.
         limit: Most tasks in flight, if set by hand.
         account: Tells RunningHub's accounts apart.
+        durable: What a paid request waits for once its departure is written down.
+        memory: What this process knows of Redis already.
         """
+        self.memory = memory or Memory()
         scripts = Scripts(client, ROOT, clock, messages, post)
         self.client = client
         self.clock = clock
-        self.jobs = Jobs(scripts, retention, limit)
-        self.duties = Duties(scripts)
+        self.jobs = Jobs(scripts, retention, limit, Durability(durable), self.memory)
+        self.duties = Duties(scripts, self.memory)
         self.line = Line(scripts, limit)
         self.callbacks = Callbacks(scripts)
         self.events = Events(scripts, self.jobs)

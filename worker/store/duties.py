@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from worker.errors import StoreUnavailable
+from worker.errors import LostWrites, StoreUnavailable
 from worker.store.connection import reaching
+from worker.store.memory import Memory
 from worker.store.scripts import Scripts
 from worker.text import clean
 from worker.wakeups import LANES
@@ -81,11 +82,25 @@ class Parked:
     why: str
 
 
+@dataclass(frozen=True)
+class Pumped:
+    """What a round of the pump did.
+
+    Attributes:
+        posted: Wake-ups; 0 while another process pumps.
+        loss: The number of the last time that Redis was seen to have lost writes.
+    """
+
+    posted: int
+    loss: int
+
+
 class Duties:
     """Waking, claiming and putting down duties."""
 
-    def __init__(self, scripts: Scripts) -> None:
+    def __init__(self, scripts: Scripts, memory: Memory) -> None:
         self._scripts = scripts
+        self._memory = memory
 
     def publish_messages(self) -> None:
         """Say in Redis what wakes a lane, so that scripts can post it.
@@ -130,9 +145,14 @@ class Duties:
         lease = LEASES[lane]
         until = boot_time() + lease
         nonce = uuid.uuid4().hex
+        seen = self._memory.fence
         word, token, failures = self._scripts.waking(
-            "claim", 3, lane, duty, _ms(lease), nonce, PARKED_AFTER
+            "claim", 3, lane, duty, _ms(lease), nonce, PARKED_AFTER, seen
         )
+        if word == "backwards":
+            raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
+        if word == "claimed":
+            self._memory.saw(int(token))
         return Claim(lane, duty, token, until, int(failures)) if word == "claimed" else None
 
     def _fail(self, claim: Claim, why: str) -> None:
@@ -190,17 +210,23 @@ class Duties:
             over.set()
             thread.join()
 
-    def pump(self, process: str, lease: float, rooms: Iterable[tuple[str, int]]) -> int | None:
-        """Post wake-ups for everything due: how many, None while another process does it.
+    def pump(self, process: str, lease: float, rooms: Iterable[tuple[str, int]]) -> Pumped:
+        """Post wake-ups for everything due, unless another process does it.
 
         Args:
             process: Who pumps.
             lease: Seconds for which nobody else does.
             rooms: For each lane, the most messages its queue may hold at once.
+
+        Raises:
+            LostWrites: Redis has forgotten what it was told before.
+            StoreUnavailable: Redis does not answer or refuses.
         """
-        rows = orjson.dumps([[lane, most] for lane, most in rooms])
-        word, posted = self._scripts.waking("pump", 2, process, _ms(lease), rows)
-        return int(posted) if word == "pumped" else None
+        rows, seen = orjson.dumps([[lane, most] for lane, most in rooms]), self._memory.fence
+        word, posted, loss = self._scripts.waking("pump", 3, process, _ms(lease), rows, seen)
+        if word == "backwards":
+            raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
+        return Pumped(int(posted), int(loss))
 
 
 def _ms(seconds: float) -> int:

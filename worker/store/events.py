@@ -29,6 +29,14 @@ class Events:
         self._jobs = jobs
         self._key = f"{scripts.root}events"
 
+    def alert(self, subject: str, why: str) -> None:
+        """Tell everybody who wants alerts of something that no job's change can say.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        self._scripts.waking("alert", 1, subject, why)
+
     def get(self, event_id: str) -> Occurrence:
         """One event.
 

@@ -10,9 +10,11 @@ from typing import Any, Literal
 import orjson
 from pydantic import TypeAdapter
 
-from worker.errors import NotFound, StoreUnavailable
+from worker.errors import LostWrites, NotFound, StoreUnavailable
 from worker.jobs import Ask, Job, Life, State, iso
 from worker.store.connection import reaching
+from worker.store.durability import Durability
+from worker.store.memory import Departure, Memory
 from worker.store.scripts import Scripts, stream_moment
 
 ASK = TypeAdapter(Ask)
@@ -56,6 +58,8 @@ class Change:
         why: Of a gate that closes, or of an alert.
         gate_line: Which line's gate: `main` is everybody's.
         turn: It takes a place in flight, so there must be room.
+        aside: Seconds that a job that is queued again stands behind all others.
+        left: Under which token its request left, where Redis has forgotten that.
     """
 
     job: Job
@@ -66,6 +70,8 @@ class Change:
     gate_line: str = "main"
     why: str = ""
     turn: bool = False
+    aside: float = 0
+    left: str = ""
 
 
 Decision = Callable[[Job], Change | None]
@@ -83,11 +89,20 @@ class Page:
 class Jobs:
     """Every job record."""
 
-    def __init__(self, scripts: Scripts, retention: float, limit: int | None) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        retention: float,
+        limit: int | None,
+        durability: Durability,
+        memory: Memory,
+    ) -> None:
         self._scripts = scripts
         self._redis = scripts.client
         self._retention = retention
         self._limit = limit
+        self._durability = durability
+        self._memory = memory
 
     def create(self, job: Job, owner: str, key: str | None, body: bytes) -> tuple[str, str]:
         """Write a new job into the line, or find the one this idempotency key made.
@@ -195,17 +210,44 @@ class Jobs:
             "gate_line": change.gate_line,
             "why": change.why,
             "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
+            "aside": round(change.aside * 1000),
             "duration": _duration_ms(job) if succeeded else 0,
         }
+        if change.left:
+            order["left"] = f"{_ms(job.life.updated_at)}:{change.left}"
         notes = [note.packed() for note in change.notes]
         life = LIFE.dump_json(job.life)
         return self._scripts.waking("move", 1, orjson.dumps(order), life, *notes)[0]
 
     def mark_left(self, job: Job, token: str) -> bool:
-        """The paid request may leave now, if this holder has its turn and no gate closed."""
-        n = job.attempt.n
+        """The paid request may leave now, if this holder has its turn and no gate closed.
+
+        It is then on record as durably as RUNHOOK_DURABLE says; what cannot be kept so does not
+        leave.
+
+        Raises:
+            LostWrites: Redis has forgotten what it was told before.
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        n, seen = job.attempt.n, self._memory.fence
         note = Note("request left", {"attempt": n}).packed()
-        return self._scripts.words("mark_left", job.id, str(n), token, job.line, note) == ["left"]
+        args = (job.id, str(n), token, job.line, note, seen)
+        said, *durable = self._scripts.run_and("mark_left", args, *self._durability.commands)
+        if said == [b"backwards"]:
+            raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
+        if said != [b"left"]:
+            return False
+        if not self._durability.kept(durable):
+            self.take_back(job, token, "Redis did not make its departure durable in time")
+            return False
+        self._memory.left(Departure(job.id, n, token))
+        return True
+
+    def take_back(self, job: Job, token: str, why: str) -> None:
+        """The request that was to leave under this token did not: not one byte."""
+        n = job.attempt.n
+        note = Note("did not leave", {"attempt": n, "why": why}).packed()
+        self._scripts.words("take_back", job.id, str(n), token, note)
 
     def hasten(self, job_id: str, attempt: int, note: Note) -> str:
         """Have an attempt that has not ended reconciled at once: `hastened`, `ended`, `gone`."""
@@ -266,7 +308,7 @@ class Jobs:
 def _job(job_id: str, record: Mapping[bytes, bytes]) -> Job:
     life = LIFE.validate_json(record[b"life"])
     attempts = tuple(
-        replace(attempt, left_at=_left_at(record.get(b"left:%d" % attempt.n)))
+        replace(attempt, **_departure(record.get(b"left:%d" % attempt.n)))
         for attempt in life.attempts
     )
     return Job(
@@ -278,8 +320,15 @@ def _job(job_id: str, record: Mapping[bytes, bytes]) -> Job:
     )
 
 
-def _left_at(value: bytes | None) -> datetime | None:
-    return datetime.fromtimestamp(int(value.partition(b":")[0]) / 1000, UTC) if value else None
+def _departure(value: bytes | None) -> dict[str, Any]:
+    if not value:
+        return {"left_at": None, "left_by": None}
+    milliseconds, _, token = value.decode().partition(":")
+    return {"left_at": datetime.fromtimestamp(int(milliseconds) / 1000, UTC), "left_by": token}
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
 
 
 def line_score(job: Job) -> float:

@@ -36,6 +36,7 @@ class LineState:
     Attributes:
         length: Jobs that wait for their turn.
         unconfirmed: Those that may hold a slot at RunningHub.
+        why_paused: Why it stands still, where its owner did not stop it.
         gate: `open`; `closed` for `opens_in` seconds; `due` to let one job try; `probing` with it.
         why: Why the gate closed.
     """
@@ -46,6 +47,7 @@ class LineState:
     unconfirmed: int
     limit: int
     paused: bool
+    why_paused: str
     gate: Literal["open", "closed", "due", "probing"]
     opens_in: float
     why: str
@@ -66,6 +68,7 @@ class LineState:
             "unconfirmed": self.unconfirmed,
             "limit": self.limit,
             "paused": self.paused,
+            "why_paused": self.why_paused or None,
             "gate": gate,
         }
 
@@ -92,7 +95,9 @@ class Line:
 
     def state(self) -> LineState:
         """How the line stands now."""
-        *counts, paused, gate, ms, why = self._scripts.words("line_state", self.limit or "")
+        *counts, paused, why_paused, gate, ms, why = self._scripts.words(
+            "line_state", self.limit or ""
+        )
         length, sending, running, holding, limit = map(int, counts)
         return LineState(
             length,
@@ -101,6 +106,7 @@ class Line:
             holding,
             limit,
             bool(paused),
+            why_paused,
             gate,  # type: ignore[arg-type]
             int(ms) / 1000,
             why,
@@ -109,6 +115,14 @@ class Line:
     def pause(self, paused: bool) -> None:
         """Stop the line, or let it go on; what is under way goes on either way."""
         self._scripts.waking("pause", 1, "1" if paused else "")
+
+    def put_aside(self, job_id: str, seconds: float) -> None:
+        """Let a queued job stand behind all others for a while."""
+        self._scripts.waking("put_aside", 1, job_id, round(seconds * 1000))
+
+    def lost_writes(self, fence: int, why: str, alert: str) -> int:
+        """Stop the line, because Redis has forgotten this token; the number of the loss."""
+        return int(self._scripts.waking("lost_writes", 2, fence, why, alert)[1])
 
     def lets_through(self, job_id: str, line: str) -> bool:
         """Whether a job that took its turn may still leave: no gate has closed since."""

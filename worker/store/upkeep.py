@@ -10,7 +10,7 @@ from worker.store.scripts import Scripts
 from worker.wakeups import LANES
 
 AT_ONCE = 500
-INDICES = ("jobs", "jobs:state:*", "jobs:model:*", "line:*", "ended", "holding")
+INDICES = ("jobs", "jobs:state:*", "jobs:model:*", "line:*", "aside", "ended", "holding")
 
 
 @dataclass(frozen=True)

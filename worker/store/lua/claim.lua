@@ -1,9 +1,12 @@
 -- Take a duty for some time. The token that comes back is larger than every earlier one.
 -- ARGV[2]  lane   ARGV[3]  id   ARGV[4]  lease in ms   ARGV[5]  the claimer's nonce: asked again because
 --          the answer was lost, it has the duty already   ARGV[6]  failures after which it is parked
--- Returns  "claimed" | "gone" | "held" | "early" | "parked", token, how often in a row it failed
+-- ARGV[7]  the highest token that the claimer knows: the fence never goes back, unless Redis lost writes
+-- Returns  "claimed" | "gone" | "held" | "early" | "parked" | "backwards", token, how often in a row it
+--          failed
 local lane, id, nonce = ARGV[2], ARGV[3], ARGV[5]
 local due, claims, failures = root .. 'due:' .. lane, root .. 'claims:' .. lane, root .. 'failures:' .. lane
+if went_back(ARGV[7]) then return answer('backwards', '', '0') end
 local score = redis.call('ZSCORE', due, id)
 if not score then return answer('gone', '', '0') end
 local mark = redis.call('HGET', claims, id) or ''

@@ -23,6 +23,6 @@ redis.call('ZADD', root .. 'jobs', 0, order.job)
 redis.call('ZADD', root .. 'jobs:model:' .. order.model, 0, order.job)
 note(order.job, ARGV[5])
 announce(order.job, 'job.queued', 'queued', '', ARGV[4])
-place(order.job, order.model, nil, 'queued', order.line, order.score)
+place(order.job, order.model, nil, 'queued', order.line, order.score, 0)
 if order.expires > 0 then wake('reconcile', 'expiry/' .. order.job, order.expires) end
 return answer('created', order.job)

@@ -1,7 +1,7 @@
 -- How the line stands.
 -- ARGV[2]  the limit that is set by hand, or empty
--- Returns  length, sending, running, holding (unconfirmed ones that count), limit, "1" if paused, and
---          of the gate: its word, ms until it may open, why it closed
+-- Returns  length, sending, running, holding (unconfirmed ones that count), limit, "1" if paused, why
+--          if not by its owner, and of the gate: its word, ms until it may open, why it closed
 local word, ms = gate_word('main')
 return {
   text(redis.call('ZCARD', root .. 'jobs:state:queued')),
@@ -10,5 +10,6 @@ return {
   text(redis.call('SCARD', root .. 'holding')),
   text(limit_of(ARGV[2])),
   paused() and '1' or '',
+  redis.call('HGET', root .. 'line', 'why') or '',
   word, text(ms), redis.call('HGET', root .. 'gate:main', 'why') or '',
 }

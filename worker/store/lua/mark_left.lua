@@ -1,7 +1,10 @@
 -- The last word before a paid byte leaves: only the holder of the duty, while its lease runs, and
 -- only while the job is still at its turn.
 -- ARGV[2]  job   ARGV[3]  attempt   ARGV[4]  token   ARGV[5]  the job's line   ARGV[6]  note
--- Returns  "left" | "lost" | "gated" (the gate closed since it took its turn)
+-- ARGV[7]  the highest token that the sender knows
+-- Returns  "left" | "lost" | "gated" (the gate closed since it took its turn) | "backwards" (Redis lost
+--          writes, so nothing it says of who may leave counts)
+if went_back(ARGV[7]) then return {'backwards'} end
 local job, n, token = ARGV[2], ARGV[3], ARGV[4]
 local key, duty = root .. 'job:' .. job, job .. '/' .. n
 local held = redis.call('HMGET', key, 'state', 'n', 'left:' .. n)

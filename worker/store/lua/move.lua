@@ -1,9 +1,11 @@
 -- Change a job if nobody did meanwhile, with everything that follows from it: its place, its event,
 -- the gate, its duties, its timeline.
--- ARGV[2]  {job, rev, id, state, n, line, score, turn, limit, event, gate, why, duties, duration}
+-- ARGV[2]  {job, rev, id, state, n, line, score, turn, limit, event, gate, why, duties, aside, left, duration}
 --          turn: it needs room in flight and a gate that lets it through
 --          gate: "open" | "close" | "close-ask" (RunningHub must answer before the next) | ""
 --          duties: {{lane, id, ms}, ...}
+--          aside: ms that a job that is queued again stands behind all others
+--          left: when and by which token its request left, where Redis had lost that
 --          duration: ms from submit to success, for the model's p95; 0: none
 -- ARGV[3]  life   ARGV[4...]  notes
 -- Returns  "done" | "stale" (read it again) | "gone" | "full" | "gated"
@@ -31,16 +33,19 @@ end
 redis.call('HSET', key, 'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1,
   'move', order.id)
 for i = 4, #ARGV do note(job, ARGV[i]) end
-if old ~= new then
-  if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
-  place(job, model, old, new, order.line, order.score)
-end
+local aside = order.aside
 if order.gate == 'open' then
   for _, line in ipairs(gates) do open_gate(line) end
 elseif order.gate ~= '' then
   -- 415 and 814 close their own line only; all else is everybody's.
-  close_gate(order.gate_line, job, order.gate == 'close-ask', order.why)
+  local behind = close_gate(order.gate_line, job, order.gate == 'close-ask', order.why)
+  aside = math.max(aside, behind)
 end
+if old ~= new then
+  if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
+  place(job, model, old, new, order.line, order.score, aside)
+end
+if order.left then redis.call('HSET', key, 'left:' .. order.n, order.left) end
 if old == 'sending' and new ~= 'sending' then
   for _, line in ipairs(gates) do release_probe(line, job) end
 end

@@ -4,7 +4,7 @@
 if ARGV[2] == '1' then
   redis.call('HSET', root .. 'line', 'paused', '1')
 else
-  redis.call('HDEL', root .. 'line', 'paused')
+  redis.call('HDEL', root .. 'line', 'paused', 'why')
   wake('line', 'line', 0)
 end
 return answer('done')

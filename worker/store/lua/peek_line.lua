@@ -1,8 +1,10 @@
 -- Who is next, or why nobody is.
 -- ARGV[2]  the limit that is set by hand, or empty
 -- Returns  "paused" | "next", job | "ask", job (RunningHub must answer a free question first) | "empty"
---          | "full" | "doubt", how many run, holding... | "gated", ms | "probing"
+--          | "full" | "doubt", how many run, holding... | "gated", ms until a gate opens or one comes back from
+--          aside | "probing"
 if paused() then return {'paused'} end
+return_from_aside()
 if in_flight() >= limit_of(ARGV[2]) then
   local holding = redis.call('SRANDMEMBER', root .. 'holding', 100)
   if #holding == 0 then return {'full'} end
@@ -10,6 +12,8 @@ if in_flight() >= limit_of(ARGV[2]) then
   return {'doubt', text(redis.call('ZCARD', root .. 'jobs:state:running')), unpack(holding)}
 end
 local best, best_score, wait, probing
+local aside = redis.call('ZRANGE', root .. 'aside', 0, 0, 'WITHSCORES')
+if aside[2] then wait = math.max(0, tonumber(aside[2]) - now) end
 local main, main_wait, main_ask = gate_word('main')
 for _, line in ipairs(redis.call('SMEMBERS', root .. 'lines')) do
   local head = redis.call('ZRANGE', root .. 'line:' .. line, 0, 0, 'WITHSCORES')

@@ -23,6 +23,11 @@ else
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
+-- Whether Redis has lost writes since somebody was given this token.
+local function went_back(token)
+  return (tonumber(redis.call('GET', root .. 'fence')) or 0) < tonumber(token)
+end
+
 local function text(number) return string.format('%.0f', number) end
 
 -- Duties. `due:<lane>` scores each by when somebody must look. `claims:<lane>` says why it is not
@@ -145,18 +150,29 @@ local function gate_of(line)
   return {till = tonumber(g[1]), step = tonumber(g[2]), probe = g[3] or '', ask = g[4] == '1'}
 end
 
+-- Whether anybody stands in a line.
+local function somebody_waits()
+  for _, line in ipairs(redis.call('SMEMBERS', root .. 'lines')) do
+    if redis.call('ZCARD', root .. 'line:' .. line) > 0 then return true end
+  end
+  return false
+end
+
+-- Returns the ms that the job stands aside: if it was the probe and others wait, one of them probes next.
 local function close_gate(line, job, ask, why)
   local gate = gate_of(line)
   if gate and gate.probe ~= job and (gate.till > now or gate.probe ~= '') then
     if ask then redis.call('HSET', root .. 'gate:' .. line, 'ask', '1') end
-    return
+    return 0
   end
   local step = gate and gate.step or FIRST_STEP
-  if gate and gate.probe == job then step = math.min(step * 2, LAST_STEP) end
+  local probed = gate and gate.probe == job
+  if probed then step = math.min(step * 2, LAST_STEP) end
   local asks = (ask or (gate and gate.ask)) and '1' or '0'
   redis.call('HSET', root .. 'gate:' .. line, 'until', text(now + step), 'step', text(step),
     'probe', '', 'ask', asks, 'why', why)
   wake('line', 'line', step)
+  return probed and somebody_waits() and step + 1000 or 0
 end
 
 local function open_gate(line)
@@ -195,15 +211,36 @@ local function lets_through(line, job)
   return true
 end
 
--- Where a job stands in every index. `line` and `score` are given when it is queued.
-local function place(job, model, old, new, line, score)
-  if old then redis.call('ZREM', root .. 'jobs:state:' .. old, job) end
-  redis.call('ZADD', root .. 'jobs:state:' .. new, 0, job)
-  if old == 'queued' then redis.call('ZREM', root .. 'line:' .. line, job) end
-  if new == 'queued' then
+-- A queued job stands in its line, or aside for some ms, behind all others until then.
+local function stand(job, line, score, aside)
+  redis.call('HSET', root .. 'job:' .. job, 'line', line, 'score', score)
+  if aside > 0 then
+    redis.call('ZADD', root .. 'aside', now + aside, job)
+    wake('line', 'line', aside)
+  else
     redis.call('ZADD', root .. 'line:' .. line, score, job)
     redis.call('SADD', root .. 'lines', line)
   end
+end
+
+-- Those whose time aside is over stand in their lines again.
+local function return_from_aside()
+  for _, job in ipairs(redis.call('ZRANGEBYSCORE', root .. 'aside', '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', root .. 'aside', job)
+    local held = redis.call('HMGET', root .. 'job:' .. job, 'state', 'line', 'score')
+    if held[1] == 'queued' then stand(job, held[2], held[3], 0) end
+  end
+end
+
+-- Where a job stands in every index. `line`, `score` and `aside` are given when it is queued.
+local function place(job, model, old, new, line, score, aside)
+  if old then redis.call('ZREM', root .. 'jobs:state:' .. old, job) end
+  redis.call('ZADD', root .. 'jobs:state:' .. new, 0, job)
+  if old == 'queued' then
+    redis.call('ZREM', root .. 'line:' .. line, job)
+    redis.call('ZREM', root .. 'aside', job)
+  end
+  if new == 'queued' then stand(job, line, score, aside or 0) end
   if new == 'unconfirmed' then
     redis.call('SADD', root .. 'holding', job)
   elseif old == 'unconfirmed' then
@@ -239,16 +276,20 @@ local function announce(job, kind, state, previous, life, why)
   end
 end
 
+-- Something is wrong that is about no job, or about one that is not here.
+local function alert(subject, why)
+  local event = redis.call('XADD', root .. 'events', here(), 'subject', subject,
+    'type', 'runhook.alert', 'why', why)
+  wake('fanout', event, 0)
+end
+
 -- A duty that failed too often waits for somebody to release it, or for new work to wake it.
 local function park(lane, id, count, why)
   redis.call('ZREM', root .. 'due:' .. lane, id)
   redis.call('HDEL', root .. 'claims:' .. lane, id)
   redis.call('HSET', root .. 'parked:' .. lane, id, cjson.encode({at = now, failures = count, why = why}))
-  local alert = 'the duty ' .. id .. ' of the lane ' .. lane .. ' is parked after ' .. text(count)
-    .. ' failures: ' .. why
-  local event = redis.call('XADD', root .. 'events', here(), 'subject', id, 'type', 'runhook.alert',
-    'why', alert)
-  wake('fanout', event, 0)
+  alert(id, 'the duty ' .. id .. ' of the lane ' .. lane .. ' is parked after ' .. text(count)
+    .. ' failures: ' .. why)
 end
 
 -- Deliveries. `outbox:<handler>` scores a handler's pending deliveries by when each is tried next. A

@@ -1,10 +1,12 @@
 -- Post wake-ups for duties whose time has passed. One process at a time pumps, by a lease.
 -- ARGV[2]  process   ARGV[3]  lease in ms   ARGV[4]  {{lane, most}, ...}: most messages to have in a
---          lane's queue at once
--- Returns  "pumped" | "other", how many
+--          lane's queue at once   ARGV[5]  the highest token that the process knows
+-- Returns  "pumped" | "other" | "backwards" (Redis lost writes), how many, the number of the last loss
 local AT_ONCE = 50  -- of a lane in one round: some ms, during which Redis serves nobody else
+local loss = redis.call('HGET', root .. 'line', 'losses') or '0'
+if went_back(ARGV[5]) then return answer('backwards', '0', loss) end
 local holder = redis.call('GET', root .. 'pump')
-if holder and holder ~= ARGV[2] then return answer('other', '0') end
+if holder and holder ~= ARGV[2] then return answer('other', '0', loss) end
 redis.call('SET', root .. 'pump', ARGV[2], 'PX', ARGV[3])
 local posted = 0
 for _, row in ipairs(cjson.decode(ARGV[4])) do
@@ -21,4 +23,4 @@ for _, row in ipairs(cjson.decode(ARGV[4])) do
     end
   end
 end
-return answer('pumped', text(posted))
+return answer('pumped', text(posted), loss)

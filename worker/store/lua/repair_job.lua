@@ -24,8 +24,11 @@ for _, name in ipairs({'queued', 'sending', 'unconfirmed', 'running', 'succeeded
   belongs('jobs:state:' .. name, name == state, 0)
 end
 belongs('ended', ENDED[state] == true, now)
-belongs('line:' .. line, state == 'queued', score)
+local stands_aside = redis.call('ZSCORE', root .. 'aside', job)
+if stands_aside and state ~= 'queued' then wrong = wrong + redis.call('ZREM', root .. 'aside', job) end
+belongs('line:' .. line, state == 'queued' and not stands_aside, score)
 if state == 'queued' then
+  redis.call('HSET', root .. 'job:' .. job, 'line', line, 'score', score)
   redis.call('SADD', root .. 'lines', line)
   wake('line', 'line', 0)
 end

@@ -1,0 +1,69 @@
+"""What a process remembers of Redis, so that it notices when Redis forgets.
+
+A fail-over to a replica that was behind, a power loss or an old dump take writes back. The fence
+only counts up, so one that is smaller than it was says so; the departures say what may have been
+paid meanwhile.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+# Departures of the last minutes at the highest pace that 1,000 tasks in flight allow; Redis loses
+# seconds, an old dump more than any memory would hold.
+MOST_DEPARTURES = 2000
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A paid request that left from here.
+
+    Attributes:
+        token: Of the claim under which it left.
+        ref: RunningHub's task, once its answer named it.
+        refused: Its answer was a sure no: nothing was paid.
+    """
+
+    job: str
+    n: int
+    token: str
+    ref: str | None = None
+    refused: bool = False
+
+
+class Memory:
+    """One process's; its threads share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._fence = 0
+        self._departures: OrderedDict[str, Departure] = OrderedDict()
+
+    @property
+    def fence(self) -> int:
+        """The highest token that anything here was given."""
+        return self._fence
+
+    def saw(self, fence: int) -> None:
+        """Redis gave this token."""
+        with self._lock:
+            self._fence = max(self._fence, fence)
+
+    def left(self, departure: Departure) -> None:
+        """A paid request is about to leave."""
+        with self._lock:
+            self._departures[departure.token] = departure
+            while len(self._departures) > MOST_DEPARTURES:
+                self._departures.popitem(last=False)
+
+    def answered(self, token: str, *, ref: str | None, refused: bool) -> None:
+        """What RunningHub said to the request that left under this token."""
+        with self._lock:
+            known = self._departures.get(token)
+            if known:
+                self._departures[token] = replace(known, ref=ref, refused=refused)
+
+    def may_be_paid(self) -> list[Departure]:
+        """Every departure that RunningHub did not surely refuse, oldest first."""
+        with self._lock:
+            return [one for one in self._departures.values() if not one.refused]
