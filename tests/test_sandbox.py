@@ -12,9 +12,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from tests.conftest import IMAGE, Sandbox, eventually
+from worker.cli.up import sandbox as command
 from worker.runninghub.sandbox.faults import FAULTS, Faults
 from worker.runninghub.sandbox.outputs import make
 from worker.runninghub.sandbox.server import create_app, serve
@@ -30,6 +32,23 @@ def _post(url: str, body: Any, headers: dict[str, str] = KEY) -> Any:
 
 def _submit(sandbox: Sandbox, **more: Any) -> Any:
     return _post(f"{sandbox.url}/openapi/v2/{IMAGE}", {"prompt": "a cat", **more})
+
+
+def _upload(
+    sandbox: Sandbox, name: str, path: str = "/openapi/v2/media/upload/binary", **fields: str
+) -> Any:
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'
+        for k, v in fields.items()
+    ]
+    parts.append(
+        f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        "Content-Type: image/png\r\n\r\nbytes\r\n--x--\r\n"
+    )
+    headers = {"Authorization": "Bearer k", "Content-Type": "multipart/form-data; boundary=x"}
+    request = urllib.request.Request(sandbox.url + path, "".join(parts).encode(), headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read())
 
 
 class _Receiver(HTTPServer):
@@ -170,18 +189,7 @@ def test_account_and_queue_are_told_as_text(sandbox: Sandbox) -> None:
     ],
 )
 def test_files_are_taken(sandbox: Sandbox, path: str, name: str, fields: dict[str, str]) -> None:
-    parts = [
-        f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'
-        for k, v in fields.items()
-    ]
-    parts.append(
-        '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
-        "Content-Type: image/png\r\n\r\nbytes\r\n--x--\r\n"
-    )
-    headers = {"Authorization": "Bearer k", "Content-Type": "multipart/form-data; boundary=x"}
-    request = urllib.request.Request(sandbox.url + path, "".join(parts).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        said = json.loads(answer.read())
+    said = _upload(sandbox, "a.png", path, **fields)
     assert said["code"] == 0
     assert said["data"][name]
     if name == "download_url":
@@ -256,6 +264,127 @@ def test_wrong_faults_are_refused_with_what_there_is(sandbox: Sandbox, spec: Any
         assert caught.value.code == 400
 
 
+def test_a_lasting_fault_is_drawn_once_for_each_prompt() -> None:
+    rules = [{"fault": "busy", "rate": 0.5, "lasting": True}]
+    faults = Faults({"rules": rules, "seed": 1})
+    hit = [prompt for prompt in "abcdefghijklmnop" if "busy" in faults.choose("", prompt)]
+    assert 0 < len(hit) < 16
+    for _ in range(5):
+        assert [p for p in "abcdefghijklmnop" if "busy" in faults.choose("", p)] == hit
+
+
+def test_a_request_uses_up_only_faults_that_it_can_have(sandbox: Sandbox) -> None:
+    sandbox.faults({"fault": "busy", "times": 1}, {"fault": "key_refused", "times": 0})
+    assert _upload(sandbox, "a.png")["code"] == 0
+    assert sandbox.call("GET", "/openapi/v2/queue/status")["code"] == 0
+    assert _submit(sandbox)["errorCode"] == "421"
+
+
+def test_a_file_is_refused_each_time_and_no_other_is(sandbox: Sandbox) -> None:
+    sandbox.faults(
+        {"fault": "upload_too_large", "match": "big"}, {"fault": "upload_reset", "match": "torn"}
+    )
+    for _ in range(2):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            _upload(sandbox, "big.png")
+        assert caught.value.code == 413
+        assert caught.value.read().startswith(b"<html>")
+        with pytest.raises(ConnectionError):
+            _upload(sandbox, "torn.png")
+    assert _upload(sandbox, "good.png")["code"] == 0
+
+
+def test_a_price_is_missing_for_one_prompt_for_good(sandbox: Sandbox) -> None:
+    sandbox.faults({"fault": "price_missing", "match": "a cat"})
+    price = f"{sandbox.url}/openapi/v2/price-preview/{IMAGE}"
+    for _ in range(2):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            _post(price, {"prompt": "a cat"})
+        assert caught.value.code == 404
+    assert _post(price, {"prompt": "a dog"})["currency"] == "CNY"
+    sandbox.faults({"fault": "price_refused"})
+    assert _post(price, {"prompt": "a dog"})["errorCode"] == "1014"
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"), [("capacity_forbidden", 403), ("capacity_outage", 503)]
+)
+def test_queue_status_can_be_kept_back_for_good(sandbox: Sandbox, fault: str, status: int) -> None:
+    sandbox.faults({"fault": fault})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        sandbox.call("GET", "/openapi/v2/queue/status")
+    assert caught.value.code == status
+    sandbox.faults({"fault": "capacity_refused"})
+    assert sandbox.call("GET", "/openapi/v2/queue/status")["code"] == 1014
+
+
+def test_a_key_can_go_bad_and_be_good_again(sandbox: Sandbox) -> None:
+    task = _submit(sandbox)["taskId"]
+    sandbox.faults({"fault": "key_refused"})
+    assert _submit(sandbox)["errorCode"] == "1002"
+    assert _post(f"{sandbox.url}/openapi/v2/query", {"taskId": task})["errorCode"] == "1002"
+    assert _post(f"{sandbox.url}/task/openapi/outputs", {"taskId": task})["code"] == 802
+    sandbox.faults()
+    assert _submit(sandbox)["errorCode"] == ""
+    assert sandbox.accepted() == 2
+
+
+def test_a_task_can_have_a_status_that_nobody_knows(sandbox: Sandbox) -> None:
+    sandbox.faults({"fault": "status_unknown", "match": "a cat"})
+    asked = {"apiKey": "k", "taskId": _submit(sandbox)["taskId"]}
+    for _ in range(2):
+        assert _post(f"{sandbox.url}/openapi/v2/query", asked)["status"] == "SUSPENDED"
+        assert _post(f"{sandbox.url}/task/openapi/outputs", asked)["code"] == 899
+    asked["taskId"] = _post(f"{sandbox.url}/openapi/v2/{IMAGE}", {"prompt": "a dog"})["taskId"]
+    assert _post(f"{sandbox.url}/openapi/v2/query", asked)["status"] == "SUCCESS"
+
+
+def test_dirt_is_in_answers_in_callbacks_and_on_record(
+    sandbox: Sandbox, receiver: _Receiver
+) -> None:
+    dirt = ("failed", "text_unwritable", "money_absurd", "nested", "text_huge")
+    sandbox.faults(*({"fault": fault} for fault in dirt))
+    task = _submit(sandbox, webhookUrl=receiver.url)["taskId"]
+    query = _post(f"{sandbox.url}/openapi/v2/query", {"taskId": task})
+    assert "\ud83d\x00" in query["errorMessage"]
+    assert len(query["errorMessage"]) == 3 * 1024 * 1024
+    assert query["usage"]["consumeMoney"] == "1e60000000"
+    assert query["usage"]["thirdPartyConsumeMoney"] == "1e999999999"
+    assert json.dumps(query["failedReason"]).count("[") > 500
+    eventually(lambda: receiver.received)
+    assert json.loads(receiver.received[0])["eventData"] == query
+    record = f"{sandbox.url}/task/openapi/getWebhookDetail"
+    data = eventually(lambda: _post(record, {"apiKey": "k", "taskId": task})["data"])
+    assert json.loads(data["eventData"]) == query
+
+
+def test_results_can_be_many_and_numbers_long(sandbox: Sandbox) -> None:
+    sandbox.faults({"fault": "many_results"}, {"fault": "numbers_long"})
+    query = _post(f"{sandbox.url}/openapi/v2/query", {"taskId": _submit(sandbox)["taskId"]})
+    assert len(query["results"]) == 10_000
+    assert len(str(query["usage"]["consumeMoney"])) == 300
+    created = {"apiKey": "k", "workflowId": "12"}
+    task = _post(f"{sandbox.url}/task/openapi/create", created)["data"]["taskId"]
+    outputs = {"apiKey": "k", "taskId": task}
+    assert len(_post(f"{sandbox.url}/task/openapi/outputs", outputs)["data"]) == 10_000
+
+
+def test_whoever_asks_can_get_a_page_of_html(sandbox: Sandbox) -> None:
+    sandbox.faults({"fault": "query_html"})
+    asked = {"apiKey": "k", "taskId": _submit(sandbox)["taskId"]}
+    for path in ("/openapi/v2/query", "/task/openapi/outputs", "/task/openapi/status"):
+        with pytest.raises(json.JSONDecodeError):
+            _post(sandbox.url + path, asked)
+
+
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_every_fault_can_be_asked_for(fault: str) -> None:
     assert fault in Faults({fault: 1.0}).choose("")
+
+
+def test_its_help_says_of_every_fault_what_it_does() -> None:
+    found = CliRunner().invoke(command, ["--help"])
+    assert found.exit_code == 0
+    for fault, words in FAULTS.items():
+        assert f"{fault} " in found.output
+        assert words in found.output

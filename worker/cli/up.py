@@ -18,6 +18,7 @@ from config.settings import Settings, SettingsError
 from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from worker.embedded import EmbeddedServer
 from worker.errors import RunhookError
+from worker.runninghub.sandbox.faults import listing
 
 SANDBOX_PORT = 8090
 COLOURS = {"web": "cyan", "worker": "green", "handlers": "yellow", "sandbox": "magenta"}
@@ -153,7 +154,7 @@ def _watch(fleet: Fleet, settings: Settings) -> None:
             raise RunhookError(f"{name} ends again and again; its last lines are above")
 
 
-@click.command()
+@click.command(epilog=f"What --faults can name, each with a rate:\n\n\b\n{listing()}")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=SANDBOX_PORT, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--faults", default="{}", metavar="JSON", help='As {"callback_lost": 0.1}.')

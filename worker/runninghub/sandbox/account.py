@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
-from worker.runninghub.sandbox.answers import Json, asked, bearer, legacy, v2_error
-from worker.runninghub.sandbox.faults import Faults
+from flask import request
+
+from worker.runninghub.sandbox.answers import Json, asked, bearer, legacy, prompt_of, v2_error
+from worker.runninghub.sandbox.dirt import page, soiled
+from worker.runninghub.sandbox.faults import OF_CAPACITY, OF_PRICES, Faults
 from worker.runninghub.sandbox.tasks import Office
 
 RESOURCES = ("UNET", "CHECKPOINT", "LORA", "GGUF")
@@ -20,6 +23,13 @@ class Account:
 
     def queue_status(self) -> Any:
         """The key's limit and what is in flight."""
+        chosen = self._faults.choose(request.path, among=OF_CAPACITY)
+        if "capacity_outage" in chosen:
+            return page(503, "Service Unavailable")
+        if "capacity_forbidden" in chosen:
+            return page(403, "Forbidden")
+        if "capacity_refused" in chosen:
+            return legacy(int(chosen.value("capacity_refused", 1014)), "Access denied")
         running, queued = self._office.counts()
         data = {
             "apiKeyType": "SHARED",
@@ -53,11 +63,15 @@ class Account:
     def price(self, endpoint: str) -> Any:
         """price-preview: the same body as a submit."""
         body = asked()
-        chosen = self._faults.choose(json.dumps(body, ensure_ascii=False))
+        text = json.dumps(body, ensure_ascii=False)
+        chosen = self._faults.choose(text, prompt_of(body), OF_PRICES)
         if not bearer():
             return v2_error("1002", "Invalid API key")
-        if "not_shared" in chosen:
-            return v2_error("1014", "Access denied: enterprise-shared API keys only")
+        if "price_missing" in chosen:
+            return page(404, "Not Found")
+        if "not_shared" in chosen or "price_refused" in chosen:
+            refusal = v2_error("1014", "Access denied: enterprise-shared API keys only")
+            return soiled(refusal, chosen)
         model = self._models.get(endpoint)
         if model is None:
             return v2_error("1001", "Invalid URL")

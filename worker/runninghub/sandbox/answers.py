@@ -1,8 +1,9 @@
 """The shapes the sandbox answers in, and reading what it is asked."""
 
+import socket
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
 Json = dict[str, Any]
 
@@ -18,6 +19,13 @@ def asked() -> Json:
     """The request's JSON body."""
     body = request.get_json(force=True, silent=True)
     return body if isinstance(body, dict) else {}
+
+
+def prompt_of(body: Json) -> str:
+    """What is to be made, in words."""
+    nodes = body.get("nodeInfoList") or []
+    texts = [str(node.get("fieldValue", "")) for node in nodes if isinstance(node, dict)]
+    return str(body.get("prompt") or body.get("text") or " ".join(texts))
 
 
 def bearer() -> bool:
@@ -61,3 +69,11 @@ def own_url() -> str:
         environ = request.environ
         host = f"{environ.get('SERVER_NAME', '127.0.0.1')}:{environ.get('SERVER_PORT', '80')}"
     return f"http://{host}"
+
+
+def hang_up() -> Response:
+    """Close the connection without an answer; what is returned reaches nobody."""
+    connection = request.environ.get("werkzeug.socket")
+    if isinstance(connection, socket.socket):
+        connection.shutdown(socket.SHUT_RDWR)
+    return Response()

@@ -1,7 +1,9 @@
-"""What goes wrong, on request: by rate, by a word in the request, or for so many times."""
+"""What goes wrong, on request: by rate, by a word in the request, so often, or for good."""
 
 import random
+import secrets
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,19 +39,49 @@ FAULTS = {
     "cancel_refused": "a cancel of the task is refused with 807",
     "upload_outage": "an upload is answered with HTTP 503",
     "upload_refused": "an upload is refused with code `value` (809)",
+    "upload_too_large": "an upload is answered with HTTP 413 and a page of HTML",
+    "upload_reset": "an upload's connection is closed without an answer",
     "price": "price-preview says `value`",
+    "price_missing": "price-preview is answered with HTTP 404 and a page of HTML",
+    "price_refused": "price-preview is refused with 1014",
+    "capacity_refused": "queue/status is refused with code `value` (1014)",
+    "capacity_forbidden": "queue/status is answered with HTTP 403",
+    "capacity_outage": "queue/status is answered with HTTP 503",
+    "key_refused": "every call is refused: 1002, on the older paths 802",
+    "status_unknown": "whoever asks about the task is told a status that nobody knows",
+    "query_html": "whoever asks about the task, or for its record, gets a page of HTML",
+    "text_unwritable": "texts hold half a surrogate pair, NUL and control characters",
+    "text_huge": "the text of an error has `value` characters (3 MiB)",
+    "money_absurd": "amounts are 1e999999999 and 1e60000000",
+    "numbers_long": "amounts are bare numbers of 300 digits",
+    "nested": "answers hold lists nested `value` deep (500)",
+    "many_results": "the results are listed `value` times (10000)",
 }
+OF_UPLOADS = ("upload_outage", "upload_refused", "upload_too_large", "upload_reset")
+OF_CAPACITY = ("capacity_refused", "capacity_forbidden", "capacity_outage")
+OF_EVERY_CALL = ("key_refused",)
+OF_PRICES = ("price", "price_missing", "price_refused", "not_shared", "text_unwritable")
+OF_OTHERS = {*OF_UPLOADS, *OF_CAPACITY, *OF_EVERY_CALL, "price", "price_missing", "price_refused"}
+OF_SUBMITS = tuple(fault for fault in FAULTS if fault not in OF_OTHERS)
 
 
 @dataclass
 class Rule:
-    """One fault and when it happens."""
+    """One fault and when it happens.
+
+    Attributes:
+        match: Only where the request holds this text.
+        times: So often, then never again.
+        value: The fault's number.
+        lasting: The rate is drawn once for each prompt or file, and holds for it for good.
+    """
 
     fault: str
     match: str = ""
     rate: float = 1.0
     times: int | None = None
     value: float | None = None
+    lasting: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +111,7 @@ class Faults:
 
         Args:
             spec: `{"callback_lost": 0.1, ...}`, or `{"rules": [{"fault": ..., "match": ...,
-                "rate": ..., "times": ..., "value": ...}], "seed": 1}`.
+                "rate": ..., "times": ..., "value": ..., "lasting": true}], "seed": 1}`.
 
         Raises:
             ValueError: The text says what is wrong.
@@ -88,18 +120,40 @@ class Faults:
         with self._lock:
             self._rules = rules
             self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
+            self._seed = secrets.token_hex(8) if seed is None else seed
 
-    def choose(self, text: str) -> Chosen:
-        """The faults of a request that holds this text."""
+    def choose(self, text: str, whose: str = "", among: Collection[str] = tuple(FAULTS)) -> Chosen:
+        """The faults of a request.
+
+        Args:
+            text: What rules are matched against.
+            whose: The prompt or the file that a lasting rule holds for.
+            among: Faults that this kind of request can have; others are not used up by it.
+        """
         chosen: dict[str, float | None] = {}
         with self._lock:
             for rule in self._rules:
-                hit = rule.match in text and rule.times != 0 and self._random.random() < rule.rate
-                if hit and rule.fault not in chosen:
+                possible = rule.fault in among and rule.fault not in chosen
+                if possible and self._hits(rule, text, whose):
                     chosen[rule.fault] = rule.value
-                    if rule.times is not None:
-                        rule.times -= 1
         return Chosen(chosen)
+
+    def _hits(self, rule: Rule, text: str, whose: str) -> bool:
+        if rule.match not in text or rule.times == 0:
+            return False
+        chance = self._random
+        if rule.lasting:
+            drawn_once = f"{self._seed} {rule.fault} {rule.match} {whose}"
+            chance = random.Random(drawn_once)  # noqa: S311 - the same draw each time, on purpose
+        hit = chance.random() < rule.rate
+        if hit and rule.times is not None:
+            rule.times -= 1
+        return hit
+
+
+def listing() -> str:
+    """Every fault in a line, for people."""
+    return "\n".join(f"{name:<22} {words}" for name, words in FAULTS.items())
 
 
 def _rules(spec: Any) -> tuple[list[Rule], int | None]:
@@ -120,7 +174,9 @@ def _rules(spec: Any) -> tuple[list[Rule], int | None]:
         try:
             rule = Rule(**row)
         except TypeError as error:
-            raise ValueError(f"a rule is fault, match, rate, times, value: {error}") from None
+            raise ValueError(
+                f"a rule is fault, match, rate, times, value, lasting: {error}"
+            ) from None
         if rule.fault not in FAULTS:
             raise ValueError(f"no fault {rule.fault!r}; there are {', '.join(FAULTS)}")
         if isinstance(rule.rate, bool) or not isinstance(rule.rate, int | float):

@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Response, request, send_file
 
-from worker.runninghub.sandbox.answers import asked, bearer, key_of, legacy, own_url
-from worker.runninghub.sandbox.faults import Faults
+from worker.runninghub.sandbox.answers import asked, bearer, hang_up, key_of, legacy, own_url
+from worker.runninghub.sandbox.dirt import page
+from worker.runninghub.sandbox.faults import OF_UPLOADS, Faults
 from worker.runninghub.sandbox.tasks import Office
 
 LARGEST_OLD = 30 * 1024 * 1024
@@ -33,12 +34,9 @@ class Files:
         file = request.files.get("file")
         if not bearer() or file is None:
             return {"code": 401, "message": "ApiKey verification failed", "data": None}
-        chosen = self._faults.choose(f"upload {file.filename}")
-        if "upload_outage" in chosen:
-            return Response("<html>503 Service Unavailable</html>", 503)
-        if "upload_refused" in chosen:
-            code = int(chosen.value("upload_refused", 809))
-            return {"code": code, "message": "the sandbox was asked to refuse", "data": None}
+        refusal = self._refusal(str(file.filename))
+        if refusal is not None:
+            return refusal
         name = self._office.keep(file.filename, file.save)
         return {
             "code": 0,
@@ -56,11 +54,27 @@ class Files:
         file = request.files.get("file")
         if file is None or not (request.form.get("apiKey") or bearer()):
             return legacy(301, "PARAMS_INVALID")
+        refusal = self._refusal(str(file.filename))
+        if refusal is not None:
+            return refusal
         name = self._office.keep(file.filename, file.save)
         if self._office.uploads[name].stat().st_size > LARGEST_OLD:
             self._office.uploads.pop(name).unlink()
             return legacy(809, "APIKEY_FILE_SIZE_EXCEEDED")
         return legacy(0, "success", {"fileName": f"api/{name}", "fileType": "input"})
+
+    def _refusal(self, filename: str) -> Any:
+        chosen = self._faults.choose(f"upload {filename}", filename, OF_UPLOADS)
+        if "upload_reset" in chosen:
+            return hang_up()
+        if "upload_too_large" in chosen:
+            return page(413, "Request Entity Too Large")
+        if "upload_outage" in chosen:
+            return page(503, "Service Unavailable")
+        if "upload_refused" in chosen:
+            code, why = int(chosen.value("upload_refused", 809)), "the sandbox was asked to refuse"
+            return legacy(code, why) | {"message": why}
+        return None
 
     def lora_url(self) -> Any:
         """Upload Lora: where to put it."""

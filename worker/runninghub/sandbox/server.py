@@ -1,7 +1,6 @@
 """The sandbox's HTTP side: RunningHub's paths, and two of its own under /sandbox."""
 
 import json
-import socket
 import time
 from collections.abc import Callable
 from importlib.resources import files as files_of
@@ -18,13 +17,16 @@ from worker.runninghub.sandbox.answers import (
     Json,
     asked,
     bearer,
+    hang_up,
     key_of,
     legacy,
     own_url,
+    prompt_of,
     v2,
     v2_error,
 )
-from worker.runninghub.sandbox.faults import Chosen, Faults
+from worker.runninghub.sandbox.dirt import page, soiled
+from worker.runninghub.sandbox.faults import OF_EVERY_CALL, OF_SUBMITS, Chosen, Faults
 from worker.runninghub.sandbox.files import Files
 from worker.runninghub.sandbox.tasks import (
     Office,
@@ -36,6 +38,7 @@ from worker.runninghub.sandbox.tasks import (
 )
 from worker.runninghub.sandbox.webhooks import Sender
 
+NO_STATUS, NO_CODE = "SUSPENDED", 899  # no source names them
 NOT_FOUND = {"code": 807, "msg": "APIKEY_TASK_NOT_FOUND", "data": None}
 FULL_V2 = "api queue limit reached, please retry later | API 并发数已达上线，请降低并发或稍后重试"
 OUTPUTS = ("image", "video", "audio", "3d", "string")
@@ -61,6 +64,7 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     sandbox = Sandbox(faults, Office(limit, pace, slot_lag), Sender(retry_gap))
     app.before_request(sandbox.count)
+    app.before_request(sandbox.key_fault)
     for method, path, view in _routes(sandbox, faults):
         app.add_url_rule(path, path, view, methods=[method])
     return app
@@ -133,6 +137,17 @@ class Sandbox:
         if not path.startswith(("/sandbox", "/view")):
             self.office.calls[name] += 1
 
+    def key_fault(self) -> Any:
+        """Why a key is not good for anything; None when it is."""
+        path = request.path
+        if path.startswith(("/sandbox", "/view")):
+            return None
+        if "key_refused" not in self.faults.choose(path, among=OF_EVERY_CALL):
+            return None
+        if path.startswith("/openapi/v2/"):
+            return v2_error("1002", "Invalid API key") | {"code": 1002, "msg": "Invalid API key"}
+        return legacy(802, "APIKEY_UNAUTHORIZED")
+
     def books(self) -> Any:
         """What was accepted, asked, and called back."""
         return self.office.books() | {"recorded": self.sender.recorded(), "sent": self.sender.sent}
@@ -194,8 +209,9 @@ class Sandbox:
 
     def _take(self, model: str, kind: str, body: Json, *, legacy_shape: bool) -> Any:
         shown = {key: value for key, value in body.items() if key != "apiKey"}
-        wanted = Wanted(model, kind, _prompt(body), body.get("webhookUrl"), legacy_shape, shown)
-        chosen = self.faults.choose(json.dumps(body, ensure_ascii=False))
+        prompt = prompt_of(body)
+        wanted = Wanted(model, kind, prompt, body.get("webhookUrl"), legacy_shape, shown)
+        chosen = self.faults.choose(json.dumps(body, ensure_ascii=False), prompt, OF_SUBMITS)
         refusal = self._refusal(chosen, legacy_shape)
         if refusal is not None:
             return refusal
@@ -207,14 +223,14 @@ class Sandbox:
 
     def _refusal(self, chosen: Chosen, legacy_shape: bool) -> Any:
         if "answer_lost_unaccepted" in chosen:
-            return _hang_up()
+            return hang_up()
         if "outage" in chosen:
-            return Response("<html>503 Service Unavailable</html>", 503)
+            return page(503, "Service Unavailable")
         if "not_shared" in chosen and not legacy_shape:
             return v2_error("1014", "Access denied: enterprise-shared API keys only")
         if "refused" in chosen:
             code = f"{chosen.value('refused', 1007):.0f}"
-            return _error(legacy_shape, code, "the sandbox was asked to refuse")
+            return soiled(_error(legacy_shape, code, "the sandbox was asked to refuse"), chosen)
         if "busy" in chosen:
             return _error(legacy_shape, "421", "TASK_QUEUE_MAXED")
         if "answer_both_refused" in chosen:
@@ -225,9 +241,9 @@ class Sandbox:
     def _acceptance(self, task: Task) -> Any:
         faults = task.faults
         if "answer_lost" in faults:
-            return _hang_up()
+            return hang_up()
         if "answer_html" in faults:
-            return Response("<html>gateway</html>", 200)
+            return page(200, "gateway")
         if "answer_slow" in faults or "callback_early" in faults:
             time.sleep(faults.value("answer_slow", 5 if "answer_slow" in faults else 1))
         if "answer_both" in faults:
@@ -241,10 +257,10 @@ class Sandbox:
                 "taskStatus": "QUEUED",
                 "promptTips": tips,
             }
-            return legacy(0, "success", data)
+            return legacy(0, "success", soiled(data, faults))
         if "results_at_once" in faults:
-            return query_answer(task)
-        return v2(spoken_id(task), "RUNNING", tips)
+            return soiled(query_answer(task), faults)
+        return soiled(v2(spoken_id(task), "RUNNING", tips), faults)
 
     def query(self) -> Any:
         """Query V2."""
@@ -255,19 +271,30 @@ class Sandbox:
                 "failedReason": {},
                 "usage": None,
             }
-        return query_answer(task)
+        if "query_html" in task.faults:
+            return page(200, "gateway")
+        said = soiled(query_answer(task), task.faults)
+        return said | ({"status": NO_STATUS} if "status_unknown" in task.faults else {})
 
     def outputs(self) -> Any:
         """Check Task Output."""
         task = self.office.get(asked().get("taskId"))
-        return outputs_answer(task) if task else NOT_FOUND
+        if task is None:
+            return NOT_FOUND
+        if "query_html" in task.faults:
+            return page(200, "gateway")
+        if "status_unknown" in task.faults:
+            return legacy(NO_CODE, f"APIKEY_TASK_IS_{NO_STATUS}")
+        return soiled(outputs_answer(task), task.faults)
 
     def status(self) -> Any:
         """Check Task Status."""
         task = self.office.get(asked().get("taskId"))
         if task is None:
             return NOT_FOUND
-        word = task.status()
+        if "query_html" in task.faults:
+            return page(200, "gateway")
+        word = NO_STATUS if "status_unknown" in task.faults else task.status()
         return {"code": 0, "msg": "", "data": "FAILED" if word == "CANCEL" else word}
 
     def cancel(self) -> Any:
@@ -282,6 +309,8 @@ class Sandbox:
         record = self.sender.record(asked().get("taskId"))
         if record is None:
             return {"code": 1, "msg": "webhook event not exists", "data": None}
+        if "query_html" in record.task.faults:
+            return page(200, "gateway")
         return {"code": 0, "msg": "success", "data": record.tell()}
 
     def retry_webhook(self) -> Any:
@@ -322,19 +351,5 @@ def _wrong_parameter(model: Json, body: Json) -> str | None:
     return None
 
 
-def _prompt(body: Json) -> str:
-    nodes = body.get("nodeInfoList") or []
-    texts = [str(node.get("fieldValue", "")) for node in nodes if isinstance(node, dict)]
-    return str(body.get("prompt") or body.get("text") or " ".join(texts))
-
-
 def _error(legacy_shape: bool, code: str, text: str) -> Json:
     return legacy(int(code), text) if legacy_shape else v2_error(code, text)
-
-
-def _hang_up() -> Response:
-    """Close the connection without an answer; what is returned reaches nobody."""
-    connection = request.environ.get("werkzeug.socket")
-    if isinstance(connection, socket.socket):
-        connection.shutdown(socket.SHUT_RDWR)
-    return Response()

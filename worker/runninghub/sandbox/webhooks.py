@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from worker.runninghub.sandbox.dirt import soiled
 from worker.runninghub.sandbox.tasks import Json, Task, outputs_answer, query_answer, spoken_id
 
 TIMEOUT = 10.0
@@ -136,11 +137,15 @@ def _post(url: str, body: bytes) -> tuple[str, str]:
 
 
 def _event_text(task: Task) -> str:
-    return json.dumps(outputs_answer(task) if task.legacy else query_answer(task))
+    return json.dumps(_event(task))
+
+
+def _event(task: Task) -> Json:
+    return soiled(outputs_answer(task) if task.legacy else query_answer(task), task.faults)
 
 
 def _body(task: Task) -> bytes:
-    event: Any = _event_text(task) if task.legacy else query_answer(task)
+    event: Any = _event_text(task) if task.legacy else _event(task)
     foreign = "callback_foreign" in task.faults
     named = "1234567890123456789" if foreign else spoken_id(task)
     if isinstance(event, dict):
