@@ -1,4 +1,5 @@
-"""Proxies between a process and what it speaks with, which kill it at a chosen step.
+"""Proxies between a process and what it speaks with: one kills it at a chosen step, one loses the
+replies of Redis.
 
 A step is one request of the victim to Redis or to the provider; the victim dies when the request
 has come and before it goes on. What the victim learnt from the step before died with it, so killing
@@ -6,16 +7,26 @@ before each step, and once after the last, leaves the world in every state that 
 """
 
 import os
+import random
 import select
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 PIECE = 1 << 20
+REPLY = 5.0  # seconds in which a command that was sent on has been carried out
+
+
+class Carrier(Protocol):
+    """What becomes of the bytes of one connection."""
+
+    def carry(self, client: socket.socket, server: socket.socket) -> None:
+        """Carry them both ways until one end closes."""
 
 
 @dataclass
@@ -45,11 +56,46 @@ class Executioner:
             self.killed = True
             return True
 
+    def carry(self, client: socket.socket, server: socket.socket) -> None:
+        """Carry bytes both ways until one end closes or the victim dies."""
+        _carry(client, server, self.dies)
+
+
+@dataclass
+class Forgetful:
+    """Sends commands on to Redis and loses some of the replies: whoever asked cannot know that what
+    he asked for was done.
+
+    Attributes:
+        scripts: The share of scripts whose reply is lost.
+        others: The share of all other commands.
+        lost: How many were.
+    """
+
+    seed: int = 0
+    scripts: float = 0.0
+    others: float = 0.0
+    lost: int = 0
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(f"{self.seed} replies")
+
+    def carry(self, client: socket.socket, server: socket.socket) -> None:
+        """Carry bytes both ways until one end closes or a reply is lost."""
+        _carry(client, server, lambda piece: self._loses(server, piece))
+
+    def _loses(self, server: socket.socket, piece: bytes) -> bool:
+        share = self.scripts if b"EVALSHA" in piece else self.others
+        if self._chance.random() >= share:
+            return False
+        server.sendall(piece)
+        select.select([server], [], [], REPLY)
+        self.lost += 1
+        return True
+
 
 @contextmanager
-def proxy(
-    executioner: Executioner, target: str | tuple[str, int], folder: Path
-) -> Iterator[str | int]:
+def proxy(carrier: Carrier, target: str | tuple[str, int], folder: Path) -> Iterator[str | int]:
     """A proxy before a Unix socket (given as a path) or a TCP address; its own path or port."""
     listener, address = _listen(target, folder)
 
@@ -59,8 +105,12 @@ def proxy(
                 client, _ = listener.accept()
             except OSError:
                 return
-            pair = (executioner, client, _connect(target))
-            threading.Thread(target=_carry, args=pair, daemon=True).start()
+            try:
+                pair = (client, _connect(target))
+            except OSError:  # what is behind it is down: so is this, until it is back
+                client.close()
+                continue
+            threading.Thread(target=carrier.carry, args=pair, daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     try:
@@ -93,18 +143,16 @@ def _is_waiting(piece: bytes) -> bool:
     return any(word in piece for word in (b"RPOP", b'[["line"', b"HELLO", b"CLIENT"))
 
 
-def _carry(executioner: Executioner, client: socket.socket, server: socket.socket) -> None:
-    """Carry bytes both ways until one end closes or the victim dies."""
+def _carry(client: socket.socket, server: socket.socket, ends: Callable[[bytes], bool]) -> None:
+    """Carry bytes both ways until one end closes, or a request ends the connection."""
     with client, server:
         while True:
-            ready, _, _ = select.select([client, server], [], [], 30)
+            ready, _, _ = select.select([client, server], [], [])
             for end in ready:
                 try:
                     piece = end.recv(PIECE)
-                    if not piece or (end is client and executioner.dies(piece)):
+                    if not piece or (end is client and ends(piece)):
                         return
                     (server if end is client else client).sendall(piece)
                 except OSError:
                     return
-            if not ready:
-                return
