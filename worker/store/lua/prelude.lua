@@ -172,7 +172,7 @@ local function close_gate(line, job, ask, why)
   redis.call('HSET', root .. 'gate:' .. line, 'until', text(now + step), 'step', text(step),
     'probe', '', 'ask', asks, 'why', why)
   wake('line', 'line', step)
-  return probed and somebody_waits() and step + 1000 or 0
+  return probed and somebody_waits() and math.floor(step * 1.5) or 0
 end
 
 local function open_gate(line)

@@ -1,0 +1,211 @@
+"""A Redis that forgets: nothing is paid twice unsaid; an answer counts for its own departure."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from tests.conftest import Build, House
+from worker.errors import LostWrites
+from worker.jobs import Job, State
+from worker.pump import Crew, Pump
+from worker.reports import Accepted, Busy, NeverLeft
+from worker.store import Claim
+from worker.store.durability import WAITS, Durability
+from worker.submit import Departing, _settle_answer
+
+REF = "2013508786110730241"
+CREW = Crew("worker", 4, {"send": ("worker", 1.0)})
+
+
+def _at_its_turn(house: House, **more: Any) -> Job:
+    job = house.ask(**more)
+    house.lost = ["send"]
+    house.settle()
+    house.lost = []
+    return house.job(job)
+
+
+def _claimed(house: House, job: Job) -> Claim:
+    claim = house.w.store.duties.claim("send", f"{job.id}/1").__enter__()
+    assert claim
+    return claim
+
+
+def _left(house: House, job: Job) -> Claim:
+    claim = _claimed(house, job)
+    assert house.w.store.jobs.mark_left(house.job(job), claim.token)
+    return claim
+
+
+Dump = dict[bytes, tuple[int, bytes]]
+
+
+def _dump(house: House) -> Dump:
+    keys = list(house.raw.scan_iter("*"))
+    return {key: (max(0, house.raw.pttl(key)), house.raw.dump(key)) for key in keys}
+
+
+def _go_back(house: House, dump: Dump) -> None:
+    house.raw.flushall()
+    for key, (ttl, value) in dump.items():
+        house.raw.restore(key, ttl, value)
+
+
+def _rounds(house: House, count: int = 3) -> Pump:
+    pump = Pump(house.w, CREW)
+    for _ in range(count):
+        pump.round()
+    return pump
+
+
+def _alerts(house: House) -> list[str]:
+    rows = [fields for _, fields in house.raw.xrange("runhook:events")]
+    return [row[b"why"].decode() for row in rows if row[b"type"] == b"runhook.alert"]
+
+
+def test_a_departure_that_redis_forgot_is_not_sent_again(house: House) -> None:
+    pump = _rounds(house, 1)
+    job = _at_its_turn(house)
+    dump = _dump(house)
+    _left(house, job)
+    _go_back(house, dump)
+    for _ in range(3):
+        pump.round()
+    found = house.job(job)
+    assert found.state is State.UNCONFIRMED
+    state = house.w.store.line.state()
+    assert state.paused
+    assert "lost writes" in state.why_paused
+    assert any(job.id in alert for alert in _alerts(house))
+    house.later(120)
+    assert house.sandbox.accepted() == 0
+
+
+def test_an_answer_that_redis_forgot_is_written_down_again(house: House) -> None:
+    house.sandbox.faults({"fault": "slow"})
+    pump = _rounds(house, 1)
+    job = house.ask()
+    dump = _dump(house)
+    house.until(job, "running")
+    ref = house.job(job).attempt.ref
+    _go_back(house, dump)
+    assert house.job(job).state is State.QUEUED
+    for _ in range(3):
+        pump.round()
+    found = house.job(job)
+    assert (found.state, found.attempt.ref) == (State.RUNNING, ref)
+    assert house.sandbox.accepted() == 1
+
+
+def test_a_job_that_redis_forgot_altogether_is_named(house: House) -> None:
+    pump = _rounds(house, 1)
+    dump = _dump(house)
+    job = house.until(house.ask(), "succeeded")
+    _go_back(house, dump)
+    for _ in range(3):
+        pump.round()
+    assert any(job.id in alert and str(job.attempt.ref) in alert for alert in _alerts(house))
+
+
+def test_what_redis_says_of_who_may_leave_does_not_count_once_it_forgot(house: House) -> None:
+    job = _at_its_turn(house)
+    dump = _dump(house)
+    claim = _claimed(house, job)
+    _go_back(house, dump)
+    with pytest.raises(LostWrites):
+        house.w.store.jobs.mark_left(house.job(job), claim.token)
+    with pytest.raises(LostWrites), house.w.store.duties.claim("send", f"{job.id}/1"):
+        pass
+
+
+def test_the_queue_goes_on_when_its_owner_says_so_and_is_stopped_once(house: House) -> None:
+    pump = _rounds(house, 1)
+    job = _at_its_turn(house)
+    dump = _dump(house)
+    _left(house, job)
+    _go_back(house, dump)
+    for _ in range(3):
+        pump.round()
+    house.w.store.line.pause(False)
+    for _ in range(3):
+        pump.round()
+    assert not house.w.store.line.state().paused
+    other = house.ask()
+    house.later(6)
+    house.until(other, "succeeded")
+
+
+def test_a_refusal_of_an_earlier_departure_says_nothing_of_the_later_one(house: House) -> None:
+    job = _at_its_turn(house)
+    first = _left(house, job)
+    _settle_answer(house.w, job.id, 1, Busy("421", "full"), first.token)
+    house.w.store.duties.put_down(first)
+    assert house.job(job).state is State.QUEUED
+    house.lost = ["send"]
+    house.later(6)
+    house.lost = []
+    second = _left(house, house.job(job))
+    _settle_answer(house.w, job.id, 1, Busy("421", "full"), first.token)
+    assert house.job(job).state is State.SENDING
+    house.later(31)
+    assert house.job(job).state is State.UNCONFIRMED
+    _settle_answer(house.w, job.id, 1, Busy("421", "full"), first.token)
+    assert house.job(job).state is State.UNCONFIRMED, "doubt is never dropped without proof"
+    _settle_answer(house.w, job.id, 1, Accepted(REF), second.token)
+    assert house.job(job).attempt.ref == REF
+
+
+@pytest.mark.parametrize("renewed", [0.0, 100.0])
+def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch, renewed: float
+) -> None:
+    """Also when its lease was renewed as soon as it woke."""
+    job = _at_its_turn(house)
+    claim = _claimed(house, job)
+    mark = house.w.store.jobs.mark_left
+
+    def stopped_meanwhile(*args: Any) -> bool:
+        said = mark(*args)
+        woke = claim.until + 1
+        monkeypatch.setattr("worker.submit.boot_time", lambda: woke)
+        claim.until += renewed
+        return said
+
+    monkeypatch.setattr(house.w.store.jobs, "mark_left", stopped_meanwhile)
+    departing = Departing(house.w, claim, house.job(job))
+    assert not departing.may_leave()
+    assert departing.held_up
+    _settle_answer(house.w, job.id, 1, NeverLeft("held up", again_in=5), claim.token)
+    assert house.job(job).state is State.QUEUED
+    assert house.job(job).attempt.left_at is None
+
+
+def test_a_departure_is_on_disk_before_the_first_byte(build: Build) -> None:
+    house = build(RUNHOOK_DURABLE="fsync")
+    house.until(house.ask(), "succeeded")
+    calls = house.raw.info("commandstats")
+    assert calls["cmdstat_waitaof"]["calls"] >= 1
+
+
+def test_without_a_replica_nothing_leaves_where_one_is_wanted(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WAITS, "replica", ("WAIT", 1, 50))
+    house = build(RUNHOOK_DURABLE="replica")
+    job = house.ask()
+    house.settle()
+    found = house.job(job)
+    assert (found.state, found.attempt.left_at) == (State.QUEUED, None)
+    assert house.sandbox.accepted() == 0
+
+
+def test_a_server_that_cannot_say_when_it_is_on_disk_is_named_once_and_used(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    durability = Durability("auto")
+    assert durability.commands
+    assert durability.kept([redis.ResponseError("unknown command 'WAITAOF'")])
+    assert durability.commands == ()
+    assert not Durability("fsync").kept([redis.ResponseError("unknown command 'WAITAOF'")])
+    assert not Durability("fsync").kept([[0, 0]])
