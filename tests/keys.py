@@ -44,6 +44,7 @@ BOUNDED = (
     "slots",
     "trimmed",
     "secrets",
+    "account",
     "alive:*",
     "strays",
     "durations:*",

@@ -7,6 +7,7 @@ One process at a time pumps; each says here that it lives.
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from worker import lost_writes
@@ -60,10 +61,13 @@ class Pump:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for the round under way."""
+        """End, wait for the round under way, and say that this process is gone."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(5)
+        with suppress(StoreUnavailable):
+            crew = self._crew
+            self._w.store.processes.ended(crew.role, process_name(), crew.threads)
 
     def round(self) -> int:
         """One heartbeat if it is time, and one look at every lane; how much was due.

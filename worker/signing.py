@@ -3,6 +3,9 @@
 import hashlib
 import hmac
 from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from config.settings import LOOPBACK_HOSTS
 
 PATH = "/callbacks"
 
@@ -33,6 +36,13 @@ def probe_answer(secret: str, number: int) -> str:
 def fingerprint(secret: str) -> str:
     """Tells two secrets apart without telling either."""
     return hmac.new(secret.encode(), b"runhook fingerprint", hashlib.sha256).hexdigest()[:16]
+
+
+def account_fingerprint(base_url: str, api_key: str) -> str:
+    """Tells two accounts of RunningHub apart. Sandboxes on this machine are one, at any port."""
+    host = urlsplit(base_url).hostname or ""
+    site = "sandbox" if host in LOOPBACK_HOSTS else base_url
+    return fingerprint(f"{site} {api_key}")
 
 
 def _signature(secret: str, job_id: str, attempt: int) -> str:

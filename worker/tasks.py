@@ -105,6 +105,8 @@ class Process:
             handlers.load(self.settings.handlers)
         check_server(self.wiring)
         subscriptions.reseal(self.wiring)
+        duties = self.wiring.store.duties
+        duties.release(duties.parked())  # what failed may be mended by what starts now
         self.wiring.store.processes.publish_handlers(published(self.wiring))
 
     def start_pump(self) -> None:

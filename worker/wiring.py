@@ -14,7 +14,7 @@ from worker.errors import StoreUnavailable
 from worker.handlers import Registry, registry
 from worker.outbound import Outbound
 from worker.runninghub.client import Client
-from worker.signing import callback_url, fingerprint
+from worker.signing import account_fingerprint, callback_url, fingerprint
 from worker.storage import Storage
 from worker.store import Clock, Memory, Store, connect
 from worker.store.connection import Patience
@@ -111,12 +111,32 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
         )
     if not server.durable:
         report("redis.not_durable", why="no append-only file: a restart of Redis loses jobs")
+    if wiring.settings.durable == "fsync" and not server.tells_when_on_disk:
+        raise SettingsError(
+            "RUNHOOK_DURABLE: fsync needs Redis 7.2 or later, or Valkey, with appendonly yes; "
+            f"the server is Redis {server.version}"
+        )
     wiring.store.duties.publish_messages()
     prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
     if not wiring.store.processes.knows_secrets(prints):
         raise SettingsError(
             "RUNHOOK_SECRET: none of these secrets is the one that other processes use; "
             "callbacks under way could not be verified"
+        )
+    _check_account(wiring)
+
+
+def _check_account(wiring: Wiring) -> None:
+    """Nobody sends another account's jobs. A process without a key sends none."""
+    settings = wiring.settings
+    if not settings.api_key:
+        return
+    account = account_fingerprint(settings.base_url, settings.api_key)
+    if not wiring.store.processes.knows_account(account):
+        raise SettingsError(
+            "RUNNINGHUB_API_KEY: the jobs in this Redis are of another account or site. Set "
+            "another REDIS_URL, or let them end first; if it is a new key of the same account, "
+            "`runhook doctor --take-over` says so"
         )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from config.settings import SettingsError
 from tests.conftest import SECRET, Build, House
+from worker.cancel import cancel
 from worker.wiring import check_server
 
 
@@ -14,6 +15,20 @@ def test_an_evicting_server_is_refused(house: House) -> None:
             check_server(house.w, {})
     finally:
         house.raw.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_server_that_cannot_say_when_it_is_on_disk_is_refused_where_that_is_wanted(
+    build: Build,
+) -> None:
+    house = build(RUNHOOK_DURABLE="fsync")
+    check_server(house.w, {})
+    house.raw.config_set("appendonly", "no")
+    try:
+        with pytest.raises(SettingsError, match="RUNHOOK_DURABLE"):
+            check_server(house.w, {})
+        check_server(build(RUNHOOK_DURABLE="auto").w, {})
+    finally:
+        house.raw.config_set("appendonly", "yes")
 
 
 def test_a_process_with_other_secrets_is_refused(build: Build) -> None:
@@ -34,6 +49,34 @@ def test_secrets_are_known_by_their_fingerprint_only(house: House) -> None:
     kept = house.raw.smembers("runhook:secrets")
     assert len(kept) == 1
     assert SECRET.encode() not in kept.pop()
+
+
+def test_another_accounts_jobs_are_not_taken_over_while_any_is_under_way(build: Build) -> None:
+    ours = build(RUNHOOK_PUBLIC_URL="", RUNNINGHUB_BASE_URL="https://www.runninghub.ai")
+    check_server(ours.w, {})
+    job = ours.ask()
+    values = {"RUNHOOK_PUBLIC_URL": "", "RUNNINGHUB_BASE_URL": "https://www.runninghub.ai"}
+    for other in ({"RUNNINGHUB_API_KEY": "other"}, {"RUNNINGHUB_BASE_URL": "https://a.example"}):
+        with pytest.raises(SettingsError, match="another account"):
+            check_server(build(**{**values, **other}).w, {})
+    cancel(ours.w, job.id)
+    ours.w.store.processes.beat("worker", "lives", 1)
+    with pytest.raises(SettingsError, match="RUNNINGHUB_API_KEY"):
+        check_server(build(**values, RUNNINGHUB_API_KEY="other").w, {})
+    ours.w.store.processes.ended("worker", "lives", 1)
+    check_server(build(**values, RUNNINGHUB_API_KEY="other").w, {})
+
+
+def test_a_sandbox_is_the_same_account_at_any_port(build: Build) -> None:
+    check_server(build(RUNNINGHUB_BASE_URL="http://127.0.0.1:8090").w, {})
+    other = build(RUNNINGHUB_BASE_URL="http://127.0.0.1:8091")
+    other.ask()
+    check_server(other.w, {})
+
+
+def test_accounts_are_known_by_their_fingerprint_only(house: House) -> None:
+    check_server(house.w, {})
+    assert house.w.settings.api_key.encode() not in house.raw.get("runhook:account")
 
 
 @pytest.mark.parametrize("url", ["nowhere://bucket/folder", "s3://bucket/folder"])

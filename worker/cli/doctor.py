@@ -9,16 +9,23 @@ import click
 from worker.cli import screens
 from worker.cli.talk import FAILED, out, print_json, wiring
 from worker.doctor import examine
+from worker.signing import account_fingerprint
 
 
 @click.command()
 @click.option(
     "--fix", is_flag=True, help="First make every index right, and let parked duties try once more."
 )
+@click.option(
+    "--take-over", is_flag=True, help="The jobs here are this key's: it is new, the account is not."
+)
 @click.option("--json", "as_json", is_flag=True)
-def doctor(fix: bool, as_json: bool) -> None:
+def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
     """Check settings, server, processes, callbacks, key, line and duties."""
     w = wiring()
+    if take_over:
+        account = account_fingerprint(w.settings.base_url, w.settings.api_key)
+        w.store.processes.take_over_account(account)
     fixed = None
     if fix:  # without Redis this ends with status 3
         fixed = w.store.upkeep.repair() + w.store.duties.release(w.store.duties.parked())

@@ -9,8 +9,10 @@ from worker.store.connection import reaching
 from worker.store.scripts import Scripts
 
 OLDEST = (6, 2)  # the Redis that the scripts are written for
+WAITAOF_SINCE = (7, 2)
 ROLES = ("worker", "handlers")
 ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process counts as alive
+UNDER_WAY = ("queued", "sending", "unconfirmed", "running")
 HANDLER_KEPT = 7 * 86400  # seconds a handler that no process publishes any more is still told
 
 
@@ -34,7 +36,12 @@ class Server:
     @property
     def too_old(self) -> bool:
         """The scripts need a newer one."""
-        return tuple(int(part) for part in self.version.split(".")[:2]) < OLDEST
+        return _numbers(self.version) < OLDEST
+
+    @property
+    def tells_when_on_disk(self) -> bool:
+        """Whether WAITAOF can be asked: it is new enough, and keeps an append-only file."""
+        return self.durable and _numbers(self.version) >= WAITAOF_SINCE
 
     @property
     def evicts(self) -> bool:
@@ -99,6 +106,11 @@ class Processes:
             self._redis.hset(f"{self._root}slots", "handlers", max(1, found["handlers"] // 2))
         return found
 
+    def ended(self, role: str, process: str, threads: int) -> None:
+        """This process does not live any more."""
+        with reaching():
+            self._redis.zrem(f"{self._root}alive:{role}", f"{process}:{threads}")
+
     def alive(self, role: str) -> int:
         """How many processes of a role were heard in the last seconds."""
         now = self._scripts.clock.now().timestamp()
@@ -121,6 +133,29 @@ class Processes:
             pipe.execute()
         return True
 
+    def knows_account(self, fingerprint: str) -> bool:
+        """Whether the jobs here are of this account; they are from now on if none is under way.
+
+        The first process ever says which account it is. Another one may take over a Redis in which
+        nothing waits, nothing is in flight and nobody else works.
+        """
+        key = f"{self._root}account"
+        with reaching():
+            if self._redis.set(key, fingerprint.encode(), nx=True):
+                return True
+            if self._redis.get(key) == fingerprint.encode():
+                return True
+            counts = [self._redis.zcard(f"{self._root}jobs:state:{one}") for one in UNDER_WAY]
+            if any(counts) or any(self.alive(role) for role in ROLES):
+                return False
+            self._redis.set(key, fingerprint.encode())
+        return True
+
+    def take_over_account(self, fingerprint: str) -> None:
+        """The jobs here are this account's, whoever's they were."""
+        with reaching():
+            self._redis.set(f"{self._root}account", fingerprint.encode())
+
     def server(self) -> Server:
         """What the server says of its version, persistence and eviction."""
         with reaching():
@@ -134,3 +169,7 @@ class Processes:
             str(memory.get("maxmemory_policy", "noeviction")),
             str(persistence.get("aof_enabled", 0)) == "1",
         )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
