@@ -32,11 +32,10 @@ def post_job() -> Response:
     With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
     """
     given, key = json_body(LARGEST), _idempotency_key()
-    asked = ask.read(wiring(), given)
     if request.args.get("dry_run") == "true":
-        checked = ask.check(wiring(), asked)
+        checked = ask.trial(wiring(), given)
         return answer(dry_run_document(checked, ask.live_price(wiring(), checked)))
-    new, job = ask.request(wiring(), asked, owner=g.owner, key=key)
+    new, job = ask.accept(wiring(), given, owner=g.owner, key=key)
     response = answer(_document(job), 202 if new else 200)
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
     return response

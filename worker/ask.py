@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worker import catalogue, jobs
 from worker.catalogue import Asset, Checked, Media
+from worker.document import unknown_members
 from worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
 from worker.jobs import Ask, Job, Life, State
 from worker.measure import measure_data_uri
@@ -44,18 +45,45 @@ class Body(BaseModel):
     handlers: list[str] | None = None
 
 
+USUAL = {
+    name: field.default for name, field in Body.model_fields.items() if not field.is_required()
+}
+
+
 def read(w: Wiring, given: dict[str, Any]) -> Asked:
     """A job from its JSON.
 
     Raises:
-        InvalidRequest: With every fault of its envelope, and of its input where the model is told.
+        InvalidRequest: With every fault of its envelope and, as far as it can be read, of the rest.
     """
     try:
         body = Body.model_validate(given)
     except ValidationError as error:
-        raise InvalidRequest(_body_faults(w, given, error)) from None
+        raise InvalidRequest(_every_fault(w, given, error)) from None
     handlers = tuple(body.handlers) if body.handlers is not None else None
     return Asked(body.model, body.input, body.options, body.metadata, body.priority, handlers)
+
+
+def trial(w: Wiring, given: dict[str, Any]) -> Checked:
+    """Check a job as a user sent it; nothing is kept.
+
+    Raises:
+        InvalidRequest: With every fault.
+    """
+    _canonical(given)  # refuses what could not be written down or answered
+    return check(w, read(w, given))
+
+
+def accept(
+    w: Wiring, given: dict[str, Any], *, owner: str = "local", key: str | None = None
+) -> tuple[bool, Job]:
+    """Put a job as a user sent it into the line, as `request` does.
+
+    A key that made a job answers with it before anything else is checked: since then a handler may
+    have been renamed or a file removed, and the job is paid all the same.
+    """
+    body = _canonical(given)
+    return _made_before(w, owner, key, body) or _put(w, read(w, given), owner, key, body)
 
 
 def request(
@@ -77,7 +105,16 @@ def request(
         Conflict: The key was used with another request.
         StoreUnavailable: Redis did not take it.
     """
-    body = _canonical(asked)
+    body = _canonical(asdict(asked))
+    return _made_before(w, owner, key, body) or _put(w, asked, owner, key, body)
+
+
+def _made_before(w: Wiring, owner: str, key: str | None, body: bytes) -> tuple[bool, Job] | None:
+    found = w.store.jobs.made_by(owner, key, body) if key else None
+    return _answer(w, *found) if found else None
+
+
+def _put(w: Wiring, asked: Asked, owner: str, key: str | None, body: bytes) -> tuple[bool, Job]:
     checked = check(w, asked)
     ask = Ask(
         checked.model,
@@ -91,9 +128,14 @@ def request(
     )
     job = Job(jobs.new_id("job"), ask, State.QUEUED, Life(ask.created_at), rev=1)
     word, found = w.store.jobs.create(job, owner, key, body)
+    return (True, job) if found == job.id else _answer(w, word, found)
+
+
+def _answer(w: Wiring, word: str, made: str) -> tuple[bool, Job]:
+    """The job that a key made before."""
     if word == "conflict":
-        raise Conflict(f"this Idempotency-Key was used for another request, which made {found}")
-    return (True, job) if found == job.id else (False, w.store.jobs.get(found))
+        raise Conflict(f"this Idempotency-Key was used for another request, which made {made}")
+    return False, w.store.jobs.get(made)
 
 
 def check(w: Wiring, asked: Asked) -> Checked:
@@ -182,24 +224,35 @@ def _sealed(w: Wiring, options: dict[str, Any]) -> dict[str, Any]:
     return options | {"accessPassword": seal(w.settings.secrets, password)}
 
 
-def _body_faults(w: Wiring, given: dict[str, Any], error: ValidationError) -> list[Fault]:
+def _every_fault(w: Wiring, given: dict[str, Any], error: ValidationError) -> list[Fault]:
+    """What is wrong with the envelope, and with all that can be read in spite of it."""
     known = tuple(Body.model_fields)
-    faults = []
-    for fault in error.errors():
-        path = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            near = catalogue.nearest(path, known)
-            text = f"is no member of a job; there are {', '.join(known)}"
-            faults.append(Fault(path, text, known, near[0] if near else None))
-        else:
-            faults.append(Fault(path, fault["msg"]))
-    model, value, options = given.get("model"), given.get("input", {}), given.get("options", {})
-    if isinstance(model, str) and isinstance(value, dict) and isinstance(options, dict):
-        try:
-            check(w, Asked(model, value, options))
-        except InvalidRequest as wrong:
-            faults += wrong.faults
+    faults = unknown_members(given, known)
+    wrong = [fault for fault in error.errors() if fault["type"] != "extra_forbidden"]
+    faults += [Fault(_path(fault["loc"]), fault["msg"]) for fault in wrong]
+    unread = {str(fault["loc"][0]) for fault in wrong}
+    parts = {name: given[name] for name in known if name in given and name not in unread}
+    if isinstance(given.get("handlers"), list):  # those that are names can be looked up
+        parts["handlers"] = given["handlers"]
+    asked = Asked(**({"model": "", "input": {}} | parts))
+    try:
+        check(w, asked)
+    except InvalidRequest as also:
+        faults += [fault for fault in also.faults if _head(fault.path) not in unread - {"handlers"}]
     return faults
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """Where, as every other fault says it: `handlers[1]`."""
+    head, *rest = loc
+    return str(head) + "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest
+    )
+
+
+def _head(path: str) -> str:
+    """The member of a job that a path is in."""
+    return path.partition(".")[0].partition("[")[0]
 
 
 def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
@@ -211,20 +264,20 @@ def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
     if asked.handlers:
         known = tuple(sorted(handler.name for handler in w.store.processes.handlers()))
         for index, name in enumerate(asked.handlers):
-            if name not in known:
+            if isinstance(name, str) and name not in known:
                 near = catalogue.nearest(name, known)
                 text = f"no handler is named {name!r}; there are {', '.join(known) or 'none'}"
                 faults.append(Fault(f"handlers[{index}]", text, known, near[0] if near else None))
     return faults
 
 
-def _canonical(asked: Asked) -> bytes:
-    """The request as the same bytes for the same meaning.
+def _canonical(given: dict[str, Any]) -> bytes:
+    """A request as the same bytes for the same meaning; what is left out has its usual value.
 
     Raises:
         InvalidRequest: It is no JSON, or nested deeper than JSON is written here.
     """
     try:
-        return orjson.dumps(asdict(asked), option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(USUAL | given, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
         raise InvalidRequest([Fault("", f"cannot be written as JSON: {error}")]) from None

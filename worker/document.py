@@ -41,7 +41,7 @@ def json_object(text: bytes, what: str = "the body") -> Document:
 
 def unknown_members(given: Mapping[str, Any], known: tuple[str, ...]) -> list[Fault]:
     """A fault for each member that is not taken."""
-    text = f"is unknown; there are {', '.join(known)}"
+    text = f"is unknown; there are {', '.join(known) or 'none'}"
     return [
         Fault(name, text, known, next(iter(nearest(name, known)), None))
         for name in given

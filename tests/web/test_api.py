@@ -1,6 +1,7 @@
 """/v1 and the health pages: what is answered to whom."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from flask.testing import FlaskClient
 
 from tests.conftest import IMAGE, Build, House
 from webhook.app import create_app
+from worker.runninghub.sandbox.outputs import make
+from worker.store import Published
 
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
 
@@ -76,6 +79,26 @@ def test_an_ended_job_shows_results_cost_and_who_settled_it(
             {"model": IMAGE, "input": {"promt": 5}, "extra": 1},
             ["extra", "input.promt", "input.prompt"],
         ),
+        (
+            {
+                "model": IMAGE,
+                "input": {"prompt": "a", "resolution": "9k"},
+                "options": {"retries": "many"},
+                "handlers": ["nobody", 5],
+                "priority": 12,
+                "extra": 1,
+            },
+            [
+                "extra",
+                "handlers[0]",
+                "handlers[1]",
+                "input.resolution",
+                "options.retries",
+                "priority",
+            ],
+        ),
+        ({"model": IMAGE, "input": 5, "options": {"nonsense": 1}}, ["input", "options.nonsense"]),
+        ({"input": {"prompt": 5}, "handlers": ["nobody"]}, ["handlers[0]", "model"]),
     ],
 )
 def test_a_wrong_request_is_refused_with_every_fault(
@@ -96,6 +119,11 @@ DEEP = b'{"model": "x", "metadata": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}"
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'"x"', b"NaN", DEEP])
 def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: bytes) -> None:
     answer = client.post("/v1/jobs", data=body, content_type="application/json")
+    assert answer.status_code == 422
+
+
+def test_a_dry_run_of_what_could_not_be_kept_is_refused_too(client: FlaskClient) -> None:
+    answer = client.post("/v1/jobs?dry_run=true", data=DEEP, content_type="application/json")
     assert answer.status_code == 422
 
 
@@ -120,6 +148,29 @@ def test_the_same_key_answers_the_first_job_and_another_body_409(client: FlaskCl
     assert again.get_json()["id"] == first.get_json()["id"]
     other = {"model": IMAGE, "input": {"prompt": "a dog"}}
     assert client.post("/v1/jobs", json=other, headers=key).status_code == 409
+
+
+def test_a_repeated_request_is_answered_though_it_would_be_refused_by_now(
+    client: FlaskClient, house: House
+) -> None:
+    """Its job may be paid, so nobody may hear that nothing is."""
+    key = {"Idempotency-Key": "order-7"}
+    house.w.store.processes.publish_handlers([Published("publish", ("job.succeeded",), None)])
+    kept = house.w.storage.keep("a.png", BytesIO(make("image", "a", "1")[1]), house.clock.now())
+    house.w.store.assets.put(kept)
+    body = {
+        "model": "vidu/image-to-video-q2-pro",
+        "input": {"prompt": "a", "imageUrl": f"asset:{kept.id}"},
+        "handlers": ["publish"],
+    }
+    first = client.post("/v1/jobs", json=body, headers=key)
+    house.raw.delete("runhook:handlers", "runhook:asset")
+    again = client.post("/v1/jobs", json=body, headers=key)
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert again.get_json()["id"] == first.get_json()["id"]
+    assert client.post("/v1/jobs", json=body | {"priority": 5}, headers=key).status_code == 200
+    assert client.post("/v1/jobs", json=body | {"nonsense": 5}, headers=key).status_code == 409
+    assert client.post("/v1/jobs", json=body).status_code == 422
 
 
 def test_a_refused_request_does_not_use_up_its_key(client: FlaskClient) -> None:

@@ -110,13 +110,12 @@ class Jobs:
         Returns:
             `created`, `same` or `conflict`, and the job's id.
         """
-        scoped = hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest() if key else ""
         order = {
             "job": job.id,
             "model": job.ask.model,
             "line": job.line,
             "score": line_score(job),
-            "key": scoped,
+            "key": _scoped(owner, key) if key else "",
             "body": hashlib.sha256(body).hexdigest(),
             "keep": round(self._retention * 1000),
             "expires": round(1000 * job.ask.options.get("expires_in", 0)),
@@ -126,6 +125,19 @@ class Jobs:
             "create", 2, orjson.dumps(order), ASK.dump_json(job.ask), LIFE.dump_json(job.life), note
         )
         return word, found
+
+    def made_by(self, owner: str, key: str, body: bytes) -> tuple[str, str] | None:
+        """What an idempotency key made: `same` or `conflict`, and the job's id; None: nothing yet.
+
+        Only a look, so that a repeated request is not judged anew; `create` decides between twins.
+        """
+        with reaching():
+            known = self._redis.get(f"{self._scripts.root}idempotency:{_scoped(owner, key)}")
+        if known is None:
+            return None
+        kept, _, job_id = known.decode().partition(" ")
+        same = kept == hashlib.sha256(body).hexdigest()
+        return ("same" if same else "conflict"), job_id
 
     def get(self, job_id: str) -> Job:
         """One job.
@@ -303,6 +315,10 @@ class Jobs:
 
     def _key(self, job_id: str) -> str:
         return f"{self._scripts.root}job:{job_id}"
+
+
+def _scoped(owner: str, key: str) -> str:
+    return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
 
 def _job(job_id: str, record: Mapping[bytes, bytes]) -> Job:
