@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from webhook.access import let_in
-from webhook.answers import answer, wiring
+from webhook.answers import answer, known_parameters, wiring
 from webhook.bodies import json_body
 from webhook.problems import problem
 from worker.document import account_document
@@ -13,6 +13,7 @@ LARGEST = 1024
 
 blueprint = Blueprint("account", __name__, url_prefix="/v1")
 blueprint.before_request(let_in)
+blueprint.before_request(known_parameters)
 
 
 @blueprint.get("/line")

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request, url_for
 
 from webhook.access import let_in
-from webhook.answers import answer, wiring
+from webhook.answers import answer, known_parameters, wiring
 from webhook.problems import problem
 from worker import ask
 from worker.document import asset_document
@@ -14,6 +14,7 @@ BUSY_FORM = 64 * 1024
 
 blueprint = Blueprint("assets", __name__, url_prefix="/v1/assets")
 blueprint.before_request(let_in)
+blueprint.before_request(known_parameters)
 
 
 @blueprint.post("")

@@ -5,20 +5,22 @@ from itertools import islice
 from flask import Blueprint, Response, request
 
 from webhook.access import let_in
-from webhook.answers import answer, page_size, wiring
+from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body
 from worker import deliveries, recover
 from worker.deliveries import Filter, delivery_document
 from worker.errors import Fault, InvalidRequest
-from worker.store.deliveries import STATES
+from worker.store.deliveries import STATES, is_delivery_id
 
 LARGEST = 4096
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/v1")
 blueprint.before_request(let_in)
+blueprint.before_request(known_parameters)
 
 
 @blueprint.get("/deliveries")
+@takes("state", "job", "handler", "cursor", "limit")
 def list_deliveries() -> Response:
     """Deliveries, those of the newest events first, each with every attempt."""
     given = request.args
@@ -26,10 +28,11 @@ def list_deliveries() -> Response:
     if state is not None and state not in STATES:
         faults.append(Fault("state", f"must be one of {', '.join(STATES)}", STATES))
     most = page_size(given.get("limit"), faults)
+    cursor = cursor_of(given.get("cursor"), is_delivery_id, faults)
     if faults:
         raise InvalidRequest(faults)
     wanted = Filter(state, given.get("handler"), given.get("job"))
-    behind = deliveries.matching(wiring(), wanted, before=given.get("cursor"))
+    behind = deliveries.matching(wiring(), wanted, before=cursor)
     found = list(islice(behind, most + 1))
     items = [delivery_document(one) for one in found[:most]]
     return answer({"items": items, "next": items[-1]["id"] if len(found) > most else None})

@@ -6,7 +6,7 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 
 from webhook.access import let_in
-from webhook.answers import answer, page_size, wiring
+from webhook.answers import answer, known_parameters, page_size, takes, wiring
 from webhook.streams import Hub, spoken
 from worker.document import job_document
 from worker.errors import Fault, InvalidRequest
@@ -19,9 +19,11 @@ ROUNDS, PIECE = 20, 500  # pieces of the log that one request looks through for 
 
 blueprint = Blueprint("events", __name__, url_prefix="/v1")
 blueprint.before_request(let_in)
+blueprint.before_request(known_parameters)
 
 
 @blueprint.get("/events")
+@takes("after", "types", "limit")
 def list_events() -> Response:
     """Events behind a cursor, oldest first; `next` is the cursor for the next time."""
     faults: list[Fault] = []
@@ -35,6 +37,7 @@ def list_events() -> Response:
 
 
 @blueprint.get("/events/stream")
+@takes("after", "types")
 def stream_events() -> Response:
     """Events as they happen, and those since `Last-Event-ID` first."""
     faults: list[Fault] = []

@@ -1,40 +1,40 @@
 """/v1/jobs: asking for jobs, one or many, reading and cancelling them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response, g, request, stream_with_context, url_for
 
 from webhook.access import let_in
-from webhook.answers import answer, page_size, wiring
+from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body, lines_within
 from webhook.problems import document_of, problem
-from worker import ask, catalogue, resolve
+from worker import ask, batch, catalogue, resolve
 from worker.cancel import cancel
-from worker.document import dry_run_document, job_document, json_object
-from worker.errors import Fault, InvalidRequest, RunhookError
-from worker.jobs import Job, State
+from worker.catalogue import Checked
+from worker.document import dry_run_document, job_document
+from worker.errors import Fault, InvalidRequest
+from worker.jobs import Job, State, is_job_id
 from worker.submit import usual_seconds
 
 LARGEST = 32 * 1024 * 1024  # media may come as data URIs
 LARGEST_WORD = 1024
-LONGEST_KEY = 255
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 blueprint.before_request(let_in)
+blueprint.before_request(known_parameters)
 
 
 @blueprint.post("")
+@takes("dry_run")
 def post_job() -> Response:
     """Put a job into the line: 202, or 200 when its idempotency key made it before.
 
     With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
     """
     given, key = json_body(LARGEST), _idempotency_key()
-    if request.args.get("dry_run") == "true":
-        checked = ask.trial(wiring(), given)
-        return answer(dry_run_document(checked, ask.live_price(wiring(), checked)))
+    if _dry_run():
+        return answer(_checked(ask.trial(wiring(), given)))
     new, job = ask.accept(wiring(), given, owner=g.owner, key=key)
     response = answer(_document(job), 202 if new else 200)
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
@@ -42,36 +42,38 @@ def post_job() -> Response:
 
 
 @blueprint.post("/batch")
+@takes("dry_run")
 def post_batch() -> Response:
     """Put a job for each JSON line into the line; a line of the answer for each, in order.
 
-    An Idempotency-Key counts for each line with its number.
+    A line may have a `"key"` of its own. An Idempotency-Key makes one for each other line, of what
+    it says: sent again without its bad lines, a batch pays nothing again.
     """
     if request.mimetype not in ("application/x-ndjson", "application/jsonl", "application/json"):
         return problem(415, "Unsupported media type", "send Content-Type: application/x-ndjson")
-    key = _idempotency_key()
+    lines = batch.accept(
+        wiring(),
+        lines_within(request, LARGEST),
+        owner=g.owner,
+        key=_idempotency_key(),
+        dry_run=_dry_run(),
+    )
+    answers = (orjson.dumps(_line_document(line)) + b"\n" for line in lines)
+    return Response(stream_with_context(answers), content_type="application/x-ndjson")
 
-    def answers() -> Iterator[bytes]:
-        for number, line in enumerate(lines_within(request, LARGEST), start=1):
-            yield orjson.dumps(_batch_line(number, line, key)) + b"\n"
 
-    return Response(stream_with_context(answers()), content_type="application/x-ndjson")
-
-
-def _batch_line(number: int, line: bytes | None, key: str | None) -> dict[str, Any]:
-    try:
-        if line is None:
-            raise InvalidRequest([Fault("", f"the line is over {LARGEST} bytes")])
-        asked = ask.read(wiring(), json_object(line))
-        mine = f"{key}/{number}" if key else None
-        new, job = ask.request(wiring(), asked, owner=g.owner, key=mine)
-    except RunhookError as error:
-        found = document_of(error)
-        return {"line": number, "status": found["status"], "error": found}
-    return {"line": number, "status": 202 if new else 200, "job": job_document(job)}
+def _line_document(line: batch.Line) -> dict[str, Any]:
+    if line.error:
+        found = document_of(line.error)
+        return {"line": line.number, "status": found["status"], "error": found}
+    if line.job:
+        status = 202 if line.new else 200
+        return {"line": line.number, "status": status, "job": job_document(line.job)}
+    return {"line": line.number, "status": 200, "dry_run": line.checked and _checked(line.checked)}
 
 
 @blueprint.get("")
+@takes("state", "model", "cursor", "limit")
 def list_jobs() -> Response:
     """Jobs, newest first."""
     faults = []
@@ -80,10 +82,11 @@ def list_jobs() -> Response:
     if state is not None and state not in states:
         faults.append(Fault("state", f"must be one of {', '.join(states)}", states))
     most = page_size(request.args.get("limit"), faults)
+    cursor = cursor_of(request.args.get("cursor"), is_job_id, faults)
     if faults:
         raise InvalidRequest(faults)
     model = catalogue.canonical(model) if model is not None else None
-    page = wiring().store.jobs.page(state, model, request.args.get("cursor"), most)
+    page = wiring().store.jobs.page(state, model, cursor, most)
     return answer({"items": [job_document(job) for job in page.jobs], "next": page.next})
 
 
@@ -152,8 +155,20 @@ def _progress(job: Job) -> dict[str, Any] | None:
     return {"elapsed": round(elapsed, 1), "usual": usual_seconds(w, job)}
 
 
+def _checked(checked: Checked) -> dict[str, Any]:
+    return dry_run_document(checked, ask.live_price(wiring(), checked))
+
+
+def _dry_run() -> bool:
+    """Whether nothing is to be kept; any other word would buy what was only to be checked."""
+    given = request.args.get("dry_run", "false")
+    if given not in ("true", "false"):
+        raise InvalidRequest([Fault("dry_run", f"must be true or false, not {given!r}")])
+    return given == "true"
+
+
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not 0 < len(key) <= LONGEST_KEY:
-        raise InvalidRequest([Fault("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")])
+    if key is not None and (fault := batch.key_fault(key, "Idempotency-Key")):
+        raise InvalidRequest([fault])
     return key

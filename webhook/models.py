@@ -3,15 +3,17 @@
 from flask import Blueprint, Response, request
 
 from webhook.access import let_in
-from webhook.answers import answer
+from webhook.answers import answer, known_parameters, takes
 from worker import catalogue
 from worker.document import model_document
 
 blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
 blueprint.before_request(let_in)
+blueprint.before_request(known_parameters)
 
 
 @blueprint.get("")
+@takes("q")
 def list_models() -> Response:
     """The models that match a query."""
     found = catalogue.search(request.args.get("q", ""))

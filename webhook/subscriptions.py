@@ -8,7 +8,7 @@ import orjson
 from flask import Blueprint, Response, url_for
 
 from webhook.access import let_in
-from webhook.answers import answer, wiring
+from webhook.answers import answer, known_parameters, wiring
 from webhook.bodies import json_body
 from webhook.problems import problem
 from worker import subscriptions
@@ -21,6 +21,7 @@ TESTS_AT_ONCE = 2  # each may take a thread for 15 s
 
 blueprint = Blueprint("subscriptions", __name__, url_prefix="/v1/subscriptions")
 blueprint.before_request(let_in)
+blueprint.before_request(known_parameters)
 _testing = threading.BoundedSemaphore(TESTS_AT_ONCE)
 
 

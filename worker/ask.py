@@ -70,7 +70,7 @@ def trial(w: Wiring, given: dict[str, Any]) -> Checked:
     Raises:
         InvalidRequest: With every fault.
     """
-    _canonical(given)  # refuses what could not be written down or answered
+    canonical(given)  # refuses what could not be written down or answered
     return check(w, read(w, given))
 
 
@@ -82,7 +82,7 @@ def accept(
     A key that made a job answers with it before anything else is checked: since then a handler may
     have been renamed or a file removed, and the job is paid all the same.
     """
-    body = _canonical(given)
+    body = canonical(given)
     return _made_before(w, owner, key, body) or _put(w, read(w, given), owner, key, body)
 
 
@@ -105,7 +105,7 @@ def request(
         Conflict: The key was used with another request.
         StoreUnavailable: Redis did not take it.
     """
-    body = _canonical(asdict(asked))
+    body = canonical(asdict(asked))
     return _made_before(w, owner, key, body) or _put(w, asked, owner, key, body)
 
 
@@ -271,7 +271,7 @@ def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
     return faults
 
 
-def _canonical(given: dict[str, Any]) -> bytes:
+def canonical(given: dict[str, Any]) -> bytes:
     """A request as the same bytes for the same meaning; what is left out has its usual value.
 
     Raises:

@@ -6,6 +6,7 @@ here take a job and return the job after a move; nothing is read or written.
 
 import itertools
 import os
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from worker.errors import ImpossibleMove
 from worker.reports import Cost, Error, Output, Report
 
 _births = itertools.count()
+JOB_ID = re.compile(r"job_[0-9a-f]{28}")
 OUTPUTS_LIVE = timedelta(hours=24)  # model pages of the reference: result URLs die after 24 hours
 
 SettledBy = Literal["callback", "resend", "detail", "query", "submit", "user"]
@@ -228,6 +230,11 @@ def new_id(prefix: str) -> str:
     """A random id that sorts by its time of birth, in one process also within a millisecond."""
     milliseconds, turn = int(time.time() * 1000), next(_births) % 0x10000
     return f"{prefix}_{milliseconds:012x}{turn:04x}{os.urandom(6).hex()}"
+
+
+def is_job_id(text: str) -> bool:
+    """Whether it is an id as jobs have it; there need be no such job."""
+    return JOB_ID.fullmatch(text) is not None
 
 
 def total(costs: Iterable[Cost]) -> Cost | None:

@@ -68,6 +68,8 @@ def test_values_are_typed_as_the_model_says(town: Town) -> None:
         (("submit", IMAGE, "-i", "noequals"), 2),
         (("nothing",), 2),
         (("watch", "job_none"), 1),
+        (("recover", "--since", "soon"), 2),
+        (("redeliver", "--since", "soon"), 2),
     ],
 )
 def test_exit_statuses_are_the_contracts(town: Town, words: tuple[str, ...], status: int) -> None:
@@ -164,6 +166,59 @@ def test_a_batch_answers_a_line_each(town: Town, tmp_path: Path) -> None:
     ]
     for row in (rows[0], rows[3]):
         assert town.ended(row["id"])["state"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("submit", "--batch", os.devnull, "--wait"), "--wait"),
+        (("submit", "--batch", os.devnull, "-i", "prompt=a"), "-i"),
+        (("submit", "--batch", os.devnull, "-o", "retries=1"), "-o"),
+        (("submit", "--batch", os.devnull, "--priority", "5"), "--priority"),
+        (("submit", "--batch", os.devnull, "--input", os.devnull), "--input"),
+        (("submit", IMAGE, "--dry-run", "--wait"), "--wait"),
+        (("submit", IMAGE, "--dry-run", "--key", "k"), "--key"),
+        (("submit", IMAGE, "--key", ""), "--key"),
+        (("submit", IMAGE, "-i", "prompt=a", "-i", "prompt=b"), "-i prompt"),
+        (("submit", IMAGE, "-o", "retries=1", "-o", "retries=2"), "-o retries"),
+        (("resolve", "job_1", "--as", "failed", "--force"), "--force"),
+        (("deliveries", "dlv_1", "--state", "dead"), "--state"),
+        (("deliveries", "dlv_1", "--limit", "20"), "--limit"),
+        (("redeliver", "dlv_1", "--state", "dead"), "--state"),
+    ],
+)
+def test_a_flag_that_would_be_ignored_is_refused(
+    town: Town, words: tuple[str, ...], named: str
+) -> None:
+    done = _run(*words, environ=town.environ)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert named in done.stderr
+
+
+def test_a_dry_run_of_a_batch_buys_nothing(town: Town, tmp_path: Path) -> None:
+    before = town.get("/v1/jobs")["items"][:1]
+    (tmp_path / "jobs.jsonl").write_text(
+        json.dumps({"model": IMAGE, "input": {"prompt": "a"}}) + '\n{"model": "nothing"}\n'
+    )
+    words = ("submit", "--batch", str(tmp_path / "jobs.jsonl"), "--dry-run", "--json")
+    done = _run(*words, environ=town.environ)
+    good, bad = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 1
+    assert good["dry_run"]["price"]["money"]
+    assert bad["errors"][0]["path"] == "model"
+    assert [job["id"] for job in town.get("/v1/jobs")["items"][:1]] == [j["id"] for j in before]
+
+
+def test_a_batch_with_a_key_run_again_makes_each_job_once(town: Town, tmp_path: Path) -> None:
+    file = tmp_path / "jobs.jsonl"
+    good = json.dumps({"model": IMAGE, "input": {"prompt": "twice"}})
+    file.write_text(f"nonsense\n{good}\n{good}\n")
+    words = ("submit", "--batch", str(file), "--key", "night")
+    first = [json.loads(line) for line in _run(*words, environ=town.environ).stdout.splitlines()]
+    file.write_text(f"{good}\n{good}\n")
+    again = [json.loads(line) for line in _run(*words, environ=town.environ).stdout.splitlines()]
+    assert [row["id"] for row in first[1:]] == [row["id"] for row in again]
+    assert first[1]["id"] != first[2]["id"]
 
 
 def test_a_dry_run_tells_the_price_and_keeps_nothing(town: Town) -> None:

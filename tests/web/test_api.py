@@ -200,6 +200,37 @@ def test_jobs_are_listed_by_state_and_by_any_name_of_a_model(
     assert client.get("/v1/jobs?model=nope").status_code == 404
 
 
+CURSORS = ["x", "", "job_", "evt_1-0", "0", "job_" + "g" * 28]
+
+
+@pytest.mark.parametrize("cursor", CURSORS)
+@pytest.mark.parametrize("door", ["/v1/jobs", "/v1/deliveries"])
+def test_a_bad_cursor_is_refused_and_is_not_page_one(
+    client: FlaskClient, door: str, cursor: str
+) -> None:
+    answer = client.get(door, query_string={"cursor": cursor})
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["path"] == "cursor"
+
+
+def test_every_door_refuses_a_parameter_that_it_does_not_take(client: FlaskClient) -> None:
+    doors = [
+        (rule.rule, method)
+        for rule in client.application.url_map.iter_rules()
+        if rule.rule.startswith("/v1/")
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}
+    ]
+    assert len(doors) > 25
+    for rule, method in doors:
+        address = rule.replace("path:", "").replace("<", "").replace(">", "")
+        answer = client.open(f"{address}?limt=5", method=method)
+        assert (rule, method, answer.status_code) == (rule, method, 422)
+        assert answer.get_json()["errors"][0]["path"] == "limt"
+    nearest = client.get("/v1/jobs?limt=5").get_json()["errors"][0]["nearest"]
+    assert nearest == "limit"
+    assert client.get("/v1/jobs?state=failed&state=queued").status_code == 422
+
+
 def test_models_are_found_and_shown(client: FlaskClient) -> None:
     shown = client.get("/v1/models/vidu/image-to-video-q2-pro").get_json()
     by_name = client.get("/v1/models/Vidu-image-to-video-q2-pro").get_json()

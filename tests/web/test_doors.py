@@ -71,6 +71,53 @@ def test_a_batch_sent_twice_with_a_key_makes_each_job_once(client: FlaskClient) 
     assert [row["job"]["id"] for row in first] == [row["job"]["id"] for row in again]
 
 
+def test_a_batch_sent_again_without_its_bad_lines_pays_nothing_again(client: FlaskClient) -> None:
+    """Two lines that say the same are two jobs, the first time and every time."""
+    key, bad = {"Idempotency-Key": "k"}, {"model": IMAGE, "input": {}}
+    first = _batch(client, _lines(bad, _good("a"), b"not json", _good("b"), _good("a")), **key)
+    made = [row["job"]["id"] for row in first if row["status"] == 202]
+    again = _batch(client, _lines(_good("a"), _good("b"), _good("a")), **key)
+    assert [row["status"] for row in again] == [200, 200, 200]
+    assert [row["job"]["id"] for row in again] == made
+    assert len(set(made)) == 3
+
+
+def test_a_line_of_a_batch_has_a_key_of_its_own(client: FlaskClient) -> None:
+    mine = _good("a") | {"key": "order-7"}
+    first, second = _batch(client, _lines(mine, mine), **{"Idempotency-Key": "k"})
+    assert (first["status"], second["status"]) == (202, 200)
+    alone = client.post("/v1/jobs", json=_good("a"), headers={"Idempotency-Key": "order-7"})
+    assert alone.get_json()["id"] == first["job"]["id"]
+    rows = _batch(
+        client, _lines(*[_good("b") | {"key": key} for key in ("", 5, "x" * 256, "a\nb")])
+    )
+    assert [row["error"]["errors"][0]["path"] for row in rows] == ["key"] * 4
+    other = _good("c") | {"key": "order-7"}
+    assert [row["status"] for row in _batch(client, _lines(other))] == [409]
+
+
+def test_a_dry_run_of_a_batch_buys_nothing(client: FlaskClient, town: House) -> None:
+    kind = {"Content-Type": "application/x-ndjson", "Idempotency-Key": "k"}
+    data = _lines(_good("a"), {"model": IMAGE, "input": {}})
+    answer = client.post("/v1/jobs/batch?dry_run=true", data=data, headers=kind)
+    rows = [json.loads(line) for line in answer.data.splitlines()]
+    assert [row["status"] for row in rows] == [200, 422]
+    assert rows[0]["dry_run"]["live_price"]
+    assert client.get("/v1/jobs").get_json()["items"] == []
+    assert [row["status"] for row in _batch(client, data, **{"Idempotency-Key": "k"})] == [202, 422]
+
+
+@pytest.mark.parametrize("word", ["True", "1", "yes", ""])
+@pytest.mark.parametrize("door", ["/v1/jobs", "/v1/jobs/batch"])
+def test_a_dry_run_that_cannot_be_understood_buys_nothing(
+    client: FlaskClient, town: House, door: str, word: str
+) -> None:
+    answer = client.post(f"{door}?dry_run={word}", json=_good("a"))
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["path"] == "dry_run"
+    assert town.raw.zcard("runhook:jobs") == 0
+
+
 def test_cancel_answers_200_when_it_is_done_and_409_when_it_is_too_late(
     client: FlaskClient, town: House
 ) -> None:

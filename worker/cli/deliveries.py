@@ -6,7 +6,7 @@ import click
 
 from worker import deliveries as flows
 from worker.cli import screens
-from worker.cli.talk import out, print_json, wiring
+from worker.cli.talk import out, print_json, refuse_beside, wiring, wrong_usage
 from worker.deliveries import Filter, delivery_document
 from worker.recover import read_span
 from worker.recover import recover as make_good
@@ -31,6 +31,8 @@ def deliveries(
     as_json: bool,
 ) -> None:
     """List what was told to whom, newest first; or show one delivery with every attempt."""
+    if delivery_id:
+        refuse_beside("one delivery's ID", "state", "handler", "job", "limit")
     w = wiring()
     if delivery_id:
         one = w.store.deliveries.get(delivery_id)
@@ -61,16 +63,19 @@ def redeliver(
     dry_run: bool,
 ) -> None:
     """Tell a handler again: one delivery, or all that match."""
-    w = wiring()
     given = {"handler": handler, "job": job, "since": since, "until": until}
     given = {name: value for name, value in given.items() if value is not None}
     if (delivery_id is None) == (not given):
         raise click.UsageError("say one delivery's ID, or --handler, --job, --since, --until")
     if delivery_id:
+        refuse_beside("one delivery's ID", "state")
+    w = wiring()
+    if delivery_id:
         one = w.store.deliveries.get(delivery_id) if dry_run else flows.redeliver(w, delivery_id)
         click.echo(f"{one.handler} {'would be' if dry_run else 'is'} told of {one.type} again")
         return
-    wanted, _ = flows.read_filter(w, given | {"state": state})
+    with wrong_usage():
+        wanted, _ = flows.read_filter(w, given | {"state": state})
     told, skipped = flows.redeliver_all(w, wanted, dry_run=dry_run)
     click.echo(f"{told} {'would be' if dry_run else 'are'} told again")
     if skipped:
@@ -90,7 +95,8 @@ def recover(
     made. Free: nothing is submitted."""
     w = wiring()
     given = {"since": since, "until": until, "handler": handler}
-    span, _ = read_span(w, {name: value for name, value in given.items() if value is not None})
+    with wrong_usage():
+        span, _ = read_span(w, {name: value for name, value in given.items() if value is not None})
     found = make_good(w, span, dry_run=dry_run)
     if as_json:
         print_json(found.document() | {"dry_run": dry_run})

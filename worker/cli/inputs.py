@@ -31,8 +31,20 @@ def typed(w: Wiring, model: str, pairs: Iterable[str]) -> dict[str, Any]:
             found = _typed(model, name, value)
         if isinstance(found, list) and isinstance(given.get(name), list):
             given[name] += found
+        elif name in given:
+            raise click.UsageError(f"-i {name} is given twice, and takes one value")
         else:
             given[name] = found
+    return given
+
+
+def options_of(pairs: Iterable[str]) -> dict[str, Any]:
+    """The options that were typed."""
+    given: dict[str, Any] = {}
+    for name, value in map(pair, pairs):
+        if name in given:
+            raise click.UsageError(f"-o {name} is given twice")
+        given[name] = option(name, value)
     return given
 
 

@@ -7,7 +7,7 @@ import click
 from worker import resolve as words
 from worker.cancel import cancel as cancel_job
 from worker.cli import screens
-from worker.cli.talk import out, wiring
+from worker.cli.talk import out, refuse_beside, wiring
 from worker.jobs import State
 
 
@@ -48,6 +48,8 @@ def resolve(
     """Settle an unconfirmed job; resubmit risks paying twice."""
     if (verdict is None) == (ref is None):
         raise click.UsageError("say --as failed, --as resubmit, or --ref TASK")
+    if verdict is not None:
+        refuse_beside("--as", "force")
     if ref is not None:
         found = words.resolve_by_ref(wiring(asks=True), job_id, ref, force=force)
     elif verdict is not None:

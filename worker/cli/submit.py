@@ -9,11 +9,12 @@ import orjson
 
 from worker import ask
 from worker.ask import Asked
-from worker.cli.inputs import from_file, option, pair, typed
-from worker.cli.talk import FAILED, err, out, print_json, wiring
+from worker.batch import Line, accept, key_fault
+from worker.cli.inputs import from_file, options_of, typed
+from worker.cli.talk import FAILED, err, out, print_json, refuse_beside, wiring
 from worker.cli.waiting import say_end, wait
-from worker.document import dry_run_document, job_document, json_object
-from worker.errors import InvalidRequest, RunhookError, StoreUnavailable
+from worker.document import dry_run_document, job_document
+from worker.errors import InvalidRequest, StoreUnavailable
 from worker.jobs import State
 from worker.wiring import Wiring
 
@@ -27,7 +28,9 @@ from worker.wiring import Wiring
 @click.option("--batch", type=click.File("rb"), help="Jobs as JSON lines, as POST /v1/jobs takes.")
 @click.option("-o", "options", multiple=True, metavar="NAME=VALUE", help="One option.")
 @click.option("--priority", type=click.IntRange(0, 9), default=5, show_default=True)
-@click.option("--key", help="Idempotency key: the same key makes one job.")
+@click.option(
+    "--key", help="Idempotency key: the same makes one job, or one for each line of a batch."
+)
 @click.option("--dry-run", is_flag=True, help="Check it and show its price; nothing is kept.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until it has ended.")
 @click.option("--json", "as_json", is_flag=True)
@@ -46,13 +49,18 @@ def submit(
     """Put a job into the line."""
     if (model is None) == (batch is None):
         raise click.UsageError("name a MODEL, or a --batch FILE")
+    if key is not None and (fault := key_fault(key, "--key")):
+        raise click.BadParameter(fault.message, param_hint="--key")
+    if batch is not None:
+        refuse_beside("--batch", "inputs", "file", "options", "priority", "waits")
+    if dry_run:
+        refuse_beside("--dry-run, which keeps nothing", "key", "waits")
     w = wiring()
     if model is None:
-        _submit_lines(w, batch, key)
+        _submit_lines(w, batch, key, dry_run=dry_run)
         return
     given = (from_file(file) if file else {}) | typed(w, model, inputs)
-    chosen = {name: option(name, value) for name, value in map(pair, options)}
-    asked = Asked(model, given, chosen, priority=priority)
+    asked = Asked(model, given, options_of(options), priority=priority)
     if dry_run:
         _show_price(w, asked, as_json)
         return
@@ -68,25 +76,33 @@ def submit(
         sys.exit(FAILED)
 
 
-def _submit_lines(w: Wiring, lines: Iterable[bytes], key: str | None) -> None:
+def _submit_lines(w: Wiring, file: Iterable[bytes], key: str | None, *, dry_run: bool) -> None:
     """A job for each line; one line of JSON on standard output for each, in order."""
-    refused = 0
-    for number, line in enumerate((line for line in lines if line.strip()), start=1):
-        try:
-            asked = ask.read(w, json_object(line, "the line"))
-            _, job = ask.request(w, asked, key=f"{key}/{number}" if key else None)
-            said: dict[str, Any] = {"line": number, "id": job.id}
-        except StoreUnavailable:
-            raise
-        except RunhookError as error:
-            refused += 1
-            faults = error.faults if isinstance(error, InvalidRequest) else ()
-            said = {"line": number, "error": str(error)}
-            said |= {"errors": [{"path": f.path, "message": f.message} for f in faults]}
-        click.echo(orjson.dumps(said))
+    refused = taken = 0
+    lines = (line for line in file if line.strip())
+    for line in accept(w, lines, key=key, dry_run=dry_run):
+        if isinstance(line.error, StoreUnavailable):
+            again = "with the same --key nothing is asked for twice" if key else "leave them out"
+            err.print(f"{taken} lines before were taken; to go on, {again}")
+            raise line.error
+        refused += line.error is not None
+        taken += line.job is not None
+        click.echo(orjson.dumps(_told(w, line)))
     if refused:
         err.print(f"{refused} lines were refused; nothing was sent of them, nothing is paid")
         sys.exit(FAILED)
+
+
+def _told(w: Wiring, line: Line) -> dict[str, Any]:
+    if line.error:
+        faults = line.error.faults if isinstance(line.error, InvalidRequest) else ()
+        errors = [{"path": f.path, "message": f.message} for f in faults]
+        return {"line": line.number, "error": str(line.error), "errors": errors}
+    if line.job:
+        return {"line": line.number, "id": line.job.id}
+    checked = line.checked
+    shown = checked and dry_run_document(checked, ask.live_price(w, checked))
+    return {"line": line.number, "dry_run": shown}
 
 
 def _show_price(w: Wiring, asked: Asked, as_json: bool) -> None:

@@ -1,9 +1,12 @@
 """How the command line speaks: its two consoles, JSON, errors as a line and an exit status."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 import orjson
+from click.core import ParameterSource
 from rich.console import Console
 
 from config.settings import Settings, SettingsError
@@ -49,6 +52,34 @@ def wiring(*, asks: bool = False) -> Wiring:
         asks: It asks RunningHub, so it needs a key.
     """
     return assemble(Settings.load("asker" if asks else "client"), patience="door")
+
+
+def refuse_beside(other: str, *names: str) -> None:
+    """Refuse options of the command that were typed and would be ignored beside another.
+
+    Args:
+        other: What they mean nothing with, as the user typed it.
+        names: By their parameters' names.
+    """
+    context = click.get_current_context()
+    typed = [
+        max(param.opts, key=len)
+        for param in context.command.params
+        if param.name in names
+        and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    ]
+    if typed:
+        raise click.UsageError(f"{', '.join(typed)} would be ignored with {other}; leave it out")
+
+
+@contextmanager
+def wrong_usage() -> Iterator[None]:
+    """What is refused in here was typed as an option of the command: exit status 2."""
+    try:
+        yield
+    except InvalidRequest as error:
+        fault = error.faults[0]
+        raise click.BadParameter(fault.message, param_hint=f"--{fault.path}") from None
 
 
 def print_json(body: Any) -> None:

@@ -1,6 +1,7 @@
 """Deliveries: what is told to whom, how each attempt went, and each handler's next."""
 
 import heapq
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -20,6 +21,12 @@ from worker.store.scripts import Scripts, stream_moment
 DeliveryState = Literal["pending", "done", "dead", "superseded"]
 STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
 AT_ONCE = 200
+DELIVERY_ID = re.compile(r"dlv_[0-9]{1,19}-[0-9]{1,19}_[A-Za-z0-9_.-]{1,100}")
+
+
+def is_delivery_id(text: str) -> bool:
+    """Whether it is an id as deliveries have it; there need be no such delivery."""
+    return DELIVERY_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
