@@ -6,6 +6,7 @@ counts, and the pump wakes it again.
 
 import base64
 import json
+import os
 import time
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -67,6 +68,17 @@ def make_app(settings: Settings) -> Celery:
 
 def _queue(lane: str) -> Queue:
     return Queue(lane, Exchange("runhook", "direct"), routing_key=lane)
+
+
+def node_name(role: str, given: str) -> str:
+    """What a worker is called among Celery's; two on one host never share a name, nor its orders.
+
+    Args:
+        role: `worker` or `handlers`.
+        given: What Celery would call it; kept unless that is only its default.
+    """
+    name, _, host = given.partition("@")
+    return f"{role}-{os.getpid()}@{host}" if name == "celery" else given
 
 
 def task_name(lane: str) -> str:

@@ -6,7 +6,9 @@ again), or raises anything else (again on the schedule).
 
 import inspect
 import math
+import os
 import re
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -91,9 +93,11 @@ class Registry:
         Raises:
             ValueError: The name is taken or has other characters than letters, digits, `_.-`.
         """
-        known = self._handlers.get(handler.name)
-        if known and _place(known.target) != _place(handler.target):
-            raise ValueError(f"two handlers are named {handler.name!r}; set name= on one of them")
+        if handler.name in self._handlers:
+            raise ValueError(
+                f"two handlers are named {handler.name!r}; set name= on one of them, or give one "
+                "on() all its event types"
+            )
         if not NAME.fullmatch(handler.name):
             raise ValueError(f"a handler's name is letters, digits and _.-, not {handler.name!r}")
         self._handlers[handler.name] = handler
@@ -124,9 +128,10 @@ class Registration:
         Raises:
             ValueError: It cannot be told, or its name is taken.
         """
-        if inspect.iscoroutinefunction(function):
-            raise ValueError(f"{function.__name__} is async; a handler is a plain function")
-        registry.add(Handler(self.name or function.__name__, self.types, self.model, function))
+        name = str(self.name or getattr(function, "__name__", ""))
+        if wrong := _cannot_be_told(function):
+            raise ValueError(f"{name or function} {wrong}")
+        registry.add(Handler(name, self.types, self.model, function))
         return function
 
     def to_celery(self, task: str, queue: str = "celery") -> None:
@@ -161,12 +166,32 @@ def on(*types: str, model: str | None = None, name: str | None = None) -> Regist
     return Registration(types, model, name)
 
 
+def _cannot_be_told(function: Function) -> str | None:
+    """Why calling it with an event would tell nobody; None when it may be called."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "is async; a handler is a plain function"
+    if inspect.isgeneratorfunction(function):
+        return "yields, so calling it runs nothing; a handler is a plain function"
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return "does not take one argument, the event"
+    except ValueError:  # written in C, which tells nothing of its arguments
+        return None
+    return None
+
+
 def load(modules: Iterable[str]) -> Registry:
     """Import what registers handlers: the modules, and the entry points of installed packages.
+
+    Modules are found in the folder that the process was started in, too.
 
     Raises:
         ValueError: One cannot be imported; the text names it, and where it is named.
     """
+    here = os.getcwd()
+    if here not in sys.path:  # `python -m` puts the folder there, a console script does not
+        sys.path.insert(0, here)
     for module in modules:
         _import(f"RUNHOOK_HANDLERS: cannot import {module}", partial(import_module, module))
     for point in entry_points(group=ENTRY_POINTS):
@@ -204,7 +229,7 @@ def run(function: Function, event: Event) -> Outcome:
     """Tell a function, and hear how it went. Never raises what the function raised."""
     start = time.monotonic()
     try:
-        function(event)
+        answered = function(event)
     except Retry as retry:
         return _again(retry, time.monotonic() - start)
     except Stop as stop:
@@ -213,7 +238,11 @@ def run(function: Function, event: Event) -> Outcome:
         where = traceback.extract_tb(error.__traceback__)[-1]
         why = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
         return Outcome("failed", time.monotonic() - start, why[:500])
-    return Outcome("done", time.monotonic() - start)
+    took = time.monotonic() - start
+    if inspect.iscoroutine(answered):
+        answered.close()
+        return Outcome("failed", took, "it returned a coroutine, which nobody runs")
+    return Outcome("done", took)
 
 
 def _again(retry: Retry, took: float) -> Outcome:
@@ -223,7 +252,3 @@ def _again(retry: Retry, took: float) -> Outcome:
         return Outcome("again", took, str(retry), after)
     why = f"Retry(after=...) takes seconds, 0 or more, not {after!r}"
     return Outcome("failed", took, why[:500])
-
-
-def _place(target: Function | CeleryTask) -> object:
-    return target if isinstance(target, CeleryTask) else (target.__module__, target.__qualname__)

@@ -14,7 +14,7 @@ from celery import Celery, signals
 
 from config.settings import Role, Settings, SettingsError
 from worker import fanout, handlers, intake, reconcile, submit, subscriptions
-from worker.broker import HANDLER_SECONDS, make_app, task_name
+from worker.broker import HANDLER_SECONDS, make_app, node_name, task_name
 from worker.errors import StoreUnavailable
 from worker.pump import Crew, Pump, published
 from worker.store import Claim, Memory
@@ -181,11 +181,12 @@ def _log(**_: object) -> None:
 
 
 @signals.celeryd_init.connect
-def _begin(options: dict[str, Any], **_: object) -> None:
+def _begin(instance: Any, options: dict[str, Any], **_: object) -> None:
     queues = options.get("queues") or []
     names = queues if isinstance(queues, str) else ",".join(queues)
     try:
         process.begin(names, int(options.get("concurrency") or 1))
+        instance.hostname = node_name(process.role, instance.hostname)
     except (SettingsError, ValueError, StoreUnavailable) as wrong:
         sys.exit(f"runhook: {wrong}")
 

@@ -1,5 +1,6 @@
 """Registering handlers, and the few words in which they answer."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,69 @@ def test_two_handlers_cannot_share_a_name() -> None:
 
         @on("job.failed", name="same")
         def two(event: Event) -> None: ...
+
+
+def test_a_second_handler_of_a_name_never_replaces_the_first(own_registry: Registry) -> None:
+    """Not one made by the same line of code, and not the same function told twice."""
+
+    def made(number: int) -> Any:
+        def publish(event: Event) -> None: ...
+
+        publish.number = number  # type: ignore[attr-defined]
+        return publish
+
+    first = made(1)
+    on("job.succeeded")(first)
+    for second in (made(2), first):
+        with pytest.raises(ValueError, match="two handlers are named 'publish'"):
+            on("job.failed")(second)
+    on("job.failed").to_celery("app.done")
+    with pytest.raises(ValueError, match=r"app\.done"):
+        on("job.succeeded").to_celery("app.done")
+    assert [h.target for h in own_registry.all() if h.name == "publish"] == [first]
+
+
+def test_a_handler_that_would_hear_nothing_is_refused(own_registry: Registry) -> None:
+    def nothing() -> None: ...
+
+    def two(event: Event, more: int) -> None: ...
+
+    def keyword(*, event: Event) -> None: ...
+
+    def yields(event: Event) -> Any:
+        yield event
+
+    class Called:
+        def __call__(self, event: Event) -> None: ...
+
+    for function in (nothing, two, keyword):
+        with pytest.raises(ValueError, match=f"{function.__name__} does not take one argument"):
+            on("job.failed")(function)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="yields"):
+        on("job.failed")(yields)
+    with pytest.raises(ValueError, match="letters"):
+        on("job.failed")(Called())
+    on("job.failed", name="called")(Called())
+    on("job.failed", name="printed")(print)
+    assert [handler.name for handler in own_registry.all()] == ["called", "printed"]
+
+
+def test_a_handler_that_returns_a_coroutine_has_heard_nothing() -> None:
+    async def later() -> None: ...
+
+    outcome = run(lambda event: later(), _event())
+    assert outcome.word == "failed"
+    assert "coroutine" in str(outcome.why)
+
+
+def test_a_module_in_the_folder_of_the_process_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_of_this_folder.py").write_text("found = True\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    handlers.load(["shop_of_this_folder"])
+    assert sys.modules.pop("shop_of_this_folder").found
 
 
 def test_a_wrong_registration_says_what_is_right() -> None:

@@ -39,8 +39,8 @@ CELERY = (
 )
 COMMANDS = {
     "web": (sys.executable, "-m", "webhook.serve", "--host", "127.0.0.1"),
-    "worker": (*CELERY, "-P", "threads", "-c", str(THREADS), "-Q", WORKER_LANES, "-n", "worker@%h"),
-    "handlers": (*CELERY, "-P", "prefork", "-c", "4", "-Q", "handlers", "-n", "handlers@%h"),
+    "worker": (*CELERY, "-P", "threads", "-c", str(THREADS), "-Q", WORKER_LANES),
+    "handlers": (*CELERY, "-P", "prefork", "-c", "4", "-Q", "handlers"),
 }
 
 
