@@ -17,11 +17,12 @@ from webhook.streams import STREAMS
 from webhook.subscriptions import TESTS_AT_ONCE
 from worker.errors import StoreUnavailable
 from worker.telemetry import configure, report
-from worker.wiring import assemble, check_server
+from worker.wiring import assemble, check_port, check_server
 
 PATIENCE = (
     5  # seconds that requests have to end when the process does; streams would go on for ever
 )
+PORT_PATIENCE = 3.0  # seconds in which a web that was killed before this one frees its port
 THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
 
 
@@ -44,6 +45,7 @@ def main(host: str) -> None:
     try:
         settings = Settings.load("web")
         check_server(assemble(settings, patience="door"))
+        check_port(host, settings.port, seconds=PORT_PATIENCE)
     except (SettingsError, StoreUnavailable) as wrong:
         sys.exit(f"runhook: {wrong}")
     report("process.started", role="web", port=settings.port)

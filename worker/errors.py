@@ -6,7 +6,8 @@
     ├── Conflict            the asker's: it contradicts what there is, which stands
     ├── Trimmed             the asker's: what he wants to read on from is no longer kept
     ├── StoreUnavailable    Redis does not take or give it; nothing was changed unless said
-    │   └── LostWrites      Redis has forgotten what it was told before
+    │   ├── StoreRefuses    it is there and lets nobody in as it is set: waiting helps nothing
+    │   └── LostWrites      it has forgotten what it was told before
     ├── StorageUnavailable  the place of kept files does not take or give one
     ├── ProviderSilent      RunningHub gave no usable answer to a free question: ask again
     │   └── ProviderRefused it answered, and the answer is no
@@ -79,6 +80,10 @@ class StoreUnavailable(RunhookError):
 
 class LostWrites(StoreUnavailable):
     """Redis knows less than it did: a fail-over, a power loss or an old dump took writes back."""
+
+
+class StoreRefuses(StoreUnavailable):
+    """Redis is there and lets nobody in as REDIS_URL says: password, rights, database, TLS."""
 
 
 class StorageUnavailable(RunhookError):

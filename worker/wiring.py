@@ -1,5 +1,6 @@
 """The parts of one process, assembled once and handed in: nothing else builds them."""
 
+import errno
 import os
 import socket
 import time
@@ -10,7 +11,7 @@ from celery import Celery
 
 from config.settings import Settings, SettingsError, unknown_names
 from worker.broker import Broker, Elsewhere, make_app, messages
-from worker.errors import StoreUnavailable
+from worker.errors import StoreRefuses, StoreUnavailable
 from worker.handlers import Registry, registry
 from worker.outbound import Outbound
 from worker.runninghub.client import Client
@@ -21,7 +22,7 @@ from worker.store.connection import Patience
 from worker.store.processes import Server
 from worker.telemetry import report
 
-START_PATIENCE = 30.0  # seconds a starting process waits for Redis, which may start beside it
+LOOK_AGAIN = 1.0  # seconds between two looks for a Redis that is away while a process starts
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,11 @@ def assemble(
 
 
 def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> None:
-    """What a process looks at before it starts to work; it waits a while for a Redis that is away.
+    """What a process looks at before it starts to work; it waits for a Redis that is away.
 
     Raises:
-        SettingsError: There is no such place for files, the server is too old or may evict keys, or
-            others have other secrets.
-        StoreUnavailable: Redis does not answer for half a minute.
+        SettingsError: There is no such place for files, no Redis is set or it lets nobody in, it is
+            too old or may evict keys, or others have other secrets.
     """
     for name in unknown_names(environ):
         report("settings.unknown", name=name)
@@ -141,15 +141,52 @@ def _check_account(wiring: Wiring) -> None:
 
 
 def _first_answer(wiring: Wiring) -> Server:
-    deadline = time.monotonic() + START_PATIENCE
+    said = False
     while True:
         try:
             return wiring.store.processes.server()
+        except StoreRefuses as error:
+            raise SettingsError(f"REDIS_URL: {error}") from None
         except StoreUnavailable as error:
-            if time.monotonic() > deadline:
-                raise
-            report("redis.away", why=str(error))
-            time.sleep(1)
+            if wiring.settings.embedded:
+                raise SettingsError(
+                    "REDIS_URL is missing: set it, or let `runhook up` run a server in "
+                    f"{wiring.settings.data_dir}, where none answers now"
+                ) from None
+            if not said:
+                report("redis.away", why=f"REDIS_URL: {error}; waiting for it")
+            said = True
+            time.sleep(LOOK_AGAIN)
+
+
+def check_port(host: str, port: int, *, setting: str = "PORT", seconds: float = 0) -> None:
+    """Refuse a port that somebody listens on; servers that share one take each other's requests.
+
+    Args:
+        host: The address to listen on.
+        port: The port.
+        setting: What the user sets it by.
+        seconds: How long somebody who ends just now may still hold it.
+
+    Raises:
+        SettingsError: Nothing can listen there.
+    """
+    deadline = time.monotonic() + seconds
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        try:
+            socket.create_server((host, port), family=family).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise SettingsError(f"{setting}: {host}:{port}: {error.strerror}") from None
+            if time.monotonic() >= deadline:
+                raise SettingsError(
+                    f"{setting}: {port} on {host} is in use by another process; end that, or "
+                    f"set {setting} to a free one"
+                ) from None
+            time.sleep(0.1)
+        else:
+            return
 
 
 def process_name() -> str:

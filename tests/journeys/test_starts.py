@@ -10,9 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import eventually
+import pytest
+import redis
+
+from tests.conftest import SECRET, eventually
 from tests.journeys.conftest import Town
 from worker.broker import make_app
+from worker.cli.fleet import COMMANDS, free_port
+from worker.embedded import binary
 
 ROOT = Path(__file__).parents[2]
 SHOP = """
@@ -44,6 +49,97 @@ def _running(command: list[str], folder: Path, environ: dict[str, str]) -> Itera
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _environ(folder: Path, **settings: str) -> dict[str, str]:
+    usual = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PORT": str(free_port()),
+        "RUNNINGHUB_API_KEY": "k",
+        "RUNNINGHUB_BASE_URL": "http://127.0.0.1:9",
+        "RUNHOOK_SECRET": SECRET,
+    }
+    return usual | settings
+
+
+def _refused(command: list[str], folder: Path, environ: dict[str, str]) -> str:
+    """The one line with which a command ends."""
+    done = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.strip()]
+    return line
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a Redis that wants a password."""
+    port, folder = free_port(), tmp_path_factory.mktemp("locked")
+    command = [binary(), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    with _running([*command, "--requirepass", "right"], folder, dict(os.environ)):
+
+        def answers() -> bool:
+            with redis.Redis(port=port, password="right") as client:
+                try:
+                    return bool(client.ping())
+                except redis.ConnectionError:
+                    return False
+
+        eventually(answers)
+        yield port
+
+
+COMMAND_LINE = [sys.executable, "-m", "worker.cli"]
+STARTS = {
+    "web": COMMANDS["web"],
+    "worker": COMMANDS["worker"],
+    "handlers": COMMANDS["handlers"],
+    "up": (*COMMAND_LINE, "up"),
+    "jobs": (*COMMAND_LINE, "jobs"),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize("url", ["redis://:wrong@127.0.0.1:{}", "redis://:right@127.0.0.1:{}/99"])
+def test_a_redis_that_refuses_stops_each_process_in_one_line(
+    tmp_path: Path, locked: int, name: str, url: str
+) -> None:
+    environ = _environ(tmp_path, REDIS_URL=url.format(locked))
+    assert "REDIS_URL: Redis refuses" in _refused([*STARTS[name]], tmp_path, environ)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_without_redis_url_each_process_says_what_is_missing(tmp_path: Path, name: str) -> None:
+    said = _refused([*COMMANDS[name]], tmp_path, _environ(tmp_path))
+    assert "REDIS_URL is missing" in said
+
+
+def test_a_redis_that_is_away_is_waited_for_and_that_is_said_once(tmp_path: Path) -> None:
+    port = free_port()
+    environ = _environ(tmp_path, REDIS_URL=f"redis://127.0.0.1:{port}")
+    log = tmp_path / "started.log"
+    with _running([*COMMANDS["web"]], tmp_path, environ):
+        eventually(lambda: "redis.away" in log.read_text(), 30)
+        serve = [binary(), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+        (tmp_path / "redis").mkdir()
+        with _running(serve, tmp_path / "redis", environ):
+            eventually(lambda: "process.started" in log.read_text(), 30, log.read_text)
+    away = [line for line in log.read_text().splitlines() if "redis.away" in line]
+    assert len(away) == 1
+    assert "REDIS_URL" in away[0]
+
+
+def test_a_port_in_use_stops_whoever_wants_it_in_one_line(town: Town, tmp_path: Path) -> None:
+    """Else two servers would take each other's requests."""
+    port = town.environ["PORT"]
+    said = _refused([*COMMANDS["web"]], tmp_path, town.environ)
+    assert f"PORT: {port} on 127.0.0.1 is in use" in said
+    up = _refused([*COMMAND_LINE, "up"], tmp_path, _environ(tmp_path, PORT=port))
+    assert f"PORT: {port} on 127.0.0.1 is in use" in up
+    sandbox = _refused([*COMMAND_LINE, "sandbox", "--port", port], tmp_path, town.environ)
+    assert f"--port: {port} on 127.0.0.1 is in use" in sandbox
 
 
 def test_the_procfile_finds_handlers_in_its_folder_and_names_each_worker(

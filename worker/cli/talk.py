@@ -11,7 +11,13 @@ from rich.console import Console
 
 from config.settings import Settings, SettingsError
 from worker.cli import screens
-from worker.errors import InvalidRequest, ProviderRefused, ProviderSilent, RunhookError
+from worker.errors import (
+    InvalidRequest,
+    ProviderRefused,
+    ProviderSilent,
+    RunhookError,
+    StoreRefuses,
+)
 from worker.errors import StoreUnavailable as Away
 from worker.wiring import Wiring, assemble
 
@@ -34,8 +40,12 @@ class Commands(click.Group):
         except SettingsError as error:
             click.echo(f"runhook: {error}", err=True)
             ctx.exit(FAILED)
+        except StoreRefuses as error:
+            click.echo(f"runhook: REDIS_URL: {error}", err=True)
+            ctx.exit(FAILED)
         except Away as error:
-            click.echo(f"runhook: {str(error).rstrip('.')}. Is `runhook up` running?", err=True)
+            hint = "Is `runhook up` running in this folder, or REDIS_URL set?"
+            click.echo(f"runhook: {str(error).rstrip('.')}. {hint}", err=True)
             ctx.exit(UNREACHABLE)
         except ProviderSilent as error:
             click.echo(f"runhook: RunningHub: {error}", err=True)

@@ -19,6 +19,7 @@ from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_u
 from worker.embedded import EmbeddedServer
 from worker.errors import RunhookError
 from worker.runninghub.sandbox.faults import listing
+from worker.wiring import assemble, check_port, check_server
 
 SANDBOX_PORT = 8090
 COLOURS = {"web": "cyan", "worker": "green", "handlers": "yellow", "sandbox": "magenta"}
@@ -77,8 +78,10 @@ def up(sandbox: bool) -> None:
     with _alone_in(settings.data_dir), ending_on_signals():
         try:
             _announce(settings, _beside(base, port) if sandbox else None)
+            check_port("127.0.0.1", settings.port)
             if server:
                 server.start()
+            check_server(assemble(settings, patience="door"))
             if sandbox:
                 fleet.start("sandbox", sandbox_command(port))
             for name, command in COMMANDS.items():
@@ -176,6 +179,7 @@ def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_ga
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--faults") from None
     app = create_app(rules, limit=limit, pace=pace, retry_gap=retry_gap)
+    check_port(host, port, setting="--port")
     server = serve(app, host, port)
     click.echo(f"sandbox at http://{host}:{server.server_port}, {limit} tasks at once")
 

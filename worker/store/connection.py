@@ -7,17 +7,22 @@ from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from config.settings import SentinelAddress
-from worker.errors import StoreUnavailable
+from worker.errors import StoreRefuses, StoreUnavailable
 from worker.store.commands import Redis
 
 Patience = Literal["door", "worker"]
 # Redis says these instead of doing what it was asked to; nothing was written.
 # BUSY: somebody's slow script runs, and until it ends Redis does nothing else.
 REFUSALS = ("OOM", "MISCONF", "LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN", "BUSY ")
+
+# What waiting does not heal: TLS where there is none, a stranger's certificate, no such database.
+NO_TLS = ("WRONG_VERSION_NUMBER", "CERTIFICATE_VERIFY_FAILED")
+NO_DATABASE = "DB index"
 
 
 def connect(url: str, patience: Patience) -> Redis:
@@ -64,11 +69,17 @@ def reaching() -> Iterator[None]:
     """Turn what redis-py raises when Redis is away or refuses into StoreUnavailable."""
     try:
         yield
+    except (redis.AuthenticationError, redis.InvalidResponse, NoPermissionError) as error:
+        raise StoreRefuses(f"Redis refuses: {error}") from error
     except (redis.ConnectionError, redis.TimeoutError) as error:
+        if any(word in str(error) for word in NO_TLS):
+            raise StoreRefuses(f"Redis refuses: {error}") from error
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
     except redis.ResponseError as error:
         if str(error).startswith(REFUSALS) or isinstance(
             error, redis.exceptions.ReadOnlyError | redis.exceptions.OutOfMemoryError
         ):
             raise StoreUnavailable(f"Redis refuses: {error}") from error
+        if NO_DATABASE in str(error):
+            raise StoreRefuses(f"Redis refuses: {error}") from error
         raise
