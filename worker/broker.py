@@ -15,7 +15,7 @@ from celery import Celery
 from kombu import Connection, Exchange, Queue
 from kombu import exceptions as kombu_exceptions
 
-from config.settings import SentinelAddress, Settings
+from config.settings import SentinelAddress, Settings, SettingsError
 from worker.events import Outcome
 from worker.telemetry import report
 from worker.wakeups import LANES, Message
@@ -64,6 +64,24 @@ def make_app(settings: Settings) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def check_broker(app: Celery) -> None:
+    """Refuse a broker that lets nobody in. One that is only away Celery waits for by itself.
+
+    Raises:
+        SettingsError: One line that names CELERY_BROKER_URL.
+    """
+    try:
+        with app.connection_for_write() as connection:
+            away = connection.recoverable_connection_errors
+            connection.connect()
+    except (KeyError, ImportError) as error:
+        raise SettingsError(f"CELERY_BROKER_URL: {error.args[0]}") from None
+    except Exception as error:  # noqa: BLE001 - each transport has errors of its own
+        refused = "auth" in type(error).__name__.lower() or not isinstance(error, away)
+        if refused:
+            raise SettingsError(f"CELERY_BROKER_URL: its broker refuses: {error}") from None
 
 
 def _queue(lane: str) -> Queue:

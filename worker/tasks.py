@@ -14,7 +14,7 @@ from celery import Celery, signals
 
 from config.settings import Role, Settings, SettingsError
 from worker import fanout, handlers, intake, reconcile, submit, subscriptions
-from worker.broker import HANDLER_SECONDS, make_app, node_name, task_name
+from worker.broker import HANDLER_SECONDS, check_broker, make_app, node_name, task_name
 from worker.errors import StoreUnavailable
 from worker.pump import Crew, Pump, published
 from worker.store import Claim, Memory
@@ -104,6 +104,8 @@ class Process:
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
         check_server(self.wiring)
+        if not self.settings.shares_broker:
+            check_broker(self.app)
         subscriptions.reseal(self.wiring)
         duties = self.wiring.store.duties
         duties.release(duties.parked())  # what failed may be mended by what starts now

@@ -1,6 +1,7 @@
 """The one catalogue of what processes report: log lines with fields, and what is masked in them."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import MutableMapping
@@ -34,7 +35,11 @@ EVENTS = {
     "handler.unknown": logging.WARNING,
     "lane.busy": logging.DEBUG,
     "task.failed": logging.ERROR,
+    "celery.says": logging.WARNING,
 }
+# Whose warnings and errors are ours to show: without a handler kombu's loggers keep them to
+# themselves. Users' own loggers are left to users.
+LIBRARIES = ("celery", "kombu", "multiprocessing")
 
 
 def masked(text: str) -> str:
@@ -61,8 +66,38 @@ def configure() -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Lines,
     )
+    for name in LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers = [_Library(logging.WARNING)]
+        library.propagate = False
+
+
+class _Lines:
+    """Standard error, a line one write: children share it, and no lock is held across a fork.
+
+    A pipe takes so many as 4096 bytes in one piece.
+    """
+
+    def __init__(self, *_: object) -> None:
+        self._file = sys.stderr.fileno()
+
+    def msg(self, line: str) -> None:
+        """Write one."""
+        os.write(self._file, f"{line}\n".encode(errors="backslashreplace"))
+
+    log = debug = info = warning = error = critical = msg
+
+
+class _Library(logging.Handler):
+    """What a library warns of, as a line of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = {"why": record.getMessage(), "logger": record.name}
+        if record.exc_info:
+            said["exc_info"] = record.exc_info  # type: ignore[assignment]
+        structlog.get_logger().log(record.levelno, "celery.says", **said)
 
 
 def report(name: str, /, **fields: Any) -> None:

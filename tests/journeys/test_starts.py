@@ -110,6 +110,14 @@ def test_a_redis_that_refuses_stops_each_process_in_one_line(
     assert "REDIS_URL: Redis refuses" in _refused([*STARTS[name]], tmp_path, environ)
 
 
+@pytest.mark.parametrize("broker", ["redis://:wrong@127.0.0.1:{}", "nonsense://127.0.0.1:{}"])
+def test_a_broker_that_refuses_stops_a_worker_in_one_line(
+    town: Town, tmp_path: Path, locked: int, broker: str
+) -> None:
+    environ = town.environ | {"CELERY_BROKER_URL": broker.format(locked)}
+    assert "CELERY_BROKER_URL: " in _refused([*COMMANDS["worker"]], tmp_path, environ)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_without_redis_url_each_process_says_what_is_missing(tmp_path: Path, name: str) -> None:
     said = _refused([*COMMANDS[name]], tmp_path, _environ(tmp_path))
