@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +291,8 @@ def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: P
                     break
             else:
                 raise AssertionError("it never became ready")
+            with urllib.request.urlopen(line.split()[2].rstrip(","), timeout=10) as answer:
+                assert answer.status == 200, "what it names is there"
             if turn == 0:
                 made = _run("submit", IMAGE, "-i", "prompt=kept", environ=environ, cwd=tmp_path)
                 assert made.returncode == 0, made.stderr
@@ -298,8 +301,9 @@ def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: P
             assert [j["input"]["prompt"] for j in json.loads(found.stdout)["items"]] == ["kept"]
         finally:
             up.send_signal(signal.SIGTERM)
-            up.communicate(timeout=40)
+            last = up.communicate(timeout=40)[0]
         assert up.returncode == 0
+        assert "Ctrl+C" not in last
         eventually(lambda: not _processes_in(tmp_path))
 
 

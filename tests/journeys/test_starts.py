@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ def _running(command: list[str], folder: Path, environ: dict[str, str]) -> Itera
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -148,6 +149,20 @@ def test_a_port_in_use_stops_whoever_wants_it_in_one_line(town: Town, tmp_path: 
     assert f"PORT: {port} on 127.0.0.1 is in use" in up
     sandbox = _refused([*COMMAND_LINE, "sandbox", "--port", port], tmp_path, town.environ)
     assert f"--port: {port} on 127.0.0.1 is in use" in sandbox
+
+
+def test_up_starts_the_sandbox_before_those_who_ask_it(tmp_path: Path) -> None:
+    """Nothing fails at a start that nothing is wrong with."""
+    log, environ = tmp_path / "started.log", _environ(tmp_path)
+    with _running([*COMMAND_LINE, "up", "--sandbox"], tmp_path, environ) as up:
+        eventually(lambda: "ready at" in log.read_text(), 60, log.read_text)
+        eventually(lambda: "line.limit" in log.read_text(), 30, log.read_text)
+        up.terminate()
+        up.wait(40)
+    said = [line.partition(" ")[0] for line in log.read_text().splitlines()]
+    assert said[0] == "sandbox"
+    for word in ("Errno", "refused", "away", "Traceback", "task.failed"):
+        assert word not in log.read_text()
 
 
 def test_the_procfile_finds_handlers_in_its_folder_and_names_each_worker(

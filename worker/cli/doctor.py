@@ -35,6 +35,7 @@ def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
     else:
         out.print(screens.findings_table(found))
         if fixed is not None:
-            out.print(f"\n{fixed} places were wrong and are right now" if fixed else "\nall right")
+            said = f"{fixed} places were wrong and are right now" if fixed else "none was wrong"
+            out.print(f"\nindexes: {said}")
     if any(finding.word == "bad" for finding in found):
         sys.exit(FAILED)

@@ -22,6 +22,10 @@ from worker.runninghub.sandbox.faults import listing
 from worker.wiring import assemble, check_port, check_server
 
 SANDBOX_PORT = 8090
+SANDBOX_PATIENCE = 30.0  # seconds; it takes one or two
+# What Celery says to its terminal when it ends; here Ctrl-C is not its own, and pressed again it
+# does nothing.
+CELERY_ADVICE = ("worker: Hitting Ctrl+C", "worker: Cold shutdown", "worker: Warm shutdown")
 COLOURS = {"web": "cyan", "worker": "green", "handlers": "yellow", "sandbox": "magenta"}
 
 
@@ -71,6 +75,8 @@ def up(sandbox: bool) -> None:
     lock = threading.Lock()
 
     def say(name: str, line: str) -> None:
+        if line.startswith(CELERY_ADVICE):
+            return
         with lock:
             click.echo(f"{click.style(f'{name:<9}', fg=COLOURS.get(name))} {_readable(line)}")
 
@@ -82,10 +88,7 @@ def up(sandbox: bool) -> None:
             if server:
                 server.start()
             check_server(assemble(settings, patience="door"))
-            if sandbox:
-                fleet.start("sandbox", sandbox_command(port))
-            for name, command in COMMANDS.items():
-                fleet.start(name, command)
+            _start(fleet, port if sandbox else None)
             _watch(fleet, settings)
         except Ended:
             click.echo("ending")
@@ -94,6 +97,17 @@ def up(sandbox: bool) -> None:
             _announce(settings, None)
             if server:
                 server.stop()
+
+
+def _start(fleet: Fleet, sandbox: int | None) -> None:
+    """Start the processes, behind the sandbox on its port, which they ask at once."""
+    if sandbox:
+        fleet.start("sandbox", sandbox_command(sandbox))
+        address = f"http://127.0.0.1:{sandbox}/sandbox/books"
+        if wrong := wait_until_ready(address, SANDBOX_PATIENCE, fleet.tend):
+            raise RunhookError(f"{wrong}; its last lines are above")
+    for name, command in COMMANDS.items():
+        fleet.start(name, command)
 
 
 def _beside(base: Settings, port: int) -> dict[str, str]:
@@ -149,7 +163,9 @@ def _watch(fleet: Fleet, settings: Settings) -> None:
     if wrong:
         raise RunhookError(f"{wrong}; its last lines are above")
     click.echo(
-        f"ready at {address}. In another terminal: runhook submit MODEL -i name=value --wait"
+        f"ready at {address}/v1/jobs, health at /readyz. In another terminal:\n"
+        "  runhook models                                # find one\n"
+        "  runhook submit MODEL -i name=value --wait"
     )
     while True:
         time.sleep(0.5)
