@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worker import catalogue, jobs
 from worker.catalogue import Asset, Checked, Media
-from worker.document import unknown_members
+from worker.document import too_deep, unknown_members
 from worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
 from worker.jobs import Ask, Job, Life, State
 from worker.measure import measure_data_uri
@@ -256,7 +256,8 @@ def _head(path: str) -> str:
 
 
 def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
-    faults = []
+    given = {"input": asked.input, "options": asked.options, "metadata": asked.metadata}
+    faults = too_deep(given)
     if not 0 <= asked.priority <= 9:
         faults.append(Fault("priority", f"is {asked.priority}, must be 0 to 9, 9 first"))
     if len(orjson.dumps(asked.metadata)) > LARGEST_METADATA:
@@ -279,5 +280,5 @@ def canonical(given: dict[str, Any]) -> bytes:
     """
     try:
         return orjson.dumps(USUAL | given, option=orjson.OPT_SORT_KEYS)
-    except TypeError as error:
+    except (TypeError, RecursionError) as error:
         raise InvalidRequest([Fault("", f"cannot be written as JSON: {error}")]) from None

@@ -22,6 +22,9 @@ from worker.jobs import Attempt, Job, State, iso
 from worker.reports import Account, Capacity, Cost, Error, LivePrice, Output
 
 Document = dict[str, Any]
+# Levels of lists and objects in a member of a request. What is kept is wrapped in a few more, and
+# everybody who reads or writes it must manage: pydantic reads 200 levels, orjson writes 254.
+DEEPEST = 64
 
 
 def json_object(text: bytes, what: str = "the body") -> Document:
@@ -36,7 +39,30 @@ def json_object(text: bytes, what: str = "the body") -> Document:
         raise InvalidRequest([Fault("", f"{what} is not JSON: {error}")]) from None
     if not isinstance(given, dict):
         raise InvalidRequest([Fault("", f"{what} must be a JSON object")])
+    if faults := too_deep(given):
+        raise InvalidRequest(faults)
     return given
+
+
+def too_deep(given: Mapping[str, Any]) -> list[Fault]:
+    """A fault for each member that nests deeper than can be kept."""
+    text = f"nests deeper than {DEEPEST} levels; nothing that deep is taken"
+    return [Fault(name, text) for name, value in given.items() if _deeper(value, DEEPEST)]
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects stand in each other more often; level by level, so of any depth."""
+    level = [value]
+    for _ in range(most + 1):
+        inner = [one.values() if isinstance(one, dict) else one for one in level if _nests(one)]
+        if not inner:
+            return False
+        level = [value for values in inner for value in values]
+    return True
+
+
+def _nests(value: Any) -> bool:
+    return isinstance(value, dict | list | tuple)
 
 
 def unknown_members(given: Mapping[str, Any], known: tuple[str, ...]) -> list[Fault]:

@@ -102,7 +102,7 @@ def _password(value: Any) -> str | None:
 def _graph(value: Any) -> str | None:
     try:
         graph = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         graph = None
     nodes = graph.values() if isinstance(graph, dict) else ()
     if nodes and all(isinstance(node, dict) and "class_type" in node for node in nodes):

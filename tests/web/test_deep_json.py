@@ -1,0 +1,70 @@
+"""JSON that nests too deep is refused at the door, and what is taken can always be read again."""
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import IMAGE, House
+from webhook.app import create_app
+from worker import ask
+from worker.ask import Asked
+from worker.errors import InvalidRequest
+
+LINES = "application/x-ndjson"
+
+
+@pytest.fixture
+def client(house: House) -> FlaskClient:
+    return create_app(house.w).test_client()
+
+
+def nest(levels: int) -> Any:
+    """So many objects in each other."""
+    found: Any = {}
+    for _ in range(levels - 1):
+        found = {"a": found}
+    return found
+
+
+@pytest.mark.parametrize("levels", [65, 199, 300, 900])
+@pytest.mark.parametrize("member", ["input", "options", "metadata"])
+def test_what_nests_deeper_than_64_is_refused_by_name(
+    client: FlaskClient, member: str, levels: int
+) -> None:
+    body = {"model": IMAGE, "input": {"prompt": "a cat"}, member: nest(levels)}
+    answer = client.post("/v1/jobs", json=body)
+    assert answer.status_code == 422
+    assert member in [fault["path"] for fault in answer.json["errors"]]  # type: ignore[index]
+
+
+def test_a_line_of_a_batch_that_nests_too_deep_leaves_the_others(client: FlaskClient) -> None:
+    good = {"model": IMAGE, "input": {"prompt": "a cat"}}
+    lines = [json.dumps(good | {"metadata": nest(199)}), json.dumps(good)]
+    answer = client.post("/v1/jobs/batch", data="\n".join(lines), content_type=LINES)
+    assert [json.loads(line)["status"] for line in answer.data.splitlines()] == [422, 202]
+
+
+def test_what_nests_64_deep_is_taken_told_and_listed(house: House, client: FlaskClient) -> None:
+    body = {"model": IMAGE, "input": {"prompt": "a cat"}, "metadata": nest(64)}
+    made = client.post("/v1/jobs", json=body)
+    assert made.status_code == 202
+    house.settle()
+    for path in ("/v1/jobs", f"/v1/jobs/{made.json['id']}", "/v1/events"):  # type: ignore[index]
+        assert client.get(path).status_code == 200
+
+
+def test_a_job_asked_for_in_this_process_is_held_to_the_same(house: House) -> None:
+    with pytest.raises(InvalidRequest, match="64 levels"):
+        ask.request(house.w, Asked(IMAGE, {"prompt": "a cat"}, {}, nest(65)))
+    with pytest.raises(InvalidRequest):
+        ask.request(house.w, Asked(IMAGE, {"prompt": "a cat"}, {}, nest(900)))
+
+
+def test_a_workflow_typed_as_text_that_nests_without_end_is_a_fault_like_others(
+    house: House,
+) -> None:
+    graph = "[" * 100_000 + "]" * 100_000
+    with pytest.raises(InvalidRequest, match="ComfyUI's API format"):
+        ask.request(house.w, Asked("workflow/123456", {}, {"workflow": graph}))
