@@ -8,6 +8,7 @@
     ├── StoreUnavailable    Redis does not take or give it; nothing was changed unless said
     │   ├── StoreRefuses    it is there and lets nobody in as it is set: waiting helps nothing
     │   └── LostWrites      it has forgotten what it was told before
+    ├── UnreadableRecord    a newer version's or a broken record, which is left as it is
     ├── StorageUnavailable  the place of kept files does not take or give one
     ├── ProviderSilent      RunningHub gave no usable answer to a free question: ask again
     │   └── ProviderRefused it answered, and the answer is no
@@ -84,6 +85,20 @@ class LostWrites(StoreUnavailable):
 
 class StoreRefuses(StoreUnavailable):
     """Redis is there and lets nobody in as REDIS_URL says: password, rights, database, TLS."""
+
+
+class UnreadableRecord(RunhookError):
+    """A record in Redis that this version cannot read. It is left as it is, and nothing is paid.
+
+    Attributes:
+        name: Which.
+        newer: A newer version wrote it, so a newer process goes on with it.
+    """
+
+    def __init__(self, name: str, why: str, *, newer: bool = False) -> None:
+        self.name = name
+        self.newer = newer
+        super().__init__(f"{name} cannot be read here: {why}")
 
 
 class StorageUnavailable(RunhookError):

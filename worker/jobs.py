@@ -123,7 +123,7 @@ class Attempt:
     outputs: tuple[Output, ...] = ()
     error: Error | None = None
     cost: Cost | None = None
-    settled_by: SettledBy | None = None
+    settled_by: str | None = None  # SettledBy, or a word of a newer version
     doubt: Error | None = None
     doubt_busy: bool = False
     legacy: bool = False

@@ -18,6 +18,7 @@ from worker.store.jobs import Change, Duty, Jobs, Note, Page
 from worker.store.line import Line, LineState, Peek
 from worker.store.memory import Departure, Memory
 from worker.store.processes import Processes, Published
+from worker.store.records import UNREADABLE_LOOK
 from worker.store.scripts import Post, Scripts
 from worker.store.subscriptions import Health, Subscription, Subscriptions
 from worker.store.upkeep import Upkeep
@@ -27,6 +28,7 @@ ROOT = "runhook:"
 
 __all__ = [
     "ROOT",
+    "UNREADABLE_LOOK",
     "Callback",
     "Change",
     "Claim",
@@ -97,7 +99,8 @@ class Store:
         self.subscriptions = Subscriptions(scripts)
         self.processes = Processes(scripts)
         self.assets = Assets(scripts, account)
-        self.upkeep = Upkeep(scripts, self.jobs)
+        named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
+        self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, named)
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless Redis answers."""

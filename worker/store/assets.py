@@ -5,13 +5,16 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
 from worker.catalogue import Asset
-from worker.errors import NotFound
+from worker.errors import NotFound, UnreadableRecord
 from worker.reports import App, Uploaded
+from worker.store import records
 from worker.store.connection import reaching
+from worker.store.records import Kind, Members
 from worker.store.scripts import Scripts
 
 UPLOAD_LIVES = 20 * 3600  # seconds of a day that an upload is used again; the rest is for its task
@@ -20,6 +23,7 @@ HELD = 90  # seconds after which a sender that died holds nobody up any more
 BEAT = 10.0  # seconds between its signs of life
 UPLOADED, APP = TypeAdapter(Uploaded), TypeAdapter(App)
 KEPT = TypeAdapter(Asset)
+Value = TypeVar("Value")
 
 
 class Assets:
@@ -36,15 +40,29 @@ class Assets:
         self._account = account
 
     def put(self, asset: Asset) -> None:
-        """Remember a kept file."""
+        """Remember a kept file.
+
+        Raises:
+            UnreadableRecord: It is kept already, in a way that is not for this version.
+        """
+        with reaching():
+            found = self._redis.hmget(f"{self._root}asset", [asset.id])[0]
+        members: Members = KEPT.dump_python(asset, mode="json")
+        if found:
+            known, held = _asset(asset.id, found)
+            members = records.merged(held, KEPT.dump_python(known, mode="json"), members)
         with reaching():
             pipe = self._redis.pipeline()
-            pipe.hset(f"{self._root}asset", asset.id, KEPT.dump_json(asset))
+            pipe.hset(f"{self._root}asset", asset.id, records.packed("asset", members))
             pipe.zadd(f"{self._root}assets", {asset.id: self._now()})
             pipe.execute()
 
     def many(self, ids: Sequence[str]) -> dict[str, Asset]:
-        """Those that are here; each is used now."""
+        """Those that are here; each is used now.
+
+        Raises:
+            UnreadableRecord: One of them is not for this version.
+        """
         if not ids:
             return {}
         with reaching():
@@ -52,8 +70,20 @@ class Assets:
             pipe.hmget(f"{self._root}asset", ids)
             pipe.zadd(f"{self._root}assets", {name: self._now() for name in ids}, xx=True)
             packed = pipe.execute()[0]
-        kept = [KEPT.validate_json(row) for row in packed if row]
-        return {asset.id: asset for asset in kept}
+        found = zip(ids, packed, strict=True)
+        return {asset_id: _asset(asset_id, row)[0] for asset_id, row in found if row}
+
+    def unreadable(self) -> list[UnreadableRecord]:
+        """Those that cannot be read here, and why."""
+        with reaching():
+            rows = self._redis.hgetall(f"{self._root}asset")
+        found = []
+        for asset_id, row in rows.items():
+            try:
+                _asset(asset_id.decode(), row)
+            except UnreadableRecord as unreadable:
+                found.append(unreadable)
+        return found
 
     def get(self, asset_id: str) -> Asset:
         """One asset.
@@ -86,13 +116,13 @@ class Assets:
         """What RunningHub calls it, if it was sent there lately."""
         with reaching():
             found = self._redis.get(self._key("upload", f"{asset_id}:{way}"))
-        return UPLOADED.validate_json(found) if found else None
+        return _lately("upload", UPLOADED, found)
 
     def was_uploaded(self, asset_id: str, way: str, uploaded: Uploaded) -> None:
         """RunningHub has it."""
         key = self._key("upload", f"{asset_id}:{way}")
         with reaching():
-            self._redis.set(key, UPLOADED.dump_json(uploaded), ex=UPLOAD_LIVES)
+            self._redis.set(key, _packed("upload", UPLOADED, uploaded), ex=UPLOAD_LIVES)
 
     @contextmanager
     def uploading(self, asset_id: str, way: str) -> Iterator[Callable[[], None] | None]:
@@ -123,12 +153,12 @@ class Assets:
         """An app's fields, if they were asked for lately."""
         with reaching():
             found = self._redis.get(self._key("app", webapp_id))
-        return APP.validate_json(found) if found else None
+        return _lately("app", APP, found)
 
     def app_is(self, webapp_id: str, app: App) -> None:
         """Remember an app's fields for a while."""
         with reaching():
-            self._redis.set(self._key("app", webapp_id), APP.dump_json(app), ex=APP_LIVES)
+            self._redis.set(self._key("app", webapp_id), _packed("app", APP, app), ex=APP_LIVES)
 
     def let_apps_go_legacy(self) -> None:
         """RunningHub does not take this key's apps on the V2 path; asked again after a day."""
@@ -145,3 +175,24 @@ class Assets:
 
     def _now(self) -> float:
         return self._scripts.clock.now().timestamp()
+
+
+def _asset(asset_id: str, row: bytes) -> tuple[Asset, Members]:
+    name = f"asset {asset_id}"
+    held = records.opened("asset", name, row)
+    return records.made(name, held, lambda: KEPT.validate_python(held)), held
+
+
+def _packed(kind: Kind, adapter: TypeAdapter[Value], value: Value) -> bytes:
+    return records.packed(kind, adapter.dump_python(value, mode="json"))
+
+
+def _lately(kind: Kind, adapter: TypeAdapter[Value], row: bytes | None) -> Value | None:
+    """What was asked for lately; what cannot be read here is asked for anew."""
+    if row is None:
+        return None
+    try:
+        held = records.opened(kind, kind, row)
+        return records.made(kind, held, lambda: adapter.validate_python(held))
+    except UnreadableRecord:
+        return None

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import orjson
-
+from worker.store import records
 from worker.store.connection import reaching
 from worker.store.duties import Claim
 from worker.store.scripts import Scripts
@@ -32,16 +31,21 @@ class Callbacks:
             StoreUnavailable: Redis did not take it; RunningHub must send it again.
         """
         at = self._scripts.clock.now().timestamp()
-        head = orjson.dumps({"job": job_id, "attempt": attempt, "at": at, "via": via})
+        facts = {"job": job_id, "attempt": attempt, "at": at, "via": via}
+        head = records.packed("callback", facts)
         return self._scripts.waking("take_callback", 1, job_id, attempt, head + b"\n" + body)[0]
 
     def waiting(self, job_id: str, attempt: int) -> list[Callback]:
-        """Those not yet taken in."""
+        """Those not yet taken in.
+
+        Raises:
+            UnreadableRecord: One of them is not for this version.
+        """
         with reaching():
             entries = self._scripts.client.lrange(
                 f"{self._scripts.root}raw:{job_id}/{attempt}", 0, -1
             )
-        return [_callback(entry) for entry in entries]
+        return [_callback(f"callback of {job_id}/{attempt}", entry) for entry in entries]
 
     def drop(self, claim: Claim, count: int) -> None:
         """The first ones were taken in by the holder of their duty."""
@@ -53,7 +57,11 @@ class Callbacks:
             return int(self._scripts.client.llen(f"{self._scripts.root}strays"))
 
 
-def _callback(entry: bytes) -> Callback:
+def _callback(name: str, entry: bytes) -> Callback:
     head, _, body = entry.partition(b"\n")
-    facts = orjson.loads(head)
-    return Callback(datetime.fromtimestamp(facts["at"], UTC), facts["via"], body)
+    facts = records.opened("callback", name, head)
+
+    def made() -> Callback:
+        return Callback(datetime.fromtimestamp(facts["at"], UTC), facts["via"], body)
+
+    return records.made(name, facts, made)

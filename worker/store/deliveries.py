@@ -9,13 +9,15 @@ from typing import Any, Literal, get_args
 
 import orjson
 
-from worker.errors import Conflict, NotFound
+from worker.errors import Conflict, NotFound, UnreadableRecord
 from worker.events import Occurrence, Outcome
 from worker.jobs import iso
+from worker.store import records
 from worker.store.connection import reaching
 from worker.store.duties import Claim
 from worker.store.events import Events, kept_fields
 from worker.store.jobs import Note
+from worker.store.records import Members
 from worker.store.scripts import Scripts, stream_moment
 
 DeliveryState = Literal["pending", "done", "dead", "superseded"]
@@ -155,24 +157,30 @@ class Deliveries:
 
         Raises:
             NotFound: There is none of this id.
+            UnreadableRecord: It is not for this version.
         """
-        found = self.many([delivery_id])
+        found = self._look([delivery_id])
         if not found:
             raise NotFound(f"delivery {delivery_id}")
+        if isinstance(found[0], UnreadableRecord):
+            raise found[0]
         return found[0]
 
     def many(self, ids: Sequence[str]) -> list[Delivery]:
-        """Those of the deliveries that there are, in this order, in one round trip."""
+        """Those of the deliveries that can be read here, in this order, in one round trip."""
+        return [one for one in self._look(ids) if isinstance(one, Delivery)]
+
+    def unreadable(self, ids: Sequence[str]) -> list[UnreadableRecord]:
+        """Those of the deliveries that cannot be read here, and why."""
+        return [one for one in self._look(ids) if isinstance(one, UnreadableRecord)]
+
+    def _look(self, ids: Sequence[str]) -> list[Delivery | UnreadableRecord]:
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             for name in ids:
                 pipe.hgetall(f"{self._scripts.root}delivery:{name}")
-            records = pipe.execute()
-        return [
-            _delivery(name, record)
-            for name, record in zip(ids, records, strict=True)
-            if b"handler" in record
-        ]
+            found = pipe.execute()
+        return [_readable(name, record) for name, record in zip(ids, found, strict=True) if record]
 
     def of_job(self, job_id: str) -> list[Delivery]:
         """All deliveries of a job's events, in the order of the events."""
@@ -230,7 +238,27 @@ class Deliveries:
         )
         if word == "wait":
             claim.again_in = int(what) / 1000
-        return Taken(self.get(what), int(begun)) if word == "take" else None
+        if word != "take":
+            return None
+        try:
+            return Taken(self.get(what), int(begun))
+        except UnreadableRecord:
+            self.postpone(claim, what)
+            return None
+
+    def postpone(self, claim: Claim, delivery_id: str) -> None:
+        """Put back a delivery that cannot be told here, uncounted; those behind it go on."""
+        handler, slot = claim.attempt
+        order = {
+            "delivery": delivery_id,
+            "lane": claim.lane,
+            "handler": handler,
+            "slot": slot,
+            "token": claim.token,
+            "after": round(records.UNREADABLE_LOOK * 1000),
+        }
+        claim.over = True
+        self._scripts.waking("postpone", 1, orjson.dumps(order))
 
     def record(self, claim: Claim, taken: Taken, turn: Turn) -> bool:
         """Write down how an attempt went, and let the slot go on; whether it disabled somebody."""
@@ -308,8 +336,16 @@ def _milliseconds(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _delivery(name: str, record: Mapping[bytes, bytes]) -> Delivery:
-    text = {k.decode(): v.decode() for k, v in record.items()}
+def _readable(name: str, record: Mapping[bytes, bytes]) -> Delivery | UnreadableRecord:
+    what = f"delivery {name}"
+    try:
+        text = records.brought_up("delivery", what, records.texts(record))
+        return records.made(what, text, lambda: _delivery(name, text))
+    except UnreadableRecord as unreadable:
+        return unreadable
+
+
+def _delivery(name: str, text: Members) -> Delivery:
     tries = sorted((int(k[4:]), v) for k, v in text.items() if k.startswith("try:"))
     return Delivery(
         id=name,
@@ -317,7 +353,7 @@ def _delivery(name: str, record: Mapping[bytes, bytes]) -> Delivery:
         handler=text["handler"],
         job=text["job"] or None,
         type=text["type"],
-        state=text["state"],  # type: ignore[arg-type]
+        state=text["state"],
         begun=int(text["begun"]),
         start=int(text["from"]),
         opened_at=stream_moment(text["opened"]),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from worker.errors import LostWrites, StoreUnavailable
+from worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
 from worker.store.connection import reaching
 from worker.store.memory import Memory
 from worker.store.scripts import Scripts
@@ -67,8 +67,14 @@ class Claim:
 
     @property
     def attempt(self) -> tuple[str, int]:
-        """The job and the attempt's number, or the handler and its slot's number."""
+        """The job and the attempt's number, or the handler and its slot's number.
+
+        Raises:
+            UnreadableRecord: It names neither, so it is a newer version's.
+        """
         whose, _, n = self.id.partition("/")
+        if not n.isdecimal():
+            raise UnreadableRecord(f"duty {self.lane} {self.id}", "it is not known", newer=True)
         return whose, int(n)
 
 

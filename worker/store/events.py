@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from worker.errors import NotFound, Trimmed
+from worker.errors import NotFound, Trimmed, UnreadableRecord
 from worker.events import Occurrence
 from worker.jobs import Job, State
+from worker.store import records
 from worker.store.connection import reaching
-from worker.store.jobs import LIFE, Jobs
+from worker.store.jobs import Jobs, life_of
+from worker.store.records import Members
 from worker.store.scripts import Scripts, stream_moment
 
 PREFIX = "evt_"
@@ -42,6 +45,7 @@ class Events:
 
         Raises:
             NotFound: It was trimmed, or its job was removed.
+            UnreadableRecord: It or its job is not for this version.
         """
         entry = event_id.removeprefix(PREFIX)
         with reaching():
@@ -55,6 +59,7 @@ class Events:
 
         Raises:
             NotFound: Its job was removed.
+            UnreadableRecord: It or its job is not for this version.
         """
         job = fields.get(b"job")
         known = {job.decode(): self._jobs.get(job.decode())} if job else {}
@@ -106,10 +111,13 @@ class Events:
             self._redis.xread({self._key: entry}, count=1, block=max(1, round(seconds * 1000)))
 
     def _many(self, entries: Sequence[tuple[bytes, Fields]]) -> list[Occurrence]:
-        """Those of the entries whose job is still there."""
+        """Those of the entries that can be read here and whose job is still there."""
         names = {fields[b"job"].decode() for _, fields in entries if b"job" in fields}
         known = {job.id: job for job in self._jobs.many(list(names))} if names else {}
-        found = [_occurrence(entry.decode(), fields, known) for entry, fields in entries]
+        found = []
+        for entry, fields in entries:
+            with suppress(UnreadableRecord):
+                found.append(_occurrence(entry.decode(), fields, known))
         return [what for what in found if what]
 
 
@@ -137,15 +145,25 @@ def event_order(event_id: str) -> tuple[int, int]:
 
 
 def _occurrence(entry: str, fields: Fields, jobs: Mapping[str, Job]) -> Occurrence | None:
-    text = {name.decode(): value for name, value in fields.items()}
-    why = text.get("why", b"").decode()
-    detail: dict[str, Any] = {"alert": why} if why else {}
-    event_id, kind, moment = f"{PREFIX}{entry}", text["type"].decode(), stream_moment(entry)
+    """An event, or None where its job is gone.
+
+    Raises:
+        UnreadableRecord: It is not for this version.
+    """
+    name = f"event {PREFIX}{entry}"
+    text = records.brought_up("event", name, records.texts(fields))
+    return records.made(name, text, lambda: _told(entry, text, jobs))
+
+
+def _told(entry: str, text: Members, jobs: Mapping[str, Job]) -> Occurrence | None:
+    detail: dict[str, Any] = {"alert": text["why"]} if text.get("why") else {}
+    event_id, kind, moment = f"{PREFIX}{entry}", text["type"], stream_moment(entry)
     if "job" not in text:
-        return Occurrence(event_id, kind, moment, text["subject"].decode(), detail=detail)
-    job = jobs.get(text["job"].decode())
+        return Occurrence(event_id, kind, moment, text["subject"], detail=detail)
+    job = jobs.get(text["job"])
     if job is None:
         return None
-    then = replace(job, life=LIFE.validate_json(text["life"]), state=State(text["state"].decode()))
-    previous = text["previous"].decode() or None
+    life, _ = life_of(f"event {event_id}", text["life"].encode())
+    then = replace(job, life=life, state=State(text["state"]))
+    previous = text["previous"] or None
     return Occurrence(event_id, kind, moment, job.id, then, previous, job.state, detail)

@@ -10,11 +10,13 @@ from typing import Any, Literal
 import orjson
 from pydantic import TypeAdapter
 
-from worker.errors import LostWrites, NotFound, StoreUnavailable
+from worker.errors import LostWrites, NotFound, StoreUnavailable, UnreadableRecord
 from worker.jobs import Ask, Job, Life, State, iso
+from worker.store import records
 from worker.store.connection import reaching
 from worker.store.durability import Durability
 from worker.store.memory import Departure, Memory
+from worker.store.records import Members
 from worker.store.scripts import Scripts, stream_moment
 
 ASK = TypeAdapter(Ask)
@@ -79,6 +81,14 @@ Moved = Literal["done", "kept", "full", "gated"]
 
 
 @dataclass(frozen=True)
+class Held:
+    """A job as it lies in Redis: what this version understands, and the whole of its life."""
+
+    job: Job
+    life: Members
+
+
+@dataclass(frozen=True)
 class Page:
     """Some jobs, newest first, and where the next page begins."""
 
@@ -121,9 +131,7 @@ class Jobs:
             "expires": round(1000 * job.ask.options.get("expires_in", 0)),
         }
         note = Note("queued", {"model": job.ask.model, "by": owner}).packed()
-        word, found = self._scripts.waking(
-            "create", 2, orjson.dumps(order), ASK.dump_json(job.ask), LIFE.dump_json(job.life), note
-        )
+        word, found = self._scripts.waking("create", 2, orjson.dumps(order), *_packed(job), note)
         return word, found
 
     def made_by(self, owner: str, key: str, body: bytes) -> tuple[str, str] | None:
@@ -144,24 +152,36 @@ class Jobs:
 
         Raises:
             NotFound: There is none of this id.
+            UnreadableRecord: It is not for this version.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        found = self.many([job_id])
-        if not found:
-            raise NotFound(f"job {job_id}")
-        return found[0]
+        return self._held(job_id).job
 
     def many(self, job_ids: Sequence[str]) -> list[Job]:
-        """Those of the jobs that there are, in this order, in one round trip."""
+        """Those of the jobs that can be read here, in this order, in one round trip."""
+        return [one.job for one in self._look(job_ids) if isinstance(one, Held)]
+
+    def unreadable(self, job_ids: Sequence[str]) -> list[UnreadableRecord]:
+        """Those of the jobs that cannot be read here, and why."""
+        return [one for one in self._look(job_ids) if isinstance(one, UnreadableRecord)]
+
+    def _held(self, job_id: str) -> Held:
+        found = self._look([job_id])
+        if not found:
+            raise NotFound(f"job {job_id}")
+        if isinstance(found[0], UnreadableRecord):
+            raise found[0]
+        return found[0]
+
+    def _look(self, job_ids: Sequence[str]) -> list[Held | UnreadableRecord]:
+        """What there is of each of the jobs."""
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
                 pipe.hgetall(self._key(job_id))
-            records = pipe.execute()
+            found = pipe.execute()
         return [
-            _job(job_id, record)
-            for job_id, record in zip(job_ids, records, strict=True)
-            if b"ask" in record
+            _read(job_id, record) for job_id, record in zip(job_ids, found, strict=True) if record
         ]
 
     def standing(self, state: State) -> Iterator[Job]:
@@ -193,19 +213,21 @@ class Jobs:
 
         Raises:
             NotFound: There is no such job.
+            UnreadableRecord: It is not for this version.
         """
         for _ in range(TRIES):
-            job = self.get(job_id)
+            held = self._held(job_id)
+            job = held.job
             wanted = decide(job)
             if wanted is None:
                 return "kept", job
-            word = self._write(job, wanted)
+            word = self._write(held, wanted)
             if word in ("done", "full", "gated"):
                 return word, replace(wanted.job, rev=job.rev + 1) if word == "done" else job  # type: ignore[return-value]
         raise StoreUnavailable(f"{job_id} changed {TRIES} times while it was read")
 
-    def _write(self, before: Job, change: Change) -> str:
-        job = change.job
+    def _write(self, held: Held, change: Change) -> str:
+        before, job = held.job, change.job
         succeeded = job.state is State.SUCCEEDED and before.state is State.RUNNING
         order = {
             "job": job.id,
@@ -228,7 +250,7 @@ class Jobs:
         if change.left:
             order["left"] = f"{_ms(job.life.updated_at)}:{change.left}"
         notes = [note.packed() for note in change.notes]
-        life = LIFE.dump_json(job.life)
+        life = _changed(held.life, job.life)
         return self._scripts.waking("move", 1, orjson.dumps(order), life, *notes)[0]
 
     def mark_left(self, job: Job, token: str) -> bool:
@@ -321,19 +343,51 @@ def _scoped(owner: str, key: str) -> str:
     return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
 
-def _job(job_id: str, record: Mapping[bytes, bytes]) -> Job:
-    life = LIFE.validate_json(record[b"life"])
+def life_of(name: str, text: bytes) -> tuple[Life, Members]:
+    """A life, and the whole of its record.
+
+    Raises:
+        UnreadableRecord: It is not for this version.
+    """
+    held = records.opened("life", name, text)
+    return records.made(name, held, lambda: LIFE.validate_python(held)), held
+
+
+def _read(job_id: str, record: Mapping[bytes, bytes]) -> Held | UnreadableRecord:
+    name = f"job {job_id}"
+    try:
+        life, held = life_of(name, record.get(b"life", b""))
+        ask = records.opened("ask", name, record.get(b"ask", b""))
+        job = records.made(name, ask | held, lambda: _job(job_id, record, life, ask))
+    except UnreadableRecord as unreadable:
+        return unreadable
+    return Held(job, held)
+
+
+def _job(job_id: str, record: Mapping[bytes, bytes], life: Life, ask: Members) -> Job:
     attempts = tuple(
         replace(attempt, **_departure(record.get(b"left:%d" % attempt.n)))
         for attempt in life.attempts
     )
     return Job(
         id=job_id,
-        ask=ASK.validate_json(record[b"ask"]),
+        ask=ASK.validate_python(ask),
         state=State(record[b"state"].decode()),
         life=replace(life, attempts=attempts),
         rev=int(record[b"rev"]),
     )
+
+
+def _packed(job: Job) -> tuple[bytes, bytes]:
+    """A new job's ask and life as they lie in Redis."""
+    ask, life = ASK.dump_python(job.ask, mode="json"), LIFE.dump_python(job.life, mode="json")
+    return records.packed("ask", ask), records.packed("life", life)
+
+
+def _changed(held: Members, life: Life) -> bytes:
+    """A life as it is to lie in Redis, with what a newer version wrote there."""
+    known = LIFE.dump_python(LIFE.validate_python(held), mode="json")
+    return records.packed("life", records.merged(held, known, LIFE.dump_python(life, mode="json")))
 
 
 def _departure(value: bytes | None) -> dict[str, Any]:

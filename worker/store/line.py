@@ -1,9 +1,11 @@
 """The line: who is next, how many may be in flight, and the gate that closes when asked to wait."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from worker.store.connection import reaching
+from worker.store.records import UNREADABLE_LOOK
 from worker.store.scripts import Scripts
 
 Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "gated", "probing"]
@@ -79,10 +81,13 @@ class Line:
     def __init__(self, scripts: Scripts, limit: int | None) -> None:
         self._scripts = scripts
         self.limit = limit  # set by hand; else what RunningHub said is in Redis
+        self._passed: dict[str, datetime] = {}
 
     def peek(self) -> Peek:
-        """Who is next, or why nobody is."""
-        word, *rest = self._scripts.words("peek_line", self.limit or "")
+        """Who is next, but for those passed over, or why nobody is."""
+        now = self._scripts.clock.now()
+        self._passed = {job: until for job, until in self._passed.items() if until > now}
+        word, *rest = self._scripts.words("peek_line", self.limit or "", *self._passed)
         match word:
             case "next" | "ask":
                 return Peek(word, job=rest[0])
@@ -92,6 +97,16 @@ class Line:
                 return Peek("doubt", known=int(rest[0]), holding=tuple(rest[1:]))
             case _:
                 return Peek(word)  # type: ignore[arg-type]
+
+    def pass_over(self, job_id: str) -> None:
+        """This process cannot read a job, so it looks past it for a while; others do not."""
+        until = self._scripts.clock.now() + timedelta(seconds=UNREADABLE_LOOK)
+        self._passed = {**self._passed, job_id: until}
+
+    @property
+    def passes_over(self) -> bool:
+        """Whether jobs are left to other processes."""
+        return bool(self._passed)
 
     def state(self) -> LineState:
         """How the line stands now."""

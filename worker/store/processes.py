@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import orjson
-
+from worker.errors import UnreadableRecord
+from worker.store import records
 from worker.store.connection import reaching
+from worker.store.records import Members
 from worker.store.scripts import Scripts
 
 OLDEST = (6, 2)  # the Redis that the scripts are written for
@@ -61,10 +62,11 @@ class Processes:
         """These handlers are here to be told."""
         now = self._scripts.clock.now().timestamp()
         with reaching():
+            rows = self._redis.hgetall(f"{self._root}handlers")
             pipe = self._redis.pipeline()
             for handler in handlers:
-                row = {"types": handler.types, "model": handler.model, "seen": now}
-                pipe.hset(f"{self._root}handlers", handler.name, orjson.dumps(row))
+                if row := _published_row(handler, now, rows.get(handler.name.encode())):
+                    pipe.hset(f"{self._root}handlers", handler.name, row)
                 if handler.types:
                     pipe.sadd(f"{self._root}wanted", *handler.types)
             pipe.execute()
@@ -72,14 +74,17 @@ class Processes:
     def handlers(self, within: float = HANDLER_KEPT) -> list[Published]:
         """Every handler that a process published within so many seconds; left out: some days."""
         now = self._scripts.clock.now().timestamp()
+        found = [one for one in self._look() if not isinstance(one, UnreadableRecord)]
+        return [handler for handler, seen in found if now - seen < within]
+
+    def unreadable(self) -> list[UnreadableRecord]:
+        """Handlers that cannot be read here, and why."""
+        return [one for one in self._look() if isinstance(one, UnreadableRecord)]
+
+    def _look(self) -> list[tuple[Published, float] | UnreadableRecord]:
         with reaching():
             rows = self._redis.hgetall(f"{self._root}handlers")
-        found = []
-        for name, packed in rows.items():
-            row = orjson.loads(packed)
-            if now - row["seen"] < within:
-                found.append(Published(name.decode(), tuple(row["types"]), row["model"]))
-        return found
+        return [_published(name.decode("utf-8", "replace"), row) for name, row in rows.items()]
 
     def beat(self, role: str, process: str, threads: int) -> dict[str, int]:
         """This process lives and works on so many things at once; and what time it is.
@@ -99,7 +104,7 @@ class Processes:
             *_, workers, handlers, (seconds, micros) = pipe.execute()
             self._scripts.clock.heard(seconds * 1000 + micros / 1000)
             found = {
-                known: sum(int(name.rpartition(b":")[2]) for name in names)
+                known: sum(_threads(name) for name in names)
                 for known, names in zip(ROLES, (workers, handlers), strict=True)
             }
             # One handler may hold half of them, so that one that hangs leaves room for the others.
@@ -173,3 +178,33 @@ class Processes:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
+
+
+def _threads(alive: bytes) -> int:
+    """On how many things a process works at once; a newer version's may say it otherwise."""
+    last = alive.rpartition(b":")[2]
+    return int(last) if last.isdigit() else 1
+
+
+def _published(name: str, row: bytes) -> tuple[Published, float] | UnreadableRecord:
+    what = f"handler {name}"
+    try:
+        held = records.opened("handler", what, row)
+        return records.made(
+            what, held, lambda: (Published(name, tuple(held["types"]), held["model"]), held["seen"])
+        )
+    except UnreadableRecord as unreadable:
+        return unreadable
+
+
+def _published_row(handler: Published, now: float, held: bytes | None) -> bytes | None:
+    """A handler as it is published; None where a newer version's row is not to be written."""
+    row: Members = {"types": list(handler.types), "model": handler.model, "seen": now}
+    if held is None:
+        return records.packed("handler", row)
+    try:
+        members = records.opened("handler", f"handler {handler.name}", held)
+    except UnreadableRecord as unreadable:
+        return None if unreadable.newer else records.packed("handler", row)
+    known = {name: members[name] for name in row if name in members}
+    return records.packed("handler", records.merged(members, known, row))

@@ -1,15 +1,17 @@
 """Subscriptions: who is told over HTTP, of what, under which sealed secrets, and how that goes."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
 
-from worker.errors import NotFound, StoreUnavailable
+from worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from worker.events import TYPES
+from worker.store import records
 from worker.store.connection import reaching
+from worker.store.records import Members
 from worker.store.scripts import Scripts, stream_moment
 
 TRIES = 20
@@ -67,27 +69,38 @@ class Subscriptions:
 
         Raises:
             NotFound: There is none of this id.
+            UnreadableRecord: It is not for this version.
         """
-        with reaching():
-            record = self._redis.hgetall(f"{self._root}subscription:{subscription_id}")
-        if not record:
-            raise NotFound(f"subscription {subscription_id}")
-        return _subscription(subscription_id, record)
+        return _subscription(subscription_id, self._held(subscription_id))
 
     def all(self) -> list[Subscription]:
-        """Every one, the oldest first."""
+        """Every one that can be read here, the oldest first."""
+        return [one for one in self._look() if isinstance(one, Subscription)]
+
+    def unreadable(self) -> list[UnreadableRecord]:
+        """Those that cannot be read here, and why."""
+        return [one for one in self._look() if isinstance(one, UnreadableRecord)]
+
+    def _look(self) -> list[Subscription | UnreadableRecord]:
         with reaching():
             found = self._redis.zrange(f"{self._root}subscriptions", 0, -1)
             names = [name.decode() for name in found]
             pipe = self._redis.pipeline(transaction=False)
             for name in names:
                 pipe.hgetall(f"{self._root}subscription:{name}")
-            records = pipe.execute() if names else []
-        return [_subscription(n, r) for n, r in zip(names, records, strict=True) if r]
+            held = pipe.execute() if names else []
+        return [_readable(n, records.texts(r)) for n, r in zip(names, held, strict=True) if r]
+
+    def _held(self, subscription_id: str) -> Members:
+        with reaching():
+            record = self._redis.hgetall(f"{self._root}subscription:{subscription_id}")
+        if not record:
+            raise NotFound(f"subscription {subscription_id}")
+        return records.texts(record)
 
     def create(self, subscription: Subscription) -> None:
         """Write a new one; who was told before it came is not told again."""
-        self._write(subscription, 0)
+        self._write(subscription, None, {})
 
     def change(
         self, subscription_id: str, decide: Callable[[Subscription], Subscription]
@@ -96,11 +109,13 @@ class Subscriptions:
 
         Raises:
             NotFound: There is none of this id.
+            UnreadableRecord: It is not for this version.
         """
         for _ in range(TRIES):
-            found = self.get(subscription_id)
+            held = self._held(subscription_id)
+            found = _subscription(subscription_id, held)
             wanted = replace(decide(found), updated_at=self._scripts.clock.now())
-            if self._write(wanted, found.rev):
+            if self._write(wanted, found, held):
                 return wanted
         raise StoreUnavailable(f"{subscription_id} changed {TRIES} times while it was read")
 
@@ -123,31 +138,54 @@ class Subscriptions:
             stream_moment(since) if since else None, stream_moment(till) if till else None
         )
 
-    def _write(self, subscription: Subscription, read_at: int) -> bool:
-        old = [[sealed, _milliseconds(until)] for sealed, until in subscription.old_secrets]
-        fields = {
-            "url": subscription.url,
-            "events": orjson.dumps(subscription.events).decode(),
-            "models": orjson.dumps(subscription.models).decode(),
-            "enabled": "1" if subscription.enabled else "0",
-            "why": subscription.why,
-            "secret": subscription.secret,
-            "old_secrets": orjson.dumps(old).decode(),
-            "created": str(_milliseconds(subscription.created_at)),
-            "updated": str(_milliseconds(subscription.updated_at)),
-        }
-        pairs, wanted = (
-            orjson.dumps(list(fields.items())),
-            orjson.dumps(subscription.events or TYPES),
-        )
+    def _write(self, one: Subscription, before: Subscription | None, held: Members) -> bool:
+        """Write what is different; all else stays as a newer version may have written it."""
+        members = records.brought_up("subscription", f"subscription {one.id}", held)
+        known = _fields(before) if before else {}
+        fields = records.merged(members, known, _fields(one), deep=1)
+        texts = {k: str(v) for k, v in records.stamped("subscription", fields).items()}
+        changed = [[name, text] for name, text in texts.items() if held.get(name) != text]
         words = self._scripts.waking(
-            "change_subscription", 1, subscription.id, read_at, pairs, wanted, uuid.uuid4().hex
+            "change_subscription",
+            1,
+            one.id,
+            before.rev if before else 0,
+            orjson.dumps(changed),
+            orjson.dumps(one.events or TYPES),
+            uuid.uuid4().hex,
         )
         return words == ["done"]
 
 
-def _subscription(name: str, record: Mapping[bytes, bytes]) -> Subscription:
-    text = {k.decode(): v.decode() for k, v in record.items()}
+def _fields(one: Subscription) -> Members:
+    old = [[sealed, _milliseconds(until)] for sealed, until in one.old_secrets]
+    return {
+        "url": one.url,
+        "events": orjson.dumps(one.events).decode(),
+        "models": orjson.dumps(one.models).decode(),
+        "enabled": "1" if one.enabled else "0",
+        "why": one.why,
+        "secret": one.secret,
+        "old_secrets": orjson.dumps(old).decode(),
+        "created": str(_milliseconds(one.created_at)),
+        "updated": str(_milliseconds(one.updated_at)),
+    }
+
+
+def _readable(name: str, record: Members) -> Subscription | UnreadableRecord:
+    try:
+        return _subscription(name, record)
+    except UnreadableRecord as unreadable:
+        return unreadable
+
+
+def _subscription(name: str, record: Members) -> Subscription:
+    what = f"subscription {name}"
+    text = records.brought_up("subscription", what, record)
+    return records.made(what, text, lambda: _of(name, text))
+
+
+def _of(name: str, text: Members) -> Subscription:
     return Subscription(
         id=name,
         url=text["url"],
@@ -160,7 +198,7 @@ def _subscription(name: str, record: Mapping[bytes, bytes]) -> Subscription:
         why=text["why"],
         old_secrets=tuple(
             (sealed, stream_moment(str(until)))
-            for sealed, until in orjson.loads(text["old_secrets"])
+            for sealed, until, *_ in orjson.loads(text["old_secrets"])
         ),
         rev=int(text["rev"]),
     )

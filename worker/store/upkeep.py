@@ -1,10 +1,12 @@
 """Looking after Redis: what is stuck, and every index made right from the job records."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from worker.errors import UnreadableRecord
 from worker.jobs import State
 from worker.store.connection import reaching
+from worker.store.deliveries import Deliveries
 from worker.store.jobs import Jobs, line_score
 from worker.store.scripts import Scripts
 from worker.wakeups import LANES
@@ -25,11 +27,25 @@ class Stuck:
 class Upkeep:
     """Reads and repairs everything, piece by piece."""
 
-    def __init__(self, scripts: Scripts, jobs: Jobs) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        jobs: Jobs,
+        deliveries: Deliveries,
+        few: Sequence[Callable[[], list[UnreadableRecord]]],
+    ) -> None:
+        """Args:
+        scripts: The scripts.
+        jobs: Every job.
+        deliveries: Every delivery.
+        few: What cannot be read of each kind that has few records.
+        """
         self._scripts = scripts
         self._redis = scripts.client
         self._root = scripts.root
         self._jobs = jobs
+        self._deliveries = deliveries
+        self._few = few
 
     def stuck(self, seconds: float) -> list[Stuck]:
         """Lanes with duties that are so long past their time that nobody can be at them."""
@@ -60,6 +76,15 @@ class Upkeep:
                 f"{self._root}due:handlers", "-inf", "+inf", start=0, num=20 * AT_ONCE
             )
         return {name.decode().partition("/")[0] for name in names}
+
+    def unreadable(self) -> list[UnreadableRecord]:
+        """Every record that this version cannot read, and why."""
+        found = [one for unreadable in self._few for one in unreadable()]
+        for names in _some(self._keys("job:*")):
+            found += self._jobs.unreadable(names)
+        for names in _some(self._keys("delivery:*")):
+            found += self._deliveries.unreadable(names)
+        return found
 
     def repair(self) -> int:
         """Make every index say what the job records say; how many places were wrong."""

@@ -8,7 +8,7 @@ for i, item in ipairs(order.items) do
   local id, handler, lane = item[1], item[2], item[3]
   local key = root .. 'delivery:' .. id
   if redis.call('HSETNX', key, 'event', order.event) == 1 then
-    redis.call('HSET', key, 'handler', handler, 'job', order.job, 'type', order.type,
+    redis.call('HSET', key, 'v', VERSION, 'handler', handler, 'job', order.job, 'type', order.type,
       'state', 'pending', 'begun', 0, 'from', 0, 'opened', text(now), 'due', text(now + item[4]),
       'lane', lane)
     if order.job ~= '' then

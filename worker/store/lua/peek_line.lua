@@ -1,5 +1,5 @@
 -- Who is next, or why nobody is.
--- ARGV[2]  the limit that is set by hand, or empty
+-- ARGV[2]  the limit that is set by hand, or empty   ARGV[3...]  jobs to pass over
 -- Returns  "paused" | "next", job | "ask", job (RunningHub must answer a free question first) | "empty"
 --          | "full" | "doubt", how many run, holding... | "gated", ms until a gate opens or one comes back from
 --          aside | "probing"
@@ -11,14 +11,26 @@ if in_flight() >= limit_of(ARGV[2]) then
   -- What is being sent may not be there yet, so it would hide an unconfirmed one that is.
   return {'doubt', text(redis.call('ZCARD', root .. 'jobs:state:running')), unpack(holding)}
 end
+local passed = {}
+for i = 3, #ARGV do passed[ARGV[i]] = true end
+
+-- The first of a line that is not passed over, and its score.
+local function head_of(line)
+  local found = redis.call('ZRANGE', root .. 'line:' .. line, 0, #ARGV - 2, 'WITHSCORES')
+  for i = 1, #found, 2 do
+    if not passed[found[i]] then return {found[i], found[i + 1]} end
+  end
+  return {nil, nil, all_passed = found[1] ~= nil}
+end
+
 local best, best_score, wait, probing
 local aside = redis.call('ZRANGE', root .. 'aside', 0, 0, 'WITHSCORES')
 if aside[2] then wait = math.max(0, tonumber(aside[2]) - now) end
 local main, main_wait, main_ask = gate_word('main')
 for _, line in ipairs(redis.call('SMEMBERS', root .. 'lines')) do
-  local head = redis.call('ZRANGE', root .. 'line:' .. line, 0, 0, 'WITHSCORES')
+  local head = head_of(line)
   if not head[1] then
-    redis.call('SREM', root .. 'lines', line)
+    if not head.all_passed then redis.call('SREM', root .. 'lines', line) end
   else
     local word, ms = main, main_wait
     if line ~= 'main' and (word == 'open' or word == 'due') then

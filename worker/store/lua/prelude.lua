@@ -13,6 +13,7 @@ local POSTS, SET_TIME = ARGV[1]:match('^(p?)(%d*)$')
 local GRACE = 30000  -- ms a posted wake-up has to be claimed before it is posted again
 local FIRST_STEP, LAST_STEP = 5000, 120000  -- ms a gate stays closed
 local IN_FLIGHT = {sending = true, running = true, unconfirmed = true}
+local VERSION = '1'  -- of the records that scripts write: records.VERSION
 local ENDED = {succeeded = true, failed = true, cancelled = true}
 
 local now
@@ -269,7 +270,7 @@ end
 
 -- One event into the stream, and the duty to tell those who want it. `why` is what an alert says.
 local function announce(job, kind, state, previous, life, why)
-  local id = redis.call('XADD', root .. 'events', here(), 'job', job, 'type', kind, 'state', state,
+  local id = redis.call('XADD', root .. 'events', here(), 'v', VERSION, 'job', job, 'type', kind, 'state', state,
     'previous', previous, 'life', life, 'why', why or '')
   if ENDED[state] or redis.call('SISMEMBER', root .. 'wanted', kind) == 1 then
     wake('fanout', id, 0)

@@ -22,8 +22,8 @@ local function disable(said)
   redis.call('HSET', subscription, 'enabled', '0', 'why', said.why, 'updated', text(now))
   redis.call('HINCRBY', subscription, 'rev', 1)
   redis.call('DEL', health, failing)
-  local event = redis.call('XADD', root .. 'events', here(), 'subject', handler, 'type', 'runhook.alert',
-    'why', said.alert)
+  local event = redis.call('XADD', root .. 'events', here(), 'v', VERSION, 'subject', handler,
+    'type', 'runhook.alert', 'why', said.alert)
   wake('fanout', event, 0)
   word = 'disabled'
 end
