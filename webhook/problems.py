@@ -17,6 +17,7 @@ from worker.errors import (
     StorageUnavailable,
     StoreUnavailable,
     Trimmed,
+    UnreadableRecord,
 )
 from worker.telemetry import report
 
@@ -57,6 +58,12 @@ def _told(error: RunhookError) -> tuple[int, str, str, dict[str, Any]]:
                 "Redis does not answer now. With the same Idempotency-Key it is safe to ask again."
             )
             return 503, "Store unavailable", detail, {}
+        case UnreadableRecord():
+            detail = (
+                f"{error}. It is left as it is, nothing was changed. Where a newer version runs "
+                "beside this one, ask again; else `runhook doctor` names what cannot be read."
+            )
+            return 503, "Not for this version", detail, {}
         case StorageUnavailable():
             return 503, "Storage unavailable", f"{error}. Nothing is paid; send it again.", {}
         case ProviderRefused(code=code):

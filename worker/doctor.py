@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import Literal
 
 from config.settings import Role, Settings, SettingsError, unknown_names
-from worker.errors import ProviderRefused, ProviderSilent, StoreUnavailable
+from worker.errors import ProviderRefused, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.http import FAILURES, Http, why
+from worker.jobs import State
+from worker.prepare import of_a_known_model
 from worker.signing import PROBE, callback_url, probe_answer
 from worker.store.line import LineState
 from worker.wiring import Wiring
@@ -19,6 +21,7 @@ SKEW = 5.0  # seconds between this machine's clock and Redis's that matter to no
 STUCK = 120.0  # seconds a duty may be past its time: the longest lease, and the pump's round
 LIVING = 60.0  # seconds since a process last said that it has a handler
 PROBE_SECONDS = 10.0
+NAMED = 3  # records that a line of the report names; the rest are counted
 ROLES: tuple[Role, ...] = ("web", "worker", "handlers")
 
 
@@ -46,6 +49,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
         _line,
         _duties,
         _unconfirmed,
+        _unreadable,
         _strays,
         _handlers,
         _subscriptions,
@@ -208,6 +212,31 @@ def _unconfirmed(w: Wiring) -> Findings:
     known = sum((Decimal(risk.split()[0]) for risk in risks if risk), Decimal(0))
     text = f"{len(names)} may have been charged and are not proved, at least {known:f} at risk"
     yield Finding("unconfirmed", "warning", text, "`runhook jobs --state unconfirmed`, resolve.")
+
+
+def _unreadable(w: Wiring) -> Findings:
+    """Records that this version leaves alone, and queued jobs whose model it does not have."""
+    found = [*w.store.upkeep.unreadable(), *_of_unknown_models(w)]
+    if not found:
+        yield Finding("records", "good", "all can be read")
+        return
+    named = "; ".join(str(one) for one in found[:NAMED])
+    more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    waits = any(one.newer for one in found)
+    advice = (
+        "Start processes of the version that wrote them; nothing of them is lost or paid meanwhile."
+        if waits
+        else "They are left as they are, and nothing is paid for them: docs/upgrades.md."
+    )
+    yield Finding("records", "bad", f"{len(found)} left alone: {named}{more}", advice)
+
+
+def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:
+    for job in w.store.jobs.standing(State.QUEUED):
+        try:
+            of_a_known_model(job)
+        except UnreadableRecord as unknown:
+            yield unknown
 
 
 def _strays(w: Wiring) -> Findings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worker import events, handlers, subscriptions
-from worker.errors import NotFound
+from worker.errors import NotFound, UnreadableRecord
 from worker.events import Occurrence, Outcome, cloud_event
 from worker.handlers import CeleryTask, Event, Handler
 from worker.store import Claim, Endpoint, Published, Subscription, Taken, Turn, Wanted
@@ -22,11 +22,18 @@ Tell = Callable[[Occurrence], Outcome]
 
 
 def open_event(w: Wiring, claim: Claim) -> None:
-    """Open a delivery for everybody who wants this event; doing it again opens none twice."""
+    """Open a delivery for everybody who wants this event; doing it again opens none twice.
+
+    Raises:
+        UnreadableRecord: It, or who may want it, is a newer version's: a newer process goes on.
+    """
     with suppress(NotFound):
         event = w.store.events.get(claim.id)
-        if wanted := who_wants(audience(w), event):
+        who = audience(w)
+        if wanted := who_wants(who, event):
             w.store.deliveries.open(event, wanted)
+        if who.newer:
+            raise who.newer[0]
 
 
 @dataclass(frozen=True)
@@ -35,11 +42,13 @@ class Audience:
 
     Attributes:
         first: Seconds before the first attempt.
+        newer: Those whose record only a newer process can read.
     """
 
     handlers: list[Published]
     subscriptions: list[Subscription]
     first: float
+    newer: tuple[UnreadableRecord, ...] = ()
 
     @property
     def closed(self) -> set[str]:
@@ -50,7 +59,10 @@ class Audience:
 def audience(w: Wiring) -> Audience:
     """Who listens now."""
     schedule = w.settings.retry_schedule
-    return Audience(w.store.processes.handlers(), w.store.subscriptions.all(), schedule[0])
+    handlers, subscribers = w.store.processes.handlers(), w.store.subscriptions.all()
+    unreadable = (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable())
+    newer = tuple(one for one in unreadable if one.newer)
+    return Audience(handlers, subscribers, schedule[0], newer)
 
 
 def who_wants(who: Audience, event: Occurrence) -> list[Wanted]:
@@ -113,7 +125,12 @@ def _deliver(w: Wiring, claim: Claim, tell: Tell) -> None:
     taken = w.store.deliveries.take(claim)
     if taken is None:
         return
-    turn = _turn_of(w, claim, taken, tell)
+    try:
+        turn = _turn_of(w, claim, taken, tell)
+    except UnreadableRecord as unreadable:
+        report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
+        w.store.deliveries.postpone(claim, taken.delivery.id)
+        return
     disabled = w.store.deliveries.record(claim, taken, turn)
     report(
         "delivery.recorded",

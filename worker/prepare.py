@@ -9,7 +9,13 @@ from typing import IO, Any
 
 from worker import catalogue
 from worker.catalogue import COMFY_KINDS, OLD_UPLOAD, Asset
-from worker.errors import NotFound, ProviderRefused, ProviderSilent, StorageUnavailable
+from worker.errors import (
+    NotFound,
+    ProviderRefused,
+    ProviderSilent,
+    StorageUnavailable,
+    UnreadableRecord,
+)
 from worker.jobs import Job
 from worker.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
 from worker.runninghub.codes import BUSY_HTTP, OUTAGES, UPLOAD_FAILED, explain
@@ -37,7 +43,9 @@ def request_of(w: Wiring, job: Job) -> Submit:
 
     Raises:
         Unready: It may not leave. Nothing was paid.
+        UnreadableRecord: Its model is not known here.
     """
+    of_a_known_model(job)
     options = _options(w, job)
     try:
         app = _app(w, job)
@@ -59,6 +67,21 @@ def request_of(w: Wiring, job: Job) -> Submit:
         legacy=job.attempt.legacy,
         fields={field.key: field for field in app.fields} if app else {},
     )
+
+
+def of_a_known_model(job: Job) -> None:
+    """Look that a newer process has not put a model into the line that this version does not have.
+
+    Raises:
+        UnreadableRecord: It has, and only that process can send it.
+    """
+    if job.ask.kind in COMFY_KINDS:
+        return
+    try:
+        catalogue.find(job.ask.model)
+    except NotFound:
+        why = f"its model {job.ask.model} is not in this version's catalogue"
+        raise UnreadableRecord(f"job {job.id}", why, newer=True) from None
 
 
 def app_of(w: Wiring, webapp_id: str) -> App:

@@ -6,10 +6,10 @@ from typing import Any
 
 from worker import catalogue, jobs
 from worker.cancel import cancelled
-from worker.errors import NotFound, ProviderSilent, StoreUnavailable
+from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.intake import accept, accepted, expiry
 from worker.jobs import Attempt, Job, Move, State
-from worker.prepare import Unready, request_of, why_not_there
+from worker.prepare import Unready, of_a_known_model, request_of, why_not_there
 from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
 from worker.runninghub.codes import NOT_THIS_PATH
 from worker.store import Change, Claim, Duty, Note
@@ -26,11 +26,15 @@ NOT_LEFT = 5  # seconds aside for a job that may not leave although it was its t
 TURN_FAILED = 60  # seconds aside for a job whose turn raises what nobody foresaw
 TURNS_AT_ONCE = 100  # jobs one wake-up of the line sends on their way before it lets others work
 DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
+PASSED_LOOK = 5  # seconds until the line is looked at again for jobs that were passed over
 STANDSTILL_LOOK = 5  # seconds between questions whether unconfirmed jobs still hold their slots
 
 
 def advance(w: Wiring, claim: Claim) -> None:
-    """Send the first in the line on their way while there is room and the gate lets them."""
+    """Send the first in the line on their way while there is room and the gate lets them.
+
+    Those that this version cannot read are passed over, and left to a newer process.
+    """
     for _ in range(TURNS_AT_ONCE):
         front = w.store.line.peek()
         match front.word:
@@ -46,6 +50,8 @@ def advance(w: Wiring, claim: Claim) -> None:
                     claim.again_in = STANDSTILL_LOOK
                     return
             case _:  # empty, full, probing: whoever changes that wakes the line
+                if w.store.line.passes_over:
+                    claim.again_in = PASSED_LOOK
                 return
     claim.again_in = 0
 
@@ -94,7 +100,7 @@ def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
         wanted = request_of(w, job)
     except Unready as unready:
         return unready.why
-    except StoreUnavailable:
+    except (StoreUnavailable, UnreadableRecord):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
@@ -180,6 +186,9 @@ def _try_turn(w: Wiring, job_id: str) -> None:
         _take_turn(w, job_id)
     except StoreUnavailable:
         raise
+    except UnreadableRecord as unreadable:
+        report("record.unreadable", lane="line", duty=job_id, why=str(unreadable))
+        w.store.line.pass_over(job_id)
     except Exception:  # noqa: BLE001 - it is that job's own
         report("task.failed", lane="line", duty=job_id, exc_info=True)
         w.store.line.put_aside(job_id, TURN_FAILED)
@@ -192,6 +201,7 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         now = w.clock.now()
         if job.expires_at and now >= job.expires_at:
             return expired(w, job)
+        of_a_known_model(job)
         moved = jobs.move(job, Move.TURN, now, legacy=_goes_legacy(w, job))
         duty = Duty("send", f"{job_id}/{job.attempt.n}")
         return Change(moved, (Note("turn", {"attempt": job.attempt.n}),), (duty,), turn=True)
@@ -363,6 +373,7 @@ BY_KIND = {
     "quick": 300.0,
     "3d": 600.0,
 }
+LONGEST_KIND = 600.0  # of a kind that only a newer version knows
 ENOUGH_DURATIONS = 20
 NO_CALLBACK_LOOK = 5.0  # seconds to the first question when no callback can come
 
@@ -381,5 +392,5 @@ def first_look(w: Wiring, job: Job) -> float:
         return NO_CALLBACK_LOOK
     seen = sorted(w.store.jobs.durations(job.ask.model))
     if len(seen) < ENOUGH_DURATIONS:
-        return BY_KIND[job.ask.kind]
+        return BY_KIND.get(job.ask.kind, LONGEST_KIND)
     return max(5.0, seen[int(len(seen) * 0.95)])

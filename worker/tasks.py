@@ -15,22 +15,37 @@ from celery import Celery, signals
 from config.settings import Role, Settings, SettingsError
 from worker import fanout, handlers, intake, reconcile, submit, subscriptions
 from worker.broker import HANDLER_SECONDS, check_broker, make_app, node_name, task_name
-from worker.errors import StoreUnavailable
+from worker.errors import StoreUnavailable, UnreadableRecord
 from worker.pump import Crew, Pump, published
-from worker.store import Claim, Memory
+from worker.store import UNREADABLE_LOOK, Claim, Memory
 from worker.telemetry import configure, report
 from worker.wakeups import LANES
 from worker.wiring import Wiring, assemble, check_server
 
 Flow = Callable[[Wiring, Claim], None]
+
+
+def _leaving_unreadable(flow: Flow) -> Flow:
+    """A flow that leaves what this version cannot read to a newer process; that is no failure."""
+
+    def look(w: Wiring, claim: Claim) -> None:
+        try:
+            flow(w, claim)
+        except UnreadableRecord as unreadable:
+            report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
+            claim.again_in = UNREADABLE_LOOK
+
+    return look
+
+
 FLOWS: dict[str, Flow] = {
-    "line": submit.advance,
-    "send": submit.send,
-    "intake": intake.take,
-    "reconcile": reconcile.look,
-    "fanout": fanout.open_event,
-    "handlers": fanout.tell_handler,
-    "subscribers": fanout.tell_subscriber,
+    "line": _leaving_unreadable(submit.advance),
+    "send": _leaving_unreadable(submit.send),
+    "intake": _leaving_unreadable(intake.take),
+    "reconcile": _leaving_unreadable(reconcile.look),
+    "fanout": _leaving_unreadable(fanout.open_event),
+    "handlers": _leaving_unreadable(fanout.tell_handler),
+    "subscribers": _leaving_unreadable(fanout.tell_subscriber),
 }
 # Lanes that wait for others' servers never hold more than a quarter of the threads each, so that
 # callbacks are always taken in.

@@ -33,6 +33,7 @@ EVENTS = {
     "delivery.recorded": logging.INFO,
     "subscription.disabled": logging.ERROR,
     "handler.unknown": logging.WARNING,
+    "record.unreadable": logging.WARNING,
     "lane.busy": logging.DEBUG,
     "task.failed": logging.ERROR,
     "celery.says": logging.WARNING,
