@@ -25,8 +25,10 @@ OF_JOBS = (
 )
 # Until the sweep finds that nobody used the file.
 OF_FILES = ("asset", "assets")
-# Until somebody removes the subscription, or its endpoint answers well.
-OF_SUBSCRIPTIONS = ("subscription:*", "subscriptions", "endpoint:*", "failing:*")
+# Until somebody removes the subscription, or ends the handler.
+OF_SUBSCRIPTIONS = ("subscription:*", "subscriptions", "endpoint:*")
+# Until an attempt comes back or counts as lost, or a place is free.
+OF_PLACES = ("telling:*", "slow:*", "unproved:*", "waiting:*")
 # As many as there are lanes, gates, models, handlers or processes, whatever runs.
 BOUNDED = (
     "due:*",
@@ -49,7 +51,7 @@ BOUNDED = (
     "strays",
     "durations:*",
 )
-LASTING = (*OF_JOBS, *OF_FILES, *OF_SUBSCRIPTIONS, *BOUNDED)
+LASTING = (*OF_JOBS, *OF_FILES, *OF_SUBSCRIPTIONS, *OF_PLACES, *BOUNDED)
 EXPIRING = ("idempotency:*", "pump", "upload:*", "uploading:*", "app:*", "legacy:*")
 
 

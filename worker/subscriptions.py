@@ -32,8 +32,9 @@ from worker.events import (
 )
 from worker.jobs import iso
 from worker.outbound import Heard
+from worker.receivers import Health
 from worker.sealing import seal, unseal
-from worker.store import Claim, Endpoint, Health, Subscription
+from worker.store import Claim, Subscription
 from worker.store.deliveries import AT_ONCE
 from worker.telemetry import masked
 from worker.wiring import Wiring
@@ -42,9 +43,6 @@ SECRET_BYTES = 32
 OVERLAP = 24 * 3600.0  # seconds that the secret before signs too
 LONGEST_OVERLAP = 7 * 24 * 3600.0
 LONGEST_WISH, LEAST_WISH = 24 * 3600.0, 1.0  # seconds that Retry-After may ask for
-TRIP = 5  # different deliveries that fail in a row before an endpoint is left alone
-REST, LONGEST_REST = 5.0, 300.0  # seconds that it is left alone then, doubling
-PATIENCE = 5 * 86400.0  # seconds of nothing but failures after which it is disabled
 MOST_SECRETS = 4  # that sign beside the newest
 MOST_FILTERS, LONGEST_GLOB = 100, 300
 FIELDS = ("url", "events", "models", "enabled")
@@ -199,25 +197,6 @@ def outcome_of(heard: Heard) -> Outcome:
     return replace(answered, word="again", why=f"{why} and asks for {after:g} s", after=after)
 
 
-def health_after(subscription_id: str, outcome: Outcome) -> Endpoint:
-    """What an attempt says of the endpoint."""
-    why = f"it answered with nothing but failures for {PATIENCE / 86400:g} days"
-    if outcome.gone:
-        why = "it answered 410 Gone"
-    alert = f"subscription {subscription_id} is disabled: {why}. What it misses is kept: enable it,"
-    return Endpoint(
-        word="good" if outcome.word == "done" else "bad",
-        hold=outcome.after or 0.0,
-        trip=TRIP,
-        first=REST,
-        last=LONGEST_REST,
-        patience=PATIENCE,
-        gone=outcome.gone,
-        why=why,
-        alert=f"{alert} then redeliver.",
-    )
-
-
 def miss(w: Wiring, claim: Claim, subscription: Subscription) -> None:
     """What a disabled subscription was to be told is kept as dead, until somebody redelivers it."""
     why = "the subscription is disabled"
@@ -301,6 +280,7 @@ def _texts(given: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
 
 def subscription_document(subscription: Subscription, health: Health, missed: int) -> Document:
     """A subscription without its secret."""
+    resting = health.left_alone_until
     told: Document = {
         "id": subscription.id,
         "url": subscription.url,
@@ -309,7 +289,7 @@ def subscription_document(subscription: Subscription, health: Health, missed: in
         "enabled": subscription.enabled,
         "why_disabled": subscription.why or None,
         "failing_since": iso(health.failing_since) if health.failing_since else None,
-        "rests_until": iso(health.rests_until) if health.rests_until else None,
+        "rests_until": iso(resting) if resting else None,
         "missed": missed,
         "created_at": iso(subscription.created_at),
         "updated_at": iso(subscription.updated_at),

@@ -16,7 +16,9 @@ from config.settings import Role, Settings, SettingsError
 from worker import fanout, handlers, intake, reconcile, submit, subscriptions
 from worker.broker import HANDLER_SECONDS, check_broker, make_app, node_name, task_name
 from worker.errors import StoreUnavailable, UnreadableRecord
+from worker.outbound import SECONDS
 from worker.pump import Crew, Pump, published
+from worker.receivers import COURIERS
 from worker.store import UNREADABLE_LOOK, Claim, Memory
 from worker.telemetry import configure, report
 from worker.wakeups import LANES
@@ -103,7 +105,9 @@ class Process:
     def wiring(self) -> Wiring:
         """The parts; in a prefork child, the child's own."""
         if self._wiring is None:
-            self._wiring = assemble(self.settings, app=self.app, memory=self.memory)
+            self._wiring = assemble(
+                self.settings, app=self.app, memory=self.memory, couriers=COURIERS
+            )
         return self._wiring
 
     def forget(self) -> None:
@@ -222,4 +226,5 @@ def _forked(**_: object) -> None:
 def _stopped(**_: object) -> None:
     if process.pump:
         process.pump.stop()
+    process.wiring.couriers.wait(SECONDS)
     report("process.stopped", role=process.role)

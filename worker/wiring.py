@@ -11,6 +11,7 @@ from celery import Celery
 
 from config.settings import Settings, SettingsError, unknown_names
 from worker.broker import Broker, Elsewhere, make_app, messages
+from worker.couriers import Couriers
 from worker.errors import StoreRefuses, StoreUnavailable
 from worker.handlers import Registry, registry
 from worker.outbound import Outbound
@@ -37,6 +38,7 @@ class Wiring:
     handlers: Registry
     outbound: Outbound
     elsewhere: Elsewhere
+    couriers: Couriers
 
     @property
     def source(self) -> str:
@@ -58,8 +60,12 @@ def assemble(
     handlers: Registry = registry,
     app: Celery | None = None,
     memory: Memory | None = None,
+    couriers: int = 0,
 ) -> Wiring:
-    """Build the parts of a process. Nothing is connected yet."""
+    """Build the parts of a process. Nothing is connected yet.
+
+    With `couriers`, subscribers who take their time hold no thread of the lane.
+    """
     app = app or make_app(settings)
     clock = clock or Clock()
     store = Store(
@@ -83,6 +89,7 @@ def assemble(
         handlers,
         Outbound(allow_private=settings.allow_private_urls),
         Elsewhere(settings),
+        Couriers(couriers),
     )
 
 

@@ -211,56 +211,6 @@ def test_a_redelivery_has_the_whole_schedule_again(open_house: House, receiver: 
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
 
 
-def test_five_failing_deliveries_rest_the_endpoint_and_one_probe_wakes_it(
-    build: Build, receiver: Receiver
-) -> None:
-    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1,1,1,1,1,1")
-    made, _ = _subscribe(house, receiver.url)
-    receiver.answers(503)
-    for _ in range(5):
-        assert house.w.store.subscriptions.health(made.id).rests_until is None
-        _ended(house)
-    tried = len(receiver.requests)
-    _ended(house)
-    house.later(3)
-    assert len(receiver.requests) == tried, "it is left alone"
-    assert house.w.store.subscriptions.health(made.id).rests_until
-    house.w.store.duties.wake("subscribers", f"{made.id}/1")
-    house.settle()
-    assert len(receiver.requests) == tried, "whoever wakes it"
-    house.later(3)
-    assert len(receiver.requests) == tried + 1, "one probe"
-    house.later(6)
-    assert len(receiver.requests) == tried + 1, "which failed, so it rests twice as long"
-    receiver.answers(200)
-    house.later(5)
-    house.later(2)
-    assert sorted(receiver.types()[-6:]) == ["job.succeeded"] * 6
-    assert house.w.store.deliveries.count("done", made.id) == 6
-    assert house.w.store.subscriptions.health(made.id).failing_since is None
-
-
-def test_an_endpoint_that_fails_is_tried_by_one_slot_at_a_time(
-    build: Build, receiver: Receiver
-) -> None:
-    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1,1")
-    made, _ = _subscribe(house, receiver.url)
-    receiver.answers(500)
-    _ended(house)
-    house.lost = ["subscribers"]
-    _ended(house)
-    house.clock.advance(31)
-    duties, store = house.w.store.duties, house.w.store.deliveries
-    duties.wake("subscribers", f"{made.id}/2")
-    with duties.claim("subscribers", f"{made.id}/1") as one:
-        assert one
-        assert store.take(one)
-        with duties.claim("subscribers", f"{made.id}/2") as two:
-            assert two
-            assert store.take(two) is None
-    house.lost = []
-
-
 def test_five_days_of_nothing_but_failures_disable_a_subscription(
     build: Build, receiver: Receiver
 ) -> None:

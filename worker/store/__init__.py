@@ -10,7 +10,7 @@ from worker.store.callbacks import Callback, Callbacks
 from worker.store.clock import Clock, SetClock
 from worker.store.commands import Redis
 from worker.store.connection import connect, reaching
-from worker.store.deliveries import Deliveries, Delivery, Endpoint, Taken, Turn, Wanted
+from worker.store.deliveries import Deliveries, Delivery, Taken, Turn, Wanted
 from worker.store.durability import Durability, Mode
 from worker.store.duties import Claim, Duties
 from worker.store.events import Events, event_at, event_order, is_event_id
@@ -20,7 +20,7 @@ from worker.store.memory import Departure, Memory
 from worker.store.processes import Processes, Published
 from worker.store.records import UNREADABLE_LOOK
 from worker.store.scripts import Post, Scripts
-from worker.store.subscriptions import Health, Subscription, Subscriptions
+from worker.store.subscriptions import Subscription, Subscriptions
 from worker.store.upkeep import Upkeep
 from worker.wakeups import Message
 
@@ -36,8 +36,6 @@ __all__ = [
     "Delivery",
     "Departure",
     "Duty",
-    "Endpoint",
-    "Health",
     "LineState",
     "Memory",
     "Note",

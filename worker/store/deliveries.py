@@ -2,8 +2,8 @@
 
 import heapq
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -12,6 +12,7 @@ import orjson
 from worker.errors import Conflict, NotFound, UnreadableRecord
 from worker.events import Occurrence, Outcome
 from worker.jobs import iso
+from worker.receivers import LONGEST, SLOW_AFTER, Health, Verdict
 from worker.store import records
 from worker.store.connection import reaching
 from worker.store.duties import Claim
@@ -19,11 +20,15 @@ from worker.store.events import Events, kept_fields
 from worker.store.jobs import Note
 from worker.store.records import Members
 from worker.store.scripts import Scripts, stream_moment
+from worker.store.subscriptions import health_fields, unpacked_health
 
 DeliveryState = Literal["pending", "done", "dead", "superseded"]
 STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
 AT_ONCE = 200
 DELIVERY_ID = re.compile(r"dlv_[0-9]{1,19}-[0-9]{1,19}_[A-Za-z0-9_.-]{1,100}")
+TRIES = 20  # times that a health is judged anew because another slot wrote it meanwhile
+
+Judge = Callable[[Health], Verdict]
 
 
 def is_delivery_id(text: str) -> bool:
@@ -68,35 +73,18 @@ class Taken:
 
     Attributes:
         n: The number of the attempt that begins.
+        health: How telling its handler goes, as of revision `rev`.
     """
 
     delivery: Delivery
     n: int
+    health: Health
+    rev: int
 
     @property
     def place(self) -> int:
         """Which entry of the schedule this attempt is, from 1."""
         return self.n - self.delivery.start
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """What an attempt says of a subscriber, and what follows when it goes on failing.
-
-    Times are in seconds. `trip` different deliveries failing in a row open the breaker, for `first`
-    seconds, doubling to `last`; failing for `patience` disables the subscription, for which `why`
-    and `alert` say.
-    """
-
-    word: Literal["good", "bad", ""]
-    hold: float
-    trip: int
-    first: float
-    last: float
-    patience: float
-    gone: bool
-    why: str
-    alert: str
 
 
 @dataclass(frozen=True)
@@ -107,7 +95,6 @@ class Turn:
     outcome: Outcome
     why: str | None = None
     again_in: float | None = None
-    endpoint: Endpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -233,15 +220,22 @@ class Deliveries:
         None when there is nothing to do now; the claim then knows when to look again.
         """
         handler, slot = claim.attempt
-        word, what, begun = self._scripts.waking(
-            "take_delivery", 3, claim.lane, handler, slot, claim.token
-        )
+        order = {
+            "lane": claim.lane,
+            "handler": handler,
+            "slot": str(slot),
+            "token": claim.token,
+            "longest": round(LONGEST[claim.lane] * 1000),
+            "slow_after": round(SLOW_AFTER * 1000),
+        }
+        packed = orjson.dumps(order)
+        word, what, begun, health = self._scripts.waking("take_delivery", 4, packed)
         if word == "wait":
             claim.again_in = int(what) / 1000
         if word != "take":
             return None
         try:
-            return Taken(self.get(what), int(begun))
+            return Taken(self.get(what), int(begun), *unpacked_health(health))
         except UnreadableRecord:
             self.postpone(claim, what)
             return None
@@ -260,25 +254,44 @@ class Deliveries:
         claim.over = True
         self._scripts.waking("postpone", 1, orjson.dumps(order))
 
-    def record(self, claim: Claim, taken: Taken, turn: Turn) -> bool:
-        """Write down how an attempt went, and let the slot go on; whether it disabled somebody."""
+    def record(self, claim: Claim, taken: Taken, turn: Turn, judge: Judge | None) -> str | None:
+        """Write down how an attempt went, and let the slot go on.
+
+        Args:
+            claim: The slot's.
+            taken: What was told.
+            turn: How it went.
+            judge: What that says of the handler's health; asked again when another slot changed it
+                meanwhile. None: nothing.
+
+        Returns:
+            Why the subscription is told nothing any more, if this disabled it.
+        """
         delivery, (handler, slot) = taken.delivery, claim.attempt
-        after = -1 if turn.again_in is None else round(turn.again_in * 1000)
         order = {
             "delivery": delivery.id,
             "lane": claim.lane,
             "handler": handler,
-            "slot": slot,
+            "slot": str(slot),
             "token": claim.token,
             "n": taken.n,
             "state": turn.state,
-            "after": after,
-            "endpoint": _milliseconds(turn.endpoint) if turn.endpoint else None,
+            "after": -1 if turn.again_in is None else round(turn.again_in * 1000),
         }
         tried, note = self._tried(delivery, taken.n, turn)
         claim.over = True
-        packed = orjson.dumps({name: value for name, value in order.items() if value is not None})
-        return self._scripts.waking("record_delivery", 1, packed, tried, note)[0] == "disabled"
+        health, rev = taken.health, taken.rev
+        for _ in range(TRIES if judge else 0):
+            verdict = judge(health)  # type: ignore[misc]
+            judged = _judged(handler, verdict, rev)
+            packed = orjson.dumps(order | judged)
+            word, now = self._scripts.waking("record_delivery", 2, packed, tried, note)
+            if word != "stale":
+                return verdict.disabled if word == "disabled" else None
+            health, rev = unpacked_health(now)
+        # What the handler answered is a fact; that it says nothing of its health is a small loss.
+        self._scripts.waking("record_delivery", 2, orjson.dumps(order), tried, note)
+        return None
 
     def end(self, handler: str, ids: Sequence[str], why: str, *, final: bool) -> int:
         """End deliveries that cannot be told, as dead; how many waited.
@@ -328,12 +341,13 @@ class Deliveries:
         )
 
 
-def _milliseconds(endpoint: Endpoint) -> dict[str, Any]:
-    times = ("hold", "first", "last", "patience")
-    return {
-        name: round(value * 1000) if name in times else value
-        for name, value in asdict(endpoint).items()
-    }
+def _judged(handler: str, verdict: Verdict, rev: int) -> dict[str, Any]:
+    """A verdict as `record_delivery` takes it."""
+    judged: dict[str, Any] = {"rev": rev, "health": health_fields(verdict.health)}
+    if verdict.disabled:
+        alert = f"subscription {handler} is disabled: {verdict.disabled}. What it misses is kept:"
+        judged |= {"disabled": verdict.disabled, "alert": f"{alert} enable it, then redeliver."}
+    return judged
 
 
 def _readable(name: str, record: Mapping[bytes, bytes]) -> Delivery | UnreadableRecord:

@@ -1,9 +1,10 @@
 """Who is there: live processes, the handlers they know, and the fingerprint of their secrets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from worker.errors import UnreadableRecord
+from worker.receivers import COURIERS, share
 from worker.store import records
 from worker.store.connection import reaching
 from worker.store.records import Members
@@ -107,8 +108,11 @@ class Processes:
                 known: sum(_threads(name) for name in names)
                 for known, names in zip(ROLES, (workers, handlers), strict=True)
             }
-            # One handler may hold half of them, so that one that hangs leaves room for the others.
-            self._redis.hset(f"{self._root}slots", "handlers", max(1, found["handlers"] // 2))
+            places = {"handlers": found["handlers"], "subscribers": COURIERS * len(workers)}
+            pipe = self._redis.pipeline(transaction=False)
+            for name, count in _shares(places).items():
+                pipe.hset(f"{self._root}slots", name, count)
+            pipe.execute()
         return found
 
     def ended(self, role: str, process: str, threads: int) -> None:
@@ -208,3 +212,12 @@ def _published_row(handler: Published, now: float, held: bytes | None) -> bytes 
         return None if unreadable.newer else records.packed("handler", row)
     known = {name: members[name] for name in row if name in members}
     return records.packed("handler", records.merged(members, known, row))
+
+
+def _shares(places: Mapping[str, int]) -> dict[str, int]:
+    """How the places of each lane are shared, by the names that scripts read."""
+    found: dict[str, int] = {}
+    for lane, count in places.items():
+        mine = share(lane, count)
+        found |= {lane: mine.receiver, f"{lane}:slow": mine.slow, f"{lane}:common": mine.common}
+    return found

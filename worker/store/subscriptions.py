@@ -1,7 +1,7 @@
 """Subscriptions: who is told over HTTP, of what, under which sealed secrets, and how that goes."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,6 +9,7 @@ import orjson
 
 from worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from worker.events import TYPES
+from worker.receivers import Health
 from worker.store import records
 from worker.store.connection import reaching
 from worker.store.records import Members
@@ -41,19 +42,6 @@ class Subscription:
     why: str = ""
     old_secrets: tuple[tuple[str, datetime], ...] = ()
     rev: int = 0
-
-
-@dataclass(frozen=True)
-class Health:
-    """How telling a subscriber goes.
-
-    Attributes:
-        failing_since: It has answered with nothing but failures since then.
-        rests_until: It is left alone until then.
-    """
-
-    failing_since: datetime | None
-    rests_until: datetime | None
 
 
 class Subscriptions:
@@ -131,12 +119,8 @@ class Subscriptions:
     def health(self, subscription_id: str) -> Health:
         """How telling it goes."""
         with reaching():
-            since, till = self._redis.hmget(
-                f"{self._root}endpoint:{subscription_id}", ["since", "until"]
-            )
-        return Health(
-            stream_moment(since) if since else None, stream_moment(till) if till else None
-        )
+            record = self._redis.hgetall(f"{self._root}endpoint:{subscription_id}")
+        return _health({name.decode(): value.decode() for name, value in record.items()})
 
     def _write(self, one: Subscription, before: Subscription | None, held: Members) -> bool:
         """Write what is different; all else stays as a newer version may have written it."""
@@ -201,6 +185,52 @@ def _of(name: str, text: Members) -> Subscription:
             for sealed, until, *_ in orjson.loads(text["old_secrets"])
         ),
         rev=int(text["rev"]),
+    )
+
+
+def health_fields(health: Health) -> list[tuple[str, str]]:
+    """A health as Redis keeps it, those fields alone that there are.
+
+    Scripts read `pace`, `until` (milliseconds: it is left alone) and `rest` (one at a time).
+    """
+    moments = {
+        "since": health.failing_since,
+        "rests": health.rests_until,
+        "asked": health.asked_until,
+        "until": health.left_alone_until,
+    }
+    numbers = {"took": health.took, "rest": health.rest}
+    return [
+        ("recent", health.recent),
+        ("pace", health.pace),
+        ("failed", " ".join(health.failed)),
+        *((name, f"{value:.3f}") for name, value in numbers.items() if value is not None),
+        *((name, str(_milliseconds(at))) for name, at in moments.items() if at is not None),
+    ]
+
+
+def unpacked_health(packed: str) -> tuple[Health, int]:
+    """A health and its revision, from fields and values in turn."""
+    flat = orjson.loads(packed)
+    fields = dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
+    return _health(fields), int(fields.get("rev", 0))
+
+
+def _health(fields: Mapping[str, str]) -> Health:
+    def number(name: str) -> float | None:
+        return float(fields[name]) if name in fields else None
+
+    def moment(name: str) -> datetime | None:
+        return stream_moment(fields[name]) if name in fields else None
+
+    return Health(
+        recent=fields.get("recent", ""),
+        took=number("took"),
+        failing_since=moment("since"),
+        failed=tuple(fields.get("failed", "").split()),
+        rest=number("rest"),
+        rests_until=moment("rests"),
+        asked_until=moment("asked"),
     )
 
 

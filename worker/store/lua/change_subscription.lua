@@ -10,6 +10,6 @@ redis.call('HINCRBY', key, 'rev', 1)
 redis.call('HSET', key, 'change', ARGV[6])
 redis.call('ZADD', root .. 'subscriptions', 0, id)
 for _, kind in ipairs(cjson.decode(ARGV[5])) do redis.call('SADD', root .. 'wanted', kind) end
-redis.call('DEL', root .. 'endpoint:' .. id, root .. 'failing:' .. id)
+redis.call('DEL', root .. 'endpoint:' .. id)
 stir('subscribers', id)
 return answer('done')

@@ -294,13 +294,56 @@ local function park(lane, id, count, why)
 end
 
 -- Deliveries. `outbox:<handler>` scores a handler's pending deliveries by when each is tried next. A
--- handler is told in a few slots, duties "<handler>/<k>" of its lane, so that one that hangs takes no
--- more threads than these; `held:<handler>` says which delivery each slot has in hand.
-local SUBSCRIBER_SLOTS = 2
+-- handler is told in a few slots, duties "<handler>/<k>" of its lane; `held:<handler>` says which
+-- delivery each slot has in hand, `endpoint:<handler>` how telling it goes.
 
-local function slots_of(lane)
-  if lane == 'subscribers' then return SUBSCRIBER_SLOTS end
-  return tonumber(redis.call('HGET', root .. 'slots', lane)) or 1
+-- A share of a lane's places as processes last counted them; one before any did.
+local function share_of(name) return tonumber(redis.call('HGET', root .. 'slots', name)) or 1 end
+
+local function slots_of(lane) return share_of(lane) end
+
+-- Places. `telling:<lane>` scores each slot that has a delivery in hand by when that counts as lost,
+-- `slow:<lane>` by when it begins to count as slow, `unproved:<lane>` likewise where its receiver is
+-- new. Who finds no place stands in `waiting:<lane>:<pace>`, scored by since when.
+local WAITS_AT_MOST = 15000  -- ms until a slot that waits for a place looks again, were it not woken
+
+local function leave_place(lane, slot)
+  redis.call('ZREM', root .. 'slow:' .. lane, slot)
+  redis.call('ZREM', root .. 'unproved:' .. lane, slot)
+  return redis.call('ZREM', root .. 'telling:' .. lane, slot) == 1
+end
+
+local function stop_waiting(lane, slot)
+  redis.call('ZREM', root .. 'waiting:' .. lane .. ':new', slot)
+  redis.call('ZREM', root .. 'waiting:' .. lane .. ':slow', slot)
+end
+
+local function waits_for_place(lane, slot)
+  local waits = redis.call('ZSCORE', root .. 'waiting:' .. lane .. ':new', slot)
+    or redis.call('ZSCORE', root .. 'waiting:' .. lane .. ':slow', slot)
+  return waits and redis.call('ZSCORE', root .. 'due:' .. lane, slot)
+end
+
+-- Whether another receiver of this pace may take a place: "quick" always may.
+local function has_place(lane, pace)
+  if pace == 'quick' then return true end
+  local lost = redis.call('ZRANGEBYSCORE', root .. 'telling:' .. lane, '-inf', text(now))
+  for _, slot in ipairs(lost) do leave_place(lane, slot) end
+  local slow = redis.call('ZCOUNT', root .. 'slow:' .. lane, '-inf', text(now))
+  if pace == 'slow' then return slow < share_of(lane .. ':slow') end
+  local new = redis.call('ZCOUNT', root .. 'unproved:' .. lane, '(' .. text(now), '+inf')
+  return slow + new < share_of(lane .. ':common')
+end
+
+-- A place may be free: whoever has waited longest looks again, new receivers first, as most of them
+-- will turn out to be quick.
+local function call_waiting(lane)
+  for _, pace in ipairs({'new', 'slow'}) do
+    local queue = root .. 'waiting:' .. lane .. ':' .. pace
+    if redis.call('EXISTS', queue) == 1 and has_place(lane, pace) then
+      wake(lane, redis.call('ZPOPMIN', queue)[1], 0)
+    end
+  end
 end
 
 -- The first delivery of a handler that nobody has in hand, and when it is tried.
@@ -331,6 +374,7 @@ local function stir(lane, handler)
   if not delay then return end
   for k = 1, slots_of(lane) do
     local slot = handler .. '/' .. k
+    if waits_for_place(lane, slot) then return end
     local busy = redis.call('HGET', root .. 'claims:' .. lane, slot)
       and tonumber(redis.call('ZSCORE', root .. 'due:' .. lane, slot) or 0) > now
     if not busy then return wake(lane, slot, delay) end

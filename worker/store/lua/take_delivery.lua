@@ -1,37 +1,83 @@
 -- Put a handler's next delivery into the hand of one of its slots, and count the attempt before it
 -- runs, so that one which kills its process is counted too.
--- ARGV[2]  lane   ARGV[3]  handler   ARGV[4]  slot's number   ARGV[5]  its token
--- Returns  "take", delivery, how many attempts have begun
---          | "wait", ms: nothing is due before | "none": nothing to do, or others are at it
-local lane, handler, k, token = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+-- ARGV[2]  {lane, handler, slot, token, longest, slow_after}: slot is its number, longest the ms after
+--          which an attempt counts as lost, slow_after those after which it counts as slow
+-- Returns  "take", delivery, how many attempts have begun, the handler's health as fields and values
+--          | "wait", ms: nothing is due before, or there is no place
+--          | "none": nothing to do, or others are at it
+local order = cjson.decode(ARGV[2])
+local lane, handler, k = order.lane, order.handler, order.slot
 local slot, held = handler .. '/' .. k, root .. 'held:' .. handler
-if not holds(lane, slot, token) then return answer('none', '0', '0') end
+local health = root .. 'endpoint:' .. handler
+if not holds(lane, slot, order.token) then return answer('none', '0', '0', '') end
+
+local function take(id, begun)
+  return answer('take', id, begun, cjson.encode(redis.call('HGETALL', health)))
+end
+
+local function leave(word, ms)
+  stop_waiting(lane, slot)
+  call_waiting(lane)
+  return answer(word, text(ms or 0), '0', '')
+end
+
+-- Whose places this attempt shares: one that has another in hand for long is slow, whatever it was;
+-- one that is new shows with its first attempt what it is.
+local function pace_now()
+  local pace = redis.call('HGET', health, 'pace') or 'new'
+  for other = 1, slots_of(lane) do
+    local since = redis.call('ZSCORE', root .. 'slow:' .. lane, handler .. '/' .. other)
+    if since and pace == 'new' then return nil end
+    if since and tonumber(since) <= now then pace = 'slow' end
+  end
+  return pace
+end
 
 local mine = redis.call('HGET', held, k)
 if mine then
   local key = root .. 'delivery:' .. mine
-  if redis.call('HGET', key, 'token') == token then  -- asked again: the answer was lost
-    return answer('take', mine, redis.call('HGET', key, 'begun'))
+  if redis.call('HGET', key, 'token') == order.token then  -- asked again: the answer was lost
+    return take(mine, redis.call('HGET', key, 'begun'))
   end
-  redis.call('HDEL', held, k)  -- whoever had it in hand is gone
+  redis.call('HDEL', held, k)  -- whoever had it in hand is gone, and did not answer in time
+  if lane == 'handlers' or redis.call('EXISTS', root .. 'subscription:' .. handler) == 1 then
+    redis.call('HSET', health, 'pace', 'slow')
+  end
 end
+leave_place(lane, slot)
 if tonumber(k) > slots_of(lane) then
   stir(lane, handler)
-  return answer('none', '0', '0')
+  return leave('none')
 end
 
-local endpoint = redis.call('HMGET', root .. 'endpoint:' .. handler, 'until', 'step')
-local till = tonumber(endpoint[1]) or 0
-if till > now then return answer('wait', text(till - now), '0') end
--- An endpoint that fails is tried by one slot at a time, so that those that hang leave room for others.
-local failing = endpoint[2] or redis.call('EXISTS', root .. 'failing:' .. handler) == 1
-if failing and redis.call('HLEN', held) > 0 then return answer('none', '0', '0') end
+local rest = redis.call('HMGET', health, 'until', 'rest')
+local till = tonumber(rest[1]) or 0
+if till > now then return leave('wait', till - now) end
+-- An endpoint that rested is tried by one slot at a time until it has heard.
+if rest[2] and redis.call('HLEN', held) > 0 then return leave('none') end
 
 local id, due = next_turn(handler)
-if not id then return answer('none', '0', '0') end
-if due > now then return answer('wait', text(due - now), '0') end
+if not id then return leave('none') end
+if due > now then return leave('wait', due - now) end
+local pace = pace_now()
+if not pace then return leave('none') end
+if not has_place(lane, pace) then
+  redis.call('ZREM', root .. 'waiting:' .. lane .. (pace == 'new' and ':slow' or ':new'), slot)
+  redis.call('ZADD', root .. 'waiting:' .. lane .. ':' .. pace, 'NX', now, slot)
+  return answer('wait', text(WAITS_AT_MOST), '0', '')
+end
+-- Those that hold one already leave the last places to those that hold none.
+if redis.call('HLEN', held) > 0
+  and redis.call('ZCARD', root .. 'telling:' .. lane) >= share_of(lane .. ':common') then
+  return leave('none')
+end
+stop_waiting(lane, slot)
+local slow_from = pace == 'slow' and now or now + order.slow_after
+redis.call('ZADD', root .. 'telling:' .. lane, now + order.longest, slot)
+redis.call('ZADD', root .. 'slow:' .. lane, slow_from, slot)
+if pace == 'new' then redis.call('ZADD', root .. 'unproved:' .. lane, slow_from, slot) end
 redis.call('HSET', held, k, id)
-redis.call('HSET', root .. 'delivery:' .. id, 'token', token)
+redis.call('HSET', root .. 'delivery:' .. id, 'token', order.token)
 local begun = redis.call('HINCRBY', root .. 'delivery:' .. id, 'begun', 1)
-if not failing then stir(lane, handler) end
-return answer('take', id, text(begun))
+if not rest[2] then stir(lane, handler) end
+return take(id, text(begun))

@@ -1,0 +1,155 @@
+"""Who waits for whom: those who hang share few places, those who fail rest, the quick are told."""
+
+from typing import Any
+
+from tests.conftest import Build, House
+from tests.receiver import Receiver
+from worker import subscriptions
+from worker.broker import HANDLER_SECONDS
+from worker.events import Outcome
+from worker.fanout import tell_subscriber
+from worker.jobs import Job
+from worker.outbound import SECONDS
+from worker.receivers import (
+    COURIERS,
+    LEAST_JUDGED,
+    LONGEST,
+    Health,
+    after_telling,
+    share,
+)
+from worker.store import Subscription
+
+
+def _subscribe(house: House, url: str, **more: Any) -> tuple[Subscription, str]:
+    given = {"url": url, "events": ["job.succeeded"], **more}
+    return subscriptions.create(house.w, subscriptions.read(house.w, given, new=True))
+
+
+def _ended(house: House, **more: Any) -> Job:
+    return house.until(house.ask(**more), "succeeded")
+
+
+def test_an_endpoint_that_fails_nearly_always_rests_and_one_probe_wakes_it(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1,1,1,1,1,1")
+    made, _ = _subscribe(house, receiver.url)
+    receiver.answers(503)
+    for _ in range(LEAST_JUDGED):
+        assert house.w.store.subscriptions.health(made.id).rests_until is None
+        _ended(house)
+    tried = len(receiver.requests)
+    _ended(house)
+    house.later(3)
+    assert len(receiver.requests) == tried, "it is left alone"
+    assert house.w.store.subscriptions.health(made.id).rests_until
+    house.w.store.duties.wake("subscribers", f"{made.id}/1")
+    house.settle()
+    assert len(receiver.requests) == tried, "whoever wakes it"
+    house.later(3)
+    assert len(receiver.requests) == tried + 1, "one probe"
+    house.later(6)
+    assert len(receiver.requests) == tried + 1, "which failed, so it rests twice as long"
+    receiver.answers(200)
+    house.later(5)
+    house.later(2)
+    ends = LEAST_JUDGED + 1
+    assert sorted(receiver.types()[-ends:]) == ["job.succeeded"] * ends
+    assert house.w.store.deliveries.count("done", made.id) == ends
+    assert house.w.store.subscriptions.health(made.id).failing_since is None
+
+
+def test_an_endpoint_that_rests_is_tried_by_one_slot_at_a_time(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1,1")
+    house.w.store.processes.beat("worker", "machine:1", 32)
+    made, _ = _subscribe(house, receiver.url)
+    receiver.answers(500)
+    for _ in range(LEAST_JUDGED):
+        _ended(house)
+    assert house.w.store.subscriptions.health(made.id).rests_until
+    house.clock.advance(31)
+    duties, store = house.w.store.duties, house.w.store.deliveries
+    duties.wake("subscribers", f"{made.id}/2")
+    with duties.claim("subscribers", f"{made.id}/1") as one:
+        assert one
+        assert store.take(one)
+        with duties.claim("subscribers", f"{made.id}/2") as two:
+            assert two
+            assert store.take(two) is None
+
+
+def test_an_endpoint_that_fails_half_of_the_time_is_never_left_alone(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1,1,1")
+    made, _ = _subscribe(house, receiver.url)
+    receiver.answers(*[500, 500, 200, 500, 200, 200] * 20)
+    for _ in range(30):
+        _ended(house)
+        assert house.w.store.subscriptions.health(made.id).rests_until is None
+        house.later(1)
+    house.later(2)
+    assert house.w.store.deliveries.count("done", made.id) == 30
+
+
+def _clog(house: House, count: int) -> list[str]:
+    """So many subscribers that get a delivery and do not answer: their ids."""
+    house.w.store.processes.beat("worker", "machine:1", 32)
+    house.lost = ["subscribers"]
+    stuck = [_subscribe(house, "http://127.0.0.1:9/hook")[0].id for _ in range(count)]
+    _ended(house)
+    for name in stuck:
+        looking = house.w.store.duties.claim("subscribers", f"{name}/1")
+        claim = looking.__enter__()
+        assert claim
+        if house.w.store.deliveries.take(claim) is None:
+            looking.__exit__(None, None, None)
+    house.lost = []
+    return stuck
+
+
+def test_those_who_hang_hold_only_their_share_and_the_quick_are_told(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1")
+    quick, _ = _subscribe(house, receiver.url)
+    _ended(house)
+    mine = share("subscribers", COURIERS)
+    stuck = _clog(house, mine.common + 9)
+    assert house.raw.zcard("runhook:telling:subscribers") == mine.common, "however many there are"
+    assert house.raw.zcard("runhook:waiting:subscribers:new") == 9
+    with house.w.store.duties.claim("subscribers", f"{quick.id}/1") as claim:
+        assert claim
+        tell_subscriber(house.w, claim)
+    assert house.w.store.deliveries.count("done", quick.id) == 2
+    assert house.w.store.deliveries.count("pending", stuck[-1]) == 1, "it waits for a place"
+
+
+def test_who_waits_for_a_place_is_called_when_one_is_free(build: Build) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,999")
+    stuck = _clog(house, share("subscribers", COURIERS).common + 2)
+    waiting = house.raw.zrange("runhook:waiting:subscribers:new", 0, -1)
+    assert waiting == [f"{name}/1".encode() for name in stuck[-2:]]
+    house.later(LONGEST["subscribers"] + 1)
+    for name in stuck[-2:]:
+        (delivery,) = next(iter(house.w.store.deliveries.listed("pending", name, None)))
+        assert len(delivery.tries) == 1
+    assert house.raw.exists("runhook:waiting:subscribers:new", "runhook:telling:subscribers") == 0
+
+
+def test_one_that_hangs_today_shares_with_the_slow_until_it_is_quick_again() -> None:
+    health = Health()
+    for took in (0.1, 15.0):
+        health = after_telling(health, Outcome("done", took))
+    assert health.pace == "slow"
+    for _ in range(4):
+        health = after_telling(health, Outcome("done", 0.1))
+    assert health.pace == "quick"
+
+
+def test_no_attempt_counts_as_lost_while_it_may_still_come_back() -> None:
+    assert LONGEST["subscribers"] > SECONDS
+    assert LONGEST["handlers"] > HANDLER_SECONDS + 10
