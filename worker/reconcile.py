@@ -369,5 +369,5 @@ def sweep(w: Wiring, claim: Claim) -> None:
             report("storage.away", why=str(away))
             break
         w.store.assets.forget(asset)
-    swept = w.store.jobs.sweep(before, SWEPT_AT_ONCE)
-    claim.again_in = 0 if swept >= SWEPT_AT_ONCE else SWEEP_EVERY
+    w.store.jobs.sweep(before, SWEPT_AT_ONCE)
+    claim.again_in = SWEEP_EVERY

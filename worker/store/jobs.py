@@ -332,8 +332,17 @@ class Jobs:
         return [int(ms) / 1000 for ms in found]
 
     def sweep(self, before: datetime, most: int = 200) -> int:
-        """Remove what ended before a moment; as many as `most` means that there is more."""
-        return int(self._scripts.run("sweep", round(before.timestamp() * 1000), most))
+        """Remove what ended before a moment, `most` at a time; how many jobs were removed.
+
+        Jobs that somebody is still to be told of stay, and are passed by.
+        """
+        milliseconds, removed, stay = round(before.timestamp() * 1000), 0, 0
+        while True:
+            told, gone, kept = map(int, self._scripts.run("sweep", milliseconds, most, stay))
+            removed += gone
+            stay += kept
+            if told < most and not gone and not kept:
+                return removed
 
     def _key(self, job_id: str) -> str:
         return f"{self._scripts.root}job:{job_id}"
