@@ -42,6 +42,7 @@ BOUNDED = (
     "fence",
     "pace",
     "handlers",
+    "handlers:first",
     "wanted",
     "slots",
     "trimmed",

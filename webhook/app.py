@@ -8,6 +8,7 @@ from webhook import (
     callbacks,
     deliveries,
     events,
+    handlers,
     health,
     jobs,
     models,
@@ -24,7 +25,18 @@ def create_app(wiring: Wiring) -> Flask:
     app.extensions["runhook"] = wiring
     app.extensions["runhook.hub"] = Hub(wiring)
     problems.register(app)
-    doors = (callbacks, health, jobs, assets, models, account, subscriptions, deliveries, events)
+    doors = (
+        callbacks,
+        health,
+        jobs,
+        assets,
+        models,
+        account,
+        subscriptions,
+        handlers,
+        deliveries,
+        events,
+    )
     for door in doors:
         app.register_blueprint(door.blueprint)
     return app

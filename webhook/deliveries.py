@@ -10,6 +10,7 @@ from webhook.bodies import json_body
 from worker import deliveries, recover
 from worker.deliveries import Filter, delivery_document
 from worker.errors import Fault, InvalidRequest
+from worker.roster import word_of_absence
 from worker.store.deliveries import STATES, is_delivery_id
 
 LARGEST = 4096
@@ -46,8 +47,10 @@ def get_delivery(delivery_id: str) -> Response:
 
 @blueprint.post("/deliveries/<delivery_id>/redeliver")
 def redeliver(delivery_id: str) -> Response:
-    """Hand one to its handler again: 202."""
-    return answer(delivery_document(deliveries.redeliver(wiring(), delivery_id)), 202)
+    """Hand one to its handler again: 202, with a `note` if no process has the handler now."""
+    again = deliveries.redeliver(wiring(), delivery_id)
+    note = word_of_absence(wiring(), again.lane, again.handler)
+    return answer(delivery_document(again) | ({"note": note} if note else {}), 202)
 
 
 @blueprint.post("/deliveries/redeliver")

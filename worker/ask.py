@@ -264,10 +264,14 @@ def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
         faults.append(Fault("metadata", f"is over {LARGEST_METADATA} bytes of JSON"))
     if asked.handlers:
         known = tuple(sorted(handler.name for handler in w.store.processes.handlers()))
+        gone = {one.handler.name for one in w.store.processes.known()} - set(known)
         for index, name in enumerate(asked.handlers):
             if isinstance(name, str) and name not in known:
                 near = catalogue.nearest(name, known)
-                text = f"no handler is named {name!r}; there are {', '.join(known) or 'none'}"
+                text = f"no handler is named {name!r}"
+                if name in gone:
+                    text = f"no process has had the handler {name!r} for a day"
+                text = f"{text}; there are {', '.join(known) or 'none'}"
                 faults.append(Fault(f"handlers[{index}]", text, known, near[0] if near else None))
     return faults
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from config.settings import Role, Settings, SettingsError, unknown_names
+from worker import roster
 from worker.errors import ProviderRefused, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.http import FAILURES, Http, why
 from worker.jobs import State
@@ -19,7 +20,6 @@ from worker.wiring import Wiring
 Word = Literal["good", "warning", "bad"]
 SKEW = 5.0  # seconds between this machine's clock and Redis's that matter to nobody
 STUCK = 120.0  # seconds a duty may be past its time: the longest lease, and the pump's round
-LIVING = 60.0  # seconds since a process last said that it has a handler
 PROBE_SECONDS = 10.0
 NAMED = 3  # records that a line of the report names; the rest are counted
 ROLES: tuple[Role, ...] = ("web", "worker", "handlers")
@@ -247,11 +247,15 @@ def _strays(w: Wiring) -> Findings:
 
 
 def _handlers(w: Wiring) -> Findings:
-    living = {handler.name for handler in w.store.processes.handlers(LIVING)}
-    missing = w.store.upkeep.waiting_handlers() - living
-    for name in sorted(missing):
-        text = f"deliveries wait for {name!r}, which no living process has"
-        yield Finding("handlers", "bad", text, "Start a process whose RUNHOOK_HANDLERS have it.")
+    for one in roster.members(w):
+        if one.alive or not one.pending:
+            continue
+        text = f"deliveries wait for {one.name!r}, which no living process has: {one.pending}"
+        if one.oldest:
+            text += f", the oldest since {one.oldest:%Y-%m-%d %H:%M} UTC"
+        start = "Start a process whose RUNHOOK_HANDLERS have it"
+        advice = f"{start}, or end what waits: `runhook handlers --end {one.name}`."
+        yield Finding("handlers", "bad", text, advice)
 
 
 def _subscriptions(w: Wiring) -> Findings:

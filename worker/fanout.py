@@ -93,6 +93,8 @@ def tell_handler(w: Wiring, claim: Claim) -> None:
     name, _ = claim.attempt
     handler = w.handlers.get(name)
     if handler is None:
+        if not w.store.deliveries.count("pending", name):
+            return
         living = {handler.name for handler in w.store.processes.handlers(UNKNOWN_LOOK)}
         report("handler.unknown", handler=name)
         claim.again_in = KNOWN_LOOK if name in living else UNKNOWN_LOOK

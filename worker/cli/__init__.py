@@ -14,6 +14,7 @@ from worker.cli.deliveries import deliveries, recover, redeliver
 from worker.cli.demo import demo
 from worker.cli.doctor import doctor
 from worker.cli.files import lora, upload
+from worker.cli.handlers import handlers
 from worker.cli.listen import listen
 from worker.cli.settle import cancel, reconcile, resolve, retry
 from worker.cli.submit import submit
@@ -119,6 +120,7 @@ for command in (
     account,
     pause,
     resume,
+    handlers,
     deliveries,
     redeliver,
     recover,

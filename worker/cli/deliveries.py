@@ -10,6 +10,7 @@ from worker.cli.talk import out, print_json, refuse_beside, wiring, wrong_usage
 from worker.deliveries import Filter, delivery_document
 from worker.recover import read_span
 from worker.recover import recover as make_good
+from worker.roster import word_of_absence
 from worker.store.deliveries import STATES
 
 SINCE = "As 2h, or 2026-11-22T10:00:00Z."
@@ -73,6 +74,8 @@ def redeliver(
     if delivery_id:
         one = w.store.deliveries.get(delivery_id) if dry_run else flows.redeliver(w, delivery_id)
         click.echo(f"{one.handler} {'would be' if dry_run else 'is'} told of {one.type} again")
+        if note := word_of_absence(w, one.lane, one.handler):
+            click.echo(note)
         return
     with wrong_usage():
         wanted, _ = flows.read_filter(w, given | {"state": state})

@@ -98,6 +98,20 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """What waits for a handler.
+
+    Attributes:
+        dead: Those that somebody may redeliver.
+        oldest: When the oldest pending one happened.
+    """
+
+    pending: int
+    dead: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True)
 class Wanted:
     """Who is to be told of an event.
 
@@ -191,6 +205,17 @@ class Deliveries:
         """How many of a handler's deliveries are in a state."""
         with reaching():
             return int(self._redis.zcard(f"{self._scripts.root}deliveries:of:{handler}:{state}"))
+
+    def waiting(self, handler: str) -> Waiting:
+        """What a handler has not heard yet, or never will by itself."""
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for state in ("pending", "dead"):
+                pipe.zcard(f"{self._scripts.root}deliveries:of:{handler}:{state}")
+            pipe.zrange(f"{self._scripts.root}deliveries:of:{handler}:pending", 0, 0)
+            pending, dead, first = pipe.execute()
+        oldest = stream_moment(first[0].decode().removeprefix("dlv_")) if first else None
+        return Waiting(int(pending), int(dead), oldest)
 
     def _names(self, state: str | None, handler: str | None, before: str | None) -> list[str]:
         end = f"({before}" if before else "+"

@@ -2,20 +2,25 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
 
 from worker.errors import UnreadableRecord
 from worker.receivers import COURIERS, share
 from worker.store import records
 from worker.store.connection import reaching
 from worker.store.records import Members
-from worker.store.scripts import Scripts
+from worker.store.scripts import Scripts, stream_moment
 
 OLDEST = (6, 2)  # the Redis that the scripts are written for
 WAITAOF_SINCE = (7, 2)
 ROLES = ("worker", "handlers")
 ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process counts as alive
 UNDER_WAY = ("queued", "sending", "unconfirmed", "running")
-HANDLER_KEPT = 7 * 86400  # seconds a handler that no process publishes any more is still told
+# Seconds for which a handler that no process publishes any more still gets deliveries: longer than
+# any deploy or restart, short enough that a renamed one does not fill Redis.
+HANDLER_KEPT = 86400
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,24 @@ class Published:
     name: str
     types: tuple[str, ...]
     model: str | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """A handler, and when processes had it.
+
+    Attributes:
+        seen: When one last said so.
+        since: When one first did; None: before that was written down.
+    """
+
+    handler: Published
+    seen: datetime
+    since: datetime | None
+
+    def seen_within(self, seconds: float, now: datetime) -> bool:
+        """Whether a process had it in the last seconds."""
+        return (now - self.seen).total_seconds() < seconds
 
 
 @dataclass(frozen=True)
@@ -63,29 +86,42 @@ class Processes:
         """These handlers are here to be told."""
         now = self._scripts.clock.now().timestamp()
         with reaching():
-            rows = self._redis.hgetall(f"{self._root}handlers")
-            pipe = self._redis.pipeline()
-            for handler in handlers:
-                if row := _published_row(handler, now, rows.get(handler.name.encode())):
-                    pipe.hset(f"{self._root}handlers", handler.name, row)
-                if handler.types:
-                    pipe.sadd(f"{self._root}wanted", *handler.types)
-            pipe.execute()
+            held = self._redis.hgetall(f"{self._root}handlers")
+        rows = []
+        for handler in handlers:
+            row = _published_row(handler, now, held.get(handler.name.encode()))
+            if row is not None:
+                rows.append([handler.name, row.decode(), handler.types])
+        if rows:
+            self._scripts.run("publish_handlers", orjson.dumps(rows))
 
-    def handlers(self, within: float = HANDLER_KEPT) -> list[Published]:
-        """Every handler that a process published within so many seconds; left out: some days."""
-        now = self._scripts.clock.now().timestamp()
-        found = [one for one in self._look() if not isinstance(one, UnreadableRecord)]
-        return [handler for handler, seen in found if now - seen < within]
+    def known(self) -> list[Known]:
+        """Every handler that a process ever published, and that nobody ended since."""
+        return [one for one in self._look() if not isinstance(one, UnreadableRecord)]
 
     def unreadable(self) -> list[UnreadableRecord]:
         """Handlers that cannot be read here, and why."""
         return [one for one in self._look() if isinstance(one, UnreadableRecord)]
 
-    def _look(self) -> list[tuple[Published, float] | UnreadableRecord]:
+    def _look(self) -> list[Known | UnreadableRecord]:
         with reaching():
-            rows = self._redis.hgetall(f"{self._root}handlers")
-        return [_published(name.decode("utf-8", "replace"), row) for name, row in rows.items()]
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hgetall(f"{self._root}handlers")
+            pipe.hgetall(f"{self._root}handlers:first")
+            rows, first = pipe.execute()
+        return [
+            _known(name.decode("utf-8", "replace"), row, int(first.get(name, 0)))
+            for name, row in rows.items()
+        ]
+
+    def handlers(self, within: float = HANDLER_KEPT) -> list[Published]:
+        """Every handler that a process published within so many seconds; left out: a day."""
+        now = self._scripts.clock.now()
+        return [one.handler for one in self.known() if one.seen_within(within, now)]
+
+    def forget(self, handler: str, within: float) -> bool:
+        """Forget a handler; False when a process published it within so many seconds."""
+        return self._scripts.words("forget_handler", handler, within)[0] == "done"
 
     def beat(self, role: str, process: str, threads: int) -> dict[str, int]:
         """This process lives and works on so many things at once; and what time it is.
@@ -190,13 +226,17 @@ def _threads(alive: bytes) -> int:
     return int(last) if last.isdigit() else 1
 
 
-def _published(name: str, row: bytes) -> tuple[Published, float] | UnreadableRecord:
+def _known(name: str, row: bytes, first: int) -> Known | UnreadableRecord:
     what = f"handler {name}"
+    since = stream_moment(str(first)) if first else None
+
+    def made(held: Members) -> Known:
+        handler = Published(name, tuple(held["types"]), held["model"])
+        return Known(handler, datetime.fromtimestamp(held["seen"], UTC), since)
+
     try:
         held = records.opened("handler", what, row)
-        return records.made(
-            what, held, lambda: (Published(name, tuple(held["types"]), held["model"]), held["seen"])
-        )
+        return records.made(what, held, lambda: made(held))
     except UnreadableRecord as unreadable:
         return unreadable
 

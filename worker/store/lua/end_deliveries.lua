@@ -1,11 +1,27 @@
--- End deliveries that cannot be told: their subscription is disabled or gone.
+-- End deliveries that cannot be told: their subscription is disabled, or whoever was told is gone.
 -- ARGV[2]  {handler, final}: final ones, dead ones among them, are removed in time; else they wait for
 --          somebody to redeliver them   ARGV[3]  the attempt that was none   ARGV[4]  note
 -- ARGV[5...]  deliveries
 -- Returns  "done", how many were pending
 local order = cjson.decode(ARGV[2])
-local taken, ended = {}, 0
-for _, id in ipairs(redis.call('HVALS', root .. 'held:' .. order.handler)) do taken[id] = true end
+local held, ended = root .. 'held:' .. order.handler, 0
+
+-- In hand is what a slot took under the claim that it still has. A process that died left the rest.
+local function in_hand(k, id)
+  local found = redis.call('HMGET', root .. 'delivery:' .. id, 'lane', 'token')
+  local lane, slot = found[1] or '', order.handler .. '/' .. k
+  local till = tonumber(redis.call('ZSCORE', root .. 'due:' .. lane, slot) or 0)
+  return till > now and holds(lane, slot, found[2])
+end
+
+local taken, hands = {}, redis.call('HGETALL', held)
+for i = 1, #hands, 2 do
+  if in_hand(hands[i], hands[i + 1]) then
+    taken[hands[i + 1]] = true
+  else
+    redis.call('HDEL', held, hands[i])
+  end
+end
 for i = 5, #ARGV do
   local id = ARGV[i]
   local key = root .. 'delivery:' .. id

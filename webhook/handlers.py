@@ -1,0 +1,23 @@
+"""/v1/handlers: who is told inside, what waits for each, and how what waits in vain ends."""
+
+from flask import Blueprint, Response
+
+from webhook.access import let_in
+from webhook.answers import answer, wiring
+from worker import roster
+
+blueprint = Blueprint("handlers", __name__, url_prefix="/v1/handlers")
+blueprint.before_request(let_in)
+
+
+@blueprint.get("")
+def list_handlers() -> Response:
+    """Every handler, whether a process has it, and what waits for it."""
+    items = [member.document() for member in roster.members(wiring())]
+    return answer({"items": items, "next": None})
+
+
+@blueprint.delete("/<name>")
+def delete_handler(name: str) -> Response:
+    """End what waits for one that will not come back: 200 with how many were still to be told."""
+    return answer({"name": name, "ended": roster.end(wiring(), name)})

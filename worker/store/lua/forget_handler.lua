@@ -1,0 +1,14 @@
+-- Forget a handler that no process has had for some time.
+-- ARGV[2]  handler   ARGV[3]  seconds within which a process must have said that it has it, to be alive
+-- Returns  "done" | "alive"
+local name = ARGV[2]
+local row = redis.call('HGET', root .. 'handlers', name)
+if row and cjson.decode(row).seen > now / 1000 - tonumber(ARGV[3]) then return {'alive'} end
+redis.call('HDEL', root .. 'handlers', name)
+redis.call('HDEL', root .. 'handlers:first', name)
+redis.call('DEL', root .. 'endpoint:' .. name)
+for k = 1, slots_of('handlers') do
+  leave_place('handlers', name .. '/' .. k)
+  stop_waiting('handlers', name .. '/' .. k)
+end
+return {'done'}
