@@ -67,7 +67,10 @@ def redeliver_many() -> Response:
 
 @blueprint.post("/recover")
 def post_recover() -> Response:
-    """Make good what is missing of a span: `{"since", "until"?, "handler"?, "dry_run"?}`."""
+    """Make good what is missing of a span.
+
+    `{"since", "until"?, "handler"?, "new_handlers"?, "dry_run"?}`
+    """
     span, dry_run = recover.read_span(wiring(), json_body(LARGEST))
     found = recover.recover(wiring(), span, dry_run=dry_run)
     return answer(found.document() | {"dry_run": dry_run})

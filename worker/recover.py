@@ -1,7 +1,7 @@
 """Making good what is missing: callbacks that never came, deliveries dead or never made."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,11 +26,30 @@ class Span:
 
     Attributes:
         handler: Only what is to be told to him; None: everything.
+        new_handlers: Also tell handlers and subscribers of what happened before they came.
     """
 
     since: datetime
     until: datetime
     handler: str | None = None
+    new_handlers: bool = False
+
+
+@dataclass
+class Missing:
+    """What one handler or subscriber did not hear.
+
+    Attributes:
+        opened: Deliveries that had never been made.
+        redelivered: Dead ones that are told again.
+        skipped: Those whose subscription is disabled, or that are being told at this moment.
+        younger: Events that happened before it came, left out.
+    """
+
+    opened: int = 0
+    redelivered: int = 0
+    skipped: int = 0
+    younger: int = 0
 
 
 @dataclass
@@ -39,21 +58,33 @@ class Recovered:
 
     Attributes:
         asked: Jobs that RunningHub is asked about, their callbacks missing.
-        opened: Deliveries that had never been made.
-        redelivered: Dead ones that are told again.
-        skipped: Those whose subscription is disabled.
+        handlers: What each did not hear, by name.
     """
 
     since: datetime
     until: datetime
     asked: int = 0
-    opened: int = 0
-    redelivered: int = 0
-    skipped: int = 0
+    handlers: dict[str, Missing] = field(default_factory=dict)
+
+    def of(self, handler: str) -> Missing:
+        """What one did not hear."""
+        return self.handlers.setdefault(handler, Missing())
+
+    @property
+    def all(self) -> Missing:
+        """What all of them did not hear."""
+        total = Missing()
+        for one in self.handlers.values():
+            total.opened += one.opened
+            total.redelivered += one.redelivered
+            total.skipped += one.skipped
+            total.younger += one.younger
+        return total
 
     def document(self) -> Document:
         """For the API."""
-        return asdict(self) | {"since": iso(self.since), "until": iso(self.until)}
+        times = {"since": iso(self.since), "until": iso(self.until)}
+        return asdict(self) | times | asdict(self.all)
 
 
 def read_span(w: Wiring, given: Mapping[str, Any]) -> tuple[Span, bool]:
@@ -62,7 +93,7 @@ def read_span(w: Wiring, given: Mapping[str, Any]) -> tuple[Span, bool]:
     Raises:
         InvalidRequest: With every fault.
     """
-    faults = unknown_members(given, ("since", "until", "handler", "dry_run"))
+    faults = unknown_members(given, ("since", "until", "handler", "new_handlers", "dry_run"))
     since = read_time(w, given, "since", faults)
     if "since" not in given:
         faults.append(Fault("since", "is missing: from when on things are made good"))
@@ -70,12 +101,15 @@ def read_span(w: Wiring, given: Mapping[str, Any]) -> tuple[Span, bool]:
     handler = given.get("handler")
     if not isinstance(handler, str | None):
         faults.append(Fault("handler", "must be a text"))
+    new_handlers = given.get("new_handlers", False)
+    if not isinstance(new_handlers, bool):
+        faults.append(Fault("new_handlers", "must be true or false"))
     dry_run = read_dry_run(given, faults)
     if since and since >= until:
         faults.append(Fault("since", "must be before until, and not in the future"))
     if faults or since is None:
         raise InvalidRequest(faults)
-    return Span(since, until, handler), dry_run
+    return Span(since, until, handler, new_handlers), dry_run
 
 
 def recover(w: Wiring, span: Span, *, dry_run: bool) -> Recovered:
@@ -87,10 +121,26 @@ def recover(w: Wiring, span: Span, *, dry_run: bool) -> Recovered:
                 duty = f"{job.id}/{job.attempt.n}"
                 w.store.duties.wake("reconcile", duty, found.asked * ASK_EVERY)
             found.asked += 1
-    who = audience(w)
+    who, born = audience(w), {} if span.new_handlers else _born(w)
     for events in _events(w, span):
-        _make_good(w, span, who, events, found, dry_run=dry_run)
+        for event, wanted, delivery in _pairs(w, span, who, events):
+            if delivery and delivery.state != "dead":
+                continue
+            missing = found.of(wanted.handler)
+            if delivery is None and event.time < born.get(wanted.handler, event.time):
+                missing.younger += 1
+            elif wanted.handler in who.closed:
+                missing.skipped += 1
+            else:
+                after = (found.all.opened + found.all.redelivered) * SPREAD
+                _make_good(w, event, replace(wanted, after=after), delivery, missing, dry_run)
     return found
+
+
+def _born(w: Wiring) -> dict[str, datetime]:
+    """When each handler and subscriber came; what happened before was never for it."""
+    handlers = {one.handler.name: one.since for one in w.store.processes.known() if one.since}
+    return handlers | {one.id: one.created_at for one in w.store.subscriptions.all()}
 
 
 def _without_callback(w: Wiring, span: Span) -> Iterator[Job]:
@@ -116,26 +166,20 @@ def _events(w: Wiring, span: Span) -> Iterator[list[Occurrence]]:
 
 def _make_good(
     w: Wiring,
-    span: Span,
-    who: Audience,
-    events: list[Occurrence],
-    found: Recovered,
-    *,
+    event: Occurrence,
+    wanted: Wanted,
+    delivery: Delivery | None,
+    missing: Missing,
     dry_run: bool,
 ) -> None:
-    for event, wanted, delivery in _pairs(w, span, who, events):
-        if delivery and delivery.state != "dead":
-            continue
-        if wanted.handler in who.closed:
-            found.skipped += 1
-            continue
-        after = (found.opened + found.redelivered) * SPREAD
-        if delivery is None:
-            found.opened += 1
-            if not dry_run:
-                w.store.deliveries.open(event, [Wanted(wanted.handler, wanted.lane, after)])
-        elif dry_run or deliveries.tell_again(w, delivery, after):
-            found.redelivered += 1
+    if delivery is None:
+        missing.opened += 1
+        if not dry_run:
+            w.store.deliveries.open(event, [wanted])
+    elif dry_run or deliveries.tell_again(w, delivery, wanted.after):
+        missing.redelivered += 1
+    else:
+        missing.skipped += 1
 
 
 def _pairs(

@@ -148,14 +148,47 @@ def test_a_handler_that_came_later_is_reached_by_recover(build: Build) -> None:
     shop = Shop(build)
     made = shop.ended(2)
     shop.opens()
-    dry = shop.post("/v1/recover", SINCE | {"dry_run": True})
+    wanted = SINCE | {"new_handlers": True}
+    dry = shop.post("/v1/recover", wanted | {"dry_run": True})
     assert (dry["opened"], dry["dry_run"]) == (2, True)
     shop.house.later(1)
     assert shop.heard == []
-    assert shop.post("/v1/recover", SINCE)["opened"] == 2
+    assert shop.post("/v1/recover", wanted)["opened"] == 2
     shop.house.later(1)
     assert shop.heard == [job.id for job in made]
-    assert shop.post("/v1/recover", SINCE)["opened"] == 0
+    assert shop.post("/v1/recover", wanted)["opened"] == 0
+
+
+def test_what_happened_before_a_handler_came_is_not_told_to_it_unasked(build: Build) -> None:
+    shop = Shop(build)
+    shop.ended(2)
+    shop.house.clock.advance(60)
+    shop.opens()
+    shop.closed = True
+    (dead,) = shop.ended()
+    shop.closed = False
+    shop.house.clock.advance(1)
+    subscriber = shop.post("/v1/subscriptions", {"url": "https://shop.example.com/hook"})["id"]
+    dry = shop.post("/v1/recover", SINCE | {"dry_run": True})
+    nothing = {"opened": 0, "redelivered": 0, "skipped": 0}
+    assert dry["handlers"] == {
+        "shop": nothing | {"redelivered": 1, "younger": 2},
+        subscriber: nothing | {"younger": 9},
+    }
+    assert (dry["opened"], dry["redelivered"], dry["younger"]) == (0, 1, 11)
+    assert shop.post("/v1/recover", SINCE)["handlers"] == dry["handlers"]
+    shop.house.later(1)
+    assert shop.heard == [dead.id]
+
+
+def test_a_handler_that_restarts_is_as_old_as_it_was(shop: Shop) -> None:
+    shop.house.clock.advance(60)
+    shop.house.lost = ["fanout"]
+    shop.ended()
+    shop.house.clock.advance(20)
+    shop.opens()
+    found = shop.post("/v1/recover", SINCE | {"dry_run": True})
+    assert (found["opened"], found["younger"]) == (1, 0)
 
 
 def test_recover_tells_dead_deliveries_of_its_span_again(shop: Shop) -> None:
@@ -230,6 +263,7 @@ def test_events_of_removed_jobs_hide_nothing_behind_them(build: Build) -> None:
         {"since": "2h", "until": "3h"},
         {"since": "2h", "handler": []},
         {"since": "2h", "dry": True},
+        {"since": "2h", "new_handlers": "yes"},
         {"since": "999999999d"},
         {"since": "0001-01-01T00:00:00Z"},
         {"since": "2026-11-22", "x": 1},

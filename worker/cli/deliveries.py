@@ -89,15 +89,21 @@ def redeliver(
 @click.option("--since", required=True, help=SINCE)
 @click.option("--until", help="Left out: now.")
 @click.option("--handler", help="Only what is to be told to this handler or subscription.")
+@click.option("--new-handlers", is_flag=True, help="Tell those that came later too.")
 @click.option("--dry-run", is_flag=True, help="Only say what is missing.")
 @click.option("--json", "as_json", is_flag=True)
 def recover(
-    since: str, until: str | None, handler: str | None, dry_run: bool, as_json: bool
+    since: str,
+    until: str | None,
+    handler: str | None,
+    new_handlers: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Make good what is missing since a time: callbacks that never came, deliveries dead or never
-    made. Free: nothing is submitted."""
+    made. Nothing is submitted; what handlers do when they are told is theirs."""
     w = wiring()
-    given = {"since": since, "until": until, "handler": handler}
+    given = {"since": since, "until": until, "handler": handler, "new_handlers": new_handlers}
     with wrong_usage():
         span, _ = read_span(w, {name: value for name, value in given.items() if value is not None})
     found = make_good(w, span, dry_run=dry_run)
@@ -107,7 +113,11 @@ def recover(
     does = "it would:" if dry_run else "it does:"
     click.echo(f"{found.since:%Y-%m-%d %H:%M:%S} to {found.until:%Y-%m-%d %H:%M:%S} UTC, {does}")
     click.echo(f"{found.asked:6}  ask RunningHub about jobs whose callback is missing")
-    click.echo(f"{found.opened:6}  tell handlers what they were never told")
-    click.echo(f"{found.redelivered:6}  tell handlers again what they did not take")
-    if found.skipped:
-        click.echo(f"{found.skipped:6}  leave out, as the subscription is disabled")
+    for name, missing in found.handlers.items():
+        click.echo(f"{missing.opened:6}  tell {name} what it was never told")
+        click.echo(f"{missing.redelivered:6}  tell {name} again what it did not take")
+        if missing.skipped:
+            click.echo(f"{missing.skipped:6}  not told to {name}: disabled, or being told now")
+        if missing.younger:
+            text = f"not told to {name}: it came later; --new-handlers tells it"
+            click.echo(f"{missing.younger:6}  {text}")
