@@ -21,8 +21,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from worker.events import TYPES, Outcome, unknown_types
+from worker.outside import clean
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+LONGEST_WHY = 500  # characters of what a handler says of its failure
 ENTRY_POINTS = "runhook.handlers"  # the group by which installed packages are found
 
 
@@ -233,11 +235,11 @@ def run(function: Function, event: Event) -> Outcome:
     except Retry as retry:
         return _again(retry, time.monotonic() - start)
     except Stop as stop:
-        return Outcome("dead", time.monotonic() - start, str(stop) or "the handler said stop")
+        return Outcome("dead", time.monotonic() - start, _why(stop) or "the handler said stop")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - what users' code raises is an outcome
         where = traceback.extract_tb(error.__traceback__)[-1]
-        why = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        return Outcome("failed", time.monotonic() - start, why[:500])
+        why = f"{type(error).__name__}: {_why(error)} ({where.name}, line {where.lineno})"
+        return Outcome("failed", time.monotonic() - start, why)
     took = time.monotonic() - start
     if inspect.iscoroutine(answered):
         answered.close()
@@ -251,4 +253,12 @@ def _again(retry: Retry, took: float) -> Outcome:
     if after is None or fine:
         return Outcome("again", took, str(retry), after)
     why = f"Retry(after=...) takes seconds, 0 or more, not {after!r}"
-    return Outcome("failed", took, why[:500])
+    return Outcome("failed", took, clean(why, LONGEST_WHY))
+
+
+def _why(error: BaseException) -> str:
+    """What an exception says, fit to be written down; it may fail to say anything."""
+    try:
+        return clean(str(error), LONGEST_WHY)
+    except Exception as unsaid:  # noqa: BLE001 - users' code runs in __str__ too
+        return f"its text cannot be read ({type(unsaid).__name__})"

@@ -12,7 +12,7 @@ from worker.errors import NotFound, ProviderSilent
 from worker.jobs import Attempt, Job, Move, SettledBy, State
 from worker.reports import Error, Report, TaskState
 from worker.runninghub import wire
-from worker.runninghub.shapes import Unreadable
+from worker.runninghub.door import Unreadable
 from worker.store import Callback, Change, Claim, Duty, Note
 from worker.telemetry import masked, report
 from worker.wiring import Wiring
@@ -180,7 +180,9 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
     )
     changes = jobs.results(replace(told, cost=priced), now)
     note = Note(
-        told.state, {"attempt": attempt.n, "ref": told.ref, "by": by, "outputs": len(told.outputs)}
+        told.state,
+        {"attempt": attempt.n, "ref": told.ref, "by": by, "outputs": len(told.outputs)}
+        | ({"left_out": "; ".join(told.left_out)} if told.left_out else {}),
     )
     if attempt is not job.attempt:
         return _earlier_settled(w, job, attempt, changes, told, by)

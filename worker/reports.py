@@ -63,7 +63,10 @@ class Cost:
 class Report:
     """What RunningHub says of one task at one moment.
 
-    `unknown` means that RunningHub knows no such task.
+    Attributes:
+        ref: The task's id.
+        state: `unknown` means that RunningHub knows no such task.
+        left_out: What it said besides that could not be kept, in words for the timeline.
     """
 
     ref: str
@@ -71,6 +74,7 @@ class Report:
     outputs: tuple[Output, ...] = ()
     error: Error | None = None
     cost: Cost | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from worker.cancel import cancelled
 from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.intake import accept, accepted, expiry
 from worker.jobs import Attempt, Job, Move, State
+from worker.outside import clean
 from worker.prepare import Unready, of_a_known_model, request_of, why_not_there
 from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
 from worker.runninghub.codes import NOT_THIS_PATH
 from worker.store import Change, Claim, Duty, Note
 from worker.store.duties import boot_time
 from worker.telemetry import report
-from worker.text import clean
 from worker.wiring import Wiring
 
 # Seconds that a job stands aside, behind all others, after what it needs failed for the n-th time;

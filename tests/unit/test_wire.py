@@ -8,7 +8,7 @@ import pytest
 from worker.reports import Accepted, Busy, Capacity, Cost, Doubtful, Output, Refused
 from worker.runninghub import facts, wire
 from worker.runninghub.codes import CODES
-from worker.runninghub.shapes import Unreadable
+from worker.runninghub.door import Unreadable
 from worker.runninghub.wire import Submit
 
 BIG = 2052287938007814145

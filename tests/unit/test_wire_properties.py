@@ -5,11 +5,13 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from worker.reports import Accepted, Doubtful
 from worker.runninghub import facts, wire
 from worker.runninghub.codes import CODES
-from worker.runninghub.shapes import STATES, Unreadable
+from worker.runninghub.door import Unreadable
+from worker.runninghub.shapes import STATES
 
 NAMES = (
     *("taskId", "task_id", "status", "code", "errorCode", "errorMessage", "msg", "message"),
@@ -19,7 +21,16 @@ NAMES = (
     *("queuedCount", "totalCurrentTasks"),
 )
 WORDS = st.sampled_from([*STATES, *CODES, "0", "", "success", "https://a.example/b.png"])
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS | st.text()
+POISON = st.sampled_from(["\ud83d", "a\x00b", "9" * 5000, 10**400, "1e999999999", "1e60000000"])
+LEAVES = (
+    POISON
+    | st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | WORDS
+    | st.text()
+)
 ANYTHING = st.recursive(
     LEAVES,
     lambda inner: (
@@ -30,6 +41,7 @@ ANYTHING = st.recursive(
     max_leaves=15,
 )
 BODIES = st.binary(max_size=60) | ANYTHING.map(lambda value: json.dumps(value).encode())
+WRITTEN = TypeAdapter(Any)  # as records are written down
 STATUSES = st.sampled_from([200, 301, 400, 408, 429, 500, 503])
 
 
@@ -54,9 +66,10 @@ def test_an_answer_to_a_free_question_is_read_or_unreadable(status: int, body: b
         lambda s, b: wire.read_callback(b),
     ):
         try:
-            read(status, body)
-        except Unreadable:
-            continue
+            found: Any = read(status, body)
+        except Unreadable as error:
+            found = str(error)
+        assert WRITTEN.dump_json(found)
 
 
 @settings(max_examples=300, deadline=None)

@@ -29,7 +29,8 @@ from worker.reports import (
 )
 from worker.runninghub import facts, wire
 from worker.runninghub.codes import TOO_LARGE
-from worker.runninghub.shapes import Refusal, Unreadable
+from worker.runninghub.door import Unreadable
+from worker.runninghub.shapes import Refusal
 from worker.runninghub.wire import Submit
 
 SUBMIT, QUESTION = 90.0, 15.0  # seconds in all

@@ -5,22 +5,14 @@ and api-276642711), LoRA upload (api-276642712), account (api-276642710), quick 
 (doc-7314488); queue/status and price-preview as seen in clients.
 """
 
-import json
 from decimal import Decimal
 from typing import Any
 
 from worker.reports import Account, App, AppField, Capacity, LivePrice, Style, Uploaded
-from worker.runninghub.shapes import (
-    Json,
-    Unreadable,
-    data_of,
-    decimal,
-    error_code,
-    error_text,
-    no_answer,
-    read_object,
-    whole,
-)
+from worker.runninghub.door import Json, Unreadable, decimal, read_json, read_object, whole
+from worker.runninghub.shapes import data_of, error_code, error_text, no_answer
+
+LONGEST_COUNT = 9  # digits of how many tasks an account has
 
 
 def read_queue_status(status: int, body: bytes) -> Capacity:
@@ -93,9 +85,9 @@ def read_workflow(status: int, body: bytes) -> dict[str, Any]:
     """
     prompt = _object(body, status).get("prompt")
     try:
-        graph = json.loads(prompt) if isinstance(prompt, str) else prompt
-    except ValueError as error:
-        raise Unreadable(f"the workflow is not JSON: {error}") from None
+        graph = read_json(prompt, float) if isinstance(prompt, str) else prompt
+    except Unreadable as error:
+        raise Unreadable(f"the workflow cannot be read: {error}") from None
     if not isinstance(graph, dict):
         raise Unreadable("the answer holds no workflow")
     return graph
@@ -165,8 +157,8 @@ def _choices(row: Json) -> tuple[str, ...]:
         return ()
     data = row.get("fieldData")
     try:
-        data = json.loads(data) if isinstance(data, str) and data else data
-    except ValueError:
+        data = read_json(data) if isinstance(data, str) and data else data
+    except Unreadable:
         return ()
     if isinstance(data, list) and data and isinstance(data[0], list):
         data = data[0]  # ComfyUI's own way: [["a", "b"], {"default": "a"}]
@@ -192,7 +184,7 @@ def _style(row: Json) -> Style:
 
 def _count(value: Any) -> int | None:
     text = whole(value)
-    return int(text) if text and text.isdecimal() else None
+    return int(text) if text and text.isdecimal() and len(text) <= LONGEST_COUNT else None
 
 
 def _amount(value: Any) -> str | None:

@@ -3,9 +3,10 @@
 `wire` reads whole answers; this file knows what their parts look like, in both generations.
 """
 
-import json
-from decimal import Decimal, InvalidOperation
-from typing import Any, cast
+from decimal import Decimal
+from typing import Any
+
+import orjson
 
 from worker.reports import Cost, Error, Output, Report, TaskState
 from worker.runninghub.codes import (
@@ -15,8 +16,21 @@ from worker.runninghub.codes import (
     explain,
     heals_by_new_task,
 )
+from worker.runninghub.door import (
+    Json,
+    Unreadable,
+    decimal,
+    read_json,
+    read_object,
+    task_id,
+    whole,
+)
 
-Json = dict[str, Any]
+MOST_OUTPUTS = 200  # of one task; a record is read and written whole at each step of its job
+AMOUNTS = ("consumeMoney", "thirdPartyConsumeMoney", "consumeCoins", "taskCostTime")
+LONGEST_WHY = 2000  # characters of a failure's reason; a traceback's last lines fit
+TEXTS = ("text", "content", "output")
+Kept = tuple[tuple[Output, ...], tuple[str, ...]]  # outputs, and what was left out of them
 
 STATES: dict[str, TaskState] = {
     "CREATE": "queued",
@@ -28,10 +42,6 @@ STATES: dict[str, TaskState] = {
     "CANCELED": "cancelled",
     "CANCELLED": "cancelled",
 }
-
-
-class Unreadable(Exception):
-    """What came is not what RunningHub's API says. The text says how."""
 
 
 class Refusal(Unreadable):
@@ -49,7 +59,7 @@ class Refusal(Unreadable):
 
 def read_event(event: Any, ref: str | None) -> Report:
     if isinstance(event, str):
-        event = read_object(event.encode())
+        event = read_json(event)
     if not isinstance(event, dict):
         raise Unreadable("it holds no event data")
     if "code" in event and isinstance(inner := event.get("data"), dict) and "status" in inner:
@@ -67,25 +77,28 @@ def read_event(event: Any, ref: str | None) -> Report:
 
 def v2_report(said: Json, ref: str) -> Report:
     word = str(said.get("status") or "").upper()
-    outputs = _v2_outputs(said.get("results"))
+    outputs, left_out = _v2_outputs(said.get("results"))
     code = error_code(said)
     state = STATES.get(word)
     if state is None:
         if word or not outputs:
-            raise Unreadable(f"status {word!r} is not one that the reference names")
+            raise Unreadable(f"status {word[:40]!r} is not one that the reference names")
         state = "succeeded"
     error = None
     if state in ("failed", "cancelled"):
         error = _failure(state, code, error_text(said), said.get("failedReason"))
         outputs = ()
-    return Report(ref, state, outputs, error, _v2_cost(said.get("usage")))
+    cost, absurd = _cost(said.get("usage"))
+    return Report(ref, state, outputs, error, cost, (*left_out, *absurd))
 
 
 def legacy_report(said: Json, ref: str) -> Report:
     code, data = error_code(said), said.get("data")
     if code is None:
-        items = [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
-        return Report(ref, "succeeded", _legacy_outputs(items), None, _legacy_cost(items))
+        items = data if isinstance(data, list) else []
+        outputs, left_out = _outputs(items, ("fileUrl",), "fileType")
+        cost, absurd = _legacy_cost(items)
+        return Report(ref, "succeeded", outputs, None, cost, (*left_out, *absurd))
     if code == TASK_RUNNING:
         return Report(ref, "running")
     if code == TASK_QUEUED:
@@ -104,7 +117,9 @@ def _failure(state: str, code: str | None, text: str, reason: Any) -> Error:
         "exception_type": reason.get("exception_type"),
         "exception_message": reason.get("exception_message"),
     }
-    detail: dict[str, Any] = {key: str(value) for key, value in named.items() if value}
+    detail: dict[str, Any] = {
+        key: str(value)[:LONGEST_WHY] for key, value in named.items() if value
+    }
     why = (
         detail.get("exception_message")
         or text
@@ -131,8 +146,8 @@ def broken_graph(said: Json, ref: str) -> Report | None:
     """`promptTips` with node errors: a task id came, but the graph will not run (api-276642704)."""
     tips = said.get("promptTips")
     try:
-        tips = json.loads(tips) if isinstance(tips, str) else tips
-    except ValueError:
+        tips = read_json(tips) if isinstance(tips, str) else tips
+    except Unreadable:
         return None
     if not isinstance(tips, dict) or not (tips.get("node_errors") or tips.get("result") is False):
         return None
@@ -181,64 +196,69 @@ def data_of(body: bytes, status: int) -> Any:
     return data
 
 
-def _v2_outputs(results: Any) -> tuple[Output, ...]:
-    items = (
-        [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
-    )
-    outputs = []
+def _outputs(items: list[Any], url_names: tuple[str, ...], kind: str) -> Kept:
+    """What a task made, a URL and a text beside it both, and what was left out."""
+    outputs, left_out = [], []
     for item in items:
-        url = item.get("url") or item.get("outputUrl")
-        text = next((item[k] for k in ("text", "content", "output") if item.get(k)), None)
-        if url or text:
-            node, kind = whole(item.get("nodeId")), item.get("outputType")
-            outputs.append(
-                Output(_str(url), _str(kind), _str(text) if not url else None, node or None)
-            )
-    return tuple(outputs)
+        found = _output(item, url_names, kind) if isinstance(item, dict) else None
+        if found:
+            outputs.append(found)
+        elif not isinstance(item, dict) or any(item.get(name) for name in (*url_names, *TEXTS)):
+            left_out.append("a result of which neither URL nor text can be read")
+    if len(outputs) > MOST_OUTPUTS:
+        left_out.append(f"{len(outputs) - MOST_OUTPUTS} results beyond the first {MOST_OUTPUTS}")
+    return tuple(outputs[:MOST_OUTPUTS]), tuple(dict.fromkeys(left_out))
 
 
-def _legacy_outputs(items: list[Json]) -> tuple[Output, ...]:
-    return tuple(
-        Output(_str(item["fileUrl"]), _str(item.get("fileType")), None, whole(item.get("nodeId")))
-        for item in items
-        if item.get("fileUrl")
+def _output(item: Json, url_names: tuple[str, ...], kind: str) -> Output | None:
+    url = next((url for name in url_names if (url := _str(item.get(name)))), None)
+    text = next((text for name in TEXTS if (text := _text(item.get(name)))), None)
+    node = whole(item.get("nodeId")) or None
+    return Output(url, _str(item.get(kind)), text, node) if url or text else None
+
+
+def _str(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _text(value: Any) -> str | None:
+    """A text that was made; a list or an object that was made stays JSON."""
+    if isinstance(value, dict | list):
+        return orjson.dumps(value, default=str).decode() if value else None
+    return str(value) if value is not None and value is not False else None
+
+
+def _v2_outputs(results: Any) -> Kept:
+    items = results if isinstance(results, list) else []
+    return _outputs(items, ("url", "outputUrl"), "outputType")
+
+
+def _cost(usage: Any) -> tuple[Cost | None, tuple[str, ...]]:
+    """What was charged, and the amounts that are none, which count as not told."""
+    usage = usage if isinstance(usage, dict) else {}
+    given = {name: decimal(usage.get(name)) for name in AMOUNTS}
+    absurd = tuple(
+        f"{name} {str(value)[:40]!r} is no amount"
+        for name, amount in given.items()
+        if amount is None and (value := usage.get(name)) not in (None, "", False)
     )
-
-
-def _v2_cost(usage: Any) -> Cost | None:
-    return _cost(usage) if isinstance(usage, dict) else None
-
-
-def _legacy_cost(items: list[Json]) -> Cost | None:
-    # Every item carries the task's own amounts, so the first that has any is the task's.
-    return next((cost for item in items if (cost := _cost(item))), None)
-
-
-def _cost(usage: Json) -> Cost | None:
-    paid = [decimal(usage.get(name)) for name in ("consumeMoney", "thirdPartyConsumeMoney")]
+    paid = [given[name] for name in AMOUNTS[:2]]
     amounts = [amount for amount in paid if amount is not None]
     money = format(sum(amounts, Decimal(0)), "f") if amounts else None
-    coins, seconds = decimal(usage.get("consumeCoins")), decimal(usage.get("taskCostTime"))
+    coins, seconds = given["consumeCoins"], given["taskCostTime"]
     cost = Cost(
         money=money,
         coins=format(coins, "f") if coins is not None else None,
         seconds=format(seconds, "f") if seconds is not None else None,
     )
-    return cost if cost != Cost() else None
+    return cost if cost != Cost() else None, absurd
 
 
-def read_object(body: bytes, status: int = 200) -> Json:
-    try:
-        said = json.loads(body.decode("utf-8-sig"), parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise Unreadable(f"HTTP {status}, not JSON: {_head(body)}") from None
-    if not isinstance(said, dict):
-        raise Unreadable(f"HTTP {status}, not a JSON object: {_head(body)}")
-    return cast(Json, said)
-
-
-def _head(body: bytes) -> str:
-    return body[:80].decode("utf-8", "replace").replace("\n", " ") or "an empty body"
+def _legacy_cost(items: list[Any]) -> tuple[Cost | None, tuple[str, ...]]:
+    # Every item carries the task's own amounts, so the first that has any is the task's.
+    found = [_cost(item) for item in items[:MOST_OUTPUTS]]
+    absurd = tuple(dict.fromkeys(words for _, said in found for words in said))
+    return next((cost for cost, _ in found if cost), None), absurd
 
 
 def inner(said: Json) -> Json:
@@ -260,31 +280,3 @@ def error_text(said: Json) -> str:
         if isinstance(text := said.get(name), str) and text and text.casefold() != "success":
             return text[:500]
     return ""
-
-
-def task_id(said: Json) -> str | None:
-    """The task's id as text, also when it comes as a number beyond 2^53."""
-    return whole(said.get("taskId")) or whole(said.get("task_id")) or None
-
-
-def whole(value: Any) -> str | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int):
-        return str(value)
-    return value.strip()[:100] if isinstance(value, str) else None
-
-
-def _str(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def decimal(value: Any) -> Decimal | None:
-    """An amount, exactly; None when it is none."""
-    if value is None or isinstance(value, bool) or value == "":
-        return None
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None

@@ -29,10 +29,9 @@ from worker.runninghub.codes import (
     TASK_FAILED,
     explain,
 )
+from worker.runninghub.door import Json, Unreadable, odd_id, read_object, task_id, whole
 from worker.runninghub.shapes import (
     STATES,
-    Json,
-    Unreadable,
     broken_graph,
     error_code,
     error_text,
@@ -40,11 +39,8 @@ from worker.runninghub.shapes import (
     legacy_report,
     no_answer,
     read_event,
-    read_object,
     rejected,
-    task_id,
     v2_report,
-    whole,
 )
 
 NO_WEBHOOK_EVENT = "1"  # "webhook event not exists", seen
@@ -133,6 +129,8 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
     ref = task_id(data) or task_id(said)
     code = error_code(said)
     text = error_text(said)
+    if not ref and (odd := odd_id(data) or odd_id(said)):
+        return Doubtful(f"{odd!r} where a task id should be, error {code or 'none'}: {text}", code)
     if ref and code is None:
         # HTTP failure and a taskId together: only asking can tell.
         if status >= 400:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import orjson
 
 from worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
+from worker.outside import clean
 from worker.store.connection import reaching
 from worker.store.memory import Memory
 from worker.store.scripts import Scripts
-from worker.text import clean
 from worker.wakeups import LANES
 
 # Seconds a claim lasts: longer than the flow's calls together can take. `send`, `handlers` and

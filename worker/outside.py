@@ -1,0 +1,36 @@
+"""Words from outside, made fit to be kept: text that can be written down, heads without secrets.
+
+RunningHub, users' handlers and subscribers may say anything; UTF-8 and JSON cannot hold all of it.
+"""
+
+import re
+
+from worker.telemetry import masked
+
+LONGEST = 64 * 1024  # characters of one text: more than any prompt, and a record stays small
+EXCERPT = 4096  # bytes of a body that the timeline shows
+ROOM = 2  # so much more is read for an excerpt, because masking and unescaping shorten it
+
+_SURROGATES = re.compile(r"[\ud800-\udfff]")  # no UTF-8 has them; JSON can spell them
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
+_SPELT = re.compile(r"\\+u00([0-7][0-9a-fA-F])")  # "\u003f" for a plain character
+_ESCAPED = re.compile(r"\\+([\"/])")  # a quotation mark or slash in JSON within JSON
+
+
+def clean(text: str, longest: int = LONGEST) -> str:
+    """Text that UTF-8, Redis and a terminal can hold; what is cut off is counted."""
+    text = _CONTROLS.sub("", _SURROGATES.sub("\ufffd", text))
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}… (cut; it had {len(text)} characters)"
+
+
+def excerpt(body: bytes) -> str:
+    """The head of a body for the timeline: signatures, URL queries and tokens masked.
+
+    JSON has many spellings of one character, and a secret must not hide behind any of them.
+    """
+    text = body[: EXCERPT * ROOM].decode("utf-8", "replace")
+    text = _SPELT.sub(lambda found: chr(int(found[1], 16)), text)
+    text = masked(_ESCAPED.sub(r"\1", clean(text)))
+    return text.encode()[:EXCERPT].decode("utf-8", "ignore")

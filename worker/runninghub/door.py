@@ -1,0 +1,166 @@
+"""The door through which all of RunningHub's JSON comes in: read, cleaned and bounded. Pure.
+
+Nothing behind it meets a text that cannot be written down, a number that fills a disk, or JSON
+nested without end. What is absurd is not corrected: it counts as not told.
+"""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
+
+from worker.outside import LONGEST, clean
+
+Json = dict[str, Any]
+
+DEEPEST = 64  # levels of JSON; RunningHub's own answers have six
+LARGEST_INT = 2**64 - 1  # seeds reach it; orjson writes nothing larger
+DIGITS = 12  # before an amount's point: a bill is smaller than a million million
+FRACTION = 20  # digits behind it: a double that was written out has seventeen
+LONGEST_NUMBER = 40  # characters: more than any amount or id has
+LONGEST_REF = 30  # digits; a task's id has 19
+LONGEST_NAME = 100  # characters of an id, code or currency
+# Members that hold JSON as text, which comes through this door by itself and so is not cut.
+HOLDS_JSON = ("eventData", "promptTips", "prompt", "fieldData")
+# Members that decide about money: named twice with two values, they are not believed.
+DECIDING = ("taskId", "task_id", "status", "code", "errorCode", "error_code", "eventData")
+
+
+class Unreadable(Exception):
+    """What came is not what RunningHub's API says. The text says how."""
+
+
+def read_object(body: bytes, status: int = 200) -> Json:
+    """An answer, which is an object.
+
+    Raises:
+        Unreadable: It is none.
+    """
+    try:
+        said = read_json(body.decode("utf-8-sig"))
+    except (Unreadable, UnicodeDecodeError) as error:
+        why = error if isinstance(error, Unreadable) else "not JSON"
+        raise Unreadable(f"HTTP {status}, {why}: {_head(body)}") from None
+    if not isinstance(said, dict):
+        raise Unreadable(f"HTTP {status}, not a JSON object: {_head(body)}")
+    return cast(Json, said)
+
+
+def read_json(text: str, fraction: Callable[[str], Any] | None = None) -> Any:
+    """JSON as a value, cleaned and bounded.
+
+    Args:
+        text: The JSON.
+        fraction: Reads a number with a point; left out: exactly, as an amount.
+
+    Raises:
+        Unreadable: It is not JSON, is nested too deep, or names what decides twice.
+    """
+    try:
+        said = json.loads(
+            text,
+            parse_float=fraction or _amount,
+            parse_int=_integer,
+            parse_constant=str,  # NaN and Infinity are no numbers of JSON
+            object_pairs_hook=_members,
+        )
+    except (ValueError, RecursionError):
+        raise Unreadable("not JSON") from None
+    return _cleaned(said, DEEPEST, LONGEST)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for name, value in pairs:
+            if name in DECIDING and value != found[name]:
+                raise Unreadable(f"it names {name} twice")
+    return found
+
+
+def _cleaned(value: Any, deepest: int, longest: int) -> Any:
+    if isinstance(value, str):
+        return clean(value, longest)
+    if not isinstance(value, dict | list):
+        return value
+    if deepest == 0:
+        raise Unreadable(f"nested deeper than {DEEPEST} levels")
+    if isinstance(value, list):
+        return [_cleaned(item, deepest - 1, LONGEST) for item in value]
+    return {
+        clean(name, LONGEST_NAME): _cleaned(
+            item,
+            deepest - 1,
+            len(item) if name in HOLDS_JSON and isinstance(item, str) else LONGEST,
+        )
+        for name, item in value.items()
+    }
+
+
+def _integer(text: str) -> int | str:
+    """A whole number; one that nothing can write stays its text."""
+    if len(text) > LONGEST_NUMBER:
+        return text
+    number = int(text)
+    return number if -LARGEST_INT <= number <= LARGEST_INT else text
+
+
+def _amount(text: str) -> Decimal | str:
+    """A number with a point or an exponent; an absurd one stays its text."""
+    amount = decimal(text)
+    return text if amount is None else amount
+
+
+def decimal(value: Any) -> Decimal | None:
+    """An amount, exactly; None when it is none, or absurd in digits or exponent."""
+    if value is None or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    text = str(value)
+    if not text or len(text) > LONGEST_NUMBER:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        return None
+    exponent = amount.as_tuple().exponent
+    if not isinstance(exponent, int):
+        return None  # NaN or Infinity
+    fits = -FRACTION <= exponent <= DIGITS and amount.adjusted() < DIGITS
+    return amount if fits else None
+
+
+def whole(value: Any) -> str | None:
+    """A code, id or word as text, also when it comes as a number; None when it is neither."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return str(value)
+    return value.strip()[:LONGEST_NAME] if isinstance(value, str) else None
+
+
+def task_id(said: Json) -> str | None:
+    """The task's id as text, also when it comes as a number beyond 2^53; None when it is none.
+
+    0, an empty text, "null", a negative number and what is not digits name no task.
+    """
+    return next((ref for name in ("taskId", "task_id") if (ref := _ref(said.get(name)))), None)
+
+
+def odd_id(said: Json) -> str | None:
+    """What stands where a task's id should and may name one, but not in a way that can be asked."""
+    for name in ("taskId", "task_id"):
+        text = whole(said.get(name)) or ""
+        if text.strip("-0") and text.casefold() not in ("null", "none", "undefined"):
+            return None if _ref(text) or text.startswith("-") else text
+    return None
+
+
+def _ref(value: Any) -> str | None:
+    text = whole(value) or ""
+    digits = text.isascii() and text.isdigit() and len(text) <= LONGEST_REF
+    return text if digits and text.strip("0") else None
+
+
+def _head(body: bytes) -> str:
+    text = clean(body[:80].decode("utf-8", "replace")).replace("\n", " ")
+    return text or "an empty body"
