@@ -1,6 +1,6 @@
 """Cancelling a job, right in every race: free before it leaves, asked of RunningHub after."""
 
-from worker import jobs
+from worker import jobs, transcript
 from worker.errors import Conflict, ProviderRefused
 from worker.jobs import Job, Move, State
 from worker.store import Change, Duty, Note
@@ -32,7 +32,10 @@ def cancel(w: Wiring, job_id: str) -> Job:
         return None
 
     _, job = w.store.jobs.change(job_id, decide)
-    return stop_running(w, job) if job.state is State.RUNNING else job
+    if job.state is not State.RUNNING:
+        return job
+    with transcript.of(w, job_id) as listening:
+        return stop_running(listening, job)
 
 
 def cancelled(job: Job, w: Wiring, why: str) -> Change:
@@ -57,7 +60,7 @@ def stop_running(w: Wiring, job: Job) -> Job:
         w.client.cancel(ref)
     except ProviderRefused as refused:
         why = f"RunningHub refuses to cancel it: {refused}"
-        w.store.jobs.note(job.id, Note("cancel refused", {"attempt": n, "why": str(refused)}))
+        transcript.note(w, job.id, Note("cancel refused", {"attempt": n, "why": str(refused)}))
         raise Conflict(f"{why}. It stays running") from refused
 
     def decide(now_job: Job) -> Change | None:
@@ -65,7 +68,7 @@ def stop_running(w: Wiring, job: Job) -> Job:
             return None
         return cancelled(now_job, w, "RunningHub stopped it; its run time so far may be charged")
 
-    _, after = w.store.jobs.change(job.id, decide)
+    _, after = transcript.change(w, job.id, decide)
     if after.state is not State.CANCELLED:
         raise Conflict(f"{job.id} has {after.state} before it could be cancelled")
     return after

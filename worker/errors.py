@@ -111,11 +111,16 @@ class ProviderSilent(RunhookError):
     Attributes:
         busy: RunningHub asked us to slow down (1003 or HTTP 429).
         there: It answered, with a status below 500: whatever it said, it is there.
+        answered: What it said is no outage either, but says nothing of what was asked: asking
+            again would most likely bring the same.
     """
 
-    def __init__(self, why: str, *, busy: bool = False, there: bool = False) -> None:
+    def __init__(
+        self, why: str, *, busy: bool = False, there: bool = False, answered: bool = False
+    ) -> None:
         self.busy = busy
-        self.there = there
+        self.there = there or answered
+        self.answered = answered
         super().__init__(why)
 
 
@@ -126,9 +131,9 @@ class ProviderRefused(ProviderSilent):
         code: Which.
     """
 
-    def __init__(self, why: str, code: str) -> None:
+    def __init__(self, why: str, code: str, *, answered: bool = True) -> None:
         self.code = code
-        super().__init__(why, there=True)
+        super().__init__(why, there=True, answered=answered)
 
 
 class ImpossibleMove(RunhookError):

@@ -7,14 +7,15 @@ own answer, goes through `accept`; who asked or how late it is does not matter.
 from dataclasses import replace
 from datetime import datetime
 
-from worker import jobs
-from worker.errors import NotFound, ProviderSilent
+from worker import jobs, transcript
+from worker.errors import NotFound, ProviderSilent, StoreUnavailable
 from worker.jobs import Attempt, Job, Move, SettledBy, State
-from worker.reports import Error, Report, TaskState
+from worker.outside import clean
+from worker.reports import Cost, Error, Report, TaskState
 from worker.runninghub import wire
 from worker.runninghub.door import Unreadable
 from worker.store import Callback, Change, Claim, Duty, Note
-from worker.telemetry import masked, report
+from worker.telemetry import report
 from worker.wiring import Wiring
 
 EMPTY_LOOKS = (5, 15, 30, 60)  # seconds at which a success without results is asked about
@@ -26,28 +27,57 @@ ENDINGS: dict[TaskState, Move] = {
     "cancelled": Move.CANCEL,
 }
 EARLY_WAIT, EARLY_LONGEST = 1.0, 5.0  # seconds a callback waits for the submit's answer
-SILENT_WAIT = 5.0
+SILENT_WAIT, SILENT_LONGEST = 5.0, 300.0  # seconds between questions about a task it names
+UNPROVED_LONGEST = 86400.0  # seconds such a callback is kept for: then its results are dead too
+LONGEST_WHY = 300  # characters of an exception's text
 
 
 def take(w: Wiring, claim: Claim) -> None:
-    """Take in an attempt's callbacks, oldest first; one that must wait keeps those behind it."""
+    """Take in an attempt's callbacks, oldest first; what becomes of one delays no other."""
     job_id, n = claim.attempt
-    waiting = w.store.callbacks.waiting(job_id, n)
-    for count, callback in enumerate(waiting, start=1):
-        wait = _take_one(w, job_id, n, callback)
-        if wait:
-            w.store.callbacks.drop(claim, count - 1)
-            claim.again_in = wait
-            return
-    w.store.callbacks.drop(claim, len(waiting))
+    taken: list[Callback] = []
+    waits: list[float] = []
+    for callback in w.store.callbacks.waiting(job_id, n):
+        if wait := _take_apart(w, job_id, n, callback):
+            waits.append(wait)
+        else:
+            taken.append(callback)
+    w.store.callbacks.drop(claim, taken)
+    claim.again_in = min(waits, default=None)
+
+
+def _take_apart(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
+    """Take in one callback by itself; seconds to wait if it is too early to tell."""
+    try:
+        with transcript.of(w, job_id) as listening:
+            return _take_one(listening, job_id, n, callback)
+    except NotFound:
+        return 0  # the job was forgotten meanwhile
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - its trouble is its own, whatever it is
+        report("task.failed", lane="intake", duty=f"{job_id}/{n}", exc_info=True)
+        why = f"{type(error).__name__}: {clean(str(error), LONGEST_WHY)}"
+        _alert(w, job_id, n, "callback set aside", f"a callback could not be taken in ({why})")
+        return 0
+
+
+def _alert(w: Wiring, job_id: str, n: int, what: str, why: str) -> None:
+    """Something about an attempt that its owner must hear of; RunningHub is asked at once."""
+    report("alert", job=job_id, attempt=n, why=why)
+
+    def decide(job: Job) -> Change:
+        asks = job.state in (State.RUNNING, State.UNCONFIRMED) and n == job.attempt.n
+        duties = (Duty("reconcile", f"{job_id}/{n}"),) if asks else ()
+        note = Note(what, {"attempt": n, "why": why})
+        return Change(job, (note,), duties, "runhook.alert", why=why)
+
+    transcript.change(w, job_id, decide)
 
 
 def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
     """Take in one callback; seconds to wait if it is too early to tell."""
-    try:
-        job = w.store.jobs.get(job_id)
-    except NotFound:
-        return 0
+    job = w.store.jobs.get(job_id)
     attempt = job.nth(n)
     if attempt is None:
         return 0
@@ -56,15 +86,15 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
         told = wire.read_callback(callback.body)
     except Unreadable as error:
         report("callback.unreadable", job=job_id, attempt=n, why=str(error))
-        shown = masked(callback.body[:2000].decode("utf-8", "replace"))
-        _disbelieve(w, job_id, n, f"unreadable: {error}", shown)
+        _disbelieve(w, job_id, n, f"unreadable: {error}")
         return 0
     if attempt.ref is None:
         return _take_unproved(w, job, attempt, told, by, callback.at)
     if told.ref != attempt.ref:
-        _disbelieve(w, job_id, n, f"it speaks of task {told.ref}, not of {attempt.ref}", None)
+        why = f"a callback speaks of task {told.ref}, not of {attempt.ref}"
+        _alert(w, job_id, n, "callback not believed", f"{why}; somebody may have this job's URL")
     elif w.settings.verify == "fetch":
-        _disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first", None)
+        _disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first")
     elif job.state is State.UNCONFIRMED and attempt is job.attempt:
         return _take_unproved(w, job, attempt, told, by, callback.at)
     else:
@@ -82,10 +112,14 @@ def _take_unproved(
     try:
         known = w.client.report(told.ref, legacy=job.legacy(attempt))
     except ProviderSilent as silent:
-        w.store.jobs.note(job.id, Note("query failed", {"ref": told.ref, "why": str(silent)}))
-        return SILENT_WAIT
+        age = (w.clock.now() - at).total_seconds()
+        if age > UNPROVED_LONGEST:
+            why = f"RunningHub said nothing of task {told.ref} for {age:.0f} s: {silent}"
+            _alert(w, job.id, attempt.n, "callback not believed", why)
+            return 0
+        return min(SILENT_LONGEST, max(SILENT_WAIT, age / 4))
     if known.state == "unknown":
-        _disbelieve(w, job.id, attempt.n, f"RunningHub knows no task {told.ref}", None)
+        _disbelieve(w, job.id, attempt.n, f"RunningHub knows no task {told.ref}")
         return 0
     adopt(w, job.id, attempt.n, told.ref)
     accept(w, job.id, attempt.n, known if w.settings.verify == "fetch" else told, by)
@@ -104,7 +138,7 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str) -> None:
         note = Note("adopted", {"attempt": n, "ref": ref})
         return Change(jobs.with_attempt(job, n, now, ref=ref), (note,))
 
-    w.store.jobs.change(job_id, decide)
+    transcript.change(w, job_id, decide)
 
 
 def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Change:
@@ -136,9 +170,9 @@ def expiry(w: Wiring, job: Job) -> tuple[Duty, ...]:
     return (Duty("reconcile", f"expiry/{job.id}", left),)
 
 
-def _disbelieve(w: Wiring, job_id: str, n: int, why: str, body: str | None) -> None:
-    detail = {"attempt": n, "why": why} | ({"body": body} if body is not None else {})
-    w.store.jobs.hasten(job_id, n, Note("callback not believed", detail))
+def _disbelieve(w: Wiring, job_id: str, n: int, why: str) -> None:
+    transcript.note(w, job_id)
+    w.store.jobs.hasten(job_id, n, Note("callback not believed", {"attempt": n, "why": why}))
 
 
 def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
@@ -160,12 +194,12 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
         if attempt is None or told.state not in ENDINGS:
             return None
         if told.state == "succeeded" and not told.outputs:
-            return _ask_again_for_results(w, job, attempt, by)
+            return _ask_again_for_results(w, job, attempt, told, by)
         if told.state == "failed" and by == "query" and _fresh_failure(w, attempt):
             return _ask_again_for_failure(w, job, attempt, told)
         return _settled(w, job, attempt, told, by)
 
-    word, job = w.store.jobs.change(job_id, decide)
+    word, job = transcript.change(w, job_id, decide)
     if word == "done":
         report("job.moved", job=job_id, attempt=n, state=job.state.value, by=by)
     return word
@@ -173,12 +207,7 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
 
 def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
     now = w.clock.now()
-    priced = (
-        replace(told.cost, currency=w.settings.currency)
-        if told.cost and told.cost.money
-        else told.cost
-    )
-    changes = jobs.results(replace(told, cost=priced), now)
+    changes = jobs.results(replace(told, cost=_priced(w, told.cost)), now)
     note = Note(
         told.state,
         {"attempt": attempt.n, "ref": told.ref, "by": by, "outputs": len(told.outputs)}
@@ -202,6 +231,11 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         note = Note("arrived after cancel", {"ref": told.ref, "by": by, "state": told.state})
         return Change(kept, (note,))
     return None  # the same news again
+
+
+def _priced(w: Wiring, cost: Cost | None) -> Cost | None:
+    """A cost with the account's currency."""
+    return replace(cost, currency=w.settings.currency) if cost and cost.money else cost
 
 
 def _worth_another(job: Job, told: Report) -> bool:
@@ -231,11 +265,13 @@ def _earlier_settled(
     return Change(kept, (note,), event="runhook.alert", why=why)
 
 
-def _ask_again_for_results(w: Wiring, job: Job, attempt: Attempt, by: SettledBy) -> Change | None:
+def _ask_again_for_results(
+    w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy
+) -> Change | None:
     """Success without results: asked again for a minute, then it failed."""
     if attempt is not job.attempt or job.state is not State.RUNNING:
         return None
-    now = w.clock.now()
+    now, cost = w.clock.now(), _priced(w, told.cost) or attempt.cost
     since = attempt.empty_since or now
     gone = (now - since).total_seconds()
     after = next((look - gone for look in EMPTY_LOOKS if look > gone + 0.5), None)
@@ -244,9 +280,9 @@ def _ask_again_for_results(w: Wiring, job: Job, attempt: Attempt, by: SettledBy)
             "no_output",
             "RunningHub reports success without results, each time it is asked. It may be charged.",
         )
-        moved = jobs.end(job, Move.FAIL, by, now, error=error)
+        moved = jobs.end(job, Move.FAIL, by, now, error=error, cost=cost)
         return Change(moved, (Note("no results", {"attempt": attempt.n}),), event="job.failed")
-    asked = jobs.with_attempt(job, attempt.n, now, empty_since=since)
+    asked = jobs.with_attempt(job, attempt.n, now, empty_since=since, cost=cost)
     note = Note("success without results", {"attempt": attempt.n, "by": by, "again_in": after})
     return Change(asked, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from worker import jobs
+from worker import jobs, transcript
 from worker.cancel import carry_out_wish
 from worker.errors import NotFound, ProviderSilent, StorageUnavailable
 from worker.intake import accept, adopt, requeued
@@ -60,13 +60,15 @@ def examine(w: Wiring, claim: Claim) -> None:
     if wait:
         claim.again_in = wait
         return
-    try:
-        claim.again_in = _examine(w, job, n)
-        w.store.line.wait_for("good")
-    except ProviderSilent as silent:
-        w.store.line.wait_for("busy" if silent.busy else "good")
-        w.store.jobs.note(job_id, Note("no answer", {"attempt": n, "why": str(silent)}))
-        claim.again_in = _silent(w, job, n)
+    with transcript.of(w, job_id) as listening:
+        try:
+            claim.again_in = _examine(listening, job, n)
+            w.store.line.wait_for("good")
+        except ProviderSilent as silent:
+            w.store.line.wait_for("busy" if silent.busy else "good")
+            note = Note("no answer", {"attempt": n, "why": str(silent)})
+            transcript.note(listening, job_id, note)
+            claim.again_in = _silent(w, job, n)
 
 
 def look_now(w: Wiring, job: Job) -> None:
@@ -76,7 +78,8 @@ def look_now(w: Wiring, job: Job) -> None:
         ProviderSilent: RunningHub does not answer.
     """
     n = job.attempt.n
-    again_in = _examine(w, job, n) if worth_asking(job, n) else _examine_past(w, job, n)
+    with transcript.of(w, job.id) as w:
+        again_in = _examine(w, job, n) if worth_asking(job, n) else _examine_past(w, job, n)
     if again_in is not None:
         w.store.duties.wake("reconcile", f"{job.id}/{n}", again_in)
 
@@ -127,7 +130,7 @@ def by_record(w: Wiring, job: Job, ref: str) -> bool:
     found = w.client.recorded(ref)
     n = job.attempt.n
     if found is None:
-        w.store.jobs.note(job.id, Note("no record of a callback", {"attempt": n}))
+        transcript.note(w, job.id, Note("no record of a callback", {"attempt": n}))
         return False
     told = found.report
     if told is None or w.settings.reconcile == "resend":
@@ -142,7 +145,7 @@ def by_query(w: Wiring, job: Job, ref: str) -> bool:
     """Rule 3: what RunningHub says of the task itself."""
     told = w.client.report(ref, legacy=job.legacy(job.attempt))
     note = Note("queried", {"attempt": job.attempt.n, "state": told.state})
-    w.store.jobs.note(job.id, note)
+    transcript.note(w, job.id, note)
     accept(w, job.id, job.attempt.n, told, "query")
     return True
 
@@ -160,7 +163,7 @@ def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
         changed = jobs.with_attempt(now_job, attempt.n, w.clock.now(), resends=attempt.resends + 1)
         return Change(changed, (Note("resend asked for", {"attempt": attempt.n}),))
 
-    w.store.jobs.change(job.id, count)
+    transcript.change(w, job.id, count)
     w.client.resend(webhook_id, f"{url}?via=resend")
     return True
 
@@ -222,7 +225,7 @@ def _if_unconfirmed(w: Wiring, job_id: str, n: int, then: Callable[[Job], Change
         still = job.attempt.n == n and job.state is State.UNCONFIRMED
         return then(job) if still else None
 
-    w.store.jobs.change(job_id, decide)
+    transcript.change(w, job_id, decide)
 
 
 def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
@@ -305,7 +308,7 @@ def _end_of_time(w: Wiring, job: Job) -> float | None:
         moved = jobs.end(now_job, Move.FAIL, "query", w.clock.now(), error=error)
         return Change(moved, (note,), event="job.failed")
 
-    w.store.jobs.change(job.id, decide)
+    transcript.change(w, job.id, decide)
     return None
 
 

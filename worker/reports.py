@@ -253,3 +253,20 @@ class Capacity:
     running: int | None = None
     queued: int | None = None
     type: str | None = None
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One call to RunningHub and what came of it, as the timeline keeps it.
+
+    Attributes:
+        call: Method and path.
+        seconds: How long it took.
+        status: The HTTP status; None when no answer came.
+        answer: The head of the answer without secrets, or why there is none.
+    """
+
+    call: str
+    seconds: float
+    status: int | None
+    answer: str

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from worker import catalogue, jobs
+from worker import catalogue, jobs, transcript
 from worker.cancel import cancelled
 from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.intake import accept, accepted, expiry
@@ -74,6 +74,7 @@ def send(w: Wiring, claim: Claim) -> None:
     if not w.store.line.lets_through(job_id, job.line):
         _return_unsent(w, job_id, n)
         return
+    w = transcript.listening(w)
     with w.store.duties.renewing(claim):
         answer = _send(w, claim, job)
     if answer is None:  # the gate closed at the last moment, or another holder has the turn
@@ -253,9 +254,10 @@ def _settle_answer(w: Wiring, job_id: str, n: int, answer: SubmitAnswer, token: 
             return _late_answer(w, job, attempt, answer)
         return _after_answer(w, job, answer)
 
-    w.store.jobs.change(job_id, decide)
+    transcript.change(w, job_id, decide)
     if isinstance(answer, Accepted) and answer.report:
         accept(w, job_id, n, answer.report, "submit")
+    transcript.note(w, job_id)
 
 
 def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:

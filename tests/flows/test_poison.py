@@ -10,6 +10,8 @@ from tests.conftest import Build, House
 from worker.handlers import Event, Handler, Registry
 from worker.jobs import Job, State
 from worker.pump import published
+from worker.reports import Report
+from worker.runninghub import wire
 
 SURROGATE = "a broken \ud83d character"
 WITHOUT_END = b"1e60000000"
@@ -78,3 +80,100 @@ def test_a_handlers_unspeakable_exception_is_one_failed_try(build: Build) -> Non
     [delivery] = house.w.store.deliveries.of_job(job.id)
     assert (len(told), len(delivery.tries)) == (1, 1)
     assert "a broken \ufffd character" in str(delivery.tries[0]["why"])
+
+
+def test_a_callback_that_cannot_be_taken_in_keeps_nobody_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = wire.read_callback
+
+    def unforeseen(body: bytes) -> Report:
+        if b"poison" in body:
+            raise ZeroDivisionError("nobody thought of it \ud83d")
+        return read(body)
+
+    monkeypatch.setattr(wire, "read_callback", unforeseen)
+    job = running(house)
+    send_callback(house, job, b'{"poison": 1}')
+    send_callback(house, job, event(job, status="SUCCESS", results=[{"url": "https://a.example"}]))
+    house.settle()
+    assert house.job(job).state is State.SUCCEEDED
+    assert "callback set aside" in house.notes(job)
+    assert "runhook.alert" in house.events()
+    assert not house.raw.exists(f"runhook:raw:{job.id}/1")
+
+
+def test_a_job_whose_only_callback_was_set_aside_is_asked_about_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unforeseen(body: bytes) -> Report:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(wire, "read_callback", unforeseen)
+    job = running(house)
+    send_callback(house, job, b"{}")
+    house.settle()
+    assert house.sandbox.calls("/openapi/v2/query") == 1
+
+
+def test_a_callback_whose_task_cannot_be_asked_about_lets_those_behind_it_pass(
+    house: House,
+) -> None:
+    house.sandbox.faults({"fault": "answer_lost"}, {"fault": "callback_unrecorded"})
+    job = house.until(house.ask(), "unconfirmed")
+    ref = house.sandbox.books()["tasks"][0]["taskId"]
+    base, house.w.client._http._base = house.w.client._http._base, "http://127.0.0.1:9"
+    ended = {"status": "SUCCESS", "results": [{"url": "https://a.example/b.png"}]}
+    send_callback(house, job, json.dumps({"taskId": ref, "eventData": ended}).encode())
+    send_callback(house, job, b"<html>")
+    house.settle()
+    assert house.raw.llen(f"runhook:raw:{job.id}/1") == 1
+    house.w.client._http._base = base
+    house.later(6)
+    assert house.job(job).state is State.SUCCEEDED
+
+
+def test_a_callback_that_comes_while_others_are_dropped_is_not_dropped(house: House) -> None:
+    """The answer to a drop may be lost; the client sends it again."""
+    job = running(house)
+    store = house.w.store
+    send_callback(house, job, b"first")
+    with store.duties.claim("intake", f"{job.id}/1") as claim:
+        assert claim
+        taken = store.callbacks.waiting(job.id, 1)
+        store.callbacks.drop(claim, taken)
+        send_callback(house, job, b"first")
+        store.callbacks.drop(claim, taken)
+        assert [callback.body for callback in store.callbacks.waiting(job.id, 1)] == [b"first"]
+
+
+def test_a_callback_that_is_written_down_twice_is_one(house: House) -> None:
+    job = running(house)
+    scripts, entry, note = house.w.store.jobs._scripts, b'{"id": 1}\nx', b'{"what":"callback came"}'
+    for _ in range(2):
+        scripts.words("take_callback", job.id, "1", entry, note)
+    assert house.raw.llen(f"runhook:raw:{job.id}/1") == 1
+    assert house.notes(job).count("callback came") == 1
+
+
+def test_a_callback_about_another_task_is_alerted(house: House) -> None:
+    job = running(house)
+    body = {"taskId": "777", "eventData": {"status": "SUCCESS", "results": []}}
+    send_callback(house, job, json.dumps(body).encode())
+    house.settle()
+    assert house.job(job).state is State.RUNNING
+    assert house.events()[-1] == "runhook.alert"
+    assert "777" in house.raw.xrevrange("runhook:events", count=1)[0][1][b"why"].decode()
+
+
+def test_a_success_without_results_keeps_what_it_cost(house: House) -> None:
+    house.sandbox.faults({"fault": "no_output"}, {"fault": "callback_unrecorded"})
+    job = house.until(house.ask(), "running")
+    house.later(61)
+    for _ in range(8):
+        house.later(10)
+    after = house.job(job)
+    assert after.attempt.error
+    assert after.attempt.error.code == "no_output"
+    assert after.cost
+    assert after.cost.money == "0.14"

@@ -182,12 +182,15 @@ def forward_line(outcome: Outcome) -> Text:
     return Text(f"          → {outcome.why} in {took}", "red")
 
 
+LONGEST_SHOWN = 160  # characters of one particular; --json has the whole of it
+
+
 def timeline_table(timeline: Sequence[dict[str, Any]]) -> Table:
     """Everything that happened, oldest first."""
     table = plain_table("at", "what", "particulars")
     for entry in timeline:
         rest = {k: v for k, v in entry.items() if k not in ("at", "what") and v not in (None, "")}
-        said = masked(", ".join(f"{k} {v}" for k, v in rest.items()))
+        said = masked(", ".join(f"{k} {str(v)[:LONGEST_SHOWN]}" for k, v in rest.items()))
         table.add_row(entry["at"][11:23], entry["what"], Text(said))
     return table
 

@@ -4,7 +4,9 @@ What comes back is read by `wire` and `facts`; here it is only asked for, and wh
 is decided: for a submit by whether a byte left, for a question by asking again.
 """
 
+import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -14,11 +16,13 @@ import orjson
 from worker import http
 from worker.errors import ProviderRefused, ProviderSilent
 from worker.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
+from worker.outside import clean, excerpt
 from worker.reports import (
     Account,
     App,
     Capacity,
     Doubtful,
+    Exchange,
     LivePrice,
     NeverLeft,
     Recorded,
@@ -28,12 +32,14 @@ from worker.reports import (
     Uploaded,
 )
 from worker.runninghub import facts, wire
-from worker.runninghub.codes import TOO_LARGE
+from worker.runninghub.codes import OUTAGES, TOO_LARGE
 from worker.runninghub.door import Unreadable
 from worker.runninghub.shapes import Refusal
 from worker.runninghub.wire import Submit
 
 SUBMIT, QUESTION = 90.0, 15.0  # seconds in all
+LONGEST_WHY = 300  # characters of why no answer came
+SHORTEST_KEY = 8  # characters; what is shorter is a sandbox's and would blot out common words
 UPLOAD, SLOWEST = 60.0, 200_000  # seconds in all, and the bytes a second a large file may be slow
 
 Fact = TypeVar("Fact")
@@ -55,6 +61,13 @@ class Client:
         self._seconds = {"submit": submit, "question": question}
         self._http = Http(base_url)
         self._key = api_key
+        self.heard: list[Exchange] | None = None
+
+    def listening(self) -> "Client":
+        """The same client for one piece of work: it keeps in `heard` what it asks and hears."""
+        other = copy(self)
+        other.heard = []
+        return other
 
     def submit(self, wanted: Submit, leaving: Callable[[], bool]) -> SubmitAnswer | None:
         """Send one paid submit, at most once, and sort the answer by who pays.
@@ -92,7 +105,8 @@ class Client:
         if not legacy:
             report = self._ask("/openapi/v2/query", asked, wire.read_query)
             if report.ref not in ("", ref):
-                raise ProviderSilent(f"asked about task {ref}, told about {report.ref}")
+                why = f"asked about task {ref}, told about {report.ref}"
+                raise ProviderSilent(why, answered=True)
             return replace(report, ref=ref)
         report = self._ask(
             "/task/openapi/outputs",
@@ -249,11 +263,10 @@ class Client:
     ) -> Fact:
         """One free request and its answer, read."""
         shown = path.partition("?")[0]
-        headers = {"Authorization": f"Bearer {self._key}", **headers}
         try:
-            answer = self._http.request(method, path, headers=headers, data=data, seconds=seconds)
+            answer = self._request(method, path, headers, data, seconds)
         except FAILURES as error:
-            raise ProviderSilent(f"{shown}: {http.why(error)}") from error
+            raise ProviderSilent(f"{shown}: {clean(http.why(error), LONGEST_WHY)}") from error
         there = answer.status < 500
         if wire.asks_to_slow_down(answer.status, answer.body):
             raise ProviderSilent(f"{shown}: RunningHub asks to slow down", busy=True, there=there)
@@ -262,16 +275,45 @@ class Client:
         try:
             return read(answer.status, answer.body)
         except Refusal as error:
-            raise ProviderRefused(f"{shown}: {error}", error.code) from error
+            answered = there and error.code not in OUTAGES
+            raise ProviderRefused(f"{shown}: {error}", error.code, answered=answered) from error
         except Unreadable as error:
-            raise ProviderSilent(f"{shown}: {error}", there=there) from error
+            raise ProviderSilent(f"{shown}: {error}", answered=there) from error
 
     def _post(self, path: str, body: dict[str, Any], seconds: float, call: Call) -> http.Answer:
         headers, data = self._json(path, body)
-        headers["Authorization"] = f"Bearer {self._key}"
-        return self._http.request(
-            "POST", path, headers=headers, data=data, seconds=seconds, call=call
-        )
+        return self._request("POST", path, headers, data, seconds, call)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        data: Any,
+        seconds: float,
+        call: Call | None = None,
+    ) -> http.Answer:
+        """One request; whoever listens hears what came of it."""
+        start, shown = time.monotonic(), f"{method} {path.partition('?')[0]}"
+        headers = {"Authorization": f"Bearer {self._key}", **headers}
+        try:
+            answer = self._http.request(
+                method, path, headers=headers, data=data, seconds=seconds, call=call
+            )
+        except FAILURES as error:
+            why = f"no answer: {clean(http.why(error), LONGEST_WHY)}"
+            self._keep(shown, start, None, why.encode())
+            raise
+        self._keep(shown, start, answer.status, answer.body)
+        return answer
+
+    def _keep(self, call: str, start: float, status: int | None, said: bytes) -> None:
+        if self.heard is None:
+            return
+        if len(self._key) >= SHORTEST_KEY:
+            said = said.replace(self._key.encode(), b"***")
+        seconds = round(time.monotonic() - start, 3)
+        self.heard.append(Exchange(call, seconds, status, excerpt(said)))
 
     def _json(self, path: str, body: dict[str, Any] | None) -> tuple[dict[str, str], bytes | None]:
         """Headers and bytes; legacy paths want the key in the body, the V2 ones only as Bearer."""

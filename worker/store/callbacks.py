@@ -1,21 +1,31 @@
 """Callbacks as they came: written down raw, taken in later."""
 
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from worker.outside import excerpt
 from worker.store import records
 from worker.store.connection import reaching
 from worker.store.duties import Claim
+from worker.store.jobs import Note
 from worker.store.scripts import Scripts
 
 
 @dataclass(frozen=True)
 class Callback:
-    """One HTTP request of RunningHub, verified but unread."""
+    """One HTTP request of RunningHub, verified but unread.
+
+    Attributes:
+        via: callback, or resend.
+        entry: As it lies in Redis. No other is the same: each has an id of its own.
+    """
 
     at: datetime
-    via: str  # callback, or resend
+    via: str
     body: bytes
+    entry: bytes
 
 
 class Callbacks:
@@ -31,9 +41,11 @@ class Callbacks:
             StoreUnavailable: Redis did not take it; RunningHub must send it again.
         """
         at = self._scripts.clock.now().timestamp()
-        facts = {"job": job_id, "attempt": attempt, "at": at, "via": via}
-        head = records.packed("callback", facts)
-        return self._scripts.waking("take_callback", 1, job_id, attempt, head + b"\n" + body)[0]
+        facts = {"job": job_id, "attempt": attempt, "at": at, "via": via, "id": uuid.uuid4().hex}
+        entry = records.packed("callback", facts) + b"\n" + body
+        shown = {"attempt": attempt, "via": via, "bytes": len(body), "body": excerpt(body)}
+        note = Note("callback came", shown).packed()
+        return self._scripts.waking("take_callback", 1, job_id, attempt, entry, note)[0]
 
     def waiting(self, job_id: str, attempt: int) -> list[Callback]:
         """Those not yet taken in.
@@ -45,11 +57,14 @@ class Callbacks:
             entries = self._scripts.client.lrange(
                 f"{self._scripts.root}raw:{job_id}/{attempt}", 0, -1
             )
-        return [_callback(f"callback of {job_id}/{attempt}", entry) for entry in entries]
+        name = f"callback of {job_id}/{attempt}"
+        return [_callback(name, entry) for entry in dict.fromkeys(entries)]
 
-    def drop(self, claim: Claim, count: int) -> None:
-        """The first ones were taken in by the holder of their duty."""
-        self._scripts.words("drop_callbacks", claim.id, claim.token, count)
+    def drop(self, claim: Claim, taken: Sequence[Callback]) -> None:
+        """Forget these, which the holder of their duty took in. Twice is the same as once."""
+        if taken:
+            entries = [callback.entry for callback in taken]
+            self._scripts.words("drop_callbacks", claim.id, claim.token, *entries)
 
     def strays(self) -> int:
         """How many came for jobs that nobody knows; the last thousand are kept."""
@@ -62,6 +77,6 @@ def _callback(name: str, entry: bytes) -> Callback:
     facts = records.opened("callback", name, head)
 
     def made() -> Callback:
-        return Callback(datetime.fromtimestamp(facts["at"], UTC), facts["via"], body)
+        return Callback(datetime.fromtimestamp(facts["at"], UTC), facts["via"], body, entry)
 
     return records.made(name, facts, made)

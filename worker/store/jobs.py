@@ -287,11 +287,14 @@ class Jobs:
         """Have an attempt that has not ended reconciled at once: `hastened`, `ended`, `gone`."""
         return self._scripts.waking("hasten", 1, job_id, str(attempt), note.packed())[0]
 
-    def note(self, job_id: str, note: Note) -> None:
-        """Write one line into the timeline."""
+    def note(self, job_id: str, *notes: Note) -> None:
+        """Write lines into the timeline, in one round trip."""
         with reaching():
+            pipe = self._redis.pipeline(transaction=False)
             key = f"{self._scripts.root}timeline:{job_id}"
-            self._redis.xadd(key, {"note": note.packed()}, maxlen=1000, approximate=True)
+            for note in notes:
+                pipe.xadd(key, {"note": note.packed()}, maxlen=1000, approximate=True)
+            pipe.execute()
 
     def timeline(self, job_id: str) -> list[dict[str, Any]]:
         """Everything that happened to it, oldest first."""

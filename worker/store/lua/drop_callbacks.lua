@@ -1,6 +1,7 @@
--- Forget the first callbacks of an attempt once they were taken in.
--- ARGV[2]  job/attempt   ARGV[3]  token of the intake duty   ARGV[4]  how many
+-- Forget callbacks of an attempt that were taken in, each by itself: one that came meanwhile stays, also
+-- when this is sent again because its answer was lost.
+-- ARGV[2]  job/attempt   ARGV[3]  token of the intake duty   ARGV[4...]  their entries
 -- Returns  "done" | "stale"
 if not holds('intake', ARGV[2], ARGV[3]) then return {'stale'} end
-redis.call('LTRIM', root .. 'raw:' .. ARGV[2], ARGV[4], -1)
+for i = 4, #ARGV do redis.call('LREM', root .. 'raw:' .. ARGV[2], 0, ARGV[i]) end
 return {'done'}
