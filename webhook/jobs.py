@@ -125,7 +125,10 @@ def reconcile_job(job_id: str) -> Response:
 
 @blueprint.post("/<job_id>/resolve")
 def resolve_job(job_id: str) -> Response:
-    """Settle an unconfirmed job: `{"as": "failed" | "resubmit"}`, or `{"ref": "...", "force"?}`."""
+    """Settle an unconfirmed job: `{"as": "failed" | "resubmit"}`, or `{"ref": "...", "force"?}`.
+
+    202 while RunningHub's record, which proves whose task it is, is not there yet.
+    """
     wanted = json_body(LARGEST_WORD)
     ref, verdict, force = wanted.get("ref"), wanted.get("as"), wanted.get("force", False)
     if isinstance(ref, str) and ref.isdecimal() and set(wanted) <= {"ref", "force"}:
@@ -137,7 +140,7 @@ def resolve_job(job_id: str) -> Response:
             'must be {"as": "failed"}, {"as": "resubmit"}, or {"ref": "<digits>", "force"?: true}'
         )
         raise InvalidRequest([Fault("", text)])
-    return answer(_document(job))
+    return answer(_document(job), 202 if job.attempt.unproved else 200)
 
 
 def _document(job: Job) -> dict[str, Any]:

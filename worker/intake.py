@@ -58,21 +58,8 @@ def _take_apart(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
     except Exception as error:  # noqa: BLE001 - its trouble is its own, whatever it is
         report("task.failed", lane="intake", duty=f"{job_id}/{n}", exc_info=True)
         why = f"{type(error).__name__}: {clean(str(error), LONGEST_WHY)}"
-        _alert(w, job_id, n, "callback set aside", f"a callback could not be taken in ({why})")
+        alert(w, job_id, n, "callback set aside", f"a callback could not be taken in ({why})")
         return 0
-
-
-def _alert(w: Wiring, job_id: str, n: int, what: str, why: str) -> None:
-    """Something about an attempt that its owner must hear of; RunningHub is asked at once."""
-    report("alert", job=job_id, attempt=n, why=why)
-
-    def decide(job: Job) -> Change:
-        asks = job.state in (State.RUNNING, State.UNCONFIRMED) and n == job.attempt.n
-        duties = (Duty("reconcile", f"{job_id}/{n}"),) if asks else ()
-        note = Note(what, {"attempt": n, "why": why})
-        return Change(job, (note,), duties, "runhook.alert", why=why)
-
-    transcript.change(w, job_id, decide)
 
 
 def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
@@ -92,7 +79,7 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
         return _take_unproved(w, job, attempt, told, by, callback.at)
     if told.ref != attempt.ref:
         why = f"a callback speaks of task {told.ref}, not of {attempt.ref}"
-        _alert(w, job_id, n, "callback not believed", f"{why}; somebody may have this job's URL")
+        alert(w, job_id, n, "callback not believed", f"{why}; somebody may have this job's URL")
     elif w.settings.verify == "fetch":
         _disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first")
     elif job.state is State.UNCONFIRMED and attempt is job.attempt:
@@ -115,7 +102,7 @@ def _take_unproved(
         age = (w.clock.now() - at).total_seconds()
         if age > UNPROVED_LONGEST:
             why = f"RunningHub said nothing of task {told.ref} for {age:.0f} s: {silent}"
-            _alert(w, job.id, attempt.n, "callback not believed", why)
+            alert(w, job.id, attempt.n, "callback not believed", why)
             return 0
         return min(SILENT_LONGEST, max(SILENT_WAIT, age / 4))
     if known.state == "unknown":
@@ -124,6 +111,28 @@ def _take_unproved(
     adopt(w, job.id, attempt.n, told.ref)
     accept(w, job.id, attempt.n, known if w.settings.verify == "fetch" else told, by)
     return 0
+
+
+def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = True) -> None:
+    """Something about an attempt that its owner must hear of.
+
+    Args:
+        w: The process's parts.
+        job_id: Whose attempt.
+        n: Which attempt.
+        what: What the timeline calls it.
+        why: What happened, and what it means.
+        asks: Have RunningHub asked about the attempt at once, if it has not ended.
+    """
+    report("alert", job=job_id, attempt=n, why=why)
+
+    def decide(job: Job) -> Change:
+        open_ = job.state in (State.RUNNING, State.UNCONFIRMED) and n == job.attempt.n
+        duties = (Duty("reconcile", f"{job_id}/{n}"),) if asks and open_ else ()
+        note = Note(what, {"attempt": n, "why": why})
+        return Change(job, (note,), duties, "runhook.alert", why=why)
+
+    transcript.change(w, job_id, decide)
 
 
 def adopt(w: Wiring, job_id: str, n: int, ref: str) -> None:
@@ -136,7 +145,8 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str) -> None:
         if attempt is job.attempt and jobs.may(job, Move.ACCEPT):
             return accepted(job, ref, now, "adopted", ADOPTED_LOOK)
         note = Note("adopted", {"attempt": n, "ref": ref})
-        return Change(jobs.with_attempt(job, n, now, ref=ref), (note,))
+        duties = (Duty("reconcile", f"{job_id}/{n}", ADOPTED_LOOK),)
+        return Change(jobs.with_attempt(job, n, now, ref=ref), (note,), duties)
 
     transcript.change(w, job_id, decide)
 
@@ -195,7 +205,8 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
             return None
         if told.state == "succeeded" and not told.outputs:
             return _ask_again_for_results(w, job, attempt, told, by)
-        if told.state == "failed" and by == "query" and _fresh_failure(w, attempt):
+        unsure = by == "query" and job.state is State.RUNNING
+        if told.state == "failed" and unsure and _fresh_failure(w, attempt):
             return _ask_again_for_failure(w, job, attempt, told)
         return _settled(w, job, attempt, told, by)
 
@@ -224,6 +235,11 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
     if job.state is State.RUNNING or late:
         moved = jobs.end(job, ENDINGS[told.state], by, now, **changes)
         return Change(moved, (note,), event=f"job.{moved.state}")
+    if job.given_up and told.state != "succeeded":
+        known = jobs.with_attempt(job, attempt.n, now, **changes, settled_by=by)
+        return Change(known, (note,))  # what became of it is known now: it stays failed
+    if job.timed_out and told.cost and not attempt.cost:
+        return Change(jobs.with_attempt(job, attempt.n, now, cost=changes["cost"]), (note,))
     news = (told.outputs and not attempt.outputs) or (told.cost and not attempt.cost)
     if job.state is State.CANCELLED and news:
         found = {"ref": told.ref, "outputs": changes["outputs"], "cost": changes["cost"]}

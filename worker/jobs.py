@@ -102,6 +102,21 @@ TABLE: dict[tuple[State, Move], State] = {
 
 
 @dataclass(frozen=True)
+class OwnersTask:
+    """The task that a job's owner says is an attempt's; RunningHub's record of its end proves it.
+
+    Attributes:
+        ref: The task's id.
+        at: When he said so.
+        ended_at: When it was first seen to have ended without such a record.
+    """
+
+    ref: str
+    at: Moment
+    ended_at: Moment | None = None
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One paid submit.
 
@@ -109,7 +124,8 @@ class Attempt:
     `left_by`: the token under which it left, so that an answer is known to be to this departure.
     `legacy`: RunningHub does not take this key's apps on the V2 path, so it goes the older one.
     `unready`: how often RunningHub's own fault kept back what it needs.
-    The last four say what was asked about it, so that no question is repeated without end.
+    `asked` to `failure_seen_at` say what was asked about it: no question is repeated without end.
+    `named`: what its owner said, kept also when it was proved.
     """
 
     n: int
@@ -132,6 +148,12 @@ class Attempt:
     resends: int = 0
     empty_since: Moment | None = None
     failure_seen_at: Moment | None = None
+    named: OwnersTask | None = None
+
+    @property
+    def unproved(self) -> OwnersTask | None:
+        """The task that its owner named, while the proof is not there."""
+        return self.named if self.named and self.named.ref != self.ref else None
 
 
 @dataclass(frozen=True)
@@ -212,6 +234,13 @@ class Job:
         """It failed because RunningHub had not ended it in time."""
         error = self.attempt.error
         return self.state is State.FAILED and error is not None and error.code == "timeout"
+
+    @property
+    def at_risk(self) -> bool:
+        """It ended here while RunningHub may still make it and charge for it."""
+        error = self.attempt.error
+        runs_on = error is not None and not error.detail.get("cancelled_there")
+        return self.given_up or (self.timed_out and runs_on)
 
     @property
     def line(self) -> str:

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from worker import jobs, transcript
+from worker import deadline, jobs, proof, transcript
 from worker.cancel import carry_out_wish
 from worker.errors import NotFound, ProviderSilent, StorageUnavailable
-from worker.intake import accept, adopt, requeued
-from worker.jobs import Attempt, Job, Move, SettledBy, State
+from worker.intake import accept, adopt
+from worker.jobs import Attempt, Job, Move, State
 from worker.reports import Error
 from worker.store import Change, Claim, Note
 from worker.submit import DOUBT_LOOKS, expired, first_look, returned
@@ -27,7 +27,6 @@ from worker.wiring import Wiring
 LEAST_GAP = 5.0  # seconds between two looks at one job, at least
 RESENDS = 2  # resends asked for an attempt before its task is asked about instead
 RESEND_WAIT = 20.0
-LONGEST_SILENCE = 300.0
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0
 SWEEP_EVERY = 3600.0
 SWEPT_AT_ONCE = 200
@@ -57,7 +56,7 @@ def examine(w: Wiring, claim: Claim) -> None:
     if not worth_asking(job, n):
         return
     wait = w.store.line.wait_for("take")
-    if wait:
+    if wait and not deadline.is_long_over(w, job):
         claim.again_in = wait
         return
     with transcript.of(w, job_id) as listening:
@@ -68,7 +67,7 @@ def examine(w: Wiring, claim: Claim) -> None:
             w.store.line.wait_for("busy" if silent.busy else "good")
             note = Note("no answer", {"attempt": n, "why": str(silent)})
             transcript.note(listening, job_id, note)
-            claim.again_in = _silent(w, job, n)
+            claim.again_in = deadline.without_answer(listening, job, n, silent)
 
 
 def look_now(w: Wiring, job: Job) -> None:
@@ -114,8 +113,9 @@ def _examine(w: Wiring, job: Job, n: int) -> float | None:
     if job.life.cancel_wished:
         carry_out_wish(w, job)
         return first_look(w, job)
-    if _time_is_over(w, job):
-        return _end_of_time(w, job)
+    if deadline.is_over(w, job):
+        deadline.end_running(w, job)
+        return None
     ref = job.attempt.ref or ""
     calls_back = w.settings.public_url and job.called_back
     rules: tuple[Rule, ...] = (by_record, by_query) if calls_back else (by_query,)
@@ -177,7 +177,7 @@ def _next_look(w: Wiring, job: Job, before: Job) -> float | None:
         return None  # accept() set the time of the next look itself
     if attempt.resends > before.attempt.resends:
         return RESEND_WAIT
-    gone = (w.clock.now() - _since(job)).total_seconds()
+    gone = (w.clock.now() - deadline.since(job)).total_seconds()
     left = w.settings.job_timeout - gone
     return max(0.1, min(max(LEAST_GAP, gone / 2), left))
 
@@ -189,10 +189,13 @@ def _waits_on_purpose(attempt: Attempt) -> tuple[datetime | None, datetime | Non
 def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
     """A submit that may have been accepted: known by its ref, or its time for proof is over."""
     attempt = job.attempt
+    if attempt.unproved:
+        return proof.examine(w, job, attempt, attempt.unproved)
     if attempt.ref is None:
-        left = w.settings.unconfirmed_after - (w.clock.now() - _since(job)).total_seconds()
+        gone = (w.clock.now() - deadline.since(job)).total_seconds()
+        left = w.settings.unconfirmed_after - gone
         if left <= 0:
-            _give_up(w, job.id, attempt.n)
+            deadline.give_up(w, job.id, attempt.n)
         return left if left > 0 else None
     told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
     if told.state != "unknown":
@@ -209,23 +212,16 @@ def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
 def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
     """An attempt that was given up or gone on from: its success would still be news."""
     attempt = job.nth(n)
+    if attempt and attempt.unproved:
+        return proof.examine(w, job, attempt, attempt.unproved)
     if attempt is None or attempt.ref is None:
         return None
     told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
     accept(w, job.id, n, told, "query")
-    gone = (w.clock.now() - (attempt.submitted_at or job.ask.created_at)).total_seconds()
+    known = attempt.named.at if attempt.named else attempt.submitted_at or job.ask.created_at
+    gone = (w.clock.now() - known).total_seconds()
     over = told.state not in ("queued", "running") or gone > w.settings.job_timeout
     return None if over else max(LEAST_GAP, gone / 2)
-
-
-def _if_unconfirmed(w: Wiring, job_id: str, n: int, then: Callable[[Job], Change]) -> None:
-    """Change an attempt unless proof came meanwhile."""
-
-    def decide(job: Job) -> Change | None:
-        still = job.attempt.n == n and job.state is State.UNCONFIRMED
-        return then(job) if still else None
-
-    transcript.change(w, job_id, decide)
 
 
 def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
@@ -233,7 +229,7 @@ def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
         asked = jobs.with_attempt(job, n, w.clock.now(), asked=job.attempt.asked + 1)
         return Change(asked, (Note("unknown there", {"attempt": n, "ref": job.attempt.ref}),))
 
-    _if_unconfirmed(w, job_id, n, once_more)
+    deadline.if_unconfirmed(w, job_id, n, once_more)
 
 
 def _refused_after_all(w: Wiring, job_id: str, n: int) -> None:
@@ -254,85 +250,7 @@ def _refused_after_all(w: Wiring, job_id: str, n: int) -> None:
         moved = jobs.end(job, Move.FAIL, "query", now, error=error)
         return Change(moved, (note,), event="job.failed")
 
-    _if_unconfirmed(w, job_id, n, refuse)
-
-
-def _give_up(w: Wiring, job_id: str, n: int) -> None:
-    """No proof came in time: the owner's setting says what becomes of it."""
-
-    def end(job: Job) -> Change:
-        now = w.clock.now()
-        if w.settings.unconfirmed == "resubmit" and not job.life.cancel_wished:
-            note = Note("resubmitted at the risk of paying twice", {"attempt": n})
-            again = jobs.another_attempt(
-                job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
-            )
-            return requeued(again, w, note)
-        after = w.settings.unconfirmed_after
-        detail = job.attempt.doubt.detail if job.attempt.doubt else {}
-        risk = f" ({detail['money_at_risk']})" if detail.get("money_at_risk") else ""
-        error = Error(
-            "unconfirmed",
-            f"Whether RunningHub accepted it was not proved within {after:g} s. It may have been"
-            f" charged{risk}: look into the account before asking again.",
-            detail=detail,
-        )
-        note = Note("given up unconfirmed", {"attempt": n})
-        return Change(jobs.end(job, Move.FAIL, None, now, error=error), (note,), event="job.failed")
-
-    _if_unconfirmed(w, job_id, n, end)
-
-
-def _end_of_time(w: Wiring, job: Job) -> float | None:
-    """Asked once more, cancelled where possible, failed."""
-    n, ref = job.attempt.n, job.attempt.ref or ""
-    told = w.client.report(ref, legacy=job.legacy(job.attempt))
-    by: SettledBy = "query"
-    if told.state == "unknown" and (found := w.client.recorded(ref)) and found.report:
-        told, by = found.report, "detail"
-    accept(w, job.id, n, told, by)
-    if told.state in ("succeeded", "failed", "cancelled"):
-        return None
-    stopped = _cancelled_there(w, ref)
-
-    def decide(now_job: Job) -> Change | None:
-        if now_job.state is not State.RUNNING or now_job.attempt.n != n:
-            return None
-        after = w.settings.job_timeout
-        did = "It was cancelled there" if stopped else "It could not be cancelled there"
-        error = Error(
-            "timeout",
-            f"RunningHub did not end it within {after:g} s. {did}; its run time may be charged.",
-        )
-        note = Note("timeout", {"attempt": n, "cancelled": stopped})
-        moved = jobs.end(now_job, Move.FAIL, "query", w.clock.now(), error=error)
-        return Change(moved, (note,), event="job.failed")
-
-    transcript.change(w, job.id, decide)
-    return None
-
-
-def _cancelled_there(w: Wiring, ref: str) -> bool:
-    try:
-        w.client.cancel(ref)
-    except ProviderSilent:
-        return False
-    return True
-
-
-def _silent(w: Wiring, job: Job, n: int) -> float:
-    """The next look when RunningHub does not answer: an outage fails nothing."""
-    attempt = job.nth(n) or job.attempt
-    gone = (w.clock.now() - (attempt.submitted_at or job.life.updated_at)).total_seconds()
-    return min(LONGEST_SILENCE, max(LEAST_GAP, gone / 4))
-
-
-def _since(job: Job) -> datetime:
-    return job.attempt.submitted_at or job.life.updated_at
-
-
-def _time_is_over(w: Wiring, job: Job) -> bool:
-    return w.clock.now() - _since(job) >= timedelta(seconds=w.settings.job_timeout)
+    deadline.if_unconfirmed(w, job_id, n, refuse)
 
 
 def read_limit(w: Wiring, claim: Claim) -> None:

@@ -1,9 +1,8 @@
 """A user's word on a job: pay for it again, ask RunningHub now, settle an unconfirmed one."""
 
 from typing import Literal
-from urllib.parse import urlsplit
 
-from worker import jobs, signing
+from worker import jobs, proof, transcript
 from worker.errors import Conflict
 from worker.intake import accept, adopt, requeued
 from worker.jobs import Job, Move, State
@@ -27,11 +26,10 @@ def retry(w: Wiring, job_id: str) -> Job:
         if job.state not in (State.FAILED, State.CANCELLED):
             raise Conflict(f"{job_id} is {job.state}; only failed and cancelled jobs are retried")
         again = jobs.another_attempt(
-            job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.given_up
+            job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.at_risk
         )
-        return requeued(
-            again, w, Note("retried", {"attempt": again.attempt.n, "risk": job.given_up})
-        )
+        note = Note("retried", {"attempt": again.attempt.n, "risk": job.at_risk})
+        return requeued(again, w, note)
 
     return w.store.jobs.change(job_id, decide)[1]
 
@@ -45,7 +43,7 @@ def ask_now(w: Wiring, job_id: str) -> Job:
         ProviderSilent: RunningHub does not answer; nothing was changed.
     """
     job = w.store.jobs.get(job_id)
-    if job.attempt.ref is None:
+    if job.attempt.ref is None and job.attempt.unproved is None:
         why = "it has no task id yet"
         if job.state is State.UNCONFIRMED:
             why = "its task id is unknown, and RunningHub lists no tasks; resolve it by hand"
@@ -79,7 +77,7 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
             doubt.provider_code if doubt else None,
             doubt.detail if doubt else {},
         )
-        moved = jobs.end(job, Move.FAIL, "user", now, error=error)
+        moved = jobs.end(job, Move.FAIL, "user", now, error=error, named=None)
         return Change(moved, (Note("given up by its owner", {"attempt": n}),), event="job.failed")
 
     return w.store.jobs.change(job_id, decide)[1]
@@ -92,7 +90,11 @@ def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> 
         w: The process's parts.
         job_id: Which.
         ref: The task's id.
-        force: Take it though its recorded callback is not this attempt's.
+        force: Take it by his word alone.
+
+    Returns:
+        The job: settled, running, or as it was, with `attempt.unproved` his word until
+        RunningHub's record proves it.
 
     Raises:
         NotFound: There is no such job.
@@ -102,22 +104,29 @@ def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> 
     job = w.store.jobs.get(job_id)
     if job.state is not State.UNCONFIRMED and not job.given_up:
         raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
-    n = job.attempt.n
-    found = w.client.recorded(ref)
-    if not (found and _is_ours(w, found.webhook_url, job_id, n)) and not force:
-        whose = "another callback" if found else "no callback"
-        raise Conflict(f"task {ref} has {whose} on record, not this attempt's; force takes it")
-    told = w.client.report(ref, legacy=job.legacy(job.attempt))
-    if told.state == "unknown":
-        raise Conflict(f"RunningHub knows no task {ref}")
-    adopt(w, job_id, n, ref)
-    accept(w, job_id, n, told, "query")
+    with transcript.of(w, job_id) as listening:
+        _take_task(listening, job, ref, force)
     return w.store.jobs.get(job_id)
 
 
-def _is_ours(w: Wiring, url: str, job_id: str, n: int) -> bool:
-    """Whether a recorded webhookUrl is this attempt's, signed by one of our secrets."""
-    parts = urlsplit(url).path.rsplit("/", 3)[1:]
-    return parts[:-1] == [job_id, str(n)] and signing.signed_by_us(
-        w.settings.secrets, job_id, n, parts[-1]
-    )
+def _take_task(w: Wiring, job: Job, ref: str, force: bool) -> None:
+    n = job.attempt.n
+    told = w.client.report(ref, legacy=job.legacy(job.attempt))
+    if told.state == "unknown":
+        raise Conflict(f"RunningHub knows no task {ref}")
+    found = None if force else w.client.recorded(ref)
+    if force or (found and proof.is_ours(w, found.webhook_url, job.id, n)):
+        proof.name_task(w, job.id, n, ref)
+        adopt(w, job.id, n, ref)
+        accept(w, job.id, n, told, "query")
+    elif found:
+        raise Conflict(
+            f"task {ref} has another callback on record, not this attempt's; force takes it"
+        )
+    elif not (w.settings.public_url and job.called_back):
+        raise Conflict(
+            f"nothing can prove that task {ref} is this attempt's: it was sent without a callback "
+            "URL, so RunningHub records none; force takes it by your word"
+        )
+    else:
+        proof.name_task(w, job.id, n, ref)

@@ -219,12 +219,109 @@ def test_an_unconfirmed_job_is_paid_again_at_its_owners_risk(house: House) -> No
     assert house.until(job, "succeeded").attempt.n == 2
 
 
+def _proved(house: House, job: Job, state: str = "succeeded") -> Job:
+    """Time passes until RunningHub's record has shown whose task it is."""
+
+    def there() -> Job | None:
+        house.later(6)
+        found = house.job(job)
+        return found if found.state == state else None
+
+    found = eventually(there, else_show=lambda: house.notes(job))
+    assert isinstance(found, Job)
+    return found
+
+
 def test_an_unconfirmed_job_is_settled_by_the_task_its_owner_found(house: House) -> None:
     house.sandbox.faults({"fault": "answer_lost"}, {"fault": "callback_lost"})
     job = house.ask()
     house.until(job, "unconfirmed")
-    after = resolve_by_ref(house.w, job.id, _task(house))
-    assert (after.state, after.attempt.ref) == (State.SUCCEEDED, _task(house))
+    resolve_by_ref(house.w, job.id, _task(house))
+    assert _proved(house, job).attempt.ref == _task(house)
+
+
+def test_a_task_that_still_runs_is_taken_when_its_end_proves_whose_it_is(house: House) -> None:
+    lost = ({"fault": "answer_lost"}, {"fault": "callback_lost"})
+    house.sandbox.faults(*lost, {"fault": "slow", "value": 1.5})
+    job = house.ask()
+    house.until(job, "unconfirmed")
+    word = resolve_by_ref(house.w, job.id, _task(house))
+    assert (word.state, word.attempt.ref) == (State.UNCONFIRMED, None)
+    assert word.attempt.unproved
+    assert word.attempt.unproved.ref == _task(house)
+    proved = _proved(house, job)
+    assert (proved.attempt.ref, proved.attempt.settled_by) == (_task(house), "detail")
+
+
+def test_an_owners_word_outlives_the_time_for_proof(build: Build) -> None:
+    house = build(RUNHOOK_UNCONFIRMED_AFTER=30, RUNHOOK_UNCONFIRMED="resubmit")
+    lost = ({"fault": "answer_lost"}, {"fault": "callback_lost"})
+    house.sandbox.faults(*lost, {"fault": "slow", "value": 1.5})
+    job = house.ask()
+    house.until(job, "unconfirmed")
+    resolve_by_ref(house.w, job.id, _task(house))
+    _proved(house, job)
+    assert house.sandbox.accepted() == 1
+
+
+def test_a_running_task_of_another_is_not_taken_and_that_is_said(house: House) -> None:
+    job = _unconfirmed(house, "answer_lost_unaccepted")
+    house.sandbox.faults({"fault": "slow", "value": 1.5}, {"fault": "callback_lost"})
+    house.later(6)  # the gate that the doubt closed
+    other = house.until(house.ask(), "running")
+    resolve_by_ref(house.w, job.id, str(other.attempt.ref))
+
+    def refused() -> bool:
+        house.later(6)
+        return "named task not taken" in house.notes(job)
+
+    eventually(refused)
+    after = house.job(job)
+    assert (after.state, after.attempt.ref, after.attempt.unproved) == ("unconfirmed", None, None)
+    assert "runhook.alert" in house.events()
+
+
+def test_a_task_that_ended_without_a_record_is_not_taken_without_force(house: House) -> None:
+    job = _unconfirmed(house)
+    resolve_by_ref(house.w, job.id, _task(house))
+    for _ in range(12):
+        house.later(100)
+    assert house.job(job).state is State.UNCONFIRMED
+    assert "named task not taken" in house.notes(job)
+    assert resolve_by_ref(house.w, job.id, _task(house), force=True).state is State.SUCCEEDED
+
+
+def test_without_a_public_url_nothing_can_prove_a_task_and_the_owner_is_told(build: Build) -> None:
+    house = build(RUNHOOK_PUBLIC_URL="")
+    job = _unconfirmed(house)
+    with pytest.raises(Conflict, match="without a callback URL"):
+        resolve_by_ref(house.w, job.id, _task(house))
+    assert resolve_by_ref(house.w, job.id, _task(house), force=True).state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed"])
+def test_a_running_task_brought_home_to_a_job_given_up_is_looked_at_until_it_ends(
+    build: Build, end: str
+) -> None:
+    house = build(RUNHOOK_UNCONFIRMED_AFTER=5, RUNHOOK_JOB_TIMEOUT=600)
+    rules = [{"fault": "answer_lost"}, {"fault": "callback_unrecorded"}]
+    rules += [{"fault": "failed"}] if end == "failed" else []
+    house.sandbox.faults(*rules, {"fault": "slow", "value": 1.5})
+    job = house.until(house.ask(), "unconfirmed")
+    for _ in range(10):
+        house.later(300)
+    assert house.job(job).given_up
+    resolve_by_ref(house.w, job.id, _task(house), force=True)
+
+    def settled() -> bool:
+        house.later(1)
+        return not house.job(job).given_up
+
+    eventually(settled)
+    after = house.job(job)
+    assert after.state == end
+    assert after.attempt.settled_by == "query"
+    assert after.attempt.cost or end == "failed"
 
 
 def test_a_task_of_another_job_is_taken_only_by_force(house: House) -> None:
@@ -252,5 +349,6 @@ def test_a_job_that_failed_unconfirmed_is_brought_home_by_its_task(build: Build)
     house.until(job, "unconfirmed")
     house.later(6)
     assert house.job(job).state is State.FAILED
-    assert resolve_by_ref(house.w, job.id, _task(house)).state is State.SUCCEEDED
+    resolve_by_ref(house.w, job.id, _task(house))
+    _proved(house, job)
     assert house.events()[-1] == "job.succeeded"

@@ -55,3 +55,5 @@ def resolve(
     elif verdict is not None:
         found = words.resolve(wiring(), job_id, verdict)
     out.print(screens.state_text(found))
+    if found.attempt.unproved:
+        click.echo("noted: taken when the task has ended and RunningHub's record proves it yours")

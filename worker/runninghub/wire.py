@@ -281,7 +281,7 @@ def read_done(status: int, body: bytes) -> None:
     """
     said = read_object(body, status)
     code = error_code(said)
-    if code is not None:
+    if code is not None or "code" not in said:
         raise no_answer(code, error_text(said))
 
 

@@ -1,0 +1,137 @@
+"""Every job ends: whatever RunningHub answers when its time is over, and if it does not."""
+
+import json
+
+import pytest
+
+from tests.conftest import Build, House
+from tests.receiver import Receiver, Reply
+from worker.cancel import cancel
+from worker.jobs import Job, State
+from worker.resolve import retry
+
+UNUSABLE = {
+    "an unknown word": {"status": "PAUSED", "errorCode": ""},
+    "a key that was changed": {"status": "", "errorCode": "1002", "errorMessage": "bad key"},
+    "parameters it does not like": {"status": "", "errorCode": "1007", "errorMessage": "taskId"},
+    "another task": {"taskId": "999", "status": "RUNNING", "errorCode": ""},
+}
+SILENCE = {
+    "nobody there": None,
+    "an outage": Reply(503, body=b"<html>down</html>"),
+    "an outage in other words": Reply(200, body=b'{"status":"","errorCode":"1010"}'),
+    "too many requests": Reply(429, body=b"slow down"),
+}
+
+
+def answers(house: House, receiver: Receiver, reply: Reply | None) -> None:
+    """From now on RunningHub answers every question so, or not at all."""
+    if reply:
+        receiver.replies = [reply]
+    house.w.client._http._base = receiver.url if reply else "http://127.0.0.1:9"
+
+
+def running(house: House) -> Job:
+    """A job whose task runs for ever."""
+    house.sandbox.faults({"fault": "slow", "value": 6000})
+    return house.until(house.ask(), "running")
+
+
+@pytest.mark.parametrize("said", UNUSABLE)
+def test_an_answer_that_cannot_be_used_is_the_last_word_when_time_is_over(
+    build: Build, receiver: Receiver, said: str
+) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600, RUNHOOK_PUBLIC_URL="")
+    job = running(house)
+    answers(house, receiver, Reply(200, body=json.dumps(UNUSABLE[said]).encode()))
+    house.later(590)
+    assert house.job(job).state is State.RUNNING
+    house.later(20)
+    after = house.job(job)
+    assert after.state is State.FAILED
+    assert after.attempt.error
+    assert after.attempt.error.code == "timeout"
+    assert "RunningHub gave no usable answer (" in after.attempt.error.message
+    assert "may be charged" in after.attempt.error.message
+    assert house.standing("running") == 0
+
+
+@pytest.mark.parametrize("kind", SILENCE)
+def test_silence_is_asked_again_but_not_without_end(
+    build: Build, receiver: Receiver, kind: str
+) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600, RUNHOOK_PUBLIC_URL="")
+    job = running(house)
+    answers(house, receiver, SILENCE[kind])
+    for _ in range(13):
+        house.later(300)
+    assert house.job(job).state is State.RUNNING, "an outage of an hour costs nobody his result"
+    for _ in range(3):
+        house.later(300)
+    after = house.job(job)
+    assert after.state is State.FAILED
+    assert after.attempt.error
+    assert after.attempt.error.code == "timeout"
+    assert house.events()[-2:] == ["runhook.alert", "job.failed"]
+    for _ in range(30):
+        house.later(3600)
+    assert not house.raw.zscore("runhook:due:reconcile", f"{job.id}/1"), "its duty ends too"
+
+
+def test_success_after_the_silence_settles_the_job(build: Build, receiver: Receiver) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600, RUNHOOK_PUBLIC_URL="")
+    job = house.until(house.ask(), "running")
+    answers(house, receiver, None)
+    for _ in range(16):
+        house.later(300)
+    assert house.job(job).state is State.FAILED
+    house.w.client._http._base = house.sandbox.url
+    house.later(3700)
+    assert house.job(job).state is State.SUCCEEDED
+    assert house.job(job).attempt.error is None
+
+
+def test_a_wish_to_cancel_holds_no_job_for_ever(build: Build, receiver: Receiver) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600, RUNHOOK_UNCONFIRMED_AFTER=600)
+    house.sandbox.faults({"fault": "answer_both"}, {"fault": "slow", "value": 6000})
+    job = house.until(house.ask(), "unconfirmed")
+    cancel(house.w, job.id)
+    answers(house, receiver, Reply(200, body=b'{"status":"PAUSED"}'))
+    for _ in range(4):
+        house.later(300)
+    assert house.job(job).state is State.FAILED
+
+
+def test_an_unconfirmed_job_whose_task_cannot_be_asked_about_ends(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_UNCONFIRMED_AFTER=600)
+    house.sandbox.faults({"fault": "answer_both"}, {"fault": "slow", "value": 6000})
+    job = house.until(house.ask(), "unconfirmed")
+    answers(
+        house, receiver, Reply(200, body=json.dumps(UNUSABLE["a key that was changed"]).encode())
+    )
+    house.later(590)
+    assert house.job(job).state is State.UNCONFIRMED
+    house.later(20)
+    after = house.job(job)
+    assert after.state is State.FAILED
+    assert after.attempt.error
+    assert after.attempt.error.code == "unconfirmed"
+    assert "1002" in after.attempt.error.message
+    assert house.standing("unconfirmed") == 0
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_retry_is_a_risk_when_the_first_task_was_not_stopped_there(
+    build: Build, refused: bool
+) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600)
+    rules = [{"fault": "slow", "value": 6000}] + [{"fault": "cancel_refused"}] * refused
+    house.sandbox.faults(*rules)
+    job = house.until(house.ask(), "running")
+    for _ in range(3):
+        house.later(301)
+    assert house.job(job).timed_out
+    house.w.store.line.pause(True)
+    assert retry(house.w, job.id).life.risk is refused
