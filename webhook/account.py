@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 from webhook.access import let_in
 from webhook.answers import answer, known_parameters, wiring
 from webhook.bodies import json_body
+from webhook.limits import ASKING
 from webhook.problems import problem
 from worker.document import account_document
 from worker.errors import Fault, InvalidRequest
@@ -40,6 +41,6 @@ def get_account() -> Response:
     if not w.settings.api_key:
         why = "RUNNINGHUB_API_KEY is not set for web, so the account cannot be asked about"
         return problem(503, "No key", why)
-    return answer(
-        account_document(w.client.account(), w.client.capacity(), w.store.line.state().in_flight)
-    )
+    with ASKING:
+        account, capacity = w.client.account(), w.client.capacity()
+    return answer(account_document(account, capacity, w.store.line.state().in_flight))

@@ -1,12 +1,67 @@
 """Reading a request's body up to a limit, whether it names its length or comes in chunks."""
 
-from collections.abc import Iterator
+import asyncio
+import tempfile
+from collections.abc import AsyncIterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Request, request
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
 from worker.document import json_object
+
+IN_MEMORY = 256 * 1024  # bytes of a body that are kept in memory until it is whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """How much is read of a body, and how long it is waited for.
+
+    Attributes:
+        largest: Bytes. Reading ends with the first that is over them.
+        seconds: How long the whole body may take.
+        slowest: Bytes a second at which what has come earns the rest more time; None: it does not.
+    """
+
+    largest: int
+    seconds: float
+    slowest: int | None = None
+
+
+async def spooled(environ: dict[str, Any], body: AsyncIterable[bytes], sending: Sending) -> None:
+    """Read a request's body before anybody works on it, into a file of the system's if it is large.
+
+    Of a body that names a length over the limit nothing is read: who asked is told so at once.
+
+    Raises:
+        RequestTimeout: It did not come whole, or not in time.
+    """
+    told = environ.pop("CONTENT_LENGTH", None)
+    if told is not None and told.isdecimal() and int(told) > sending.largest:
+        environ["CONTENT_LENGTH"] = told
+        return
+    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - lives as long as the request
+    start, size = asyncio.get_running_loop().time(), 0
+    try:
+        async with asyncio.timeout(sending.seconds) as patience:
+            async for piece in body:
+                size += len(piece)
+                await asyncio.to_thread(file.write, piece) if size > IN_MEMORY else file.write(
+                    piece
+                )
+                if size > sending.largest:
+                    break
+                if sending.slowest:
+                    patience.reschedule(start + sending.seconds + size / sending.slowest)
+    except TimeoutError:
+        text = f"the body did not come whole in time ({size} bytes did)"
+        raise RequestTimeout(f"{text}. Nothing was kept, nothing is paid; send it again.") from None
+    if told is not None and size != int(told):
+        raise RequestTimeout("the body ended before its length; nothing was kept")
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    file.seek(0)
+    environ |= {"wsgi.input": file, "CONTENT_LENGTH": str(size)}
 
 
 def body_within(incoming: Request, most: int) -> bytes | None:

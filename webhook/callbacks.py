@@ -3,8 +3,10 @@
 A URL is unique to one attempt and signed; who has it not can put nothing into Redis.
 """
 
+import re
 import threading
 import time
+from collections.abc import Sequence
 
 from flask import Blueprint, Response, current_app, request
 
@@ -20,6 +22,7 @@ LARGEST = 4 * 1024 * 1024
 WRONG_LOGGED_EVERY = 60.0  # seconds between two log lines about wrong signatures
 
 blueprint = Blueprint("callbacks", __name__)
+SIGNED = re.compile(rf"{PATH}/([^/]+)/([0-9]{{1,9}})/([^/]+)")
 
 
 class WrongSignatures:
@@ -41,6 +44,12 @@ class WrongSignatures:
 
 
 wrong_signatures = WrongSignatures()
+
+
+def genuine(secrets: Sequence[str], path: str) -> bool:
+    """Whether a path is a callback URL of ours."""
+    found = SIGNED.fullmatch(path)
+    return found is not None and signed_by_us(secrets, found[1], int(found[2]), found[3])
 
 
 @blueprint.post(f"{PATH}/<job_id>/<int:attempt>/<signature>")

@@ -1,5 +1,6 @@
 """/v1/jobs: asking for jobs, one or many, reading and cancelling them."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ from flask import Blueprint, Response, g, request, stream_with_context, url_for
 from webhook.access import let_in
 from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body, lines_within
+from webhook.limits import ASKING, BATCHES
 from webhook.problems import document_of, problem
 from worker import ask, batch, catalogue, resolve
 from worker.cancel import cancel
@@ -19,6 +21,8 @@ from worker.submit import usual_seconds
 
 LARGEST = 32 * 1024 * 1024  # media may come as data URIs
 LARGEST_WORD = 1024
+LARGEST_BATCH = 2 * 1024**3  # bytes; it waits in a file until it is whole
+ASKED_ABOUT = ("app/", "quick/")  # models whose fields RunningHub tells
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 blueprint.before_request(let_in)
@@ -33,9 +37,11 @@ def post_job() -> Response:
     With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
     """
     given, key = json_body(LARGEST), _idempotency_key()
-    if _dry_run():
-        return answer(_checked(ask.trial(wiring(), given)))
-    new, job = ask.accept(wiring(), given, owner=g.owner, key=key)
+    dry_run = _dry_run()
+    with _waiting_for(given, dry_run):
+        if dry_run:
+            return answer(_checked(ask.trial(wiring(), given)))
+        new, job = ask.accept(wiring(), given, owner=g.owner, key=key)
     response = answer(_document(job), 202 if new else 200)
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
     return response
@@ -51,6 +57,8 @@ def post_batch() -> Response:
     """
     if request.mimetype not in ("application/x-ndjson", "application/jsonl", "application/json"):
         return problem(415, "Unsupported media type", "send Content-Type: application/x-ndjson")
+    if (request.content_length or 0) > LARGEST_BATCH:
+        return problem(413, "Too large", f"a batch is at most {LARGEST_BATCH} bytes; send several")
     lines = batch.accept(
         wiring(),
         lines_within(request, LARGEST),
@@ -59,7 +67,10 @@ def post_batch() -> Response:
         dry_run=_dry_run(),
     )
     answers = (orjson.dumps(_line_document(line)) + b"\n" for line in lines)
-    return Response(stream_with_context(answers), content_type="application/x-ndjson")
+    BATCHES.enter()
+    response = Response(stream_with_context(answers), content_type="application/x-ndjson")
+    response.call_on_close(BATCHES.leave)
+    return response
 
 
 def _line_document(line: batch.Line) -> dict[str, Any]:
@@ -107,7 +118,9 @@ def get_timeline(job_id: str) -> Response:
 @blueprint.post("/<job_id>/cancel")
 def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out."""
-    job = cancel(wiring(), job_id)
+    running = wiring().store.jobs.get(job_id).state is State.RUNNING
+    with ASKING if running else nullcontext():  # RunningHub is asked about running ones only
+        job = cancel(wiring(), job_id)
     return answer(_document(job), 200 if job.state is State.CANCELLED else 202)
 
 
@@ -120,7 +133,9 @@ def retry_job(job_id: str) -> Response:
 @blueprint.post("/<job_id>/reconcile")
 def reconcile_job(job_id: str) -> Response:
     """Ask RunningHub about a job now."""
-    return answer(_document(resolve.ask_now(wiring(), job_id)))
+    with ASKING:
+        job = resolve.ask_now(wiring(), job_id)
+    return answer(_document(job))
 
 
 @blueprint.post("/<job_id>/resolve")
@@ -132,7 +147,8 @@ def resolve_job(job_id: str) -> Response:
     wanted = json_body(LARGEST_WORD)
     ref, verdict, force = wanted.get("ref"), wanted.get("as"), wanted.get("force", False)
     if isinstance(ref, str) and ref.isdecimal() and set(wanted) <= {"ref", "force"}:
-        job = resolve.resolve_by_ref(wiring(), job_id, ref, force=force is True)
+        with ASKING:
+            job = resolve.resolve_by_ref(wiring(), job_id, ref, force=force is True)
     elif verdict in ("failed", "resubmit") and set(wanted) == {"as"}:
         job = resolve.resolve(wiring(), job_id, verdict)
     else:
@@ -141,6 +157,13 @@ def resolve_job(job_id: str) -> Response:
         )
         raise InvalidRequest([Fault("", text)])
     return answer(_document(job), 202 if job.attempt.unproved else 200)
+
+
+def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager[None]:
+    """The place that taking a job needs: RunningHub is asked about an app, and for a live price."""
+    if dry_run or str(given.get("model")).startswith(ASKED_ABOUT):
+        return ASKING
+    return nullcontext()
 
 
 def _document(job: Job) -> dict[str, Any]:

@@ -74,6 +74,15 @@ def _told(error: RunhookError) -> tuple[int, str, str, dict[str, Any]]:
     raise error
 
 
+def refusal(error: HTTPException) -> Response:
+    """An error of HTTP itself as a problem document."""
+    response = problem(error.code or 500, error.name, error.description or error.name)
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after", "www-authenticate"):
+            response.headers[name] = value
+    return response
+
+
 def _response(body: dict[str, Any]) -> Response:
     found = Response(orjson.dumps(body), body["status"], content_type="application/problem+json")
     if body["status"] == 503:
@@ -92,11 +101,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
-        response = problem(error.code or 500, error.name, error.description or error.name)
-        for name, value in error.get_headers():
-            if name.lower() in ("allow", "retry-after", "www-authenticate"):
-                response.headers[name] = value
-        return response
+        return refusal(error)
 
     @app.errorhandler(Exception)
     def _unforeseen(_: Exception) -> Response:

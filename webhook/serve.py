@@ -12,9 +12,7 @@ from granian.constants import Interfaces
 
 from config.settings import Settings, SettingsError
 from webhook.app import create_app
-from webhook.gate import Gate
-from webhook.streams import STREAMS
-from webhook.subscriptions import TESTS_AT_ONCE
+from webhook.door import Door
 from worker.errors import StoreUnavailable
 from worker.telemetry import configure, report
 from worker.wiring import assemble, check_port, check_server
@@ -23,18 +21,18 @@ PATIENCE = (
     5  # seconds that requests have to end when the process does; streams would go on for ever
 )
 PORT_PATIENCE = 3.0  # seconds in which a web that was killed before this one frees its port
-THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
 
 
 def load() -> Callable[..., Any]:
-    """The WSGI application of one server process."""
+    """The application of one server process."""
     configure()
-    wiring = assemble(Settings.load("web"), patience="door")
+    settings = Settings.load("web")
+    wiring = assemble(settings, patience="door")
     with contextlib.suppress(StoreUnavailable):
         wiring.store.processes.server()  # hears what time it is there
-    app = Gate(create_app(wiring), THREADS)
+    door = Door(create_app(wiring), settings)
     gc.freeze()
-    return app
+    return door.__rsgi__
 
 
 @click.command()
@@ -54,11 +52,11 @@ def main(host: str) -> None:
         "webhook",
         address=host,
         port=settings.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=settings.web_concurrency,
-        blocking_threads=THREADS + STREAMS + TESTS_AT_ONCE,
+        websockets=False,
         log_access=False,
-        log_level="error",  # type: ignore[arg-type]  # its warnings are about our many threads
+        log_level="error",  # type: ignore[arg-type]  # the rest is our own to say
         respawn_failed_workers=True,
         workers_kill_timeout=PATIENCE,
     )

@@ -1,6 +1,5 @@
 """/v1/subscriptions: who is told over HTTP. A secret is shown once, when it is made."""
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,19 +9,17 @@ from flask import Blueprint, Response, url_for
 from webhook.access import let_in
 from webhook.answers import answer, known_parameters, wiring
 from webhook.bodies import json_body
-from webhook.problems import problem
+from webhook.limits import TESTS
 from worker import subscriptions
 from worker.errors import Fault, InvalidRequest
 from worker.store import Subscription
 from worker.subscriptions import LONGEST_OVERLAP, OVERLAP, subscription_document
 
 LARGEST = 64 * 1024
-TESTS_AT_ONCE = 2  # each may take a thread for 15 s
 
 blueprint = Blueprint("subscriptions", __name__, url_prefix="/v1/subscriptions")
 blueprint.before_request(let_in)
 blueprint.before_request(known_parameters)
-_testing = threading.BoundedSemaphore(TESTS_AT_ONCE)
 
 
 @blueprint.post("")
@@ -84,8 +81,7 @@ def test_subscription(subscription_id: str) -> Response:
         raise InvalidRequest([Fault("type", "must be an event type, and nothing else is taken")])
     w = wiring()
     subscription = subscriptions.testable(w, subscription_id, kind)
-    if not _testing.acquire(blocking=False):
-        return problem(503, "Busy", "other tests are under way; try again in some seconds")
+    TESTS.enter()
 
     def tested() -> Iterator[bytes]:
         outcome = subscriptions.try_out(w, subscription, kind)
@@ -99,9 +95,9 @@ def test_subscription(subscription_id: str) -> Response:
         }
         yield orjson.dumps(said)
 
-    # Streamed, so that the wait for the subscriber takes no place at the gate.
+    # Streamed, so that the wait for the subscriber takes no other's thread.
     response = Response(tested(), content_type="application/json")
-    response.call_on_close(_testing.release)
+    response.call_on_close(TESTS.leave)
     return response
 
 

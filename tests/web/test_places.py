@@ -1,0 +1,186 @@
+"""The web process under trouble: whatever /v1 waits for, callbacks have places of their own."""
+
+import json
+import os
+import select
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SECRET, eventually
+from worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
+from worker.embedded import EmbeddedServer
+from worker.signing import callback_url
+
+PATIENCE = 10.0  # seconds for an answer that nothing should delay; a hanging call takes longer
+ASKING, SLOW, UPLOADS, STREAMS = 8, 64, 8, 32
+
+
+@dataclass(frozen=True)
+class Web:
+    """A web process of its own, whose RunningHub takes every call and answers none."""
+
+    port: int
+    redis: int  # the process of its server
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def callback(self, number: int = 1) -> int:
+        """A genuine callback; the status of its answer."""
+        url = callback_url(self.url, (SECRET,), f"job_{number}", 1)
+        return self.ask("POST", url.removeprefix(self.url), b'{"event": "TASK_END"}')[0]
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
+    ) -> tuple[int, Any, Any]:
+        """One request: status, headers and body of its answer."""
+        headers = {"Content-Type": kind}
+        request = urllib.request.Request(self.url + path, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
+
+    @contextmanager
+    def opened(self, sent: bytes) -> Iterator[socket.socket]:
+        """A connection on which these bytes were sent."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as line:
+            line.sendall(sent)
+            yield line
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """One for this file."""
+    folder, port = tmp_path_factory.mktemp("web"), free_port()
+    server = EmbeddedServer(folder / "redis", Path("/tmp") / f"runhook-web-{port}.s")
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        environ = {
+            "PATH": os.environ["PATH"],
+            "REDIS_URL": server.url,
+            "RUNHOOK_DATA_DIR": str(folder / ".runhook"),
+            "RUNNINGHUB_API_KEY": "key",
+            "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "RUNHOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "RUNHOOK_SECRET": SECRET,
+            "PORT": str(port),
+        }
+        fleet = Fleet(environ, folder, logs=folder)
+        try:
+            server.start()
+            fleet.start("web", COMMANDS["web"])
+            wrong = wait_until_ready(f"http://127.0.0.1:{port}/healthz", 40, fleet.tend)
+            assert wrong is None, (folder / "web.log").read_text()
+            assert server.process_id
+            yield Web(port, server.process_id)
+        finally:
+            fleet.stop()
+            server.stop()
+
+
+def _head(method: str, path: str, **headers: Any) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@contextmanager
+def trouble(web: Web) -> Iterator[list[socket.socket]]:
+    """Calls that wait for RunningHub, slow bodies, slow uploads and streams, all at once."""
+    hanging = _head("GET", "/v1/account")
+    slow = _head("POST", "/v1/jobs", Content_Type="application/json", Content_Length=1000) + b"{"
+    form = {"Content_Type": "multipart/form-data; boundary=x", "Content_Length": 10**8}
+    upload = _head("POST", "/v1/assets", **form) + b"--x\r\n"
+    stream = _head("GET", "/v1/events/stream")
+    with ExitStack() as held:
+        lines = [
+            held.enter_context(web.opened(sent))
+            for sent in [slow] * SLOW + [upload] * UPLOADS + [hanging] * ASKING
+        ]
+        for _ in range(STREAMS):
+            line = held.enter_context(web.opened(stream))
+            assert b"200 OK" in line.recv(4096)
+        yield lines
+
+
+def test_whatever_the_others_wait_for_callbacks_and_jobs_are_answered(web: Web) -> None:
+    body = {"model": "rhart-image-n-pro/text-to-image", "input": {"prompt": "a cat"}}
+    with trouble(web) as others:
+        for number in range(20):
+            assert web.callback(number) == 200
+        assert web.ask("GET", "/healthz")[0] == 200
+        status, _, said = web.ask("POST", "/v1/jobs", json.dumps(body).encode())
+        assert status == 202
+        job = f"/v1/jobs/{json.loads(said)['id']}"
+        assert web.ask("GET", job)[0] == 200
+        assert web.ask("POST", f"{job}/cancel", b"")[0] == 200
+        status, headers, said = web.ask("GET", "/v1/account")
+        assert (status, headers["Retry-After"]) == (503, "5")
+        assert "8 calls wait for RunningHub here already. Nothing was done" in said.decode()
+        answered, _, _ = select.select(others, [], [], 0)
+        assert answered == []
+
+
+def test_however_many_callbacks_come_while_redis_hangs_each_is_refused_soon(web: Web) -> None:
+    with ThreadPoolExecutor(60) as pool:
+        os.kill(web.redis, signal.SIGSTOP)
+        try:
+            assert set(pool.map(web.callback, range(60))) == {503}
+        finally:
+            os.kill(web.redis, signal.SIGCONT)
+    eventually(lambda: web.callback() == 200)
+
+
+def test_a_callback_whose_body_does_not_come_is_given_up_with_408(web: Web) -> None:
+    path = callback_url("", (SECRET,), "job_1", 1)
+    with web.opened(_head("POST", path, Content_Length=100) + b"{") as line:
+        line.settimeout(6 * PATIENCE)
+        said = line.recv(4096)
+    assert said.startswith(b"HTTP/1.1 408")
+    assert b"send it again" in said
+
+
+def test_who_may_not_come_in_is_told_before_a_body_is_read(web: Web) -> None:
+    for path in ("/callbacks/job_1/1/forged", "/callbacks/job_1/%s/forged" % ("9" * 5000)):
+        with web.opened(_head("POST", path, Content_Length=100)) as line:
+            assert line.recv(4096).startswith(b"HTTP/1.1 404")
+    through_proxy = _head("POST", "/v1/jobs", X_Forwarded_For="1.2.3.4", Content_Length=100)
+    with web.opened(through_proxy) as line:
+        assert line.recv(4096).startswith(b"HTTP/1.1 401")
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/assets", "/v1/jobs/batch"])
+def test_a_body_that_names_too_great_a_length_is_refused_unread(web: Web, path: str) -> None:
+    kinds = {"/v1/assets": "multipart/form-data; boundary=x"}
+    kind = kinds.get(path, "application/json")
+    with web.opened(_head("POST", path, Content_Type=kind, Content_Length=2**40)) as line:
+        assert line.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+def test_a_batch_and_a_file_come_in_chunks_and_are_answered(web: Web) -> None:
+    job = json.dumps({"model": "rhart-image-n-pro/text-to-image", "input": {"prompt": "a cat"}})
+    status, _, said = web.ask("POST", "/v1/jobs/batch", f"{job}\n{job}\n{{\n".encode())
+    assert status == 200
+    assert [json.loads(line)["status"] for line in said.splitlines()] == [202, 202, 422]
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n'
+    data = part + b"a" * 3_000_000 + b"\r\n--x--\r\n"
+    chunks = b"".join(
+        b"%x\r\n%s\r\n" % (len(data[at : at + 65536]), data[at : at + 65536])
+        for at in range(0, len(data), 65536)
+    )
+    form = {"Content_Type": "multipart/form-data; boundary=x", "Transfer_Encoding": "chunked"}
+    with web.opened(_head("POST", "/v1/assets", **form) + chunks + b"0\r\n\r\n") as line:
+        assert line.recv(65536).startswith(b"HTTP/1.1 201")

@@ -1,0 +1,149 @@
+"""The door of the web process: reads a request's body, then has it answered in a place of its kind.
+
+The event loop reads bodies, so whoever sends slowly takes neither a thread nor a place. Threads
+answer: callbacks have some of their own, so that nothing that /v1 waits for delays them, and what
+streams has others. It speaks RSGI to granian and WSGI to Flask, because WSGI has no way to stop
+waiting for a body.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Request, Response
+from granian.rsgi import (  # type: ignore[attr-defined]  # offered, not typed so
+    HTTPProtocol,
+    ProtocolClosed,
+    Scope,
+)
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
+
+from config.settings import Settings
+from webhook import assets, callbacks, jobs
+from webhook.access import owner_of
+from webhook.bodies import Sending, spooled
+from webhook.environ import Head, environ_of
+from webhook.limits import ASKING, BATCHES, BODIES, KEEPING, TESTS
+from webhook.problems import refusal
+from webhook.streams import STREAMS
+from worker.signing import PATH
+from worker.telemetry import report
+
+Application = Callable[..., Any]
+
+THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
+WAITING = ASKING.places + KEEPING.places  # threads of /v1 that may wait for somebody else
+STREAMING = STREAMS + BATCHES.places + TESTS.places
+ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
+WITH_BODY = ("POST", "PUT", "PATCH")
+ALIVE = ("/healthz", "/readyz")
+FILES = ("/v1/assets", "/v1/jobs/batch")
+
+CALLBACK = Sending(largest=callbacks.LARGEST, seconds=10)
+JSON = Sending(largest=jobs.LARGEST, seconds=30)
+# 64 KiB a second is a bad telephone; who sends less than that would send for a day.
+FILE = Sending(largest=assets.LARGEST + assets.BUSY_FORM, seconds=30, slowest=64 * 1024)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An answer whose pieces come one by one."""
+
+    head: Head
+    pieces: Iterator[bytes]
+    close: Callable[[], None]
+
+    def next(self) -> bytes | None:
+        """The next piece once it is there; None behind the last."""
+        return next(self.pieces, None)
+
+
+class Door:
+    """An RSGI application around a WSGI one."""
+
+    def __init__(self, app: Application, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._first = ThreadPoolExecutor(THREADS, "callbacks")
+        self._v1 = ThreadPoolExecutor(THREADS + WAITING, "v1")
+        self._streams = ThreadPoolExecutor(STREAMING, "streams")
+
+    async def __rsgi__(self, scope: Scope, proto: HTTPProtocol) -> None:
+        """Answer one request."""
+        environ = environ_of(scope)
+        try:
+            if scope.method in WITH_BODY and self._welcome(environ):
+                await self._read(environ, proto)
+            if scope.path.startswith(f"{PATH}/") or scope.path in ALIVE:
+                await self._answer_soon(environ, proto)
+            else:
+                await self._answer(environ, proto, self._v1)
+        except HTTPException as error:
+            _send(proto, refusal(error))
+
+    def _welcome(self, environ: dict[str, Any]) -> bool:
+        """Whether this body is read at all; Flask says to the others why not, without one."""
+        request = Request(environ)
+        if request.path.startswith("/v1/"):
+            return owner_of(self._settings, request) is not None
+        return callbacks.genuine(self._settings.secrets, request.path)
+
+    async def _read(self, environ: dict[str, Any], proto: HTTPProtocol) -> None:
+        path = environ["PATH_INFO"]
+        if path.startswith(f"{PATH}/"):
+            await spooled(environ, proto, CALLBACK)
+            return
+        with BODIES:
+            await spooled(environ, proto, FILE if path in FILES else JSON)
+
+    async def _answer_soon(self, environ: dict[str, Any], proto: HTTPProtocol) -> None:
+        """With 503 in time, even if so many came while Redis hangs that no place is free.
+
+        What is under way then may still be kept: RunningHub sends it again, and it counts once.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._answer(environ, proto, self._first)
+        except TimeoutError:
+            report("callback.not_kept", why=f"not taken within {ANSWER_WITHIN:g} s")
+            raise ServiceUnavailable("it was not taken in time; send it again") from None
+
+    async def _answer(
+        self, environ: dict[str, Any], proto: HTTPProtocol, threads: ThreadPoolExecutor
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        context = contextvars.copy_context()  # Flask's, whichever thread works on it
+        stream = await loop.run_in_executor(threads, context.run, self._respond, environ, proto)
+        if stream is None:
+            return
+        try:
+            line = proto.response_stream(stream.head.status, stream.head.headers)
+            while (
+                piece := await loop.run_in_executor(self._streams, context.run, stream.next)
+            ) is not None:
+                await line.send_bytes(piece)
+        except ProtocolClosed:
+            pass  # whoever listened is gone
+        finally:
+            await loop.run_in_executor(self._streams, context.run, stream.close)
+
+    def _respond(self, environ: dict[str, Any], proto: HTTPProtocol) -> Stream | None:
+        """Have the application answer, in a thread; what it streams is left to the caller."""
+        head = Head()
+        pieces = self._app(environ, head)
+        if head.streams:
+            return Stream(head, iter(pieces), pieces.close)
+        try:
+            proto.response_bytes(head.status, head.headers, b"".join(pieces))
+        finally:
+            pieces.close()
+        return None
+
+
+def _send(proto: HTTPProtocol, answer: Response) -> None:
+    """An answer of the door itself; the rest of the request is not waited for."""
+    headers = [*answer.headers.items(), ("Connection", "close")]
+    proto.response_bytes(answer.status_code, headers, answer.get_data())

@@ -1,0 +1,57 @@
+"""How much of one kind goes on at once; who comes when it is full is told to come again.
+
+Everything here waits for somebody else's server or takes long, and nothing else may wait for it.
+"""
+
+import threading
+
+from werkzeug.exceptions import ServiceUnavailable
+
+
+class Limit:
+    """So many at once. `with limit:` takes a place, as `enter` and `leave` do."""
+
+    def __init__(self, places: int, what: str) -> None:
+        """Args:
+        places: How many in this process.
+        what: They, as a sentence about too many of them names them.
+        """
+        self.places = places
+        self._what = what
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def enter(self) -> None:
+        """Take a place.
+
+        Raises:
+            ServiceUnavailable: All are taken. Answered as 503 with Retry-After.
+        """
+        with self._lock:
+            if self._taken >= self.places:
+                raise ServiceUnavailable(
+                    f"{self.places} {self._what} here already. Nothing was done; "
+                    "ask again in some seconds."
+                )
+            self._taken += 1
+
+    def leave(self) -> None:
+        """Give the place back."""
+        with self._lock:
+            self._taken -= 1
+
+    def __enter__(self) -> None:
+        self.enter()
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+
+# RunningHub may take half a minute to answer each. More at once would only be more to wait for.
+ASKING = Limit(8, "calls wait for RunningHub")
+# Each writes a file of up to 2 GiB to RUNHOOK_STORAGE_URL, which may be far away.
+KEEPING = Limit(4, "files are being kept")
+BATCHES = Limit(4, "batches are being taken")  # each is a thread for as long as it has lines
+TESTS = Limit(2, "tests of subscriptions run")  # each may take a thread for 15 s
+# Bodies being read wait in temporary files, of which a process can open some hundred.
+BODIES = Limit(256, "bodies are being read")
