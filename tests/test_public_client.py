@@ -77,11 +77,11 @@ def test_it_creates_a_comfyui_task_and_reads_its_outputs(sdk: Any) -> None:
 
 def test_it_runs_a_model_and_queries_it(sdk: Any) -> None:
     price = sdk.preview_model_price(IMAGE, {"prompt": "a cat"})
-    assert str(price.estimated_price) == "0.14"
+    assert str(price.estimated_price) == "0.4"
     task = sdk.run_model_api(IMAGE, {"prompt": "a cat"})
     done = _ended(sdk, task.task_id)
     assert done.results[0]["url"].startswith("http")
-    assert done.usage.third_party_consume_money == "0.14"
+    assert done.usage.third_party_consume_money == "0.4"
 
 
 def test_it_runs_an_app_by_its_call_example(sdk: Any) -> None:

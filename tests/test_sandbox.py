@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 import wave
 from collections.abc import Iterator
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -15,11 +16,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from tests.bodies import valid
 from tests.conftest import IMAGE, Sandbox, eventually
+from worker import catalogue
 from worker.cli.up import sandbox as command
 from worker.runninghub.sandbox.faults import FAULTS, Faults
 from worker.runninghub.sandbox.outputs import make
-from worker.runninghub.sandbox.server import create_app, serve
+from worker.runninghub.sandbox.prices import price
+from worker.runninghub.sandbox.server import _models, create_app, serve
 
 KEY = {"Authorization": "Bearer anything", "Content-Type": "application/json"}
 
@@ -388,3 +392,35 @@ def test_its_help_says_of_every_fault_what_it_does() -> None:
     for fault, words in FAULTS.items():
         assert f"{fault} " in found.output
         assert words in found.output
+
+
+def test_it_charges_what_the_catalogue_tells_in_preview_usage_and_balance(sandbox: Sandbox) -> None:
+    dear = "vidu/text-to-video-q3-turbo"
+    body = {"prompt": "waves", "resolution": "1080p", "duration": "5"}
+    told = catalogue.quote(catalogue.find(dear), catalogue.check(dear, body, {}).input)
+    assert told
+    assert told.money not in (None, Decimal("0.14"))
+    preview = _post(f"{sandbox.url}/openapi/v2/price-preview/{dear}", body)
+    assert Decimal(preview["estimatedPrice"]) == told.money
+    ref = _post(f"{sandbox.url}/openapi/v2/{dear}", body)["taskId"]
+    found = eventually(
+        lambda: (
+            said
+            if (said := _post(f"{sandbox.url}/openapi/v2/query", {"taskId": ref}))["results"]
+            else None
+        )
+    )
+    assert Decimal(found["usage"]["thirdPartyConsumeMoney"]) == told.money
+    left = _post(f"{sandbox.url}/uc/openapi/accountStatus", {"apikey": "any"})["data"]
+    assert Decimal(left["remainMoney"]) == Decimal(999) - told.money
+
+
+def test_its_price_of_every_model_is_the_catalogues() -> None:
+    told = 0
+    for model in catalogue.models():
+        body = catalogue.check(model.endpoint, valid(model), {}).input
+        quote = catalogue.quote(model, body)
+        if quote is not None and quote.money is not None:
+            told += 1
+            assert price(_models()[model.endpoint], valid(model)) == quote.money, model.endpoint
+    assert told > 250

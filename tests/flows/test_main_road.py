@@ -12,7 +12,7 @@ def test_a_job_is_sent_once_and_ended_by_its_callback(house: House) -> None:
     assert job.attempt.settled_by == "callback"
     assert job.attempt.outputs[0].type == "png"
     assert job.attempt.outputs[0].url is not None
-    assert job.cost == Cost(money="0.14", seconds="0")
+    assert job.cost == Cost(money="0.4", seconds="0")
     assert house.sandbox.accepted() == 1
     assert house.events() == ["job.queued", "job.running", "job.succeeded"]
 

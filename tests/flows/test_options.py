@@ -145,5 +145,5 @@ def test_the_price_of_a_request_is_told_without_keeping_it(house: House) -> None
     checked = ask.check(house.w, Asked(IMAGE, {"prompt": "a"}))
     live = ask.live_price(house.w, checked)
     assert live
-    assert str(live.money) == "0.14"
+    assert str(live.money) == "0.4"
     assert house.w.store.jobs.page(None, None, None, 10).jobs == ()

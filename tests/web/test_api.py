@@ -52,7 +52,7 @@ def test_an_ended_job_shows_results_cost_and_who_settled_it(
     job = house.until(house.ask(), "succeeded")
     shown = client.get(f"/v1/jobs/{job.id}").get_json()
     assert shown["settled_by"] == "callback"
-    assert shown["cost"] == {"money": "0.14", "currency": None, "coins": None, "seconds": "0"}
+    assert shown["cost"] == {"money": "0.4", "currency": None, "coins": None, "seconds": "0"}
     output = shown["outputs"][0]
     assert set(output) == {"url", "type", "text", "node_id", "expires_at", "archived_url"}
     assert output["expires_at"] > shown["ended_at"]

@@ -249,7 +249,7 @@ def test_a_dry_run_shows_the_whole_input_and_its_price_and_keeps_nothing(
     shown = client.post("/v1/jobs?dry_run=true", json=body)
     assert shown.status_code == 200
     assert shown.get_json()["price"]["money"] == "0.4"
-    assert shown.get_json()["live_price"] == {"money": "0.14", "currency": "CNY"}
+    assert shown.get_json()["live_price"] == {"money": "0.4", "currency": "CNY"}
     assert shown.get_json()["input"]["resolution"]
     assert client.get("/v1/jobs").get_json()["items"] == []
 

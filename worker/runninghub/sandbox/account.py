@@ -1,6 +1,7 @@
 """The sandbox's account: balance, keys, what is in flight, prices, the public model list."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from flask import request
@@ -8,8 +9,10 @@ from flask import request
 from worker.runninghub.sandbox.answers import Json, asked, bearer, legacy, prompt_of, v2_error
 from worker.runninghub.sandbox.dirt import page, soiled
 from worker.runninghub.sandbox.faults import OF_CAPACITY, OF_PRICES, Faults
+from worker.runninghub.sandbox.prices import price
 from worker.runninghub.sandbox.tasks import Office
 
+MONEY, COINS = Decimal(999), 99999  # what the account has at the start
 RESOURCES = ("UNET", "CHECKPOINT", "LORA", "GGUF")
 
 
@@ -46,10 +49,11 @@ class Account:
         if not (body.get("apikey") or bearer()):
             return legacy(802, "APIKEY_UNAUTHORIZED")
         running, queued = self._office.counts()
+        money, coins = self._office.charged()
         data = {
-            "remainCoins": "99999",
+            "remainCoins": str(COINS - coins),
             "currentTaskCounts": str(running + queued),
-            "remainMoney": "999",
+            "remainMoney": f"{MONEY - money:f}",
             "currency": "CNY",
             "apiType": "SHARED",
         }
@@ -60,7 +64,7 @@ class Account:
         rows = [{"apiKey": "sand****box", "apiKeyType": "SHARED", "status": 1}]
         return legacy(0, "success", rows)
 
-    def price(self, endpoint: str) -> Any:
+    def preview(self, endpoint: str) -> Any:
         """price-preview: the same body as a submit."""
         body = asked()
         text = json.dumps(body, ensure_ascii=False)
@@ -75,15 +79,15 @@ class Account:
         model = self._models.get(endpoint)
         if model is None:
             return v2_error("1001", "Invalid URL")
-        stated = (model.get("price") or {}).get("price") or "0.14"
-        price = f"{chosen.value('price', float(stated)):g}" if "price" in chosen else str(stated)
+        stated = price(model, body)
+        told = f"{chosen.value('price', float(stated)):g}" if "price" in chosen else f"{stated:f}"
         return {
             "errorCode": "",
             "errorMessage": "",
-            "estimatedPrice": price,
+            "estimatedPrice": told,
             "currency": "CNY",
-            "priceText": f"{price}元/次",
-            "priceTextEn": f"{price} CNY",
+            "priceText": f"{told}元/次",
+            "priceTextEn": f"{told} CNY",
             "freeLimit": False,
             "freeLimitCount": 0,
             "remainingFreeLimitCount": 0,

@@ -28,6 +28,7 @@ from worker.runninghub.sandbox.answers import (
 from worker.runninghub.sandbox.dirt import page, soiled
 from worker.runninghub.sandbox.faults import OF_EVERY_CALL, OF_SUBMITS, Chosen, Faults
 from worker.runninghub.sandbox.files import Files
+from worker.runninghub.sandbox.prices import price
 from worker.runninghub.sandbox.tasks import (
     Office,
     Task,
@@ -76,7 +77,7 @@ def _routes(sandbox: "Sandbox", faults: Faults) -> tuple[tuple[str, str, Callabl
         ("POST", "/openapi/v2/query", sandbox.query),
         ("POST", "/openapi/v2/run/ai-app/<webapp_id>", sandbox.run_app),
         ("POST", "/openapi/v2/run/workflow/<workflow_id>", sandbox.run_workflow),
-        ("POST", "/openapi/v2/price-preview/<path:endpoint>", account.price),
+        ("POST", "/openapi/v2/price-preview/<path:endpoint>", account.preview),
         ("POST", "/openapi/v2/resource/list", account.resources),
         ("GET", "/openapi/v2/queue/status", account.queue_status),
         ("GET", "/openapi/v2/api-key/list", account.keys),
@@ -210,7 +211,15 @@ class Sandbox:
     def _take(self, model: str, kind: str, body: Json, *, legacy_shape: bool) -> Any:
         shown = {key: value for key, value in body.items() if key != "apiKey"}
         prompt = prompt_of(body)
-        wanted = Wanted(model, kind, prompt, body.get("webhookUrl"), legacy_shape, shown)
+        wanted = Wanted(
+            model,
+            kind,
+            prompt,
+            body.get("webhookUrl"),
+            legacy_shape,
+            shown,
+            price(self.models.get(model), body),
+        )
         chosen = self.faults.choose(json.dumps(body, ensure_ascii=False), prompt, OF_SUBMITS)
         refusal = self._refusal(chosen, legacy_shape)
         if refusal is not None:

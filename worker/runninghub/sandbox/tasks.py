@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Wanted:
     webhook_url: str | None
     legacy: bool
     body: Json
+    money: Decimal
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Task:
     stopped: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
     body: Json = field(default_factory=dict)
+    money: Decimal = Decimal(0)  # what it costs when it succeeds; legacy tasks cost a coin
 
     def status(self) -> str:
         """QUEUED, RUNNING, SUCCESS, FAILED or CANCEL."""
@@ -114,6 +117,7 @@ class Office:
                 base_url,
                 wanted.legacy,
                 body=wanted.body,
+                money=wanted.money,
             )
             self._tasks[number] = task
             self._live.append(task)
@@ -124,6 +128,13 @@ class Office:
         with self._lock:
             words = Counter(task.status() for task in self._live)
         return words["RUNNING"], words["QUEUED"]
+
+    def charged(self) -> tuple[Decimal, int]:
+        """Money and coins that the tasks so far have cost."""
+        with self._lock:
+            done = [task for task in self._tasks.values() if task.status() == "SUCCESS"]
+        money = sum((task.money for task in done if not task.legacy), Decimal(0))
+        return money, sum(task.legacy for task in done)
 
     def get(self, task_id: Any) -> Task | None:
         """The task of that id."""
@@ -218,7 +229,7 @@ def query_answer(task: Task) -> Json:
         "consumeMoney": None,
         "consumeCoins": None,
         "taskCostTime": "0",
-        "thirdPartyConsumeMoney": "0.14",
+        "thirdPartyConsumeMoney": f"{task.money:f}",
     }
     if status == "SUCCESS":
         rows = outputs(task) if task.shows_results() else []
