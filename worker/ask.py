@@ -7,7 +7,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worker import catalogue, jobs
-from worker.catalogue import Asset, Checked, Media
+from worker.catalogue import Asset, Checked, Media, Reach
 from worker.document import too_deep, unknown_members
 from worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
 from worker.jobs import Ask, Job, Life, State
@@ -151,7 +151,7 @@ def check(w: Wiring, asked: Asked) -> Checked:
             asked.model,
             asked.input,
             asked.options,
-            private_urls=w.settings.allow_private_urls,
+            reach=Reach(w.settings.allow_private_urls, w.settings.base_url),
             media=_media(w, asked.input),
             app=_app(w, asked.model),
         )

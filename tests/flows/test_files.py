@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Build, House, Sandbox
 from worker import prepare
-from worker.catalogue import Asset
+from worker.catalogue import Asset, Reach
 from worker.errors import InvalidRequest
 from worker.jobs import State
 from worker.runninghub.sandbox.outputs import make
@@ -142,6 +142,38 @@ def test_a_data_uri_is_checked_by_its_content(kept: House) -> None:
     kept.ask(VIDU, input=_vidu(good))
     lying = "data:image/png;base64," + base64.b64encode(WAV).decode()
     assert "is an audio file (wav)" in _faults(kept, VIDU, _vidu(lying))[0]
+
+
+def test_what_a_sandbox_made_is_the_next_jobs_input(kept: House) -> None:
+    first = kept.until(kept.ask(), "succeeded")
+    assert first.attempt.outputs[0].url
+    again = kept.ask(VIDU, input=_vidu(first.attempt.outputs[0].url))
+    kept.until(again, "succeeded")
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "http://127.0.0.1:1/view/a.png",
+        "http://user@{own}/view/a.png",
+        "http://{own}@10.0.0.1/view/a.png",
+        "http://{own}\\@10.0.0.1/view/a.png",
+        "http://{own}.example.com/view/a.png",
+        "https://{own}/view/a.png",
+        "http://{own}1/view/a.png",
+        "//{own}/view/a.png",
+    ],
+)
+def test_nothing_else_on_this_machine_is_an_input_beside_a_sandbox(
+    kept: House, spelling: str
+) -> None:
+    url = spelling.replace("{own}", kept.sandbox.url.removeprefix("http://"))
+    assert len(_faults(kept, VIDU, _vidu(url))) == 1
+
+
+def test_a_base_url_elsewhere_opens_no_private_address() -> None:
+    for site in ("http://10.0.0.7:8090", "https://www.runninghub.ai", ""):
+        assert not Reach(sandbox=site).is_own(f"{site}/view/a.png")
 
 
 def test_an_upload_that_fails_is_done_again_and_nothing_is_paid_meanwhile(kept: House) -> None:

@@ -136,7 +136,7 @@ def test_a_data_uri_of_the_right_kind_is_good() -> None:
 
 def test_private_addresses_are_good_where_they_are_allowed() -> None:
     given = EXAMPLE | {"imageUrl": "https://10.0.0.1/a.png"}
-    catalogue.check(VIDU, given, {}, private_urls=True)
+    catalogue.check(VIDU, given, {}, reach=catalogue.Reach(private=True))
 
 
 def test_numbers_keep_to_range_and_step() -> None:

@@ -16,7 +16,7 @@ from worker.catalogue.finding import (
     nearest,
     search,
 )
-from worker.catalogue.media import ASSET, Asset, Media, media_values
+from worker.catalogue.media import ASSET, Asset, Media, Reach, media_values
 from worker.catalogue.nodes import OLD_UPLOAD, asset_of
 from worker.catalogue.prices import Quote, price_words, quote
 from worker.catalogue.sentences import rule_words
@@ -37,6 +37,7 @@ __all__ = [
     "Model",
     "Param",
     "Quote",
+    "Reach",
     "asset_of",
     "canonical",
     "check",

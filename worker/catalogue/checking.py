@@ -7,7 +7,7 @@ from typing import Any
 
 from config.catalogue import Model
 from worker.catalogue.finding import APP, QUICK, WORKFLOW, find, nearest
-from worker.catalogue.media import Media
+from worker.catalogue.media import Media, Reach
 from worker.catalogue.nodes import node_faults, option_faults
 from worker.catalogue.prices import Quote, quote
 from worker.catalogue.rules import Input, relaxed, rule_faults
@@ -17,6 +17,7 @@ from worker.reports import App
 
 COMFY_KINDS = (("workflow", WORKFLOW), ("app", APP), ("quick", QUICK))
 PROXIES = ("proxy", "proxy-plus")
+ANYWHERE_PUBLIC = Reach()
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def check(
     given: Mapping[str, Any],
     options: Mapping[str, Any],
     *,
-    private_urls: bool = False,
+    reach: Reach = ANYWHERE_PUBLIC,
     media: Mapping[str, Media] | None = None,
     app: App | None = None,
 ) -> Checked:
@@ -52,7 +53,7 @@ def check(
             `quick/<id>/<code>`.
         given: The input as the user wrote it.
         options: The job's options.
-        private_urls: Let media point at private addresses.
+        reach: Where media may point besides https URLs of the public internet.
         media: What is known of the assets and data URIs in the input. An asset that is not in it
             is not here.
         app: The app's fields, where they could be read.
@@ -68,7 +69,7 @@ def check(
                 raise InvalidRequest(faults)
             return Checked(name, kind, dict(given))
     model = _model(name)
-    completed, faults = _complete(model, given, known, private_urls)
+    completed, faults = _complete(model, given, known, reach)
     faults += option_faults(model.output, given, options)
     price = None if faults else quote(model, completed)
     if price and (fault := _too_dear(price, options)):
@@ -94,7 +95,7 @@ def _model(name: str) -> Model:
 
 
 def _complete(
-    model: Model, given: Mapping[str, Any], known: Mapping[str, Media], private_urls: bool
+    model: Model, given: Mapping[str, Any], known: Mapping[str, Media], reach: Reach
 ) -> tuple[dict[str, Any], list[Fault]]:
     """The input with defaults filled in, and all that is wrong with it."""
     written, faults = _named(model, given)
@@ -107,7 +108,7 @@ def _complete(
         fault
         for param in model.params
         if param.name in written
-        for fault in faults_of(param, written[param.name], known, private_urls)
+        for fault in faults_of(param, written[param.name], known, reach)
     ]
     if not model.params:  # the provider serves it, and no source tells its parameters
         completed = {key: value for key, value in given.items() if key != "webhookUrl"}

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from config.catalogue import Param
+from config.settings import LOOPBACK_HOSTS
 from worker.errors import Fault
 
 ASSET = re.compile(r"asset:([0-9a-f]{32})")
@@ -53,6 +54,24 @@ class Asset:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Which URLs an input may hold besides https ones of the public internet.
+
+    Attributes:
+        private: Those of private addresses.
+        sandbox: The base URL of a RunningHub on this machine: what it made is its next input.
+    """
+
+    private: bool = False
+    sandbox: str = ""
+
+    def is_own(self, url: str) -> bool:
+        """Whether a URL is the sandbox's own, whatever else is on this machine."""
+        own, asked = _origin(self.sandbox), _origin(url)
+        return own is not None and own == asked and own[1] in LOOPBACK_HOSTS
+
+
 def media_values(given: Any) -> Iterator[str]:
     """Every asset and data URI in an input, however deep."""
     if isinstance(given, str):
@@ -67,7 +86,7 @@ def media_values(given: Any) -> Iterator[str]:
 
 
 def media_faults(
-    param: Param, path: str, value: str, known: Mapping[str, Media], private_urls: bool
+    param: Param, path: str, value: str, known: Mapping[str, Media], reach: Reach
 ) -> list[Fault]:
     """What is wrong with one media value."""
     if value.startswith(THEIRS):
@@ -82,7 +101,7 @@ def media_faults(
             return [Fault(path, f"must be data:{param.type}/…;base64,…")]
         found = known.get(value)
         return _content_faults(param, path, found) if found else []
-    return _url_faults(param, path, value, private_urls)
+    return _url_faults(param, path, value, reach)
 
 
 def not_here(value: str, known: Mapping[str, Media]) -> bool:
@@ -119,7 +138,20 @@ def article(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _url_faults(param: Param, path: str, value: str, private_urls: bool) -> list[Fault]:
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port; None of what is no URL, or holds a user's name."""
+    try:
+        parts = urlsplit(url)
+        if parts.hostname is None or "@" in parts.netloc:
+            return None
+        return parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return None
+
+
+def _url_faults(param: Param, path: str, value: str, reach: Reach) -> list[Fault]:
+    if reach.is_own(value):
+        return []
     try:
         parts = urlsplit(value)
         host = parts.hostname
@@ -128,7 +160,7 @@ def _url_faults(param: Param, path: str, value: str, private_urls: bool) -> list
     if host is None or parts.scheme != "https":
         text = f"must be an https URL, a data URI or asset:<id> of {article(param.type)}"
         return [Fault(path, text)]
-    if not private_urls and _is_private(host):
+    if not reach.private and _is_private(host):
         text = (
             f"points at the private address {host}, which RunningHub cannot reach; "
             "RUNHOOK_ALLOW_PRIVATE_URLS=true allows it"

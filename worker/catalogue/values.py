@@ -8,6 +8,7 @@ from config.catalogue import Param
 from worker.catalogue.finding import nearest
 from worker.catalogue.media import (
     Media,
+    Reach,
     article,
     media_faults,
     media_values,
@@ -64,12 +65,10 @@ def _plain(number: float) -> str:
     return str(int(number)) if number == int(number) else f"{number:g}"
 
 
-def faults_of(
-    param: Param, value: Any, known: Mapping[str, Media], private_urls: bool
-) -> list[Fault]:
+def faults_of(param: Param, value: Any, known: Mapping[str, Media], reach: Reach) -> list[Fault]:
     path = f"input.{param.name}"
     if not param.list:
-        return _value_faults(param, path, value, known, private_urls)
+        return _value_faults(param, path, value, known, reach)
     if not isinstance(value, list):
         return [Fault(path, f"must be {describe(param)}, not {kind_of(value)}")]
     faults = []
@@ -78,12 +77,12 @@ def faults_of(
     if param.required and not value:
         faults.append(Fault(path, f"is empty: {describe(param)}"))
     for index, item in enumerate(value):
-        faults += _value_faults(param, f"{path}[{index}]", item, known, private_urls)
+        faults += _value_faults(param, f"{path}[{index}]", item, known, reach)
     return faults
 
 
 def _value_faults(
-    param: Param, path: str, value: Any, known: Mapping[str, Media], private_urls: bool
+    param: Param, path: str, value: Any, known: Mapping[str, Media], reach: Reach
 ) -> list[Fault]:
     wrong = Fault(path, f"must be {_describe_one(param)}, not {kind_of(value)}")
     match param.type:
@@ -106,7 +105,7 @@ def _value_faults(
         case _:
             if not isinstance(value, str):
                 return [wrong]
-            return media_faults(param, path, value, known, private_urls)
+            return media_faults(param, path, value, known, reach)
 
 
 def _object_faults(path: str, value: Mapping[str, Any], known: Mapping[str, Media]) -> list[Fault]:
