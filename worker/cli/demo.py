@@ -23,7 +23,7 @@ from worker.ask import Asked
 from worker.cli import screens
 from worker.cli.demo_subscriber import Heard, subscriber
 from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
-from worker.cli.up import Ended, ending_on_signals, keep_off_proxies
+from worker.cli.up import Ended, check_parts, ending_on_signals, keep_off_proxies
 from worker.embedded import EmbeddedServer
 from worker.errors import RunhookError
 from worker.jobs import Job, State
@@ -130,6 +130,7 @@ SCENES = (
 @click.command()
 def demo() -> None:
     """See jobs live through everything that can happen, for free."""
+    check_parts(server=True, sandbox=True)
     console = Console(width=None if sys.stdout.isatty() else 120)
     folder = Settings.load().data_dir.resolve() / "demo"
     shutil.rmtree(folder, ignore_errors=True)

@@ -16,8 +16,8 @@ import click
 
 from config.settings import Settings, SettingsError
 from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
-from worker.embedded import EmbeddedServer
-from worker.errors import RunhookError
+from worker.embedded import EmbeddedServer, binary
+from worker.errors import RunhookError, StoreUnavailable
 from worker.runninghub.sandbox.faults import listing
 from worker.wiring import assemble, check_port, check_server
 
@@ -35,6 +35,34 @@ def keep_off_proxies(environ: dict[str, str]) -> dict[str, str]:
         environ[name] = ",".join(filter(None, (environ.get(name), "127.0.0.1,localhost")))
     os.environ.update({name: environ[name] for name in ("NO_PROXY", "no_proxy")})
     return environ
+
+
+def check_parts(*, server: bool, sandbox: bool) -> None:
+    """Look whether everything that is about to be started is installed.
+
+    Args:
+        server: A Redis server of our own will run.
+        sandbox: A sandbox will.
+
+    Raises:
+        SettingsError: Something is missing; the line says what, and what to install.
+    """
+    missing = []
+    if sandbox:
+        try:
+            from worker.runninghub.sandbox import outputs as _draws_pictures  # noqa: F401
+        except ImportError as error:
+            missing.append({"PIL": "pillow"}.get(error.name or "", str(error)))
+    if server:
+        try:
+            binary()
+        except StoreUnavailable:
+            missing.append("a Redis server (or REDIS_URL, which names one of yours)")
+    if missing:
+        raise SettingsError(
+            f"this needs {' and '.join(missing)}: pip install 'runhook[local]'. "
+            "Nothing was started."
+        )
 
 
 class Ended(BaseException):
@@ -63,6 +91,7 @@ def ending_on_signals() -> Iterator[None]:
 def up(sandbox: bool) -> None:
     """Run everything on this machine: server, web, worker, handlers."""
     base = Settings.load()
+    check_parts(server=base.embedded, sandbox=sandbox)
     port = free_port(SANDBOX_PORT)
     environ = keep_off_proxies(dict(os.environ))
     environ |= _beside(base, port) if sandbox else {}
@@ -182,14 +211,10 @@ def _watch(fleet: Fleet, settings: Settings) -> None:
 @click.option("--retry-gap", default=60.0, show_default=True, help="Seconds between callbacks.")
 def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_gap: float) -> None:
     """Serve RunningHub's API for free; any key is good."""
-    try:
-        from worker.runninghub.sandbox import outputs as _needs_pillow  # noqa: F401
-        from worker.runninghub.sandbox.faults import Faults
-        from worker.runninghub.sandbox.server import create_app, serve
-    except ImportError as error:
-        raise SettingsError(
-            f"the sandbox needs {error.name}: pip install 'runhook[local]'"
-        ) from None
+    check_parts(server=False, sandbox=True)
+    from worker.runninghub.sandbox.faults import Faults
+    from worker.runninghub.sandbox.server import create_app, serve
+
     try:
         rules = Faults(json.loads(faults))
     except ValueError as error:
