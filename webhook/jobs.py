@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, request, stream_with_context, url_for
 from webhook.access import let_in
 from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body, lines_within
-from webhook.limits import ASKING, BATCHES
+from webhook.limits import ASKING, BATCHES, KEEPING
 from webhook.problems import document_of, problem
 from worker import ask, batch, catalogue, resolve
 from worker.cancel import cancel
@@ -160,9 +160,13 @@ def resolve_job(job_id: str) -> Response:
 
 
 def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager[None]:
-    """The place that taking a job needs: RunningHub is asked about an app, and for a live price."""
+    """The place that taking a job needs: RunningHub is asked about an app, and for a live price;
+    a file inside an input goes to the place of files.
+    """
     if dry_run or str(given.get("model")).startswith(ASKED_ABOUT):
         return ASKING
+    if any(value.startswith("data:") for value in catalogue.media_values(given.get("input"))):
+        return KEEPING
     return nullcontext()
 
 

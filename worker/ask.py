@@ -1,12 +1,13 @@
 """Asking for a job: checked with all its faults named, then put into the line. Nothing is paid."""
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import IO, Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from worker import catalogue, jobs
+from worker import catalogue, inline, jobs
 from worker.catalogue import Asset, Checked, Media, Reach
 from worker.document import too_deep, unknown_members
 from worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
@@ -103,6 +104,7 @@ def request(
     Raises:
         InvalidRequest: With every fault.
         Conflict: The key was used with another request.
+        StorageUnavailable: A file inside the input was not kept.
         StoreUnavailable: Redis did not take it.
     """
     body = canonical(asdict(asked))
@@ -116,10 +118,11 @@ def _made_before(w: Wiring, owner: str, key: str | None, body: bytes) -> tuple[b
 
 def _put(w: Wiring, asked: Asked, owner: str, key: str | None, body: bytes) -> tuple[bool, Job]:
     checked = check(w, asked)
+    given = inline.kept(checked, partial(keep, w))
     ask = Ask(
         checked.model,
         checked.kind,
-        checked.input,
+        given,
         w.clock.now(),
         _sealed(w, asked.options),
         asked.metadata,
@@ -155,6 +158,7 @@ def check(w: Wiring, asked: Asked) -> Checked:
             media=_media(w, asked.input),
             app=_app(w, asked.model),
         )
+        faults += inline.faults(checked)
     except InvalidRequest as invalid:
         faults += invalid.faults
     if faults or checked is None:

@@ -4,7 +4,6 @@ pymediainfo bundles MediaInfo, which reads every format that the models name.
 """
 
 import base64
-import binascii
 import io
 from pathlib import PurePosixPath
 from typing import IO, Any
@@ -63,7 +62,7 @@ def measure_data_uri(uri: str) -> Media | None:
     head, _, text = uri.partition(",")
     try:
         data = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # not base64, or signs beyond ASCII
         return None
     subtype = head.partition(";")[0].rpartition("/")[2]
     return measure(f"x.{subtype}", io.BytesIO(data), len(data))

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import Build, House, Sandbox
-from worker import prepare
+from webhook.app import create_app
+from worker import ask, prepare
+from worker.ask import Asked
 from worker.catalogue import Asset, Reach
-from worker.errors import InvalidRequest
+from worker.errors import Conflict, InvalidRequest
 from worker.jobs import State
 from worker.runninghub.sandbox.outputs import make
 
@@ -39,7 +41,7 @@ def _vidu(value: str) -> dict[str, str]:
     return {"prompt": "waves", "imageUrl": value}
 
 
-def _faults(house: House, model: str, given: dict[str, str]) -> list[str]:
+def _faults(house: House, model: str, given: dict[str, Any]) -> list[str]:
     with pytest.raises(InvalidRequest) as caught:
         house.ask(model, input=given)
     return [f"{fault.path} {fault.message}" for fault in caught.value.faults]
@@ -142,6 +144,72 @@ def test_a_data_uri_is_checked_by_its_content(kept: House) -> None:
     kept.ask(VIDU, input=_vidu(good))
     lying = "data:image/png;base64," + base64.b64encode(WAV).decode()
     assert "is an audio file (wav)" in _faults(kept, VIDU, _vidu(lying))[0]
+
+
+def _uri(data: bytes, kind: str = "image/png") -> str:
+    return f"data:{kind};base64," + base64.b64encode(data).decode()
+
+
+def test_a_data_uri_is_kept_as_an_asset_and_no_record_holds_it(kept: House) -> None:
+    uri = _uri(PNG)
+    job = kept.ask(VIDU, input=_vidu(uri))
+    name = kept.job(job).ask.input["imageUrl"]
+    assert name.startswith("asset:")
+    assert kept.w.storage.open(name.removeprefix("asset:")).read() == PNG
+    kept.until(job, "succeeded")
+    sent = kept.sandbox.books()["tasks"][0]["body"]["imageUrl"]
+    assert sent.startswith(f"{kept.sandbox.url}/view/")
+    held = [kept.raw.hgetall(f"runhook:job:{job.id}"), kept.raw.xrange("runhook:events")]
+    assert uri not in str(held)
+    assert name in str(held)
+
+
+def test_a_data_uri_in_an_object_and_in_a_node_is_kept_too(kept: House) -> None:
+    deep = {"prompt": "a", "refImages": [{"type": "image", "url": _uri(PNG)}]}
+    job = kept.ask("skyreels-v4/omni-reference", input=deep)
+    assert kept.job(job).ask.input["refImages"][0]["url"].startswith("asset:")
+    node = kept.ask("workflow/12", input={"52.image": _uri(PNG), "6.text": "data: a cat"})
+    given = kept.job(node).ask.input
+    assert (given["52.image"][:6], given["6.text"]) == ("asset:", "data: a cat")
+    kept.until(job, "succeeded")
+    kept.until(node, "succeeded")
+    nodes = kept.sandbox.books()["tasks"][1]["body"]["nodeInfoList"]
+    assert {row["nodeId"]: row["fieldValue"][:8] for row in nodes}["52"] == "openapi/"
+
+
+def test_a_text_that_looks_like_a_data_uri_stays_a_text(kept: House) -> None:
+    job = kept.ask(prompt=_uri(PNG))
+    assert kept.job(job).ask.input["prompt"] == _uri(PNG)
+
+
+@pytest.mark.parametrize("text", ["####", "AAAAA", "\u00e4\u00e4\u00e4\u00e4"])
+def test_a_data_uri_that_cannot_be_read_is_named_where_it_is(kept: House, text: str) -> None:
+    bad = f"data:image/png;base64,{text}"
+    deep = {"prompt": "a", "refImages": [{"type": "image", "url": bad}]}
+    words = "is not base64 behind its comma"
+    assert _faults(kept, VIDU, _vidu(bad)) == [f"input.imageUrl {words}"]
+    assert _faults(kept, "workflow/12", {"52.image": bad}) == [f"input.52.image {words}"]
+    found = _faults(kept, "skyreels-v4/omni-reference", deep)
+    assert found == [f"input.refImages[0].url {words}"]
+
+
+def test_the_same_key_means_the_same_data_uri_that_was_sent(kept: House) -> None:
+    first = Asked(VIDU, _vidu(_uri(PNG)))
+    new, job = ask.request(kept.w, first, key="order-7")
+    again = ask.request(kept.w, first, key="order-7")
+    assert (new, again[0], again[1].id) == (True, False, job.id)
+    with pytest.raises(Conflict):
+        ask.request(kept.w, Asked(VIDU, _vidu(job.ask.input["imageUrl"])), key="order-7")
+
+
+def test_a_storage_that_does_not_answer_keeps_no_job_with_a_data_uri(build: Build) -> None:
+    house = build(RUNHOOK_STORAGE_URL="file:///proc/nowhere")
+    before = sorted(house.raw.scan_iter("*"))
+    client = create_app(house.w).test_client()
+    answer = client.post("/v1/jobs", json={"model": VIDU, "input": _vidu(_uri(PNG))})
+    assert answer.status_code == 503
+    assert "Nothing is paid" in answer.get_json()["detail"]
+    assert sorted(house.raw.scan_iter("*")) == before
 
 
 def test_what_a_sandbox_made_is_the_next_jobs_input(kept: House) -> None:

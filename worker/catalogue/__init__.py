@@ -16,7 +16,7 @@ from worker.catalogue.finding import (
     nearest,
     search,
 )
-from worker.catalogue.media import ASSET, Asset, Media, Reach, media_values
+from worker.catalogue.media import ASSET, DATA_URI, Asset, Media, Reach, media_values
 from worker.catalogue.nodes import OLD_UPLOAD, asset_of
 from worker.catalogue.prices import Quote, price_words, quote
 from worker.catalogue.sentences import rule_words
@@ -27,6 +27,7 @@ __all__ = [
     "ASSET",
     "COMFY",
     "COMFY_KINDS",
+    "DATA_URI",
     "FILES",
     "OLD_UPLOAD",
     "QUICK",
