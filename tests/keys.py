@@ -49,11 +49,18 @@ BOUNDED = (
     "secrets",
     "account",
     "alive:*",
+)
+LASTING = (*OF_JOBS, *OF_FILES, *OF_SUBSCRIPTIONS, *OF_PLACES, *BOUNDED)
+EXPIRING = (
+    "idempotency:*",
+    "pump",
+    "upload:*",
+    "uploading:*",
+    "app:*",
+    "legacy:*",
     "strays",
     "durations:*",
 )
-LASTING = (*OF_JOBS, *OF_FILES, *OF_SUBSCRIPTIONS, *OF_PLACES, *BOUNDED)
-EXPIRING = ("idempotency:*", "pump", "upload:*", "uploading:*", "app:*", "legacy:*")
 
 
 def unknown_keys(client: Any) -> list[str]:

@@ -240,9 +240,10 @@ def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:
 
 
 def _strays(w: Wiring) -> Findings:
-    count = w.store.callbacks.strays()
-    if count:
-        text = f"{count} callbacks came for jobs that nobody knows"
+    count, last = w.store.callbacks.strays(), w.store.callbacks.last_stray()
+    if last:
+        text = f"{count} callbacks came for jobs that nobody knows, the last for {last.job_id}"
+        text += f" at {last.at:%Y-%m-%d %H:%M} UTC: {last.why}"
         yield Finding("strays", "warning", text, "Does another installation share the secret?")
 
 

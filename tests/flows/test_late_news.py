@@ -264,6 +264,36 @@ def test_a_callback_for_a_job_nobody_knows_is_kept_as_a_stray(house: House) -> N
     assert house.w.store.callbacks.strays() == 1
 
 
+def test_strays_are_kept_short_and_not_for_ever(house: House) -> None:
+    callbacks = house.w.store.callbacks
+    for number in range(1010):
+        callbacks.take(f"job_{number}", 1, "callback", b"x" * 20_000)
+    assert callbacks.strays() == 1000
+    entries = house.raw.lrange("runhook:strays", 0, -1)
+    assert max(len(entry) for entry in entries) == 16 * 1024
+    last = callbacks.last_stray()
+    assert last
+    assert (last.job_id, last.why, last.at) == ("job_1009", "no such job", house.clock.now())
+    house.clock.advance(31 * 86400)
+    callbacks.take("job_late", 1, "callback", b"{}")
+    assert callbacks.strays() == 1
+
+
+def test_strays_of_an_older_version_are_no_obstacle(house: House) -> None:
+    head = b'{"job":"job_1","attempt":1,"at":1700000000.5,"via":"callback"}'
+    house.raw.rpush("runhook:strays", head + b"\n{}")
+    last = house.w.store.callbacks.last_stray()
+    assert last
+    assert (last.job_id, last.at.year) == ("job_1", 2023)
+    house.w.store.callbacks.take("job_2", 1, "callback", b"{}")
+    assert house.w.store.callbacks.strays() == 1
+
+
+def test_how_long_models_take_is_forgotten_when_they_are_not_used(house: House) -> None:
+    house.until(house.ask("workflow/12", input={"6.text": "a cat"}), "succeeded")
+    assert 0 < house.raw.ttl("runhook:durations:workflow/12") <= 30 * 86400
+
+
 def test_a_callback_over_four_mebibytes_is_refused_and_the_job_reconciled(house: House) -> None:
     house.sandbox.faults({"fault": "callback_lost"})
     asked = house.ask()

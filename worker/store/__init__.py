@@ -91,7 +91,7 @@ class Store:
         self.jobs = Jobs(scripts, retention, limit, Durability(durable), self.memory)
         self.duties = Duties(scripts, self.memory)
         self.line = Line(scripts, limit)
-        self.callbacks = Callbacks(scripts)
+        self.callbacks = Callbacks(scripts, retention)
         self.events = Events(scripts, self.jobs)
         self.deliveries = Deliveries(scripts, self.events)
         self.subscriptions = Subscriptions(scripts)

@@ -28,11 +28,25 @@ class Callback:
     entry: bytes
 
 
+@dataclass(frozen=True)
+class Stray:
+    """A callback that no attempt could be given."""
+
+    at: datetime
+    why: str
+    job_id: str
+
+
 class Callbacks:
     """The callbacks of each attempt, oldest first."""
 
-    def __init__(self, scripts: Scripts) -> None:
+    def __init__(self, scripts: Scripts, retention: float) -> None:
+        """Args:
+        scripts: Redis.
+        retention: Seconds that strays are kept.
+        """
         self._scripts = scripts
+        self._retention = retention
 
     def take(self, job_id: str, attempt: int, via: str, body: bytes) -> str:
         """Keep one, in one round trip: `taken`, or `stray` when there is no such job.
@@ -45,7 +59,8 @@ class Callbacks:
         entry = records.packed("callback", facts) + b"\n" + body
         shown = {"attempt": attempt, "via": via, "bytes": len(body), "body": excerpt(body)}
         note = Note("callback came", shown).packed()
-        return self._scripts.waking("take_callback", 1, job_id, attempt, entry, note)[0]
+        keep = round(self._retention * 1000)
+        return self._scripts.waking("take_callback", 1, job_id, attempt, entry, note, keep)[0]
 
     def waiting(self, job_id: str, attempt: int) -> list[Callback]:
         """Those not yet taken in.
@@ -71,6 +86,12 @@ class Callbacks:
         with reaching():
             return int(self._scripts.client.llen(f"{self._scripts.root}strays"))
 
+    def last_stray(self) -> Stray | None:
+        """The one that came last."""
+        with reaching():
+            found = self._scripts.client.lrange(f"{self._scripts.root}strays", -1, -1)
+        return _stray(found[0]) if found else None
+
 
 def _callback(name: str, entry: bytes) -> Callback:
     head, _, body = entry.partition(b"\n")
@@ -80,3 +101,12 @@ def _callback(name: str, entry: bytes) -> Callback:
         return Callback(datetime.fromtimestamp(facts["at"], UTC), facts["via"], body, entry)
 
     return records.made(name, facts, made)
+
+
+def _stray(entry: bytes) -> Stray:
+    head, _, rest = entry.partition(b"\n")
+    kept = orjson.loads(head)
+    if "job" in kept:  # of an older version, which kept callbacks as they came
+        return Stray(datetime.fromtimestamp(kept["at"], UTC), "no such job", kept["job"])
+    facts = orjson.loads(rest.partition(b"\n")[0])
+    return Stray(datetime.fromtimestamp(kept["ms"] / 1000, UTC), kept["why"], facts["job"])

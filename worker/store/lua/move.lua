@@ -57,6 +57,7 @@ end
 if order.duration > 0 then
   redis.call('LPUSH', root .. 'durations:' .. model, order.duration)
   redis.call('LTRIM', root .. 'durations:' .. model, 0, 99)
+  redis.call('EXPIRE', root .. 'durations:' .. model, 30 * 86400)  -- seconds; workflow ids have no end
 end
 if order.event ~= '' then announce(job, order.event, new, old, ARGV[3], order.why) end
 return answer('done')
