@@ -1,13 +1,19 @@
 """Reading a request's body up to a limit, whether it names its length or comes in chunks."""
 
 import asyncio
+import io
 import tempfile
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, Protocol
 
 from flask import Request, request
-from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
+from werkzeug.exceptions import (
+    RequestEntityTooLarge,
+    RequestTimeout,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
 
 from worker.document import json_object
 
@@ -29,39 +35,63 @@ class Sending:
     slowest: int | None = None
 
 
-async def spooled(environ: dict[str, Any], body: AsyncIterable[bytes], sending: Sending) -> None:
-    """Read a request's body before anybody works on it, into a file of the system's if it is large.
+class Coming(Protocol):
+    """A body on its way, as granian has it: all of it at once, or piece by piece."""
+
+    def __call__(self) -> Awaitable[bytes]: ...
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+async def read_whole(environ: dict[str, Any], body: Coming, sending: Sending) -> None:
+    """Read a request's body before anybody works on it.
 
     Of a body that names a length over the limit nothing is read: who asked is told so at once.
 
     Raises:
         RequestTimeout: It did not come whole, or not in time.
+        ServiceUnavailable: There is no room for it.
     """
-    told = environ.pop("CONTENT_LENGTH", None)
-    if told is not None and told.isdecimal() and int(told) > sending.largest:
-        environ["CONTENT_LENGTH"] = told
+    told = environ.get("CONTENT_LENGTH")
+    if told is not None and int(told) > sending.largest:
         return
-    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - lives as long as the request
-    start, size = asyncio.get_running_loop().time(), 0
     try:
         async with asyncio.timeout(sending.seconds) as patience:
-            async for piece in body:
-                size += len(piece)
-                await asyncio.to_thread(file.write, piece) if size > IN_MEMORY else file.write(
-                    piece
-                )
-                if size > sending.largest:
-                    break
-                if sending.slowest:
-                    patience.reschedule(start + sending.seconds + size / sending.slowest)
+            if told is not None and int(told) <= IN_MEMORY:
+                file: IO[bytes] = io.BytesIO(await body())
+            else:
+                file = await _spooled(body, sending, patience)
     except TimeoutError:
-        text = f"the body did not come whole in time ({size} bytes did)"
+        text = f"the body did not come whole within {sending.seconds:g} s"
+        if sending.slowest:
+            text += f" and one more for every {sending.slowest} bytes"
         raise RequestTimeout(f"{text}. Nothing was kept, nothing is paid; send it again.") from None
-    if told is not None and size != int(told):
-        raise RequestTimeout("the body ended before its length; nothing was kept")
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    except OSError as full:
+        raise ServiceUnavailable(
+            f"the body cannot be kept here: {full}. Nothing is paid."
+        ) from full
+    size = file.seek(0, io.SEEK_END)
     file.seek(0)
+    if told is not None and size != int(told):
+        raise RequestTimeout("the body ended before its length. Nothing was kept; send it again.")
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ |= {"wsgi.input": file, "CONTENT_LENGTH": str(size)}
+
+
+async def _spooled(body: Coming, sending: Sending, patience: asyncio.Timeout) -> IO[bytes]:
+    """A body in a file of the system's once it is large, up to the first piece over the limit."""
+    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - lives as long as the request
+    until, size = patience.when() or 0.0, 0
+    async for piece in body:
+        size += len(piece)
+        if size > IN_MEMORY:
+            await asyncio.to_thread(file.write, piece)
+        else:
+            file.write(piece)
+        if size > sending.largest:
+            break
+        if sending.slowest:
+            patience.reschedule(until + size / sending.slowest)
+    return file
 
 
 def body_within(incoming: Request, most: int) -> bytes | None:

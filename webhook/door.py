@@ -24,7 +24,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from config.settings import Settings
 from webhook import assets, callbacks, jobs
 from webhook.access import owner_of
-from webhook.bodies import Sending, spooled
+from webhook.bodies import Sending, read_whole
 from webhook.environ import Head, environ_of
 from webhook.limits import ASKING, BATCHES, BODIES, KEEPING, TESTS
 from webhook.problems import refusal
@@ -39,6 +39,7 @@ WAITING = ASKING.places + KEEPING.places  # threads of /v1 that may wait for som
 STREAMING = STREAMS + BATCHES.places + TESTS.places
 ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
 WITH_BODY = ("POST", "PUT", "PATCH")
+CALLBACKS = f"{PATH}/"
 ALIVE = ("/healthz", "/readyz")
 FILES = ("/v1/assets", "/v1/jobs/batch")
 
@@ -74,30 +75,25 @@ class Door:
     async def __rsgi__(self, scope: Scope, proto: HTTPProtocol) -> None:
         """Answer one request."""
         environ = environ_of(scope)
+        path = "/" + scope.path.lstrip("/")  # as Flask looks it up
         try:
-            if scope.method in WITH_BODY and self._welcome(environ):
-                await self._read(environ, proto)
-            if scope.path.startswith(f"{PATH}/") or scope.path in ALIVE:
+            if scope.method in WITH_BODY:
+                await self._read(path, environ, proto)
+            if path.startswith(CALLBACKS) or path in ALIVE:
                 await self._answer_soon(environ, proto)
             else:
                 await self._answer(environ, proto, self._v1)
         except HTTPException as error:
             _send(proto, refusal(error))
 
-    def _welcome(self, environ: dict[str, Any]) -> bool:
-        """Whether this body is read at all; Flask says to the others why not, without one."""
-        request = Request(environ)
-        if request.path.startswith("/v1/"):
-            return owner_of(self._settings, request) is not None
-        return callbacks.genuine(self._settings.secrets, request.path)
-
-    async def _read(self, environ: dict[str, Any], proto: HTTPProtocol) -> None:
-        path = environ["PATH_INFO"]
-        if path.startswith(f"{PATH}/"):
-            await spooled(environ, proto, CALLBACK)
-            return
-        with BODIES:
-            await spooled(environ, proto, FILE if path in FILES else JSON)
+    async def _read(self, path: str, environ: dict[str, Any], proto: HTTPProtocol) -> None:
+        """The body of whoever may send one; Flask tells the others why not, without it."""
+        if path.startswith(CALLBACKS):
+            if callbacks.genuine(self._settings.secrets, path):
+                await read_whole(environ, proto, CALLBACK)
+        elif owner_of(self._settings, Request(environ)) is not None:
+            with BODIES:
+                await read_whole(environ, proto, FILE if path in FILES else JSON)
 
     async def _answer_soon(self, environ: dict[str, Any], proto: HTTPProtocol) -> None:
         """With 503 in time, even if so many came while Redis hangs that no place is free.

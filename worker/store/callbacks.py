@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import orjson
+
 from worker.outside import excerpt
 from worker.store import records
 from worker.store.connection import reaching
