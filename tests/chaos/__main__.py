@@ -6,58 +6,109 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos.books import Books
+from tests.chaos.kinds import KINDS
 from tests.chaos.plan import Plan
-from tests.chaos.storm import ask_for_jobs, keep_alive, kill_processes
-from tests.chaos.subscribers import Moody, calm_down, subscribe
-from tests.journeys.conftest import a_town
-from tests.receiver import a_receiver
+from tests.chaos.storm import Storm
+from tests.chaos.subscribers import Audience, SubscriberBook, an_audience
+from tests.journeys.conftest import Town, a_town
+from tests.journeys.proxies import Forgetful, proxy
 
-LONGEST = 900.0  # seconds after the storm in which every job must have ended
+LONGEST = 600.0  # seconds after the storm in which every job must have ended
 STILL = 40.0  # seconds afterwards in which somebody might be told a second time
+ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:
     """Run it."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    plan, patience = _asked()
+    print(
+        f"seed {plan.seed}: {plan.jobs} jobs, {plan.kills} kills, {', '.join(sorted(plan.kinds))}"
+    )
+    replies = Forgetful(plan.seed)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _a_town(Path(folder), plan, replies) as town,
+        an_audience(town, plan) as audience,
+    ):
+        storm = Storm(town, plan, Path(folder))
+        heard = _weather(storm, audience, replies, patience)
+        books = Books.of(storm)
+    print(books.page())
+    print(heard.page())
+    print(f"replies of Redis lost: {replies.lost}")
+    found = {what: which for what, which in heard.breaches().items() if which}
+    lines = [f"{what}: {len(which)}, {which[:3]}" for what, which in found.items()]
+    breaches = [*books.breaches(), *lines]
+    for breach in breaches:
+        print(f"BREACH: {breach}")
+    return 1 if breaches else 0
+
+
+def _asked() -> tuple[Plan, float]:
+    rows = [f"  {kind:<10} {words}" for kind, words in KINDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos",
+        epilog="\n".join(["kinds of trouble beside kills:", *rows]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--jobs", type=int, default=300)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--callbacks", choices=["mixed", "lost"], default="mixed")
+    parser.add_argument("--without", action="append", choices=KINDS, default=[])
+    parser.add_argument("--only", action="append", choices=KINDS, default=[])
+    parser.add_argument("--patience", type=float, default=LONGEST, help="seconds for all to end")
     given = parser.parse_args()
-    moody = Moody(given.seed)
-    plan = Plan(given.seed, given.jobs, given.kills, given.callbacks == "lost")
-    print(f"seed {plan.seed}: {plan.jobs} jobs, {plan.kills} kills, callbacks {given.callbacks}")
+    kinds = frozenset(given.only or KINDS) - frozenset(given.without)
+    deaf = given.callbacks == "lost"
+    return Plan(given.seed, given.jobs, given.kills, deaf, kinds), given.patience
+
+
+@contextmanager
+def _a_town(folder: Path, plan: Plan, replies: Forgetful) -> Iterator[Town]:
+    """All processes, behind a proxy that loses replies of Redis when it is told to."""
+    redis = folder / "redis.s"
     with (
-        tempfile.TemporaryDirectory() as folder,
+        proxy(replies, str(redis), folder) as path,
         a_town(
-            Path(folder),
-            RUNHOOK_UNCONFIRMED_AFTER="60",
-            RUNHOOK_JOB_TIMEOUT="120",
+            folder,
+            listens=redis,
+            REDIS_URL=f"unix://{path}",
+            PYTHONPATH=f"{folder}:{ROOT}",
+            KINDS=",".join(plan.kinds),
+            RUNHOOK_HANDLERS="town_handlers,tests.chaos.handlers",
+            RUNHOOK_UNCONFIRMED_AFTER="40",
+            RUNHOOK_JOB_TIMEOUT="60",
             RUNHOOK_ALLOW_PRIVATE_URLS="true",
         ) as town,
-        a_receiver(moody),
     ):
-        town.sandbox.faults(**plan.faults())
-        subscription = subscribe(town, moody)
-        ids: list[str] = []
-        asking = threading.Thread(target=ask_for_jobs, args=(town, plan, Path(folder), ids))
-        asking.start()
-        kills = kill_processes(town, plan, asking)
-        asking.join()
-        keep_alive(town, ids, time.monotonic() + LONGEST)
-        time.sleep(STILL)
-        heard = calm_down(town, moody, subscription)
-        books = Books.of(town, ids, kills)
-    print(books.page())
-    print(heard.page())
-    found = {what: which for what, which in heard.breaches().items() if which}
-    breaches = [*books.breaches(), *(f"{what}: {ids[:3]}" for what, ids in found.items())]
-    for breach in breaches:
-        print(f"BREACH: {breach}")
-    return 1 if breaches else 0
+        yield town
+
+
+def _weather(
+    storm: Storm, audience: Audience, replies: Forgetful, patience: float
+) -> SubscriberBook:
+    """The storm, the calm after it, and what was heard."""
+    storm.prepare()
+    audience.subscribe()
+    lost = storm.plan.lost_replies()
+    replies.scripts, replies.others = lost["scripts"], lost["others"]
+    asking = threading.Thread(target=storm.ask_for_jobs)
+    asking.start()
+    storm.strike(asking)
+    asking.join()
+    storm.ask_again()
+    storm.keep_alive(time.monotonic() + patience)
+    replies.scripts = replies.others = 0.0
+    waited = audience.wait_for_the_good(list(storm.ids.values()))
+    audience.let_go_of_hanging()
+    time.sleep(STILL)
+    return audience.calm_down(waited, storm.backs)
 
 
 if __name__ == "__main__":

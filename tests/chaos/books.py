@@ -1,19 +1,26 @@
 """The books: what RunningHub accepted against what runhook says, job by job."""
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.storm import Kill
-from tests.journeys.conftest import Town
+from tests.chaos.backwards import WentBack
+from tests.chaos.kinds import HANGING
+from tests.chaos.leftovers import Leftovers
+from tests.chaos.order import Order, prompt_of
+from tests.chaos.spread import spread
+from tests.chaos.storm import Kill, Storm
 from worker.jobs import Attempt, Job, State
+from worker.store import Delivery
 from worker.store.scripts import stream_moment
-from worker.wakeups import LANES
 
 TRUTH = {"SUCCESS": "succeeded", "FAILED": "failed", "CANCEL": "cancelled"}
+RUNNING_THEN = 10.0  # seconds before the copy in which something ended may have been told after it
 
 
 @dataclass(frozen=True)
@@ -27,14 +34,19 @@ class Books:
     interrupted: set[str]
     kills: list[Kill]
     endings: list[float]
-    due: dict[str, int]
     mistakes: int
+    told_after: list[float]
+    forgotten: dict[str, str]
+    backs: list[WentBack]
+    left: Leftovers
 
     @classmethod
-    def of(cls, town: Town, ids: list[str], kills: list[Kill]) -> "Books":
+    def of(cls, storm: Storm) -> "Books":
         """Read them."""
-        asked = list(dict.fromkeys(ids))
+        town = storm.town
+        asked = list(dict.fromkeys(storm.ids.values()))
         jobs = town.w.store.jobs.many(asked)
+        deliveries = {job.id: town.w.store.deliveries.of_job(job.id) for job in jobs}
         redis: Any = town.w.store.client
         endings = [
             stream_moment(entry).timestamp()
@@ -47,17 +59,21 @@ class Books:
             len(asked),
             town.sandbox.books()["tasks"],
             Counter(line.split()[2] for line in town.told() if " job." in line),
-            _interrupted(town, jobs),
-            kills,
+            _interrupted(deliveries),
+            storm.kills,
             endings,
-            {lane: int(redis.zcard(f"runhook:due:{lane}")) for lane in LANES},
             sum((logs / name).read_text().count('"task.failed"') for name in os.listdir(logs)),
+            _told_after(deliveries),
+            storm.forgotten,
+            storm.backs,
+            Leftovers.of(town),
         )
 
     def breaches(self) -> list[str]:
         """What must never be; empty when all is well."""
         found = {
-            "paid twice": self.paid_twice(),
+            "paid twice": self.unexcused(),
+            "paid, and nobody knows for whom": self.strangers(),
             "lost": ["jobs"] * (self.asked - len(self.jobs)),
             "stuck": [f"{job.id} {job.state}" for job in self.jobs if not job.state.ended],
             "wrongly settled": self.wrongly_settled(),
@@ -65,6 +81,8 @@ class Books:
             "told twice without a kill": self.told_twice(),
             "accepted though cancelled free": self.accepted_though_free(),
             "mistakes of ours in the logs": ["a task failed"] * self.mistakes,
+            **Order(self.jobs, self.tasks).breaches(),
+            **self.left.breaches(len(self.jobs)),
         }
         return [f"{what}: {len(which)}, {which[:3]}" for what, which in found.items() if which]
 
@@ -73,8 +91,27 @@ class Books:
         per_attempt = Counter(task["webhookUrl"] for task in self.tasks if task["webhookUrl"])
         twice = [url for url, count in per_attempt.items() if count > 1]
         quick = Counter(t["prompt"] for t in self.tasks if t["model"].startswith("quick/"))
-        tried = {j.ask.input.get("6.text"): len(j.life.attempts) for j in self._kind("quick")}
-        return twice + [prompt for prompt, count in quick.items() if count > tried.get(prompt, 0)]
+        tried = Counter(self.forgotten.values())
+        for job in self._kind("quick"):
+            tried[prompt_of(job)] += len(job.life.attempts)
+        return twice + [prompt for prompt, count in quick.items() if count > tried[prompt]]
+
+    def unexcused(self) -> list[str]:
+        """Paid twice, though its owner did not choose the risk and no alert named the job."""
+        risky = {job.id for job in self.jobs if job.life.risk}
+        fine = risky | self.left.alerted
+        named = {prompt_of(job): job.id for job in self.jobs}
+        return [
+            what
+            for what in self.paid_twice()
+            if named.get(what, what.split("/")[-3:][0]) not in fine
+        ]
+
+    def strangers(self) -> list[str]:
+        """Jobs that RunningHub was paid for, and that Redis neither has nor had to forget."""
+        known = {job.id for job in self.jobs} | set(self.forgotten)
+        asked = {task["webhookUrl"].split("/")[-3] for task in self.tasks if task["webhookUrl"]}
+        return sorted(asked - known)
 
     def wrongly_settled(self) -> list[str]:
         """Attempts whose end is not the one that their task had."""
@@ -93,13 +130,28 @@ class Books:
         return [
             job_id
             for job_id, count in self.told.items()
-            if count > events.get(job_id, 0) and job_id not in self.interrupted
+            if count > events.get(job_id, 0)
+            and job_id not in self.interrupted
+            and job_id not in self.forgotten
+            and job_id not in self._ended_before_redis_went_back()
         ]
+
+    def _ended_before_redis_went_back(self) -> set[str]:
+        """Jobs whose end may have been told and forgotten."""
+        return {
+            job.id
+            for job in self.jobs
+            for back in self.backs
+            if job.ask.created_at.timestamp() < back.back
+            and job.life.ended_at
+            and job.life.ended_at.timestamp() > back.copied - RUNNING_THEN
+        }
 
     def accepted_though_free(self) -> list[str]:
         """Jobs cancelled before a byte left, of which RunningHub knows all the same."""
         known = {task["webhookUrl"].split("/")[-3] for task in self.tasks if task["webhookUrl"]}
-        return [job.id for job in self.jobs if _never_left(job) and job.id in known]
+        free = [job.id for job in self.jobs if _never_left(job) and job.id in known]
+        return [job_id for job_id in free if job_id not in self.left.alerted]
 
     def page(self) -> str:
         """The books, for people."""
@@ -113,7 +165,10 @@ class Books:
         lines = [
             f"kills {len(self.kills)}: {dict(victims)}",
             f"jobs {len(self.jobs)}, {attempts} attempts: {dict(states)}",
-            f"accepted upstream {len(self.tasks)}, paid twice {len(self.paid_twice())}",
+            f"accepted upstream {len(self.tasks)}, paid twice {len(self.paid_twice())} "
+            f"({len(self.unexcused())} without a word)",
+            f"Redis went back {len(self.backs)} times and forgot {len(self.forgotten)} jobs; "
+            f"alerts name {len(self.left.alerted)}",
             f"lost {self.asked - len(self.jobs)}, stuck "
             f"{sum(not job.state.ended for job in self.jobs)}, "
             f"wrongly settled {len(self.wrongly_settled())}",
@@ -121,9 +176,10 @@ class Books:
             f"({len(self.told_twice())} without a kill in the act)",
             f"settled by {dict(Counter(job.attempt.settled_by or 'nobody' for job in self.jobs))}",
             f"unconfirmed {len(unproved)}, at risk {_at_risk(unproved)}",
-            f"from RunningHub's end to ours: {_spread(self.delays())}",
-            f"from a kill of worker or Redis to the next job's end: {_spread(self.recoveries())}",
-            f"duties left {self.due}",
+            f"from RunningHub's end to ours: {spread(self.delays())}",
+            f"from a kill of worker or Redis to the next job's end: {spread(self.recoveries())}",
+            f"from an end to a good handler: {spread(self.told_after)}",
+            self.left.page(),
         ]
         return "\n".join(lines)
 
@@ -150,16 +206,25 @@ class Books:
         return [job for job in self.jobs if job.ask.kind == kind]
 
 
-def _interrupted(town: Town, jobs: list[Job]) -> set[str]:
+def _interrupted(deliveries: Mapping[str, list[Delivery]]) -> set[str]:
     """Jobs of which a handler was begun more often than it answered: it was killed in the act."""
-    deliveries = defaultdict(list)
-    for job in jobs:
-        deliveries[job.id] = town.w.store.deliveries.of_job(job.id)
     return {
         job_id
         for job_id, found in deliveries.items()
         if any(delivery.begun > len(delivery.tries) for delivery in found)
     }
+
+
+def _told_after(deliveries: Mapping[str, list[Delivery]]) -> list[float]:
+    """Seconds from what happened to the last try of a good handler."""
+    return sorted(
+        datetime.fromisoformat(delivery.tries[-1]["at"]).timestamp()
+        - delivery.happened_at.timestamp()
+        for found in deliveries.values()
+        for delivery in found
+        if delivery.lane == "handlers" and delivery.state == "done"
+        if delivery.handler not in HANGING and delivery.tries
+    )
 
 
 def _right(job: Job, attempt: Attempt, task: dict[str, Any]) -> bool:
@@ -195,10 +260,3 @@ def _at_risk(jobs: list[Job]) -> str:
     amounts = [j.attempt.error.detail.get("money_at_risk") for j in jobs if j.attempt.error]
     known = [Decimal(amount.split()[0]) for amount in amounts if amount]
     return f"{sum(known, Decimal(0)):f} CNY and {len(amounts) - len(known)} of unknown price"
-
-
-def _spread(values: list[float]) -> str:
-    if not values:
-        return "none"
-    at = {share: values[min(len(values) - 1, int(len(values) * share))] for share in (0.5, 0.99)}
-    return f"p50 {at[0.5]:.1f} s, p99 {at[0.99]:.1f} s, longest {values[-1]:.1f} s"

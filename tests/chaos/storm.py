@@ -1,4 +1,4 @@
-"""Asking for jobs and killing processes at the same time."""
+"""Asking for jobs and striking at the same time."""
 
 import contextlib
 import os
@@ -7,9 +7,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.chaos.backwards import WentBack, go_back, kill
+from tests.chaos.kinds import TROUBLES, prompt_in
 from tests.chaos.plan import Plan
 from tests.journeys.conftest import Town
 from worker.cli.inputs import keep_file
@@ -19,6 +22,7 @@ from worker.runninghub.sandbox.outputs import make
 ASSETS = 6
 PACE = 0.02  # seconds between jobs
 PATIENCE = 60
+BAD_KEY = 3.0  # seconds for which the key is good for nothing
 
 
 @dataclass(frozen=True)
@@ -29,43 +33,93 @@ class Kill:
     victim: str
 
 
-def ask_for_jobs(town: Town, plan: Plan, folder: Path, ids: list[str]) -> None:
-    """Ask for every job until it is taken; each has a key, so asking twice is one job."""
-    assets = [_asset(town, folder, number) for number in range(ASSETS)]
-    whims = plan.whims()
-    for number, body in enumerate(plan.bodies(assets)):
-        ids.append(_posted(town, body, f"{plan.seed}/{number}"))
-        with contextlib.suppress(urllib.error.URLError, RunhookError, OSError):
-            _follow_whim(town, next(whims), ids)
-        time.sleep(PACE)
+@dataclass
+class Storm:
+    """What is asked, and what was done to it.
 
+    Attributes:
+        ids: The job of each number.
+        forgotten: The prompts of jobs that were taken, and of which Redis knew nothing any more
+            when it had gone back.
+        files: The asset of each fault that a file has.
+    """
 
-def kill_processes(town: Town, plan: Plan, asking: threading.Thread) -> list[Kill]:
-    """Kill as planned; everything killed is started again at once."""
-    kills = []
-    for wait, victim in plan.blows():
-        time.sleep(wait)
-        kills.append(Kill(time.time(), victim))
-        if victim == "redis":
-            _kill_redis(town)
-        else:
-            _kill(town, victim)
-        tend(town)
-    while asking.is_alive():
-        time.sleep(0.2)
-        tend(town)
-    return kills
+    town: Town
+    plan: Plan
+    folder: Path
+    ids: dict[int, str] = field(default_factory=dict)
+    forgotten: dict[str, str] = field(default_factory=dict)
+    kills: list[Kill] = field(default_factory=list)
+    backs: list[WentBack] = field(default_factory=list)
+    assets: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
 
+    def prepare(self) -> None:
+        """Keep the files, and let the sandbox make its faults."""
+        self.assets = [_asset(self.town, self.folder, str(number)) for number in range(ASSETS)]
+        faults = [trouble.file for trouble in TROUBLES.values() if trouble.file]
+        self.files = {fault: _asset(self.town, self.folder, fault) for fault in faults}
+        self._set_faults()
 
-def keep_alive(town: Town, ids: list[str], deadline: float) -> None:
-    """Wait until every job has ended, or for so long."""
-    _let_go(town)
-    while time.monotonic() < deadline:
-        tend(town)
-        with contextlib.suppress(RunhookError):
-            if all(job.state.ended for job in town.w.store.jobs.many(ids)):
-                return
-        time.sleep(1)
+    def ask_for_jobs(self) -> None:
+        """Ask for every job until it is taken; each has a key, so asking twice is one job."""
+        whims = self.plan.whims()
+        for number, body in enumerate(self.plan.bodies(self.assets, self.files)):
+            self.ids[number] = _posted(self.town, body, self._key(number))
+            with contextlib.suppress(urllib.error.URLError, RunhookError, OSError):
+                _follow_whim(self.town, next(whims), self.ids[number])
+            time.sleep(PACE)
+
+    def strike(self, asking: threading.Thread) -> None:
+        """Kill and strike as planned; everything killed is started again at once."""
+        for wait, victim in self.plan.blows():
+            time.sleep(wait)
+            self.kills.append(Kill(time.time(), victim))
+            self._strike(victim)
+            tend(self.town)
+        while asking.is_alive():
+            time.sleep(0.2)
+            tend(self.town)
+
+    def ask_again(self) -> None:
+        """Redis went back: ask again for jobs that it knows nothing of any more."""
+        bodies = list(self.plan.bodies(self.assets, self.files)) if self.backs else []
+        for number, body in enumerate(bodies):
+            if _is_gone(self.town, self.ids[number]):
+                self.forgotten[self.ids[number]] = prompt_in(body["input"])
+                self.ids[number] = _posted(self.town, body, self._key(number))
+
+    def keep_alive(self, deadline: float) -> None:
+        """Wait until every job has ended, or for so long."""
+        while time.monotonic() < deadline:
+            tend(self.town)
+            _let_go(self.town)
+            with contextlib.suppress(RunhookError):
+                jobs = self.town.w.store.jobs.many(list(self.ids.values()))
+                if all(job.state.ended for job in jobs):
+                    return
+            time.sleep(1)
+
+    def _key(self, number: int) -> str:
+        return f"{self.plan.seed}/{number}"
+
+    def _strike(self, victim: str) -> None:
+        match victim:
+            case "redis":
+                kill(self.town.server)
+                self.town.server.start()
+            case "backwards":
+                self.backs.append(go_back(self.town.server, self.folder))
+            case "key":
+                self._set_faults(key_refused=1.0)
+                time.sleep(BAD_KEY)
+                self._set_faults()
+            case _:
+                _kill(self.town, victim)
+
+    def _set_faults(self, **more: float) -> None:
+        faults = self.plan.faults(self.files, **more)
+        self.town.sandbox.faults(*faults.pop("rules"), **faults)
 
 
 def tend(town: Town) -> None:
@@ -85,21 +139,13 @@ def _kill(town: Town, name: str) -> None:
         time.sleep(0.02)
 
 
-def _kill_redis(town: Town) -> None:
-    running = town.server.process_id
-    assert running, "no server to kill"
-    os.kill(running, signal.SIGKILL)
-    time.sleep(0.3)
-    town.server.start()
+def _asset(town: Town, folder: Path, name: str) -> str:
+    path = folder / f"asset-{name}.png"
+    path.write_bytes(make("image", f"asset {name}", name)[1])
+    return keep_file(town.w, path).id
 
 
-def _asset(town: Town, folder: Path, number: int) -> str:
-    path = folder / f"asset-{number}.png"
-    path.write_bytes(make("image", f"asset {number}", str(number))[1])
-    return f"asset:{keep_file(town.w, path).id}"
-
-
-def _posted(town: Town, body: object, key: str) -> str:
+def _posted(town: Town, body: Mapping[str, object], key: str) -> str:
     for _ in range(PATIENCE * 4):
         try:
             return str(town.post(body, **{"Idempotency-Key": key})["id"])
@@ -112,19 +158,29 @@ def _posted(town: Town, body: object, key: str) -> str:
     raise AssertionError(f"nobody took job {key} for {PATIENCE} s")
 
 
-def _follow_whim(town: Town, whim: str, ids: list[str]) -> None:
+def _is_gone(town: Town, job_id: str) -> bool:
+    for _ in range(PATIENCE):
+        with contextlib.suppress(RunhookError):
+            return not town.w.store.jobs.many([job_id])
+        time.sleep(1)
+    raise AssertionError(f"Redis did not answer for {PATIENCE} s")
+
+
+def _follow_whim(town: Town, whim: str, job_id: str) -> None:
     if whim == "pause":
         town.w.store.line.pause(True)
         time.sleep(0.5)
         _let_go(town)
     elif whim:
-        request = urllib.request.Request(f"{town.web}/v1/jobs/{ids[-1]}/{whim}", b"", method="POST")
+        request = urllib.request.Request(f"{town.web}/v1/jobs/{job_id}/{whim}", b"", method="POST")
         urllib.request.urlopen(request, timeout=20).close()
 
 
 def _let_go(town: Town) -> None:
+    """As the owner does who saw that the line is paused, whatever for."""
     for _ in range(PATIENCE):
         with contextlib.suppress(RunhookError):
-            town.w.store.line.pause(False)
+            if town.w.store.line.state().paused:
+                town.w.store.line.pause(False)
             return
         time.sleep(1)
