@@ -105,7 +105,7 @@ def _weather(
     storm.ask_again()
     storm.keep_alive(time.monotonic() + patience)
     replies.scripts = replies.others = 0.0
-    waited = audience.wait_for_the_good(list(storm.ids.values()))
+    waited = audience.wait_for_the_good(storm.ended())
     audience.let_go_of_hanging()
     time.sleep(STILL)
     return audience.calm_down(waited, storm.backs)

@@ -41,7 +41,7 @@ VICTIMS = ("worker", "worker", "worker", "web", "web", "handlers", "redis")
 # Every 17th job has a fault of its own and every 17th dirt: a few per cent, of every model in turn.
 EVERY, OWN, DIRTY = 17, 5, 11
 BACKWARDS_EACH = 40  # kills for which Redis goes backwards once more
-LOST_SCRIPTS, LOST_OTHERS = 0.004, 0.0005  # shares of the replies of Redis
+LOST_SCRIPTS, LOST_OTHERS = 0.01, 0.001  # shares of the replies of Redis
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,11 @@ class Storm:
                     return
             time.sleep(1)
 
+    def ended(self) -> list[str]:
+        """The jobs that have ended."""
+        jobs = self.town.w.store.jobs.many(list(self.ids.values()))
+        return [job.id for job in jobs if job.state.ended]
+
     def _key(self, number: int) -> str:
         return f"{self.plan.seed}/{number}"
 
