@@ -8,9 +8,10 @@ from functools import partial
 from typing import Literal
 
 from worker import events, handlers, receivers, subscriptions
-from worker.errors import NotFound, UnreadableRecord
+from worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from worker.events import Occurrence, Outcome, cloud_event
 from worker.handlers import CeleryTask, Event, Handler
+from worker.outside import clean
 from worker.receivers import Verdict
 from worker.store import Claim, Delivery, Published, Subscription, Taken, Turn, Wanted
 from worker.store.deliveries import Judge
@@ -18,6 +19,7 @@ from worker.telemetry import report
 from worker.wiring import Wiring
 
 JITTER = 0.2
+LONGEST_WHY = 500  # characters of an error that a delivery keeps
 UNKNOWN_LOOK = 60.0  # seconds until deliveries whose handler this process lacks are tried again
 KNOWN_LOOK = 1.0  # the same where another process has it
 # Seconds that a thread of the lane stays with a subscriber: what most servers need. It keeps the
@@ -151,6 +153,12 @@ def _tell_and_record(w: Wiring, claim: Claim, taken: Taken, tell: Tell) -> None:
         report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
         w.store.deliveries.postpone(claim, taken.delivery.id)
         return
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is this delivery's own, and others wait behind it
+        report("task.failed", lane=claim.lane, duty=taken.delivery.id, exc_info=True)
+        why = clean(f"it could not be told: {type(error).__name__}: {error}", LONGEST_WHY)
+        turn, judge = _turn(w, Outcome("failed", 0, why), taken.place), None
     disabled = w.store.deliveries.record(claim, taken, turn, judge)
     report(
         "delivery.recorded",

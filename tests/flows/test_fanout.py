@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import Build, House
+from worker import fanout
 from worker.errors import InvalidRequest
+from worker.events import Occurrence
 from worker.handlers import CeleryTask, Event, Handler, Registry, Retry, Stop
 from worker.jobs import Job
 from worker.pump import published
@@ -270,3 +272,30 @@ def test_a_handler_is_told_in_its_own_slots_and_no_more(build: Build) -> None:
     house.later(31)
     assert sorted(set(heard)) == sorted({job.id for job in house.w.store.jobs.many(heard)})
     assert len(heard) == 4
+
+
+def test_an_event_that_cannot_be_told_keeps_none_behind_it_waiting(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    house = _house(build, publish, RUNHOOK_RETRY_SCHEDULE="0,10")
+    tell = fanout.told
+
+    def poisoned(event: Occurrence) -> Event:
+        if event.subject == first.id:
+            raise ValueError("nobody foresaw \ud83d this")
+        return tell(event)
+
+    monkeypatch.setattr(fanout, "told", poisoned)
+    first, second = house.ask(prompt="first"), house.ask(prompt="second")
+    house.until(first, "succeeded")
+    house.until(second, "succeeded")
+    assert heard == [second.id]
+    house.later(13)
+    delivery = _delivery(house, first)
+    assert (delivery.state, house.w.store.duties.parked()) == ("dead", [])
+    assert "ValueError" in str(delivery.tries[-1]["why"])

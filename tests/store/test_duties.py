@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.conftest import Build, House
-from worker.store.duties import BACK_OFF, LEASES, PARKED_AFTER
+from worker.store.duties import BACK_OFF, LEASES, PARKED_AFTER, SOON
 
 
 def _messages(house: House, lane: str = "fanout") -> int:
@@ -146,9 +146,9 @@ def test_every_message_has_a_tag_of_its_own(house: House) -> None:
     assert len(tags) == 3
 
 
-def _failing(house: House, duty: str = "a") -> bool:
+def _failing(house: House, duty: str = "a", lane: str = "fanout") -> bool:
     """Have a duty that is due fail; whether it could be claimed."""
-    with house.w.store.duties.claim("fanout", duty) as claim:
+    with house.w.store.duties.claim(lane, duty) as claim:
         if claim is None:
             return False
         raise ZeroDivisionError("no \ud83d way")
@@ -222,6 +222,19 @@ def test_success_forgives_earlier_failures(house: House) -> None:
         house.clock.advance(BACK_OFF[0])
         with duties.claim("fanout", "a") as claim:
             assert claim
+    assert duties.parked() == []
+
+
+def test_what_everybody_depends_on_is_never_parked(house: House) -> None:
+    duties = house.w.store.duties
+    for _ in range(PARKED_AFTER + 2):
+        duties.wake("line", "line")
+        with pytest.raises(ZeroDivisionError):
+            _failing(house, "line", lane="line")
+        house.clock.advance(SOON)
+    for _ in range(PARKED_AFTER + 2):
+        assert duties.claim("line", "line").__enter__()
+        house.clock.advance(LEASES["line"] + 1)
     assert duties.parked() == []
 
 

@@ -34,6 +34,9 @@ LEASES = {
 # more often is parked: five minutes apart it hurts nobody, and after ten it needs a person.
 BACK_OFF = (5, 10, 30, 60, 120, 300, 300, 300, 300)
 PARKED_AFTER = len(BACK_OFF) + 1
+# What everybody depends on is tried for ever, and often enough that nobody notices one failure.
+NEVER_PARKED = ("line", "limit", "sweep")
+NEVER, SOON = 10**9, 30
 LONGEST_WHY = 300  # characters of the reason that a parked duty keeps
 
 # Time that goes on while the machine is stopped or sleeps, where the system has such a clock.
@@ -150,10 +153,10 @@ class Duties:
     def _claimed(self, lane: str, duty: str) -> Claim | None:
         lease = LEASES[lane]
         until = boot_time() + lease
-        nonce = uuid.uuid4().hex
+        nonce, limit = uuid.uuid4().hex, _parked_after(duty)
         seen = self._memory.fence
         word, token, failures = self._scripts.waking(
-            "claim", 3, lane, duty, _ms(lease), nonce, PARKED_AFTER, seen
+            "claim", 3, lane, duty, _ms(lease), nonce, limit, seen
         )
         if word == "backwards":
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
@@ -163,7 +166,10 @@ class Duties:
 
     def _fail(self, claim: Claim, why: str) -> None:
         count = claim.failures + 1
-        after = -1 if count >= PARKED_AFTER else _ms(BACK_OFF[count - 1])
+        wait = BACK_OFF[min(count, len(BACK_OFF)) - 1]
+        if claim.id in NEVER_PARKED:
+            wait = min(wait, SOON)
+        after = -1 if count >= _parked_after(claim.id) else _ms(wait)
         short = clean(why, LONGEST_WHY)
         self._scripts.waking("fail", 1, claim.lane, claim.id, claim.token, after, short)
 
@@ -237,6 +243,10 @@ class Duties:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _parked_after(duty: str) -> int:
+    return NEVER if duty in NEVER_PARKED else PARKED_AFTER
 
 
 def _parked(lane: str, name: bytes, packed: bytes) -> Parked:
