@@ -160,6 +160,14 @@ class House:
         """The job as it is now."""
         return self.w.store.jobs.get(job.id)
 
+    def begin_anew(self) -> None:
+        """An empty Redis at the first moment, and nobody who remembers another."""
+        self.raw.flushall()
+        self.clock._seconds = START
+        self.w.store.memory._fence = 0
+        self.w.store.memory._departures.clear()
+        self.w.store.duties.publish_messages()
+
     def step(self) -> int:
         """Post what is due and work through every message there is; how many there were."""
         self.w.store.duties.pump("test", 3, [(lane, 100) for lane in LANES])

@@ -38,8 +38,9 @@ def test_every_script_is_called_and_says_what_it_does() -> None:
     for script in scripts.glob("*.lua"):
         text = script.read_text()
         assert text.startswith("-- ")
-        assert f'"{script.stem}"' in code
-        assert script.stem == "prelude" or "-- Returns" in text
+        if script.stem != "prelude":
+            assert f'"{script.stem}"' in code
+            assert "-- Returns" in text
 
 
 def test_procfile_and_up_start_the_same_processes() -> None:

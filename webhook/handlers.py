@@ -3,11 +3,12 @@
 from flask import Blueprint, Response
 
 from webhook.access import let_in
-from webhook.answers import answer, wiring
+from webhook.answers import answer, known_parameters, wiring
 from worker import roster
 
 blueprint = Blueprint("handlers", __name__, url_prefix="/v1/handlers")
 blueprint.before_request(let_in)
+blueprint.before_request(known_parameters)
 
 
 @blueprint.get("")

@@ -1,5 +1,6 @@
 """/v1/jobs: asking for jobs, one or many, reading and cancelling them."""
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -66,10 +67,17 @@ def post_batch() -> Response:
         key=_idempotency_key(),
         dry_run=_dry_run(),
     )
-    answers = (orjson.dumps(_line_document(line)) + b"\n" for line in lines)
-    BATCHES.enter()
-    response = Response(stream_with_context(answers), content_type="application/x-ndjson")
-    response.call_on_close(BATCHES.leave)
+    place = BATCHES.take()
+
+    def answers() -> Iterator[bytes]:
+        try:
+            for line in lines:
+                yield orjson.dumps(_line_document(line)) + b"\n"
+        finally:
+            place.leave()
+
+    response = Response(stream_with_context(answers()), content_type="application/x-ndjson")
+    response.call_on_close(place.leave)  # it may never be begun
     return response
 
 

@@ -40,11 +40,33 @@ class Limit:
         with self._lock:
             self._taken -= 1
 
+    def take(self) -> "Place":
+        """Take a place that may be given back more than once.
+
+        Raises:
+            ServiceUnavailable: All are taken.
+        """
+        self.enter()
+        return Place(self)
+
     def __enter__(self) -> None:
         self.enter()
 
     def __exit__(self, *_: object) -> None:
         self.leave()
+
+
+class Place:
+    """One taken place, which is given back once however often it is left."""
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._left = threading.Lock()
+
+    def leave(self) -> None:
+        """Give it back, unless that was done."""
+        if self._left.acquire(blocking=False):
+            self._limit.leave()
 
 
 # RunningHub may take half a minute to answer each. More at once would only be more to wait for.

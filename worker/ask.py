@@ -1,6 +1,6 @@
 """Asking for a job: checked with all its faults named, then put into the line. Nothing is paid."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Annotated, Any
 
@@ -107,7 +107,7 @@ def request(
         StorageUnavailable: A file inside the input was not kept.
         StoreUnavailable: Redis did not take it.
     """
-    body = canonical(asdict(asked))
+    body = canonical(dict(vars(asked)))
     return _made_before(w, owner, key, body) or _put(w, asked, owner, key, body)
 
 

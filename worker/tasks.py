@@ -126,6 +126,7 @@ class Process:
         if not self.settings.shares_broker:
             check_broker(self.app)
         subscriptions.reseal(self.wiring)
+        self.wiring.store.upkeep.end_what_older_versions_left()
         duties = self.wiring.store.duties
         duties.release(duties.parked())  # what failed may be mended by what starts now
         self.wiring.store.processes.publish_handlers(published(self.wiring))

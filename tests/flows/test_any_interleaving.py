@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.conftest import IMAGE, START, Build, House
+from tests.conftest import IMAGE, Build, House
 from worker import ask
 from worker.ask import Asked
 from worker.cancel import cancel
@@ -162,9 +162,7 @@ class Interleaving(RuleBasedStateMachine):
         self.heard: Counter[str] = Counter()
         kinds = ("job.succeeded", "job.failed", "job.cancelled")
         registry.add(Handler("heard", kinds, None, lambda event: self._hear(event.job.id)))
-        self.house.raw.flushall()
-        self.house.w.store.duties.publish_messages()
-        self.house.clock._seconds = START
+        self.house.begin_anew()
         self.provider = Provider()
         self.w = dataclasses.replace(
             self.house.w,

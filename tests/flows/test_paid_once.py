@@ -78,7 +78,7 @@ def test_late_success_of_the_first_attempt_is_kept_beside_the_second(build: Buil
     job = house.job(asked)
     assert job.attempt.n == 2
     assert job.cost
-    assert job.cost.money == "0.28", "both were paid, and the sum says so"
+    assert job.cost.money == "0.8", "both were paid, and the sum says so"
     assert "runhook.alert" in house.events()
 
 

@@ -176,4 +176,4 @@ def test_a_success_without_results_keeps_what_it_cost(house: House) -> None:
     assert after.attempt.error
     assert after.attempt.error.code == "no_output"
     assert after.cost
-    assert after.cost.money == "0.14"
+    assert after.cost.money == "0.4"

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import START, Build, House
+from tests.conftest import Build, House
 from tests.journeys import victim
 from tests.journeys.proxies import Executioner, proxy
 from tests.receiver import Receiver, a_receiver
@@ -84,9 +84,7 @@ class Stage:
     def live(self, scene: Scene, at: int | None) -> Job:
         """One job's life with a victim that is killed at that step of its last turn; then others
         go on."""
-        self.house.raw.flushall()
-        self.house.w.store.duties.publish_messages()
-        self.house.clock._seconds = START
+        self.house.begin_anew()
         self.book.unlink(missing_ok=True)
         self.house.w.store.processes.publish_handlers(published(self.house.w))
         self.house.sandbox.faults(*scene.faults)

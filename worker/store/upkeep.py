@@ -12,6 +12,8 @@ from worker.store.scripts import Scripts
 from worker.wakeups import LANES
 
 AT_ONCE = 500
+FOR_EVER = -1  # Redis's word for a key without an end
+DURATIONS_KEPT = 30 * 86400  # seconds, as move.lua has it
 INDICES = ("jobs", "jobs:state:*", "jobs:model:*", "line:*", "aside", "ended", "holding")
 
 
@@ -85,6 +87,15 @@ class Upkeep:
         for names in _some(self._keys("delivery:*")):
             found += self._deliveries.unreadable(names)
         return found
+
+    def end_what_older_versions_left(self) -> None:
+        """Give an end to keys that this version does not write any more, or not without one."""
+        with reaching():
+            for key in self._redis.scan_iter(f"{self._root}failing:*", count=AT_ONCE):
+                self._redis.delete(key.decode())
+            for key in self._redis.scan_iter(f"{self._root}durations:*", count=AT_ONCE):
+                if self._redis.ttl(key.decode()) == FOR_EVER:
+                    self._redis.expire(key.decode(), DURATIONS_KEPT)
 
     def repair(self) -> int:
         """Make every index say what the job records say; how many places were wrong."""
