@@ -1,9 +1,9 @@
 """The door of the web process: reads a request's body, then has it answered in a place of its kind.
 
 The event loop reads bodies, so whoever sends slowly takes neither a thread nor a place. Threads
-answer: callbacks have some of their own, so that nothing that /v1 waits for delays them, and what
-streams has others. It speaks RSGI to granian and WSGI to Flask, because WSGI has no way to stop
-waiting for a body.
+answer: callbacks have some of their own, so that nothing that /v1 waits for delays them, and large
+bodies and what streams have others. It speaks RSGI to granian and WSGI to Flask, because WSGI has
+no way to stop waiting for a body.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from config.settings import Settings
 from webhook import assets, callbacks, jobs
 from webhook.access import owner_of
-from webhook.bodies import Sending, read_whole
+from webhook.bodies import IN_MEMORY, Sending, read_whole
 from webhook.environ import Head, environ_of
-from webhook.limits import ASKING, BATCHES, BODIES, KEEPING, TESTS
+from webhook.limits import ASKING, BATCHES, BODIES, TESTS
 from webhook.problems import refusal
 from webhook.streams import STREAMS
 from worker.signing import PATH
@@ -35,7 +35,6 @@ from worker.telemetry import report
 Application = Callable[..., Any]
 
 THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
-WAITING = ASKING.places + KEEPING.places  # threads of /v1 that may wait for somebody else
 STREAMING = STREAMS + BATCHES.places + TESTS.places
 ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
 WITH_BODY = ("POST", "PUT", "PATCH")
@@ -69,7 +68,8 @@ class Door:
         self._app = app
         self._settings = settings
         self._first = ThreadPoolExecutor(THREADS, "callbacks")
-        self._v1 = ThreadPoolExecutor(THREADS + WAITING, "v1")
+        self._v1 = ThreadPoolExecutor(THREADS + ASKING.places, "v1")
+        self._large = ThreadPoolExecutor(THREADS, "large")
         self._streams = ThreadPoolExecutor(STREAMING, "streams")
 
     async def __rsgi__(self, scope: Scope, proto: HTTPProtocol) -> None:
@@ -82,7 +82,9 @@ class Door:
             if path.startswith(CALLBACKS) or path in ALIVE:
                 await self._answer_soon(environ, proto)
             else:
-                await self._answer(environ, proto, self._v1)
+                # A large body is a file or holds some, which go to RUNHOOK_STORAGE_URL, far away.
+                large = int(environ.get("CONTENT_LENGTH") or 0) > IN_MEMORY
+                await self._answer(environ, proto, self._large if large else self._v1)
         except HTTPException as error:
             _send(proto, refusal(error))
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, request, stream_with_context, url_for
 from webhook.access import let_in
 from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body, lines_within
-from webhook.limits import ASKING, BATCHES, KEEPING
+from webhook.limits import ASKING, BATCHES
 from webhook.problems import document_of, problem
 from worker import ask, batch, catalogue, resolve
 from worker.cancel import cancel
@@ -23,7 +23,6 @@ from worker.submit import usual_seconds
 LARGEST = 32 * 1024 * 1024  # media may come as data URIs
 LARGEST_WORD = 1024
 LARGEST_BATCH = 2 * 1024**3  # bytes; it waits in a file until it is whole
-ASKED_ABOUT = ("app/", "quick/")  # models whose fields RunningHub tells
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 blueprint.before_request(let_in)
@@ -168,13 +167,11 @@ def resolve_job(job_id: str) -> Response:
 
 
 def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager[None]:
-    """The place that taking a job needs: RunningHub is asked about an app, and for a live price;
-    a file inside an input goes to the place of files.
-    """
-    if dry_run or str(given.get("model")).startswith(ASKED_ABOUT):
+    """A place among those that ask RunningHub: for a live price, and for an app not yet known."""
+    model = str(given.get("model"))
+    app = catalogue.APP.fullmatch(model) or catalogue.QUICK.fullmatch(model)
+    if dry_run or (app and wiring().store.assets.app(app[1]) is None):
         return ASKING
-    if any(value.startswith("data:") for value in catalogue.media_values(given.get("input"))):
-        return KEEPING
     return nullcontext()
 
 

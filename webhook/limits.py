@@ -71,9 +71,7 @@ class Place:
 
 # RunningHub may take half a minute to answer each. More at once would only be more to wait for.
 ASKING = Limit(8, "calls wait for RunningHub")
-# Each writes a file of up to 2 GiB to RUNHOOK_STORAGE_URL, which may be far away.
-KEEPING = Limit(4, "files are being kept")
-BATCHES = Limit(4, "batches are being taken")  # each is a thread for as long as it has lines
+BATCHES = Limit(8, "batches are being taken")  # each is a thread for as long as it has lines
 TESTS = Limit(2, "tests of subscriptions run")  # each may take a thread for 15 s
 # Bodies being read wait in temporary files, of which a process can open some hundred.
 BODIES = Limit(256, "bodies are being read")

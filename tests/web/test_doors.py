@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 
 from tests.conftest import IMAGE, Build, House
 from webhook.app import create_app
+from webhook.limits import ASKING, BATCHES
 from worker.runninghub.sandbox.outputs import make
 
 PNG = make("image", "a picture", "1")[1]
@@ -36,9 +38,9 @@ def _lines(*bodies: Any) -> bytes:
 
 def _batch(client: FlaskClient, data: bytes, **headers: str) -> list[Any]:
     kind = {"Content-Type": "application/x-ndjson"}
-    answer = client.post("/v1/jobs/batch", data=data, headers=kind | headers)
-    assert answer.status_code == 200
-    return [json.loads(line) for line in answer.data.splitlines()]
+    with client.post("/v1/jobs/batch", data=data, headers=kind | headers) as answer:
+        assert answer.status_code == 200
+        return [json.loads(line) for line in answer.data.splitlines()]
 
 
 def _good(prompt: str) -> Any:
@@ -312,3 +314,35 @@ def test_a_users_word_on_a_job_is_taken_at_the_doors(client: FlaskClient, town: 
 def test_a_resolve_that_says_nothing_is_refused(client: FlaskClient, body: Any) -> None:
     answer = client.post("/v1/jobs/job_none/resolve", json=body)
     assert answer.status_code == 422
+
+
+def test_calls_that_ask_runninghub_are_few_and_delay_nothing_that_does_not(
+    client: FlaskClient, town: House
+) -> None:
+    app = {"model": "app/1877265245566922800", "input": {}}
+    with ExitStack() as places:
+        for _ in range(ASKING.places):
+            places.enter_context(ASKING)
+        before = sorted(town.raw.scan_iter("*"))
+        for path, body in (("", app), ("?dry_run=true", _good("a cat"))):
+            refused = client.post(f"/v1/jobs{path}", json=body)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+            assert "Nothing was done" in refused.get_json()["detail"]
+        assert sorted(town.raw.scan_iter("*")) == before
+        assert client.post("/v1/jobs", json=_good("a cat")).status_code == 202
+    assert client.post("/v1/jobs", json=app).status_code == 202
+    with ExitStack() as places:
+        for _ in range(ASKING.places):
+            places.enter_context(ASKING)
+        assert client.post("/v1/jobs", json=app).status_code == 202  # its fields are known now
+
+
+def test_a_batch_gives_its_place_back(client: FlaskClient) -> None:
+    for _ in range(BATCHES.places + 1):
+        assert _batch(client, _lines(_good("a cat"), b"no json"))[0]["status"] == 202
+    with ExitStack() as places:
+        for _ in range(BATCHES.places):
+            places.enter_context(BATCHES)
+        kind = {"Content-Type": "application/x-ndjson"}
+        refused = client.post("/v1/jobs/batch", data=_lines(_good("a cat")), headers=kind)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
