@@ -94,8 +94,11 @@ class Share:
 
 
 def share(lane: str, places: int) -> Share:
-    """How so many places of a lane are shared: half to the slow, a quarter kept for the quick."""
-    receiver = SUBSCRIBER_SLOTS if lane == "subscribers" else max(1, places // 2)
+    """How so many places of a lane are shared: half to the slow, a quarter kept for the quick.
+
+    A handler may hold an eighth: two of sixteen, so that one which computes takes no whole machine.
+    """
+    receiver = SUBSCRIBER_SLOTS if lane == "subscribers" else max(1, places // 8)
     common = max(1, places - max(1, places // 4))
     return Share(receiver=receiver, slow=max(1, places // 2), common=common)
 

@@ -148,6 +148,7 @@ try:
 except SettingsError as wrong:
     sys.exit(f"runhook: {wrong}")
 app = process.app
+app.conf.worker_autoscaler = "worker.hands:Hands"  # for commands that say --autoscale
 
 
 def work(lane: str, duty: str) -> None:
@@ -207,7 +208,8 @@ def _begin(instance: Any, options: dict[str, Any], **_: object) -> None:
     queues = options.get("queues") or []
     names = queues if isinstance(queues, str) else ",".join(queues)
     try:
-        process.begin(names, int(options.get("concurrency") or 1))
+        most: Any = options.get("autoscale") or (options.get("concurrency") or 1,)
+        process.begin(names, int(most[0]))
         instance.hostname = node_name(process.role, instance.hostname)
     except (SettingsError, ValueError, StoreUnavailable) as wrong:
         sys.exit(f"runhook: {wrong}")

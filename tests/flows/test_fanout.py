@@ -254,7 +254,7 @@ def test_a_handler_is_told_in_its_own_slots_and_no_more(build: Build) -> None:
         house.until(house.ask(), "succeeded")
     assert house.raw.zcard("runhook:outbox:publish") == 3
     assert house.raw.zrange("runhook:due:handlers", 0, -1) == [b"publish/1"]
-    house.w.store.processes.beat("handlers", "machine:1", 4)
+    house.w.store.processes.beat("handlers", "machine:1", 16)
     with (
         house.w.store.duties.claim("handlers", "publish/1") as first,
         house.w.store.duties.claim("handlers", "publish/2") as none,

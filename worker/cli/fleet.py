@@ -20,6 +20,7 @@ from worker.wakeups import LANES
 
 WORKER_LANES = ",".join(lane for lane in LANES if lane != "handlers")
 THREADS = 32
+HANDS = ("--autoscale", "16,4")  # children that run handlers: most, and as long as none hangs
 PATIENCE = 25.0  # seconds that a process has to end by itself
 RESTARTS = 5  # in a minute; more often means that it cannot start
 
@@ -40,7 +41,7 @@ CELERY = (
 COMMANDS = {
     "web": (sys.executable, "-m", "webhook.serve", "--host", "127.0.0.1"),
     "worker": (*CELERY, "-P", "threads", "-c", str(THREADS), "-Q", WORKER_LANES),
-    "handlers": (*CELERY, "-P", "prefork", "-c", "4", "-Q", "handlers"),
+    "handlers": (*CELERY, "-P", "prefork", *HANDS, "-Q", "handlers"),
 }
 
 

@@ -1,0 +1,40 @@
+"""The children that run handlers: a few, and one more for each that a handler has held for long.
+
+So handlers that hang leave hands free without a machine's memory being taken before they do.
+"""
+
+import time
+from typing import Any
+
+from celery.worker import state
+from celery.worker.autoscale import Autoscaler
+
+LOOK_EVERY = 1.0  # seconds
+HELD = 2.0  # seconds after which a child counts as held: twice what makes a handler slow
+SPARE_FOR = 60.0  # seconds since the last was added, until those that nobody needs are ended
+
+
+class Hands(Autoscaler):
+    """Celery's own grows with what waits, so a burst of quick work would fork; this does not."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "keepalive": LOOK_EVERY})
+        self._grown = 0.0
+
+    @property
+    def qty(self) -> int:
+        """How many children are wanted."""
+        now = time.time()
+        begun = [one.time_start for one in list(state.active_requests)]
+        held = sum(1 for at in begun if at and now - at > HELD)
+        return int(self.min_concurrency) + held
+
+    def scale_up(self, n: int) -> None:
+        """Add some."""
+        self._grown = time.monotonic()
+        super().scale_up(n)
+
+    def scale_down(self, n: int) -> None:
+        """End some that are idle, once there was no need of more for a while."""
+        if time.monotonic() - self._grown > SPARE_FOR:
+            super().scale_down(n)
