@@ -11,7 +11,8 @@ from worker import deliveries, recover
 from worker.deliveries import Filter, delivery_document
 from worker.errors import Fault, InvalidRequest
 from worker.roster import word_of_absence
-from worker.store.deliveries import STATES, is_delivery_id
+from worker.store.delivered import STATES
+from worker.store.deliveries import is_delivery_id
 
 LARGEST = 4096
 

@@ -10,7 +10,7 @@ from worker.document import Document, unknown_members
 from worker.errors import Conflict, Fault, InvalidRequest, NotFound
 from worker.jobs import iso
 from worker.store import Delivery
-from worker.store.deliveries import STATES
+from worker.store.delivered import STATES
 from worker.wiring import Wiring
 
 SPREAD = 0.02  # seconds between two deliveries that are told again together

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 from worker.jobs import Job
 from worker.store import Change, Note
-from worker.store.jobs import Decision, Moved
+from worker.store.changes import Decision, Moved
 from worker.wiring import Wiring
 
 

@@ -11,7 +11,7 @@ from worker.deliveries import Filter, delivery_document
 from worker.recover import read_span
 from worker.recover import recover as make_good
 from worker.roster import word_of_absence
-from worker.store.deliveries import STATES
+from worker.store.delivered import STATES
 
 SINCE = "As 2h, or 2026-11-22T10:00:00Z."
 

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 
 from worker.store.assets import Assets
 from worker.store.callbacks import Callback, Callbacks
+from worker.store.changes import Change, Duty, Note
 from worker.store.clock import Clock, SetClock
 from worker.store.commands import Redis
 from worker.store.connection import connect, reaching
-from worker.store.deliveries import Deliveries, Delivery, Taken, Turn, Wanted
+from worker.store.delivered import Delivery, Taken, Turn, Wanted
+from worker.store.deliveries import Deliveries
 from worker.store.durability import Durability, Mode
 from worker.store.duties import Claim, Duties
 from worker.store.events import Events, event_at, event_order, is_event_id
-from worker.store.jobs import Change, Duty, Jobs, Note, Page
+from worker.store.jobs import Jobs, Page
 from worker.store.line import Line, LineState, Peek
 from worker.store.memory import Departure, Memory
 from worker.store.processes import Processes, Published

@@ -9,9 +9,9 @@ import orjson
 
 from worker.outside import excerpt
 from worker.store import records
+from worker.store.changes import Note
 from worker.store.connection import reaching
 from worker.store.duties import Claim
-from worker.store.jobs import Note
 from worker.store.scripts import Scripts
 
 

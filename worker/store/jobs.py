@@ -2,10 +2,10 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from pydantic import TypeAdapter
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from worker.errors import LostWrites, NotFound, StoreUnavailable, UnreadableRecord
 from worker.jobs import Ask, Job, Life, State, iso
 from worker.store import records
+from worker.store.changes import Change, Decision, Moved, Note
 from worker.store.connection import reaching
 from worker.store.durability import Durability
 from worker.store.memory import Departure, Memory
@@ -24,60 +25,6 @@ LIFE = TypeAdapter(Life)
 TRIES = 20  # a job that changes so often while we read it is not one that people have
 OLDEST_SCAN = 5000
 MOST_AT_ONCE, PIECE = 100_000, 500
-
-Gate = Literal["", "open", "close", "close-ask"]
-
-
-@dataclass(frozen=True)
-class Note:
-    """One line of a job's timeline: what happened, and its particulars."""
-
-    what: str
-    detail: Mapping[str, Any]
-
-    def packed(self) -> bytes:
-        """As it lies in the timeline."""
-        return orjson.dumps({"what": self.what, **self.detail}, default=str)
-
-
-@dataclass(frozen=True)
-class Duty:
-    """A duty that a change leaves behind."""
-
-    lane: str
-    id: str
-    after: float = 0
-
-
-@dataclass(frozen=True)
-class Change:
-    """What to do to a job: the job afterwards, and all that follows from it in the same script.
-
-    Attributes:
-        job: The job after it.
-        event: The event's type, if somebody may want to hear of it.
-        gate: What it means for the line's gate.
-        why: Of a gate that closes, or of an alert.
-        gate_line: Which line's gate: `main` is everybody's.
-        turn: It takes a place in flight, so there must be room.
-        aside: Seconds that a job that is queued again stands behind all others.
-        left: Under which token its request left, where Redis has forgotten that.
-    """
-
-    job: Job
-    notes: tuple[Note, ...] = ()
-    duties: tuple[Duty, ...] = ()
-    event: str = ""
-    gate: Gate = ""
-    gate_line: str = "main"
-    why: str = ""
-    turn: bool = False
-    aside: float = 0
-    left: str = ""
-
-
-Decision = Callable[[Job], Change | None]
-Moved = Literal["done", "kept", "full", "gated"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""What a flow wants done to a job, and everything that follows from it in the same script."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from worker.jobs import Job
+
+Gate = Literal["", "open", "close", "close-ask"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line of a job's timeline: what happened, and its particulars."""
+
+    what: str
+    detail: Mapping[str, Any]
+
+    def packed(self) -> bytes:
+        """As it lies in the timeline."""
+        return orjson.dumps({"what": self.what, **self.detail}, default=str)
+
+
+@dataclass(frozen=True)
+class Duty:
+    """A duty that a change leaves behind."""
+
+    lane: str
+    id: str
+    after: float = 0
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to do to a job: the job afterwards, and all that follows from it in the same script.
+
+    Attributes:
+        job: The job after it.
+        event: The event's type, if somebody may want to hear of it.
+        gate: What it means for the line's gate.
+        why: Of a gate that closes, or of an alert.
+        gate_line: Which line's gate: `main` is everybody's.
+        turn: It takes a place in flight, so there must be room.
+        aside: Seconds that a job that is queued again stands behind all others.
+        left: Under which token its request left, where Redis has forgotten that.
+    """
+
+    job: Job
+    notes: tuple[Note, ...] = ()
+    duties: tuple[Duty, ...] = ()
+    event: str = ""
+    gate: Gate = ""
+    gate_line: str = "main"
+    why: str = ""
+    turn: bool = False
+    aside: float = 0
+    left: str = ""
+
+
+Decision = Callable[[Job], Change | None]
+Moved = Literal["done", "kept", "full", "gated"]

@@ -1,0 +1,135 @@
+"""What a delivery is, how one attempt at it went, and what waits for a handler."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+import orjson
+
+from worker.errors import UnreadableRecord
+from worker.events import Outcome
+from worker.receivers import Health
+from worker.store import records
+from worker.store.records import Members
+from worker.store.scripts import stream_moment
+
+DeliveryState = Literal["pending", "done", "dead", "superseded"]
+STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One handler's turn at one event.
+
+    Attributes:
+        begun: Attempts begun, those that never came back among them.
+        start: Attempts before it was last redelivered; its schedule counts from there.
+        lane: `handlers` or `subscribers`.
+        due_at: When it is tried next, where it is pending.
+    """
+
+    id: str
+    event: str
+    handler: str
+    job: str | None
+    type: str
+    state: DeliveryState
+    begun: int
+    start: int
+    opened_at: datetime
+    tries: tuple[Mapping[str, Any], ...]
+    lane: str
+    due_at: datetime | None = None
+    kept: str | None = None
+
+    @property
+    def happened_at(self) -> datetime:
+        """When what it tells happened."""
+        return stream_moment(self.event.removeprefix("evt_"))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A delivery in the hand of a handler's slot.
+
+    Attributes:
+        n: The number of the attempt that begins.
+        health: How telling its handler goes, as of revision `rev`.
+    """
+
+    delivery: Delivery
+    n: int
+    health: Health
+    rev: int
+
+    @property
+    def place(self) -> int:
+        """Which entry of the schedule this attempt is, from 1."""
+        return self.n - self.delivery.start
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How one attempt to tell a handler went, and what follows."""
+
+    state: DeliveryState
+    outcome: Outcome
+    why: str | None = None
+    again_in: float | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits for a handler.
+
+    Attributes:
+        dead: Those that somebody may redeliver.
+        oldest: When the oldest pending one happened.
+    """
+
+    pending: int
+    dead: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Who is to be told of an event.
+
+    Attributes:
+        lane: Where his turn comes: `handlers` or `subscribers`.
+        after: Seconds before the first attempt.
+    """
+
+    handler: str
+    lane: str
+    after: float
+
+
+def readable(name: str, record: Mapping[bytes, bytes]) -> Delivery | UnreadableRecord:
+    what = f"delivery {name}"
+    try:
+        text = records.brought_up("delivery", what, records.texts(record))
+        return records.made(what, text, lambda: _delivery(name, text))
+    except UnreadableRecord as unreadable:
+        return unreadable
+
+
+def _delivery(name: str, text: Members) -> Delivery:
+    tries = sorted((int(k[4:]), v) for k, v in text.items() if k.startswith("try:"))
+    return Delivery(
+        id=name,
+        event=f"evt_{text['event']}",
+        handler=text["handler"],
+        job=text["job"] or None,
+        type=text["type"],
+        state=text["state"],
+        begun=int(text["begun"]),
+        start=int(text["from"]),
+        opened_at=stream_moment(text["opened"]),
+        tries=tuple({"n": n} | orjson.loads(value) for n, value in tries),
+        lane=text["lane"],
+        due_at=stream_moment(text["due"]) if text["state"] == "pending" else None,
+        kept=text.get("kept"),
+    )
