@@ -1,6 +1,5 @@
 """The books: what RunningHub accepted against what runhook says, job by job."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from worker.store import Delivery
 from worker.store.scripts import stream_moment
 
 TRUTH = {"SUCCESS": "succeeded", "FAILED": "failed", "CANCEL": "cancelled"}
+MISTAKE = 700  # characters of a log line that show what was wrong
 RUNNING_THEN = 10.0  # seconds before the copy in which something ended may have been told after it
 
 
@@ -34,7 +34,7 @@ class Books:
     interrupted: set[str]
     kills: list[Kill]
     endings: list[float]
-    mistakes: int
+    mistakes: list[str]
     told_after: list[float]
     forgotten: dict[str, str]
     backs: list[WentBack]
@@ -53,7 +53,6 @@ class Books:
             for entry, fields in redis.xrange("runhook:events")
             if fields.get(b"state") in (b"succeeded", b"failed", b"cancelled")
         ]
-        logs = Path(town.environ["HOME"], "logs")
         return cls(
             jobs,
             len(asked),
@@ -62,7 +61,7 @@ class Books:
             _interrupted(deliveries),
             storm.kills,
             endings,
-            sum((logs / name).read_text().count('"task.failed"') for name in os.listdir(logs)),
+            _mistakes(Path(town.environ["HOME"], "logs")),
             _told_after(deliveries),
             storm.forgotten,
             storm.backs,
@@ -80,7 +79,7 @@ class Books:
             "not told": [job.id for job in self.jobs if not self.told[job.id]],
             "told twice without a kill": self.told_twice(),
             "accepted though cancelled free": self.accepted_though_free(),
-            "mistakes of ours in the logs": ["a task failed"] * self.mistakes,
+            "mistakes of ours in the logs": self.mistakes,
             **Order(self.jobs, self.tasks).breaches(),
             **self.left.breaches(len(self.jobs)),
         }
@@ -204,6 +203,12 @@ class Books:
 
     def _kind(self, kind: str) -> list[Job]:
         return [job for job in self.jobs if job.ask.kind == kind]
+
+
+def _mistakes(logs: Path) -> list[str]:
+    """Everything that failed for no reason that was foreseen, with the end of what was said."""
+    lines = [line for log in sorted(logs.glob("*.log")) for line in log.read_text().splitlines()]
+    return [line[-MISTAKE:] for line in lines if '"task.failed"' in line]
 
 
 def _interrupted(deliveries: Mapping[str, list[Delivery]]) -> set[str]:

@@ -98,7 +98,11 @@ class SubscriberBook:
         done = [d for d in self.deliveries if d.state == "done"]
         return {
             "ends without a delivery": ["events"] * (self.ends - len(by_event)),
-            "never heard": [d.id for d in self.deliveries if d.state in ("dead", "pending")],
+            "never heard": [
+                d.id
+                for d in self.deliveries
+                if d.state in ("dead", "pending") and not self._forgotten(d)
+            ],
             "said to be heard and was not": [d.id for d in done if not self.taken[d.event]],
             "heard twice without cause": [
                 d.id for d in done if self.taken[d.event] > 1 and not self._cause(d)
@@ -115,6 +119,11 @@ class SubscriberBook:
         return delivery.begun > len(delivery.tries) or any(
             tried["outcome"] == "failed" for tried in delivery.tries
         )
+
+    def _forgotten(self, delivery: Delivery) -> bool:
+        """Whether Redis, gone back, knows nothing of what it tells: nobody can be told any more."""
+        happened = delivery.happened_at.timestamp()
+        return any(back.copied - 1 < happened < back.back for back in self.backs)
 
     def page(self) -> str:
         """For people."""
