@@ -11,7 +11,7 @@ from typing import Any
 from tests.chaos.backwards import WentBack
 from tests.chaos.kinds import HANGING
 from tests.chaos.leftovers import Leftovers
-from tests.chaos.order import Order, prompt_of
+from tests.chaos.order import Order, kept_back, prompt_of
 from tests.chaos.spread import spread
 from tests.chaos.storm import Kill, Storm
 from worker.jobs import Attempt, Job, State
@@ -39,6 +39,7 @@ class Books:
     forgotten: dict[str, str]
     backs: list[WentBack]
     left: Leftovers
+    order: Order
 
     @classmethod
     def of(cls, storm: Storm) -> "Books":
@@ -47,6 +48,7 @@ class Books:
         asked = list(dict.fromkeys(storm.ids.values()))
         jobs = town.w.store.jobs.many(asked)
         deliveries = {job.id: town.w.store.deliveries.of_job(job.id) for job in jobs}
+        tasks = town.sandbox.books()["tasks"]
         redis: Any = town.w.store.client
         endings = [
             stream_moment(entry).timestamp()
@@ -56,7 +58,7 @@ class Books:
         return cls(
             jobs,
             len(asked),
-            town.sandbox.books()["tasks"],
+            tasks,
             Counter(line.split()[2] for line in town.told() if " job." in line),
             _interrupted(deliveries),
             storm.kills,
@@ -66,6 +68,7 @@ class Books:
             storm.forgotten,
             storm.backs,
             Leftovers.of(town),
+            Order(jobs, tasks, kept_back(town, jobs)),
         )
 
     def breaches(self) -> list[str]:
@@ -80,7 +83,7 @@ class Books:
             "told twice without a kill": self.told_twice(),
             "accepted though cancelled free": self.accepted_though_free(),
             "mistakes of ours in the logs": self.mistakes,
-            **Order(self.jobs, self.tasks).breaches(),
+            **self.order.breaches(),
             **self.left.breaches(len(self.jobs)),
         }
         return [f"{what}: {len(which)}, {which[:3]}" for what, which in found.items() if which]

@@ -28,6 +28,7 @@ class Trouble:
         faults: The sandbox's faults, for requests that hold its name in square brackets.
         file: The fault of its file's upload.
         priced: It has a max_price, so that its price is asked for.
+        expires_in: Seconds after which its owner does not want it any more.
         sendable: Whether it can be sent at all; if not it must fail, free.
         told: It has an end that RunningHub tells readably enough: it may not be given up.
     """
@@ -36,6 +37,7 @@ class Trouble:
     faults: tuple[str, ...] = ()
     file: str = ""
     priced: bool = False
+    expires_in: float | None = None
     sendable: bool = True
     told: bool = True
 
@@ -43,8 +45,9 @@ class Trouble:
 # Nobody calls back about those that cannot be asked about either: only their time ends them.
 TROUBLES: dict[str, Trouble] = {
     "file-too-large": Trouble(kind="own", file="upload_too_large", sendable=False),
-    "file-torn": Trouble(kind="own", file="upload_reset", sendable=False),
-    "no-price": Trouble(kind="own", faults=("price_missing",), priced=True, sendable=False),
+    # It is tried for twenty minutes, which no run waits for: its owner gives it up.
+    "file-torn": Trouble(kind="own", file="upload_reset", sendable=False, expires_in=45),
+    "no-price": Trouble(kind="own", faults=("price_missing",), priced=True),
     "no-status": Trouble(kind="own", faults=("status_unknown", "callback_unrecorded"), told=False),
     "no-json": Trouble(kind="own", faults=("query_html", "callback_unreadable"), told=False),
     "dirty": Trouble(kind="bytes", faults=("text_unwritable",)),

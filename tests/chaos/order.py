@@ -1,12 +1,15 @@
 """Whether a job that can never be sent ended, free, and held nobody up: by the order of ends."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tests.chaos.kinds import prompt_in, trouble_in
+from tests.journeys.conftest import Town
 from worker.jobs import Job, State
 
-ENOUGH = 6  # jobs asked for behind it in the first half of its life: fewer prove nothing
+ENOUGH = 6  # jobs that waited when it was first kept back: fewer prove nothing
+TRIED = 3  # times it was kept back: one that failed at once held nobody up
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class Order:
 
     jobs: list[Job]
     tasks: list[dict[str, Any]]
+    kept_back: dict[str, list[datetime]]
 
     def breaches(self) -> dict[str, list[str]]:
         """What must never be."""
@@ -42,18 +46,30 @@ class Order:
         }
 
     def _holds_up(self, job: Job) -> bool:
-        """Whether most of those that were asked for early in its life ended after it."""
-        born, ended = job.ask.created_at, job.life.ended_at
-        if ended is None:
+        """Whether most of those that waited when it was first kept back ended after it."""
+        kept_back, ended = self.kept_back.get(job.id, []), job.life.ended_at
+        if ended is None or len(kept_back) < TRIED:
             return False
-        middle = born + (ended - born) / 2
         behind = [
-            other
+            other.life.ended_at
             for other in self.jobs
-            if born < other.ask.created_at < middle and not trouble_in(prompt_of(other))
+            if other.ask.created_at < kept_back[0] and not trouble_in(prompt_of(other))
+            if other.life.ended_at and other.life.ended_at > kept_back[0]
         ]
-        before = [other for other in behind if other.life.ended_at and other.life.ended_at < ended]
-        return len(behind) >= ENOUGH and len(before) < len(behind) / 2
+        return len(behind) >= ENOUGH and sum(end < ended for end in behind) < len(behind) / 2
+
+
+def kept_back(town: Town, jobs: list[Job]) -> dict[str, list[datetime]]:
+    """When each job that can never be sent was tried in vain."""
+    return {
+        job.id: [
+            datetime.fromisoformat(note["at"])
+            for note in town.w.store.jobs.timeline(job.id)
+            if note["what"] == "never left"
+        ]
+        for job in jobs
+        if _is_unsendable(job)
+    }
 
 
 def prompt_of(job: Job) -> str:

@@ -94,6 +94,8 @@ class Plan:
             trouble = TROUBLES.get(name)
             if trouble and trouble.file:
                 body = _body(1, prompt, f"asset:{files[trouble.file]}")
+            if trouble and trouble.expires_in:
+                options["expires_in"] = trouble.expires_in
             if (trouble and trouble.priced) or ("refusals" in self.kinds and number % 12 == 0):
                 body = _body(0, prompt, "")
                 options["max_price"] = 100
