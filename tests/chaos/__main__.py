@@ -82,8 +82,8 @@ def _a_town(folder: Path, plan: Plan, replies: Forgetful) -> Iterator[Town]:
             PYTHONPATH=f"{folder}:{ROOT}",
             KINDS=",".join(plan.kinds),
             RUNHOOK_HANDLERS="town_handlers,tests.chaos.handlers",
-            RUNHOOK_UNCONFIRMED_AFTER="40",
-            RUNHOOK_JOB_TIMEOUT="60",
+            RUNHOOK_UNCONFIRMED_AFTER="30",
+            RUNHOOK_JOB_TIMEOUT="45",
             RUNHOOK_ALLOW_PRIVATE_URLS="true",
         ) as town,
     ):
@@ -98,17 +98,24 @@ def _weather(
     audience.subscribe()
     lost = storm.plan.lost_replies()
     replies.scripts, replies.others = lost["scripts"], lost["others"]
+    begun = time.monotonic()
     asking = threading.Thread(target=storm.ask_for_jobs)
     asking.start()
     storm.strike(asking)
     asking.join()
     storm.ask_again()
-    storm.keep_alive(time.monotonic() + patience)
+    over = time.monotonic()
+    storm.keep_alive(over + patience)
     replies.scripts = replies.others = 0.0
+    ended = time.monotonic()
+    print(
+        f"the storm took {over - begun:.0f} s, all ended {ended - over:.0f} s after it", flush=True
+    )
     waited = audience.wait_for_the_good(storm.ended())
     audience.let_go_of_hanging()
-    time.sleep(STILL)
-    return audience.calm_down(waited, storm.backs)
+    audience.calm_down()
+    time.sleep(max(0.0, ended + STILL - time.monotonic()))
+    return audience.book(waited, storm.backs)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Trouble:
 TROUBLES: dict[str, Trouble] = {
     "file-too-large": Trouble(kind="own", file="upload_too_large", sendable=False),
     # It is tried for twenty minutes, which no run waits for: its owner gives it up.
-    "file-torn": Trouble(kind="own", file="upload_reset", sendable=False, expires_in=45),
+    "file-torn": Trouble(kind="own", file="upload_reset", sendable=False, expires_in=30),
     "no-price": Trouble(kind="own", faults=("price_missing",), priced=True),
     "no-status": Trouble(kind="own", faults=("status_unknown", "callback_unrecorded"), told=False),
     "no-json": Trouble(kind="own", faults=("query_html", "callback_unreadable"), told=False),

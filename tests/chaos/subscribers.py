@@ -24,9 +24,11 @@ from worker.store import Delivery, Subscription
 ENDS = ["job.succeeded", "job.failed", "job.cancelled"]
 MOODS = (Reply(200), Reply(500), Reply(503, {"Retry-After": "1"}), Reply(200, wait=20), Reply(302))
 WEIGHTS = (88, 6, 3, 1, 2)
+DIRTY = b"\xff\xfe" + UNWRITABLE.encode("utf-8", "surrogatepass")
 DIRT = (
-    Reply(500, body=b"\xff\xfe\x00\x1b[2J" + UNWRITABLE.encode("utf-8", "surrogatepass")),
-    Reply(200, body=b"x" * 3_000_000),
+    Reply(200, body=DIRTY),
+    Reply(500, body=DIRTY),
+    Reply(500, body=b"x" * 3_000_000),  # its sender may hang up while it is written
     Reply(500, {"Retry-After": "-" + "7" * 300}),
     Reply(500, {"Retry-After": "1e999999999"}, body=b"[" * 500 + b"]" * 500),
 )
@@ -177,7 +179,7 @@ class Audience:
             url = f"{self.town.web}/v1/subscriptions/{subscription.id}"
             urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=20).close()
 
-    def calm_down(self, waited: list[str], backs: Sequence[WentBack]) -> SubscriberBook:
+    def calm_down(self) -> None:
         """Let it hear the rest: what is dead is redelivered."""
         self.moody.calm = True
         mine = self._of_moody.id
@@ -189,7 +191,10 @@ class Audience:
             counts = [self.town.w.store.deliveries.count(s, mine) for s in ("pending", "dead")]
             if not any(counts):
                 break
-        found = list(deliveries.matching(self.town.w, Filter(handler=mine)))
+
+    def book(self, waited: list[str], backs: Sequence[WentBack]) -> SubscriberBook:
+        """What was heard."""
+        found = list(deliveries.matching(self.town.w, Filter(handler=self._of_moody.id)))
         delays = sorted(self.good.delays)
         return SubscriberBook(found, self.moody.taken, _ends(self.town), delays, waited, backs)
 
