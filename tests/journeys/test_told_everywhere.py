@@ -190,7 +190,13 @@ def test_listen_replays_and_follows_to_a_local_server_signed(
     command = [sys.executable, "-m", "worker.cli", "listen", "--since", "1h"]
     command += ["--forward", receiver.url, "--type", "job.succeeded"]
     listening = subprocess.Popen(
-        command, env=town.environ, cwd=town.environ["HOME"], stderr=subprocess.PIPE, text=True
+        command,
+        env=town.environ,
+        cwd=town.environ["HOME"],
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores SIGINT, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert listening.stderr
