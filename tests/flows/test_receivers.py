@@ -1,5 +1,6 @@
 """Who waits for whom: those who hang share few places, those who fail rest, the quick are told."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.conftest import Build, House
@@ -14,11 +15,14 @@ from worker.receivers import (
     COURIERS,
     LEAST_JUDGED,
     LONGEST,
+    REST,
     Health,
+    after,
     after_telling,
     share,
 )
-from worker.store import Subscription
+from worker.store import Subscription, Taken, Turn
+from worker.store.deliveries import Judge
 
 
 def _subscribe(house: House, url: str, **more: Any) -> tuple[Subscription, str]:
@@ -96,6 +100,10 @@ def test_an_endpoint_that_fails_half_of_the_time_is_never_left_alone(
     assert house.w.store.deliveries.count("done", made.id) == 30
 
 
+def _judge(house: House, taken: Taken, outcome: Outcome) -> Judge:
+    return lambda health: after(health, outcome, taken.delivery.id, house.clock.now())
+
+
 def _clog(house: House, count: int) -> list[str]:
     """So many subscribers that get a delivery and do not answer: their ids."""
     house.w.store.processes.beat("worker", "machine:1", 32)
@@ -154,3 +162,72 @@ def test_one_that_hangs_today_shares_with_the_slow_until_it_is_quick_again() -> 
 def test_no_attempt_counts_as_lost_while_it_may_still_come_back() -> None:
     assert LONGEST["subscribers"] > SECONDS
     assert LONGEST["handlers"] > HANDLER_SECONDS + 10
+
+
+def test_an_outcome_whose_writing_is_sent_again_counts_once(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10")
+    made, _ = _subscribe(house, receiver.url)
+    house.lost = ["subscribers"]
+    job = _ended(house)
+    outcome = Outcome("failed", 0.1, "it answered HTTP 500", status=500)
+    turn = Turn("pending", outcome, again_in=10)
+    with house.w.store.duties.claim("subscribers", f"{made.id}/1") as claim:
+        assert claim
+        taken = house.w.store.deliveries.take(claim)
+        assert taken
+        for _ in range(2):
+            house.w.store.deliveries.record(claim, taken, turn, _judge(house, taken, outcome))
+    assert house.w.store.subscriptions.health(made.id).recent == "-"
+    assert house.notes(job).count("delivery failed") == 1
+
+
+def test_two_slots_that_fail_together_both_count(build: Build, receiver: Receiver) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10")
+    house.w.store.processes.beat("worker", "machine:1", 32)
+    made, _ = _subscribe(house, receiver.url)
+    _ended(house)
+    house.lost = ["subscribers"]
+    _ended(house)
+    _ended(house)
+    outcome = Outcome("failed", 0.1, "it answered HTTP 500", status=500)
+    turn = Turn("pending", outcome, again_in=10)
+    duties, store = house.w.store.duties, house.w.store.deliveries
+    with duties.claim("subscribers", f"{made.id}/1") as one:
+        assert one
+        first = store.take(one)
+        with duties.claim("subscribers", f"{made.id}/2") as two:
+            assert two
+            second = store.take(two)
+            assert first
+            assert second
+            for claim, taken in ((one, first), (two, second)):
+                store.record(claim, taken, turn, _judge(house, taken, outcome))
+    health = house.w.store.subscriptions.health(made.id)
+    assert (health.recent, len(health.failed)) == ("+--", 2)
+
+
+def test_who_never_came_back_shares_with_the_slow(build: Build, receiver: Receiver) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10")
+    stuck = _clog(house, 1)
+    house.clock.advance(LONGEST["subscribers"] + 1)
+    house.lost = ["subscribers"]
+    with house.w.store.duties.claim("subscribers", f"{stuck[0]}/1") as claim:
+        assert claim
+        assert house.w.store.deliveries.take(claim)
+    now = str(round(house.clock.now().timestamp() * 1000))
+    assert house.raw.zcount("runhook:slow:subscribers", "-inf", now) == 1, "from the first moment"
+
+
+def test_a_probe_that_heard_ends_the_rest_but_not_what_was_asked_for() -> None:
+    health, now = Health(), datetime.now(UTC)
+    for number in range(LEAST_JUDGED):
+        health = after(health, Outcome("failed", 0.1), f"dlv_{number}", now).health
+    assert (health.rest, health.rests_until) == (REST, now + timedelta(seconds=REST))
+    asks = Outcome("again", 0.1, after=60.0)
+    health = after(health, asks, "dlv_0", now + timedelta(seconds=REST)).health
+    assert health.rest == 2 * REST
+    heard = after(health, Outcome("done", 0.1), "dlv_0", now + timedelta(seconds=20)).health
+    assert (heard.recent, heard.rest, heard.failing_since) == ("+", None, None)
+    assert heard.left_alone_until == now + timedelta(seconds=REST + 60)
