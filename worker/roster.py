@@ -72,7 +72,7 @@ def members(w: Wiring) -> list[Member]:
             dead=waiting.dead,
             oldest=waiting.oldest,
         )
-        if one or member.pending or member.dead:
+        if one or member.pending:
             found.append(member)
     return found
 

@@ -1,13 +1,18 @@
 """/v1/handlers: who is told inside, what waits for each, and how what waits in vain ends."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, SECRET, Build, House
 from webhook.app import create_app
+from worker.cli import cli
 from worker.doctor import examine
+from worker.embedded import EmbeddedServer
 from worker.handlers import Event, Handler, Registry
 from worker.jobs import Job
 from worker.pump import published
@@ -169,3 +174,33 @@ def test_the_doctor_names_who_is_awaited_and_how_to_end_that(shop: Shop) -> None
     (found,) = (one for one in examine(shop.house.w, {}) if "wait for 'shop'" in one.says)
     assert "which no living process has: 1, the oldest since 2027-01-15 08:00" in found.says
     assert "runhook handlers --end shop" in found.advice
+
+
+@pytest.fixture
+def runhook(
+    shop: Shop, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """The command line beside it."""
+    monkeypatch.setenv("REDIS_URL", server.url)
+    monkeypatch.setenv("RUNHOOK_SECRET", SECRET)
+
+    def call(*words: str) -> str:
+        found = CliRunner().invoke(cli, words)
+        assert found.exit_code == 0, found.output
+        return found.output
+
+    return call
+
+
+def test_the_command_line_lists_and_ends(shop: Shop, runhook: Callable[..., str]) -> None:
+    shop.leaves()
+    shop.ended()
+    # The command line lives in today's time, and the house in a later one.
+    long_gone = {"types": ["job.succeeded"], "model": None, "seen": 0}
+    shop.house.raw.hset("runhook:handlers", "shop", json.dumps(long_gone))
+    assert json.loads(runhook("handlers", "--json"))["items"][0]["name"] == "shop"
+    assert json.loads(runhook("handlers", "--end", "shop", "--json")) == {
+        "name": "shop",
+        "ended": 1,
+    }
+    assert json.loads(runhook("handlers", "--json"))["items"] == []
