@@ -245,6 +245,21 @@ def test_every_reading_command_speaks_json(town: Town) -> None:
         assert json.loads(done.stdout)
 
 
+def test_in_a_pipe_a_record_is_a_line_and_nothing_else_is_printed(town: Town) -> None:
+    made = town.ended(town.post({"model": IMAGE, "input": {"prompt": "piped"}})["id"])
+    rows = _run("jobs", "--limit", "3", environ=town.environ).stdout.splitlines()
+    assert rows[0].split("\t")[:3] == [made["id"], IMAGE, "succeeded"]
+    assert all(len(row.split("\t")) == len(rows[0].split("\t")) for row in rows)
+    none = _run("models", "no such words", environ=town.environ)
+    assert (none.returncode, none.stdout) == (0, "")
+
+
+def test_doctor_says_what_it_fixed_and_nothing_of_the_rest(town: Town) -> None:
+    done = _run("doctor", "--fix", environ=town.environ)
+    assert "indexes: none was wrong" in done.stdout
+    assert "all right" not in done.stdout
+
+
 def test_without_a_server_the_command_line_says_so_with_3(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     done = _run("jobs", environ=environ, cwd=tmp_path)

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 from rich.live import Live
@@ -18,12 +20,13 @@ from worker.cli.handlers import handlers
 from worker.cli.listen import listen
 from worker.cli.settle import cancel, reconcile, resolve, retry
 from worker.cli.submit import submit
-from worker.cli.talk import FAILED, Commands, out, print_json, wiring
+from worker.cli.talk import FAILED, Commands, out, print_json, show, wiring
 from worker.cli.up import sandbox, up
 from worker.cli.waiting import EVERY, say_end, wait
 from worker.document import job_document, model_document
-from worker.jobs import State
+from worker.jobs import Job, State
 from worker.telemetry import configure
+from worker.wiring import Wiring
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,13 +46,32 @@ def watch(job_id: str | None) -> None:
             job = wait(w, job_id, quiet=False)
             say_end(job)
             sys.exit(0 if job.state is State.SUCCEEDED else FAILED)
-        with Live(console=out, refresh_per_second=4) as live:
-            while True:
-                newest = w.store.jobs.page(None, None, None, 20).jobs
-                live.update(screens.jobs_table(newest, out.width))
-                time.sleep(EVERY)
+        _watch_newest(w)
     except KeyboardInterrupt:
         return
+
+
+def _watch_newest(w: Wiring) -> None:
+    """A table that moves; in a pipe a line for each job whenever its state is another."""
+    if not out.is_terminal:
+        _say_moves(w)
+    with Live(console=out, refresh_per_second=4) as live:
+        while True:
+            live.update(screens.jobs_table(_newest(w)))
+            time.sleep(EVERY)
+
+
+def _say_moves(w: Wiring) -> NoReturn:
+    said: dict[str, State] = {}
+    while True:
+        moved = [job for job in reversed(_newest(w)) if said.get(job.id) is not job.state]
+        out.print(screens.jobs_table(moved))
+        said |= {job.id: job.state for job in moved}
+        time.sleep(EVERY)
+
+
+def _newest(w: Wiring) -> Sequence[Job]:
+    return w.store.jobs.page(None, None, None, 20).jobs
 
 
 @cli.command()
@@ -64,7 +86,7 @@ def jobs(state: str | None, model: str | None, limit: int, as_json: bool) -> Non
     if as_json:
         print_json({"items": [job_document(job) for job in page.jobs], "next": page.next})
     else:
-        out.print(screens.jobs_table(page.jobs, out.width) if page.jobs else "no jobs")
+        show(screens.jobs_table(page.jobs), len(page.jobs), "no jobs")
 
 
 @cli.command()
@@ -91,7 +113,7 @@ def models(query: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json({"items": [model_document(model) for model in found], "next": None})
     else:
-        out.print(screens.models_table(found) if found else "no model has all these words")
+        show(screens.models_table(found), len(found), "no model has all these words")
 
 
 @cli.command()

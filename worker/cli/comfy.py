@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from worker.cli import screens
-from worker.cli.talk import out, print_json, wiring
+from worker.cli.talk import out, print_json, show, wiring
 from worker.reports import AppField
 
 LINK_LENGTH = 2  # [node, output]: an input that another node feeds
@@ -22,7 +22,7 @@ def workflow(workflow_id: str, as_json: bool) -> None:
         print_json(graph)
         return
     fields = settable_fields(graph)
-    out.print(screens.fields_table(fields) if fields else "no field of it can be set")
+    show(screens.fields_table(fields), len(fields), "no field of it can be set")
 
 
 @click.command()
@@ -38,7 +38,7 @@ def app(webapp_id: str, styles: int | None, as_json: bool) -> None:
         if as_json:
             print_json({"items": [asdict(style) for style in library], "next": None})
         else:
-            out.print(screens.styles_table(library) if library else "it has none of this type")
+            show(screens.styles_table(library), len(library), "it has none of this type")
         return
     found = client.app(webapp_id)
     if as_json:

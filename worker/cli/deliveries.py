@@ -6,7 +6,7 @@ import click
 
 from worker import deliveries as flows
 from worker.cli import screens
-from worker.cli.talk import out, print_json, refuse_beside, wiring, wrong_usage
+from worker.cli.talk import out, print_json, refuse_beside, show, wiring, wrong_usage
 from worker.deliveries import Filter, delivery_document
 from worker.recover import read_span
 from worker.recover import recover as make_good
@@ -43,7 +43,7 @@ def deliveries(
     if as_json:
         print_json({"items": [delivery_document(one) for one in found], "next": None})
     else:
-        out.print(screens.deliveries_table(found, ids=True) if found else "no deliveries")
+        show(screens.deliveries_table(found, ids=True), len(found), "no deliveries")
 
 
 @click.command()

@@ -23,6 +23,7 @@ from worker.ask import Asked
 from worker.cli import screens
 from worker.cli.demo_subscriber import Heard, subscriber
 from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
+from worker.cli.tables import plain_table
 from worker.cli.up import Ended, check_parts, ending_on_signals, keep_off_proxies
 from worker.embedded import EmbeddedServer
 from worker.errors import RunhookError
@@ -233,9 +234,7 @@ def _all_told(deliveries: list[Delivery]) -> bool:
 def _moving(
     jobs: list[Job], told: Mapping[str, list[Delivery]], made: Mapping[str, Scene]
 ) -> Table:
-    table = screens.plain_table(
-        "job", "model", "state", "settled by", "handlers", "age", "what goes wrong"
-    )
+    table = plain_table("job", "model", "state", "settled by", "handlers", "age", "what goes wrong")
     for job in jobs:
         scene = made[job.id]
         table.add_row(
@@ -277,7 +276,7 @@ def _sum_up(
     """Say for each what happened and where its output lies; whether all went as it should."""
     book = folder / "published.txt"
     published = book.read_text().split() if book.exists() else []
-    table = screens.plain_table("", "job", "what went wrong", "ended", "by", "handlers", "output")
+    table = plain_table("", "job", "what went wrong", "ended", "by", "handlers", "output")
     good = True
     jobs = w.store.jobs.many(list(made))
     for job in jobs:

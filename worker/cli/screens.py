@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from config.catalogue import Price
 from worker.catalogue import Model, describe, price_words, rule_words
+from worker.cli.tables import Rows
 from worker.doctor import Finding
 from worker.document import job_document
 from worker.errors import InvalidRequest
@@ -37,19 +36,7 @@ DELIVERY_COLOURS = {
     "superseded": "bright_black",
 }
 MOST_PRICES, LONGEST_DEFAULT, FLAT = 40, 60, 2
-ROOMY = 120  # columns of a terminal that has room for everything
-WHOLE = (
-    "field",
-    "job",
-    "ref",
-    "state",
-    "age",
-    "at",
-    "what",
-    "event",
-    "delivery",
-    "parameter",
-)  # columns that are never broken
+INDENT = 2  # spaces before a table of prices
 
 
 def state_text(job: Job) -> Text:
@@ -57,28 +44,20 @@ def state_text(job: Job) -> Text:
     return Text(job.state.value, COLOURS[job.state])
 
 
-def plain_table(*columns: str) -> Table:
-    """A table without lines."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in WHOLE)
-    return table
-
-
-def jobs_table(jobs: Sequence[Job], width: int = ROOMY) -> Table:
-    """Jobs, a line each; on a narrow terminal without what is least asked for."""
-    roomy = width >= ROOMY
-    table = plain_table("job", "model", "state", "by", "age", "cost", *(["ref"] if roomy else []))
+def jobs_table(jobs: Iterable[Job]) -> Rows:
+    """Jobs, a line each."""
+    names = ("job", "model", "state", "by", "age", "cost", "ref")
+    table = Rows(*names, gives_way=("ref", "by", "cost", "age"), cut=("model",))
     for job in jobs:
         cost = job.cost.money or job.cost.coins if job.cost else None
         table.add_row(
             job.id,
-            Text(job.ask.model),
+            job.ask.model,
             state_text(job),
             job.attempt.settled_by or "",
             age(job),
             cost or "",
-            *([job.attempt.ref or ""] if roomy else []),
+            job.attempt.ref or "",
         )
     return table
 
@@ -92,12 +71,16 @@ def age(job: Job) -> str:
     return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
 
 
+def _particulars() -> Rows:
+    """What one thing is, a line each."""
+    return Rows("", "value", wraps=("value",), head=False)
+
+
 def job_screen(
     job: Job, deliveries: Sequence[Delivery], timeline: Sequence[dict[str, Any]]
 ) -> RenderableType:
     """One job with its deliveries and everything that happened to it."""
-    head = plain_table("", "")
-    head.show_header = False
+    head = _particulars()
     document = job_document(job)
     head.add_row("job", job.id)
     head.add_row("model", job.ask.model)
@@ -122,9 +105,11 @@ def job_screen(
     return Group(*parts_shown)
 
 
-def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Table:
+def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Rows:
     """What was told to whom; with ids, which end with the handler, so that one can be named."""
-    table = plain_table("event", "delivery" if ids else "handler", "state", "tries", "last")
+    who = "delivery" if ids else "handler"
+    names = ("event", who, "state", "tries", "last")
+    table = Rows(*names, gives_way=("last", "tries", "event"), cut=("last", "handler"))
     for delivery in deliveries:
         last = delivery.tries[-1] if delivery.tries else {}
         table.add_row(
@@ -144,8 +129,7 @@ def delivery_text(delivery: Delivery) -> Text:
 
 def delivery_screen(delivery: Delivery) -> RenderableType:
     """One delivery with every attempt."""
-    head = plain_table("", "")
-    head.show_header = False
+    head = _particulars()
     head.add_row("delivery", delivery.id)
     head.add_row("event", f"{delivery.event}  {delivery.type}")
     head.add_row("job", delivery.job or "none")
@@ -153,7 +137,8 @@ def delivery_screen(delivery: Delivery) -> RenderableType:
     head.add_row("state", delivery_text(delivery))
     if delivery.due_at:
         head.add_row("next", f"{delivery.due_at:%Y-%m-%d %H:%M:%S} UTC")
-    table = plain_table("try", "at", "outcome", "status", "took", "why", "answer")
+    names = ("try", "at", "outcome", "status", "took", "why", "answer")
+    table = Rows(*names, gives_way=("took",), wraps=("at", "why", "answer"))
     for tried in delivery.tries:
         took = f"{tried.get('took') or 0:.2f} s"
         shown = [tried.get(name) for name in ("n", "at", "outcome", "status")]
@@ -185,9 +170,9 @@ def forward_line(outcome: Outcome) -> Text:
 LONGEST_SHOWN = 160  # characters of one particular; --json has the whole of it
 
 
-def timeline_table(timeline: Sequence[dict[str, Any]]) -> Table:
+def timeline_table(timeline: Sequence[dict[str, Any]]) -> Rows:
     """Everything that happened, oldest first."""
-    table = plain_table("at", "what", "particulars")
+    table = Rows("at", "what", "particulars", wraps=("particulars",))
     for entry in timeline:
         rest = {k: v for k, v in entry.items() if k not in ("at", "what") and v not in (None, "")}
         said = masked(", ".join(f"{k} {str(v)[:LONGEST_SHOWN]}" for k, v in rest.items()))
@@ -205,9 +190,10 @@ def progress_line(job: Job, place: int | None, usual: float | None) -> Text:
     return line
 
 
-def models_table(models: Sequence[Model]) -> Table:
+def models_table(models: Sequence[Model]) -> Rows:
     """Models, a line each."""
-    table = plain_table("endpoint", "name", "makes", "price")
+    names = ("endpoint", "name", "makes", "price")
+    table = Rows(*names, gives_way=("name", "price"), cut=("name", "price"))
     for model in models:
         name = Text(model.name, "bright_black" if model.deprecated else "")
         words = price_words(model.price) if model.price else ""
@@ -222,7 +208,7 @@ def model_screen(model: Model) -> RenderableType:
     title = Text.assemble((model.endpoint, "bold"), f"{name}  makes {model.output}")
     if model.deprecated:
         title.append("  withdrawn", "yellow")
-    table = plain_table("parameter", "", "takes", "default")
+    table = Rows("parameter", "", "takes", "default", wraps=("takes", "default"))
     for param in model.params:
         needed = param.required and param.default is None
         default = "" if param.default is None else str(param.default)
@@ -246,23 +232,22 @@ def _price_lines(price: Price | None) -> list[RenderableType]:
         return [Text("  not known; `runhook submit --dry-run` asks RunningHub")]
     lines: list[RenderableType] = [Text(f"  {price_words(price)}")]
     if price.table:
-        table = _matrix(price) if len(price.by) == FLAT else _list(price)
-        lines.append(Padding(table, (0, 0, 0, 2)))
+        lines.append(_matrix(price) if len(price.by) == FLAT else _list(price))
     return lines
 
 
-def _list(price: Price) -> Table:
-    table = plain_table(*price.by, price.currency)
+def _list(price: Price) -> Rows:
+    table = Rows(*price.by, price.currency, cut=price.by, indent=INDENT)
     for chosen, amount in list(price.table.items())[:MOST_PRICES]:
         table.add_row(*chosen.split("|"), f"{amount:f}")
     return table
 
 
-def _matrix(price: Price) -> Table:
+def _matrix(price: Price) -> Rows:
     """Prices by two parameters: one down, one across."""
     pairs = {tuple(chosen.split("|")): amount for chosen, amount in price.table.items()}
     down, across = (sorted({pair[i] for pair in pairs}, key=_by_number) for i in (0, 1))
-    table = plain_table(price.by[0], *across)
+    table = Rows(price.by[0], *across, indent=INDENT)
     for row in down:
         amounts = [pairs.get((row, column)) for column in across]
         table.add_row(row, *(f"{amount:f}" if amount is not None else "" for amount in amounts))
@@ -274,9 +259,11 @@ def _by_number(word: str) -> tuple[float, str]:
     return (float(digits[0]) if digits else 0.0, word)
 
 
-def fields_table(fields: Sequence[AppField]) -> Table:
+def fields_table(fields: Sequence[AppField]) -> Rows:
     """The fields of an app or a workflow, a line each."""
-    table = plain_table("field", "node", "takes", "default", "what")
+    names = ("field", "node", "takes", "default", "what")
+    elastic = ("node", "takes", "default", "what")
+    table = Rows(*names, gives_way=("node", "what"), cut=("field",), wraps=elastic)
     for field in fields:
         takes = " ".join(
             [field.type, *([f"({', '.join(field.choices)})"] if field.choices else [])]
@@ -289,19 +276,19 @@ def fields_table(fields: Sequence[AppField]) -> Table:
     return table
 
 
-def styles_table(styles: Sequence[Style]) -> Table:
+def styles_table(styles: Sequence[Style]) -> Rows:
     """A style library, a line each."""
-    table = plain_table("key", "name", "category", "trigger", "loras")
+    names = ("key", "name", "category", "trigger", "loras")
+    table = Rows(*names, gives_way=("category",), wraps=("name", "category", "trigger", "loras"))
     for style in styles:
         loras = ", ".join(f"{name} {weight}" for name, weight in style.loras)
         table.add_row(style.key, style.name, style.category, style.trigger, loras)
     return table
 
 
-def account_table(document: dict[str, Any], line: LineState) -> Table:
+def account_table(document: dict[str, Any], line: LineState) -> Rows:
     """What the account has, and how the line stands."""
-    table = plain_table("", "")
-    table.show_header = False
+    table = _particulars()
     rows = {
         "key": document["type"],
         "money": f"{document['money']} {document['currency'] or ''}" if document["money"] else None,
@@ -323,9 +310,9 @@ def account_table(document: dict[str, Any], line: LineState) -> Table:
 MARKS = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
 
 
-def findings_table(findings: Sequence[Finding]) -> Table:
+def findings_table(findings: Sequence[Finding]) -> Rows:
     """What the doctor found, and what to do about it."""
-    table = plain_table("", "check", "says", "what to do")
+    table = Rows("", "check", "says", "what to do", wraps=("says", "what to do"))
     for found in findings:
         mark, colour = MARKS[found.word]
         table.add_row(Text(mark, colour), found.what, Text(found.says), Text(found.advice))

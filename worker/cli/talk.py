@@ -1,13 +1,14 @@
 """How the command line speaks: its two consoles, JSON, errors as a line and an exit status."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import orjson
 from click.core import ParameterSource
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from config.settings import Settings, SettingsError
 from worker.cli import screens
@@ -23,8 +24,15 @@ from worker.wiring import Wiring, assemble
 
 FAILED, UNREACHABLE = 1, 3  # and 2 from click for wrong usage
 
-out = Console()
-err = Console(stderr=True)
+WIDE = 1_000_000  # columns of a pipe: there nothing is wrapped or cut
+
+
+def _console(file: TextIO, *, stderr: bool = False) -> Console:
+    return Console(stderr=stderr, width=None if file.isatty() else WIDE)
+
+
+out = _console(sys.stdout)
+err = _console(sys.stderr, stderr=True)
 
 
 class Commands(click.Group):
@@ -90,6 +98,14 @@ def wrong_usage() -> Iterator[None]:
     except InvalidRequest as error:
         fault = error.faults[0]
         raise click.BadParameter(fault.message, param_hint=f"--{fault.path}") from None
+
+
+def show(records: RenderableType, count: int, none: str) -> None:
+    """Records on standard output; that there are none is no record, so it is said beside it."""
+    if count:
+        out.print(records)
+    else:
+        err.print(none)
 
 
 def print_json(body: Any) -> None:

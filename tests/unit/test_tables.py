@@ -1,0 +1,56 @@
+"""Records in columns: whole lines in a pipe, what fits on a terminal."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from worker import catalogue
+from worker.cli import screens
+from worker.cli.tables import Rows
+from worker.cli.talk import WIDE
+from worker.events import sample
+
+
+def _lines(shown: object, width: int | None = None) -> list[str]:
+    """What is printed: on a terminal so wide, or in a pipe."""
+    file = io.StringIO()
+    terminal = width is not None
+    Console(file=file, force_terminal=terminal, color_system=None, width=width or WIDE).print(shown)
+    return file.getvalue().splitlines()
+
+
+def test_in_a_pipe_each_model_is_one_line() -> None:
+    found = catalogue.search("")
+    lines = _lines(screens.models_table(found))
+    assert [line.split("\t")[0] for line in lines] == [model.endpoint for model in found]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_on_a_terminal_a_record_is_one_line_that_fits(width: int) -> None:
+    job = sample("job.succeeded", datetime.now(UTC)).job
+    assert job
+    for table, count in (
+        (screens.models_table(catalogue.search("")), len(catalogue.search(""))),
+        (screens.jobs_table([job] * 3), 3),
+    ):
+        lines = _lines(table, width)
+        assert len(lines) == count + 1
+        assert max(map(len, lines)) <= width
+
+
+def test_columns_give_way_by_importance() -> None:
+    job = sample("job.succeeded", datetime.now(UTC)).job
+    assert job
+    heads = {width: _lines(screens.jobs_table([job]), width)[0].split() for width in (60, 80, 120)}
+    assert {"job", "model", "state"} <= set(heads[60])
+    assert set(heads[60]) < set(heads[80]) <= set(heads[120])
+    assert "ref" in heads[120]
+    assert "succeeded" in _lines(screens.jobs_table([job]), 60)[1]
+
+
+def test_what_a_cell_holds_cannot_end_its_line_or_colour_it() -> None:
+    table = Rows("job", "why")
+    table.add_row("a", "[red]first\nsecond\tthird\x1b[31m")
+    assert _lines(table) == ["a\t[red]first second third [31m"]
