@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from worker import roster
-from worker.cli.screens import plain_table
+from worker.cli.tables import Rows
 from worker.cli.talk import out, print_json, wiring
 from worker.roster import Member
 
@@ -32,8 +31,9 @@ def handlers(end: str | None, as_json: bool) -> None:
         out.print(_table(found) if found else "no handlers")
 
 
-def _table(members: Sequence[Member]) -> Table:
-    table = plain_table("handler", "", "since", "last had", "pending", "dead", "oldest")
+def _table(members: Sequence[Member]) -> Rows:
+    names = ("handler", "", "since", "last had", "pending", "dead", "oldest")
+    table = Rows(*names, gives_way=("since", "oldest", "last had"), cut=("handler",))
     for one in members:
         alive = Text("alive", "green") if one.alive else Text("gone", "yellow")
         moments = [f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (one.since, one.seen_at)]
