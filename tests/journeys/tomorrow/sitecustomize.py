@@ -1,0 +1,77 @@
+"""The version after this one, in a few lines: processes with this folder on their path are of it.
+
+An ask has a season, a life the weather, an attempt its mood; a failure is an error nobody knew; a
+start is an event nobody knew; a job with `later` in its metadata may be touched by nobody older.
+"""
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from worker import jobs
+
+
+def _by_chance() -> str:
+    return os.urandom(4).hex()
+
+
+@dataclass(frozen=True)
+class Attempt(jobs.Attempt):
+    """With a mood."""
+
+    mood: str = field(default_factory=_by_chance)
+
+
+@dataclass(frozen=True)
+class Ask(jobs.Ask):
+    """With a season."""
+
+    season: str = field(default_factory=_by_chance)
+
+
+@dataclass(frozen=True)
+class Life(jobs.Life):
+    """With weather."""
+
+    attempts: tuple[Attempt, ...] = field(default_factory=lambda: (Attempt(1),))
+    weather: str = field(default_factory=_by_chance)
+
+
+jobs.Attempt, jobs.Ask, jobs.Life = Attempt, Ask, Life  # type: ignore[misc,assignment]
+
+# From here on everything that is imported makes its values of these classes.
+from worker.store import jobs as store_jobs  # noqa: E402
+from worker.store import records  # noqa: E402
+
+records.VERSION += 1
+_stamped = records.stamped
+_results = jobs.results
+_write = store_jobs.Jobs._write
+
+
+def stamped(kind: records.Kind, members: records.Members) -> records.Members:
+    """With the version; what is for later is not for older processes."""
+    found = _stamped(kind, members)
+    if kind == "ask" and members["metadata"].get("later"):
+        found["needs"] = records.VERSION
+    return found
+
+
+def results(report: Any, now: Any) -> dict[str, Any]:
+    """With an error that older processes do not know."""
+    found = _results(report, now)
+    if found["error"]:
+        found["error"] = replace(found["error"], code="overslept")
+    return found
+
+
+def write(self: store_jobs.Jobs, held: store_jobs.Held, change: store_jobs.Change) -> str:
+    """With an event that older processes do not know."""
+    if change.event == "job.running":
+        change = replace(change, event="job.woken")
+    return _write(self, held, change)
+
+
+records.stamped = stamped
+jobs.results = results
+store_jobs.Jobs._write = write  # type: ignore[method-assign]
