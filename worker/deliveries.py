@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from worker.document import Document, unknown_members
-from worker.errors import Conflict, Fault, InvalidRequest, NotFound
+from worker.errors import Conflict, Fault, InvalidRequest, NotFound, UnreadableRecord
 from worker.jobs import iso
 from worker.store import Delivery
 from worker.store.delivered import STATES
@@ -144,6 +144,8 @@ def cannot_be_told(w: Wiring, lane: str, handler: str) -> str | None:
         enabled = w.store.subscriptions.get(handler).enabled
     except NotFound:
         return f"subscription {handler} was removed"
+    except UnreadableRecord as unreadable:
+        return str(unreadable)
     return None if enabled else f"subscription {handler} is disabled; enable it first"
 
 

@@ -19,7 +19,7 @@ from standardwebhooks import Webhook
 from worker import jobs
 from worker.catalogue import nearest
 from worker.document import Document, unknown_members
-from worker.errors import Fault, InvalidRequest, NotFound
+from worker.errors import Fault, InvalidRequest, NotFound, UnreadableRecord
 from worker.events import (
     ANSWER_HEAD,
     CONTENT_TYPE,
@@ -233,7 +233,7 @@ def reseal(w: Wiring) -> None:
 
     for subscription in w.store.subscriptions.all():
         if decide(subscription) != subscription:
-            with suppress(NotFound):
+            with suppress(NotFound, UnreadableRecord):
                 w.store.subscriptions.change(subscription.id, decide)
 
 

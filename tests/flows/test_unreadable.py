@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from tests.conftest import IMAGE, Build, House, eventually
 from tests.receiver import Receiver
 from webhook.app import create_app
-from worker import ask, subscriptions
+from worker import ask, deliveries, subscriptions
 from worker.ask import Asked
 from worker.doctor import examine
 from worker.errors import UnreadableRecord
@@ -314,3 +314,20 @@ def test_every_record_says_its_version(open_house: House, receiver: Receiver) ->
     texts += [house.raw.hget(f"runhook:subscription:{made.id}", "v")]
     texts += [house.raw.hget(key, "v") for key in house.raw.scan_iter("runhook:delivery:*")]
     assert set(texts) == {b"%d" % version}
+
+
+def test_a_subscription_that_cannot_be_read_stops_no_redelivery_to_others(
+    open_house: House, receiver: Receiver
+) -> None:
+    house = open_house
+    receiver.answers(410)
+    wish = subscriptions.read(house.w, {"url": receiver.url, "events": ["job.succeeded"]}, new=True)
+    both = [subscriptions.create(house.w, wish)[0].id for _ in range(2)]
+    house.until(house.ask(), "succeeded")
+    receiver.answers(200)
+    on = subscriptions.read(house.w, {"enabled": True}, new=False)
+    for name in both:
+        subscriptions.change(house.w, name, on)
+    house.raw.hset(f"runhook:subscription:{both[0]}", mapping={"v": NEWER, "needs": NEWER})
+    dead = deliveries.Filter(state="dead")
+    assert deliveries.redeliver_all(house.w, dead, dry_run=False) == (1, 1)
