@@ -331,3 +331,16 @@ def test_a_subscription_that_cannot_be_read_stops_no_redelivery_to_others(
     house.raw.hset(f"runhook:subscription:{both[0]}", mapping={"v": NEWER, "needs": NEWER})
     dead = deliveries.Filter(state="dead")
     assert deliveries.redeliver_all(house.w, dead, dry_run=False) == (1, 1)
+
+
+def test_a_callback_whose_record_is_broken_keeps_none_behind_it_waiting(house: House) -> None:
+    house.lost = ["intake"]
+    job = house.until(house.ask(), "running")
+    key = f"runhook:raw:{job.id}/1"
+    eventually(lambda: house.raw.exists(key))
+    house.raw.lpush(key, b"\xff no record")
+    house.lost = []
+    house.later(31)
+    assert house.job(job).state == "succeeded"
+    assert not house.raw.exists(key)
+    assert "callback not believed" in house.notes(job)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from worker.errors import UnreadableRecord
 from worker.outside import excerpt
 from worker.store import records
 from worker.store.changes import Note
@@ -68,14 +69,14 @@ class Callbacks:
         """Those not yet taken in.
 
         Raises:
-            UnreadableRecord: One of them is not for this version.
+            UnreadableRecord: One of them is a newer version's.
         """
         with reaching():
             entries = self._scripts.client.lrange(
                 f"{self._scripts.root}raw:{job_id}/{attempt}", 0, -1
             )
-        name = f"callback of {job_id}/{attempt}"
-        return [_callback(name, entry) for entry in dict.fromkeys(entries)]
+        name, now = f"callback of {job_id}/{attempt}", self._scripts.clock.now()
+        return [_callback(name, entry, now) for entry in dict.fromkeys(entries)]
 
     def drop(self, claim: Claim, taken: Sequence[Callback]) -> None:
         """Forget these, which the holder of their duty took in. Twice is the same as once."""
@@ -95,7 +96,17 @@ class Callbacks:
         return _stray(found[0]) if found else None
 
 
-def _callback(name: str, entry: bytes) -> Callback:
+def _callback(name: str, entry: bytes, now: datetime) -> Callback:
+    """A callback; a broken record is one whose body says nothing, so its attempt is asked about."""
+    try:
+        return _read(name, entry)
+    except UnreadableRecord as unreadable:
+        if unreadable.newer:
+            raise
+        return Callback(now, "callback", entry, entry)
+
+
+def _read(name: str, entry: bytes) -> Callback:
     head, _, body = entry.partition(b"\n")
     facts = records.opened("callback", name, head)
 
