@@ -40,6 +40,8 @@ LOSSES = ("callback_lost", "callback_unrecorded", "callback_unreadable")
 VICTIMS = ("worker", "worker", "worker", "web", "web", "handlers", "redis")
 # Every 17th job has a fault of its own and every 17th dirt: a few per cent, of every model in turn.
 EVERY, OWN, DIRTY = 17, 5, 11
+PACE = 0.02  # seconds between jobs, at least
+SHARE = 0.7  # of the storm in which jobs are asked for, so that most blows hit somebody
 BACKWARDS_EACH = 40  # kills for which Redis goes backwards once more
 LOST_SCRIPTS, LOST_OTHERS = 0.01, 0.001  # shares of the replies of Redis
 
@@ -100,6 +102,11 @@ class Plan:
                 body = _body(0, prompt, "")
                 options["max_price"] = 100
             yield body | {"options": options, "priority": number % 10}
+
+    @property
+    def pace(self) -> float:
+        """Seconds between two jobs."""
+        return max(PACE, SHARE * sum(wait for wait, _ in self.blows()) / max(1, self.jobs))
 
     def trouble(self, number: int) -> str:
         """The name of what a job meets each time; mostly none."""

@@ -20,9 +20,8 @@ from worker.errors import RunhookError
 from worker.runninghub.sandbox.outputs import make
 
 ASSETS = 6
-PACE = 0.02  # seconds between jobs
 PATIENCE = 60
-BAD_KEY = 3.0  # seconds for which the key is good for nothing
+BAD_KEY = 1.0  # seconds for which the key is good for nothing: what is sent then fails, free
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Storm:
             self.ids[number] = _posted(self.town, body, self._key(number))
             with contextlib.suppress(urllib.error.URLError, RunhookError, OSError):
                 _follow_whim(self.town, next(whims), self.ids[number])
-            time.sleep(PACE)
+            time.sleep(self.plan.pace)
 
     def strike(self, asking: threading.Thread) -> None:
         """Kill and strike as planned; everything killed is started again at once."""
