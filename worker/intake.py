@@ -235,11 +235,10 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
     if job.state is State.RUNNING or late:
         moved = jobs.end(job, ENDINGS[told.state], by, now, **changes)
         return Change(moved, (note,), event=f"job.{moved.state}")
-    if job.given_up and told.state != "succeeded":
-        known = jobs.with_attempt(job, attempt.n, now, **changes, settled_by=by)
-        return Change(known, (note,))  # what became of it is known now: it stays failed
-    if job.timed_out and told.cost and not attempt.cost:
-        return Change(jobs.with_attempt(job, attempt.n, now, cost=changes["cost"]), (note,))
+    if job.given_up or job.timed_out:
+        known = _known_after_all(job, attempt, told, {**changes, "settled_by": by})
+        kept = jobs.with_attempt(job, attempt.n, now, **known) if known else None
+        return Change(kept, (note,)) if kept else None
     news = (told.outputs and not attempt.outputs) or (told.cost and not attempt.cost)
     if job.state is State.CANCELLED and news:
         found = {"ref": told.ref, "outputs": changes["outputs"], "cost": changes["cost"]}
@@ -247,6 +246,19 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         note = Note("arrived after cancel", {"ref": told.ref, "by": by, "state": told.state})
         return Change(kept, (note,))
     return None  # the same news again
+
+
+def _known_after_all(
+    job: Job, attempt: Attempt, told: Report, changes: dict[str, object]
+) -> dict[str, object] | None:
+    """What RunningHub says of a task that failed here for want of its word: it stays failed."""
+    error = attempt.error
+    if job.given_up:
+        return changes
+    if error is None or error.detail.get("ended_there"):
+        return None
+    detail = {**error.detail, "ended_there": told.state}
+    return {"error": replace(error, detail=detail), "cost": changes["cost"] or attempt.cost}
 
 
 def _priced(w: Wiring, cost: Cost | None) -> Cost | None:

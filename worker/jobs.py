@@ -238,9 +238,9 @@ class Job:
     @property
     def at_risk(self) -> bool:
         """It ended here while RunningHub may still make it and charge for it."""
-        error = self.attempt.error
-        runs_on = error is not None and not error.detail.get("cancelled_there")
-        return self.given_up or (self.timed_out and runs_on)
+        detail = self.attempt.error.detail if self.attempt.error else {}
+        over_there = detail.get("cancelled_there") or detail.get("ended_there")
+        return self.given_up or (self.timed_out and not over_there)
 
     @property
     def line(self) -> str:

@@ -127,8 +127,13 @@ def _examine(w: Wiring, job: Job, n: int) -> float | None:
 
 def by_record(w: Wiring, job: Job, ref: str) -> bool:
     """Rules 1 and 2: what RunningHub recorded of the callback it sent, or did not get rid of."""
-    found = w.client.recorded(ref)
     n = job.attempt.n
+    try:
+        found = w.client.recorded(ref)
+    except ProviderSilent as silent:
+        if not silent.answered:
+            raise
+        return False  # it says nothing usable of its record, and may of the task
     if found is None:
         transcript.note(w, job.id, Note("no record of a callback", {"attempt": n}))
         return False

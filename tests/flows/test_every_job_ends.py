@@ -7,7 +7,9 @@ import pytest
 from tests.conftest import Build, House
 from tests.receiver import Receiver, Reply
 from worker.cancel import cancel
+from worker.intake import accept
 from worker.jobs import Job, State
+from worker.reports import Cost, Error, Report
 from worker.resolve import retry
 
 UNUSABLE = {
@@ -135,3 +137,31 @@ def test_a_retry_is_a_risk_when_the_first_task_was_not_stopped_there(
     assert house.job(job).timed_out
     house.w.store.line.pause(True)
     assert retry(house.w, job.id).life.risk is refused
+
+
+def test_a_task_that_ended_there_after_all_is_no_risk_and_its_cost_is_kept(build: Build) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600)
+    rules = ({"fault": "slow", "value": 6000}, {"fault": "cancel_refused"})
+    house.sandbox.faults(*rules)
+    job = house.until(house.ask(), "running")
+    for _ in range(3):
+        house.later(301)
+    assert house.job(job).at_risk
+    told = Report(str(job.attempt.ref), "failed", (), Error("failed", "no"), Cost(money="0.2"))
+    accept(house.w, job.id, 1, told, "callback")
+    after = house.job(job)
+    assert (after.state, after.at_risk) == (State.FAILED, False)
+    assert after.cost
+    assert after.cost.money == "0.2"
+
+
+def test_a_record_that_cannot_be_read_leaves_the_task_to_be_asked_about(
+    house: House, receiver: Receiver
+) -> None:
+    job = running(house)
+    body = {"taskId": job.attempt.ref, "status": "SUCCESS", "code": "1002"}
+    query = {**body, "code": None, "results": [{"url": "https://a.example/b.png"}]}
+    receiver.replies = [Reply(200, body=json.dumps(said).encode()) for said in (body, query)]
+    house.w.client._http._base = receiver.url
+    house.later(61)
+    assert house.job(job).attempt.settled_by == "query"

@@ -116,7 +116,7 @@ def test_both_versions_side_by_side_lose_none_of_the_newer_ones_members(
     tomorrow: tuple[Town, Fleet],
 ) -> None:
     town, newer = tomorrow
-    newer.start("newer", (*COMMANDS["worker"][:-1], "newer@%h"))
+    newer.start("newer", COMMANDS["worker"])
     eventually(lambda: town.w.store.processes.alive("worker") == 2, 30)
     town.sandbox.faults(callback_lost=0.2, callback_doubled=0.2, failed=0.2, seed=5)
     ids = [_post(town, _ask(number)) for number in range(40)]
@@ -137,7 +137,7 @@ def test_a_rolling_deploy_under_load_loses_pays_and_tells_nothing_twice(
     over = threading.Event()
     load = threading.Thread(target=_load, args=(town, ids, over))
     load.start()
-    newer.start("newer", (*COMMANDS["worker"][:-1], "newer@%h"))
+    newer.start("newer", COMMANDS["worker"])
     eventually(lambda: len(ids) > 30, 60)
     for name in ("web", "handlers", "worker"):  # the web of tomorrow before the workers of today go
         _replace(town, newer, name)

@@ -163,3 +163,23 @@ def test_an_excerpt_is_at_most_four_kibibytes_of_any_bytes() -> None:
 
 def test_clean_leaves_what_is_clean() -> None:
     assert clean("Grüße\n\t你好 👋") == "Grüße\n\t你好 👋"
+
+
+@pytest.mark.parametrize("code", ["421.0", "4.21e2", '"421"', "421"])
+def test_a_code_is_the_same_in_every_spelling(code: str) -> None:
+    assert isinstance(wire.read_submit(200, b'{"errorCode":%s}' % code.encode()), Busy)
+
+
+@pytest.mark.parametrize("code", ["[1]", '{"a":1}', "true", "-1", "1e99"])
+def test_what_stands_for_a_code_and_is_none_is_not_all_is_well(code: str) -> None:
+    body = b'{"taskId":"%s","errorCode":%s}' % (REF.encode(), code.encode())
+    answer = wire.read_submit(200, body)
+    assert isinstance(answer, Doubtful)
+    assert answer.ref == REF
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"status":"PAUSED"}', b'{"code":807}', b"[]"])
+def test_only_code_0_says_that_something_was_done(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        wire.read_done(200, body)
+    wire.read_done(200, b'{"code":0,"msg":"success","data":null}')

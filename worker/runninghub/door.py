@@ -135,6 +135,8 @@ def whole(value: Any) -> str | None:
         return None
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"  # 421.0 is 421
     return value.strip()[:LONGEST_NAME] if isinstance(value, str) else None
 
 

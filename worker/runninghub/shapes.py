@@ -17,6 +17,7 @@ from worker.runninghub.codes import (
     heals_by_new_task,
 )
 from worker.runninghub.door import (
+    LONGEST_NAME,
     Json,
     Unreadable,
     decimal,
@@ -267,9 +268,13 @@ def inner(said: Json) -> Json:
 
 
 def error_code(said: Json) -> str | None:
-    """The error code as text; None when all is well (absent, empty, 0, null)."""
+    """The error code as text; None when all is well (absent, empty, 0, null, false).
+
+    What stands there and is no code is one that nobody has explained: not all is well.
+    """
     for name in ("code", "errorCode", "error_code"):
-        code = whole(said.get(name))
+        value = said.get(name)
+        code = whole(value) or (str(value)[:LONGEST_NAME] if value else None)
         if code not in (None, "", "0", "200"):  # the upload page shows 200 for success
             return code
     return None
