@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from worker import jobs, transcript
-from worker.errors import NotFound, ProviderSilent, StoreUnavailable
+from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.jobs import Attempt, Job, Move, SettledBy, State
 from worker.outside import clean
 from worker.reports import Cost, Error, Report, TaskState
@@ -53,7 +53,7 @@ def _take_apart(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
             return _take_one(listening, job_id, n, callback)
     except NotFound:
         return 0  # the job was forgotten meanwhile
-    except StoreUnavailable:
+    except (StoreUnavailable, UnreadableRecord):
         raise
     except Exception as error:  # noqa: BLE001 - its trouble is its own, whatever it is
         report("task.failed", lane="intake", duty=f"{job_id}/{n}", exc_info=True)

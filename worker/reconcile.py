@@ -15,15 +15,23 @@ from datetime import datetime, timedelta
 
 from worker import deadline, jobs, proof, transcript
 from worker.cancel import carry_out_wish
-from worker.errors import NotFound, ProviderSilent, StorageUnavailable
+from worker.errors import (
+    NotFound,
+    ProviderSilent,
+    StorageUnavailable,
+    StoreUnavailable,
+    UnreadableRecord,
+)
 from worker.intake import accept, adopt
 from worker.jobs import Attempt, Job, Move, State
+from worker.outside import clean
 from worker.reports import Error
 from worker.store import Change, Claim, Note
 from worker.submit import DOUBT_LOOKS, expired, first_look, returned
 from worker.telemetry import report
 from worker.wiring import Wiring
 
+LONGEST_WHY = 300  # characters of an error that nobody foresaw
 LEAST_GAP = 5.0  # seconds between two looks at one job, at least
 RESENDS = 2  # resends asked for an attempt before its task is asked about instead
 RESEND_WAIT = 20.0
@@ -68,6 +76,12 @@ def examine(w: Wiring, claim: Claim) -> None:
             note = Note("no answer", {"attempt": n, "why": str(silent)})
             transcript.note(listening, job_id, note)
             claim.again_in = deadline.without_answer(listening, job, n, silent)
+        except (StoreUnavailable, UnreadableRecord, NotFound):
+            raise
+        except Exception as error:  # noqa: BLE001 - as good as silence, which has an end
+            report("task.failed", lane="reconcile", duty=claim.id, exc_info=True)
+            unforeseen = ProviderSilent(clean(f"{type(error).__name__}: {error}", LONGEST_WHY))
+            claim.again_in = deadline.without_answer(listening, job, n, unforeseen)
 
 
 def look_now(w: Wiring, job: Job) -> None:

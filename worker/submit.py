@@ -111,12 +111,12 @@ def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
         answer = w.client.submit(wanted, departing.may_leave)
     except StoreUnavailable:
         raise
-    except Exception as error:
-        if not departing.left:
-            raise
+    except Exception as error:  # noqa: BLE001 - who pays is known all the same
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
-        why = f"its answer could not be read: {type(error).__name__}: {error}"
-        return Doubtful(clean(why, LONGEST_WHY))
+        why = clean(f"{type(error).__name__}: {error}.", LONGEST_WHY)
+        if departing.left:
+            return Doubtful(f"its answer could not be read: {why}")
+        return NeverLeft(why, counted=True)
     if departing.held_up:
         return NeverLeft("its process was held up until its turn was over.", again_in=NOT_LEFT)
     return answer

@@ -165,3 +165,34 @@ def test_a_record_that_cannot_be_read_leaves_the_task_to_be_asked_about(
     house.w.client._http._base = receiver.url
     house.later(61)
     assert house.job(job).attempt.settled_by == "query"
+
+
+def test_an_answer_that_raises_what_nobody_foresaw_holds_its_slot_no_longer_than_silence(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600)
+    job = running(house)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("nobody foresaw \ud83d this")
+
+    monkeypatch.setattr("worker.runninghub.wire.read_query", fail)
+    monkeypatch.setattr("worker.runninghub.wire.read_webhook_detail", fail)
+    for _ in range(20):
+        house.later(301)
+    after = house.job(job)
+    assert (after.state, after.timed_out) == (State.FAILED, True)
+    assert house.w.store.line.state().in_flight == 0
+    assert house.w.store.duties.parked() == []
+
+
+def test_a_request_that_cannot_even_be_built_gives_its_slot_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    monkeypatch.setattr("worker.runninghub.wire.submit_request", fail)
+    job = house.ask()
+    house.settle()
+    assert (house.job(job).state, house.w.store.line.state().in_flight) == (State.QUEUED, 0)
