@@ -25,8 +25,8 @@ LEASES = {
     "intake": 60,
     "reconcile": 90,
     "fanout": 30,
-    "handlers": 30,
-    "subscribers": 20,
+    "handlers": 15,
+    "subscribers": 15,
 }
 
 

@@ -17,6 +17,9 @@ OLDEST = (6, 2)  # the Redis that the scripts are written for
 WAITAOF_SINCE = (7, 2)
 ROLES = ("worker", "handlers")
 ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process counts as alive
+# Seconds since its last heartbeat, of which there is one every two, for which its hands count. Who
+# was killed and started again counts twice until then, and those that hang take hands not there.
+WORKS_WITHIN = 6.0
 UNDER_WAY = ("queued", "sending", "unconfirmed", "running")
 # Seconds for which a handler that no process publishes any more still gets deliveries: longer than
 # any deploy or restart, short enough that a renamed one does not fill Redis.
@@ -136,7 +139,7 @@ class Processes:
             pipe.zadd(f"{self._root}alive:{role}", {f"{process}:{threads}": now})
             pipe.zremrangebyscore(f"{self._root}alive:{role}", "-inf", now - 3600)
             for known in ROLES:
-                pipe.zrangebyscore(f"{self._root}alive:{known}", now - ALIVE_WITHIN, "+inf")
+                pipe.zrangebyscore(f"{self._root}alive:{known}", now - WORKS_WITHIN, "+inf")
             pipe.time()
             *_, workers, handlers, (seconds, micros) = pipe.execute()
             self._scripts.clock.heard(seconds * 1000 + micros / 1000)
