@@ -56,6 +56,9 @@ def make_app(settings: Settings) -> Celery:
         task_create_missing_queues=False,
         task_default_queue="intake",
         worker_prefetch_multiplier=1,
+        # After a lost connection Celery would take only as many messages as it has children free at
+        # that moment, for as long as handlers hang: one, and then none.
+        worker_enable_prefetch_count_reduction=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_soft_shutdown_timeout=20,

@@ -98,7 +98,8 @@ class Plan:
                 body = _body(1, prompt, f"asset:{files[trouble.file]}")
             if trouble and trouble.expires_in:
                 options["expires_in"] = trouble.expires_in
-            if (trouble and trouble.priced) or ("refusals" in self.kinds and number % 12 == 0):
+            refused = "refusals" in self.kinds and number % 12 == 0 and not name
+            if (trouble and trouble.priced) or refused:
                 body = _body(0, prompt, "")
                 options["max_price"] = 100
             yield body | {"options": options, "priority": number % 10}
