@@ -8,6 +8,8 @@ OF_JOBS = (
     "job:*",
     "timeline:*",
     "raw:*",
+    "unread:*",
+    "heard:*",
     "deliveries:*",
     "delivery:*",
     "jobs",

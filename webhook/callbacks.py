@@ -67,10 +67,12 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
             w.store.jobs.hasten(job_id, attempt, Note("callback too large", {"attempt": attempt}))
             return problem(413, "Too large", f"a callback is at most {LARGEST} bytes")
         via = "resend" if request.args.get("via") == "resend" else "callback"
-        w.store.callbacks.take(job_id, attempt, via, body)
+        word = w.store.callbacks.take(job_id, attempt, via, body)
     except StoreUnavailable as error:
         report("callback.not_kept", job=job_id, attempt=attempt, why=str(error))
         response = problem(503, "Not kept", "it could not be written down; send it again")
         response.headers["Retry-After"] = "10"
         return response
+    if word == "enough":
+        return problem(429, "Too many callbacks", "RunningHub is asked about this attempt instead")
     return Response(b'{"received":true}', 200, content_type="application/json")

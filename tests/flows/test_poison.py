@@ -151,7 +151,7 @@ def test_a_callback_that_is_written_down_twice_is_one(house: House) -> None:
     job = running(house)
     scripts, entry, note = house.w.store.jobs._scripts, b'{"id": 1}\nx', b'{"what":"callback came"}'
     for _ in range(2):
-        scripts.words("take_callback", job.id, "1", entry, note)
+        scripts.words("take_callback", job.id, "1", entry, note, 1000, "5e")
     assert house.raw.llen(f"runhook:raw:{job.id}/1") == 1
     assert house.notes(job).count("callback came") == 1
 

@@ -1,5 +1,6 @@
 """Callbacks as they came: written down raw, taken in later."""
 
+import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from worker.errors import UnreadableRecord
+from worker.errors import StoreUnavailable, UnreadableRecord
 from worker.outside import excerpt
 from worker.store import records
 from worker.store.changes import Note
@@ -52,18 +53,27 @@ class Callbacks:
         self._retention = retention
 
     def take(self, job_id: str, attempt: int, via: str, body: bytes) -> str:
-        """Keep one, in one round trip: `taken`, or `stray` when there is no such job.
+        """Keep one, in one round trip.
+
+        Returns:
+            `taken`; `stray` when there is no such job; `enough` when the attempt had so many that
+            no more are believed, and RunningHub is asked instead.
 
         Raises:
             StoreUnavailable: Redis did not take it; RunningHub must send it again.
         """
         at = self._scripts.clock.now().timestamp()
+        mark = hashlib.sha256(f"{job_id} {attempt} {via} ".encode() + body).hexdigest()
         facts = {"job": job_id, "attempt": attempt, "at": at, "via": via, "id": uuid.uuid4().hex}
+        facts["mark"] = mark
         entry = records.packed("callback", facts) + b"\n" + body
         shown = {"attempt": attempt, "via": via, "bytes": len(body), "body": excerpt(body)}
         note = Note("callback came", shown).packed()
         keep = round(self._retention * 1000)
-        return self._scripts.waking("take_callback", 1, job_id, attempt, entry, note, keep)[0]
+        word = self._scripts.waking("take_callback", 1, job_id, attempt, entry, note, keep, mark)[0]
+        if word == "full":
+            raise StoreUnavailable("as many callbacks of this attempt as may wait do")
+        return word
 
     def waiting(self, job_id: str, attempt: int) -> list[Callback]:
         """Those not yet taken in.

@@ -40,7 +40,9 @@ local function remove_job(job, ids)
   if held[1] then
     redis.call('ZREM', root .. 'jobs:model:' .. held[1], job)
     redis.call('ZREM', root .. 'jobs:state:' .. held[2], job)
-    for n = 1, tonumber(held[3]) do redis.call('DEL', root .. 'raw:' .. job .. '/' .. n) end
+    for n = 1, tonumber(held[3]) do
+      for _, kind in ipairs({'raw:', 'unread:', 'heard:'}) do redis.call('DEL', root .. kind .. job .. '/' .. n) end
+    end
   end
   redis.call('DEL', key, root .. 'timeline:' .. job, root .. 'deliveries:' .. job)
 end

@@ -1,30 +1,53 @@
--- Keep a callback as it came, and have it taken in. One for a job that nobody knows is a stray: the
--- last of them are kept for as long as ended jobs are, cut short; 16 MiB in all.
--- ARGV[2]  job   ARGV[3]  attempt   ARGV[4]  the entry, with an id of its own   ARGV[5]  note
--- ARGV[6]  ms that strays are kept
--- Returns  "taken" | "stray"
-local MOST_STRAYS, LONGEST_STRAY = 1000, 16384  -- entries; bytes of each, its head among them
+-- Keep a callback as it came, and have it taken in. The same body is kept once while it waits, and an
+-- attempt's callbacks have a limit: whoever holds a genuine URL could send for ever.
+-- One for a job that nobody knows is a stray: the last of them are kept for as long as ended jobs are,
+-- cut short; 1 MiB in all.
+-- ARGV[2]  job   ARGV[3]  attempt   ARGV[4]  the entry   ARGV[5]  note
+-- ARGV[6]  ms that strays are kept   ARGV[7]  the entry's mark, made of its body
+-- Returns  "taken" | "full": as many bytes as may wait do | "enough": of all that may ever come | "stray"
+local MOST_STRAYS, LONGEST_STRAY = 1000, 1024  -- entries; bytes of each, its head among them
+local MOST, MOST_BYTES = 100, 17825792  -- callbacks of an attempt in its life; bytes that wait: 4 of the largest
+local ASKED_WITHIN = 60000  -- ms until RunningHub is asked instead of believing more callbacks
 
 local function is_old(stray)
   local head = stray and cjson.decode(stray:match('^[^\n]*'))
   return head and (head.ms or head.at * 1000) < now - tonumber(ARGV[6])
 end
 
+-- A stray that comes again is the last one still.
 local function keep_stray(why)
   local strays, head = root .. 'strays', cjson.encode({ms = now, why = why}) .. '\n'
+  local last = redis.call('LINDEX', strays, -1)
+  if last and last:find('"' .. ARGV[7] .. '"', 1, true) then redis.call('RPOP', strays) end
   redis.call('RPUSH', strays, head .. ARGV[4]:sub(1, LONGEST_STRAY - #head))
   redis.call('LTRIM', strays, -MOST_STRAYS, -1)
   while is_old(redis.call('LINDEX', strays, 0)) do redis.call('LPOP', strays) end
   redis.call('PEXPIRE', strays, ARGV[6])
 end
 
-if redis.call('EXISTS', root .. 'job:' .. ARGV[2]) == 0 then
+local held = redis.call('HMGET', root .. 'job:' .. ARGV[2], 'state', 'n')
+if not held[1] then
   keep_stray('no such job')
   return answer('stray')
 end
 local duty = ARGV[2] .. '/' .. ARGV[3]
-if not redis.call('LPOS', root .. 'raw:' .. duty, ARGV[4]) then
-  redis.call('RPUSH', root .. 'raw:' .. duty, ARGV[4])
+local raw, unread, heard = root .. 'raw:' .. duty, root .. 'unread:' .. duty, root .. 'heard:' .. duty
+if redis.call('EXISTS', raw) == 0 then redis.call('DEL', unread) end
+if redis.call('HEXISTS', unread, ARGV[7]) == 0 then
+  if tonumber(redis.call('GET', heard) or 0) >= MOST then
+    local open = held[1] == 'running' or held[1] == 'unconfirmed'
+    if open and held[2] == ARGV[3] then wake('reconcile', duty, ASKED_WITHIN) end
+    return answer('enough')
+  end
+  local waiting = #ARGV[4]
+  for _, bytes in ipairs(redis.call('HVALS', unread)) do waiting = waiting + tonumber(bytes) end
+  if waiting > MOST_BYTES then
+    wake('intake', duty, 0)
+    return answer('full')
+  end
+  redis.call('INCR', heard)
+  redis.call('HSET', unread, ARGV[7], #ARGV[4])
+  redis.call('RPUSH', raw, ARGV[4])
   note(ARGV[2], ARGV[5])
 end
 wake('intake', duty, 0)
