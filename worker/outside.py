@@ -25,6 +25,16 @@ def clean(text: str, longest: int = LONGEST) -> str:
     return f"{text[:longest]}… (cut; it had {len(text)} characters)"
 
 
+def one_line(text: str) -> str:
+    """Text that stays in its line on a terminal: what would move, colour or turn it is a space."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def lines(text: str) -> str:
+    """Text of several lines for a terminal, each as `one_line` has it; tabs stay."""
+    return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
+
+
 def excerpt(body: bytes) -> str:
     """The head of a body for the timeline: signatures, URL queries and tokens masked.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+PASSWORD = re.compile(r"(?<=://)[^\s/]*@")  # a URL's, and who it is of
 SIGNATURE = re.compile(r"(/callbacks/[^/\s]+/\d+/)[^/?\s\"]+")
 QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 TOKENS = re.compile(r"((?:Rh-Comfy-Auth|apiKey|api_key|token|Bearer)[=: \"]+)[^\s&\"]+", re.I)
@@ -45,9 +46,20 @@ LIBRARIES = ("celery", "kombu", "multiprocessing")
 
 def masked(text: str) -> str:
     """Text without callback signatures, URL queries and tokens."""
+    text = PASSWORD.sub("***@", text)
     text = SIGNATURE.sub(r"\1***", text)
     text = QUERY.sub(r"\1?***", text)
     return TOKENS.sub(r"\1***", text)
+
+
+def _harmless(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Fields in which nothing moves the cursor or begins a line of its own; a trace is indented."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            rows = [value] if name != "exception" else value.splitlines()
+            plain = ("".join(c if c.isprintable() else " " for c in row) for row in rows)
+            event[name] = "\n  ".join(plain)
+    return event
 
 
 def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -64,6 +76,7 @@ def configure() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _mask,
+            *([_harmless] if terminal else []),
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

@@ -4,9 +4,11 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from rich.text import Text
 
 from worker.cli import screens
 from worker.cli.talk import out, print_json, show, wiring
+from worker.outside import one_line
 from worker.reports import AppField
 
 LINK_LENGTH = 2  # [node, output]: an input that another node feeds
@@ -45,7 +47,7 @@ def app(webapp_id: str, styles: int | None, as_json: bool) -> None:
         print_json(asdict(found))
         return
     locked = "  needs options.accessPassword" if found.needs_password else ""
-    out.print(f"[bold]app/{webapp_id}[/bold]  {found.name}{locked}\n")
+    out.print(Text.assemble((f"app/{webapp_id}", "bold"), f"  {one_line(found.name)}{locked}\n"))
     out.print(screens.fields_table(found.fields))
 
 

@@ -6,7 +6,7 @@ import click
 
 from worker import deliveries as flows
 from worker.cli import screens
-from worker.cli.talk import out, print_json, refuse_beside, show, wiring, wrong_usage
+from worker.cli.talk import out, print_json, refuse_beside, say, show, wiring, wrong_usage
 from worker.deliveries import Filter, delivery_document
 from worker.recover import read_span
 from worker.recover import recover as make_good
@@ -73,16 +73,16 @@ def redeliver(
     w = wiring()
     if delivery_id:
         one = w.store.deliveries.get(delivery_id) if dry_run else flows.redeliver(w, delivery_id)
-        click.echo(f"{one.handler} {'would be' if dry_run else 'is'} told of {one.type} again")
+        say(f"{one.handler} {'would be' if dry_run else 'is'} told of {one.type} again")
         if note := word_of_absence(w, one.lane, one.handler):
-            click.echo(note)
+            say(note)
         return
     with wrong_usage():
         wanted, _ = flows.read_filter(w, given | {"state": state})
     told, skipped = flows.redeliver_all(w, wanted, dry_run=dry_run)
-    click.echo(f"{told} {'would be' if dry_run else 'are'} told again")
+    say(f"{told} {'would be' if dry_run else 'are'} told again")
     if skipped:
-        click.echo(f"{skipped} cannot be told now: being told, disabled or removed")
+        say(f"{skipped} cannot be told now: being told, disabled or removed")
 
 
 @click.command()
@@ -111,13 +111,13 @@ def recover(
         print_json(found.document() | {"dry_run": dry_run})
         return
     does = "it would:" if dry_run else "it does:"
-    click.echo(f"{found.since:%Y-%m-%d %H:%M:%S} to {found.until:%Y-%m-%d %H:%M:%S} UTC, {does}")
-    click.echo(f"{found.asked:6}  ask RunningHub about jobs whose callback is missing")
+    say(f"{found.since:%Y-%m-%d %H:%M:%S} to {found.until:%Y-%m-%d %H:%M:%S} UTC, {does}")
+    say(f"{found.asked:6}  ask RunningHub about jobs whose callback is missing")
     for name, missing in found.handlers.items():
-        click.echo(f"{missing.opened:6}  tell {name} what it was never told")
-        click.echo(f"{missing.redelivered:6}  tell {name} again what it did not take")
+        say(f"{missing.opened:6}  tell {name} what it was never told")
+        say(f"{missing.redelivered:6}  tell {name} again what it did not take")
         if missing.skipped:
-            click.echo(f"{missing.skipped:6}  not told to {name}: disabled, or being told now")
+            say(f"{missing.skipped:6}  not told to {name}: disabled, or being told now")
         if missing.younger:
             text = f"not told to {name}: it came later; --new-handlers tells it"
-            click.echo(f"{missing.younger:6}  {text}")
+            say(f"{missing.younger:6}  {text}")

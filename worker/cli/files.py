@@ -8,8 +8,9 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from worker.cli.inputs import keep_file
-from worker.cli.talk import err, out, print_json, wiring
+from worker.cli.talk import err, print_json, say, wiring
 from worker.document import asset_document
+from worker.outside import one_line
 
 
 @click.command()
@@ -41,7 +42,7 @@ def lora(file: Path, name: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"file_name": found, "md5": md5, "size": size})
     else:
-        out.print(found, soft_wrap=True)
+        say(found)
 
 
 class _Shown:
@@ -55,14 +56,14 @@ class _Shown:
         """
         self._file, self._size = file, size
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             console=err,
             disable=not err.is_terminal,
         )
-        self._task = self._bar.add_task(name, total=size)
+        self._task = self._bar.add_task(one_line(name), total=size)
 
     def __enter__(self) -> "_Shown":
         self._bar.start()

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from worker import roster
 from worker.cli.tables import Rows
-from worker.cli.talk import out, print_json, wiring
+from worker.cli.talk import out, print_json, say, wiring
 from worker.roster import Member
 
 
@@ -22,7 +22,7 @@ def handlers(end: str | None, as_json: bool) -> None:
         if as_json:
             print_json({"name": end, "ended": ended})
         else:
-            click.echo(f"{end} is ended; {ended} deliveries were still to be told, and are dead")
+            say(f"{end} is ended; {ended} deliveries were still to be told, and are dead")
         return
     found = roster.members(w)
     if as_json:

@@ -7,7 +7,7 @@ import click
 import orjson
 
 from worker.cli import screens
-from worker.cli.talk import err, out, wiring
+from worker.cli.talk import err, escaped, out, say, wiring
 from worker.deliveries import moment_of
 from worker.errors import StoreUnavailable
 from worker.events import TYPES, Occurrence, cloud_event
@@ -41,13 +41,15 @@ def listen(
     w = wiring()
     start = _start(w, since, after)
     if forward:
-        click.echo(f"forwarding to {forward}, signed with {listening_secret(w)}", err=True)
+        say(f"forwarding to {forward}, signed with {listening_secret(w)}", err=True)
     try:
         for event in _follow(w, start):
             if types and event.type not in types:
                 continue
             body = orjson.dumps(cloud_event(event, w.source))
-            click.echo(body) if as_json else out.print(screens.event_line(event), soft_wrap=True)
+            click.echo(escaped(body.decode())) if as_json else out.print(
+                screens.event_line(event), soft_wrap=True
+            )
             if forward:
                 _forward(w, outbound, forward, event, body)
     except KeyboardInterrupt:

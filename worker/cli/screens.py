@@ -16,6 +16,7 @@ from worker.document import job_document
 from worker.errors import InvalidRequest
 from worker.events import Occurrence, Outcome
 from worker.jobs import Job, State
+from worker.outside import one_line
 from worker.reports import AppField, Style
 from worker.store import Delivery, LineState
 from worker.telemetry import masked
@@ -155,7 +156,8 @@ def event_line(event: Occurrence) -> Text:
         (f"{event.type:<16}", COLOURS[state] if state else "yellow"),
         f"  {event.subject}",
     )
-    line.append(f"  {event.model or event.detail.get('alert', '')}", "bright_black")
+    what = event.model or event.detail.get("alert", "")
+    line.append(f"  {one_line(str(what))}", "bright_black")
     return line
 
 
@@ -164,7 +166,7 @@ def forward_line(outcome: Outcome) -> Text:
     took = f"{outcome.took:.2f} s"
     if outcome.word == "done":
         return Text(f"          → {outcome.status} in {took}", "green")
-    return Text(f"          → {outcome.why} in {took}", "red")
+    return Text(f"          → {one_line(outcome.why or '')} in {took}", "red")
 
 
 LONGEST_SHOWN = 160  # characters of one particular; --json has the whole of it
@@ -323,5 +325,7 @@ def show_faults(console: Console, error: InvalidRequest) -> None:
     """All that is wrong with a request."""
     console.print(Text("Refused; nothing was sent, nothing is paid.", "red"))
     for fault in error.faults:
-        meant = Text(f"  did you mean {fault.nearest}?", "yellow") if fault.nearest else Text("")
-        console.print(Text.assemble("  ", (fault.path, "bold"), f"  {fault.message}", meant))
+        line = Text.assemble("  ", (one_line(fault.path), "bold"), f"  {one_line(fault.message)}")
+        if fault.nearest:
+            line.append(f"  did you mean {one_line(fault.nearest)}?", "yellow")
+        console.print(line)

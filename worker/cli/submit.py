@@ -11,7 +11,7 @@ from worker import ask
 from worker.ask import Asked
 from worker.batch import Line, accept, key_fault
 from worker.cli.inputs import from_file, options_of, typed
-from worker.cli.talk import FAILED, err, out, print_json, refuse_beside, wiring
+from worker.cli.talk import FAILED, err, escaped, out, print_json, refuse_beside, wiring
 from worker.cli.waiting import say_end, wait
 from worker.document import dry_run_document, job_document
 from worker.errors import InvalidRequest, StoreUnavailable
@@ -87,7 +87,7 @@ def _submit_lines(w: Wiring, file: Iterable[bytes], key: str | None, *, dry_run:
             raise line.error
         refused += line.error is not None
         taken += line.job is not None
-        click.echo(orjson.dumps(_told(w, line)))
+        click.echo(escaped(orjson.dumps(_told(w, line)).decode()))
     if refused:
         err.print(f"{refused} lines were refused; nothing was sent of them, nothing is paid")
         sys.exit(FAILED)

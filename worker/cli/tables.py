@@ -8,6 +8,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from worker.outside import one_line
+
 GAP = 2  # spaces between columns
 LEAST = 12  # characters of a column that is cut; fewer tell nothing
 
@@ -118,5 +120,4 @@ def fitted(
 def _one_line(cell: str | Text) -> Text:
     """A cell in which nothing ends the line, moves the cursor or is taken for markup."""
     text = cell if isinstance(cell, Text) else Text(cell)
-    plain = "".join(char if char.isprintable() else " " for char in text.plain)
-    return Text(plain, text.style)
+    return Text(one_line(text.plain), text.style)

@@ -1,5 +1,7 @@
 """How the command line speaks: its two consoles, JSON, errors as a line and an exit status."""
 
+import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +10,15 @@ from typing import Any, TextIO
 import click
 import orjson
 from click.core import ParameterSource
-from rich.console import Console, RenderableType
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    ConsoleRenderable,
+    RenderableType,
+    RenderHook,
+    RenderResult,
+)
+from rich.segment import Segment
 
 from config.settings import Settings, SettingsError
 from worker.cli import screens
@@ -20,6 +30,8 @@ from worker.errors import (
     StoreRefuses,
 )
 from worker.errors import StoreUnavailable as Away
+from worker.outside import lines, one_line
+from worker.telemetry import masked
 from worker.wiring import Wiring, assemble
 
 FAILED, UNREACHABLE = 1, 3  # and 2 from click for wrong usage
@@ -27,12 +39,38 @@ FAILED, UNREACHABLE = 1, 3  # and 2 from click for wrong usage
 WIDE = 1_000_000  # columns of a pipe: there nothing is wrapped or cut
 
 
-def _console(file: TextIO, *, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, width=None if file.isatty() else WIDE)
+class _Clean:
+    """Something to show, in which only the console's own colours reach the terminal."""
+
+    def __init__(self, shown: ConsoleRenderable) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for part in console.render(self._shown, options):
+            clean = part.text if part.control else lines(part.text)
+            yield Segment(clean, part.style, part.control)
+
+
+class _Cleaning(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Whatever is printed, with data in it."""
+        return [_Clean(shown) for shown in renderables]
+
+
+def console_of(file: TextIO, *, width: int | None = None) -> Console:
+    """A console that takes no data for markup and lets none of it move the cursor."""
+    plain = {"markup": False, "emoji": False, "highlight": False}
+    console = Console(file=file, width=width, **plain)  # type: ignore[arg-type]
+    console.push_render_hook(_Cleaning())
+    return console
+
+
+def _console(file: TextIO) -> Console:
+    return console_of(file, width=None if file.isatty() else WIDE)
 
 
 out = _console(sys.stdout)
-err = _console(sys.stderr, stderr=True)
+err = _console(sys.stderr)
 
 
 class Commands(click.Group):
@@ -46,21 +84,33 @@ class Commands(click.Group):
             screens.show_faults(err, error)
             ctx.exit(FAILED)
         except SettingsError as error:
-            click.echo(f"runhook: {error}", err=True)
+            _say_wrong(str(error))
             ctx.exit(FAILED)
         except StoreRefuses as error:
-            click.echo(f"runhook: REDIS_URL: {error}", err=True)
+            _say_wrong(f"REDIS_URL: {error}")
             ctx.exit(FAILED)
         except Away as error:
             hint = "Is `runhook up` running in this folder, or REDIS_URL set?"
-            click.echo(f"runhook: {str(error).rstrip('.')}. {hint}", err=True)
+            _say_wrong(f"{str(error).rstrip('.')}. {hint}")
             ctx.exit(UNREACHABLE)
         except ProviderSilent as error:
-            click.echo(f"runhook: RunningHub: {error}", err=True)
+            _say_wrong(f"RunningHub: {error}")
             ctx.exit(FAILED if isinstance(error, ProviderRefused) else UNREACHABLE)
         except RunhookError as error:
-            click.echo(f"runhook: {error}", err=True)
+            _say_wrong(str(error))
             ctx.exit(FAILED)
+        except click.ClickException as error:
+            error.message = masked(one_line(error.message))
+            raise
+
+
+def _say_wrong(text: str) -> None:
+    say(f"runhook: {masked(text)}", err=True)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """One line, whatever the data in it are."""
+    click.echo(one_line(text), err=err)
 
 
 def wiring(*, asks: bool = False) -> Wiring:
@@ -110,4 +160,19 @@ def show(records: RenderableType, count: int, none: str) -> None:
 
 def print_json(body: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2, default=str).decode())
+    click.echo(escaped(orjson.dumps(body, option=orjson.OPT_INDENT_2, default=str).decode()))
+
+
+UNSEEN = re.compile(r"[^\n -~\xa1-\u052f]")  # may be a sign that a terminal obeys
+
+
+def escaped(text: str) -> str:
+    """The same JSON, in which signs that a terminal would obey are spelt as escapes."""
+    return UNSEEN.sub(_spelt, text)
+
+
+def _spelt(found: re.Match[str]) -> str:
+    char = found[0]
+    if char.isprintable():
+        return char
+    return json.dumps(char)[1:-1] if char > "\x7f" else f"\\u{ord(char):04x}"

@@ -18,6 +18,7 @@ from config.settings import Settings, SettingsError
 from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from worker.embedded import EmbeddedServer, binary
 from worker.errors import RunhookError, StoreUnavailable
+from worker.outside import one_line
 from worker.runninghub.sandbox.faults import listing
 from worker.wiring import assemble, check_port, check_server
 
@@ -106,8 +107,10 @@ def up(sandbox: bool) -> None:
     def say(name: str, line: str) -> None:
         if line.startswith(CELERY_ADVICE):
             return
+        head = click.style(f"{name:<9}", fg=COLOURS.get(name))
         with lock:
-            click.echo(f"{click.style(f'{name:<9}', fg=COLOURS.get(name))} {_readable(line)}")
+            for part in _readable(line):
+                click.echo(f"{head} {part}")
 
     fleet = Fleet(environ, say=say)
     with _alone_in(settings.data_dir), ending_on_signals():
@@ -173,17 +176,19 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _readable(line: str) -> str:
-    """A log line of a process for people: its event and its fields."""
+def _readable(line: str) -> list[str]:
+    """A log line of a process for people: its event and its fields, and a traceback below them."""
     try:
         entry = json.loads(line)
-        event = entry.pop("event")
+        event = one_line(str(entry.pop("event")))
     except (ValueError, TypeError, KeyError, AttributeError):
-        return line
+        return [one_line(line)]
+    trace = str(entry.pop("exception", "")).splitlines()
     loud = entry.pop("level", "info") in ("warning", "error")
     entry.pop("timestamp", None)
     fields = "  ".join(f"{name}={value}" for name, value in entry.items() if value is not None)
-    return f"{click.style(f'{event:<18}', fg='red' if loud else None, bold=loud)} {fields}"
+    head = click.style(f"{event:<18}", fg="red" if loud else None, bold=loud)
+    return [f"{head} {one_line(fields)}", *(f"  {one_line(row)}" for row in trace)]
 
 
 def _watch(fleet: Fleet, settings: Settings) -> None:

@@ -5,8 +5,9 @@ import time
 import click
 
 from worker.cli import screens
-from worker.cli.talk import err
+from worker.cli.talk import err, say
 from worker.jobs import Job, State
+from worker.outside import lines
 from worker.submit import usual_seconds
 from worker.wiring import Wiring
 
@@ -31,6 +32,6 @@ def wait(w: Wiring, job_id: str, *, quiet: bool) -> Job:
 def say_end(found: Job) -> None:
     """Where the outputs are, or why there are none."""
     for output in found.attempt.outputs:
-        click.echo(output.url or output.text)
+        click.echo(lines(output.url or output.text or ""))
     if found.attempt.error:
-        click.echo(f"{found.attempt.error.code}: {found.attempt.error.message}", err=True)
+        say(f"{found.attempt.error.code}: {found.attempt.error.message}", err=True)
