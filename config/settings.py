@@ -20,8 +20,10 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from config import private
+from config.urls import broker_fault, http_fault, redis_fault
+
 RUNNINGHUB_HOSTS = ("www.runninghub.ai", "www.runninghub.cn")
-REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 SHORTEST_SECRET = 32
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
@@ -61,16 +63,16 @@ class Settings(BaseSettings):
         env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=True
     )
 
-    api_key: str = Field("", alias="RUNNINGHUB_API_KEY")
+    api_key: str = Field("", alias="RUNNINGHUB_API_KEY", repr=False)
     base_url: str = Field("https://www.runninghub.ai", alias="RUNNINGHUB_BASE_URL")
-    redis_setting: str = Field("", alias="REDIS_URL")
-    broker_setting: str = Field("", alias="CELERY_BROKER_URL")
-    handler_broker_setting: str = Field("", alias="CELERY_HANDLER_BROKER_URL")
+    redis_setting: str = Field("", alias="REDIS_URL", repr=False)
+    broker_setting: str = Field("", alias="CELERY_BROKER_URL", repr=False)
+    handler_broker_setting: str = Field("", alias="CELERY_HANDLER_BROKER_URL", repr=False)
     public_url: str = Field("", alias="RUNHOOK_PUBLIC_URL")
     secret_setting: CommaList = Field((), alias="RUNHOOK_SECRET", repr=False)
     token_setting: CommaList = Field((), alias="RUNHOOK_API_TOKENS", repr=False)
     handlers: CommaList = Field((), alias="RUNHOOK_HANDLERS")
-    storage_setting: str = Field("", alias="RUNHOOK_STORAGE_URL")
+    storage_setting: str = Field("", alias="RUNHOOK_STORAGE_URL", repr=False)
     durable: Literal["auto", "fsync", "replica", "none"] = Field("auto", alias="RUNHOOK_DURABLE")
     concurrency: int | None = Field(None, alias="RUNHOOK_CONCURRENCY", ge=1)
     unconfirmed: Literal["fail", "resubmit"] = Field("fail", alias="RUNHOOK_UNCONFIRMED")
@@ -121,7 +123,7 @@ class Settings(BaseSettings):
     def told_by_sandbox(self) -> dict[str, str]:
         """The settings of the processes that `runhook up --sandbox` runs, while it runs."""
         try:
-            told: dict[str, str] = json.loads(self.sandbox_file.read_text())
+            told: dict[str, str] = json.loads(private.read(self.sandbox_file))
         except (OSError, ValueError):
             return {}
         return told
@@ -170,19 +172,34 @@ class Settings(BaseSettings):
     @field_validator("base_url", "public_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError("must be an http or https URL")
-        if parts.query or parts.fragment:
-            raise ValueError("must have no query and no fragment")
+        if value and (fault := http_fault(value)):
+            raise ValueError(fault)
         return value.rstrip("/")
 
     @field_validator("redis_setting")
     @classmethod
     def _redis_url(cls, value: str) -> str:
-        if value and urlsplit(value).scheme not in REDIS_SCHEMES:
-            raise ValueError(f"must start with {', '.join(s + '://' for s in REDIS_SCHEMES)}")
+        if value and (fault := redis_fault(value)):
+            raise ValueError(fault)
         return value
+
+    @field_validator("broker_setting", "handler_broker_setting")
+    @classmethod
+    def _broker_url(cls, value: str) -> str:
+        if fault := broker_fault(value):
+            raise ValueError(fault)
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_one_line(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """A line end around a value is a file's or a shell's; one within it is a mistake."""
+        plain = {k: v.strip() if isinstance(v, str) else v for k, v in values.items()}
+        for name, value in plain.items():
+            pieces = value.split(",") if isinstance(value, str) else ()
+            if not all(piece.strip().isprintable() for piece in pieces):
+                raise ValueError(f"{name}: holds a line end or another control character")
+        return plain
 
     @model_validator(mode="after")
     def _callbacks_over_https(self) -> Self:
@@ -201,7 +218,13 @@ class Settings(BaseSettings):
     @property
     def redis_url(self) -> str:
         """The Redis of every state; the embedded server's socket when none is given."""
-        return self.redis_setting or f"unix://{self.embedded_socket}"
+        if self.redis_setting:
+            return self.redis_setting
+        try:
+            private.is_own_socket(self.embedded_socket)
+        except ValueError as stranger:
+            raise SettingsError(f"RUNHOOK_DATA_DIR: {stranger}") from None
+        return f"unix://{self.embedded_socket}"
 
     @property
     def broker_url(self) -> str:
@@ -247,9 +270,11 @@ class Settings(BaseSettings):
         if self.secret_setting:
             return self.secret_setting
         try:
-            generated = self.secret_file.read_text().strip()
+            generated = private.read(self.secret_file).strip()
         except OSError:
             generated = ""
+        except ValueError as stranger:
+            raise SettingsError(f"RUNHOOK_DATA_DIR: {stranger}") from None
         if len(generated) < SHORTEST_SECRET:
             raise SettingsError(
                 "RUNHOOK_SECRET is missing: set at least 32 random characters, the same for "
@@ -259,13 +284,20 @@ class Settings(BaseSettings):
 
     def make_secret(self) -> None:
         """Write a random secret into the data folder unless there is one already."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.own_data_dir()
+        if not os.path.lexists(self.secret_file):
+            private.replace(self.secret_file, random.token_urlsafe(48))
+
+    def own_data_dir(self) -> None:
+        """Make the data folder, or narrow it to this user.
+
+        Raises:
+            SettingsError: It is not this user's own.
+        """
         try:
-            handle = os.open(self.secret_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return
-        with os.fdopen(handle, "w") as file:
-            file.write(random.token_urlsafe(48))
+            private.own_folder(self.data_dir)
+        except ValueError as wrong:
+            raise SettingsError(f"RUNHOOK_DATA_DIR: {wrong}") from None
 
     @property
     def tokens(self) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from kombu import exceptions as kombu_exceptions
 
 from config.settings import SentinelAddress, Settings, SettingsError
 from worker.events import Outcome
-from worker.telemetry import report
+from worker.telemetry import masked, report
 from worker.wakeups import LANES, Message
 
 KEYS = "runhook:queue:"  # before the name of every queue in Redis
@@ -80,11 +80,13 @@ def check_broker(app: Celery) -> None:
             away = connection.recoverable_connection_errors
             connection.connect()
     except (KeyError, ImportError) as error:
-        raise SettingsError(f"CELERY_BROKER_URL: {error.args[0]}") from None
+        raise SettingsError(f"CELERY_BROKER_URL: {masked(str(error.args[0]))}") from None
     except Exception as error:  # noqa: BLE001 - each transport has errors of its own
         refused = "auth" in type(error).__name__.lower() or not isinstance(error, away)
         if refused:
-            raise SettingsError(f"CELERY_BROKER_URL: its broker refuses: {error}") from None
+            raise SettingsError(
+                f"CELERY_BROKER_URL: its broker refuses: {masked(str(error))}"
+            ) from None
 
 
 def _queue(lane: str) -> Queue:
@@ -152,7 +154,7 @@ class Elsewhere:
                 task, [event], queue=queue, task_id=event["id"], retry=False
             )
         except (kombu_exceptions.KombuError, OSError, ImportError) as error:
-            why = f"its broker did not take it: {type(error).__name__}: {error}"
+            why = f"its broker did not take it: {type(error).__name__}: {masked(str(error))}"
             return Outcome("failed", time.monotonic() - start, why[:500])
         return Outcome("done", time.monotonic() - start)
 

@@ -5,8 +5,11 @@ The wheel's own class is not used: it has the append-only file off and deletes i
 
 import contextlib
 import ctypes
+import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -17,10 +20,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from config import private
 from worker.errors import StoreUnavailable
 
 PR_SET_PDEATHSIG = 1
 PATIENCE = 20.0  # seconds to load the data of a large file
+SHARED = Path("/tmp")  # noqa: S108 - where a socket may lie itself: only its owner can move it
+PEER = struct.Struct("3i")  # process, user and group of who listens, as Linux tells them
 
 
 def binary() -> str:
@@ -53,9 +59,9 @@ def end_with_parent() -> None:
 class EmbeddedServer:
     """One server with its data in a folder, listening on a unix socket."""
 
-    def __init__(self, folder: Path, socket: Path) -> None:
+    def __init__(self, folder: Path, listens: Path) -> None:
         self.folder = folder
-        self.socket = socket
+        self.socket = listens
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -72,11 +78,10 @@ class EmbeddedServer:
         """Start it, or take over one that still runs on the same data.
 
         Raises:
-            StoreUnavailable: It did not come up; the text holds the end of its log.
+            StoreUnavailable: It did not come up; the text holds the end of its log. Or folder,
+                socket or who listens there is not ours.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._answers():
+        if self._runs_already():
             return
         self.socket.unlink(missing_ok=True)
         configuration = str(files("config").joinpath("server", "embedded.conf"))
@@ -97,6 +102,7 @@ class EmbeddedServer:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=end_with_parent,
+            umask=private.OTHERS,
         )
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
@@ -119,6 +125,38 @@ class EmbeddedServer:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def _runs_already(self) -> bool:
+        """Whether our own server is there; folder and socket are made ours, or refused."""
+        try:
+            private.own_folder(self.folder)
+            if self.socket.parent != SHARED:
+                private.own_place(self.socket.parent)
+            there = private.is_own_socket(self.socket)
+        except ValueError as stranger:
+            raise StoreUnavailable(f"the embedded server is not started: {stranger}") from None
+        if not there or not self._answers():
+            return False
+        self._refuse_strangers()
+        return True
+
+    def _refuse_strangers(self) -> None:
+        """Who listens must be this user's own server, and have its data in this folder."""
+        if sys.platform == "linux":
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.connect(str(self.socket))
+                told = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+            if PEER.unpack(told)[1] != os.geteuid():
+                raise StoreUnavailable(f"another user's server listens on {self.socket}; end it")
+        try:
+            with self._client() as client:
+                where = str(client.config_get("dir").get("dir"))
+        except redis.RedisError as error:
+            raise StoreUnavailable(f"who listens on {self.socket} is no server of ours") from error
+        if Path(where).resolve() != self.folder.resolve():
+            raise StoreUnavailable(
+                f"another server listens on {self.socket}, with its data in {where}; end it"
+            )
 
     def _answers(self) -> bool:
         try:

@@ -16,6 +16,7 @@ import fsspec
 from worker.catalogue import Asset
 from worker.errors import Fault, InvalidRequest, NotFound, StorageUnavailable
 from worker.measure import measure
+from worker.telemetry import masked
 
 CHUNK = 1024 * 1024
 
@@ -62,7 +63,9 @@ class Storage:
         except FileNotFoundError as error:
             raise NotFound(f"file of asset {asset_id}") from error
         except Exception as error:  # each place has errors of its own
-            raise StorageUnavailable(f"asset {asset_id} cannot be read: {error}") from error
+            raise StorageUnavailable(
+                f"asset {asset_id} cannot be read: {masked(str(error))}"
+            ) from error
         return found
 
     def remove(self, asset_id: str) -> None:
@@ -76,7 +79,9 @@ class Storage:
             if fs.exists(f"{root}/assets/{asset_id}"):
                 fs.rm(f"{root}/assets/{asset_id}")
         except Exception as error:
-            raise StorageUnavailable(f"asset {asset_id} cannot be removed: {error}") from error
+            raise StorageUnavailable(
+                f"asset {asset_id} cannot be removed: {masked(str(error))}"
+            ) from error
 
     def _write(self, asset_id: str, file: IO[bytes], size: int) -> None:
         """A reader sees the whole file or none: it is written beside its name and moved there."""
@@ -95,7 +100,7 @@ class Storage:
         except Exception as error:
             with suppress(Exception):
                 fs.rm(beside)
-            raise StorageUnavailable(f"the file was not kept: {error}") from error
+            raise StorageUnavailable(f"the file was not kept: {masked(str(error))}") from error
 
     def check(self) -> None:
         """Raises ValueError or ImportError when the URL names no place that can be reached here."""

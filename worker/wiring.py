@@ -21,7 +21,7 @@ from worker.storage import Storage
 from worker.store import Clock, Memory, Store, connect
 from worker.store.connection import Patience
 from worker.store.processes import Server
-from worker.telemetry import report
+from worker.telemetry import masked, report
 
 LOOK_AGAIN = 1.0  # seconds between two looks for a Redis that is away while a process starts
 
@@ -102,10 +102,12 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
     """
     for name in unknown_names(environ):
         report("settings.unknown", name=name)
+    if wiring.settings.data_dir.exists():
+        wiring.settings.own_data_dir()
     try:
         wiring.storage.check()
     except (ValueError, ImportError) as wrong:
-        raise SettingsError(f"RUNHOOK_STORAGE_URL: {wrong}") from None
+        raise SettingsError(f"RUNHOOK_STORAGE_URL: {masked(str(wrong))}") from None
     server = _first_answer(wiring)
     if server.too_old:
         raise SettingsError(

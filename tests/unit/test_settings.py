@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -106,3 +107,57 @@ def test_a_command_beside_a_sandbox_means_it_unless_it_is_told_another(tmp_path:
     assert (mine.base_url, mine.api_key) == ("https://www.runninghub.ai", "mine")
     with pytest.raises(SettingsError, match="RUNNINGHUB_API_KEY"):
         Settings.load("worker", RUNHOOK_DATA_DIR=tmp_path, RUNHOOK_SECRET="x" * 32)
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL", "CELERY_HANDLER_BROKER_URL"])
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "sentinel"])
+@pytest.mark.parametrize("sign", ["/", "#", "?", "@", ":", "%", "[", "]", " / "])
+def test_a_password_with_signs_of_urls_is_refused_unshown_with_how_to_write_it(
+    name: str, scheme: str, sign: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load("client", **{name: f"{scheme}://:topsecret{sign}word@h:6379/0"})
+    said = str(caught.value)
+    assert said.startswith(f"{name}: ")
+    assert "%2F %23 %3F %40 %3A %25" in said
+    assert "topsecret" not in said
+    assert "word@" not in said
+    settings = Settings.load(
+        "client", **{name: f"{scheme}://:topsecret{quote(sign, safe='')}word@h:6379/0"}
+    )
+    assert "topsecret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "rediss://user:pass@h:6380/3?ssl_cert_reqs=none",
+        "unix:///run/redis.sock?db=2",
+        "sentinel://:pass@h1:26379,h2:26379/mymaster/1",
+        "redis://[::1]:6379/0",
+    ],
+)
+def test_every_usual_spelling_of_a_redis_is_good(url: str) -> None:
+    assert Settings.load(REDIS_URL=url).redis_url == url
+
+
+@pytest.mark.parametrize("url", ["amqp://guest:p@h:5672//", "amqp://a:b@h1//;amqp://a:b@h2//"])
+def test_other_brokers_are_good(url: str) -> None:
+    assert Settings.load(CELERY_BROKER_URL=url).broker_url == url
+
+
+@pytest.mark.parametrize("name", ["RUNNINGHUB_BASE_URL", "RUNHOOK_PUBLIC_URL"])
+@pytest.mark.parametrize("url", ["https://me:topsecret@a.example", "https://topsecret@a.example"])
+def test_a_base_url_with_a_password_is_refused_unshown(name: str, url: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}: must have no user") as caught:
+        Settings.load("client", **{name: url})
+    assert "topsecret" not in str(caught.value)
+
+
+def test_a_line_end_within_a_setting_is_refused_and_one_behind_it_is_nothing() -> None:
+    with pytest.raises(SettingsError, match="RUNNINGHUB_API_KEY: holds a line end") as caught:
+        Settings.load(RUNNINGHUB_API_KEY="topsecret\r\nX-Other: 1")
+    assert "topsecret" not in str(caught.value)
+    assert Settings.load(RUNNINGHUB_API_KEY="key\n").api_key == "key"
+    assert Settings.load(RUNHOOK_HANDLERS="a,\n  b\n").handlers == ("a", "b")

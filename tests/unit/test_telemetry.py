@@ -4,6 +4,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+from worker.telemetry import masked
+
 CHILDREN = """
 import os
 from worker.telemetry import configure, report
@@ -41,3 +45,20 @@ def test_what_celery_warns_of_is_a_line_like_any_other() -> None:
     (said,) = _lines(LIBRARY)
     assert (said["event"], said["level"]) == ("celery.says", "error")
     assert said["why"] == "cannot connect to https://a/b?***"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:topsecret@h:6379/0",
+        "rediss://user:topsecret@h",
+        "sentinel://:topsecret@a:1;sentinel://:topsecret@b:2/0",
+        "amqp://me:top@secret@h//",
+        "s3://key:topsecret@bucket/folder",
+        "http://topsecret@proxy:3128",
+    ],
+)
+def test_a_password_in_a_url_is_masked_wherever_it_is_told(url: str) -> None:
+    said = masked(f"Cannot connect to {url}: Error 111. Trying again.")
+    assert "secret" not in said
+    assert said.endswith(": Error 111. Trying again.")

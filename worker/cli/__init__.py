@@ -1,5 +1,6 @@
 """The command line: `runhook`. Reading and asking go straight to Redis, with the same settings."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from typing import NoReturn
 import click
 from rich.live import Live
 
+from config.private import OTHERS
 from worker import catalogue
 from worker.cli import screens
 from worker.cli.account import account, pause, resume
@@ -31,8 +33,10 @@ from worker.wiring import Wiring
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="runhook")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Queue RunningHub generations, pay each once, hear of its end."""
+    ctx.obj = os.umask(OTHERS)  # kept for handlers, whose files are not ours
     configure()
 
 

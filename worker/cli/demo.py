@@ -133,7 +133,9 @@ def demo() -> None:
     """See jobs live through everything that can happen, for free."""
     check_parts(server=True, sandbox=True)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    folder = Settings.load().data_dir.resolve() / "demo"
+    settings = Settings.load()
+    settings.own_data_dir()
+    folder = settings.data_dir.resolve() / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     web, sandbox = free_port(), free_port()

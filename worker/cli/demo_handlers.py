@@ -1,6 +1,7 @@
 """The demo's handlers: one keeps each output, one tells a shop and fails the first time it must."""
 
 import os
+import re
 import urllib.request
 from pathlib import Path
 
@@ -14,7 +15,8 @@ TIMEOUT = 10.0
 def save(event: Event) -> None:
     """Download every output. Doing it twice leaves the same files."""
     for number, output in enumerate(event.job.outputs, start=1):
-        path = FOLDER / "outputs" / f"{event.job.metadata['demo']}-{number}.{output.type}"
+        name = f"{event.job.metadata['demo']}-{number}.{output.type}"
+        path = FOLDER / "outputs" / re.sub(r"[^\w.-]|^\.", "_", name)  # no folder, nothing hidden
         path.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(output.url, timeout=TIMEOUT) as answer:  # noqa: S310
             path.write_bytes(answer.read())

@@ -68,18 +68,21 @@ class Fleet:
         *,
         say: Say | None = None,
         logs: Path | None = None,
+        umasks: Mapping[str, int | None] | None = None,
     ) -> None:
         """Args:
         environ: Their whole environment.
         cwd: Their folder.
         say: Called with name and line.
         logs: A folder for one file each, if there is no `say`.
+        umasks: Of processes that have another than this one, by their names.
         """
         soft = {"REMAP_SIGTERM": "SIGQUIT"}  # lets begun work end before the worker does
         self._environ = {**environ, **soft, "PYTHONUNBUFFERED": "1"}
         self._cwd = cwd
         self._say = say
         self._logs = logs
+        self._umasks = umasks or {}
         self._members: dict[str, _Member] = {}
         self._ending = False
 
@@ -130,8 +133,10 @@ class Fleet:
         if self._say is None and self._logs is not None:
             self._logs.mkdir(parents=True, exist_ok=True)
             out = (self._logs / f"{name}.log").open("ab")
+        umask = self._umasks.get(name)
         process = subprocess.Popen(  # noqa: S603
             command,
+            umask=-1 if umask is None else umask,
             cwd=self._cwd,
             env=self._environ,
             stdin=subprocess.DEVNULL,

@@ -100,8 +100,10 @@ class Commands(click.Group):
             _say_wrong(str(error))
             ctx.exit(FAILED)
         except click.ClickException as error:
-            error.message = masked(one_line(error.message))
-            raise
+            if isinstance(error, click.UsageError) and error.ctx:
+                click.echo(error.ctx.get_usage(), err=True)
+            say(f"Error: {masked(error.format_message())}", err=True)
+            ctx.exit(error.exit_code)
 
 
 def _say_wrong(text: str) -> None:

@@ -8,14 +8,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from config import private
 from config.settings import Settings, SettingsError
-from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
+from worker.cli.fleet import COMMANDS, Fleet, Say, free_port, sandbox_command, wait_until_ready
 from worker.embedded import EmbeddedServer, binary
 from worker.errors import RunhookError, StoreUnavailable
 from worker.outside import one_line
@@ -96,23 +97,15 @@ def up(sandbox: bool) -> None:
     port = free_port(SANDBOX_PORT)
     environ = keep_off_proxies(dict(os.environ))
     environ |= _beside(base, port) if sandbox else {}
+    base.own_data_dir()
     if base.embedded and not base.secret_setting:
         base.make_secret()
     os.environ.update(environ)
     settings = Settings.load("worker")
     Settings.load("web")
     server = EmbeddedServer(settings.data_dir, settings.embedded_socket) if base.embedded else None
-    lock = threading.Lock()
-
-    def say(name: str, line: str) -> None:
-        if line.startswith(CELERY_ADVICE):
-            return
-        head = click.style(f"{name:<9}", fg=COLOURS.get(name))
-        with lock:
-            for part in _readable(line):
-                click.echo(f"{head} {part}")
-
-    fleet = Fleet(environ, say=say)
+    usual = click.get_current_context().obj  # files that handlers write are their owner's matter
+    fleet = Fleet(environ, say=_saying(), umasks={"handlers": usual})
     with _alone_in(settings.data_dir), ending_on_signals():
         try:
             _announce(settings, _beside(base, port) if sandbox else None)
@@ -129,6 +122,21 @@ def up(sandbox: bool) -> None:
             _announce(settings, None)
             if server:
                 server.stop()
+
+
+def _saying() -> Say:
+    """Shows what the processes print, a line at a time."""
+    lock = threading.Lock()
+
+    def say(name: str, line: str) -> None:
+        if line.startswith(CELERY_ADVICE):
+            return
+        head = click.style(f"{name:<9}", fg=COLOURS.get(name))
+        with lock:
+            for part in _readable(line):
+                click.echo(f"{head} {part}")
+
+    return say
 
 
 def _start(fleet: Fleet, sandbox: int | None) -> None:
@@ -157,7 +165,7 @@ def _announce(settings: Settings, sandbox: dict[str, str] | None) -> None:
     """Say where the sandbox is, so that commands in another terminal find it. Any key is good."""
     if sandbox:
         told = sandbox | {"RUNNINGHUB_API_KEY": "sandbox"}
-        settings.sandbox_file.write_text(json.dumps(told))
+        private.replace(settings.sandbox_file, json.dumps(told))
     else:
         settings.sandbox_file.unlink(missing_ok=True)
 
@@ -165,14 +173,17 @@ def _announce(settings: Settings, sandbox: dict[str, str] | None) -> None:
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Hold the data folder, so that two never share one embedded server."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "up.lock").open("w") as file:
+    with ExitStack() as held:
         try:
+            lock = private.opened(folder / "up.lock", "w", os.O_WRONLY | os.O_CREAT)
+            file = held.enter_context(lock)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SettingsError(
                 f"RUNHOOK_DATA_DIR: another runhook up works in {folder}; end it first"
             ) from None
+        except ValueError as stranger:
+            raise SettingsError(f"RUNHOOK_DATA_DIR: {stranger}") from None
         yield
 
 
