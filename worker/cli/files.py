@@ -31,6 +31,8 @@ def upload(file: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def lora(file: Path, name: str | None, as_json: bool) -> None:
     """Send a LoRA file to RunningHub; the node RHLoraLoader reads it by the name printed."""
+    if not file.is_file():
+        raise click.UsageError(f"{file} is no plain file")
     client = wiring(asks=True).client
     size = file.stat().st_size
     with file.open("rb") as content:

@@ -1,8 +1,11 @@
 """What is typed on the command line, as a job: NAME=VALUE pairs, files of JSON, and @files."""
 
-from collections.abc import Iterable
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import click
 import orjson
@@ -10,6 +13,9 @@ import orjson
 from worker import ask, catalogue
 from worker.errors import NotFound
 from worker.wiring import Wiring
+
+LARGEST_FILE = 4 * 1024**3  # bytes; more than any model or workflow takes
+LARGEST_JSON = 64 * 1024**2  # bytes of parameters or of a workflow's graph, with files in data URIs
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -50,22 +56,63 @@ def options_of(pairs: Iterable[str]) -> dict[str, Any]:
 
 def keep_file(w: Wiring, path: Path) -> catalogue.Asset:
     """Keep a file of this machine as an asset."""
+    with _plain_file(path) as file:
+        return ask.keep(w, path.name, file)
+
+
+@contextmanager
+def _plain_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file of this machine as long as it is now; no device or pipe, which may never end."""
     try:
-        with path.open("rb") as file:
-            return ask.keep(w, path.name, file)
+        # Without O_NONBLOCK a FIFO would be waited for.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
+                raise click.UsageError(f"{path} is no plain file")
+            if found.st_size > LARGEST_FILE:
+                raise click.UsageError(f"{path} is over {LARGEST_FILE >> 30} GiB")
+            yield cast(IO[bytes], _AsLong(file, found.st_size))
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}") from None
 
 
+class _AsLong:
+    """A file read as far as it went when it was opened, though somebody adds to it."""
+
+    def __init__(self, file: IO[bytes], left: int) -> None:
+        self._file, self._left = file, left
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        found = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(found)
+        return found
+
+
 def from_file(file: Any) -> dict[str, Any]:
     """All parameters, from a file of JSON."""
+    text = file.read(LARGEST_JSON + 1)
+    if len(text) > LARGEST_JSON:
+        raise click.UsageError(f"--input is over {LARGEST_JSON >> 20} MiB")
     try:
-        given = orjson.loads(file.read())
+        given = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise click.UsageError(f"--input is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise click.UsageError("--input must hold a JSON object")
     return given
+
+
+def job_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a batch that say something, one after the other."""
+    while line := file.readline(LARGEST_JSON + 1):
+        if len(line) > LARGEST_JSON:
+            raise click.UsageError(
+                f"a line of --batch is over {LARGEST_JSON >> 20} MiB; the lines before were taken"
+            )
+        if line.strip():
+            yield line
 
 
 def guess(value: str) -> Any:
@@ -82,9 +129,13 @@ def option(name: str, value: str) -> Any:
         return value
     if not value.startswith("@"):
         return guess(value)
+    with _plain_file(Path(value[1:])) as file:
+        text = file.read(LARGEST_JSON + 1)
+    if len(text) > LARGEST_JSON:
+        raise click.UsageError(f"{value[1:]} is over {LARGEST_JSON >> 20} MiB")
     try:
-        return Path(value[1:]).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        return text.decode()
+    except UnicodeDecodeError as error:
         raise click.UsageError(f"{value[1:]}: {error}") from None
 
 

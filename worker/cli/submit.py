@@ -1,8 +1,7 @@
 """`runhook submit`: one job, or a file of them."""
 
 import sys
-from collections.abc import Iterable
-from typing import Any
+from typing import IO, Any
 
 import click
 import orjson
@@ -10,7 +9,7 @@ import orjson
 from worker import ask
 from worker.ask import Asked
 from worker.batch import Line, accept, key_fault
-from worker.cli.inputs import from_file, options_of, typed
+from worker.cli.inputs import from_file, job_lines, options_of, typed
 from worker.cli.talk import FAILED, err, escaped, out, print_json, refuse_beside, wiring
 from worker.cli.waiting import say_end, wait
 from worker.document import dry_run_document, job_document
@@ -76,11 +75,10 @@ def submit(
         sys.exit(FAILED)
 
 
-def _submit_lines(w: Wiring, file: Iterable[bytes], key: str | None, *, dry_run: bool) -> None:
+def _submit_lines(w: Wiring, file: IO[bytes], key: str | None, *, dry_run: bool) -> None:
     """A job for each line; one line of JSON on standard output for each, in order."""
     refused = taken = 0
-    lines = (line for line in file if line.strip())
-    for line in accept(w, lines, key=key, dry_run=dry_run):
+    for line in accept(w, job_lines(file), key=key, dry_run=dry_run):
         if isinstance(line.error, StoreUnavailable):
             again = "with the same --key nothing is asked for twice" if key else "leave them out"
             err.print(f"{taken} lines before were taken; to go on, {again}")
