@@ -285,8 +285,14 @@ class Settings(BaseSettings):
     def make_secret(self) -> None:
         """Write a random secret into the data folder unless there is one already."""
         self.own_data_dir()
-        if not os.path.lexists(self.secret_file):
-            private.replace(self.secret_file, random.token_urlsafe(48))
+        try:
+            new = private.opened(self.secret_file, "w", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            with new as file:
+                file.write(random.token_urlsafe(48))
+        except FileExistsError:
+            return
+        except ValueError as stranger:
+            raise SettingsError(f"RUNHOOK_DATA_DIR: {stranger}") from None
 
     def own_data_dir(self) -> None:
         """Make the data folder, or narrow it to this user.
