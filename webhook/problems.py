@@ -42,10 +42,11 @@ def _document(status: int, title: str, detail: str, more: dict[str, Any]) -> dic
 
 def _told(error: RunhookError) -> tuple[int, str, str, dict[str, Any]]:
     match error:
-        case InvalidRequest(faults=faults):
-            count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-            detail = f"{count}, all listed. Nothing was sent, nothing is paid."
-            return 422, "Invalid request", detail, {"errors": [asdict(fault) for fault in faults]}
+        case InvalidRequest(faults=faults, listed=listed):
+            count, some = len(faults), len(listed)
+            which = "all listed" if count == some else f"the first {some} listed"
+            detail = f"{_counted(count)}, {which}. Nothing was sent, nothing is paid."
+            return 422, "Invalid request", detail, {"errors": [asdict(fault) for fault in listed]}
         case NotFound(nearest=nearest):
             return 404, "Not found", str(error), {"nearest": list(nearest)}
         case Trimmed(oldest=oldest):
@@ -72,6 +73,10 @@ def _told(error: RunhookError) -> tuple[int, str, str, dict[str, Any]]:
             detail = f"RunningHub gave no usable answer: {error}. Nothing was changed; ask again."
             return 503, "RunningHub does not answer", detail, {}
     raise error
+
+
+def _counted(count: int) -> str:
+    return "1 fault" if count == 1 else f"{count} faults"
 
 
 def refusal(error: HTTPException) -> Response:

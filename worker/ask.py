@@ -19,6 +19,10 @@ from worker.sealing import seal
 from worker.wiring import Wiring
 
 LARGEST_METADATA = 16 * 1024
+# Bytes of input and options without files: a record is read and written whole at every move.
+LARGEST_ASKED = 1024 * 1024
+MOST_MEMBERS = 1000  # of input or options; the largest workflows have some hundred fields
+MOST_HANDLERS = 100
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,7 @@ def check(w: Wiring, asked: Asked) -> Checked:
             app=_app(w, asked.model),
         )
         faults += inline.faults(checked)
+        faults += _size_faults("input", inline.weight(checked))
     except InvalidRequest as invalid:
         faults += invalid.faults
     if faults or checked is None:
@@ -262,6 +267,7 @@ def _head(path: str) -> str:
 def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
     given = {"input": asked.input, "options": asked.options, "metadata": asked.metadata}
     faults = too_deep(given)
+    faults += _size_faults("options", len(orjson.dumps(asked.options)))
     if not 0 <= asked.priority <= 9:
         faults.append(Fault("priority", f"is {asked.priority}, must be 0 to 9, 9 first"))
     if len(orjson.dumps(asked.metadata)) > LARGEST_METADATA:
@@ -280,12 +286,35 @@ def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
     return faults
 
 
+def _countless(given: dict[str, Any]) -> list[Fault]:
+    """More members than anybody means, found before each is looked at."""
+    faults = []
+    most_of = {"input": MOST_MEMBERS, "options": MOST_MEMBERS, "handlers": MOST_HANDLERS}
+    for name, most in most_of.items():
+        value = given.get(name)
+        if isinstance(value, dict | list | tuple) and len(value) > most:
+            faults.append(Fault(name, f"has {len(value)} members, at most {most} are taken"))
+    if len(given) > MOST_MEMBERS:
+        faults.append(Fault("", f"has {len(given)} members; a job has {len(Body.model_fields)}"))
+    return faults
+
+
+def _size_faults(name: str, size: int) -> list[Fault]:
+    if size <= LARGEST_ASKED:
+        return []
+    text = f"has {size} bytes of JSON without its files, at most {LARGEST_ASKED} are taken"
+    return [Fault(name, f"{text}; a large text or picture goes as a file: POST /v1/assets")]
+
+
 def canonical(given: dict[str, Any]) -> bytes:
     """A request as the same bytes for the same meaning; what is left out has its usual value.
 
     Raises:
-        InvalidRequest: It is no JSON, or nested deeper than JSON is written here.
+        InvalidRequest: It is no JSON, nested deeper than JSON is written here, or has more members
+            than could be checked one by one.
     """
+    if faults := _countless(given):
+        raise InvalidRequest(faults)
     try:
         return orjson.dumps(USUAL | given, option=orjson.OPT_SORT_KEYS)
     except (TypeError, RecursionError) as error:

@@ -17,7 +17,7 @@ from worker.catalogue import (
     price_words,
     rule_words,
 )
-from worker.errors import Fault, InvalidRequest
+from worker.errors import MOST_FAULTS, Fault, InvalidRequest
 from worker.jobs import Attempt, Job, State, iso
 from worker.reports import Account, Capacity, Cost, Error, LivePrice, Output
 
@@ -68,11 +68,12 @@ def _nests(value: Any) -> bool:
 def unknown_members(given: Mapping[str, Any], known: tuple[str, ...]) -> list[Fault]:
     """A fault for each member that is not taken."""
     text = f"is unknown; there are {', '.join(known) or 'none'}"
-    return [
+    unknown = [name for name in given if name not in known]
+    listed = [
         Fault(name, text, known, next(iter(nearest(name, known)), None))
-        for name in given
-        if name not in known
+        for name in unknown[:MOST_FAULTS]
     ]
+    return [*listed, *(Fault(name, text, known) for name in unknown[MOST_FAULTS:])]
 
 
 def job_document(job: Job, queue_position: int | None = None) -> Document:

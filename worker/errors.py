@@ -18,7 +18,10 @@ What RunningHub answers to a paid submit is not an error but a value: see `repor
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+MOST_FAULTS = 100  # that an answer lists: nobody mends more at once, the others are counted
+LONGEST_PATH, LONGEST_MESSAGE = 300, 4000  # characters of a fault, which may quote what was sent
 
 
 class RunhookError(Exception):
@@ -43,11 +46,22 @@ class Fault:
 
 
 class InvalidRequest(RunhookError):
-    """The request is wrong in one or more places. Nothing was sent, nothing was paid."""
+    """The request is wrong in one or more places. Nothing was sent, nothing was paid.
+
+    Attributes:
+        faults: All of them.
+        listed: The first of them, each as long as an answer may be.
+    """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+        self.listed = tuple(_shortened(fault) for fault in faults[:MOST_FAULTS])
+        super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in self.listed))
+
+
+def _shortened(fault: Fault) -> Fault:
+    path, message = fault.path[:LONGEST_PATH], fault.message[:LONGEST_MESSAGE]
+    return replace(fault, path=path, message=message)
 
 
 class NotFound(RunhookError):

@@ -9,6 +9,8 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
+import orjson
+
 from worker import catalogue
 from worker.catalogue import COMFY_KINDS, DATA_URI, Asset, Checked
 from worker.errors import Fault
@@ -24,6 +26,12 @@ def faults(checked: Checked) -> list[Fault]:
         for path, uri in _uris(_files(checked))
         if _bytes(uri) is None
     ]
+
+
+def weight(checked: Checked) -> int:
+    """Bytes of an input's JSON without the files that leave it."""
+    whole = len(orjson.dumps(checked.input))
+    return whole - sum(len(uri) for _, uri in _uris(_files(checked)))
 
 
 def kept(checked: Checked, keep: Keep) -> dict[str, Any]:

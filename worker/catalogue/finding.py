@@ -11,6 +11,7 @@ from worker.errors import NotFound
 WORKFLOW = re.compile(r"workflow/([1-9]\d{0,19})")
 APP = re.compile(r"app/([1-9]\d{0,19})")
 QUICK = re.compile(r"quick/([1-9]\d{0,19})/([\w.-]{1,64})")
+LONGEST_NAME = 200  # characters; finding the nearest costs their square
 COMFY_KINDS = ("workflow", "app", "quick")
 COMFY = re.compile(f"{WORKFLOW.pattern}|{APP.pattern}|{QUICK.pattern}")
 
@@ -58,9 +59,11 @@ def search(query: str) -> list[Model]:
 
 
 def nearest(word: str, known: Sequence[str], most: int = 1) -> list[str]:
-    """Those of the known words that were probably meant."""
+    """Those of the known words that were probably meant; a word longer than names are is none."""
+    if len(word) > LONGEST_NAME:
+        return []
     folded = {k.casefold(): k for k in reversed(known)}
-    found = difflib.get_close_matches(word.casefold()[:200], folded, n=most, cutoff=0.5)
+    found = difflib.get_close_matches(word.casefold(), folded, n=most, cutoff=0.5)
     return [folded[key] for key in found]
 
 

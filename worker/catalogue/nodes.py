@@ -23,6 +23,7 @@ INSTANCE_TYPES = ("default", "plus", "ultra")  # 24, 48 and 84 GB
 RETAIN = (10, 180)  # seconds an instance is kept for the key's next task; billed
 LONGEST_EXPIRY = 30 * 86400
 MOST_RETRIES = 10
+LONGEST_PRICE = 30  # characters; every answer shows it
 EVERY_JOB = ("expires_in", "retries", "max_price")
 BY_KIND: dict[str, tuple[str, ...]] = {
     "workflow": (
@@ -84,7 +85,8 @@ def _price(value: Any) -> str | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return why
-    return None if amount.is_finite() and amount > 0 else why
+    written = len(str(value)) <= LONGEST_PRICE
+    return None if written and amount.is_finite() and amount > 0 else why
 
 
 def _boolean(value: Any) -> str | None:

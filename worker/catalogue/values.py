@@ -19,6 +19,7 @@ from worker.errors import Fault
 
 MEDIA = ("image", "video", "audio")
 FILES = (*MEDIA, "object")  # what may hold assets
+MOST_ITEMS = 1000  # of a list; no model takes a tenth of it, and each is checked
 MANY = 24  # values that a message lists; more are counted
 
 
@@ -71,6 +72,8 @@ def faults_of(param: Param, value: Any, known: Mapping[str, Media], reach: Reach
         return _value_faults(param, path, value, known, reach)
     if not isinstance(value, list):
         return [Fault(path, f"must be {describe(param)}, not {kind_of(value)}")]
+    if len(value) > MOST_ITEMS:
+        return [Fault(path, f"has {len(value)} items, at most {MOST_ITEMS} are taken in any list")]
     faults = []
     if param.max_items is not None and len(value) > param.max_items:
         faults.append(Fault(path, f"has {len(value)} items, at most {param.max_items} are allowed"))
