@@ -25,14 +25,19 @@ Document = dict[str, Any]
 # Levels of lists and objects in a member of a request. What is kept is wrapped in a few more, and
 # everybody who reads or writes it must manage: pydantic reads 200 levels, orjson writes 254.
 DEEPEST = 64
+# Commas of a request: one for each value, and a file as base64 has one. Reading ten million values
+# takes seconds in which the whole process stands still; a million take a tenth of one.
+MOST_COMMAS = 1_000_000
 
 
 def json_object(text: bytes, what: str = "the body") -> Document:
     """What a user sent, as an object.
 
     Raises:
-        InvalidRequest: It is none.
+        InvalidRequest: It is none, or has more values than are read.
     """
+    if text.count(b",") > MOST_COMMAS:
+        raise InvalidRequest([Fault("", f"{what} has more than {MOST_COMMAS} commas; send less")])
     try:
         given = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -62,6 +62,66 @@ def test_a_job_asked_for_in_this_process_is_held_to_the_same(house: House) -> No
         ask.request(house.w, Asked(IMAGE, {"prompt": "a cat"}, {}, nest(900)))
 
 
+DEEP = ["[" * 300 + "]" * 300, "[" * 20_000 + "]" * 20_000, '{"a":' * 300 + "1" + "}" * 300]
+
+
+@pytest.mark.parametrize("text", DEEP)
+@pytest.mark.parametrize("member", ["url", "events", "models", "enabled", "more"])
+def test_a_subscription_is_held_to_the_same_and_stays_as_it_was(
+    client: FlaskClient, member: str, text: str
+) -> None:
+    body = {"url": "https://shop.example.com/hook", "events": ["job.succeeded"]}
+    made: Any = client.post("/v1/subscriptions", json=body).json
+    path = f"/v1/subscriptions/{made['id']}"
+    before = client.get(path).data
+    data = f'{{"{member}": {text}}}'
+    for call in (
+        client.patch(path, data=data, content_type="application/json"),
+        client.post("/v1/subscriptions", data=data, content_type="application/json"),
+    ):
+        assert call.status_code == 422
+    assert client.get(path).data == before
+
+
+@pytest.mark.parametrize("text", DEEP)
+def test_every_other_call_that_takes_json_refuses_it(client: FlaskClient, text: str) -> None:
+    data = f'{{"since": {text}, "as": {text}, "overlap": {text}, "type": {text}}}'
+    for path in (
+        "/v1/recover",
+        "/v1/deliveries/redeliver",
+        "/v1/subscriptions/sub_1/test",
+        "/v1/subscriptions/sub_1/rotate",
+        "/v1/jobs/job_1/resolve",
+    ):
+        assert client.post(path, data=data, content_type="application/json").status_code in (
+            404,
+            413,
+            422,
+        ), path
+
+
+def test_a_callback_that_nests_without_end_is_kept_and_stops_nobody(house: House) -> None:
+    first, second = house.ask(prompt="a cat"), house.ask(prompt="a dog")
+    for text in DEEP:
+        data = f'{{"event": "TASK_END", "taskId": "1", "eventData": {text}}}'
+        house.w.store.callbacks.take(first.id, 1, "callback", data.encode())
+    house.until(second, "succeeded")
+    house.until(first, "succeeded")
+    client = create_app(house.w).test_client()
+    for path in ("/v1/jobs", f"/v1/jobs/{first.id}", f"/v1/jobs/{first.id}/timeline"):
+        assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("deep", [nest(65), nest(400), nest(5_000)])
+def test_a_file_of_the_command_line_is_held_to_the_same(house: House, deep: Any) -> None:
+    for member in ("input", "options", "metadata"):
+        given = {"model": IMAGE, "input": {"prompt": "a cat"}, member: {"a": deep}}
+        with pytest.raises(InvalidRequest):
+            ask.accept(house.w, given)
+        with pytest.raises(InvalidRequest):
+            ask.trial(house.w, given)
+
+
 def test_a_workflow_typed_as_text_that_nests_without_end_is_a_fault_like_others(
     house: House,
 ) -> None:

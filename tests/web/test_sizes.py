@@ -114,6 +114,13 @@ def test_numbers_that_are_none_are_refused(client: FlaskClient, number: str) -> 
     assert len(answer.data) < 2000
 
 
+def test_values_without_number_are_refused_before_they_are_read(client: FlaskClient) -> None:
+    data = '{"model": "a", "input": {"6.text": [' + "[]," * 1_000_001 + "[]]}}"
+    answer = client.post("/v1/jobs", data=data, content_type="application/json")
+    assert answer.status_code == 422
+    assert "commas" in answer.json["errors"][0]["message"]  # type: ignore[index]
+
+
 def test_a_line_of_a_batch_is_held_to_the_same(client: FlaskClient) -> None:
     good = {"model": IMAGE, "input": {"prompt": "a cat"}}
     lines = [good, good | {"input": {str(n): 1 for n in range(100_000)}}, good]

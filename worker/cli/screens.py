@@ -324,8 +324,10 @@ def findings_table(findings: Sequence[Finding]) -> Rows:
 def show_faults(console: Console, error: InvalidRequest) -> None:
     """All that is wrong with a request."""
     console.print(Text("Refused; nothing was sent, nothing is paid.", "red"))
-    for fault in error.faults:
+    for fault in error.listed:
         line = Text.assemble("  ", (one_line(fault.path), "bold"), f"  {one_line(fault.message)}")
         if fault.nearest:
             line.append(f"  did you mean {one_line(fault.nearest)}?", "yellow")
         console.print(line)
+    if more := len(error.faults) - len(error.listed):
+        console.print(f"  and {more} more")

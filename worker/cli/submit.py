@@ -93,7 +93,7 @@ def _submit_lines(w: Wiring, file: IO[bytes], key: str | None, *, dry_run: bool)
 
 def _told(w: Wiring, line: Line) -> dict[str, Any]:
     if line.error:
-        faults = line.error.faults if isinstance(line.error, InvalidRequest) else ()
+        faults = line.error.listed if isinstance(line.error, InvalidRequest) else ()
         errors = [{"path": f.path, "message": f.message} for f in faults]
         return {"line": line.number, "error": str(line.error), "errors": errors}
     if line.job:
