@@ -117,6 +117,7 @@ def readable(name: str, record: Mapping[bytes, bytes]) -> Delivery | UnreadableR
 
 
 def _delivery(name: str, text: Members) -> Delivery:
+    stream_moment(text["event"])  # an event's id is the moment it happened, and is read as one
     tries = sorted((int(k[4:]), v) for k, v in text.items() if k.startswith("try:"))
     return Delivery(
         id=name,

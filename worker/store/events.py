@@ -62,7 +62,8 @@ class Events:
             UnreadableRecord: It or its job is not for this version.
         """
         job = fields.get(b"job")
-        known = {job.decode(): self._jobs.get(job.decode())} if job else {}
+        name = job.decode("utf-8", "replace") if job else ""
+        known = {name: self._jobs.get(name)} if name else {}
         found = _occurrence(event_id.removeprefix(PREFIX), fields, known)
         if found is None:
             raise NotFound(f"job of event {event_id}")
@@ -112,7 +113,9 @@ class Events:
 
     def _many(self, entries: Sequence[tuple[bytes, Fields]]) -> list[Occurrence]:
         """Those of the entries that can be read here and whose job is still there."""
-        names = {fields[b"job"].decode() for _, fields in entries if b"job" in fields}
+        names = {
+            fields[b"job"].decode("utf-8", "replace") for _, fields in entries if b"job" in fields
+        }
         known = {job.id: job for job in self._jobs.many(list(names))} if names else {}
         found = []
         for entry, fields in entries:

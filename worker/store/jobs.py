@@ -248,7 +248,7 @@ class Jobs:
         with reaching():
             entries = self._redis.xrange(f"{self._scripts.root}timeline:{job_id}")
         return [
-            {"at": iso(stream_moment(entry_id)), **orjson.loads(fields[b"note"])}
+            {"at": iso(stream_moment(entry_id)), **_noted(fields.get(b"note", b""))}
             for entry_id, fields in entries
         ]
 
@@ -368,3 +368,11 @@ def line_score(job: Job) -> float:
 def _duration_ms(job: Job) -> int:
     start, end = job.attempt.submitted_at, job.attempt.ended_at
     return max(1, round((end - start).total_seconds() * 1000)) if start and end else 0
+
+
+def _noted(row: bytes) -> dict[str, Any]:
+    """A line of the timeline; one that cannot be read hides no other."""
+    try:
+        return dict(orjson.loads(row))
+    except (ValueError, TypeError):
+        return {"what": "unreadable", "why": "this line cannot be read here"}

@@ -115,7 +115,7 @@ def made(name: str, members: Mapping[str, Any], make: Callable[[], Made]) -> Mad
     """
     try:
         return make()
-    except (KeyError, ValueError, TypeError) as wrong:
+    except (KeyError, ValueError, TypeError, OverflowError, OSError) as wrong:
         newer = _number(name, members, "v") > VERSION
         raise UnreadableRecord(name, _why(wrong), newer=newer) from wrong
 

@@ -2,8 +2,10 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import isfinite
 
 import orjson
 
@@ -120,7 +122,7 @@ class Subscriptions:
         """How telling it goes."""
         with reaching():
             record = self._redis.hgetall(f"{self._root}endpoint:{subscription_id}")
-        return _health({name.decode(): value.decode() for name, value in record.items()})
+        return _health(records.texts(record))
 
     def _write(self, one: Subscription, before: Subscription | None, held: Members) -> bool:
         """Write what is different; all else stays as a newer version may have written it."""
@@ -217,11 +219,18 @@ def unpacked_health(packed: str) -> tuple[Health, int]:
 
 
 def _health(fields: Mapping[str, str]) -> Health:
+    """What is known of it; a member that cannot be read is not known, and is written anew."""
+
     def number(name: str) -> float | None:
-        return float(fields[name]) if name in fields else None
+        with suppress(KeyError, ValueError):
+            found = float(fields[name])
+            return found if isfinite(found) else None
+        return None
 
     def moment(name: str) -> datetime | None:
-        return stream_moment(fields[name]) if name in fields else None
+        with suppress(KeyError, ValueError, OverflowError, OSError):
+            return stream_moment(fields[name])
+        return None
 
     return Health(
         recent=fields.get("recent", ""),

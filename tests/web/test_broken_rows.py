@@ -1,0 +1,59 @@
+"""Whatever a row in Redis was changed into, no call that reads it falls over."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import Build
+from webhook.app import create_app
+
+READING = (
+    "/v1/jobs",
+    "/v1/jobs/{job}",
+    "/v1/jobs/{job}/timeline",
+    "/v1/handlers",
+    "/v1/subscriptions",
+    "/v1/deliveries",
+    "/v1/events",
+)
+MOST_FIELDS = 12  # of a hash that are broken in turn
+
+
+@pytest.mark.parametrize(
+    "row",
+    [b"[" * 3000 + b"]" * 3000, b'{"v":' + b"9" * 6000 + b"}", b"9" * 21, b"nan", b"\xff\xfe"],
+    ids=["deep", "a number without end", "a far moment", "no number", "no text"],
+)
+def test_no_broken_row_makes_a_reading_call_fall_over(build: Build, row: bytes) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true")
+    client = create_app(house.w).test_client()
+    client.post("/v1/subscriptions", json={"url": "http://127.0.0.1:9/hook"})
+    job = house.ask(prompt="a cat")
+    house.settle()
+    fallen = []
+    for key in sorted(house.raw.scan_iter("*")):
+        saved, lives = house.raw.dump(key), max(0, house.raw.pttl(key))
+        for field in _broken(house.raw, key, row):
+            paths = [path.format(job=job.id) for path in READING]
+            fallen += [(key, field, p) for p in paths if client.get(p).status_code == 500]
+        house.raw.restore(key, lives, saved, replace=True)
+    assert fallen == []
+
+
+def _broken(raw: Any, key: bytes, row: bytes) -> Iterator[bytes | None]:
+    """A key broken in one place after another."""
+    kind = raw.type(key)
+    if kind == b"hash":
+        for field in list(raw.hgetall(key))[:MOST_FIELDS]:
+            raw.hset(key, field, row)
+            yield field
+    elif kind == b"string":
+        raw.set(key, row)
+        yield None
+    elif kind == b"stream":
+        last, fields = raw.xrevrange(key, count=1)[0]
+        for field in fields:
+            raw.delete(key)
+            raw.xadd(key, fields | {field: row}, id=last)
+            yield field
