@@ -52,3 +52,46 @@ def test_procfile_and_up_start_the_same_processes() -> None:
     for name in ("worker", "handlers"):
         ours = set(COMMANDS[name]) - {sys.executable, "-m", "--loglevel", "WARNING"}
         assert ours <= set(procfile[name])
+
+
+# Who may open a connection, and why. All else goes through worker/http.py.
+CONNECTS = {
+    "worker/http.py": "the one client",
+    "worker/outbound.py": "looks names up and judges them; it dials nothing",
+    "worker/wiring.py": "asks whether a port is free; it dials nothing",
+    "worker/cli/fleet.py": "asks its own children on this machine whether they are ready",
+    "worker/cli/demo.py": "reads the books of its own sandbox",
+    "worker/cli/demo_handlers.py": "what a user's handler does",
+    "worker/runninghub/sandbox/answers.py": "hangs up on whoever asks for it",
+    "worker/runninghub/sandbox/webhooks.py": "the sandbox is a program of its own",
+}
+DIALS = ("requests", "urllib3", "http.client", "urllib.request", "socket", "httpx", "aiohttp")
+
+
+def test_only_one_place_makes_connections() -> None:
+    found = set()
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{one.name}" for one in node.names)]
+            if any(name == one or name.startswith(f"{one}.") for name in names for one in DIALS):
+                found.add(str(file.relative_to(ROOT)))
+    assert found == set(CONNECTS)
+
+
+def test_the_one_client_has_no_session_that_would_bring_an_adapter_of_its_own() -> None:
+    tree = ast.parse((ROOT / "worker" / "http.py").read_text())
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "requests"
+    }
+    assert used == {
+        "Request",
+        "PreparedRequest",
+        "Response",
+        "RequestException",
+        "Timeout",
+        "exceptions",
+    }

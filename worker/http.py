@@ -1,7 +1,9 @@
 """HTTP outwards: one fresh connection a request, no retries, no redirects, a total time-out.
 
-Once the connection is open the caller is asked whether the request may leave; only then goes the
-first byte. So whether bytes left is known, never guessed from the class of an exception.
+There is one client, and it has no session: a session sends what it does not know by an adapter of
+its own, reads the whole body of a redirect, and takes cookies and a netrc along. Once the
+connection is open the caller is asked whether the request may leave; only then goes the first
+byte. So whether bytes left is known, never guessed from the class of an exception.
 """
 
 import io
@@ -13,14 +15,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+from requests.exceptions import InvalidHeader
+from requests.utils import default_headers, get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
@@ -28,6 +31,12 @@ from urllib3.exceptions import HTTPError
 CONNECT = 10.0  # seconds
 LARGEST_ANSWER = 8 * 1024 * 1024
 FAILURES = (requests.RequestException, HTTPError, OSError)
+
+NO_HOST = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+)
 
 Leaving = Callable[[], bool]
 Resolve = Callable[[str, int], Sequence[str]]
@@ -212,20 +221,51 @@ class Http:
             FAILURES: No whole answer came.
         """
         call = call or Call()
-        with _under_way(call, seconds), requests.Session() as session:
-            session.trust_env = False  # a netrc entry would replace the key
-            session.mount(self._base, _Adapter(max_retries=0))
-            with session.request(
-                method,
-                self._base + path,
-                data=data,
-                headers={"Connection": "close", **headers},
-                proxies=self._proxies,
-                timeout=(CONNECT, seconds),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return _answer(response, most, call, seconds)
+        headers = {**default_headers(), "Connection": "close", **headers}
+        prepared = _prepared(method, self._base + path, headers, data)
+        adapter = _Adapter(max_retries=0)
+        timeout = (CONNECT, seconds)
+        with (
+            _under_way(call, seconds),
+            closing(adapter),
+            adapter.send(prepared, stream=True, timeout=timeout, proxies=self._proxies) as response,
+        ):
+            return _answer(response, most, call, seconds)
+
+
+def _prepared(
+    method: str, url: str, headers: Mapping[str, str], data: bytes | Body | None
+) -> requests.PreparedRequest:
+    """A request as it will be sent.
+
+    Raises:
+        FAILURES: Its URL or a header cannot be; the text holds no header.
+    """
+    try:
+        prepared = requests.Request(method, url, headers=headers, data=data).prepare()
+        parts = urlsplit(prepared.url or "")
+    except InvalidHeader:
+        raise requests.RequestException("a header holds what no header can hold") from None
+    except requests.RequestException:
+        raise
+    except ValueError as error:
+        raise requests.exceptions.InvalidURL(f"is no URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise requests.exceptions.InvalidURL("is no http or https URL")
+    if "@" in parts.netloc:  # its name and password would take the place of the key
+        raise requests.exceptions.InvalidURL("holds credentials")
+    return prepared
+
+
+def dialled(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port that a request to a URL dials, whatever their spelling.
+
+    Raises:
+        FAILURES: None can be dialled.
+    """
+    parts = urlsplit(_prepared("GET", url, {}, None).url or "")
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return parts.scheme, (parts.hostname or "").rstrip("."), port
 
 
 def _answer(response: requests.Response, most: int, call: Call, seconds: float) -> Answer:
@@ -249,12 +289,8 @@ def put(url: str, body: Body, seconds: float) -> int:
     Raises:
         FAILURES: No answer came.
     """
-    parts = urlsplit(url)
-    base = f"{parts.scheme}://{parts.netloc}"
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(body))}
-    answer = Http(base).request(
-        "PUT", url.removeprefix(base), headers=headers, data=body, seconds=seconds
-    )
+    answer = Http(url).request("PUT", "", headers=headers, data=body, seconds=seconds)
     return answer.status
 
 

@@ -5,7 +5,6 @@ that points elsewhere a moment later gains nothing.
 """
 
 import email.utils
-import ipaddress
 import socket
 import threading
 import time
@@ -15,13 +14,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from worker.http import FAILURES, Answer, Call, Http, why
+from worker.addresses import is_public
+from worker.http import FAILURES, NO_HOST, Answer, Call, Http, dialled, why
 
 SECONDS = 15.0  # in all: looking up, connecting, sending, and a dripping answer
 CHECK_SECONDS = 3.0  # for looking a new URL's host up while its owner waits
 LARGEST_ANSWER = 64 * 1024
 LONGEST_URL = 2000
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Lookup = Callable[..., list[Any]]
 
@@ -69,7 +68,7 @@ class Outbound:
         """Why a URL is not taken; None when it is. A name that nobody knows yet is."""
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
+            host, _ = parts.hostname, parts.port  # a port beyond 65535 raises
         except ValueError as error:
             return f"is no URL: {error}"
         if parts.scheme not in ("http", "https") or not host:
@@ -78,13 +77,16 @@ class Outbound:
             return "must hold no credentials; every request is signed instead"
         if len(url) > LONGEST_URL or any(sign <= " " or sign == "\x7f" for sign in url):
             return f"must have at most {LONGEST_URL} characters, and no blanks among them"
+        return self._unreachable(url)
+
+    def _unreachable(self, url: str) -> str | None:
         try:
-            port = port or (443 if parts.scheme == "https" else 80)
+            _, host, port = dialled(url)
             self.addresses(host, port, min(CHECK_SECONDS, self._seconds))
         except PrivateAddress as private:
             return f"{private}; RUNHOOK_ALLOW_PRIVATE_URLS=true allows it"
-        except UnicodeError:
-            return f"has a host name that cannot be: {host}"
+        except (UnicodeError, *NO_HOST):
+            return "has a host name that cannot be; write it as it is dialled"
         except OSError:
             return None
         return None
@@ -121,11 +123,9 @@ class Outbound:
         return Heard(time.monotonic() - start, answer.status, answer.body, after)
 
     def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        parts = urlsplit(url)
-        base = f"{parts.scheme}://{parts.netloc}"
-        return Http(base, proxies=self._private).request(
+        return Http(url, proxies=self._private).request(
             "POST",
-            url.removeprefix(base).partition("#")[0] or "/",
+            "",
             headers={"Accept-Encoding": "identity", **headers},
             data=body,
             seconds=self._seconds,
@@ -153,18 +153,6 @@ class Outbound:
         return list(dict.fromkeys(str(entry[4][0]) for entry in said[0]))
 
 
-def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, whatever it is wrapped in."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1])
-        if found in NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if inner:
-            return is_public(str(inner))
-    return found.is_global and not found.is_multicast and not found.is_reserved
-
-
 def _seconds_of(retry_after: str | None) -> float | None:
     """Retry-After, which is a number of seconds or a date."""
     if retry_after is None:
@@ -173,7 +161,7 @@ def _seconds_of(retry_after: str | None) -> float | None:
         return float(retry_after.strip()[:10])
     try:
         moment = email.utils.parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None  # a day or zone that no calendar has

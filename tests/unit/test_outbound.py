@@ -1,14 +1,18 @@
 """URLs that users gave: public addresses only, a little of the answer, fifteen seconds in all."""
 
+import gzip
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.receiver import Receiver, Reply
-from worker.outbound import LARGEST_ANSWER, Outbound, is_public
+from worker.addresses import is_public
+from worker.http import Call, Http, MayNotLeave
+from worker.outbound import LARGEST_ANSWER, Outbound
 
 
 def _leads_to(*addresses: str) -> Any:
@@ -43,6 +47,21 @@ def _leads_to(*addresses: str) -> Any:
         "::ffff:10.0.0.1",
         "64:ff9b::7f00:1",
         "2002:7f00:1::1",
+        "168.63.129.16",
+        "192.0.0.8",
+        "192.0.0.192",
+        "192.88.99.1",
+        "198.18.0.1",
+        "203.0.113.9",
+        "fec0::1",
+        "3fff::1",
+        "5f00::1",
+        "2001:1::1",
+        "2001:db8::1",
+        "2001:0:7f00:1::1",
+        "64:ff9b:1::808:808",
+        "64:ff9b::a9fe:a9fe",
+        "::7f00:1",
     ],
 )
 def test_a_private_address_is_none_of_the_public_internet(address: str) -> None:
@@ -66,6 +85,12 @@ def test_a_public_address_is(address: str) -> None:
         ("http://localhost:3000/hook", "private address"),
         ("http://2130706433/", "private address 127.0.0.1"),
         ("http://0x7f.1/", "private address 127.0.0.1"),
+        ("http://017700000001/", "private address 127.0.0.1"),
+        ("http://127.0.0.%31/", "private address 127.0.0.1"),
+        ("http://localhos%74:080/", "private address"),
+        ("http://localhost./", "private address"),
+        ("HTTP://LOCALHOST/", "private address"),
+        ("http://\uff11\uff12\uff17.0.0.1/", "host name that cannot be"),
         ("http://[::ffff:7f00:1]/", "private address"),
         ("http://169.254.169.254/latest/meta-data", "private address"),
         ("http://[::1", "no URL"),
@@ -124,6 +149,100 @@ def test_a_second_address_is_dialled_when_the_first_does_not_answer(receiver: Re
 @pytest.mark.parametrize("url", ["http://a..b/", "http://./", "http://[::1%25lo", "http://\udcff/"])
 def test_whatever_the_url_post_says_why_and_raises_nothing(url: str) -> None:
     assert Outbound(allow_private=True).post(url, b"", {}).why
+
+
+SPELLINGS = [
+    "http://127.0.0.%31:{port}/",
+    "http://localhos%74:{port}/",
+    "http://127.0.0.1:0{port}/",
+    "HTTP://127.0.0.1:{port}/",
+    "http://0x7f.1:{port}/",
+    "http://017700000001:{port}/",
+    "http://2130706433:{port}/",
+    "http://localhost.:{port}/",
+    "http://\uff11\uff12\uff17.0.0.1:{port}/",
+    "http://example.com@127.0.0.1:{port}/",
+    "http://127.0.0.1:{port}\\@example.com/",
+    "http://127.0.0.1:{port}\t/",
+    "http://[::ffff:127.0.0.1]:{port}/",
+    " http://127.0.0.1:{port}/",
+]
+
+
+@pytest.mark.parametrize("url", SPELLINGS)
+def test_no_spelling_of_this_machine_is_dialled(receiver: Receiver, url: str) -> None:
+    heard = Outbound(allow_private=False).post(url.format(port=receiver.server_port), b"{}", {})
+    assert (heard.status, receiver.requests) == (None, [])
+
+
+@pytest.mark.parametrize("url", SPELLINGS[:5])
+def test_whatever_the_spelling_the_caller_is_asked_before_the_first_byte(
+    receiver: Receiver, url: str
+) -> None:
+    asked: list[int] = []
+
+    def leaving() -> bool:
+        asked.append(len(receiver.requests))
+        return False
+
+    call = Call(leaving=leaving)
+    with pytest.raises(MayNotLeave):
+        Http(url.format(port=receiver.server_port)).request(
+            "POST", "", headers={}, data=b"{}", seconds=5, call=call
+        )
+    assert (asked, receiver.requests) == ([0], [])
+
+
+@pytest.mark.parametrize("url", SPELLINGS[:5])
+def test_whatever_the_spelling_the_time_is_limited(receiver: Receiver, url: str) -> None:
+    receiver.answers(Reply(wait=30))
+    found = url.format(port=receiver.server_port)
+    heard = Outbound(allow_private=True, seconds=1.0).post(found, b"{}", {})
+    assert "within 1 s" in str(heard.why)
+
+
+def test_the_body_of_a_redirect_is_read_no_further_than_any_other(receiver: Receiver) -> None:
+    receiver.answers(Reply(302, {"Location": "/\xff"}, body=b"x" * 1_000_000))
+    heard = Outbound(allow_private=True).post(receiver.url, b"{}", {})
+    assert (heard.status, len(heard.answer)) == (302, LARGEST_ANSWER)
+
+
+def test_a_small_answer_that_unpacks_to_a_large_one_is_cut(receiver: Receiver) -> None:
+    packed = gzip.compress(b"x" * 50_000_000)
+    receiver.answers(Reply(headers={"Content-Encoding": "gzip"}, body=packed))
+    heard = Outbound(allow_private=True).post(receiver.url, b"{}", {})
+    assert (heard.status, len(heard.answer)) == (200, LARGEST_ANSWER)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{f"X-{n}": "a" for n in range(500)}, {"X-Long": "a" * 200_000}],
+    ids=["many", "long"],
+)
+def test_an_absurd_head_of_an_answer_is_no_answer(
+    receiver: Receiver, headers: dict[str, str]
+) -> None:
+    receiver.answers(Reply(headers=headers))
+    assert Outbound(allow_private=True).post(receiver.url, b"{}", {}).why
+
+
+@pytest.mark.parametrize(
+    "piece", [b"X", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["byte by byte", "only promises"]
+)
+def test_an_answer_that_never_gets_past_its_head_is_given_up(piece: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            taken, _ = server.accept()
+            with taken, suppress(OSError):
+                for _ in range(100):
+                    taken.sendall(piece)
+                    time.sleep(0.1)
+
+        threading.Thread(target=drip, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        heard = Outbound(allow_private=True, seconds=1.0).post(url, b"{}", {})
+    assert "within 1 s" in str(heard.why)
 
 
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
@@ -193,7 +312,8 @@ def test_a_lookup_that_hangs_is_given_up() -> None:
 
 @pytest.mark.parametrize(
     ("said", "after"),
-    [("7", 7.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None), ("-3", None)],
+    [("7", 7.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None), ("-3", None)]
+    + [(absurd, None) for absurd in ("Wed, 21 Oct 2015 07:28:00 +99999999999", "Wed, 32 Oct 2015")],
 )
 def test_retry_after_is_seconds_or_a_date(
     receiver: Receiver, said: str, after: float | None
