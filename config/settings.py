@@ -21,9 +21,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config import private
-from config.urls import broker_fault, http_fault, redis_fault
+from config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
 
-RUNNINGHUB_HOSTS = ("www.runninghub.ai", "www.runninghub.cn")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 SHORTEST_SECRET = 32
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
@@ -85,6 +84,7 @@ class Settings(BaseSettings):
         (0, 5, 30, 300, 1800, 7200, 18000, 36000), alias="RUNHOOK_RETRY_SCHEDULE", min_length=1
     )
     allow_private_urls: bool = Field(False, alias="RUNHOOK_ALLOW_PRIVATE_URLS")
+    https_only_setting: bool | None = Field(None, alias="RUNHOOK_HTTPS_ONLY")
     retention_days: float = Field(30, alias="RUNHOOK_RETENTION_DAYS", gt=0)
     data_dir: Path = Field(Path(".runhook"), alias="RUNHOOK_DATA_DIR")
     port: int = Field(8080, alias="PORT", ge=1, le=65535)
@@ -162,6 +162,22 @@ class Settings(BaseSettings):
             raise ValueError("each secret needs at least 32 characters")
         return value
 
+    @field_validator("api_key", "secret_setting", "token_setting")
+    @classmethod
+    def _nothing_copied_along(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if any(not sign.isprintable() or sign.isspace() for sign in "".join(value)):
+            raise ValueError(
+                "holds white space or a control character, often copied along; remove it"
+            )
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, value: str) -> str:
+        if not value.isascii():
+            raise ValueError("holds a character that is not ASCII, which no key of RunningHub has")
+        return value
+
     @field_validator("token_setting")
     @classmethod
     def _named_tokens(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -172,9 +188,7 @@ class Settings(BaseSettings):
     @field_validator("base_url", "public_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
-        if value and (fault := http_fault(value)):
-            raise ValueError(fault)
-        return value.rstrip("/")
+        return plain_url(value) if value else value
 
     @field_validator("redis_setting")
     @classmethod
@@ -203,12 +217,32 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _callbacks_over_https(self) -> Self:
-        real = urlsplit(self.base_url).hostname in RUNNINGHUB_HOSTS
-        if real and self.public_url and not self.public_url.startswith("https://"):
+        if self.live and self.public_url and not self.public_url.startswith("https://"):
             raise ValueError(
                 "RUNHOOK_PUBLIC_URL must be https when RUNNINGHUB_BASE_URL is RunningHub's own"
             )
         return self
+
+    @property
+    def live(self) -> bool:
+        """Whether jobs go to RunningHub itself, and not to a sandbox."""
+        return is_runninghub(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def https_only(self) -> bool:
+        """Whether subscribers must be https: where jobs are real, unless it is said otherwise."""
+        return self.live if self.https_only_setting is None else self.https_only_setting
+
+    @cached_property
+    def to_hide(self) -> tuple[str, ...]:
+        """Every secret value of this process: nothing that comes from outside may show it."""
+        urls = (self.redis_setting, self.broker_setting, self.handler_broker_setting)
+        theirs = [password for url in urls for password in passwords(url)]
+        try:
+            ours = self.secrets
+        except SettingsError:  # none yet: a client may do without
+            ours = ()
+        return (*filter(None, (self.api_key, *ours, *self.tokens, *theirs)),)
 
     @property
     def embedded(self) -> bool:

@@ -113,7 +113,9 @@ def _processes(w: Wiring) -> Findings:
             yield Finding(role, "bad", text, f"Start it: see {role} in the Procfile.")
     address = f"http://127.0.0.1:{w.settings.port}"
     try:
-        answer = Http(address).request("GET", "/healthz", headers={}, data=None, seconds=3)
+        answer = Http(address, proxies=False).request(
+            "GET", "/healthz", headers={}, data=None, seconds=3
+        )
         status = answer.status
     except FAILURES:
         status = 0
@@ -263,6 +265,10 @@ def _subscriptions(w: Wiring) -> Findings:
     for one in w.store.subscriptions.all():
         since = w.store.subscriptions.health(one.id).failing_since
         missed = w.store.deliveries.count("dead", one.id)
+        if w.outbound.too_open(one.url):
+            text = f"{one.id} is not told: its URL is http, and only https is allowed"
+            advice = "PATCH its url to https, or set RUNHOOK_HTTPS_ONLY=false; then redeliver."
+            yield Finding("subscriber", "bad", text, advice)
         if not one.enabled:
             text = f"{one.id} is disabled{': ' + one.why if one.why else ''}, {missed} missed"
             yield Finding("subscriber", "warning", text, "PATCH it enabled, then redeliver.")

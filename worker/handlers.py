@@ -251,7 +251,7 @@ def _again(retry: Retry, took: float) -> Outcome:
     after = retry.after
     fine = isinstance(after, int | float) and 0 <= after < math.inf
     if after is None or fine:
-        return Outcome("again", took, str(retry), after)
+        return Outcome("again", took, _why(retry), after)
     why = f"Retry(after=...) takes seconds, 0 or more, not {after!r}"
     return Outcome("failed", took, clean(why, LONGEST_WHY))
 

@@ -16,11 +16,14 @@ from urllib.parse import urlsplit
 
 from worker.addresses import is_public
 from worker.http import FAILURES, NO_HOST, Answer, Call, Http, dialled, why
+from worker.outside import clean
 
 SECONDS = 15.0  # in all: looking up, connecting, sending, and a dripping answer
 CHECK_SECONDS = 3.0  # for looking a new URL's host up while its owner waits
 LARGEST_ANSWER = 64 * 1024
 LONGEST_URL = 2000
+
+TOO_OPEN = "must be https: anybody on the way could read it; RUNHOOK_HTTPS_ONLY=false allows http"
 
 Lookup = Callable[..., list[Any]]
 
@@ -52,15 +55,18 @@ class Outbound:
         self,
         *,
         allow_private: bool,
+        https_only: bool = False,
         seconds: float = SECONDS,
         lookup: Lookup = socket.getaddrinfo,
     ) -> None:
         """Args:
         allow_private: Whether private addresses may be dialled (RUNHOOK_ALLOW_PRIVATE_URLS).
+        https_only: Whether a URL must be https (RUNHOOK_HTTPS_ONLY).
         seconds: For one request in all.
         lookup: How names become addresses.
         """
         self._private = allow_private
+        self._https_only = https_only
         self._seconds = seconds
         self._lookup = lookup
 
@@ -73,11 +79,17 @@ class Outbound:
             return f"is no URL: {error}"
         if parts.scheme not in ("http", "https") or not host:
             return "must be an http or https URL"
+        if self.too_open(url):
+            return TOO_OPEN
         if parts.username is not None or parts.password is not None:
             return "must hold no credentials; every request is signed instead"
         if len(url) > LONGEST_URL or any(sign <= " " or sign == "\x7f" for sign in url):
             return f"must have at most {LONGEST_URL} characters, and no blanks among them"
         return self._unreachable(url)
+
+    def too_open(self, url: str) -> bool:
+        """Whether what is posted there could be read on the way, and that is not allowed."""
+        return self._https_only and not url.casefold().startswith("https:")
 
     def _unreachable(self, url: str) -> str | None:
         try:
@@ -112,12 +124,14 @@ class Outbound:
         private addresses. Where these are allowed it is used.
         """
         start = time.monotonic()
+        if self.too_open(url):
+            return Heard(0.0, why=TOO_OPEN)
         try:
             answer = self._post(url, body, headers)
         except (*FAILURES, ValueError) as error:
             took = time.monotonic() - start
             slow = took >= self._seconds
-            text = f"no whole answer within {self._seconds:g} s" if slow else why(error)
+            text = f"no whole answer within {self._seconds:g} s" if slow else clean(why(error))
             return Heard(took, why=text)
         after = _seconds_of(answer.headers.get("Retry-After"))
         return Heard(time.monotonic() - start, answer.status, answer.body, after)

@@ -5,11 +5,13 @@ RunningHub, users' handlers and subscribers may say anything; UTF-8 and JSON can
 
 import re
 
-from worker.telemetry import masked
+from worker.telemetry import hidden, masked
 
 LONGEST = 64 * 1024  # characters of one text: more than any prompt, and a record stays small
 EXCERPT = 4096  # bytes of a body that the timeline shows
 ROOM = 2  # so much more is read for an excerpt, because masking and unescaping shorten it
+
+EDGE = 512  # characters before a cut that may hold the beginning of a secret
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")  # no UTF-8 has them; JSON can spell them
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
@@ -18,8 +20,8 @@ _ESCAPED = re.compile(r"\\+([\"/])")  # a quotation mark or slash in JSON within
 
 
 def clean(text: str, longest: int = LONGEST) -> str:
-    """Text that UTF-8, Redis and a terminal can hold; what is cut off is counted."""
-    text = _CONTROLS.sub("", _SURROGATES.sub("\ufffd", text))
+    """Text that UTF-8, Redis and a terminal can hold, without our secrets; a cut is counted."""
+    text = hidden(_CONTROLS.sub("", _SURROGATES.sub("\ufffd", text)))
     if len(text) <= longest:
         return text
     return f"{text[:longest]}… (cut; it had {len(text)} characters)"
@@ -35,12 +37,20 @@ def lines(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
 
 
+def without_secrets(body: bytes) -> bytes:
+    """Bytes as they came, but for our secrets."""
+    return hidden(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
 def excerpt(body: bytes) -> str:
     """The head of a body for the timeline: signatures, URL queries and tokens masked.
 
     JSON has many spellings of one character, and a secret must not hide behind any of them.
     """
-    text = body[: EXCERPT * ROOM].decode("utf-8", "replace")
+    window = EXCERPT * ROOM
+    text = body[:window].decode("utf-8", "replace")
     text = _SPELT.sub(lambda found: chr(int(found[1], 16)), text)
     text = masked(_ESCAPED.sub(r"\1", clean(text)))
+    if len(body) > window:
+        text = text[:-EDGE]
     return text.encode()[:EXCERPT].decode("utf-8", "ignore")

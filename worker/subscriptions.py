@@ -32,11 +32,11 @@ from worker.events import (
 )
 from worker.jobs import iso
 from worker.outbound import Heard
+from worker.outside import excerpt
 from worker.receivers import Health
 from worker.sealing import seal, unseal
 from worker.store import Claim, Subscription
 from worker.store.deliveries import AT_ONCE
-from worker.telemetry import masked
 from worker.wiring import Wiring
 
 SECRET_BYTES = 32
@@ -183,7 +183,7 @@ def outcome_of(heard: Heard) -> Outcome:
     """What an answer means: 2xx is done, 410 wants nothing any more, all else is told again."""
     if heard.status is None:
         return Outcome("failed", heard.took, heard.why)
-    head = masked(heard.answer.decode("utf-8", "replace")[:ANSWER_HEAD])
+    head = excerpt(heard.answer)[:ANSWER_HEAD]
     answered = Outcome("done", heard.took, status=heard.status, answer=head or None)
     if 200 <= heard.status < 300:
         return answered

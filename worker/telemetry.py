@@ -1,18 +1,25 @@
 """The one catalogue of what processes report: log lines with fields, and what is masked in them."""
 
+import base64
+import json
 import logging
 import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import structlog
 
 PASSWORD = re.compile(r"(?<=://)[^\s/]*@")  # a URL's, and who it is of
 SIGNATURE = re.compile(r"(/callbacks/[^/\s]+/\d+/)[^/?\s\"]+")
 QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
-TOKENS = re.compile(r"((?:Rh-Comfy-Auth|apiKey|api_key|token|Bearer)[=: \"]+)[^\s&\"]+", re.I)
+TOKENS = re.compile(
+    r"((?:whsec_|(?:Rh-Comfy-Auth|apiKey|api_key|token|Bearer)[=: \"]+))[^\s&\"]+", re.I
+)
+
+SHORTEST_HIDDEN = 8  # characters; what is shorter is a sandbox's and would blot out common words
 
 # What is worth a line, and how loud. A name that is not here cannot be logged.
 EVENTS = {
@@ -44,9 +51,44 @@ EVENTS = {
 LIBRARIES = ("celery", "kombu", "multiprocessing")
 
 
+_spellings: tuple[str, ...] = ()  # of every secret of this process, the longest first
+
+
+def conceal(secrets: Iterable[str]) -> None:
+    """From now on these values are shown nowhere, in none of the spellings that an echo has."""
+    global _spellings
+    found = {*_spellings}
+    for secret in secrets:
+        if len(secret) >= SHORTEST_HIDDEN:
+            found |= _spelt(secret)
+    _spellings = tuple(sorted(found, key=len, reverse=True))
+
+
+def hidden(text: str) -> str:
+    """Text without the secrets of this process."""
+    for spelling in _spellings:
+        text = text.replace(spelling, "***")
+    return text
+
+
+def _spelt(secret: str) -> set[str]:
+    """As it is, in a URL, in JSON, and in base64 wherever in a text it begins."""
+    escaped = json.dumps(secret)[1:-1]
+    quoted = quote(secret, safe="")
+    found = {secret, quoted, quote_plus(secret), escaped, escaped.replace("/", "\\/")}
+    found.add(re.sub("%..", lambda one: one[0].lower(), quoted))
+    raw = secret.encode()
+    for before in range(3):
+        bits = base64.b64encode(bytes(before) + raw).decode()
+        # Characters that hold bits of the secret alone.
+        inner = bits[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+        found |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return found
+
+
 def masked(text: str) -> str:
-    """Text without callback signatures, URL queries and tokens."""
-    text = PASSWORD.sub("***@", text)
+    """Text without this process's secrets, callback signatures, URL queries and tokens."""
+    text = PASSWORD.sub("***@", hidden(text))
     text = SIGNATURE.sub(r"\1***", text)
     text = QUERY.sub(r"\1?***", text)
     return TOKENS.sub(r"\1***", text)
@@ -99,7 +141,7 @@ class _Lines:
 
     def msg(self, line: str) -> None:
         """Write one."""
-        os.write(self._file, f"{line}\n".encode(errors="backslashreplace"))
+        os.write(self._file, f"{hidden(line)}\n".encode(errors="backslashreplace"))
 
     log = debug = info = warning = error = critical = msg
 

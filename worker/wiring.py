@@ -21,7 +21,7 @@ from worker.storage import Storage
 from worker.store import Clock, Memory, Store, connect
 from worker.store.connection import Patience
 from worker.store.processes import Server
-from worker.telemetry import masked, report
+from worker.telemetry import conceal, masked, report
 
 LOOK_AGAIN = 1.0  # seconds between two looks for a Redis that is away while a process starts
 
@@ -66,6 +66,7 @@ def assemble(
 
     With `couriers`, subscribers who take their time hold no thread of the lane.
     """
+    conceal(settings.to_hide)
     app = app or make_app(settings)
     clock = clock or Clock()
     store = Store(
@@ -87,7 +88,7 @@ def assemble(
         client,
         Storage(settings.storage_url),
         handlers,
-        Outbound(allow_private=settings.allow_private_urls),
+        Outbound(allow_private=settings.allow_private_urls, https_only=settings.https_only),
         Elsewhere(settings),
         Couriers(couriers),
     )

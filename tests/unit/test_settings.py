@@ -28,6 +28,39 @@ KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": "s" * 32}
         ("client", {"RUNHOOK_RETRY_SCHEDULE": "0,x"}, "RUNHOOK_RETRY_SCHEDULE"),
         ("client", {"RUNHOOK_RETRY_SCHEDULE": "0,-5"}, "RUNHOOK_RETRY_SCHEDULE"),
         ("client", {"RUNHOOK_RETRY_SCHEDULE": ","}, "RUNHOOK_RETRY_SCHEDULE"),
+        *[
+            ("client", {name: value}, name)
+            for name in ("RUNNINGHUB_BASE_URL", "RUNHOOK_PUBLIC_URL")
+            for value in (
+                "https://a@b.example",
+                "https://b.example\\@c.example",
+                "https://b.%65xample",
+                "https://b.example:99999",
+                "https://b.example/a\tb",
+                "https://bücher.example",
+                "https://[fe80::1%25eth0]",
+            )
+        ],
+        *[
+            ("client", {"RUNNINGHUB_BASE_URL": value}, "https")
+            for value in (
+                "http://www.runninghub.ai",
+                "HTTP://WWW.RunningHub.CN:80",
+                "http://www.runninghub.ai.",
+                "http://runninghub.cn:8080",
+            )
+        ],
+        *[
+            ("client", {name: f"{given}{added}"}, name)
+            for name, given in (
+                ("RUNNINGHUB_API_KEY", "canary-key"),
+                ("RUNHOOK_SECRET", "canary-" * 6),
+                ("RUNHOOK_API_TOKENS", "me:canary-token"),
+            )
+            for added in ("\x00end", "\x7f", "a b", "\u2028b")
+        ],
+        ("client", {"RUNNINGHUB_API_KEY": "canary\nkey"}, "RUNNINGHUB_API_KEY"),
+        ("client", {"RUNNINGHUB_API_KEY": "kéy"}, "RUNNINGHUB_API_KEY"),
         ("client", {"RUNHOOK_CONCURRENCY": "0"}, "RUNHOOK_CONCURRENCY"),
         ("client", {"RUNHOOK_JOB_TIMEOUT": "nan"}, "RUNHOOK_JOB_TIMEOUT"),
     ],
@@ -38,6 +71,7 @@ def test_a_wrong_setting_is_named_in_one_line(
     with pytest.raises(SettingsError) as caught:
         Settings.load(role, **{"REDIS_URL": "redis://h", **values})
     assert named in str(caught.value)
+    assert "canary" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -47,7 +81,14 @@ def test_all_wrong_settings_are_named_together() -> None:
 
 
 def test_a_secret_never_shows_in_a_message_or_a_print() -> None:
-    settings = Settings.load("worker", **KEY, RUNHOOK_API_TOKENS="me:verysecrettoken")
+    settings = Settings.load(
+        "worker",
+        RUNNINGHUB_API_KEY="verysecretkey",
+        RUNHOOK_SECRET="s" * 32,
+        RUNHOOK_API_TOKENS="me:verysecrettoken",
+        REDIS_URL="redis://:verysecretpassword@h",
+    )
+    assert "verysecret" not in repr(settings)
     assert "s" * 32 not in repr(settings)
     assert "verysecrettoken" not in repr(settings)
     with pytest.raises(SettingsError) as caught:
@@ -161,3 +202,23 @@ def test_a_line_end_within_a_setting_is_refused_and_one_behind_it_is_nothing() -
     assert "topsecret" not in str(caught.value)
     assert Settings.load(RUNNINGHUB_API_KEY="key\n").api_key == "key"
     assert Settings.load(RUNHOOK_HANDLERS="a,\n  b\n").handlers == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("site", "said", "only"),
+    [
+        ("https://WWW.runninghub.ai.", None, True),
+        ("https://www.runninghub.cn:443/", None, True),
+        ("http://127.0.0.1:8090", None, False),
+        ("https://www.runninghub.ai", "false", False),
+        ("http://127.0.0.1:8090", "true", True),
+        ("https://www.runninghub.ai", "", True),
+    ],
+)
+def test_subscribers_must_be_https_where_jobs_are_real_or_where_it_is_said(
+    site: str, said: str | None, only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNNINGHUB_BASE_URL", site)
+    if said is not None:
+        monkeypatch.setenv("RUNHOOK_HTTPS_ONLY", said)
+    assert Settings.load("client").https_only is only

@@ -39,7 +39,6 @@ from worker.runninghub.wire import Submit
 
 SUBMIT, QUESTION = 90.0, 15.0  # seconds in all
 LONGEST_WHY = 300  # characters of why no answer came
-SHORTEST_KEY = 8  # characters; what is shorter is a sandbox's and would blot out common words
 UPLOAD, SLOWEST = 60.0, 200_000  # seconds in all, and the bytes a second a large file may be slow
 
 Fact = TypeVar("Fact")
@@ -87,8 +86,8 @@ class Client:
             return None
         except FAILURES as error:
             if call.left:
-                return Doubtful(f"no answer: {http.why(error)}", outage=True)
-            return NeverLeft(f"no connection: {http.why(error)}")
+                return Doubtful(f"no answer: {clean(http.why(error))}", outage=True)
+            return NeverLeft(f"no connection: {clean(http.why(error))}")
         return wire.read_submit(answer.status, answer.body)
 
     def report(self, ref: str, *, legacy: bool) -> Report:
@@ -243,7 +242,7 @@ class Client:
         try:
             status = http.put(url, body, UPLOAD + len(body) / SLOWEST)
         except FAILURES as error:
-            raise ProviderSilent(f"the upload broke off: {http.why(error)}") from error
+            raise ProviderSilent(f"the upload broke off: {clean(http.why(error))}") from error
         if status >= 300:
             raise ProviderSilent(f"the upload was answered with HTTP {status}")
 
@@ -310,8 +309,6 @@ class Client:
     def _keep(self, call: str, start: float, status: int | None, said: bytes) -> None:
         if self.heard is None:
             return
-        if len(self._key) >= SHORTEST_KEY:
-            said = said.replace(self._key.encode(), b"***")
         seconds = round(time.monotonic() - start, 3)
         self.heard.append(Exchange(call, seconds, status, excerpt(said)))
 

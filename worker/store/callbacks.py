@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import orjson
 
 from worker.errors import StoreUnavailable, UnreadableRecord
-from worker.outside import excerpt
+from worker.outside import excerpt, without_secrets
 from worker.store import records
 from worker.store.changes import Note
 from worker.store.connection import reaching
@@ -66,7 +66,7 @@ class Callbacks:
         mark = hashlib.sha256(f"{job_id} {attempt} {via} ".encode() + body).hexdigest()
         facts = {"job": job_id, "attempt": attempt, "at": at, "via": via, "id": uuid.uuid4().hex}
         facts["mark"] = mark
-        entry = records.packed("callback", facts) + b"\n" + body
+        entry = records.packed("callback", facts) + b"\n" + without_secrets(body)
         shown = {"attempt": attempt, "via": via, "bytes": len(body), "body": excerpt(body)}
         note = Note("callback came", shown).packed()
         keep = round(self._retention * 1000)
