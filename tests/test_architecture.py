@@ -56,6 +56,7 @@ def test_procfile_and_up_start_the_same_processes() -> None:
 
 # Who may open a connection, and why. All else goes through worker/http.py.
 CONNECTS = {
+    "worker/addresses.py": "reads an address in every spelling; it dials nothing",
     "worker/http.py": "the one client",
     "worker/outbound.py": "looks names up and judges them; it dials nothing",
     "worker/wiring.py": "asks whether a port is free; it dials nothing",

@@ -6,6 +6,7 @@ which clouds answer their own machines.
 """
 
 import ipaddress
+import socket
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -55,6 +56,19 @@ def is_public(address: str) -> bool:
     if found in NAT64 or found.ipv4_mapped:
         return True
     return found in PUBLIC_6 and not any(found in network for network in NOT_PUBLIC_6)
+
+
+def is_private_host(host: str) -> bool:
+    """Whether a host, as written, is a private address or a name of this machine or network."""
+    name = host.casefold().rstrip(".")
+    try:
+        return not is_public(name)
+    except ValueError:
+        pass
+    try:  # 127.1, 0x7f000001 and 2130706433 are addresses to those who dial
+        return not is_public(socket.inet_ntoa(socket.inet_aton(name)))
+    except (OSError, UnicodeError):
+        return name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
 
 
 def _wrapped(found: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:

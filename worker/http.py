@@ -223,6 +223,8 @@ class Http:
         call = call or Call()
         headers = {**default_headers(), "Connection": "close", **headers}
         prepared = _prepared(method, self._base + path, headers, data)
+        if "@" in urlsplit(prepared.url or "").netloc:  # they would take the place of the key
+            raise requests.exceptions.InvalidURL("holds credentials")
         adapter = _Adapter(max_retries=0)
         timeout = (CONNECT, seconds)
         with (
@@ -252,8 +254,6 @@ def _prepared(
         raise requests.exceptions.InvalidURL(f"is no URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise requests.exceptions.InvalidURL("is no http or https URL")
-    if "@" in parts.netloc:  # its name and password would take the place of the key
-        raise requests.exceptions.InvalidURL("holds credentials")
     return prepared
 
 

@@ -14,7 +14,8 @@ from webhook.app import create_app
 from worker import ask, prepare
 from worker.ask import Asked
 from worker.catalogue import Asset, Reach
-from worker.errors import Conflict, InvalidRequest
+from worker.errors import Conflict, InvalidRequest, ProviderSilent
+from worker.http import Form
 from worker.jobs import State
 from worker.runninghub.sandbox.outputs import make
 
@@ -375,3 +376,13 @@ def test_two_accounts_share_no_upload(kept: House, build: Build, sandbox: Sandbo
     other = build(RUNHOOK_STORAGE_URL=kept.w.settings.storage_url, RUNNINGHUB_API_KEY="another-key")
     prepare.uploaded(other.w, asset.id, old=False)
     assert sandbox.calls("/openapi/v2/media/upload/binary") == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["http://elsewhere.example/a", "https://127.0.0.%31/a", "file:///a"]
+)
+def test_a_file_goes_to_no_private_address_and_not_over_http_because_runninghub_says_so(
+    house: House, url: str
+) -> None:
+    with pytest.raises(ProviderSilent, match="for the upload"):
+        house.w.client.put(url, Form({}, "a", io.BytesIO(b"a"), 1))

@@ -11,7 +11,8 @@ from standardwebhooks import WebhookVerificationError
 from tests.conftest import IMAGE, Build, House
 from tests.receiver import Receiver, Reply
 from worker import deliveries, subscriptions
-from worker.errors import Conflict
+from worker.doctor import examine
+from worker.errors import Conflict, InvalidRequest
 from worker.jobs import Job
 from worker.store import Delivery, Subscription
 
@@ -324,3 +325,24 @@ def test_whatever_users_do_meanwhile_every_delivery_ends_and_nothing_is_left_in_
         house.later(10)
     assert house.raw.zcard("runhook:deliveries:state:done") == 40
     assert house.raw.keys("runhook:outbox:*") == house.raw.keys("runhook:held:*") == []
+
+
+def test_where_only_https_is_allowed_http_is_refused_named_and_not_told(
+    build: Build, receiver: Receiver
+) -> None:
+    before = build(RUNHOOK_ALLOW_PRIVATE_URLS="true")
+    wish = subscriptions.read(before.w, {"url": receiver.url}, new=True)
+    made, _ = subscriptions.create(before.w, wish)
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_HTTPS_ONLY="true")
+    for url in (receiver.url, receiver.url.upper()):
+        with pytest.raises(InvalidRequest, match="RUNHOOK_HTTPS_ONLY"):
+            subscriptions.read(house.w, {"url": url}, new=True)
+    job = house.until(house.ask(), "succeeded")
+    assert receiver.requests == []
+    assert {
+        "must be https" in str(one.tries[0]["why"])
+        for one in house.w.store.deliveries.of_job(job.id)
+    } == {True}
+    said = [one for one in examine(house.w, {}) if one.what == "subscriber"]
+    assert made.id in said[0].says
+    assert "RUNHOOK_HTTPS_ONLY" in said[0].advice

@@ -119,6 +119,23 @@ def test_a_misspelt_model_proposes_the_nearest() -> None:
         ({"imageUrl": "https://10.0.0.1/a.png"}, "input.imageUrl"),
         ({"imageUrl": "https://[::1]/a.png"}, "input.imageUrl"),
         ({"imageUrl": "https://localhost/a.png"}, "input.imageUrl"),
+        *[
+            ({"imageUrl": f"https://{host}/a.png"}, "input.imageUrl")
+            for host in (
+                "127.0.0.%31",
+                "localhos%74:080",
+                "LOCALHOST.",
+                "0x7f.1",
+                "2130706433",
+                "a@127.0.0.1",
+                "\uff11\uff12\uff17.0.0.1",
+                "[::ffff:127.0.0.1]",
+                "[fe80::1%25eth0]",
+                "168.63.129.16",
+                "metadata.internal.",
+                "127.0.0.1\\@a.example",
+            )
+        ],
         ({"imageUrl": "data:video/mp4;base64,AAAA"}, "input.imageUrl"),
         ({"imageUrl": "asset:1"}, "input.imageUrl"),
         ({"bgm": 1}, "input.bgm"),

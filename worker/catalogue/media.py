@@ -1,6 +1,5 @@
 """Media values: an https URL, a data URI or `asset:<id>`, and what is known of their content."""
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from urllib.parse import urlsplit
 
 from config.catalogue import Param
 from config.settings import LOOPBACK_HOSTS
+from worker.addresses import is_private_host
 from worker.errors import Fault
+from worker.http import FAILURES, dialled
 
 ASSET = re.compile(r"asset:([0-9a-f]{32})")
 THEIRS = "asset://"  # an asset registered at RunningHub; pages of the seedance models take it
@@ -153,24 +154,16 @@ def _url_faults(param: Param, path: str, value: str, reach: Reach) -> list[Fault
     if reach.is_own(value):
         return []
     try:
-        parts = urlsplit(value)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if host is None or parts.scheme != "https":
+        scheme, host, _ = dialled(value)
+    except FAILURES:
+        scheme, host = "", ""
+    if scheme != "https":
         text = f"must be an https URL, a data URI or asset:<id> of {article(param.type)}"
         return [Fault(path, text)]
-    if not reach.private and _is_private(host):
+    if not reach.private and is_private_host(host):
         text = (
             f"points at the private address {host}, which RunningHub cannot reach; "
             "RUNHOOK_ALLOW_PRIVATE_URLS=true allows it"
         )
         return [Fault(path, text)]
     return []
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import orjson
 
 from worker import http
+from worker.addresses import is_private_host
 from worker.errors import ProviderRefused, ProviderSilent
 from worker.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
 from worker.outside import clean, excerpt
@@ -58,6 +59,7 @@ class Client:
         question: Seconds in all for a free question.
         """
         self._seconds = {"submit": submit, "question": question}
+        self._base = base_url
         self._http = Http(base_url)
         self._key = api_key
         self.heard: list[Exchange] | None = None
@@ -239,12 +241,23 @@ class Client:
         Raises:
             ProviderSilent: It was not taken.
         """
+        self._check_target(url)
         try:
             status = http.put(url, body, UPLOAD + len(body) / SLOWEST)
         except FAILURES as error:
             raise ProviderSilent(f"the upload broke off: {clean(http.why(error))}") from error
         if status >= 300:
             raise ProviderSilent(f"the upload was answered with HTTP {status}")
+
+    def _check_target(self, url: str) -> None:
+        """A file goes where RunningHub says, but to no private address and not readable by all."""
+        try:
+            scheme, host, port = http.dialled(url)
+            own = (scheme, host, port) == http.dialled(self._base)
+        except FAILURES as error:
+            raise ProviderSilent(f"it named no URL for the upload: {http.why(error)}") from error
+        if not own and (scheme != "https" or is_private_host(host)):
+            raise ProviderSilent(f"it named {scheme}://{host} for the upload; nothing was sent")
 
     def _ask(self, path: str, asked: dict[str, Any] | None, read: Read[Fact]) -> Fact:
         headers, data = self._json(path, asked)
