@@ -21,7 +21,13 @@ _ESCAPED = re.compile(r"\\+([\"/])")  # a quotation mark or slash in JSON within
 
 def clean(text: str, longest: int = LONGEST) -> str:
     """Text that UTF-8, Redis and a terminal can hold, without our secrets; a cut is counted."""
-    text = hidden(_CONTROLS.sub("", _SURROGATES.sub("\ufffd", text)))
+    # Cleaned before it is searched: a control character in a secret must not hide it.
+    return writable(hidden(_CONTROLS.sub("", text)), longest)
+
+
+def writable(text: str, longest: int) -> str:
+    """Text that can be held, with whatever it says."""
+    text = _CONTROLS.sub("", _SURROGATES.sub("\ufffd", text))
     if len(text) <= longest:
         return text
     return f"{text[:longest]}… (cut; it had {len(text)} characters)"

@@ -14,6 +14,8 @@ import structlog
 
 PASSWORD = re.compile(r"(?<=://)[^\s/]*@")  # a URL's, and who it is of
 SIGNATURE = re.compile(r"(/callbacks/[^/\s]+/\d+/)[^/?\s\"]+")
+# The same of our own making: 40 hexadecimal digits, also where the URL is quoted in another.
+SIGNED = re.compile(r"(callbacks(?:\\?/|%2F)[\w.~-]+(?:\\?/|%2F)\d+(?:\\?/|%2F))[0-9a-f]{40}", re.I)
 QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 TOKENS = re.compile(
     r"((?:whsec_|(?:Rh-Comfy-Auth|apiKey|api_key|token|Bearer)[=: \"]+))[^\s&\"]+", re.I
@@ -65,7 +67,8 @@ def conceal(secrets: Iterable[str]) -> None:
 
 
 def hidden(text: str) -> str:
-    """Text without the secrets of this process."""
+    """Text without the secrets of this process and the signatures of callback URLs."""
+    text = SIGNED.sub(r"\1***", text)
     for spelling in _spellings:
         text = text.replace(spelling, "***")
     return text

@@ -105,8 +105,8 @@ def test_a_callback_that_brings_every_secret_in_every_member(
         job,
         status="FAILED",
         errorCode="1000",
-        errorMessage=f"{ECHO} {url}",
-        failedReason={"node_name": ECHO, "exception_message": ECHO, "traceback": [ECHO]},
+        errorMessage=f"{url} {quote(url, safe='')} {ECHO}",
+        failedReason={"node_name": ECHO, "exception_message": url + ECHO, "traceback": [ECHO]},
         usage={"consumeMoney": ECHO, "taskCostTime": KEY},
         results=[{"url": f"https://a.example/{quote(KEY, safe='')}", "text": ECHO}],
     )

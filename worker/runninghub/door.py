@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
-from worker.outside import LONGEST, clean
+from worker.outside import LONGEST, clean, writable
 
 Json = dict[str, Any]
 
@@ -22,6 +22,7 @@ LONGEST_REF = 30  # digits; a task's id has 19
 LONGEST_NAME = 100  # characters of an id, code or currency
 # Members that hold JSON as text, which comes through this door by itself and so is not cut.
 HOLDS_JSON = ("eventData", "promptTips", "prompt", "fieldData")
+OURS = "webhookUrl"  # compared with the URL that we signed, and kept nowhere
 # Members that decide about money: named twice with two values, they are not believed.
 DECIDING = ("taskId", "task_id", "status", "code", "errorCode", "error_code", "eventData")
 
@@ -88,13 +89,16 @@ def _cleaned(value: Any, deepest: int, longest: int) -> Any:
     if isinstance(value, list):
         return [_cleaned(item, deepest - 1, LONGEST) for item in value]
     return {
-        clean(name, LONGEST_NAME): _cleaned(
-            item,
-            deepest - 1,
-            len(item) if name in HOLDS_JSON and isinstance(item, str) else LONGEST,
-        )
-        for name, item in value.items()
+        clean(name, LONGEST_NAME): _member(name, item, deepest - 1) for name, item in value.items()
     }
+
+
+def _member(name: str, item: Any, deepest: int) -> Any:
+    if not isinstance(item, str):
+        return _cleaned(item, deepest, LONGEST)
+    if name == OURS:
+        return writable(item, LONGEST)
+    return clean(item, len(item) if name in HOLDS_JSON else LONGEST)
 
 
 def _integer(text: str) -> int | str:
