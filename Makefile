@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills chaos bench books models catalogue lint types architecture wheels lock clean
+.PHONY: demo test test-kills chaos bench books models catalogue lint types architecture wheels lock attacks clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -64,6 +64,12 @@ lock:
 	(sed -n '/^#/p' requirements.txt; .venv-lock/bin/python -m pip freeze --exclude-editable) > requirements.new
 	mv requirements.new requirements.txt
 	rm -rf .venv-lock
+
+# Attacks on the real processes: what was tried, what got through, what callbacks waited meanwhile.
+# ATTACKS=short is what CI runs; ATTACKS="--only callbacks --seed 7" runs one group again.
+ATTACKS ?=
+attacks: .venv/ready
+	@$(BIN)/python -m tests.attacks $(ATTACKS)
 
 clean:
 	rm -rf .venv .venv-lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .runhook
