@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills chaos bench books models catalogue lint types architecture wheels lock attacks clean
+.PHONY: demo test test-kills chaos bench books models catalogue lint types architecture wheels lock audit attacks clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
@@ -57,13 +57,29 @@ architecture: .venv/ready
 wheels: .venv/ready
 	$(BIN)/python tests/wheels.py requirements.txt
 
-# Write requirements.txt anew from pyproject.toml.
+# Write requirements.txt anew from pyproject.toml: every version that still fits stays, the rest and
+# LOCK=--upgrade move on. uv tells all platforms' hashes in one answer; pip-tools knows only the
+# Python and platform it runs on, and pip's own lock file is not read by --require-hashes.
+LOCK ?=
 lock:
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[local,dev]'
-	(sed -n '/^#/p' requirements.txt; .venv-lock/bin/python -m pip freeze --exclude-editable) > requirements.new
-	mv requirements.new requirements.txt
-	rm -rf .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13'
+	grep -v '^#' requirements.txt > requirements.new
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --only-binary :all: --no-header --no-annotate --extra local --extra dev $(LOCK) \
+	  pyproject.toml --output-file requirements.new
+	(sed -n '/^#/p' requirements.txt; cat requirements.new) > requirements.locked
+	mv requirements.locked requirements.txt
+	rm -rf .venv-lock requirements.new
+
+# Known holes of what is pinned, and suspicious code of ours. Needs the advisory database.
+audit: .venv-audit/ready
+	@.venv-audit/bin/python -m tests.audit
+
+.venv-audit/ready: Makefile
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9' 'bandit>=1.8'
+	@touch $@
 
 # Attacks on the real processes: what was tried, what got through, what callbacks waited meanwhile.
 # ATTACKS=short is what CI runs; ATTACKS="--only callbacks --seed 7" runs one group again.
@@ -72,4 +88,4 @@ attacks: .venv/ready
 	@$(BIN)/python -m tests.attacks $(ATTACKS)
 
 clean:
-	rm -rf .venv .venv-lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .runhook
+	rm -rf .venv .venv-lock .venv-audit build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .runhook
