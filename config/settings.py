@@ -385,7 +385,10 @@ def _one_line(error: ValidationError) -> str:
 def _needs_key(settings: Settings) -> str | None:
     if settings.api_key:
         return None
-    return "RUNNINGHUB_API_KEY is missing: the key of the RunningHub account that pays"
+    return (
+        "RUNNINGHUB_API_KEY is missing: the key of the RunningHub account that pays "
+        "(`runhook up --sandbox` needs none)"
+    )
 
 
 def _needs_secret(settings: Settings) -> str | None:

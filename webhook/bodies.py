@@ -128,11 +128,11 @@ def json_body(most: int, *, empty: bool = False) -> dict[str, Any]:
 
 
 def lines_within(incoming: Request, most: int) -> Iterator[bytes | None]:
-    """The body's lines that hold something, read one by one; None for one over `most` bytes."""
+    """The body's lines, read one by one; None for one over `most` bytes."""
     while line := incoming.stream.readline(most + 1):
         if len(line) > most and not line.endswith(b"\n"):
             yield None
             while line and not line.endswith(b"\n"):
                 line = incoming.stream.readline(most + 1)
-        elif line.strip():
+        else:
             yield line

@@ -73,6 +73,6 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
         response = problem(503, "Not kept", "it could not be written down; send it again")
         response.headers["Retry-After"] = "10"
         return response
-    if word == "enough":
-        return problem(429, "Too many callbacks", "RunningHub is asked about this attempt instead")
+    if word == "enough":  # of this attempt: RunningHub itself is asked about it instead
+        return Response(b'{"received":true,"kept":false}', 200, content_type="application/json")
     return Response(b'{"received":true}', 200, content_type="application/json")

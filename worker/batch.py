@@ -84,13 +84,15 @@ def accept(
 
     Args:
         w: The process's parts.
-        lines: Those that hold something; None for one that is longer than a job may be.
+        lines: As they come, empty ones too; None for one that is longer than a job may be.
         owner: Whose idempotency keys count.
         key: The batch's: sent again, lines that made a job make none.
         dry_run: Only check each; nothing is kept.
     """
     keys = Keys(key)
     for number, line in enumerate(lines, start=1):
+        if line is not None and not line.strip():
+            continue
         try:
             if line is None:
                 raise InvalidRequest([Fault("", "the line is longer than a job may be")])

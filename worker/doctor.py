@@ -251,6 +251,10 @@ def _strays(w: Wiring) -> Findings:
 
 def _handlers(w: Wiring) -> Findings:
     for one in roster.members(w):
+        if one.alive and one.dead:
+            text = f"{one.dead} deliveries to {one.name!r} are dead: it never heard"
+            advice = f"`runhook deliveries --handler {one.name} --state dead` says why; redeliver."
+            yield Finding("handlers", "warning", text, advice)
         if one.alive or not one.pending:
             continue
         text = f"deliveries wait for {one.name!r}, which no living process has: {one.pending}"

@@ -56,7 +56,8 @@ class InvalidRequest(RunhookError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         self.listed = tuple(_shortened(fault) for fault in faults[:MOST_FAULTS])
-        super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in self.listed))
+        told = (f"{fault.path}: {fault.message}".removeprefix(": ") for fault in self.listed)
+        super().__init__("; ".join(told))
 
 
 def _shortened(fault: Fault) -> Fault:

@@ -65,6 +65,9 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
         if job.state is not State.UNCONFIRMED:
             raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
         now, n = w.clock.now(), job.attempt.n
+        if verdict == "resubmit" and job.life.cancel_wished:
+            why = "its cancel is wished and would be forgotten; settle it as failed, then retry it"
+            raise Conflict(f"{job_id} is not paid again: {why}")
         if verdict == "resubmit":
             again = jobs.another_attempt(
                 job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True

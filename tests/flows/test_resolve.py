@@ -4,6 +4,7 @@ import pytest
 
 from tests.conftest import Build, House, eventually
 from worker import intake
+from worker.cancel import cancel
 from worker.errors import Conflict, NotFound, ProviderSilent
 from worker.jobs import Job, State
 from worker.reports import Output, Report
@@ -352,3 +353,13 @@ def test_a_job_that_failed_unconfirmed_is_brought_home_by_its_task(build: Build)
     resolve_by_ref(house.w, job.id, _task(house))
     _proved(house, job)
     assert house.events()[-1] == "job.succeeded"
+
+
+def test_a_job_whose_cancel_is_wished_is_not_paid_again(house: House) -> None:
+    house.sandbox.faults({"fault": "answer_lost_unaccepted"})
+    job = house.until(house.ask(), "unconfirmed")
+    cancel(house.w, job.id)
+    with pytest.raises(Conflict, match="cancel is wished"):
+        resolve(house.w, job.id, "resubmit")
+    assert house.job(job).life.cancel_wished
+    assert house.sandbox.accepted() == 0

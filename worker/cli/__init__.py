@@ -22,9 +22,9 @@ from worker.cli.handlers import handlers
 from worker.cli.listen import listen
 from worker.cli.settle import cancel, reconcile, resolve, retry
 from worker.cli.submit import submit
-from worker.cli.talk import FAILED, Commands, out, print_json, show, wiring
+from worker.cli.talk import FAILED, Commands, err, out, print_json, show, wiring
 from worker.cli.up import sandbox, up
-from worker.cli.waiting import EVERY, say_end, wait
+from worker.cli.waiting import EVERY, going_on, say_end, wait
 from worker.document import job_document, model_document
 from worker.jobs import Job, State
 from worker.telemetry import configure
@@ -52,6 +52,8 @@ def watch(job_id: str | None) -> None:
             sys.exit(0 if job.state is State.SUCCEEDED else FAILED)
         _watch_newest(w)
     except KeyboardInterrupt:
+        if job_id:
+            err.print(going_on(job_id))
         return
 
 

@@ -105,14 +105,13 @@ def from_file(file: Any) -> dict[str, Any]:
 
 
 def job_lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a batch that say something, one after the other."""
+    """The lines of a batch, one after the other."""
     while line := file.readline(LARGEST_JSON + 1):
         if len(line) > LARGEST_JSON:
             raise click.UsageError(
                 f"a line of --batch is over {LARGEST_JSON >> 20} MiB; the lines before were taken"
             )
-        if line.strip():
-            yield line
+        yield line
 
 
 def guess(value: str) -> Any:

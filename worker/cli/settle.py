@@ -19,7 +19,11 @@ def cancel(job_id: str) -> None:
     if found.state is State.CANCELLED:
         click.echo("cancelled")
     else:
-        click.echo(f"wished: it is {found.state}; cancelled once RunningHub's answer is known")
+        click.echo(
+            f"It is {found.state}, so RunningHub may have it. It is cancelled as soon as its task"
+            f" is known, and may be charged until then. `runhook resolve {job_id}` ends it by your"
+            " word."
+        )
 
 
 @click.command()

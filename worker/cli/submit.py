@@ -11,7 +11,7 @@ from worker.ask import Asked
 from worker.batch import Line, accept, key_fault
 from worker.cli.inputs import from_file, job_lines, options_of, typed
 from worker.cli.talk import FAILED, err, escaped, out, print_json, refuse_beside, wiring
-from worker.cli.waiting import say_end, wait
+from worker.cli.waiting import going_on, say_end, wait
 from worker.document import dry_run_document, job_document
 from worker.errors import InvalidRequest, StoreUnavailable
 from worker.jobs import State
@@ -69,7 +69,13 @@ def submit(
         return
     if not as_json:
         err.print(f"{job.id} {'is in the line' if new else 'was asked for before'}")
-    job = wait(w, job.id, quiet=as_json)
+    if not as_json and w.store.line.state().paused:
+        err.print("the line is paused; nothing is sent until `runhook resume`")
+    try:
+        job = wait(w, job.id, quiet=as_json)
+    except KeyboardInterrupt:
+        err.print(going_on(job.id))
+        sys.exit(FAILED)
     print_json(job_document(job)) if as_json else say_end(job)
     if job.state is not State.SUCCEEDED:
         sys.exit(FAILED)
@@ -97,7 +103,7 @@ def _told(w: Wiring, line: Line) -> dict[str, Any]:
         errors = [{"path": f.path, "message": f.message} for f in faults]
         return {"line": line.number, "error": str(line.error), "errors": errors}
     if line.job:
-        return {"line": line.number, "id": line.job.id}
+        return {"line": line.number, "id": line.job.id, "new": line.new}
     checked = line.checked
     shown = checked and dry_run_document(checked, ask.live_price(w, checked))
     return {"line": line.number, "dry_run": shown}

@@ -29,6 +29,14 @@ def wait(w: Wiring, job_id: str, *, quiet: bool) -> Job:
         time.sleep(EVERY)
 
 
+def going_on(job_id: str) -> str:
+    """What Ctrl-C did not end."""
+    return (
+        f"{job_id} goes on without you, and is paid when it is sent: "
+        f"`runhook watch {job_id}` or `runhook cancel {job_id}`"
+    )
+
+
 def say_end(found: Job) -> None:
     """Where the outputs are, or why there are none."""
     for output in found.attempt.outputs:
