@@ -10,6 +10,26 @@ from config.settings import LOOPBACK_HOSTS, Settings
 from webhook.answers import wiring
 from webhook.problems import problem
 
+# What proxies, load balancers and content networks add, in lower case.
+PROXIES = {
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "true-client-ip",
+    "client-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "cdn-loop",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "x-azure-clientip",
+    "x-appengine-user-ip",
+}
+
 
 def let_in() -> Response | None:
     """Before every request of /v1: 401 unless whoever asks may."""
@@ -44,17 +64,16 @@ def owner_of(settings: Settings, incoming: Request) -> str | None:
 
 def _from_this_machine(request: Request) -> bool:
     """Loopback peer, Host and Origin, and no proxy in between that could hide the real peer."""
-    if any(
-        name.lower() == "forwarded" or name.lower().startswith("x-forwarded-")
-        for name, _ in request.headers
-    ):
+    if any(_by_a_proxy(name.lower()) for name, _ in request.headers):
+        return False
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return False
     host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
     if host.strip("[]").lower() not in LOOPBACK_HOSTS:
         return False
     # A page of another site may have a browser on this machine post forms here.
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).hostname not in LOOPBACK_HOSTS:
+    if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
         return False
     try:
         peer = ipaddress.ip_address(request.remote_addr or "")
@@ -62,3 +81,8 @@ def _from_this_machine(request: Request) -> bool:
         return False
     mapped = getattr(peer, "ipv4_mapped", None)
     return (mapped or peer).is_loopback
+
+
+def _by_a_proxy(header: str) -> bool:
+    """Whether a header is one that proxies add: then the peer is not who asks."""
+    return header in PROXIES or header.startswith(("x-forwarded", "x-original-", "x-envoy-"))

@@ -1,6 +1,6 @@
 """The application: its doors, the parts they use, and how errors are answered."""
 
-from flask import Flask
+from flask import Flask, Response, request
 
 from webhook import (
     account,
@@ -22,6 +22,8 @@ from worker.wiring import Wiring
 def create_app(wiring: Wiring) -> Flask:
     """The web process's app over its parts."""
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # its redirect would lead to any host that a request names
+    app.after_request(_careful)
     app.extensions["runhook"] = wiring
     app.extensions["runhook.hub"] = Hub(wiring)
     problems.register(app)
@@ -40,3 +42,11 @@ def create_app(wiring: Wiring) -> Flask:
     for door in doors:
         app.register_blueprint(door.blueprint)
     return app
+
+
+def _careful(response: Response) -> Response:
+    """Nothing is guessed to be of another kind, and what needs a token is kept nowhere."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path.startswith("/v1"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -10,6 +10,7 @@ from webhook.bodies import json_body
 from worker import deliveries, recover
 from worker.deliveries import Filter, delivery_document
 from worker.errors import Fault, InvalidRequest
+from worker.jobs import is_job_id
 from worker.roster import word_of_absence
 from worker.store.delivered import STATES
 from worker.store.deliveries import is_delivery_id
@@ -31,6 +32,8 @@ def list_deliveries() -> Response:
         faults.append(Fault("state", f"must be one of {', '.join(STATES)}", STATES))
     most = page_size(given.get("limit"), faults)
     cursor = cursor_of(given.get("cursor"), is_delivery_id, faults)
+    if given.get("job") is not None and not is_job_id(given["job"]):
+        faults.append(Fault("job", "is not a job's id, as job_…"))
     if faults:
         raise InvalidRequest(faults)
     wanted = Filter(state, given.get("handler"), given.get("job"))

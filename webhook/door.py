@@ -87,6 +87,8 @@ class Door:
                 await self._answer(environ, proto, self._large if large else self._v1)
         except HTTPException as error:
             _send(proto, refusal(error))
+        except ProtocolClosed:
+            pass  # whoever asked hung up, perhaps in the middle of a body; nothing was done
 
     async def _read(self, path: str, environ: dict[str, Any], proto: HTTPProtocol) -> None:
         """The body of whoever may send one; Flask tells the others why not, without it."""

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, current_app, jsonify
 
 from worker.errors import StoreUnavailable
+from worker.telemetry import report
 from worker.wiring import Wiring
 
 blueprint = Blueprint("health", __name__)
@@ -22,7 +23,10 @@ def ready() -> tuple[Response, int]:
         w.store.ping()
         workers = w.store.processes.alive("worker")
     except StoreUnavailable as error:
-        return jsonify(status="not ready", redis=str(error), workers=None), 503
+        report(
+            "redis.away", why=str(error)
+        )  # where Redis is, anybody may ask here and need not know
+        return jsonify(status="not ready", redis="away", workers=None), 503
     if not workers:
         return jsonify(status="not ready", redis="ok", workers=0), 503
     return jsonify(status="ready", redis="ok", workers=workers), 200

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 
 from config.settings import Settings, SettingsError
 from webhook.app import create_app
@@ -20,6 +21,12 @@ from worker.wiring import assemble, check_port, check_server
 PATIENCE = (
     5  # seconds that requests have to end when the process does; streams would go on for ever
 )
+# Milliseconds in which a connection sends the head of a request, the next one on a kept connection
+# too: who says nothing holds none.
+HEADERS_WITHIN = 5000
+# Connections that one process speaks with at once; the next wait for one to end. Each silent one is
+# gone after five seconds, so it takes thousands of new ones in each to hold anybody up.
+CONNECTIONS = 8192
 PORT_PATIENCE = 3.0  # seconds in which a web that was killed before this one frees its port
 
 
@@ -55,6 +62,9 @@ def main(host: str) -> None:
         interface=Interfaces.RSGI,
         workers=settings.web_concurrency,
         websockets=False,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN),
+        backpressure=CONNECTIONS,
         log_access=False,
         log_level="error",  # type: ignore[arg-type]  # the rest is our own to say
         respawn_failed_workers=True,
