@@ -60,6 +60,7 @@ EXPIRING = (
     "uploading:*",
     "app:*",
     "legacy:*",
+    "seen:*",
     "strays",
     "durations:*",
 )

@@ -138,8 +138,17 @@ class Hub:
     def _read(self, cursor: str) -> tuple[list[Message], str]:
         found, last = self._w.store.events.after(cursor, AT_ONCE, gaps=True)
         source = self._w.source
-        messages = [Message(one, orjson.dumps(cloud_event(one, source))) for one in found]
+        messages = [message for one in found if (message := _message(one, source))]
         return messages, last or cursor
+
+
+def _message(event: Occurrence, source: str) -> Message | None:
+    """An event as streams send it; one that cannot be said holds up none behind it."""
+    try:
+        return Message(event, orjson.dumps(cloud_event(event, source)))
+    except Exception:  # noqa: BLE001 - it is that event's own
+        report("task.failed", lane="streams", duty=event.id, exc_info=True)
+        return None
 
 
 def spoken(event_id: str, kind: str, body: bytes) -> bytes:

@@ -116,6 +116,10 @@ class UnreadableRecord(RunhookError):
         super().__init__(f"{name} cannot be read here: {why}")
 
 
+class NotDurable(RunhookError):
+    """Redis has it, but not as durably as RUNHOOK_DURABLE wants; nothing was sent."""
+
+
 class StorageUnavailable(RunhookError):
     """The place of kept files does not take or give one."""
 

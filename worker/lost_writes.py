@@ -30,8 +30,9 @@ def stop_the_queue(w: Wiring) -> int:
     Raises:
         StoreUnavailable: Redis does not answer or refuses.
     """
-    report("redis.lost_writes", fence=w.store.memory.fence)
-    return w.store.line.lost_writes(w.store.memory.fence, WHY, f"{WHY}.")
+    memory = w.store.memory
+    report("redis.lost_writes", fence=memory.fence)
+    return w.store.line.lost_writes(memory.process, memory.fence, WHY, f"{WHY}.")
 
 
 def write_down_again(w: Wiring) -> None:

@@ -5,6 +5,7 @@ within its limit. Nothing here is paid, and all of it may be done twice.
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import IO, Any
 
 from worker import catalogue
@@ -24,6 +25,7 @@ from worker.sealing import unseal
 from worker.wiring import Wiring
 
 OURS = ("expires_in", "retries", "max_price")  # options that RunningHub never sees
+NO_TASK = "1"  # a task id that nobody has: RunningHub answers that it knows none
 SENT_BY_ANOTHER = 5.0  # seconds until a job looks again whether another one has sent its file
 LARGEST_OLD = 30 * 1024 * 1024  # Upload Resource (api-276642711)
 
@@ -222,12 +224,22 @@ def _unanswered(w: Wiring, silent: ProviderSilent) -> Obstacle:
 
 
 def why_not_there(w: Wiring) -> str | None:
-    """Why RunningHub seems to be away. None when it is there: any answer below 500 proves that."""
-    try:
-        w.client.capacity()
-    except ProviderSilent as silent:
-        return None if silent.there else str(silent)
-    return None
+    """Why RunningHub seems to be away. None when it is there: any answer below 500 proves that.
+
+    Two questions of different kinds, for one that is out of order for good would stop the queue.
+    """
+    questions = (w.client.capacity, partial(w.client.report, NO_TASK, legacy=False))
+    why = None
+    for ask in questions:
+        try:
+            ask()
+        except ProviderSilent as silent:
+            if silent.there:
+                return None
+            why = str(silent)
+        else:
+            return None
+    return why
 
 
 def _refused(why: str, code: str) -> Obstacle:

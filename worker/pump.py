@@ -87,8 +87,9 @@ class Pump:
             pumped = self._w.store.duties.pump(process_name(), LEASE, self._rooms())
         except LostWrites:
             lost_writes.stop_the_queue(self._w)
+            lost_writes.write_down_again(self._w)
             return 1
-        if self._loss not in (None, pumped.loss):
+        if self._loss != pumped.loss:
             lost_writes.write_down_again(self._w)
         self._loss = pumped.loss
         return pumped.posted

@@ -38,6 +38,7 @@ RESEND_WAIT = 20.0
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0
 SWEEP_EVERY = 3600.0
 SWEPT_AT_ONCE = 200
+FEW = 5  # files that cannot be removed, after which the place of files counts as away
 
 Rule = Callable[[Wiring, Job, str], bool]
 
@@ -302,12 +303,16 @@ def expire(w: Wiring, claim: Claim) -> None:
 def sweep(w: Wiring, claim: Claim) -> None:
     """Remove what ended longer ago than it is kept, and files that nobody used since."""
     before = w.clock.now() - timedelta(days=w.settings.retention_days)
+    failed = 0
     for asset in w.store.assets.unused_since(before, SWEPT_AT_ONCE):
         try:
             w.storage.remove(asset)
         except StorageUnavailable as away:
             report("storage.away", why=str(away))
-            break
+            failed += 1
+            if failed == FEW:  # not one file's trouble, it seems; those behind come next time
+                break
+            continue
         w.store.assets.forget(asset)
     w.store.jobs.sweep(before, SWEPT_AT_ONCE)
     claim.again_in = SWEEP_EVERY

@@ -6,14 +6,14 @@ from typing import Any
 
 from worker import catalogue, jobs, transcript
 from worker.cancel import cancelled
-from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
+from worker.errors import NotDurable, NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.intake import accept, accepted, expiry
 from worker.jobs import Attempt, Job, Move, State
 from worker.outside import clean
 from worker.prepare import Unready, of_a_known_model, request_of, why_not_there
 from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
 from worker.runninghub.codes import NOT_THIS_PATH
-from worker.store import Change, Claim, Duty, Note
+from worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Note
 from worker.store.duties import boot_time
 from worker.telemetry import report
 from worker.wiring import Wiring
@@ -80,8 +80,9 @@ def send(w: Wiring, claim: Claim) -> None:
     if answer is None:  # the gate closed at the last moment, or another holder has the turn
         _return_unsent(w, job_id, n)
         return
+    departure = w.store.memory.departure(claim.token)
     w.store.memory.answered(
-        claim.token,
+        departure,
         ref=answer.ref if isinstance(answer, Accepted) else None,
         refused=isinstance(answer, Refused | Busy | NeverLeft),
     )
@@ -92,7 +93,7 @@ def send(w: Wiring, claim: Claim) -> None:
         answer=type(answer).__name__,
         why=getattr(answer, "why", getattr(answer, "message", None)),
     )
-    _settle_answer(w, job_id, n, answer, claim.token)
+    _settle_answer(w, job_id, n, answer, departure)
 
 
 def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
@@ -101,8 +102,12 @@ def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
         wanted = request_of(w, job)
     except Unready as unready:
         return unready.why
-    except (StoreUnavailable, UnreadableRecord):
+    except StoreUnavailable:
         raise
+    except UnreadableRecord as unreadable:
+        if unreadable.newer:
+            return NeverLeft(f"{unreadable}.", again_in=UNREADABLE_LOOK)
+        return NeverLeft(f"{unreadable}.", counted=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
         return NeverLeft(clean(f"{type(error).__name__}: {error}.", LONGEST_WHY), counted=True)
@@ -111,6 +116,9 @@ def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
         answer = w.client.submit(wanted, departing.may_leave)
     except StoreUnavailable:
         raise
+    except NotDurable as undurable:
+        report("redis.not_durable", why=str(undurable))
+        return Busy("not_durable", f"{undurable}")
     except Exception as error:  # noqa: BLE001 - who pays is known all the same
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
         why = clean(f"{type(error).__name__}: {error}.", LONGEST_WHY)
@@ -207,7 +215,9 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         duty = Duty("send", f"{job_id}/{job.attempt.n}")
         return Change(moved, (Note("turn", {"attempt": job.attempt.n}),), (duty,), turn=True)
 
-    w.store.jobs.change(job_id, decide)
+    word, _ = w.store.jobs.change(job_id, decide)
+    if word == "kept":  # it stands in the line by mistake, and would be named again and again
+        w.store.line.put_aside(job_id, TURN_FAILED)
 
 
 def _goes_legacy(w: Wiring, job: Job) -> bool:
@@ -238,8 +248,10 @@ def _let_go_of_unconfirmed(w: Wiring, known: int, holding: tuple[str, ...]) -> b
     return True
 
 
-def _settle_answer(w: Wiring, job_id: str, n: int, answer: SubmitAnswer, token: str | None) -> None:
-    """Write down what came of a submit, known by the token under which it left or was to leave.
+def _settle_answer(
+    w: Wiring, job_id: str, n: int, answer: SubmitAnswer, departure: str | None
+) -> None:
+    """Write down what came of a submit, known by its departure.
 
     An answer to an earlier attempt is kept with it; one to an earlier departure of this attempt
     says nothing of the later one.
@@ -249,7 +261,7 @@ def _settle_answer(w: Wiring, job_id: str, n: int, answer: SubmitAnswer, token: 
         attempt = job.nth(n)
         if attempt is None:
             return None
-        current = attempt is job.attempt and attempt.left_by in (None, token)
+        current = attempt is job.attempt and attempt.left_by in (None, departure)
         if not current or job.state not in (State.SENDING, State.UNCONFIRMED):
             return _late_answer(w, job, attempt, answer)
         return _after_answer(w, job, answer)

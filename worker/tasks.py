@@ -35,6 +35,8 @@ def _leaving_unreadable(flow: Flow) -> Flow:
             flow(w, claim)
         except UnreadableRecord as unreadable:
             report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
+            if not unreadable.newer:
+                raise  # broken: nobody will ever read it, so that is counted
             claim.again_in = UNREADABLE_LOOK
 
     return look
@@ -111,8 +113,9 @@ class Process:
         return self._wiring
 
     def forget(self) -> None:
-        """A fork shares no connection with its parent."""
+        """A fork shares no connection with its parent, and remembers Redis by itself."""
         self._wiring = None
+        self.memory = Memory()
 
     def begin(self, queues: str, threads: int) -> None:
         """Check what must be right before any work is taken."""

@@ -139,20 +139,26 @@ def test_the_queue_goes_on_when_its_owner_says_so_and_is_stopped_once(house: Hou
 def test_a_refusal_of_an_earlier_departure_says_nothing_of_the_later_one(house: House) -> None:
     job = _at_its_turn(house)
     first = _left(house, job)
-    _settle_answer(house.w, job.id, 1, Busy("421", "full"), first.token)
+    _settle_answer(
+        house.w, job.id, 1, Busy("421", "full"), house.w.store.memory.departure(first.token)
+    )
     house.w.store.duties.put_down(first)
     assert house.job(job).state is State.QUEUED
     house.lost = ["send"]
     house.later(6)
     house.lost = []
     second = _left(house, house.job(job))
-    _settle_answer(house.w, job.id, 1, Busy("421", "full"), first.token)
+    _settle_answer(
+        house.w, job.id, 1, Busy("421", "full"), house.w.store.memory.departure(first.token)
+    )
     assert house.job(job).state is State.SENDING
     house.later(31)
     assert house.job(job).state is State.UNCONFIRMED
-    _settle_answer(house.w, job.id, 1, Busy("421", "full"), first.token)
+    _settle_answer(
+        house.w, job.id, 1, Busy("421", "full"), house.w.store.memory.departure(first.token)
+    )
     assert house.job(job).state is State.UNCONFIRMED, "doubt is never dropped without proof"
-    _settle_answer(house.w, job.id, 1, Accepted(REF), second.token)
+    _settle_answer(house.w, job.id, 1, Accepted(REF), house.w.store.memory.departure(second.token))
     assert house.job(job).attempt.ref == REF
 
 
@@ -176,7 +182,13 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
     departing = Departing(house.w, claim, house.job(job))
     assert not departing.may_leave()
     assert departing.held_up
-    _settle_answer(house.w, job.id, 1, NeverLeft("held up", again_in=5), claim.token)
+    _settle_answer(
+        house.w,
+        job.id,
+        1,
+        NeverLeft("held up", again_in=5),
+        house.w.store.memory.departure(claim.token),
+    )
     assert house.job(job).state is State.QUEUED
     assert house.job(job).attempt.left_at is None
 
@@ -198,6 +210,9 @@ def test_without_a_replica_nothing_leaves_where_one_is_wanted(
     found = house.job(job)
     assert (found.state, found.attempt.left_at) == (State.QUEUED, None)
     assert house.sandbox.accepted() == 0
+    state = house.w.store.line.state()
+    assert state.gate == "closed"
+    assert "RUNHOOK_DURABLE" in state.why
 
 
 def test_a_server_that_cannot_say_when_it_is_on_disk_is_named_once_and_used(
@@ -209,3 +224,53 @@ def test_a_server_that_cannot_say_when_it_is_on_disk_is_named_once_and_used(
     assert durability.commands == ()
     assert not Durability("fsync").kept([redis.ResponseError("unknown command 'WAITAOF'")])
     assert not Durability("fsync").kept([[0, 0]])
+
+
+def test_a_loss_is_noticed_however_far_others_have_counted_meanwhile(
+    house: House, build: Build
+) -> None:
+    other = build()
+    pump = _rounds(house, 1)
+    job = _at_its_turn(house)
+    dump = _dump(house)
+    _left(house, job)
+    _go_back(house, dump)
+    for number in range(10):
+        other.w.store.duties.wake("fanout", f"1-{number}")
+    other.settle()
+    for _ in range(3):
+        pump.round()
+    assert house.w.store.line.state().paused
+    assert house.job(job).state is State.UNCONFIRMED
+
+
+def test_what_left_twice_before_anybody_noticed_is_a_risk_and_said(
+    house: House, build: Build
+) -> None:
+    other = build()
+    pump = _rounds(house, 1)
+    job = _at_its_turn(house)
+    dump = _dump(house)
+    _left(house, job)
+    _go_back(house, dump)
+    assert other.w.store.jobs.mark_left(other.job(job), _claimed(other, job).token)
+    for _ in range(3):
+        pump.round()
+    assert house.job(job).life.risk
+    assert any("left again" in alert for alert in _alerts(house))
+
+
+def test_the_same_dump_restored_twice_is_two_losses(house: House) -> None:
+    pump = _rounds(house, 1)
+    job = _at_its_turn(house)
+    dump = _dump(house)
+    _left(house, job)
+    for _ in range(2):
+        _go_back(house, dump)
+        for _ in range(3):
+            pump.round()
+        assert house.job(job).state is State.UNCONFIRMED
+        assert house.w.store.line.state().paused
+    house.w.store.line.pause(False)
+    house.later(40)
+    assert house.sandbox.accepted() == 0

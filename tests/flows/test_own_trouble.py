@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import Build, House
 from worker import ask, prepare
+from worker.errors import StorageUnavailable
 from worker.jobs import Job, State
 from worker.submit import OWN_TROUBLE, TURN_FAILED
 
@@ -159,7 +160,7 @@ def test_after_a_failed_probe_another_job_probes(house: House) -> None:
     assert house.job(troubled).state is State.QUEUED
 
 
-@pytest.mark.parametrize("refusal", ["capacity_refused", "capacity_forbidden"])
+@pytest.mark.parametrize("refusal", ["capacity_refused", "capacity_forbidden", "capacity_outage"])
 def test_a_key_that_may_not_ask_for_its_queue_is_no_outage(house: House, refusal: str) -> None:
     house.sandbox.faults({"fault": refusal}, {"fault": "outage", "times": 1})
     doubted, other = house.ask(), house.ask()
@@ -188,3 +189,39 @@ def test_while_the_gate_is_closed_a_file_is_not_prepared_again_and_again(
     found = kept.job(job)
     assert (found.state, found.attempt.unready) == (State.QUEUED, 0)
     assert kept.w.store.line.state().gate == "closed"
+
+
+def test_a_job_that_stands_in_the_line_by_mistake_lets_those_behind_it_go(house: House) -> None:
+    ended = house.until(house.ask(), "succeeded")
+    house.raw.zadd("runhook:line:main", {ended.id: 1})
+    house.raw.sadd("runhook:lines", "main")
+    house.until(house.ask(), "succeeded")
+    assert house.raw.zcard("runhook:line:main") == 0
+
+
+def test_an_asset_whose_record_is_broken_holds_no_slot(kept: House, tmp_path: Path) -> None:
+    troubled = _with_file(kept, tmp_path)
+    (name,) = kept.raw.hkeys("runhook:asset")
+    kept.raw.hset("runhook:asset", name, "{broken")
+    kept.settle()
+    kept.until(kept.ask(), "succeeded")
+    assert _wait_out(kept, troubled).state is State.FAILED
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = house.clock.now().timestamp()
+    house.raw.zadd("runhook:assets", {"bad": now - 91 * 86400, "good": now - 90 * 86400})
+    remove = house.w.storage.remove
+
+    def fail_on_bad(name: str) -> None:
+        if name == "bad":
+            raise StorageUnavailable("permission denied")
+        remove(name)
+
+    monkeypatch.setattr(house.w.storage, "remove", fail_on_bad)
+    house.w.store.duties.wake("reconcile", "sweep")
+    house.settle()
+    assert house.raw.zrange("runhook:assets", 0, -1) == [b"bad"]
+    house.raw.delete("runhook:assets")

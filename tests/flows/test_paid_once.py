@@ -307,7 +307,13 @@ def test_an_answer_from_a_holder_that_was_given_up_is_still_heard(house: House) 
     house.lost = []
     house.later(31)
     assert house.job(asked).state is State.UNCONFIRMED
-    _settle_answer(house.w, asked.id, 1, Accepted("2013508786110730241"), slow.token)
+    _settle_answer(
+        house.w,
+        asked.id,
+        1,
+        Accepted("2013508786110730241"),
+        house.w.store.memory.departure(slow.token),
+    )
     job = house.job(asked)
     assert (job.state, job.attempt.ref) == (State.RUNNING, "2013508786110730241")
 

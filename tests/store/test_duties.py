@@ -157,12 +157,12 @@ def _failing(house: House, duty: str = "a", lane: str = "fanout") -> bool:
 def test_a_claim_whose_answer_was_lost_is_the_claimers_when_it_asks_again(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    asked = ("claim", "fanout", "a", 30_000, "c0ffee", PARKED_AFTER, 0)
+    asked = ("claim", "fanout", "a", 30_000, "c0ffee", PARKED_AFTER, "me", 0)
     scripts = duties._scripts
     first, again = scripts.words(*asked), scripts.words(*asked)
     assert first == again
     assert first[0] == "claimed"
-    assert scripts.words(*asked[:4], "beef", PARKED_AFTER, 0)[0] == "held"
+    assert scripts.words(*asked[:4], "beef", PARKED_AFTER, "me", 0)[0] == "held"
 
 
 def test_what_fails_is_looked_at_again_ever_later_and_parked_in_the_end(house: House) -> None:
@@ -208,6 +208,20 @@ def test_a_duty_that_kills_whoever_works_on_it_is_parked_too(house: House) -> No
     for _ in range(PARKED_AFTER):
         assert duties.claim("fanout", "a").__enter__()
         house.clock.advance(LEASES["fanout"] + 1)
+    with duties.claim("fanout", "a") as claim:
+        assert claim is None
+    assert [parked.id for parked in duties.parked()] == ["a"]
+
+
+def test_the_pump_counts_those_who_never_came_back(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    for _ in range(PARKED_AFTER):
+        duties.pump("p", 3, [("fanout", 10)])
+        house.raw.delete("runhook:queue:fanout")
+        assert duties.claim("fanout", "a").__enter__()
+        house.clock.advance(LEASES["fanout"] + 1)
+    duties.pump("p", 3, [("fanout", 10)])
     with duties.claim("fanout", "a") as claim:
         assert claim is None
     assert [parked.id for parked in duties.parked()] == ["a"]

@@ -156,7 +156,7 @@ class Duties:
         nonce, limit = uuid.uuid4().hex, _parked_after(duty)
         seen = self._memory.fence
         word, token, failures = self._scripts.waking(
-            "claim", 3, lane, duty, _ms(lease), nonce, limit, seen
+            "claim", 3, lane, duty, _ms(lease), nonce, limit, self._memory.process, seen
         )
         if word == "backwards":
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
@@ -235,7 +235,8 @@ class Duties:
             StoreUnavailable: Redis does not answer or refuses.
         """
         rows, seen = orjson.dumps([[lane, most] for lane, most in rooms]), self._memory.fence
-        word, posted, loss = self._scripts.waking("pump", 3, process, _ms(lease), rows, seen)
+        mine = (process, _ms(lease), rows, self._memory.process, seen)
+        word, posted, loss = self._scripts.waking("pump", 3, *mine)
         if word == "backwards":
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
         return Pumped(int(posted), int(loss))

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from worker.errors import LostWrites, NotFound, StoreUnavailable, UnreadableRecord
+from worker.errors import LostWrites, NotDurable, NotFound, StoreUnavailable, UnreadableRecord
 from worker.jobs import Ask, Job, Life, State, iso
 from worker.store import records
 from worker.store.changes import Change, Decision, Moved, Note
@@ -207,28 +207,33 @@ class Jobs:
         leave.
 
         Raises:
+            NotDurable: It could not be kept so; nothing leaves.
             LostWrites: Redis has forgotten what it was told before.
             StoreUnavailable: Redis does not answer or refuses.
         """
         n, seen = job.attempt.n, self._memory.fence
         note = Note("request left", {"attempt": n}).packed()
-        args = (job.id, str(n), token, job.line, note, seen)
+        departure = self._memory.departure(token)
+        me = (self._memory.process, seen)
+        args = (job.id, str(n), token, job.line, note, *me, departure)
         said, *durable = self._scripts.run_and("mark_left", args, *self._durability.commands)
         if said == [b"backwards"]:
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
-        if said != [b"left"]:
+        if said[0] != b"left":
             return False
+        self._memory.saw(int(said[1]))
         if not self._durability.kept(durable):
-            self.take_back(job, token, "Redis did not make its departure durable in time")
-            return False
-        self._memory.left(Departure(job.id, n, token))
+            why = "Redis did not make its departure durable in time (RUNHOOK_DURABLE)"
+            self.take_back(job, token, why)
+            raise NotDurable(why)
+        self._memory.left(Departure(job.id, n, departure))
         return True
 
     def take_back(self, job: Job, token: str, why: str) -> None:
         """The request that was to leave under this token did not: not one byte."""
         n = job.attempt.n
         note = Note("did not leave", {"attempt": n, "why": why}).packed()
-        self._scripts.words("take_back", job.id, str(n), token, note)
+        self._scripts.words("take_back", job.id, str(n), self._memory.departure(token), note)
 
     def hasten(self, job_id: str, attempt: int, note: Note) -> str:
         """Have an attempt that has not ended reconciled at once: `hastened`, `ended`, `gone`."""

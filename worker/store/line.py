@@ -135,9 +135,9 @@ class Line:
         """Let a queued job stand behind all others for a while."""
         self._scripts.waking("put_aside", 1, job_id, round(seconds * 1000))
 
-    def lost_writes(self, fence: int, why: str, alert: str) -> int:
-        """Stop the line, because Redis has forgotten this token; the number of the loss."""
-        return int(self._scripts.waking("lost_writes", 2, fence, why, alert)[1])
+    def lost_writes(self, process: str, token: int, why: str, alert: str) -> int:
+        """Stop the line, because Redis has forgotten this token of a process; the loss's name."""
+        return int(self._scripts.waking("lost_writes", 2, process, token, why, alert)[1])
 
     def lets_through(self, job_id: str, line: str) -> bool:
         """Whether a job that took its turn may still leave: no gate has closed since."""

@@ -1,11 +1,12 @@
 """What a process remembers of Redis, so that it notices when Redis forgets.
 
-A fail-over to a replica that was behind, a power loss or an old dump take writes back. The fence
-only counts up, so one that is smaller than it was says so; the departures say what may have been
-paid meanwhile.
+A fail-over to a replica that was behind, a power loss or an old dump take writes back. Each process
+has a mark of its own in Redis, the last token it was given: one that is smaller than that says so,
+however far others have counted meanwhile. The departures say what may have been paid.
 """
 
 import threading
+import uuid
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ class Departure:
     """A paid request that left from here.
 
     Attributes:
-        token: Of the claim under which it left.
+        token: Its name, after the claim under which it left.
         ref: RunningHub's task, once its answer named it.
         refused: Its answer was a sure no: nothing was paid.
     """
@@ -35,9 +36,14 @@ class Memory:
     """One process's; its threads share it."""
 
     def __init__(self) -> None:
+        self.process = uuid.uuid4().hex  # whose mark in Redis it is
         self._lock = threading.Lock()
         self._fence = 0
         self._departures: OrderedDict[str, Departure] = OrderedDict()
+
+    def departure(self, token: str) -> str:
+        """The name of a departure under a token: a Redis that went back gives a token twice."""
+        return f"{token}.{self.process[:12]}"
 
     @property
     def fence(self) -> int:

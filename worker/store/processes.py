@@ -113,7 +113,7 @@ class Processes:
             pipe.hgetall(f"{self._root}handlers:first")
             rows, first = pipe.execute()
         return [
-            _known(name.decode("utf-8", "replace"), row, int(first.get(name, 0)))
+            _known(name.decode("utf-8", "replace"), row, first.get(name, b"0"))
             for name, row in rows.items()
         ]
 
@@ -229,9 +229,9 @@ def _threads(alive: bytes) -> int:
     return int(last) if last.isdigit() else 1
 
 
-def _known(name: str, row: bytes, first: int) -> Known | UnreadableRecord:
+def _known(name: str, row: bytes, first: bytes) -> Known | UnreadableRecord:
     what = f"handler {name}"
-    since = stream_moment(str(first)) if first else None
+    since = stream_moment(first) if first.isdigit() and int(first) else None
 
     def made(held: Members) -> Known:
         handler = Published(name, tuple(held["types"]), held["model"])

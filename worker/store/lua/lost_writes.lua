@@ -1,11 +1,18 @@
 -- Redis has lost writes: stop the line, say so, and let the fence go on above all that was given out.
--- ARGV[2]  the highest token that a process knows   ARGV[3]  why the line stops   ARGV[4]  the alert
--- Returns  "stopped" | "known" (another process did it), the number of the loss
+-- ARGV[2]  the process that noticed   ARGV[3]  the highest token that it was given
+-- ARGV[4]  why the line stops   ARGV[5]  the alert
+-- Returns  "stopped" | "known" (another process noticed before), the loss, named by the fence behind it
 local line = root .. 'line'
-if not went_back(ARGV[2]) then return answer('known', redis.call('HGET', line, 'losses') or '0') end
+local last = redis.call('HGET', line, 'losses') or '0'
+if not went_back(ARGV[2], ARGV[3]) then return answer('known', last) end
+set_mark(ARGV[2], ARGV[3])
+local fence = tonumber(redis.call('GET', root .. 'fence')) or 0
+if redis.call('HGET', line, 'why') == ARGV[4] and fence >= tonumber(ARGV[3]) then
+  return answer('known', last)
+end
 -- Others may know higher tokens than this process; a thousand million are decades of work.
-redis.call('SET', root .. 'fence', text(tonumber(ARGV[2]) + 1e9))
-redis.call('HSET', line, 'paused', '1', 'why', ARGV[3])
-local loss = redis.call('HINCRBY', line, 'losses', 1)
-alert('redis', ARGV[4])
-return answer('stopped', text(loss))
+local behind = text(math.max(fence, tonumber(ARGV[3])) + 1e9)
+redis.call('SET', root .. 'fence', behind)
+redis.call('HSET', line, 'paused', '1', 'why', ARGV[4], 'losses', behind)
+alert('redis', ARGV[5])
+return answer('stopped', behind)

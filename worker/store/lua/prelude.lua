@@ -24,9 +24,16 @@ else
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Whether Redis has lost writes since somebody was given this token.
-local function went_back(token)
-  return (tonumber(redis.call('GET', root .. 'fence')) or 0) < tonumber(token)
+-- Whether Redis has lost writes of a process: its own mark, which nobody else pushes on, is below the
+-- token that it was given last.
+local function went_back(process, token)
+  return (tonumber(redis.call('GET', root .. 'seen:' .. process)) or 0) < tonumber(token)
+end
+
+local MARK_KEPT = 7 * 86400000  -- ms: longer than any process is away and comes back
+
+local function set_mark(process, token)
+  redis.call('SET', root .. 'seen:' .. process, token, 'PX', MARK_KEPT)
 end
 
 local function text(number) return string.format('%.0f', number) end
@@ -61,6 +68,10 @@ local function post(lane, id)
 end
 
 local function post_now(lane, id, grace)
+  local mark = redis.call('HGET', root .. 'claims:' .. lane, id)
+  if mark and mark:sub(1, 1) == 'h' then  -- its lease ran out: whoever held it never came back
+    redis.call('HINCRBY', root .. 'failures:' .. lane, id, 1)
+  end
   if POSTS == '' and not message_of(lane) then
     redis.call('ZADD', root .. 'due:' .. lane, now, id)
     redis.call('HDEL', root .. 'claims:' .. lane, id)
@@ -280,7 +291,7 @@ end
 -- Something is wrong that is about no job, or about one that is not here.
 local function alert(subject, why)
   local event = redis.call('XADD', root .. 'events', here(), 'subject', subject,
-    'type', 'runhook.alert', 'why', why)
+    'v', VERSION, 'type', 'runhook.alert', 'why', why)
   wake('fanout', event, 0)
 end
 
@@ -288,6 +299,7 @@ end
 local function park(lane, id, count, why)
   redis.call('ZREM', root .. 'due:' .. lane, id)
   redis.call('HDEL', root .. 'claims:' .. lane, id)
+  redis.call('HSET', root .. 'failures:' .. lane, id, count - 1)  -- released, it has one more try
   redis.call('HSET', root .. 'parked:' .. lane, id, cjson.encode({at = now, failures = count, why = why}))
   alert(id, 'the duty ' .. id .. ' of the lane ' .. lane .. ' is parked after ' .. text(count)
     .. ' failures: ' .. why)

@@ -1,10 +1,11 @@
 -- Post wake-ups for duties whose time has passed. One process at a time pumps, by a lease.
 -- ARGV[2]  process   ARGV[3]  lease in ms   ARGV[4]  {{lane, most}, ...}: most messages to have in a
---          lane's queue at once   ARGV[5]  the highest token that the process knows
+--          lane's queue at once   ARGV[5]  the process, as its mark is named   ARGV[6]  the highest token that it was given
 -- Returns  "pumped" | "other" | "backwards" (Redis lost writes), how many, the number of the last loss
 local AT_ONCE = 50  -- of a lane in one round: some ms, during which Redis serves nobody else
 local loss = redis.call('HGET', root .. 'line', 'losses') or '0'
-if went_back(ARGV[5]) then return answer('backwards', '0', loss) end
+if went_back(ARGV[5], ARGV[6]) then return answer('backwards', '0', loss) end
+if ARGV[6] ~= '0' then redis.call('PEXPIRE', root .. 'seen:' .. ARGV[5], MARK_KEPT) end
 local holder = redis.call('GET', root .. 'pump')
 if holder and holder ~= ARGV[2] then return answer('other', '0', loss) end
 redis.call('SET', root .. 'pump', ARGV[2], 'PX', ARGV[3])

@@ -24,9 +24,7 @@ local function disable()
   redis.call('HSET', subscription, 'enabled', '0', 'why', order.disabled, 'updated', text(now))
   redis.call('HINCRBY', subscription, 'rev', 1)
   redis.call('DEL', health)
-  local event = redis.call('XADD', root .. 'events', here(), 'v', VERSION, 'subject', handler,
-    'type', 'runhook.alert', 'why', order.alert)
-  wake('fanout', event, 0)
+  alert(handler, order.alert)
   word = 'disabled'
 end
 

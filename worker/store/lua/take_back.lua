@@ -1,5 +1,5 @@
 -- A request whose departure was written down did not leave after all: not one byte.
--- ARGV[2]  job   ARGV[3]  attempt   ARGV[4]  token under which it was to leave   ARGV[5]  note
+-- ARGV[2]  job   ARGV[3]  attempt   ARGV[4]  the departure's name   ARGV[5]  note
 -- Returns  "done" | "lost" (somebody else decided on it meanwhile)
 local key, field = root .. 'job:' .. ARGV[2], 'left:' .. ARGV[3]
 local left = redis.call('HGET', key, field)

@@ -10,8 +10,9 @@ local MOST, MOST_BYTES = 100, 17825792  -- callbacks of an attempt in its life; 
 local ASKED_WITHIN = 60000  -- ms until RunningHub is asked instead of believing more callbacks
 
 local function is_old(stray)
-  local head = stray and cjson.decode(stray:match('^[^\n]*'))
-  return head and (head.ms or head.at * 1000) < now - tonumber(ARGV[6])
+  if not stray then return false end
+  local readable, head = pcall(cjson.decode, stray:match('^[^\n]*'))
+  return not readable or (head.ms or head.at * 1000) < now - tonumber(ARGV[6])
 end
 
 -- A stray that comes again is the last one still.
