@@ -45,6 +45,7 @@ GROUPS: dict[str, ModuleType] = {
 OPEN = (
     *(f"access/loopback-{name}-" for name in access.OPEN),
     "addresses/input-",
+    *(f"addresses/subscription-{host}" for host in addresses.open_hosts()),
     "canaries/modes",
     "waiting/for-ever-",
     "waiting/log",

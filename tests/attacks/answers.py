@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.attacks.ground import Ground, Outcome, Try, ask_json
 from tests.conftest import eventually
-from tests.receiver import Reply, a_receiver
+from tests.receiver import Receiver, Reply, a_receiver
 
 FAULTS = [
     "answer_html",
@@ -79,10 +79,14 @@ def _told_beside(ground: Ground, reply: Reply) -> Outcome:
             ids.append(made.body.split(b'"id":"')[1].split(b'"')[0].decode())
         job = town.ended(ground.job("told")["id"])
         try:
-            eventually(lambda: good.requests and hostile.requests, 20)
+            eventually(lambda: hostile.requests and job["id"] in _subjects(good), 20)
         finally:
             for one in ids:
                 ask_json(town.web, "DELETE", f"/v1/subscriptions/{one}", {})
-        subjects = {request.event["subject"] for request in good.requests}
         listed = town.get("/v1/deliveries?limit=5")
-        return Outcome(job["id"] in subjects and "items" in listed, f"told {subjects}; {listed}")
+        return Outcome(job["id"] in _subjects(good) and "items" in listed, f"{listed}")
+
+
+def _subjects(receiver: Receiver) -> set[str]:
+    """The jobs that it heard of."""
+    return {str(request.event["subject"]) for request in receiver.requests}
