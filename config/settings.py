@@ -21,19 +21,17 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config import private
+from config.roles import CHECKS
+from config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
+from config.roles import Role as Role
+from config.roles import SettingsError as SettingsError
 from config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
 
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 SHORTEST_SECRET = 32
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
 
-Role = Literal["web", "worker", "handlers", "client", "asker"]
 CommaList = Annotated[tuple[str, ...], NoDecode]
 CommaNumbers = Annotated[tuple[float, ...], NoDecode]
-
-
-class SettingsError(Exception):
-    """A setting is missing or wrong. The text is one line that names it."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class Settings(BaseSettings):
                 settings = settings._beside_a_sandbox(values)
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from None
-        faults = [fault for check in _ROLE_CHECKS[role] if (fault := check(settings))]
+        faults = [fault for check in CHECKS[role] if (fault := check(settings))]
         if faults:
             raise SettingsError("; ".join(faults))
         return settings
@@ -380,39 +378,3 @@ def _one_line(error: ValidationError) -> str:
         text = fault["msg"].removeprefix("Value error, ")
         faults.append(f"{name}: {text}" if name else text)
     return "; ".join(faults)
-
-
-def _needs_key(settings: Settings) -> str | None:
-    if settings.api_key:
-        return None
-    return (
-        "RUNNINGHUB_API_KEY is missing: the key of the RunningHub account that pays "
-        "(`runhook up --sandbox` needs none)"
-    )
-
-
-def _needs_secret(settings: Settings) -> str | None:
-    try:
-        settings.secrets  # noqa: B018 - it says itself what is missing
-    except SettingsError as error:
-        return str(error)
-    return None
-
-
-def _needs_tokens_in_public(settings: Settings) -> str | None:
-    host = urlsplit(settings.public_url).hostname
-    if settings.token_setting or host is None or host in LOOPBACK_HOSTS:
-        return None
-    return (
-        "RUNHOOK_API_TOKENS is missing: RUNHOOK_PUBLIC_URL is not loopback, so without tokens "
-        "anybody could spend the account's money"
-    )
-
-
-_ROLE_CHECKS = {
-    "web": (_needs_secret, _needs_tokens_in_public),
-    "worker": (_needs_key, _needs_secret),
-    "handlers": (_needs_secret,),
-    "client": (),
-    "asker": (_needs_key,),
-}

@@ -32,7 +32,7 @@ from config.settings import Settings
 from tests.keys import unknown_keys
 from tests.receiver import Receiver, a_receiver
 from webhook.app import create_app
-from worker import ask, embedded
+from worker import ask, embedded, telemetry
 from worker.ask import Asked
 from worker.handlers import Registry
 from worker.jobs import Job
@@ -63,6 +63,13 @@ def eventually(
             raise AssertionError(f"did not become true within {seconds} s, last was {shown!r}")
         time.sleep(0.01)
     return found
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_others() -> Iterator[None]:
+    """What one test's process hides is no secret of the next one's."""
+    yield
+    telemetry._spellings = ()
 
 
 @pytest.fixture(scope="session", autouse=True)

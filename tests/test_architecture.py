@@ -59,6 +59,7 @@ CONNECTS = {
     "worker/addresses.py": "reads an address in every spelling; it dials nothing",
     "worker/http.py": "the one client",
     "worker/outbound.py": "looks names up and judges them; it dials nothing",
+    "worker/embedded.py": "asks who is behind its own socket on this machine",
     "worker/wiring.py": "asks whether a port is free; it dials nothing",
     "worker/cli/fleet.py": "asks its own children on this machine whether they are ready",
     "worker/cli/demo.py": "reads the books of its own sandbox",

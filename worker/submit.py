@@ -6,6 +6,7 @@ from typing import Any
 
 from worker import catalogue, jobs, transcript
 from worker.cancel import cancelled
+from worker.departing import Departing
 from worker.errors import NotDurable, NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.intake import accept, accepted, expiry
 from worker.jobs import Attempt, Job, Move, State
@@ -14,7 +15,6 @@ from worker.prepare import Unready, of_a_known_model, request_of, why_not_there
 from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
 from worker.runninghub.codes import NOT_THIS_PATH
 from worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Note
-from worker.store.duties import boot_time
 from worker.telemetry import report
 from worker.wiring import Wiring
 
@@ -128,32 +128,6 @@ def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
     if departing.held_up:
         return NeverLeft("its process was held up until its turn was over.", again_in=NOT_LEFT)
     return answer
-
-
-class Departing:
-    """The last word before a paid byte leaves, asked once the connection is open."""
-
-    def __init__(self, w: Wiring, claim: Claim, job: Job) -> None:
-        self._w = w
-        self._claim = claim
-        self._job = job
-        self.left = False
-        self.held_up = False
-
-    def may_leave(self) -> bool:
-        """Write down that it leaves; it does not if the lease ran out while that was written.
-
-        A process that was stopped in between may wake after somebody else decided on the job: a
-        lease that was renewed since proves nothing, so the one from before counts.
-        """
-        until = self._claim.until
-        if not self._w.store.jobs.mark_left(self._job, self._claim.token):
-            return False
-        if boot_time() >= until:
-            self.held_up = True
-            return False
-        self.left = True
-        return True
 
 
 def returned(

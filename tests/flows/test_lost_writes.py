@@ -6,13 +6,14 @@ import pytest
 import redis
 
 from tests.conftest import Build, House
+from worker.departing import Departing
 from worker.errors import LostWrites
 from worker.jobs import Job, State
 from worker.pump import Crew, Pump
 from worker.reports import Accepted, Busy, NeverLeft
 from worker.store import Claim
 from worker.store.durability import WAITS, Durability
-from worker.submit import Departing, _settle_answer
+from worker.submit import _settle_answer
 
 REF = "2013508786110730241"
 CREW = Crew("worker", 4, {"send": ("worker", 1.0)})
@@ -174,7 +175,7 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
     def stopped_meanwhile(*args: Any) -> bool:
         said = mark(*args)
         woke = claim.until + 1
-        monkeypatch.setattr("worker.submit.boot_time", lambda: woke)
+        monkeypatch.setattr("worker.departing.boot_time", lambda: woke)
         claim.until += renewed
         return said
 

@@ -56,9 +56,9 @@ def test_a_batch_answers_a_line_each_and_a_bad_line_harms_no_other(
         (1, 202),
         (2, 422),
         (3, 422),
-        (4, 202),
-        (5, 422),
-    ]
+        (5, 202),
+        (6, 422),
+    ], "an empty line is nothing, and counts as one"
     assert rows[1]["error"]["errors"][0]["path"] == "input.resolution"
     assert "not JSON" in rows[2]["error"]["errors"][0]["message"]
     town.settle()

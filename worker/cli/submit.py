@@ -69,12 +69,17 @@ def submit(
         return
     if not as_json:
         err.print(f"{job.id} {'is in the line' if new else 'was asked for before'}")
+    _wait_for(w, job.id, as_json)
+
+
+def _wait_for(w: Wiring, job_id: str, as_json: bool) -> None:
+    """Wait for a job and say how it ended; Ctrl-C says what goes on."""
     if not as_json and w.store.line.state().paused:
         err.print("the line is paused; nothing is sent until `runhook resume`")
     try:
-        job = wait(w, job.id, quiet=as_json)
+        job = wait(w, job_id, quiet=as_json)
     except KeyboardInterrupt:
-        err.print(going_on(job.id))
+        err.print(going_on(job_id))
         sys.exit(FAILED)
     print_json(job_document(job)) if as_json else say_end(job)
     if job.state is not State.SUCCEEDED:
