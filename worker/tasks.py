@@ -22,7 +22,7 @@ from worker.receivers import COURIERS
 from worker.store import UNREADABLE_LOOK, Claim, Memory
 from worker.telemetry import configure, report
 from worker.wakeups import LANES
-from worker.wiring import Wiring, assemble, check_server
+from worker.wiring import Wiring, assemble, check_server, reached
 
 Flow = Callable[[Wiring, Claim], None]
 
@@ -128,6 +128,10 @@ class Process:
         check_server(self.wiring)
         if not self.settings.shares_broker:
             check_broker(self.app)
+        reached(self.wiring, self._move_in)
+
+    def _move_in(self) -> None:
+        """Bring what others left up to date, and say who is here."""
         subscriptions.reseal(self.wiring)
         self.wiring.store.upkeep.end_what_older_versions_left()
         duties = self.wiring.store.duties

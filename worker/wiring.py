@@ -4,8 +4,9 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from celery import Celery
 
@@ -20,9 +21,9 @@ from worker.signing import account_fingerprint, callback_url, fingerprint
 from worker.storage import Storage
 from worker.store import Clock, Memory, Store, connect
 from worker.store.connection import Patience
-from worker.store.processes import Server
 from worker.telemetry import conceal, masked, report
 
+Answer = TypeVar("Answer")
 LOOK_AGAIN = 1.0  # seconds between two looks for a Redis that is away while a process starts
 
 
@@ -109,7 +110,7 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
         wiring.storage.check()
     except (ValueError, ImportError) as wrong:
         raise SettingsError(f"RUNHOOK_STORAGE_URL: {masked(str(wrong))}") from None
-    server = _first_answer(wiring)
+    server = reached(wiring, wiring.store.processes.server, first=True)
     if server.too_old:
         raise SettingsError(
             f"REDIS_URL: the server is Redis {server.version}, 6.2 or later is needed"
@@ -126,6 +127,11 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
             "RUNHOOK_DURABLE: fsync needs Redis 7.2 or later, or Valkey, with appendonly yes; "
             f"the server is Redis {server.version}"
         )
+    reached(wiring, lambda: _check_others(wiring))
+
+
+def _check_others(wiring: Wiring) -> None:
+    """Whether those who work here already have the same secrets and the same account."""
     wiring.store.duties.publish_messages()
     prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
     if not wiring.store.processes.knows_secrets(prints):
@@ -150,15 +156,20 @@ def _check_account(wiring: Wiring) -> None:
         )
 
 
-def _first_answer(wiring: Wiring) -> Server:
+def reached(wiring: Wiring, ask: Callable[[], Answer], *, first: bool = False) -> Answer:
+    """What Redis answers a process that starts; one that is away is waited for, saying so once.
+
+    Raises:
+        SettingsError: No Redis is set, or it lets nobody in.
+    """
     said = False
     while True:
         try:
-            return wiring.store.processes.server()
+            return ask()
         except StoreRefuses as error:
             raise SettingsError(f"REDIS_URL: {error}") from None
         except StoreUnavailable as error:
-            if wiring.settings.embedded:
+            if first and wiring.settings.embedded:
                 raise SettingsError(
                     "REDIS_URL is missing: set it, or let `runhook up` run a server in "
                     f"{wiring.settings.data_dir}, where none answers now"

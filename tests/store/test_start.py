@@ -5,6 +5,7 @@ import pytest
 from config.settings import SettingsError
 from tests.conftest import SECRET, Build, House
 from worker.cancel import cancel
+from worker.errors import StoreUnavailable
 from worker.wiring import check_server
 
 
@@ -86,3 +87,19 @@ def test_a_place_for_files_that_cannot_be_reached_from_here_is_refused(
     """s3 needs s3fs, which is an extra of its own."""
     with pytest.raises(SettingsError, match=r"RUNHOOK_STORAGE_URL: .*(s3fs|nowhere)"):
         check_server(build(RUNHOOK_STORAGE_URL=url).w, {})
+
+
+def test_a_reply_that_is_lost_while_a_process_starts_does_not_end_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knows, lost = house.w.store.processes.knows_secrets, [True]
+
+    def lose_once(prints: tuple[str, ...]) -> bool:
+        if lost:
+            lost.clear()
+            raise StoreUnavailable("Redis does not answer: Connection closed by server.")
+        return knows(prints)
+
+    monkeypatch.setattr(house.w.store.processes, "knows_secrets", lose_once)
+    check_server(house.w, {})
+    assert not lost
