@@ -1,4 +1,4 @@
-"""The children that run handlers: a few, and one more for each that a handler has held for long.
+"""The children that run handlers: a few, and more as soon as handlers hold them for long.
 
 So handlers that hang leave hands free without a machine's memory being taken before they do.
 """
@@ -11,7 +11,15 @@ from celery.worker.autoscale import Autoscaler
 
 LOOK_EVERY = 1.0  # seconds
 HELD = 2.0  # seconds after which a child counts as held: twice what makes a handler slow
+# Children at most for each delivery that may be with a slow or a new handler. The rest is for those
+# that were quick until now: nobody knows of them before they hang, a dozen or two in one moment.
+CHILDREN_A_PLACE = 4
 SPARE_FOR = 60.0  # seconds since the last was added, until those that nobody needs are ended
+
+
+def places(most: int) -> int:
+    """How many places so many children at most stand for."""
+    return max(1, most // CHILDREN_A_PLACE)
 
 
 class Hands(Autoscaler):
@@ -23,10 +31,12 @@ class Hands(Autoscaler):
 
     @property
     def qty(self) -> int:
-        """How many children are wanted."""
+        """How many children are wanted: where every one is held, twice as many."""
         now = time.time()
         begun = [one.time_start for one in list(state.active_requests)]
         held = sum(1 for at in begun if at and now - at > HELD)
+        if held and held >= self.processes:
+            return 2 * held
         return int(self.min_concurrency) + held
 
     def scale_up(self, n: int) -> None:

@@ -16,6 +16,7 @@ from config.settings import Role, Settings, SettingsError
 from worker import fanout, handlers, intake, reconcile, submit, subscriptions
 from worker.broker import HANDLER_SECONDS, check_broker, make_app, node_name, task_name
 from worker.errors import StoreUnavailable, UnreadableRecord
+from worker.hands import places
 from worker.outbound import SECONDS
 from worker.pump import Crew, Pump, published
 from worker.receivers import COURIERS
@@ -215,8 +216,9 @@ def _begin(instance: Any, options: dict[str, Any], **_: object) -> None:
     queues = options.get("queues") or []
     names = queues if isinstance(queues, str) else ",".join(queues)
     try:
-        most: Any = options.get("autoscale") or (options.get("concurrency") or 1,)
-        process.begin(names, int(most[0]))
+        scaled: Any = options.get("autoscale")
+        at_once = places(int(scaled[0])) if scaled else int(options.get("concurrency") or 1)
+        process.begin(names, at_once)
         instance.hostname = node_name(process.role, instance.hostname)
     except (SettingsError, ValueError, StoreUnavailable) as wrong:
         sys.exit(f"runhook: {wrong}")

@@ -11,6 +11,7 @@ from tests.journeys.conftest import Town, a_town
 from tests.receiver import Receiver, Reply, a_receiver
 
 HANGING, JOBS = 6, 5
+TURNING = 20  # more than there are places: each has been quick before, so none is told less
 HANDLERS = f"""
 import os, time
 from worker.handlers import on
@@ -19,6 +20,12 @@ for number in range({HANGING}):
     @on("job.succeeded", name=f"hang{{number}}")
     def hang(event):
         time.sleep(200)
+
+for number in range({TURNING}):
+    @on("job.succeeded", name=f"turn{{number}}")
+    def turn(event):
+        if os.path.exists(os.environ["BOOK"] + "-turned"):
+            time.sleep(200)
 
 @on("job.succeeded")
 def well(event):
@@ -64,3 +71,17 @@ def test_those_who_answer_hear_everything_while_the_others_hang(
     listed = {one["name"]: one for one in town.get("/v1/handlers")["items"]}
     assert listed["well"]["pending"] == 0
     assert all(listed[f"hang{number}"]["pending"] == JOBS for number in range(HANGING))
+
+
+def test_those_who_answer_hear_everything_though_the_quick_begin_to_hang_together(
+    town: Town,
+) -> None:
+    def pending() -> list[int]:
+        listed = {one["name"]: one for one in town.get("/v1/handlers")["items"]}
+        return [listed[f"turn{number}"]["pending"] for number in range(TURNING)]
+
+    eventually(lambda: not any(pending()), 60, pending)
+    town.book.with_name("book-turned").touch()
+    jobs = {town.post({"model": IMAGE, "input": {"prompt": "a dog"}})["id"] for _ in range(JOBS)}
+    eventually(lambda: jobs <= set(town.told()), 60, town.told)
+    assert all(pending()), "they hang"

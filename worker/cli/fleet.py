@@ -20,7 +20,7 @@ from worker.wakeups import LANES
 
 WORKER_LANES = ",".join(lane for lane in LANES if lane != "handlers")
 THREADS = 32
-HANDS = ("--autoscale", "16,4")  # children that run handlers: most, and as long as none hangs
+HANDS = ("--autoscale", "64,4")  # children that run handlers: most, and as long as none hangs
 PATIENCE = 25.0  # seconds that a process has to end by itself
 RESTARTS = 5  # in a minute; more often means that it cannot start
 
