@@ -24,6 +24,7 @@ OF_JOBS = (
     "lines",
     "aside",
     "holding",
+    "unreadable",
 )
 # Until the sweep finds that nobody used the file.
 OF_FILES = ("asset", "assets")

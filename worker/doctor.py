@@ -178,6 +178,8 @@ def _key(w: Wiring) -> Findings:
 def _line(w: Wiring) -> Findings:
     state: LineState = w.store.line.state()
     text = f"{state.length} waiting, {state.in_flight} in flight"
+    if state.unreadable:
+        text += f", {state.unreadable} that cannot be read hold no slot"
     if state.why_paused:
         yield Finding("line", "bad", f"{text}; {state.why_paused}", "Then `runhook resume`.")
     elif state.paused:

@@ -106,13 +106,15 @@ class UnreadableRecord(RunhookError):
     """A record in Redis that this version cannot read. It is left as it is, and nothing is paid.
 
     Attributes:
-        name: Which.
+        name: Which: its kind and its id.
+        id: Its id alone.
         newer: A newer version wrote it, so a newer process goes on with it.
     """
 
     def __init__(self, name: str, why: str, *, newer: bool = False) -> None:
         self.name = name
         self.newer = newer
+        self.id = name.partition(" ")[2]
         super().__init__(f"{name} cannot be read here: {why}")
 
 

@@ -145,7 +145,7 @@ class Duties:
         except StoreUnavailable:
             raise
         except Exception as error:
-            self._fail(claim, f"{type(error).__name__}: {error}")
+            self._fail(claim, error)
             raise
         if not claim.over:
             self.put_down(claim)
@@ -164,14 +164,16 @@ class Duties:
             self._memory.saw(int(token))
         return Claim(lane, duty, token, until, int(failures)) if word == "claimed" else None
 
-    def _fail(self, claim: Claim, why: str) -> None:
+    def _fail(self, claim: Claim, error: Exception) -> None:
         count = claim.failures + 1
         wait = BACK_OFF[min(count, len(BACK_OFF)) - 1]
         if claim.id in NEVER_PARKED:
             wait = min(wait, SOON)
         after = -1 if count >= _parked_after(claim.id) else _ms(wait)
-        short = clean(why, LONGEST_WHY)
-        self._scripts.waking("fail", 1, claim.lane, claim.id, claim.token, after, short)
+        short = clean(f"{type(error).__name__}: {error}", LONGEST_WHY)
+        unreadable = _job_not_read(claim, error)
+        mine = (claim.lane, claim.id, claim.token)
+        self._scripts.waking("fail", 1, *mine, after, short, unreadable)
 
     def parked(self) -> list[Parked]:
         """Every duty that failed too often, until it is released or woken by something new."""
@@ -244,6 +246,13 @@ class Duties:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _job_not_read(claim: Claim, error: Exception) -> str:
+    """The job that the duty is about, if its own record is what cannot be read; else empty."""
+    job = claim.id.partition("/")[0]
+    own = isinstance(error, UnreadableRecord) and error.name == f"job {job}"
+    return job if own else ""
 
 
 def _parked_after(duty: str) -> int:

@@ -38,6 +38,7 @@ class LineState:
     Attributes:
         length: Jobs that wait for their turn.
         unconfirmed: Those that may hold a slot at RunningHub.
+        unreadable: Those in flight whose record nobody can read; they count no more.
         why_paused: Why it stands still, where its owner did not stop it.
         gate: `open`; `closed` for `opens_in` seconds; `due` to let one job try; `probing` with it.
         why: Why the gate closed.
@@ -47,6 +48,7 @@ class LineState:
     sending: int
     running: int
     unconfirmed: int
+    unreadable: int
     limit: int
     paused: bool
     why_paused: str
@@ -68,6 +70,7 @@ class LineState:
             "sending": self.sending,
             "running": self.running,
             "unconfirmed": self.unconfirmed,
+            "unreadable": self.unreadable,
             "limit": self.limit,
             "paused": self.paused,
             "why_paused": self.why_paused or None,
@@ -113,12 +116,13 @@ class Line:
         *counts, paused, why_paused, gate, ms, why = self._scripts.words(
             "line_state", self.limit or ""
         )
-        length, sending, running, holding, limit = map(int, counts)
+        length, sending, running, holding, unreadable, limit = map(int, counts)
         return LineState(
             length,
             sending,
             running,
             holding,
+            unreadable,
             limit,
             bool(paused),
             why_paused,

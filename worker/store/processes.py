@@ -194,6 +194,7 @@ class Processes:
             if self._redis.get(key) == fingerprint.encode():
                 return True
             counts = [self._redis.zcard(f"{self._root}jobs:state:{one}") for one in UNDER_WAY]
+            counts.append(self._redis.scard(f"{self._root}unreadable"))
             if any(counts) or any(self.alive(role) for role in ROLES):
                 return False
             self._redis.set(key, fingerprint.encode())

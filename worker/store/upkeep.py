@@ -14,7 +14,8 @@ from worker.wakeups import LANES
 AT_ONCE = 500
 FOR_EVER = -1  # Redis's word for a key without an end
 DURATIONS_KEPT = 30 * 86400  # seconds, as move.lua has it
-INDICES = ("jobs", "jobs:state:*", "jobs:model:*", "line:*", "aside", "ended", "holding")
+SETS = ("holding", "unreadable")
+INDICES = ("jobs", "jobs:state:*", "jobs:model:*", "line:*", "aside", "ended", *SETS)
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Upkeep:
         with reaching():
             found: Iterable[bytes] = (
                 self._redis.smembers(key)
-                if index == "holding"
+                if index in SETS
                 else [member for member, _ in self._redis.zscan_iter(key, count=AT_ONCE)]
             )
         for member in found:

@@ -1,6 +1,7 @@
 -- How the line stands.
 -- ARGV[2]  the limit that is set by hand, or empty
--- Returns  length, sending, running, holding (unconfirmed ones that count), limit, "1" if paused, why
+-- Returns  length, sending, running, holding (unconfirmed ones that count), those in flight that nobody can
+--          read, which do not count, limit, "1" if paused, why
 --          if not by its owner, and of the gate: its word, ms until it may open, why it closed
 local word, ms = gate_word('main')
 return {
@@ -8,6 +9,7 @@ return {
   text(redis.call('ZCARD', root .. 'jobs:state:sending')),
   text(redis.call('ZCARD', root .. 'jobs:state:running')),
   text(redis.call('SCARD', root .. 'holding')),
+  text(redis.call('SCARD', root .. 'unreadable')),
   text(limit_of(ARGV[2])),
   paused() and '1' or '',
   redis.call('HGET', root .. 'line', 'why') or '',

@@ -30,6 +30,7 @@ if order.turn then
   end
 end
 
+count_again(job)  -- whoever moves it could read it
 redis.call('HSET', key, 'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1,
   'move', order.id)
 for i = 4, #ARGV do note(job, ARGV[i]) end

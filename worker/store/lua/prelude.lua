@@ -144,7 +144,8 @@ local function finish(lane, id, token, after)
   return 'done'
 end
 
--- The line. In flight are sizes of sets, so there is nothing to leak.
+-- The line. In flight are sizes of sets, so there is nothing to leak. `unreadable` are jobs that stand in
+-- none of them although they are in flight: nobody can read them, and they hold no slot.
 local function in_flight()
   return redis.call('ZCARD', root .. 'jobs:state:sending')
     + redis.call('ZCARD', root .. 'jobs:state:running')
@@ -286,6 +287,30 @@ local function announce(job, kind, state, previous, life, why)
   if ENDED[state] or redis.call('SISMEMBER', root .. 'wanted', kind) == 1 then
     wake('fanout', id, 0)
   end
+end
+
+-- The slot of a job in flight whose record nobody can read is given back: only where it stands changes,
+-- not what it is. Whether it was in flight.
+local function give_back_slot(job)
+  local stood = redis.call('SREM', root .. 'holding', job)
+  for state in pairs(IN_FLIGHT) do stood = stood + redis.call('ZREM', root .. 'jobs:state:' .. state, job) end
+  if stood == 0 then return false end
+  redis.call('SADD', root .. 'unreadable', job)
+  for _, line in ipairs(gates_of(redis.call('HGET', root .. 'job:' .. job, 'line') or 'main')) do
+    release_probe(line, job)
+  end
+  wake('line', 'line', 0)
+  return true
+end
+
+-- The record of a job in flight can be read again, or is to be tried: it stands where its state says.
+-- Whether it stood apart.
+local function count_again(job)
+  local state = redis.call('HGET', root .. 'job:' .. job, 'state')
+  if not IN_FLIGHT[state] or redis.call('SREM', root .. 'unreadable', job) == 0 then return false end
+  redis.call('ZADD', root .. 'jobs:state:' .. state, 0, job)
+  if state == 'unconfirmed' then redis.call('SADD', root .. 'holding', job) end
+  return true
 end
 
 -- Something is wrong that is about no job, or about one that is not here.

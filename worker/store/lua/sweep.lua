@@ -37,6 +37,7 @@ local function remove_job(job, ids)
   local held = redis.call('HMGET', key, 'model', 'state', 'n')
   redis.call('ZREM', root .. 'ended', job)
   redis.call('ZREM', root .. 'jobs', job)
+  redis.call('SREM', root .. 'unreadable', job)
   if held[1] then
     redis.call('ZREM', root .. 'jobs:model:' .. held[1], job)
     redis.call('ZREM', root .. 'jobs:state:' .. held[2], job)
