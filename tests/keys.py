@@ -25,6 +25,7 @@ OF_JOBS = (
     "aside",
     "holding",
     "unreadable",
+    "missed:*",
 )
 # Until the sweep finds that nobody used the file.
 OF_FILES = ("asset", "assets")

@@ -50,6 +50,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
         _duties,
         _unconfirmed,
         _unreadable,
+        _missed,
         _strays,
         _handlers,
         _subscriptions,
@@ -233,6 +234,13 @@ def _unreadable(w: Wiring) -> Findings:
         else "They are left as they are, and nothing is paid for them: docs/upgrades.md."
     )
     yield Finding("records", "bad", f"{len(found)} left alone: {named}{more}", advice)
+
+
+def _missed(w: Wiring) -> Findings:
+    for one in (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable()):
+        if missed := w.store.deliveries.missed(one.id):
+            text = f"{missed} events wait until {one.name} can be read, to be told to it then"
+            yield Finding("receivers", "warning", text, "All others were told: docs/upgrades.md.")
 
 
 def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:

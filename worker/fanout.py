@@ -1,7 +1,7 @@
 """Telling: an event's deliveries are opened, and each handler is told until it has heard."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +13,24 @@ from worker.events import Occurrence, Outcome, cloud_event
 from worker.handlers import CeleryTask, Event, Handler
 from worker.outside import clean
 from worker.receivers import Verdict
-from worker.store import Claim, Delivery, Published, Subscription, Taken, Turn, Wanted
+from worker.store import (
+    MISSED,
+    Claim,
+    Delivery,
+    Published,
+    Subscription,
+    Taken,
+    Turn,
+    Wanted,
+    is_event_id,
+)
 from worker.store.deliveries import Judge
 from worker.telemetry import report
 from worker.wiring import Wiring
 
 JITTER = 0.2
 LONGEST_WHY = 500  # characters of an error that a delivery keeps
+CAUGHT_UP_AT_ONCE = 500  # events that a receiver missed: some ms of Redis
 UNKNOWN_LOOK = 60.0  # seconds until deliveries whose handler this process lacks are tried again
 KNOWN_LOOK = 1.0  # the same where another process has it
 # Seconds that a thread of the lane stays with a subscriber: what most servers need. It keeps the
@@ -30,18 +41,36 @@ Tell = Callable[[Occurrence], Outcome]
 
 
 def open_event(w: Wiring, claim: Claim) -> None:
-    """Open a delivery for everybody who wants this event; doing it again opens none twice.
+    """Open a delivery for everybody who wants an event; doing it again opens none twice.
+
+    The duty names the event, or `<event>/<receiver>` for one who missed it; or `missed/<receiver>`.
+    Who cannot be read keeps nobody else waiting: what it may want is remembered for it.
 
     Raises:
-        UnreadableRecord: It, or who may want it, is a newer version's: a newer process goes on.
+        UnreadableRecord: The event is not for this version, or nor is whoever missed some.
     """
+    event_id, _, receiver = claim.id.partition("/")
+    if event_id == MISSED:
+        _catch_up(w, claim, receiver)
+        return
+    if not is_event_id(event_id):
+        raise UnreadableRecord(f"duty fanout {claim.id}", "it is not known", newer=True)
     with suppress(NotFound):
-        event = w.store.events.get(claim.id)
-        who = audience(w)
-        if wanted := who_wants(who, event):
+        event, who = w.store.events.get(event_id), audience(w)
+        wanted = [one for one in who_wants(who, event) if receiver in ("", one.handler)]
+        missing = [name for name in who.unreadable if receiver in ("", name)]
+        if wanted:
             w.store.deliveries.open(event, wanted)
-        if who.newer:
-            raise who.newer[0]
+        if missing:
+            w.store.deliveries.miss(event, missing)
+
+
+def _catch_up(w: Wiring, claim: Claim, receiver: str) -> None:
+    """Have what a receiver missed opened for it, if its record can be read now."""
+    if unreadable := audience(w).unreadable.get(receiver):
+        raise unreadable
+    moved = w.store.deliveries.catch_up(receiver, CAUGHT_UP_AT_ONCE)
+    claim.again_in = 0 if moved == CAUGHT_UP_AT_ONCE else None
 
 
 @dataclass(frozen=True)
@@ -50,13 +79,13 @@ class Audience:
 
     Attributes:
         first: Seconds before the first attempt.
-        newer: Those whose record only a newer process can read.
+        unreadable: By name, those whose record cannot be read here, and why.
     """
 
     handlers: list[Published]
     subscriptions: list[Subscription]
     first: float
-    newer: tuple[UnreadableRecord, ...] = ()
+    unreadable: Mapping[str, UnreadableRecord]
 
     @property
     def closed(self) -> set[str]:
@@ -69,8 +98,7 @@ def audience(w: Wiring) -> Audience:
     schedule = w.settings.retry_schedule
     handlers, subscribers = w.store.processes.handlers(), w.store.subscriptions.all()
     unreadable = (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable())
-    newer = tuple(one for one in unreadable if one.newer)
-    return Audience(handlers, subscribers, schedule[0], newer)
+    return Audience(handlers, subscribers, schedule[0], {one.id: one for one in unreadable})
 
 
 def who_wants(who: Audience, event: Occurrence) -> list[Wanted]:

@@ -87,7 +87,8 @@ def end(w: Wiring, name: str) -> int:
         NotFound: Nobody knows it, and nothing waits for it.
         Conflict: A process has it.
     """
-    known = tuple(member.name for member in members(w))
+    unreadable = (one.id for one in w.store.processes.unreadable())
+    known = (*(member.name for member in members(w)), *unreadable)
     left: Sequence[Delivery] = next(w.store.deliveries.listed(None, name, None), ())
     if name not in known and not any(one.lane == "handlers" for one in left):
         raise NotFound(f"handler {name!r}", nearest(name, known))

@@ -181,7 +181,12 @@ def test_its_duty_waits_for_a_newer_process(build: Build, lane: str) -> None:
 
 
 def test_a_duty_of_a_newer_version_is_left_to_it(house: House) -> None:
-    for lane, duty in (("reconcile", "archive/job_1"), ("send", "job_1/first"), ("intake", "x")):
+    for lane, duty in (
+        ("reconcile", "archive/job_1"),
+        ("send", "job_1/first"),
+        ("intake", "x"),
+        ("fanout", "new/shop"),
+    ):
         house.w.store.duties.wake(lane, duty)
         house.settle()
         house.later(UNREADABLE_LOOK + 1)
@@ -249,6 +254,7 @@ def test_a_subscriber_only_a_newer_process_can_read_is_told_by_it(
     assert theirs.id in _records(house).says
     house.raw.hset(f"runhook:subscription:{theirs.id}", mapping={"v": 1, "needs": 1})
     house.later(UNREADABLE_LOOK + 1)
+    house.later(1)
     assert len(receiver.requests) == 2
 
 

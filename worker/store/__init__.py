@@ -12,7 +12,7 @@ from worker.store.clock import Clock, SetClock
 from worker.store.commands import Redis
 from worker.store.connection import connect, reaching
 from worker.store.delivered import Delivery, Taken, Turn, Wanted
-from worker.store.deliveries import Deliveries
+from worker.store.deliveries import MISSED, Deliveries
 from worker.store.durability import Durability, Mode
 from worker.store.duties import Claim, Duties
 from worker.store.events import Events, event_at, event_order, is_event_id
@@ -29,6 +29,7 @@ from worker.wakeups import Message
 ROOT = "runhook:"
 
 __all__ = [
+    "MISSED",
     "ROOT",
     "UNREADABLE_LOOK",
     "Callback",

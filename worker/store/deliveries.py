@@ -30,6 +30,7 @@ from worker.store.scripts import Scripts, stream_moment
 from worker.store.subscriptions import health_fields, unpacked_health
 
 AT_ONCE = 200
+MISSED = "missed"  # begins the fan-out duty of a receiver that could not be read
 DELIVERY_ID = re.compile(r"dlv_[0-9]{1,19}-[0-9]{1,19}_[A-Za-z0-9_.-]{1,100}")
 TRIES = 20  # times that a health is judged anew because another slot wrote it meanwhile
 
@@ -63,6 +64,20 @@ class Deliveries:
             for who in wanted
         ]
         return int(self._scripts.waking("open_deliveries", 2, orjson.dumps(order), *notes)[1])
+
+    def miss(self, event: Occurrence, receivers: Sequence[str]) -> None:
+        """Remember an event for receivers whose record cannot be read, until it can be."""
+        entry, after = event.id.removeprefix("evt_"), round(records.UNREADABLE_LOOK * 1000)
+        self._scripts.waking("miss", 1, entry, after, *receivers)
+
+    def missed(self, receiver: str) -> int:
+        """How many events wait until a receiver's record can be read."""
+        with reaching():
+            return int(self._redis.zcard(f"{self._scripts.root}missed:{receiver}"))
+
+    def catch_up(self, receiver: str, most: int) -> int:
+        """Have `most` events that a receiver missed opened for it alone; how many there were."""
+        return int(self._scripts.waking("catch_up", 2, receiver, most)[1])
 
     @staticmethod
     def name(event_id: str, handler: str) -> str:
