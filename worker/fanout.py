@@ -206,7 +206,7 @@ def _turn_of(w: Wiring, claim: Claim, taken: Taken, tell: Tell) -> tuple[Turn, J
     try:
         event = w.store.deliveries.event_of(taken.delivery)
     except NotFound:
-        return _untold("dead", "the event was removed before the handler could be told"), None
+        return _untold("dead", _gone(taken.delivery)), None
     if event.outdated:
         return _untold("superseded", "success came late and is told instead"), None
     if taken.place > len(w.settings.retry_schedule):
@@ -221,6 +221,20 @@ def _judge(w: Wiring, delivery: Delivery, outcome: Outcome) -> Judge:
     if delivery.lane == "subscribers":
         return lambda health: receivers.after(health, outcome, delivery.id, w.clock.now())
     return lambda health: Verdict(health=receivers.after_telling(health, outcome))
+
+
+def _gone(delivery: Delivery) -> str:
+    """What happened to a delivery whose event is nowhere, and what there is to do."""
+    gone = (
+        "Redis has the event no more: it was put back to an older copy, or the event is older than "
+        "RUNHOOK_RETENTION_DAYS"
+    )
+    if delivery.job is None:
+        return gone
+    return (
+        f"{gone}; its job's record does not tell it either. `runhook job {delivery.job}` shows how "
+        "the job stands; what happens to it from here on is told as ever"
+    )
 
 
 def _untold(state: Literal["dead", "superseded"], why: str) -> Turn:

@@ -51,7 +51,10 @@ class Deliveries:
         self._events = events
 
     def open(self, event: Occurrence, wanted: Sequence[Wanted]) -> int:
-        """Open a delivery for each handler that has none of this event yet; how many are new."""
+        """Open a delivery for each handler that has none of this event yet; how many are new.
+
+        There are none where Redis has forgotten the event: the job's next news is an event anew.
+        """
         items = [
             [self.name(event.id, who.handler), who.handler, who.lane, round(who.after * 1000)]
             for who in wanted
@@ -161,14 +164,19 @@ class Deliveries:
         return [name.decode() for _, name in zip(range(AT_ONCE), merged, strict=False)]
 
     def event_of(self, delivery: Delivery) -> Occurrence:
-        """What a delivery tells, from the log or from what the delivery kept.
+        """What a delivery tells: from what it kept, from the log, or an end from the job's record.
 
         Raises:
-            NotFound: Both are gone, or the job is.
+            NotFound: All of them are gone, or the job is.
         """
         if delivery.kept:
             return self._events.of(delivery.event, kept_fields(delivery.kept))
-        return self._events.get(delivery.event)
+        try:
+            return self._events.get(delivery.event)
+        except NotFound:
+            if delivery.job is None:
+                raise
+        return self._events.of_record(delivery.event, delivery.type, delivery.job)
 
     def take(self, claim: Claim) -> Taken | None:
         """Take a handler's next delivery into the slot's hand, and count the attempt.

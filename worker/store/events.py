@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -20,6 +20,8 @@ from worker.store.scripts import Scripts, stream_moment
 
 PREFIX = "evt_"
 EVENT_ID = re.compile(rf"({PREFIX})?[0-9]{{1,19}}(-[0-9]{{1,19}})?")
+# An end is dated by a process and its event by Redis; an end that came later is never so near.
+CLOCKS_APART = timedelta(seconds=1)
 Fields = Mapping[bytes, bytes]
 
 
@@ -68,6 +70,23 @@ class Events:
         if found is None:
             raise NotFound(f"job of event {event_id}")
         return found
+
+    def of_record(self, event_id: str, kind: str, job_id: str) -> Occurrence:
+        """An event that the log has no more, as far as its job's record says the same.
+
+        So it does of the end at which the job still stands, and of a failure that success overtook.
+
+        Raises:
+            NotFound: It does not, or the job was removed.
+            UnreadableRecord: The job is not for this version.
+        """
+        job, moment = self._jobs.get(job_id), stream_moment(event_id.removeprefix(PREFIX))
+        ended = job.life.ended_at
+        stands = kind == f"job.{job.state}" and ended and ended <= moment + CLOCKS_APART
+        overtaken = kind == "job.failed" and job.state is State.SUCCEEDED
+        if not (stands or overtaken):
+            raise NotFound(f"event {event_id}")
+        return Occurrence(event_id, kind, moment, job.id, job, state_now=job.state)
 
     def after(
         self, cursor: str | None, most: int, *, gaps: bool = False

@@ -1,9 +1,10 @@
 -- Open one delivery for each handler of an event, each once however often this runs.
 -- ARGV[2]  {job, event, type, items = {{id, handler, lane, ms}, ...}}: job is empty where the event is
 --          about none   ARGV[3...]  a note for each
--- Returns  "done", how many are new
+-- Returns  "done" | "gone" (the log has no such event: Redis has forgotten it), how many are new
 local order = cjson.decode(ARGV[2])
 local new = 0
+if not redis.call('XRANGE', root .. 'events', order.event, order.event)[1] then return answer('gone', '0') end
 for i, item in ipairs(order.items) do
   local id, handler, lane = item[1], item[2], item[3]
   local key = root .. 'delivery:' .. id
