@@ -65,6 +65,7 @@ EXPIRING = (
     "seen:*",
     "strays",
     "durations:*",
+    "done:*",
 )
 
 

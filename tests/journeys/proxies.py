@@ -70,12 +70,14 @@ class Forgetful:
         scripts: The share of scripts whose reply is lost.
         others: The share of all other commands.
         lost: How many were.
+        most: How many at most; None: no end.
     """
 
     seed: int = 0
     scripts: float = 0.0
     others: float = 0.0
     lost: int = 0
+    most: int | None = None
 
     def __post_init__(self) -> None:
         self._chance = random.Random(f"{self.seed} replies")
@@ -86,7 +88,7 @@ class Forgetful:
 
     def _loses(self, server: socket.socket, piece: bytes) -> bool:
         share = self.scripts if b"EVALSHA" in piece else self.others
-        if self._chance.random() >= share:
+        if self.lost == self.most or self._chance.random() >= share:
             return False
         server.sendall(piece)
         select.select([server], [], [], REPLY)

@@ -1,6 +1,7 @@
 """The event log: a stream of everything that happened, trimmed by time only."""
 
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -40,7 +41,7 @@ class Events:
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        self._scripts.waking("alert", 1, subject, why)
+        self._scripts.waking("alert", 1, subject, why, uuid.uuid4().hex)
 
     def get(self, event_id: str) -> Occurrence:
         """One event.

@@ -1,5 +1,6 @@
 """The line: who is next, how many may be in flight, and the gate that closes when asked to wait."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -149,7 +150,8 @@ class Line:
 
     def answered(self, why_not: str | None) -> None:
         """RunningHub answered the free question, or did not."""
-        self._scripts.words("answered", "no" if why_not else "yes", why_not or "")
+        word, nonce = "no" if why_not else "yes", uuid.uuid4().hex
+        self._scripts.words("answered", word, why_not or "", nonce)
 
     def let_go(self, jobs: tuple[str, ...]) -> None:
         """These unconfirmed jobs hold no slot."""
@@ -177,4 +179,4 @@ class Line:
     def wait_for(self, action: Literal["take", "good", "busy"]) -> float:
         """The pace of free questions: seconds to wait before asking one more (`take`), or how
         the last one went."""
-        return int(self._scripts.run("pace", action)) / 1000
+        return int(self._scripts.run("pace", action, uuid.uuid4().hex)) / 1000

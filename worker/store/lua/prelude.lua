@@ -38,6 +38,14 @@ end
 
 local function text(number) return string.format('%.0f', number) end
 
+-- What would change something each time is asked for under a nonce: redis-py asks again when the answer
+-- is lost, four times ten seconds and its waits.
+local ASKED_AGAIN = 60000  -- ms in which it may
+
+local function is_done(nonce) return redis.call('EXISTS', root .. 'done:' .. nonce) == 1 end
+
+local function mark_done(nonce) redis.call('SET', root .. 'done:' .. nonce, '', 'PX', ASKED_AGAIN) end
+
 -- Duties. `due:<lane>` scores each by when somebody must look. `claims:<lane>` says why it is not
 -- simply waiting: "p" a wake-up is posted; "h<token>/<nonce>" the claimer of that nonce holds it;
 -- "h<token>/<nonce>+<ms>" it was woken meanwhile, for that time. `failures:<lane>` counts how often in
