@@ -4,7 +4,6 @@ When its time is over RunningHub is asked once more. An answer that cannot be us
 then. Silence is not: it is asked again, but not without end either.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from worker.intake import accept, alert, requeued
 from worker.jobs import Job, Move, SettledBy, State
 from worker.reports import Error
 from worker.store import Change, Duty, Note
+from worker.store.changes import Decision
 from worker.wiring import Wiring
 
 LEAST_GAP, LONGEST_GAP = 5.0, 300.0  # seconds between two questions that bring no answer
@@ -106,14 +106,14 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
     if_unconfirmed(w, job_id, n, end)
 
 
-def if_unconfirmed(w: Wiring, job_id: str, n: int, then: Callable[[Job], Change]) -> None:
-    """Change an attempt unless proof came meanwhile."""
+def if_unconfirmed(w: Wiring, job_id: str, n: int, then: Decision) -> bool:
+    """Change an attempt unless proof came meanwhile; whether it was changed."""
 
     def decide(job: Job) -> Change | None:
         still = job.attempt.n == n and job.state is State.UNCONFIRMED
         return then(job) if still else None
 
-    transcript.change(w, job_id, decide)
+    return transcript.change(w, job_id, decide)[0] == "done"
 
 
 def _end_without_answer(w: Wiring, job: Job, silent: ProviderSilent) -> None:

@@ -122,6 +122,7 @@ class Attempt:
 
     `left_at` is written the moment before the first byte leaves; without it nothing was paid.
     `left_by`: the token under which it left, so that an answer is known to be to this departure.
+    `refused`: departures that were doubted, and that RunningHub proved later not to have taken.
     `legacy`: RunningHub does not take this key's apps on the V2 path, so it goes the older one.
     `unready`: how often RunningHub's own fault kept back what it needs.
     `asked` to `failure_seen_at` say what was asked about it: no question is repeated without end.
@@ -142,6 +143,7 @@ class Attempt:
     settled_by: str | None = None  # SettledBy, or a word of a newer version
     doubt: Error | None = None
     doubt_busy: bool = False
+    refused: tuple[str, ...] = ()
     legacy: bool = False
     unready: int = 0
     asked: int = 0

@@ -48,7 +48,7 @@ def write_down_again(w: Wiring) -> None:
 def _write_down(w: Wiring, departure: Departure) -> None:
     def decide(job: Job) -> Change | None:
         attempt = job.nth(departure.n)
-        if attempt is None or attempt.left_by == departure.token:
+        if attempt is None or departure.token in (attempt.left_by, *attempt.refused):
             return None
         if attempt is not job.attempt or job.state not in (State.QUEUED, State.SENDING):
             return None
@@ -62,6 +62,8 @@ def _write_down(w: Wiring, departure: Departure) -> None:
         _alert(w, departure, "Redis has forgotten the job")
         return
     attempt = job.nth(departure.n)
+    if attempt and departure.token in attempt.refused:
+        return
     if attempt is None or attempt.left_by not in (None, departure.token):
         _alert(w, departure, "Redis forgot that its request left, and it left again")
     elif word == "done":

@@ -225,7 +225,7 @@ def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
     if attempt.asked + 1 < len(DOUBT_LOOKS):
         _count_unknown(w, job.id, attempt.n)
         return DOUBT_LOOKS[attempt.asked + 1] - DOUBT_LOOKS[attempt.asked]
-    _refused_after_all(w, job.id, attempt.n)
+    _refused_after_all(w, job.id, attempt)
     return None
 
 
@@ -252,14 +252,17 @@ def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
     deadline.if_unconfirmed(w, job_id, n, once_more)
 
 
-def _refused_after_all(w: Wiring, job_id: str, n: int) -> None:
+def _refused_after_all(w: Wiring, job_id: str, doubted: Attempt) -> None:
     """A task id came with an error, and RunningHub knows no such task each time it is asked."""
+    n, departure = doubted.n, doubted.left_by or ""
 
-    def refuse(job: Job) -> Change:
+    def refuse(job: Job) -> Change | None:
+        if job.attempt.left_by != doubted.left_by:
+            return None  # it left again since RunningHub was asked
         now, doubt = w.clock.now(), job.attempt.doubt
         note = Note("refused after all", {"attempt": n, "ref": job.attempt.ref})
         if job.attempt.doubt_busy:
-            return returned(w, job, note)
+            return returned(w, job, note, {"refused": (*job.attempt.refused, departure)})
         why = doubt.detail.get("why", "") if doubt else ""
         error = Error(
             "rejected",
@@ -270,7 +273,8 @@ def _refused_after_all(w: Wiring, job_id: str, n: int) -> None:
         moved = jobs.end(job, Move.FAIL, "query", now, error=error)
         return Change(moved, (note,), event="job.failed")
 
-    deadline.if_unconfirmed(w, job_id, n, refuse)
+    if deadline.if_unconfirmed(w, job_id, n, refuse):
+        w.store.memory.answered(departure, ref=None, refused=True)
 
 
 def read_limit(w: Wiring, claim: Claim) -> None:

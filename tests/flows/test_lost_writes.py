@@ -1,5 +1,6 @@
 """A Redis that forgets: nothing is paid twice unsaid; an answer counts for its own departure."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from worker.departing import Departing
 from worker.errors import LostWrites
 from worker.jobs import Job, State
 from worker.pump import Crew, Pump
+from worker.reconcile import _refused_after_all as _say_refused
 from worker.reports import Accepted, Busy, NeverLeft
 from worker.store import Claim
 from worker.store.durability import WAITS, Durability
@@ -275,3 +277,80 @@ def test_the_same_dump_restored_twice_is_two_losses(house: House) -> None:
     house.w.store.line.pause(False)
     house.later(40)
     assert house.sandbox.accepted() == 0
+
+
+def _refused_after_all(house: House, prover: House) -> Job:
+    """A job that RunningHub answered with a task and a refusal, in the line again by proof."""
+    house.sandbox.faults({"fault": "answer_both_refused", "times": 1})
+    job = house.until(house.ask(), "unconfirmed")
+    house.w.store.line.pause(True)
+    for wait in (2, 8, 20, 30):
+        house.clock.advance(wait)
+        prover.clock._seconds = house.clock._seconds
+        prover.settle()
+    assert "refused after all" in house.notes(job)
+    assert house.job(job).state is State.QUEUED
+    return job
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["here", "elsewhere"])
+def test_a_refusal_that_was_proved_is_not_doubted_when_other_writes_are_lost(
+    house: House, build: Build, same: bool
+) -> None:
+    job = _refused_after_all(house, house if same else build())
+    dump = _dump(house)
+    house.w.store.duties.wake("fanout", "1-1")
+    house.settle()
+    _go_back(house, dump)
+    _rounds(house)
+    assert house.w.store.line.state().why_paused
+    assert house.job(job).state is State.QUEUED
+    assert not any(job.id in alert for alert in _alerts(house))
+    house.w.store.line.pause(False)
+    house.raw.delete("runhook:pump")
+    house.later(6)
+    house.until(job, "succeeded")
+    assert not house.job(job).life.risk
+    assert house.sandbox.accepted() == 1
+
+
+def test_a_departure_after_a_proved_refusal_is_not_the_second_of_two(
+    house: House, build: Build
+) -> None:
+    job = _refused_after_all(house, build())
+    house.w.store.line.pause(False)
+    house.later(6)
+    house.until(job, "succeeded")
+    dump = _dump(house)
+    house.w.store.duties.wake("fanout", "1-1")
+    house.settle()
+    _go_back(house, dump)
+    _rounds(house)
+    assert not house.job(job).life.risk
+    assert not any(job.id in alert for alert in _alerts(house))
+
+
+def test_a_refusal_that_was_proved_here_is_known_although_redis_forgot_it(house: House) -> None:
+    house.w.store.line.pause(True)
+    asked = house.ask()
+    dump = _dump(house)
+    house.w.store.line.pause(False)
+    house.sandbox.faults({"fault": "answer_both_refused", "times": 1})
+    job = house.until(asked, "unconfirmed")
+    house.w.store.line.pause(True)
+    for wait in (2, 8, 20, 30):
+        house.later(wait)
+    assert "refused after all" in house.notes(job)
+    _go_back(house, dump)
+    _rounds(house)
+    assert house.job(job).state is State.QUEUED
+
+
+def test_a_proof_against_an_earlier_departure_says_nothing_of_the_later_one(house: House) -> None:
+    house.sandbox.faults({"fault": "answer_lost"}, {"fault": "callback_lost"})
+    job = house.until(house.ask(), "unconfirmed")
+    attempt = house.job(job).attempt
+    _say_refused(house.w, job.id, replace(attempt, left_by="7.earlier"))
+    assert house.job(job).state is State.UNCONFIRMED
+    _say_refused(house.w, job.id, attempt)
+    assert house.job(job).state is State.FAILED
