@@ -231,7 +231,7 @@ def _unreadable(w: Wiring) -> Findings:
     advice = (
         "Start processes of the version that wrote them; nothing of them is lost or paid meanwhile."
         if waits
-        else "They are left as they are, and nothing is paid for them: docs/upgrades.md."
+        else "They are left as they are, and nothing more is paid for them: docs/upgrades.md."
     )
     yield Finding("records", "bad", f"{len(found)} left alone: {named}{more}", advice)
 
@@ -239,7 +239,7 @@ def _unreadable(w: Wiring) -> Findings:
 def _missed(w: Wiring) -> Findings:
     for one in (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable()):
         if missed := w.store.deliveries.missed(one.id):
-            text = f"{missed} events wait until {one.name} can be read, to be told to it then"
+            text = f"{missed} events wait until {one.name} can be read and says which it wants"
             yield Finding("receivers", "warning", text, "All others were told: docs/upgrades.md.")
 
 
