@@ -230,7 +230,7 @@ def _gone(delivery: Delivery) -> str:
         "RUNHOOK_RETENTION_DAYS"
     )
     if delivery.job is None:
-        return gone
+        return f"{gone}. `runhook doctor` says what is wrong now"
     return (
         f"{gone}; its job's record does not tell it either. `runhook job {delivery.job}` shows how "
         "the job stands; what happens to it from here on is told as ever"
