@@ -66,6 +66,7 @@ EXPIRING = (
     "strays",
     "durations:*",
     "done:*",
+    "asked:*",
 )
 
 

@@ -2,13 +2,16 @@
 
 Whatever is learnt about an attempt, from a callback, a resend, the record, a query or a submit's
 own answer, goes through `accept`; who asked or how late it is does not matter.
+
+Nothing here waits for RunningHub: the lane takes in everybody's callbacks. Those that cannot be
+believed by themselves are left to `unbelieved`, which asks.
 """
 
 from dataclasses import replace
 from datetime import datetime
 
 from worker import jobs, transcript
-from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
+from worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from worker.jobs import Attempt, Job, Move, SettledBy, State
 from worker.outside import clean
 from worker.reports import Cost, Error, Report, TaskState
@@ -27,8 +30,10 @@ ENDINGS: dict[TaskState, Move] = {
     "cancelled": Move.CANCEL,
 }
 EARLY_WAIT, EARLY_LONGEST = 1.0, 5.0  # seconds a callback waits for the submit's answer
-SILENT_WAIT, SILENT_LONGEST = 5.0, 300.0  # seconds between questions about a task it names
-UNPROVED_LONGEST = 86400.0  # seconds such a callback is kept for: then its results are dead too
+# Seconds after which a callback that waits for proof is looked at here again: whoever decides on it
+# says so at once, unless he is gone, of an older version or parked.
+UNPROVED_LOOK = 900.0
+UNBELIEVED = "callback/"  # before the attempt, the duty to ask about it for its callbacks' sake
 LONGEST_WHY = 300  # characters of an exception's text
 
 
@@ -42,7 +47,7 @@ def take(w: Wiring, claim: Claim) -> None:
             waits.append(wait)
         else:
             taken.append(callback)
-    w.store.callbacks.drop(claim, taken)
+    w.store.callbacks.drop(claim, claim.id, taken)
     claim.again_in = min(waits, default=None)
 
 
@@ -73,44 +78,46 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
         told = wire.read_callback(callback.body)
     except Unreadable as error:
         report("callback.unreadable", job=job_id, attempt=n, why=str(error))
-        _disbelieve(w, job_id, n, f"unreadable: {error}")
+        disbelieve(w, job_id, n, f"unreadable: {error}")
         return 0
-    if attempt.ref is None:
-        return _take_unproved(w, job, attempt, told, by, callback.at)
+    if waits_for_proof(job, attempt, told):
+        return _left_unproved(w, job, attempt, callback.at)
     if told.ref != attempt.ref:
         why = f"a callback speaks of task {told.ref}, not of {attempt.ref}"
         alert(w, job_id, n, "callback not believed", f"{why}; somebody may have this job's URL")
     elif w.settings.verify == "fetch":
-        _disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first")
-    elif job.state is State.UNCONFIRMED and attempt is job.attempt:
-        return _take_unproved(w, job, attempt, told, by, callback.at)
+        disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first")
     else:
         accept(w, job_id, n, told, by)
     return 0
 
 
-def _take_unproved(
-    w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy, at: datetime
-) -> float:
-    """A callback for an attempt whose answer is not there (yet): it brings the ref home."""
-    early = job.state is State.SENDING and attempt is job.attempt
-    if early and (w.clock.now() - at).total_seconds() < EARLY_LONGEST:
-        return EARLY_WAIT  # the answer is on its way; its record wakes this duty
-    try:
-        known = w.client.report(told.ref, legacy=job.legacy(attempt))
-    except ProviderSilent as silent:
-        age = (w.clock.now() - at).total_seconds()
-        if age > UNPROVED_LONGEST:
-            why = f"RunningHub said nothing of task {told.ref} for {age:.0f} s: {silent}"
-            alert(w, job.id, attempt.n, "callback not believed", why)
-            return 0
-        return min(SILENT_LONGEST, max(SILENT_WAIT, age / 4))
-    if known.state == "unknown":
-        _disbelieve(w, job.id, attempt.n, f"RunningHub knows no task {told.ref}")
-        return 0
-    adopt(w, job.id, attempt.n, told.ref)
-    accept(w, job.id, attempt.n, known if w.settings.verify == "fetch" else told, by)
-    return 0
+def waits_for_proof(job: Job, attempt: Attempt, told: Report) -> bool:
+    """Whether a callback speaks of an attempt whose submit's answer has not told its task."""
+    if attempt.ref is None:
+        return True
+    unconfirmed = job.state is State.UNCONFIRMED and attempt is job.attempt
+    return unconfirmed and told.ref == attempt.ref
+
+
+def is_early(w: Wiring, job: Job, attempt: Attempt, at: datetime) -> bool:
+    """Whether the submit's answer may still be on its way to a callback that came then."""
+    sending = job.state is State.SENDING and attempt is job.attempt
+    return sending and (w.clock.now() - at).total_seconds() < EARLY_LONGEST
+
+
+def _left_unproved(w: Wiring, job: Job, attempt: Attempt, at: datetime) -> float:
+    """Leave a callback where it is for those who may wait for RunningHub; seconds to a look."""
+    if is_early(w, job, attempt, at):
+        return EARLY_WAIT  # the answer's record wakes this duty
+    asking = asked_for(job.id, attempt.n)
+    w.store.duties.wake(asking.lane, asking.id)
+    return UNPROVED_LOOK
+
+
+def asked_for(job_id: str, n: int) -> Duty:
+    """The duty to ask about an attempt for its callbacks' sake, as often as that is allowed."""
+    return Duty("reconcile", f"{UNBELIEVED}{job_id}/{n}")
 
 
 def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = True) -> None:
@@ -122,13 +129,13 @@ def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = T
         n: Which attempt.
         what: What the timeline calls it.
         why: What happened, and what it means.
-        asks: Have RunningHub asked about the attempt at once, if it has not ended.
+        asks: Have RunningHub asked about the attempt for it, if it has not ended.
     """
     report("alert", job=job_id, attempt=n, why=why)
 
     def decide(job: Job) -> Change:
         open_ = job.state in (State.RUNNING, State.UNCONFIRMED) and n == job.attempt.n
-        duties = (Duty("reconcile", f"{job_id}/{n}"),) if asks and open_ else ()
+        duties = (asked_for(job_id, n),) if asks and open_ else ()
         note = Note(what, {"attempt": n, "why": why})
         return Change(job, (note,), duties, "runhook.alert", why=why)
 
@@ -180,7 +187,8 @@ def expiry(w: Wiring, job: Job) -> tuple[Duty, ...]:
     return (Duty("reconcile", f"expiry/{job.id}", left),)
 
 
-def _disbelieve(w: Wiring, job_id: str, n: int, why: str) -> None:
+def disbelieve(w: Wiring, job_id: str, n: int, why: str) -> None:
+    """A callback is not believed: RunningHub is asked about an attempt that has not ended."""
     transcript.note(w, job_id)
     w.store.jobs.hasten(job_id, n, Note("callback not believed", {"attempt": n, "why": why}))
 

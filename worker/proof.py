@@ -99,6 +99,7 @@ def _disprove(w: Wiring, job_id: str, n: int, ref: str, why: str) -> float:
         return Change(jobs.with_attempt(job, n, w.clock.now(), named=None), (note,))
 
     text = f"task {ref}, which its owner named, is not proved to be this attempt's: {why}"
-    alert(w, job_id, n, "no proof", f"{text}; `resolve --ref {ref} --force` takes it all the same")
+    why = f"{text}; `resolve --ref {ref} --force` takes it all the same"
+    alert(w, job_id, n, "no proof", why, asks=False)
     transcript.change(w, job_id, decide)
     return AT_ONCE

@@ -1,19 +1,12 @@
-"""Late news: asking RunningHub about attempts whose callback is overdue or not believed.
+"""Late news: asking RunningHub about attempts whose callback is overdue.
 
-A table of rules in which the first answer wins:
-
-1. its own record of the callback (getWebhookDetail), recorded and readable, settles the job;
-2. recorded but unreadable, or RUNHOOK_RECONCILE=resend: it is asked to send it again;
-3. no record: the task itself is asked about.
-
-What is learnt goes through `intake.accept`, like a callback.
+What is asked is in `asking`; what callbacks that are not believed lead to, in `unbelieved`.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from worker import deadline, jobs, proof, transcript
+from worker import asking, deadline, jobs, proof, transcript, unbelieved
 from worker.cancel import carry_out_wish
 from worker.errors import (
     NotFound,
@@ -22,7 +15,7 @@ from worker.errors import (
     StoreUnavailable,
     UnreadableRecord,
 )
-from worker.intake import accept, adopt
+from worker.intake import UNBELIEVED, accept, adopt
 from worker.jobs import Attempt, Job, Move, State
 from worker.outside import clean
 from worker.reports import Error
@@ -33,14 +26,10 @@ from worker.wiring import Wiring
 
 LONGEST_WHY = 300  # characters of an error that nobody foresaw
 LEAST_GAP = 5.0  # seconds between two looks at one job, at least
-RESENDS = 2  # resends asked for an attempt before its task is asked about instead
-RESEND_WAIT = 20.0
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0
 SWEEP_EVERY = 3600.0
 SWEPT_AT_ONCE = 200
 FEW = 5  # files that cannot be removed, after which the place of files counts as away
-
-Rule = Callable[[Wiring, Job, str], bool]
 
 
 def look(w: Wiring, claim: Claim) -> None:
@@ -51,6 +40,8 @@ def look(w: Wiring, claim: Claim) -> None:
         sweep(w, claim)
     elif claim.id.startswith("expiry/"):
         expire(w, claim)
+    elif claim.id.startswith(UNBELIEVED):
+        unbelieved.look(w, claim)
     else:
         examine(w, claim)
 
@@ -131,79 +122,22 @@ def _examine(w: Wiring, job: Job, n: int) -> float | None:
     if deadline.is_over(w, job):
         deadline.end_running(w, job)
         return None
-    ref = job.attempt.ref or ""
-    calls_back = w.settings.public_url and job.called_back
-    rules: tuple[Rule, ...] = (by_record, by_query) if calls_back else (by_query,)
-    for rule in rules:
-        if rule(w, job, ref):
-            break
+    asking.ask(w, job)
     return _next_look(w, w.store.jobs.get(job.id), job)
-
-
-def by_record(w: Wiring, job: Job, ref: str) -> bool:
-    """Rules 1 and 2: what RunningHub recorded of the callback it sent, or did not get rid of."""
-    n = job.attempt.n
-    try:
-        found = w.client.recorded(ref)
-    except ProviderSilent as silent:
-        if not silent.answered:
-            raise
-        return False  # it says nothing usable of its record, and may of the task
-    if found is None:
-        transcript.note(w, job.id, Note("no record of a callback", {"attempt": n}))
-        return False
-    told = found.report
-    if told is None or w.settings.reconcile == "resend":
-        return _resend(w, job, found.webhook_id)
-    if told.ref != ref or (told.state == "succeeded" and not told.outputs):
-        return False
-    accept(w, job.id, n, told, "detail")
-    return True
-
-
-def by_query(w: Wiring, job: Job, ref: str) -> bool:
-    """Rule 3: what RunningHub says of the task itself."""
-    told = w.client.report(ref, legacy=job.legacy(job.attempt))
-    note = Note("queried", {"attempt": job.attempt.n, "state": told.state})
-    transcript.note(w, job.id, note)
-    accept(w, job.id, job.attempt.n, told, "query")
-    return True
-
-
-def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
-    """Have the callback sent again, to a newly signed URL; False after a few times."""
-    url = w.callback_url(job.id, job.attempt.n)
-    if job.attempt.resends >= RESENDS or url is None:
-        return False
-
-    def count(now_job: Job) -> Change | None:
-        attempt = now_job.attempt
-        if attempt.n != job.attempt.n:
-            return None
-        changed = jobs.with_attempt(now_job, attempt.n, w.clock.now(), resends=attempt.resends + 1)
-        return Change(changed, (Note("resend asked for", {"attempt": attempt.n}),))
-
-    transcript.change(w, job.id, count)
-    w.client.resend(webhook_id, f"{url}?via=resend")
-    return True
 
 
 def _next_look(w: Wiring, job: Job, before: Job) -> float | None:
     """When to look again: each gap at least half the time gone, and never past the time-out."""
-    attempt = job.attempt
-    if job.state is not State.RUNNING or _waits_on_purpose(attempt) != _waits_on_purpose(
-        before.attempt
-    ):
-        return None  # accept() set the time of the next look itself
-    if attempt.resends > before.attempt.resends:
-        return RESEND_WAIT
+    on_purpose = _waits_on_purpose(job.attempt) != _waits_on_purpose(before.attempt)
+    if job.state is not State.RUNNING or on_purpose:
+        return None  # whoever changed that set the time of the next look itself
     gone = (w.clock.now() - deadline.since(job)).total_seconds()
     left = w.settings.job_timeout - gone
     return max(0.1, min(max(LEAST_GAP, gone / 2), left))
 
 
-def _waits_on_purpose(attempt: Attempt) -> tuple[datetime | None, datetime | None]:
-    return attempt.empty_since, attempt.failure_seen_at
+def _waits_on_purpose(attempt: Attempt) -> tuple[datetime | None, datetime | None, int]:
+    return attempt.empty_since, attempt.failure_seen_at, attempt.resends
 
 
 def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:

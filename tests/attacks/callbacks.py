@@ -1,12 +1,16 @@
 """Callbacks that are forged, of somebody else, replayed, too large or unreadable."""
 
+import json
 import string
 from collections.abc import Iterator
 
 from tests.attacks.ground import Ground, Outcome, Reply, Try, ask, refused
+from tests.conftest import eventually
+from worker.unbelieved import MOST_CALLS
 
 JSON = {"Content-Type": "application/json"}
 TOO_LARGE = 5 * 1024 * 1024  # bytes; 4 MiB are taken
+ORDINARY = 3  # calls of one look more or less at either of two jobs
 
 
 def tries(ground: Ground) -> Iterator[Try]:
@@ -16,6 +20,9 @@ def tries(ground: Ground) -> Iterator[Try]:
     path = ground.callback_path(job["id"])
     yield from _forged(ground, path, ground.callback_path(other["id"]))
     yield from _genuine_but_bad(ground, job["id"], path)
+    yield Try(
+        "flood", "every kind that is not believed, to one running job", lambda: _flood(ground)
+    )
 
 
 def _forged(ground: Ground, path: str, others: str) -> Iterator[Try]:
@@ -76,3 +83,39 @@ def _genuine_but_bad(ground: Ground, job_id: str, path: str) -> Iterator[Try]:
     yield Try("large", f"{TOO_LARGE} bytes", large)
     yield Try("large-chunked", f"{TOO_LARGE} bytes in a chunk", chunked)
     yield Try("replayed", "nothing; how often handlers heard after all of these", replayed)
+
+
+def _flood(ground: Ground) -> Outcome:
+    """Many callbacks that are not believed cause few calls, and the genuine one counts at once."""
+    town, many = ground.town, ground.many(40)
+    town.sandbox.faults({"fault": "slow", "match": "of the flood", "value": 900})
+    try:
+        job, quiet = (ground.job(f"{n} of the flood")["id"] for n in ("one", "two"))
+        ref = eventually(lambda: town.get(f"/v1/jobs/{job}")["ref"])
+        path, foreign = ground.callback_path(job), str(int(ref) + 1)
+        for n in range(many):
+            ask(town.web, "POST", path, JSON, b"%d" % n)
+            ask(town.web, "POST", path, JSON, _end(foreign, n))
+            if n % 10 == 0:
+                ask(town.web, "POST", path, JSON, bytes(TOO_LARGE))
+        eventually(lambda: _noted(ground, job, "callback not believed") == 2 * many, 30)
+        calls = _noted(ground, job, "asked RunningHub") - _noted(ground, quiet, "asked RunningHub")
+        ask(town.web, "POST", path, JSON, _end(ref, 0))
+        by = town.ended(job)["settled_by"]
+    finally:
+        town.sandbox.faults()
+    for one in (job, quiet):
+        ask(town.web, "POST", f"/v1/jobs/{one}/cancel", JSON, b"")
+    few = calls <= MOST_CALLS + ORDINARY
+    return Outcome(few and by == "callback", f"{calls} calls, settled by {by}")
+
+
+def _end(ref: str, n: int) -> bytes:
+    results = [{"url": "https://a.example/x.png", "outputType": "png"}]
+    event = {"taskId": ref, "status": "SUCCESS", "clientId": str(n), "results": results}
+    return json.dumps({"event": "TASK_END", "taskId": ref, "eventData": event}).encode()
+
+
+def _noted(ground: Ground, job_id: str, what: str) -> int:
+    items = ground.town.get(f"/v1/jobs/{job_id}/timeline")["items"]
+    return sum(item["what"] == what for item in items)

@@ -322,8 +322,7 @@ class Interleaving(RuleBasedStateMachine):
         known = set(self.ids)
         for lane in ("send", "intake", "reconcile"):
             for duty in due[lane]:
-                one, _, other = duty.partition("/")
-                assert {one, other} & known, f"a duty of no job: {lane} {duty}"
+                assert {*duty.split("/")} & known, f"a duty of no job: {lane} {duty}"
         for job in self._jobs():
             duty = f"{job.id}/{job.attempt.n}"
             match job.state:

@@ -141,9 +141,9 @@ def test_a_callback_that_comes_while_others_are_dropped_is_not_dropped(house: Ho
     with store.duties.claim("intake", f"{job.id}/1") as claim:
         assert claim
         taken = store.callbacks.waiting(job.id, 1)
-        store.callbacks.drop(claim, taken)
+        store.callbacks.drop(claim, claim.id, taken)
         send_callback(house, job, b"first")
-        store.callbacks.drop(claim, taken)
+        store.callbacks.drop(claim, claim.id, taken)
         assert [callback.body for callback in store.callbacks.waiting(job.id, 1)] == [b"first"]
 
 

@@ -88,11 +88,26 @@ class Callbacks:
         name, now = f"callback of {job_id}/{attempt}", self._scripts.clock.now()
         return [_callback(name, entry, now) for entry in dict.fromkeys(entries)]
 
-    def drop(self, claim: Claim, taken: Sequence[Callback]) -> None:
-        """Forget these, which the holder of their duty took in. Twice is the same as once."""
+    def drop(self, claim: Claim, attempt: str, taken: Sequence[Callback]) -> None:
+        """Forget these of an attempt, which the holder of a duty decided on. Twice is as once."""
         if taken:
             entries = [callback.entry for callback in taken]
-            self._scripts.words("drop_callbacks", claim.id, claim.token, *entries)
+            held = (claim.lane, claim.id, claim.token)
+            self._scripts.words("drop_callbacks", attempt, *held, *entries)
+
+    def allow_calls(self, job_id: str, calls: int, most: int, within: float) -> float:
+        """Count calls to RunningHub that a job's callbacks cause, if they may be made now.
+
+        Args:
+            job_id: Whose callbacks.
+            calls: How many are to be made.
+            most: How many may be within that time.
+            within: Seconds.
+
+        Returns:
+            0: they are counted. Else the seconds until so many may be made.
+        """
+        return int(self._scripts.run("allow_calls", job_id, calls, most, _ms(within))) / 1000
 
     def strays(self) -> int:
         """How many came for jobs that nobody knows; the last thousand are kept."""
@@ -104,6 +119,10 @@ class Callbacks:
         with reaching():
             found = self._scripts.client.lrange(f"{self._scripts.root}strays", -1, -1)
         return _stray(found[0]) if found else None
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def _callback(name: str, entry: bytes, now: datetime) -> Callback:

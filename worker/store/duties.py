@@ -75,7 +75,15 @@ class Claim:
         Raises:
             UnreadableRecord: It names neither, so it is a newer version's.
         """
-        whose, _, n = self.id.partition("/")
+        return self.attempt_behind("")
+
+    def attempt_behind(self, prefix: str) -> tuple[str, int]:
+        """What stands behind a prefix, which says what is to be done about it.
+
+        Raises:
+            UnreadableRecord: It names neither, so it is a newer version's.
+        """
+        whose, _, n = self.id.removeprefix(prefix).partition("/")
         if not n.isdecimal():
             raise UnreadableRecord(f"duty {self.lane} {self.id}", "it is not known", newer=True)
         return whose, int(n)

@@ -236,7 +236,7 @@ class Jobs:
         self._scripts.words("take_back", job.id, str(n), self._memory.departure(token), note)
 
     def hasten(self, job_id: str, attempt: int, note: Note) -> str:
-        """Have an attempt that has not ended reconciled at once: `hastened`, `ended`, `gone`."""
+        """Have an attempt that has not ended asked about: `hastened`, `ended`, `gone`."""
         return self._scripts.waking("hasten", 1, job_id, str(attempt), note.packed())[0]
 
     def note(self, job_id: str, *notes: Note) -> None:

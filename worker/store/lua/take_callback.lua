@@ -37,7 +37,7 @@ if redis.call('EXISTS', raw) == 0 then redis.call('DEL', unread) end
 if redis.call('HEXISTS', unread, ARGV[7]) == 0 then
   if tonumber(redis.call('GET', heard) or 0) >= MOST then
     local open = held[1] == 'running' or held[1] == 'unconfirmed'
-    if open and held[2] == ARGV[3] then wake('reconcile', duty, ASKED_WITHIN) end
+    if open and held[2] == ARGV[3] then wake('reconcile', 'callback/' .. duty, ASKED_WITHIN) end
     return answer('enough')
   end
   local waiting = #ARGV[4]

@@ -1,0 +1,187 @@
+"""What callbacks lead to that cannot be believed by themselves: RunningHub is asked.
+
+A callback that names the task of an attempt which has none yet is proved by asking about that task.
+For one that is unreadable, too large or about another task, the attempt itself is asked about. Who
+knows one job's URL can send as many of either as he likes, so they cause few calls a minute. What
+the minute does not allow is asked when it does, and the ordinary look of `reconcile` stays.
+"""
+
+import random
+from dataclasses import dataclass
+
+from worker import asking, transcript
+from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
+from worker.intake import (
+    LONGEST_WHY,
+    UNBELIEVED,
+    accept,
+    adopt,
+    alert,
+    is_early,
+    waits_for_proof,
+)
+from worker.jobs import Attempt, Job, SettledBy, State
+from worker.outside import clean
+from worker.reports import Report
+from worker.runninghub import wire
+from worker.runninghub.door import Unreadable
+from worker.store import Callback, Claim, Note
+from worker.telemetry import report
+from worker.wiring import Wiring
+
+# Calls to RunningHub that one job's callbacks may cause within so many seconds: an honest one that
+# is unreadable needs two for its resend, and two more should that be unreadable too.
+MOST_CALLS, MINUTE = 5, 60.0
+SILENT_WAIT, SILENT_LONGEST = 5.0, 300.0  # seconds between questions about a task it names
+UNPROVED_LONGEST = 86400.0  # seconds such a callback is kept for: then its results are dead too
+
+
+@dataclass(frozen=True)
+class Word:
+    """A callback that waits for proof, and what it says."""
+
+    callback: Callback
+    told: Report
+
+    @property
+    def by(self) -> SettledBy:
+        """How it came."""
+        return "resend" if self.callback.via == "resend" else "callback"
+
+
+def look(w: Wiring, claim: Claim) -> None:
+    """Ask about one attempt for its callbacks' sake, and say when to ask again."""
+    job_id, n = claim.attempt_behind(UNBELIEVED)
+    try:
+        job = w.store.jobs.get(job_id)
+    except NotFound:
+        return
+    attempt = job.nth(n)
+    if attempt is None:
+        return
+    words = _unproved(w, job, attempt)
+    if not words and not _can_be_asked_about(job, attempt):
+        return
+    claim.again_in = w.store.line.wait_for("take") or None
+    if claim.again_in:
+        return
+    with transcript.of(w, job_id) as listening:
+        if words:
+            claim.again_in = _prove(listening, claim, job, attempt, words)
+        else:
+            claim.again_in = _ask(listening, job)
+
+
+def _unproved(w: Wiring, job: Job, attempt: Attempt) -> dict[str, list[Word]]:
+    """The callbacks that wait for proof, oldest first, by the task that they name."""
+    found: dict[str, list[Word]] = {}
+    for callback in w.store.callbacks.waiting(job.id, attempt.n):
+        try:
+            told = wire.read_callback(callback.body)
+        except Unreadable:
+            continue  # intake says so
+        if waits_for_proof(job, attempt, told) and not is_early(w, job, attempt, callback.at):
+            found.setdefault(told.ref, []).append(Word(callback, told))
+    return found
+
+
+def _can_be_asked_about(job: Job, attempt: Attempt) -> bool:
+    open_ = job.state in (State.RUNNING, State.UNCONFIRMED) and attempt is job.attempt
+    return open_ and attempt.ref is not None
+
+
+def _too_soon(w: Wiring, job: Job, calls: int) -> float:
+    """Seconds until so many calls may be made; 0: now, and they are counted."""
+    return w.store.callbacks.allow_calls(job.id, calls, MOST_CALLS, MINUTE)
+
+
+def _prove(
+    w: Wiring, claim: Claim, job: Job, attempt: Attempt, words: dict[str, list[Word]]
+) -> float | None:
+    """Ask about the tasks that callbacks name; seconds until those that still wait are asked about.
+
+    In any order, so that forged ones about which nothing is said keep no genuine one waiting.
+    """
+    waits: list[float] = []
+    for ref in random.sample(sorted(words), len(words)):
+        if wait := _too_soon(w, job, asking.calls_of_a_query(job, attempt)):
+            waits.append(wait)
+            break
+        try:
+            decided = _decide(w, job, attempt, ref, words[ref])
+        except ProviderSilent as silent:
+            w.store.line.wait_for("busy" if silent.busy else "good")
+            if wait := _kept_in_silence(w, job, attempt, words[ref], silent):
+                waits.append(wait)
+                if silent.answered:
+                    continue
+                break  # it is away, and would be for the others
+            decided = "dropped"
+        w.store.callbacks.drop(claim, f"{job.id}/{attempt.n}", [one.callback for one in words[ref]])
+        if decided == "proved":
+            w.store.duties.wake("intake", f"{job.id}/{attempt.n}")  # the others are about another
+            return None
+    return min(waits, default=None)
+
+
+def _decide(w: Wiring, job: Job, attempt: Attempt, ref: str, words: list[Word]) -> str:
+    """Ask whether there is a task, and take in what callbacks say of it: `proved`, or `dropped`.
+
+    Raises:
+        ProviderSilent: No usable answer.
+    """
+    try:
+        known = w.client.report(ref, legacy=job.legacy(attempt))
+        w.store.line.wait_for("good")
+        if known.state == "unknown":
+            why = f"RunningHub knows no task {ref}"
+            note = Note("callback not believed", {"attempt": attempt.n, "why": why})
+            transcript.note(w, job.id, note)
+            return "dropped"
+        adopt(w, job.id, attempt.n, ref)
+        for word in words:
+            told = known if w.settings.verify == "fetch" else word.told
+            accept(w, job.id, attempt.n, told, word.by)
+    except (ProviderSilent, StoreUnavailable, UnreadableRecord, NotFound):
+        raise
+    except Exception as error:  # noqa: BLE001 - its trouble is its own, whatever it is
+        report("task.failed", lane="reconcile", duty=f"{job.id}/{attempt.n}", exc_info=True)
+        why = f"{type(error).__name__}: {clean(str(error), LONGEST_WHY)}"
+        why = f"a callback could not be taken in ({why})"
+        alert(w, job.id, attempt.n, "callback set aside", why, asks=False)
+        return "dropped"
+    return "proved"
+
+
+def _kept_in_silence(
+    w: Wiring, job: Job, attempt: Attempt, words: list[Word], silent: ProviderSilent
+) -> float:
+    """Seconds until RunningHub is asked again of a task; 0: not any more, and that is said."""
+    age = (w.clock.now() - words[0].callback.at).total_seconds()
+    if age > UNPROVED_LONGEST:
+        why = f"RunningHub said nothing of task {words[0].told.ref} for {age:.0f} s: {silent}"
+        alert(w, job.id, attempt.n, "callback not believed", why, asks=False)
+        return 0
+    return min(SILENT_LONGEST, max(SILENT_WAIT, age / 4))
+
+
+def _ask(w: Wiring, job: Job) -> float | None:
+    """Ask about a job's attempt; seconds until it is asked about again, if nothing was said."""
+    n, ref, running = job.attempt.n, job.attempt.ref or "", job.state is State.RUNNING
+    query = asking.calls_of_a_query(job, job.attempt)
+    if wait := _too_soon(w, job, query + asking.CALLS_OF_THE_RECORD if running else query):
+        return wait
+    try:
+        if running:
+            asking.ask(w, job)
+        else:
+            told = w.client.report(ref, legacy=job.legacy(job.attempt))
+            if told.state != "unknown":
+                adopt(w, job.id, n, ref)
+                accept(w, job.id, n, told, "query")
+        w.store.line.wait_for("good")
+    except ProviderSilent as silent:
+        w.store.line.wait_for("busy" if silent.busy else "good")
+        transcript.note(w, job.id, Note("no answer", {"attempt": n, "why": str(silent)}))
+        return MINUTE
+    return None
