@@ -127,7 +127,7 @@ def _processes(w: Wiring) -> Findings:
 
 
 def _public_url(w: Wiring) -> Findings:
-    """A callback of our own, signed, through whatever stands before web."""
+    """A probe, signed as one, through whatever stands before web."""
     base = w.settings.public_url
     if not base:
         text = "none: RunningHub cannot report, and every job ends by asking"
@@ -136,7 +136,7 @@ def _public_url(w: Wiring) -> Findings:
         return
     number = secrets.randbelow(10**9) + 1
     path = callback_url(base, w.settings.secrets, PROBE, number).removeprefix(base)
-    advice = "Let RUNHOOK_PUBLIC_URL lead to web, POST and all, and give web the same secret."
+    advice = "Let RUNHOOK_PUBLIC_URL lead to web, POST and all; same secret, same version."
     try:
         answer = Http(base).request("POST", path, headers={}, data=b"{}", seconds=PROBE_SECONDS)
     except FAILURES as error:

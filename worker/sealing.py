@@ -4,11 +4,11 @@ Sealed with a key derived from RUNHOOK_SECRET: the first secret seals, all unsea
 """
 
 import base64
-import hashlib
-import hmac
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from worker.deriving import Kind, derived
 
 SEALED = "sealed:"
 
@@ -31,5 +31,4 @@ def _box(secrets: Sequence[str]) -> MultiFernet:
 
 
 def _key(secret: str) -> bytes:
-    made = hmac.new(secret.encode(), b"runhook sealing", hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(made)
+    return base64.urlsafe_b64encode(derived(secret, Kind.SEALING))

@@ -1,13 +1,14 @@
 """Callback URLs: unique to one attempt, signed so that nobody else can speak on it. Pure."""
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from config.settings import LOOPBACK_HOSTS
+from worker.deriving import Kind, derived
 
 PATH = "/callbacks"
+LENGTH = 40  # characters of a signature: 160 bits, as URLs that RunningHub has were signed
 
 
 def callback_url(public_url: str, secrets: Sequence[str], job_id: str, attempt: int) -> str:
@@ -25,17 +26,17 @@ def signed_by_us(secrets: Sequence[str], job_id: str, attempt: int, signature: s
     return any(matches)
 
 
-PROBE = "probe"  # the job of a callback that doctor sends to itself
+PROBE = "probe"  # stands in a job's place where doctor sends a callback to its own web
 
 
 def probe_answer(secret: str, number: int) -> str:
-    """What only a process with the secret can answer to a probe."""
-    return _signature(secret, "probe answer", number)
+    """What only a process with the secret can answer to a probe. It signs nothing."""
+    return derived(secret, Kind.PROBE_ANSWER, str(number)).hex()[:LENGTH]
 
 
 def fingerprint(secret: str) -> str:
     """Tells two secrets apart without telling either."""
-    return hmac.new(secret.encode(), b"runhook fingerprint", hashlib.sha256).hexdigest()[:16]
+    return derived(secret, Kind.FINGERPRINT).hex()[:16]
 
 
 def account_fingerprint(base_url: str, api_key: str) -> str:
@@ -46,5 +47,7 @@ def account_fingerprint(base_url: str, api_key: str) -> str:
 
 
 def _signature(secret: str, job_id: str, attempt: int) -> str:
-    message = f"callback/{job_id}/{attempt}".encode()
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()[:40]
+    """Of a callback's URL, or of a probe's, which is good for no callback."""
+    if job_id == PROBE:
+        return derived(secret, Kind.PROBE, str(attempt)).hex()[:LENGTH]
+    return derived(secret, Kind.CALLBACK, f"{job_id}/{attempt}").hex()[:LENGTH]

@@ -4,8 +4,6 @@ The signature is Standard Webhooks'. Whoever answers 2xx has heard.
 """
 
 import base64
-import hashlib
-import hmac
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +16,7 @@ from standardwebhooks import Webhook
 
 from worker import jobs
 from worker.catalogue import nearest
+from worker.deriving import Kind, derived
 from worker.document import Document, unknown_members
 from worker.errors import Fault, InvalidRequest, NotFound, UnreadableRecord
 from worker.events import (
@@ -239,7 +238,7 @@ def reseal(w: Wiring) -> None:
 
 def listening_secret(w: Wiring) -> str:
     """What `runhook listen` signs with: always the same, so that it can be kept in a setting."""
-    made = hmac.new(w.settings.secrets[0].encode(), b"runhook listen", hashlib.sha256).digest()
+    made = derived(w.settings.secrets[0], Kind.LISTENING)
     return "whsec_" + base64.b64encode(made).decode()
 
 

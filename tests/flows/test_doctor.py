@@ -1,5 +1,9 @@
 """Doctor: each thing that can be wrong is named with what to do; repair makes indices right."""
 
+import urllib.error
+import urllib.request
+from urllib.parse import quote
+
 import pytest
 
 from config.settings import Settings
@@ -10,7 +14,7 @@ from worker.doctor import Finding, examine
 from worker.handlers import Handler, Registry
 from worker.jobs import State
 from worker.pump import published
-from worker.signing import probe_answer
+from worker.signing import PROBE, probe_answer
 from worker.wiring import assemble
 
 
@@ -68,6 +72,21 @@ def test_a_public_url_is_proved_by_a_signed_callback_of_our_own(build: Build, ho
 
 def test_a_probe_cannot_be_answered_without_the_secret(house: House) -> None:
     assert probe_answer(SECRET, 1) != probe_answer(SECRET, 2) != probe_answer("x" * 40, 2)
+
+
+def test_what_web_answers_to_a_probe_opens_no_door(house: House) -> None:
+    probe = house.w.callback_url(PROBE, 7)
+    assert probe
+    with urllib.request.urlopen(urllib.request.Request(probe, b"{}", method="POST")) as said:
+        answer = said.read().decode()
+    assert answer == probe_answer(SECRET, 7)
+    before = sorted(house.raw.scan_iter("*"))
+    for job in ("probe answer", "probe", "job_1"):
+        path = f"{house.web}/callbacks/{quote(job)}/7/{answer}"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(path, b"{}", method="POST"))
+        assert refused.value.code == 404
+    assert sorted(house.raw.scan_iter("*")) == before
 
 
 def test_a_key_that_is_refused_or_a_provider_that_is_away_is_said(
