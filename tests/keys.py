@@ -67,6 +67,7 @@ EXPIRING = (
     "durations:*",
     "done:*",
     "asked:*",
+    "alerted:*",
 )
 
 

@@ -187,6 +187,9 @@ def _line(w: Wiring) -> Findings:
         yield Finding("line", "warning", f"paused, {text}", "`runhook resume` lets it go on.")
     elif state.gate != "open":
         why_closed = f"gate {state.gate}: {state.why}"
+        if state.advice:
+            yield Finding("line", "bad", f"{text}, {why_closed}", state.advice)
+            return
         yield Finding("line", "warning", f"{text}, {why_closed}", "It opens by itself.")
     else:
         yield Finding("line", "good", text)

@@ -98,17 +98,32 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """What only the account's owner can mend, and what no job gets past.
+
+    Attributes:
+        kind: `key` or `money`.
+        advice: What to do.
+    """
+
+    kind: Literal["key", "money"]
+    advice: str
+
+
+@dataclass(frozen=True)
 class Busy:
     """RunningHub surely did not take it now: nothing is paid, later it may.
 
     Attributes:
         code: RunningHub's code or the HTTP status.
         own_machines: 415 and 814 speak of one instance type or personal queue only.
+        trouble: It is not busy, but refuses everything until the account's owner acts.
     """
 
     code: str
     message: str
     own_machines: bool = False
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True)

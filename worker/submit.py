@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from worker import catalogue, jobs, transcript
+from worker import catalogue, jobs, refusals, transcript
 from worker.cancel import cancelled
 from worker.departing import Departing
 from worker.errors import NotDurable, NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
@@ -23,6 +23,7 @@ from worker.wiring import Wiring
 OWN_TROUBLE = (5, 15, 60, 300, 900)
 LONGEST_WHY = 300  # characters of an error that nobody foresaw
 NOT_LEFT = 5  # seconds aside for a job that may not leave although it was its turn
+DEAR = 60  # seconds aside for a job that the account has not the money for
 TURN_FAILED = 60  # seconds aside for a job whose turn raises what nobody foresaw
 TURNS_AT_ONCE = 100  # jobs one wake-up of the line sends on their way before it lets others work
 DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
@@ -76,7 +77,7 @@ def send(w: Wiring, claim: Claim) -> None:
         return
     w = transcript.listening(w)
     with w.store.duties.renewing(claim):
-        answer = _send(w, claim, job)
+        answer = refusals.sorted_out(w, _send(w, claim, job))
     if answer is None:  # the gate closed at the last moment, or another holder has the turn
         _return_unsent(w, job_id, n)
         return
@@ -258,15 +259,25 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
             return returned(w, job, note, {"legacy": True})
         case Refused():
             return _refused(w, job, answer)
-        case Busy(code, message, own):
-            note = Note("busy", {"attempt": n, "code": code, "why": message})
-            line = job.line if own else "main"
-            return returned(w, job, note, gate="close", gate_line=line, why=message)
+        case Busy():
+            return _busy(w, job, answer)
         case NeverLeft():
             return _never_left(w, job, answer)
         case Doubtful() if sending:
             return doubted(w, job, answer)
     return None  # unconfirmed already, and this proves nothing more
+
+
+def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
+    """Back to the line, and a gate closes: everybody's, or that of its own machines."""
+    trouble = busy.trouble
+    detail = {"attempt": job.attempt.n, "code": busy.code, "why": busy.message}
+    note = Note("refused to the account" if trouble else "busy", detail)
+    line = job.line if busy.own_machines else "main"
+    # What is left may do for others, so it is they who try.
+    aside = DEAR if trouble and trouble.kind == "money" else 0
+    back = returned(w, job, note, gate="close", gate_line=line, why=busy.message, aside=aside)
+    return replace(back, trouble=trouble)
 
 
 def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:

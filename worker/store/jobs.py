@@ -190,6 +190,8 @@ class Jobs:
             "gate": change.gate,
             "gate_line": change.gate_line,
             "why": change.why,
+            "trouble": change.trouble.kind if change.trouble else "",
+            "advice": change.trouble.advice if change.trouble else "",
             "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
             "aside": round(change.aside * 1000),
             "duration": _duration_ms(job) if succeeded else 0,

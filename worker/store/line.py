@@ -43,6 +43,7 @@ class LineState:
         why_paused: Why it stands still, where its owner did not stop it.
         gate: `open`; `closed` for `opens_in` seconds; `due` to let one job try; `probing` with it.
         why: Why the gate closed.
+        advice: What the account's owner must do for it to open.
     """
 
     length: int
@@ -56,6 +57,7 @@ class LineState:
     gate: Literal["open", "closed", "due", "probing"]
     opens_in: float
     why: str
+    advice: str
 
     @property
     def in_flight(self) -> int:
@@ -64,7 +66,12 @@ class LineState:
 
     def document(self) -> dict[str, Any]:
         """As the API shows it."""
-        gate = {"state": self.gate, "opens_in": self.opens_in or None, "why": self.why or None}
+        gate = {
+            "state": self.gate,
+            "opens_in": self.opens_in or None,
+            "why": self.why or None,
+            "advice": self.advice or None,
+        }
         return {
             "length": self.length,
             "in_flight": self.in_flight,
@@ -114,7 +121,7 @@ class Line:
 
     def state(self) -> LineState:
         """How the line stands now."""
-        *counts, paused, why_paused, gate, ms, why = self._scripts.words(
+        *counts, paused, why_paused, gate, ms, why, advice = self._scripts.words(
             "line_state", self.limit or ""
         )
         length, sending, running, holding, unreadable, limit = map(int, counts)
@@ -130,6 +137,7 @@ class Line:
             gate,  # type: ignore[arg-type]
             int(ms) / 1000,
             why,
+            advice,
         )
 
     def pause(self, paused: bool) -> None:

@@ -1,14 +1,17 @@
 -- Change a job if nobody did meanwhile, with everything that follows from it: its place, its event,
 -- the gate, its duties, its timeline.
--- ARGV[2]  {job, rev, id, state, n, line, score, turn, limit, event, gate, why, duties, aside, left, duration}
+-- ARGV[2]  {job, rev, id, state, n, line, score, turn, limit, event, gate, why, trouble, advice, duties, aside,
+--          left, duration}
 --          turn: it needs room in flight and a gate that lets it through
 --          gate: "open" | "close" | "close-ask" (RunningHub must answer before the next) | ""
+--          trouble, advice: of a gate that closes because of the account, what of it, and what to do
 --          duties: {{lane, id, ms}, ...}
 --          aside: ms that a job that is queued again stands behind all others
 --          left: when and by which token its request left, where Redis had lost that
 --          duration: ms from submit to success, for the model's p95; 0: none
 -- ARGV[3]  life   ARGV[4...]  notes
 -- Returns  "done" | "stale" (read it again) | "gone" | "full" | "gated"
+local ALERTED_AGAIN = 3600000  -- ms after which trouble that lasts, or comes back, is told again
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, root .. 'job:' .. order.job
 local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model')
@@ -39,8 +42,12 @@ if order.gate == 'open' then
   for _, line in ipairs(gates) do open_gate(line) end
 elseif order.gate ~= '' then
   -- 415 and 814 close their own line only; all else is everybody's.
-  local behind = close_gate(order.gate_line, job, order.gate == 'close-ask', order.why)
+  local behind = close_gate(order.gate_line, job, order.gate == 'close-ask', order.why, order.advice)
   aside = math.max(aside, behind)
+  local said = root .. 'alerted:' .. order.trouble
+  if order.trouble ~= '' and redis.call('SET', said, '1', 'NX', 'PX', ALERTED_AGAIN) then
+    alert('line', order.why .. '. ' .. order.advice)
+  end
 end
 if old ~= new then
   if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end

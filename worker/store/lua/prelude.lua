@@ -164,7 +164,7 @@ local function limit_of(given)
   return tonumber(given) or tonumber(redis.call('HGET', root .. 'line', 'limit')) or 1
 end
 
--- Gates: until, step, probe, ask. No hash: open.
+-- Gates: until, step, probe, ask, why, advice. No hash: open.
 local function gate_of(line)
   local g = redis.call('HMGET', root .. 'gate:' .. line, 'until', 'step', 'probe', 'ask')
   if not g[1] then return nil end
@@ -180,7 +180,8 @@ local function somebody_waits()
 end
 
 -- Returns the ms that the job stands aside: if it was the probe and others wait, one of them probes next.
-local function close_gate(line, job, ask, why)
+-- advice: what the account's owner must do, or empty.
+local function close_gate(line, job, ask, why, advice)
   local gate = gate_of(line)
   if gate and gate.probe ~= job and (gate.till > now or gate.probe ~= '') then
     if ask then redis.call('HSET', root .. 'gate:' .. line, 'ask', '1') end
@@ -191,7 +192,7 @@ local function close_gate(line, job, ask, why)
   if probed then step = math.min(step * 2, LAST_STEP) end
   local asks = (ask or (gate and gate.ask)) and '1' or '0'
   redis.call('HSET', root .. 'gate:' .. line, 'until', text(now + step), 'step', text(step),
-    'probe', '', 'ask', asks, 'why', why)
+    'probe', '', 'ask', asks, 'why', why, 'advice', advice)
   wake('line', 'line', step)
   return probed and somebody_waits() and math.floor(step * 1.5) or 0
 end
