@@ -26,6 +26,7 @@ from worker.wiring import Wiring
 
 LONGEST_WHY = 300  # characters of an error that nobody foresaw
 LEAST_GAP = 5.0  # seconds between two looks at one job, at least
+LONGEST_WAIT = 300.0  # seconds between looks at a task that nobody refused and nobody knows
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0
 SWEEP_EVERY = 3600.0
 SWEPT_AT_ONCE = 200
@@ -146,11 +147,7 @@ def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
     if attempt.unproved:
         return proof.examine(w, job, attempt, attempt.unproved)
     if attempt.ref is None:
-        gone = (w.clock.now() - deadline.since(job)).total_seconds()
-        left = w.settings.unconfirmed_after - gone
-        if left <= 0:
-            deadline.give_up(w, job.id, attempt.n)
-        return left if left > 0 else None
+        return _wait_for_proof(w, job)
     told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
     if told.state != "unknown":
         adopt(w, job.id, attempt.n, attempt.ref)
@@ -159,7 +156,19 @@ def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
     if attempt.asked + 1 < len(DOUBT_LOOKS):
         _count_unknown(w, job.id, attempt.n)
         return DOUBT_LOOKS[attempt.asked + 1] - DOUBT_LOOKS[attempt.asked]
+    if attempt.doubt is None or attempt.doubt.provider_code is None:
+        left = _wait_for_proof(w, job)  # nobody refused it: the id stood in an unreadable answer
+        return min(left, LONGEST_WAIT) if left else None
     _refused_after_all(w, job.id, attempt)
+    return None
+
+
+def _wait_for_proof(w: Wiring, job: Job) -> float | None:
+    """Seconds until its time for proof is over; None: it is, and the job is given up."""
+    left = w.settings.unconfirmed_after - (w.clock.now() - deadline.since(job)).total_seconds()
+    if left > 0:
+        return left
+    deadline.give_up(w, job.id, job.attempt.n)
     return None
 
 

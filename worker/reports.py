@@ -149,7 +149,7 @@ class Doubtful:
     Attributes:
         why: What came instead of an answer.
         code: RunningHub's code, if one came.
-        ref: The task's id, if one came together with an error.
+        ref: The task's id, if one came together with an error or in an answer too deep to read.
         busy: The code is one that means "later" when no id comes with it.
         outage: RunningHub's side looks ill (5xx, dead connection).
     """

@@ -9,6 +9,7 @@ from tests.receiver import Receiver, Reply, a_receiver
 FAULTS = [
     "answer_html",
     "answer_both",
+    "answer_nested",
     "text_unwritable",
     "text_huge",
     "money_absurd",

@@ -1,5 +1,6 @@
 """Paid once: what becomes of a submit whose answer is missing, doubtful, or no."""
 
+import json
 import socket
 import threading
 
@@ -8,6 +9,8 @@ import pytest
 from tests.conftest import Build, House, Sandbox, eventually
 from worker.jobs import Job, State
 from worker.reports import Accepted
+from worker.runninghub import wire
+from worker.runninghub.sandbox.dirt import nested
 from worker.submit import _settle_answer
 
 
@@ -364,3 +367,35 @@ def test_unconfirmed_jobs_hold_their_slots_until_runninghub_says_there_are_none(
     house.later(5.1)
     house.until(waiting, "succeeded")
     assert house.job(doubted).state is State.UNCONFIRMED, "it stays unconfirmed all the same"
+
+
+def test_the_task_id_in_an_answer_too_deep_to_read_brings_its_task_home(house: House) -> None:
+    house.sandbox.faults({"fault": "answer_nested"}, {"fault": "callback_lost"})
+    asked = house.ask()
+    house.settle()
+    assert house.job(asked).state is State.UNCONFIRMED
+    house.later(3)
+    job = house.until(asked, "succeeded")
+    assert job.attempt.ref == house.sandbox.books()["tasks"][0]["taskId"]
+    assert house.sandbox.accepted() == 1
+
+
+def test_a_task_id_in_an_unreadable_answer_that_nobody_knows_is_no_refusal(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody said no, so nothing says that nothing was paid."""
+    _forbid_callbacks(house)
+    deep = json.dumps({"taskId": "2000000000000000001", "extra": nested(500)}).encode()
+    answer = wire.read_submit(200, deep)
+    monkeypatch.setattr("worker.runninghub.wire.read_submit", lambda *_: answer)
+    asked = house.ask()
+    house.settle()
+    assert house.job(asked).attempt.ref == "2000000000000000001"
+    for _ in range(25):
+        house.later(280)
+        assert house.job(asked).state is State.UNCONFIRMED
+    house.later(301)
+    ended = house.job(asked)
+    assert ended.attempt.error
+    assert (ended.state, ended.attempt.error.code) == (State.FAILED, "unconfirmed")
+    assert house.sandbox.calls("/openapi/v2/{endpoint}") == 1

@@ -74,6 +74,32 @@ def test_json_nested_too_deep_is_unreadable(deep: int) -> None:
             wire.read_callback(body.encode())
 
 
+@pytest.mark.parametrize(
+    "shape", ['{"taskId":%s,"x":%s}', '{"code":0,"data":{"taskId":%s,"x":%s}}']
+)
+def test_a_task_id_at_its_place_is_read_of_an_answer_nested_too_deep(shape: str) -> None:
+    answer = wire.read_submit(200, (shape % (f'"{REF}"', "[" * 500 + "]" * 500)).encode())
+    assert isinstance(answer, Doubtful)
+    assert (answer.ref, answer.code) == (REF, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"taskId":"%s","taskId":"1%s","x":%s}',
+        '{"x":[{"taskId":"%s"},"%s",%s]}',
+        '{"taskId":"%s%s","x":%s}',
+        'so {"taskId":"%s","y":"%s","x":%s}',
+        '{"taskId":"%s","y":"%s","x":%s',
+    ],
+)
+def test_none_is_believed_that_stands_elsewhere_or_twice_or_in_no_json(body: str) -> None:
+    deep = (body % (REF, REF, "[" * 500 + "]" * 500)).encode()
+    answer = wire.read_submit(200, deep)
+    assert isinstance(answer, Doubtful)
+    assert answer.ref is None
+
+
 def test_json_in_a_text_nested_too_deep_breaks_no_reader() -> None:
     deep = "[" * 100_000
     answer = wire.read_submit(200, json.dumps({"taskId": REF, "promptTips": deep}).encode())

@@ -57,8 +57,17 @@ def read_json(text: str, fraction: Callable[[str], Any] | None = None) -> Any:
     Raises:
         Unreadable: It is not JSON, is nested too deep, or names what decides twice.
     """
+    return _cleaned(parsed(text, fraction), DEEPEST, LONGEST)
+
+
+def parsed(text: str, fraction: Callable[[str], Any] | None = None) -> Any:
+    """JSON as a value, however deep; its texts are as they came, so nothing of it is kept.
+
+    Raises:
+        Unreadable: It is not JSON, or names what decides twice.
+    """
     try:
-        said = json.loads(
+        return json.loads(
             text,
             parse_float=fraction or _amount,
             parse_int=_integer,
@@ -67,7 +76,6 @@ def read_json(text: str, fraction: Callable[[str], Any] | None = None) -> Any:
         )
     except (ValueError, RecursionError):
         raise Unreadable("not JSON") from None
-    return _cleaned(said, DEEPEST, LONGEST)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Json:

@@ -6,6 +6,7 @@ Facts from the documentation pages of RunningHub's API: submit and query V2 (api
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,7 +30,7 @@ from worker.runninghub.codes import (
     TASK_FAILED,
     explain,
 )
-from worker.runninghub.door import Json, Unreadable, odd_id, read_object, task_id, whole
+from worker.runninghub.door import Json, Unreadable, odd_id, parsed, read_object, task_id, whole
 from worker.runninghub.shapes import (
     STATES,
     broken_graph,
@@ -123,6 +124,9 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
     try:
         said = read_object(body)
     except Unreadable as error:
+        if ref := _task_of_unreadable(body):
+            code = str(status) if status >= 400 else None
+            return Doubtful(f"only its task id can be read: {error}", code, ref, outage=bool(code))
         return _by_http(status, str(error)) or Doubtful(str(error), outage=status >= 500)
     legacy = "code" in said
     data = inner(said)
@@ -150,6 +154,15 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
     if row.again == "no":
         return Refused(rejected(code, text))
     return Doubtful(f"error {code}: {text or row.meaning}", code, outage=code in OUTAGES)
+
+
+def _task_of_unreadable(body: bytes) -> str | None:
+    """The task's id at its known place, in an answer that is JSON and refused for its depth."""
+    with suppress(Unreadable, UnicodeDecodeError):
+        said = parsed(body.decode("utf-8-sig"))
+        if isinstance(said, dict):
+            return task_id(inner(said)) or task_id(said)
+    return None
 
 
 def _by_http(status: int, why: str) -> SubmitAnswer | None:

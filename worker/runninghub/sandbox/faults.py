@@ -19,6 +19,7 @@ FAULTS = {
     "answer_lost_unaccepted": "the connection is closed without an answer, nothing is accepted",
     "answer_slow": "the submit's answer takes `value` seconds (5)",
     "answer_html": "the submit is accepted and answered with a page of HTML",
+    "answer_nested": "the submit is accepted, its answer holds lists nested `value` deep (500)",
     "answer_both": "the submit is accepted and answered with a task id and error 421",
     "answer_both_refused": "the submit is not accepted, and answered with a task id and error 421",
     "refused": "the submit is refused with code `value` (1007)",

@@ -25,7 +25,7 @@ from worker.runninghub.sandbox.answers import (
     v2,
     v2_error,
 )
-from worker.runninghub.sandbox.dirt import page, soiled
+from worker.runninghub.sandbox.dirt import DEEP, nested, page, soiled
 from worker.runninghub.sandbox.faults import OF_EVERY_CALL, OF_SUBMITS, Chosen, Faults
 from worker.runninghub.sandbox.files import Files
 from worker.runninghub.sandbox.prices import price
@@ -255,6 +255,9 @@ class Sandbox:
             return page(200, "gateway")
         if "answer_slow" in faults or "callback_early" in faults:
             time.sleep(faults.value("answer_slow", 5 if "answer_slow" in faults else 1))
+        if "answer_nested" in faults:
+            deep = nested(int(faults.value("answer_nested", DEEP)))
+            return v2(spoken_id(task), "RUNNING") | {"extra": deep}
         if "answer_both" in faults:
             return v2(task.id, "RUNNING") | {"errorCode": "421", "errorMessage": FULL_V2}
         tips = BAD_GRAPH if "node_errors" in faults else GOOD_GRAPH
