@@ -8,7 +8,6 @@ line that names the variable.
 import hashlib
 import json
 import os
-import re
 import secrets as random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +20,12 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config import private
+from config.callers import Caller, read_callers
 from config.roles import CHECKS
 from config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
 from config.roles import Role as Role
 from config.roles import SettingsError as SettingsError
+from config.strength import HOW, weakness
 from config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
 
 SHORTEST_SECRET = 32
@@ -156,8 +157,9 @@ class Settings(BaseSettings):
     @field_validator("secret_setting")
     @classmethod
     def _long_secrets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(len(secret) < SHORTEST_SECRET for secret in value):
-            raise ValueError("each secret needs at least 32 characters")
+        for number, secret in enumerate(value, start=1):
+            if fault := weak_secret(secret):
+                raise ValueError(f"secret {number} of {len(value)} {fault}")
         return value
 
     @field_validator("api_key", "secret_setting", "token_setting")
@@ -179,8 +181,7 @@ class Settings(BaseSettings):
     @field_validator("token_setting")
     @classmethod
     def _named_tokens(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(not re.fullmatch(r"[\w.-]+:\S{8,}", pair) for pair in value):
-            raise ValueError("each entry is name:token, the token at least 8 characters")
+        read_callers(value)
         return value
 
     @field_validator("base_url", "public_url")
@@ -240,7 +241,8 @@ class Settings(BaseSettings):
             ours = self.secrets
         except SettingsError:  # none yet: a client may do without
             ours = ()
-        return (*filter(None, (self.api_key, *ours, *self.tokens, *theirs)),)
+        tokens = (caller.token for caller in self.callers)
+        return (*filter(None, (self.api_key, *ours, *tokens, *theirs)),)
 
     @property
     def embedded(self) -> bool:
@@ -307,7 +309,7 @@ class Settings(BaseSettings):
             generated = ""
         except ValueError as stranger:
             raise SettingsError(f"RUNHOOK_DATA_DIR: {stranger}") from None
-        if len(generated) < SHORTEST_SECRET:
+        if weak_secret(generated):
             raise SettingsError(
                 "RUNHOOK_SECRET is missing: set at least 32 random characters, the same for "
                 "every process (runhook up makes its own)"
@@ -337,10 +339,10 @@ class Settings(BaseSettings):
         except ValueError as wrong:
             raise SettingsError(f"RUNHOOK_DATA_DIR: {wrong}") from None
 
-    @property
-    def tokens(self) -> Mapping[str, str]:
-        """Who may use /v1: token to name."""
-        return {token: name for name, _, token in (p.partition(":") for p in self.token_setting)}
+    @cached_property
+    def callers(self) -> tuple[Caller, ...]:
+        """Who may use /v1; nobody named: this machine alone."""
+        return read_callers(self.token_setting)
 
     @property
     def storage_url(self) -> str:
@@ -357,6 +359,13 @@ class Settings(BaseSettings):
     def currency(self) -> str | None:
         """What RunningHub's amounts are in: the .cn site charges CNY, the other does not say."""
         return "CNY" if urlsplit(self.base_url).hostname == "www.runninghub.cn" else None
+
+
+def weak_secret(secret: str) -> str | None:
+    """Why a secret of callback URLs is too weak, without showing it; None where it is strong."""
+    if len(secret) < SHORTEST_SECRET:
+        return f"has fewer than {SHORTEST_SECRET} characters; make one with: {HOW}"
+    return weakness(secret)
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:

@@ -47,6 +47,7 @@ from worker.wiring import Wiring, assemble
 os.chdir(HOME)
 
 SECRET = "a-secret-of-the-tests-long-enough-for-all"
+SHOP = "token-Of-the-shop-2c94e7"  # of a caller
 IMAGE = "rhart-image-n-pro/text-to-image"
 START = 1_800_000_000.0
 PATIENCE = 10.0

@@ -38,7 +38,7 @@ def let_in() -> Response | None:
     if owner is None:
         why = (
             "a valid token is needed: Authorization: Bearer <token>"
-            if settings.tokens
+            if settings.callers
             else "without RUNHOOK_API_TOKENS only this machine may ask, with no proxy between"
         )
         response = problem(401, "Unauthorized", why)
@@ -50,15 +50,15 @@ def let_in() -> Response | None:
 
 def owner_of(settings: Settings, incoming: Request) -> str | None:
     """The name of whoever asks, `local` on this machine without tokens; None: not allowed."""
-    if not settings.tokens:
+    if not settings.callers:
         return "local" if _from_this_machine(incoming) else None
     kind, _, given = incoming.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         return None
     found = None
-    for token, name in settings.tokens.items():
-        if hmac.compare_digest(token.encode(), given.strip().encode()):
-            found = name
+    for caller in settings.callers:
+        if hmac.compare_digest(caller.token.encode(), given.strip().encode()):
+            found = caller.name
     return found
 
 

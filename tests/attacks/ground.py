@@ -17,7 +17,7 @@ from tests.journeys.conftest import Town
 
 PATIENCE = 20.0  # seconds for one answer: more than the slowest honest one takes under load
 PROBE_GAP = 0.25  # seconds between two genuine callbacks
-TOKEN = "canary-token-4f1c9a7e2b"
+TOKEN = "canary-token-4f1c9a7e2b55"
 API_KEY = "canary-api-key-91d2c07b55e8"
 SECRET = "canary-secret-0c6b1f9d2e8a4735-of-the-attacks"
 PASSWORD = "canary-password-77ab1"

@@ -17,7 +17,7 @@ from worker.jobs import Job
 from worker.pump import published
 
 KEY = 'canary/key+of "an" account'.replace(" ", "_")
-TOKEN = "canary-token-of-a-caller"
+TOKEN = "canary-token-of-a-caller-5d20"
 SPELLINGS = [
     KEY,
     TOKEN,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, SECRET, Build, House
 from tests.receiver import Receiver, Reply
 from worker import deliveries, subscriptions
 from worker.doctor import examine
@@ -93,7 +93,7 @@ def test_a_rotation_that_is_asked_for_twice_takes_no_secret_away(
 
 
 def test_secrets_outlive_a_change_of_runhooks_own(build: Build, receiver: Receiver) -> None:
-    before, after = "b" * 40, "a" * 40
+    before, after = SECRET[::-1], SECRET.upper()
     old = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_SECRET=before)
     _, secret = _subscribe(old, receiver.url)
     both = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_SECRET=f"{after},{before}")
@@ -282,7 +282,7 @@ def test_a_subscriber_whose_secret_cannot_be_opened_is_told_to_rotate(
 ) -> None:
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true")
     _subscribe(house, receiver.url)
-    other = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_SECRET="x" * 40)
+    other = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_SECRET=SECRET[::-1])
     job = _ended(other)
     assert "rotate it" in str(_delivery(other, job).tries[0]["why"])
     assert receiver.requests == []

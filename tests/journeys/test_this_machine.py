@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings, SettingsError
-from tests.conftest import eventually
+from tests.conftest import SECRET, eventually
 from worker.cli.fleet import free_port
 from worker.embedded import EmbeddedServer
 from worker.errors import StoreUnavailable
@@ -56,7 +56,7 @@ def test_up_writes_nothing_that_others_may_read_and_narrows_what_they_could(tmp_
     data = tmp_path / ".runhook"
     data.mkdir()
     data.chmod(0o777)
-    (data / "secret").write_text("s" * 40)
+    (data / "secret").write_text(SECRET)
     (data / "secret").chmod(0o666)
     with _up(tmp_path):
         found = [data, *data.rglob("*")]
@@ -164,7 +164,7 @@ if as_root:
 
     def test_a_sandbox_file_or_secret_of_another_user_is_not_believed(tmp_path: Path) -> None:
         (tmp_path / "sandbox.json").write_text('{"RUNNINGHUB_BASE_URL": "http://127.0.0.1:6666"}')
-        (tmp_path / "secret").write_text("s" * 40)
+        (tmp_path / "secret").write_text(SECRET)
         settings = Settings.load("client", RUNHOOK_DATA_DIR=tmp_path)
         assert settings.told_by_sandbox()
         for name in ("sandbox.json", "secret"):

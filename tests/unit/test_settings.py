@@ -9,13 +9,14 @@ import pytest
 
 from config.settings import Role, Settings, SettingsError, unknown_names
 
-KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": "s" * 32}
+STRONG = "a-strong-secret-0123456789-abcdefg"
+KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": STRONG}
 
 
 @pytest.mark.parametrize(
     ("role", "values", "named"),
     [
-        ("worker", {"RUNHOOK_SECRET": "s" * 32}, "RUNNINGHUB_API_KEY"),
+        ("worker", {"RUNHOOK_SECRET": STRONG}, "RUNNINGHUB_API_KEY"),
         ("worker", {"RUNNINGHUB_API_KEY": "k"}, "RUNHOOK_SECRET"),
         ("web", {"RUNHOOK_SECRET": "short"}, "RUNHOOK_SECRET"),
         ("web", {**KEY, "RUNHOOK_PUBLIC_URL": "https://a.example"}, "RUNHOOK_API_TOKENS"),
@@ -84,12 +85,12 @@ def test_a_secret_never_shows_in_a_message_or_a_print() -> None:
     settings = Settings.load(
         "worker",
         RUNNINGHUB_API_KEY="verysecretkey",
-        RUNHOOK_SECRET="s" * 32,
-        RUNHOOK_API_TOKENS="me:verysecrettoken",
+        RUNHOOK_SECRET=STRONG,
+        RUNHOOK_API_TOKENS="me:verysecrettoken-0123456789",
         REDIS_URL="redis://:verysecretpassword@h",
     )
     assert "verysecret" not in repr(settings)
-    assert "s" * 32 not in repr(settings)
+    assert STRONG not in repr(settings)
     assert "verysecrettoken" not in repr(settings)
     with pytest.raises(SettingsError) as caught:
         Settings.load(RUNHOOK_SECRET="tooshortbutsecret")
@@ -147,7 +148,7 @@ def test_a_command_beside_a_sandbox_means_it_unless_it_is_told_another(tmp_path:
     mine = Settings.load("asker", RUNHOOK_DATA_DIR=tmp_path, RUNNINGHUB_API_KEY="mine")
     assert (mine.base_url, mine.api_key) == ("https://www.runninghub.ai", "mine")
     with pytest.raises(SettingsError, match="RUNNINGHUB_API_KEY"):
-        Settings.load("worker", RUNHOOK_DATA_DIR=tmp_path, RUNHOOK_SECRET="x" * 32)
+        Settings.load("worker", RUNHOOK_DATA_DIR=tmp_path, RUNHOOK_SECRET=STRONG)
 
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL", "CELERY_HANDLER_BROKER_URL"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, SHOP, Build, House
 from webhook.app import create_app
 from worker.runninghub.sandbox.outputs import make
 from worker.store import Published
@@ -298,17 +298,17 @@ def test_without_tokens_only_this_machine_may_ask(
 
 
 def test_with_tokens_every_door_but_the_public_ones_needs_one(build: Build) -> None:
-    house = build(RUNHOOK_API_TOKENS="shop:token-of-the-shop,crew:token-of-the-crew")
+    house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP},crew:{SHOP[::-1]}")
     client = create_app(house.w).test_client()
     assert client.get("/v1/jobs").status_code == 401
-    for given in ("Bearer wrong", "Basic token-of-the-shop", "Bearer", "Bearer töken"):
+    for given in ("Bearer wrong", f"Basic {SHOP}", "Bearer", "Bearer töken"):
         assert client.get("/v1/jobs", headers={"Authorization": given}).status_code == 401
-    good = {"Authorization": "Bearer token-of-the-shop", "X-Forwarded-For": "192.0.2.1"}
+    good = {"Authorization": f"Bearer {SHOP}", "X-Forwarded-For": "192.0.2.1"}
     assert client.get("/v1/jobs", headers=good).status_code == 200
     assert client.get("/healthz").status_code == 200
     key = {"Idempotency-Key": "k"}
     first = client.post("/v1/jobs", json=GOOD, headers=good | key).get_json()
-    crew = {"Authorization": "Bearer token-of-the-crew"}
+    crew = {"Authorization": f"Bearer {SHOP[::-1]}"}
     assert client.post("/v1/jobs", json=GOOD, headers=crew | key).get_json()["id"] != first["id"]
 
 

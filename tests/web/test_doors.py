@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, SHOP, Build, House
 from webhook.app import create_app
 from webhook.limits import ASKING, BATCHES
 from worker.runninghub.sandbox.outputs import make
@@ -270,10 +270,10 @@ def test_a_dry_run_shows_the_whole_input_and_its_price_and_keeps_nothing(
     ],
 )
 def test_every_door_of_v1_wants_a_token(build: Build, method: str, path: str) -> None:
-    house = build(RUNHOOK_API_TOKENS="shop:a-long-token")
+    house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP}")
     client = create_app(house.w).test_client()
     assert client.open(path, method=method).status_code == 401
-    headers = {"Authorization": "Bearer a-long-token"}
+    headers = {"Authorization": f"Bearer {SHOP}"}
     assert client.open(path, method=method, headers=headers).status_code != 401
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import Build, House
+from tests.conftest import SHOP, Build, House
 from tests.receiver import Receiver
 from webhook.app import create_app
 
@@ -146,7 +146,7 @@ def test_a_removed_subscription_is_gone(client: FlaskClient, receiver: Receiver)
 
 
 def test_subscriptions_need_a_token_where_there_are_tokens(build: Build) -> None:
-    house = build(RUNHOOK_API_TOKENS="me:a-token-long-enough")
+    house = build(RUNHOOK_API_TOKENS=f"me:{SHOP}")
     client = create_app(house.w).test_client()
     for path in ("subscriptions", "deliveries", "events", "events/stream", "jobs/x/stream"):
         assert client.get(f"/v1/{path}").status_code == 401

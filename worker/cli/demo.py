@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import sys
 import time
@@ -174,7 +175,7 @@ def _environ(folder: Path, web: int, sandbox: int) -> dict[str, str]:
         "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{sandbox}",
         "REDIS_URL": f"unix://{socket_path}",
         "RUNHOOK_PUBLIC_URL": f"http://127.0.0.1:{web}",
-        "RUNHOOK_SECRET": "demo" * 10,
+        "RUNHOOK_SECRET": secrets.token_urlsafe(32),
         "RUNHOOK_HANDLERS": "worker.cli.demo_handlers",
         "RUNHOOK_RETRY_SCHEDULE": "0,2,5",
         "RUNHOOK_OVERDUE_AFTER": OVERDUE,
