@@ -4,11 +4,12 @@ import hmac
 import ipaddress
 from urllib.parse import urlsplit
 
-from flask import Request, Response, g, request
+from flask import Request, Response, current_app, g, request
 
 from config.settings import LOOPBACK_HOSTS, Settings
 from webhook.answers import wiring
 from webhook.problems import problem
+from webhook.refusals import Refusals
 
 # What proxies, load balancers and content networks add, in lower case.
 PROXIES = {
@@ -31,21 +32,47 @@ PROXIES = {
 }
 
 
+# Wrong tokens a minute that are told so. Who guesses needs more than the universe's age at any
+# rate, so this only spares the log and whoever guards the door; a right token never waits.
+MOST_WRONG = 60
+
+
+def wrong_tokens() -> Refusals:
+    """A count of wrong tokens, one for each application."""
+    return Refusals("token.refused", "wrong token", most=MOST_WRONG)
+
+
 def let_in() -> Response | None:
-    """Before every request of /v1: 401 unless whoever asks may."""
+    """Before every request of /v1: 401 unless whoever asks may, 429 after many wrong tokens."""
     settings = wiring().settings
     owner = owner_of(settings, request)
-    if owner is None:
-        why = (
-            "a valid token is needed: Authorization: Bearer <token>"
-            if settings.callers
-            else "without RUNHOOK_API_TOKENS only this machine may ask, with no proxy between"
-        )
-        response = problem(401, "Unauthorized", why)
-        response.headers["WWW-Authenticate"] = "Bearer"
-        return response
-    g.owner = owner
-    return None
+    if owner is not None:
+        g.owner = owner
+        return None
+    if not settings.callers:
+        why = "without RUNHOOK_API_TOKENS only this machine may ask, with no proxy between"
+        return _stranger(why)
+    if "Authorization" in request.headers:
+        refused: Refusals = current_app.extensions["runhook.wrong_tokens"]
+        if wait := refused.add(peer=request.remote_addr):
+            return _too_many(wait)
+    return _stranger("a valid token is needed: Authorization: Bearer <token>")
+
+
+def _stranger(why: str) -> Response:
+    response = problem(401, "Unauthorized", why)
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _too_many(wait: int) -> Response:
+    why = (
+        "many wrong tokens came in the last minute, and this is one; wait before the next, or "
+        "send a valid one, which is let in at once"
+    )
+    response = problem(429, "Too many wrong tokens", why)
+    response.headers["Retry-After"] = str(wait)
+    return response
 
 
 def owner_of(settings: Settings, incoming: Request) -> str | None:

@@ -15,6 +15,7 @@ from webhook import (
     problems,
     subscriptions,
 )
+from webhook.access import wrong_tokens
 from webhook.streams import Hub
 from worker.wiring import Wiring
 
@@ -26,6 +27,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.after_request(_careful)
     app.extensions["runhook"] = wiring
     app.extensions["runhook.hub"] = Hub(wiring)
+    app.extensions["runhook.wrong_tokens"] = wrong_tokens()
     problems.register(app)
     doors = (
         callbacks,

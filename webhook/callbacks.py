@@ -4,14 +4,13 @@ A URL is unique to one attempt and signed; who has it not can put nothing into R
 """
 
 import re
-import threading
-import time
 from collections.abc import Sequence
 
 from flask import Blueprint, Response, current_app, request
 
 from webhook.bodies import body_within
 from webhook.problems import problem
+from webhook.refusals import Refusals
 from worker.errors import StoreUnavailable
 from worker.signing import PATH, PROBE, probe_answer, signed_by_us
 from worker.store import Note
@@ -19,31 +18,11 @@ from worker.telemetry import report
 from worker.wiring import Wiring
 
 LARGEST = 4 * 1024 * 1024
-WRONG_LOGGED_EVERY = 60.0  # seconds between two log lines about wrong signatures
 
 blueprint = Blueprint("callbacks", __name__)
 SIGNED = re.compile(rf"{PATH}/([^/]+)/([0-9]{{1,9}})/([^/]+)")
 
-
-class WrongSignatures:
-    """Counts them, and says so once in a while."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._next = 0.0
-        self.count = 0
-
-    def add(self) -> None:
-        """One more."""
-        with self._lock:
-            self.count += 1
-            if time.monotonic() < self._next:
-                return
-            self._next = time.monotonic() + WRONG_LOGGED_EVERY
-        report("callback.refused", why="wrong signature", since_start=self.count)
-
-
-wrong_signatures = WrongSignatures()
+wrong_signatures = Refusals("callback.refused", "wrong signature")
 
 
 def genuine(secrets: Sequence[str], path: str) -> bool:

@@ -37,6 +37,7 @@ EVENTS = {
     "submit.answered": logging.INFO,
     "line.limit": logging.INFO,
     "callback.refused": logging.WARNING,
+    "token.refused": logging.WARNING,
     "callback.unreadable": logging.WARNING,
     "callback.not_kept": logging.ERROR,
     "alert": logging.ERROR,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tests.attacks.ground import TOKEN, Ground, Outcome, Try, ask, refused
+from webhook.access import MOST_WRONG
 
 PATH = "/v1/jobs?limit=1"
 FOREIGN_HOSTS = [
@@ -58,9 +59,11 @@ def tries(ground: Ground) -> Iterator[Try]:
     for number, headers in enumerate([*_without_token(ground), *_near_tokens(ground)]):
 
         def guarded(headers: dict[str, str] = headers) -> Outcome:
-            return refused(ask(ground.guarded, "GET", PATH, headers), 401, 400)
+            return refused(ask(ground.guarded, "GET", PATH, headers), 401, 400, 429)
 
         yield Try(f"token-{number}", f"GET {PATH} {headers}", guarded)
+    guesses = f"{2 * MOST_WRONG} wrong tokens, then a right one"
+    yield Try("guessing", guesses, lambda: _guessing(ground))
     spellings: list[dict[str, str]] = [{"Host": host} for host in FOREIGN_HOSTS]
     spellings += [{name: "203.0.113.9"} for name in PROXIED]
     spellings += [{"Origin": origin} for origin in ORIGINS.split()]
@@ -72,6 +75,18 @@ def tries(ground: Ground) -> Iterator[Try]:
 
         name = "-".join(f"{key}-{value}" for key, value in headers.items())
         yield Try(f"loopback-{name}", f"GET {PATH} {headers}", here)
+
+
+def _guessing(ground: Ground) -> Outcome:
+    """Held when whoever guesses is told to stop, and who need not guess is not."""
+    wrong = [
+        ask(ground.guarded, "GET", PATH, {"Authorization": f"Bearer {ground.chance.random()}"})
+        for _ in range(2 * MOST_WRONG)
+    ]
+    right = ask(ground.guarded, "GET", PATH, {"Authorization": f"Bearer {TOKEN}"})
+    came = [reply.status for reply in wrong]
+    held = set(came) <= {401, 429} and came[-1] == 429 and right.status == 200
+    return Outcome(held, f"{came}, then {right.shown()}")
 
 
 def _without_token(ground: Ground) -> list[dict[str, str]]:
