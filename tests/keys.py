@@ -15,6 +15,7 @@ OF_JOBS = (
     "jobs",
     "jobs:state:*",
     "jobs:model:*",
+    "jobs:tenant:*",
     "ended",
     "told",
     "outbox:*",

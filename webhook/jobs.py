@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, g, request, stream_with_context, url_for
 
+from config.callers import NAME
 from webhook.access import let_in
 from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body, lines_within
@@ -91,20 +92,22 @@ def _line_document(line: batch.Line) -> dict[str, Any]:
 
 
 @blueprint.get("")
-@takes("state", "model", "cursor", "limit")
+@takes("state", "model", "tenant", "cursor", "limit")
 def list_jobs() -> Response:
     """Jobs, newest first."""
     faults = []
-    state, model = request.args.get("state"), request.args.get("model")
+    state, model, tenant = (request.args.get(name) for name in ("state", "model", "tenant"))
     states = tuple(s.value for s in State)
     if state is not None and state not in states:
         faults.append(Fault("state", f"must be one of {', '.join(states)}", states))
+    if tenant is not None and not NAME.fullmatch(tenant):
+        faults.append(Fault("tenant", "must be 1 to 100 letters, digits and _.-"))
     most = page_size(request.args.get("limit"), faults)
     cursor = cursor_of(request.args.get("cursor"), is_job_id, faults)
     if faults:
         raise InvalidRequest(faults)
     model = catalogue.canonical(model) if model is not None else None
-    page = wiring().store.jobs.page(state, model, cursor, most)
+    page = wiring().store.jobs.page(state, model, cursor, most, tenant=tenant)
     return answer({"items": [job_document(job) for job in page.jobs], "next": page.next})
 
 

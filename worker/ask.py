@@ -7,11 +7,12 @@ from typing import IO, Annotated, Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from config.callers import NAME
 from worker import catalogue, inline, jobs
 from worker.catalogue import Asset, Checked, Media, Reach
 from worker.document import too_deep, unknown_members
 from worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
-from worker.jobs import Ask, Job, Life, State
+from worker.jobs import LOCAL, Ask, Job, Life, State
 from worker.measure import measure_data_uri
 from worker.prepare import app_of
 from worker.reports import App, LivePrice
@@ -35,6 +36,7 @@ class Asked:
     metadata: dict[str, Any] = field(default_factory=dict)
     priority: int = 5
     handlers: tuple[str, ...] | None = None
+    tenant: str | None = None
 
 
 class Body(BaseModel):
@@ -48,10 +50,14 @@ class Body(BaseModel):
     metadata: dict[str, Any] = {}
     priority: Annotated[int, Field(ge=0, le=9)] = 5
     handlers: list[str] | None = None
+    tenant: str | None = None
 
 
+# Without the tenant: what asked for nothing of the kind has the same key as before there were any.
 USUAL = {
-    name: field.default for name, field in Body.model_fields.items() if not field.is_required()
+    name: field.default
+    for name, field in Body.model_fields.items()
+    if not field.is_required() and name != "tenant"
 }
 
 
@@ -66,40 +72,61 @@ def read(w: Wiring, given: dict[str, Any]) -> Asked:
     except ValidationError as error:
         raise InvalidRequest(_every_fault(w, given, error)) from None
     handlers = tuple(body.handlers) if body.handlers is not None else None
-    return Asked(body.model, body.input, body.options, body.metadata, body.priority, handlers)
+    return Asked(
+        body.model,
+        body.input,
+        body.options,
+        body.metadata,
+        body.priority,
+        handlers,
+        body.tenant,
+    )
 
 
-def trial(w: Wiring, given: dict[str, Any]) -> Checked:
+def trial(w: Wiring, given: dict[str, Any], *, only: str | None = None) -> Checked:
     """Check a job as a user sent it; nothing is kept.
+
+    Args:
+        w: The process's parts.
+        given: What he sent.
+        only: The one tenant that he may ask for; None: any.
 
     Raises:
         InvalidRequest: With every fault.
     """
+    _keep_to(only, given)
     canonical(given)  # refuses what could not be written down or answered
     return check(w, read(w, given))
 
 
 def accept(
-    w: Wiring, given: dict[str, Any], *, owner: str = "local", key: str | None = None
+    w: Wiring,
+    given: dict[str, Any],
+    *,
+    owner: str = LOCAL,
+    key: str | None = None,
+    only: str | None = None,
 ) -> tuple[bool, Job]:
-    """Put a job as a user sent it into the line, as `request` does.
+    """Put a job as a user sent it into the line, as `request` does; `only` is as `trial` has it.
 
     A key that made a job answers with it before anything else is checked: since then a handler may
-    have been renamed or a file removed, and the job is paid all the same.
+    have been renamed or a file removed, and the job is paid all the same. Whose job it may be is no
+    such thing: it decides who is answered at all.
     """
+    _keep_to(only, given)
     body = canonical(given)
     return _made_before(w, owner, key, body) or _put(w, read(w, given), owner, key, body)
 
 
 def request(
-    w: Wiring, asked: Asked, *, owner: str = "local", key: str | None = None
+    w: Wiring, asked: Asked, *, owner: str = LOCAL, key: str | None = None
 ) -> tuple[bool, Job]:
     """Check a job and put it into the line. Nothing is sent yet, nothing is paid.
 
     Args:
         w: The process's parts.
         asked: What the user wants.
-        owner: Whose idempotency keys count.
+        owner: Whose idempotency keys count, and whose job it is unless it names a tenant.
         key: The same key with the same request answers the first job.
 
     Returns:
@@ -113,6 +140,13 @@ def request(
     """
     body = canonical(dict(vars(asked)))
     return _made_before(w, owner, key, body) or _put(w, asked, owner, key, body)
+
+
+def _keep_to(only: str | None, given: dict[str, Any]) -> None:
+    """Raises InvalidRequest where a job is asked for another tenant than may be asked for."""
+    if only is not None and given.get("tenant") not in (None, only):
+        text = f"is not this token's: it asks for jobs of {only} alone, as it does with none named"
+        raise InvalidRequest([Fault("tenant", text)])
 
 
 def _made_before(w: Wiring, owner: str, key: str | None, body: bytes) -> tuple[bool, Job] | None:
@@ -133,7 +167,8 @@ def _put(w: Wiring, asked: Asked, owner: str, key: str | None, body: bytes) -> t
         asked.priority,
         asked.handlers,
     )
-    job = Job(jobs.new_id("job"), ask, State.QUEUED, Life(ask.created_at), rev=1)
+    tenant = asked.tenant or owner
+    job = Job(jobs.new_id("job"), ask, State.QUEUED, Life(ask.created_at), rev=1, tenant=tenant)
     word, found = w.store.jobs.create(job, owner, key, body)
     return (True, job) if found == job.id else _answer(w, word, found)
 
@@ -268,6 +303,8 @@ def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
     given = {"input": asked.input, "options": asked.options, "metadata": asked.metadata}
     faults = too_deep(given)
     faults += _size_faults("options", len(orjson.dumps(asked.options)))
+    if asked.tenant is not None and not NAME.fullmatch(asked.tenant):
+        faults.append(Fault("tenant", "must be 1 to 100 letters, digits and _.-"))
     if not 0 <= asked.priority <= 9:
         faults.append(Fault("priority", f"is {asked.priority}, must be 0 to 9, 9 first"))
     if len(orjson.dumps(asked.metadata)) > LARGEST_METADATA:
@@ -316,6 +353,7 @@ def canonical(given: dict[str, Any]) -> bytes:
     if faults := _countless(given):
         raise InvalidRequest(faults)
     try:
-        return orjson.dumps(USUAL | given, option=orjson.OPT_SORT_KEYS)
+        said = {name: value for name, value in given.items() if (name, value) != ("tenant", None)}
+        return orjson.dumps(USUAL | said, option=orjson.OPT_SORT_KEYS)
     except (TypeError, RecursionError) as error:
         raise InvalidRequest([Fault("", f"cannot be written as JSON: {error}")]) from None

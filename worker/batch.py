@@ -10,7 +10,7 @@ from worker import ask
 from worker.catalogue import Checked
 from worker.document import json_object
 from worker.errors import Fault, InvalidRequest, RunhookError
-from worker.jobs import Job
+from worker.jobs import LOCAL, Job
 from worker.wiring import Wiring
 
 LONGEST_KEY = 255  # characters; more than any id that people make keys of
@@ -76,8 +76,9 @@ def accept(
     w: Wiring,
     lines: Iterable[bytes | None],
     *,
-    owner: str = "local",
+    owner: str = LOCAL,
     key: str | None = None,
+    only: str | None = None,
     dry_run: bool = False,
 ) -> Iterator[Line]:
     """Put a job for each line into the line, in order; a bad one harms no other.
@@ -85,8 +86,9 @@ def accept(
     Args:
         w: The process's parts.
         lines: As they come, empty ones too; None for one that is longer than a job may be.
-        owner: Whose idempotency keys count.
+        owner: Whose idempotency keys count, and whose jobs those are that name no tenant.
         key: The batch's: sent again, lines that made a job make none.
+        only: The one tenant that they may be of; None: any.
         dry_run: Only check each; nothing is kept.
     """
     keys = Keys(key)
@@ -99,9 +101,9 @@ def accept(
             given = json_object(line, "the line")
             mine = keys.of(given)
             if dry_run:
-                yield Line(number=number, checked=ask.trial(w, given))
+                yield Line(number=number, checked=ask.trial(w, given, only=only))
                 continue
-            new, job = ask.accept(w, given, owner=owner, key=mine)
+            new, job = ask.accept(w, given, owner=owner, key=mine, only=only)
         except RunhookError as error:
             yield Line(number=number, error=error)
         else:

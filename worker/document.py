@@ -102,6 +102,7 @@ def job_document(job: Job, queue_position: int | None = None) -> Document:
         "submitted_at": _moment(now.submitted_at),
         "ended_at": _moment(life.ended_at),
         "queue_position": queue_position,
+        "tenant": job.tenant,
         "outputs": _outputs(now.outputs),
         "error": _error(_error_shown(job, now)),
         "cost": _cost(job.cost),

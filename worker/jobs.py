@@ -21,6 +21,7 @@ from worker.errors import ImpossibleMove
 from worker.reports import Cost, Error, Output, Report
 
 _births = itertools.count()
+LOCAL = "local"  # who asks on this machine, and whose jobs are that say nothing of it
 JOB_ID = re.compile(r"job_[0-9a-f]{28}")
 OUTPUTS_LIVE = timedelta(hours=24)  # model pages of the reference: result URLs die after 24 hours
 
@@ -186,13 +187,14 @@ class Life:
 
 @dataclass(frozen=True)
 class Job:
-    """One generation: what was asked, where it stands, and its attempts."""
+    """One generation: what was asked, where it stands, its attempts, and whose it is."""
 
     id: str
     ask: Ask
     state: State
     life: Life
     rev: int = 0
+    tenant: str = LOCAL
 
     @property
     def attempt(self) -> Attempt:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import House
 from worker.jobs import Job
-from worker.store.jobs import line_score
+from worker.store.job_records import line_score
 
 MANY = 100_000
 STEPS = 40

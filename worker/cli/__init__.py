@@ -83,12 +83,15 @@ def _newest(w: Wiring) -> Sequence[Job]:
 @cli.command()
 @click.option("--state", type=click.Choice([state.value for state in State]))
 @click.option("--model", help="An endpoint or reference name.")
+@click.option("--tenant", help="Whose they are.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
-def jobs(state: str | None, model: str | None, limit: int, as_json: bool) -> None:
+def jobs(
+    state: str | None, model: str | None, tenant: str | None, limit: int, as_json: bool
+) -> None:
     """List jobs, newest first."""
     wanted = catalogue.canonical(model) if model else None
-    page = wiring().store.jobs.page(state, wanted, None, limit)
+    page = wiring().store.jobs.page(state, wanted, None, limit, tenant=tenant)
     if as_json:
         print_json({"items": [job_document(job) for job in page.jobs], "next": page.next})
     else:

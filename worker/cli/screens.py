@@ -86,6 +86,7 @@ def job_screen(
     head.add_row("job", job.id)
     head.add_row("model", job.ask.model)
     head.add_row("state", state_text(job))
+    head.add_row("tenant", job.tenant)
     for name in ("ref", "settled_by", "created_at", "submitted_at", "ended_at"):
         if document[name]:
             head.add_row(name.replace("_", " "), document[name])

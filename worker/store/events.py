@@ -15,7 +15,8 @@ from worker.events import Occurrence
 from worker.jobs import Job, State
 from worker.store import records
 from worker.store.connection import reaching
-from worker.store.jobs import Jobs, life_of
+from worker.store.job_records import life_of
+from worker.store.jobs import Jobs
 from worker.store.records import Members
 from worker.store.scripts import Scripts, stream_moment
 

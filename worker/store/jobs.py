@@ -2,37 +2,25 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 
 from worker.errors import LostWrites, NotDurable, NotFound, StoreUnavailable, UnreadableRecord
-from worker.jobs import Ask, Job, Life, State, iso
-from worker.store import records
+from worker.jobs import LOCAL, Job, State, iso
 from worker.store.changes import Change, Decision, Moved, Note
 from worker.store.connection import reaching
 from worker.store.durability import Durability
+from worker.store.job_records import Held, changed, line_score, packed, read
 from worker.store.memory import Departure, Memory
-from worker.store.records import Members
 from worker.store.scripts import Scripts, stream_moment
 
-ASK = TypeAdapter(Ask)
-LIFE = TypeAdapter(Life)
 TRIES = 20  # a job that changes so often while we read it is not one that people have
 OLDEST_SCAN = 5000
 MOST_AT_ONCE, PIECE = 100_000, 500
-
-
-@dataclass(frozen=True)
-class Held:
-    """A job as it lies in Redis: what this version understands, and the whole of its life."""
-
-    job: Job
-    life: Members
 
 
 @dataclass(frozen=True)
@@ -70,6 +58,7 @@ class Jobs:
         order = {
             "job": job.id,
             "model": job.ask.model,
+            "tenant": job.tenant,
             "line": job.line,
             "score": line_score(job),
             "key": _scoped(owner, key) if key else "",
@@ -78,7 +67,7 @@ class Jobs:
             "expires": round(1000 * job.ask.options.get("expires_in", 0)),
         }
         note = Note("queued", {"model": job.ask.model, "by": owner}).packed()
-        word, found = self._scripts.waking("create", 2, orjson.dumps(order), *_packed(job), note)
+        word, found = self._scripts.waking("create", 2, orjson.dumps(order), *packed(job), note)
         return word, found
 
     def made_by(self, owner: str, key: str, body: bytes) -> tuple[str, str] | None:
@@ -127,9 +116,52 @@ class Jobs:
             for job_id in job_ids:
                 pipe.hgetall(self._key(job_id))
             found = pipe.execute()
-        return [
-            _read(job_id, record) for job_id, record in zip(job_ids, found, strict=True) if record
-        ]
+        there = [(name, record) for name, record in zip(job_ids, found, strict=True) if record]
+        old = self.asked_by([name for name, record in there if b"tenant" not in record])
+        return [read(name, record, old.get(name, LOCAL)) for name, record in there]
+
+    def tenant(self, job_id: str) -> str | None:
+        """Whose job it is, also of one that cannot be read here; None: there is no such job."""
+        with reaching():
+            tenant, state = self._redis.hmget(self._key(job_id), ["tenant", "state"])
+        if state is None:
+            return None
+        return tenant.decode("utf-8", "replace") if tenant else self.asked_by([job_id])[job_id]
+
+    def asked_by(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Who asked for each, as its timeline begins: the tenant of jobs that do not say theirs."""
+        if not job_ids:
+            return {}
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.xrange(f"{self._scripts.root}timeline:{job_id}", count=1)
+            found = pipe.execute()
+        notes = [_noted(rows[0][1].get(b"note", b"")) if rows else {} for rows in found]
+        return {
+            job_id: str(note.get("by", LOCAL)) for job_id, note in zip(job_ids, notes, strict=True)
+        }
+
+    def adopt_old(self) -> int:
+        """List what older processes made under its tenants; how many that were."""
+        adopted, before = 0, "+"
+        while names := self._before(before):
+            with reaching():
+                pipe = self._redis.pipeline(transaction=False)
+                for name in names:
+                    pipe.hexists(self._key(name), "tenant")
+                said = pipe.execute()
+            silent = [name for name, has in zip(names, said, strict=True) if not has]
+            for job_id, tenant in self.asked_by(silent).items():
+                adopted += int(self._scripts.run("adopt", job_id, tenant))
+            before = f"({names[-1]}"
+        return adopted
+
+    def _before(self, cursor: str) -> list[str]:
+        with reaching():
+            key = f"{self._scripts.root}jobs"
+            names = self._redis.zrevrangebylex(key, cursor, "-", start=0, num=PIECE)
+        return [name.decode() for name in names]
 
     def standing(self, state: State) -> Iterator[Job]:
         """Every job that is in a state, in pieces."""
@@ -178,6 +210,7 @@ class Jobs:
         succeeded = job.state is State.SUCCEEDED and before.state is State.RUNNING
         order = {
             "job": job.id,
+            "tenant": job.tenant,
             "rev": before.rev,
             "id": uuid.uuid4().hex,
             "state": job.state,
@@ -199,7 +232,7 @@ class Jobs:
         if change.left:
             order["left"] = f"{_ms(job.life.updated_at)}:{change.left}"
         notes = [note.packed() for note in change.notes]
-        life = _changed(held.life, job.life)
+        life = changed(held.life, job.life)
         return self._scripts.waking("move", 1, orjson.dumps(order), life, *notes)[0]
 
     def mark_left(self, job: Job, token: str) -> bool:
@@ -259,9 +292,17 @@ class Jobs:
             for entry_id, fields in entries
         ]
 
-    def page(self, state: str | None, model: str | None, cursor: str | None, most: int) -> Page:
-        """Jobs newest first, of one state and one model if asked for."""
-        index = f"jobs:model:{model}" if model else f"jobs:state:{state}" if state else "jobs"
+    def page(
+        self,
+        state: str | None,
+        model: str | None,
+        cursor: str | None,
+        most: int,
+        *,
+        tenant: str | None = None,
+    ) -> Page:
+        """Jobs newest first, of one state, one model and one tenant if asked for."""
+        index = _index(state, model, tenant)
         found: list[Job] = []
         below = f"({cursor}" if cursor else "+"
         for _ in range(OLDEST_SCAN // most + 1):
@@ -272,7 +313,7 @@ class Jobs:
             ids = [name.decode() for name in names]
             jobs = self.many(ids[:most])
             for job in jobs:
-                if state is None or job.state == state:
+                if _is_of(job, state, model, tenant):
                     found.append(job)
                     if len(found) == most:
                         more = len(ids) > most or job.id != ids[-1]
@@ -305,71 +346,29 @@ class Jobs:
         return f"{self._scripts.root}job:{job_id}"
 
 
+def _index(state: str | None, model: str | None, tenant: str | None) -> str:
+    """The narrowest list that holds all of them: a tenant never waits for another's jobs."""
+    if tenant:
+        return f"jobs:tenant:{tenant}"
+    if model:
+        return f"jobs:model:{model}"
+    return f"jobs:state:{state}" if state else "jobs"
+
+
+def _is_of(job: Job, state: str | None, model: str | None, tenant: str | None) -> bool:
+    return (
+        state in (None, job.state)
+        and model in (None, job.ask.model)
+        and tenant in (None, job.tenant)
+    )
+
+
 def _scoped(owner: str, key: str) -> str:
     return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
 
-def life_of(name: str, text: bytes) -> tuple[Life, Members]:
-    """A life, and the whole of its record.
-
-    Raises:
-        UnreadableRecord: It is not for this version.
-    """
-    held = records.opened("life", name, text)
-    return records.made(name, held, lambda: LIFE.validate_python(held)), held
-
-
-def _read(job_id: str, record: Mapping[bytes, bytes]) -> Held | UnreadableRecord:
-    name = f"job {job_id}"
-    try:
-        life, held = life_of(name, record.get(b"life", b""))
-        ask = records.opened("ask", name, record.get(b"ask", b""))
-        job = records.made(name, ask | held, lambda: _job(job_id, record, life, ask))
-    except UnreadableRecord as unreadable:
-        return unreadable
-    return Held(job, held)
-
-
-def _job(job_id: str, record: Mapping[bytes, bytes], life: Life, ask: Members) -> Job:
-    attempts = tuple(
-        replace(attempt, **_departure(record.get(b"left:%d" % attempt.n)))
-        for attempt in life.attempts
-    )
-    return Job(
-        id=job_id,
-        ask=ASK.validate_python(ask),
-        state=State(record[b"state"].decode()),
-        life=replace(life, attempts=attempts),
-        rev=int(record[b"rev"]),
-    )
-
-
-def _packed(job: Job) -> tuple[bytes, bytes]:
-    """A new job's ask and life as they lie in Redis."""
-    ask, life = ASK.dump_python(job.ask, mode="json"), LIFE.dump_python(job.life, mode="json")
-    return records.packed("ask", ask), records.packed("life", life)
-
-
-def _changed(held: Members, life: Life) -> bytes:
-    """A life as it is to lie in Redis, with what a newer version wrote there."""
-    known = LIFE.dump_python(LIFE.validate_python(held), mode="json")
-    return records.packed("life", records.merged(held, known, LIFE.dump_python(life, mode="json")))
-
-
-def _departure(value: bytes | None) -> dict[str, Any]:
-    if not value:
-        return {"left_at": None, "left_by": None}
-    milliseconds, _, token = value.decode().partition(":")
-    return {"left_at": datetime.fromtimestamp(int(milliseconds) / 1000, UTC), "left_by": token}
-
-
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
-
-
-def line_score(job: Job) -> float:
-    """A queued job's place: priority first, 9 before 0; then age. Exact: below 2^53."""
-    return (9 - job.ask.priority) * 10**13 + round(job.ask.created_at.timestamp() * 1000)
 
 
 def _duration_ms(job: Job) -> int:

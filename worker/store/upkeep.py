@@ -7,7 +7,8 @@ from worker.errors import UnreadableRecord
 from worker.jobs import State
 from worker.store.connection import reaching
 from worker.store.deliveries import Deliveries
-from worker.store.jobs import Jobs, line_score
+from worker.store.job_records import line_score
+from worker.store.jobs import Jobs
 from worker.store.scripts import Scripts
 from worker.wakeups import LANES
 
@@ -15,7 +16,16 @@ AT_ONCE = 500
 FOR_EVER = -1  # Redis's word for a key without an end
 DURATIONS_KEPT = 30 * 86400  # seconds, as move.lua has it
 SETS = ("holding", "unreadable")
-INDICES = ("jobs", "jobs:state:*", "jobs:model:*", "line:*", "aside", "ended", *SETS)
+INDICES = (
+    "jobs",
+    "jobs:state:*",
+    "jobs:model:*",
+    "jobs:tenant:*",
+    "line:*",
+    "aside",
+    "ended",
+    *SETS,
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,9 @@ class Upkeep:
         return found
 
     def end_what_older_versions_left(self) -> None:
-        """Give an end to keys that this version does not write any more, or not without one."""
+        """Give an end to keys that this version does not write any more, or not without one; list
+        jobs that do not say whose they are under their tenants."""
+        self._jobs.adopt_old()
         with reaching():
             for key in self._redis.scan_iter(f"{self._root}failing:*", count=AT_ONCE):
                 self._redis.delete(key.decode())
@@ -103,7 +115,8 @@ class Upkeep:
         wrong = 0
         for names in _some(self._keys("job:*")):
             for job in self._jobs.many(names):
-                wrong += int(self._scripts.run("repair_job", job.id, job.line, line_score(job)))
+                order = (job.id, job.line, line_score(job), job.tenant)
+                wrong += int(self._scripts.run("repair_job", *order))
         for pattern in INDICES:
             for index in self._keys(pattern, whole=True):
                 for members in _some(self._members(index)):

@@ -43,6 +43,7 @@ jobs.Attempt, jobs.Ask, jobs.Life = Attempt, Ask, Life  # type: ignore[misc,assi
 from worker.store import jobs as store_jobs  # noqa: E402
 from worker.store import records  # noqa: E402
 from worker.store.changes import Change  # noqa: E402
+from worker.store.job_records import Held  # noqa: E402
 
 records.VERSION += 1
 _stamped = records.stamped
@@ -66,7 +67,7 @@ def results(report: Any, now: Any) -> dict[str, Any]:
     return found
 
 
-def write(self: store_jobs.Jobs, held: store_jobs.Held, change: Change) -> str:
+def write(self: store_jobs.Jobs, held: Held, change: Change) -> str:
     """With an event that older processes do not know."""
     if change.event == "job.running":
         change = replace(change, event="job.woken")

@@ -1,6 +1,6 @@
 -- Accept a job: its record, its place in the line, its event, the line's wake-up; or the job that
 -- the same idempotency key made before.
--- ARGV[2]  {job, model, line, score, key, body, keep, expires}: key is empty without an idempotency
+-- ARGV[2]  {job, model, tenant, line, score, key, body, keep, expires}: key is empty without an idempotency
 --          key, body the hash of the request, keep the ms the key is remembered, expires the ms until
 --          it is not to be sent any more, 0: never
 -- ARGV[3]  ask   ARGV[4]  life   ARGV[5]  note
@@ -21,6 +21,7 @@ redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n',
   'model', order.model)
 redis.call('ZADD', root .. 'jobs', 0, order.job)
 redis.call('ZADD', root .. 'jobs:model:' .. order.model, 0, order.job)
+adopt(order.job, order.tenant)
 note(order.job, ARGV[5])
 announce(order.job, 'job.queued', 'queued', '', ARGV[4])
 place(order.job, order.model, nil, 'queued', order.line, order.score, 0)

@@ -1,7 +1,7 @@
 -- Change a job if nobody did meanwhile, with everything that follows from it: its place, its event,
 -- the gate, its duties, its timeline.
--- ARGV[2]  {job, rev, id, state, n, line, score, turn, limit, event, gate, why, trouble, advice, duties, aside,
---          left, duration}
+-- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, gate, why, trouble, advice, duties,
+--          aside, left, duration}
 --          turn: it needs room in flight and a gate that lets it through
 --          gate: "open" | "close" | "close-ask" (RunningHub must answer before the next) | ""
 --          trouble, advice: of a gate that closes because of the account, what of it, and what to do
@@ -36,6 +36,7 @@ end
 count_again(job)  -- whoever moves it could read it
 redis.call('HSET', key, 'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1,
   'move', order.id)
+adopt(job, order.tenant)  -- an older process may have made it
 for i = 4, #ARGV do note(job, ARGV[i]) end
 local aside = order.aside
 if order.gate == 'open' then

@@ -278,6 +278,13 @@ local function place(job, model, old, new, line, score, aside)
   end
 end
 
+-- A job says whose it is, and is listed so; one that says so already stays whose it is.
+local function adopt(job, tenant)
+  if redis.call('HSETNX', root .. 'job:' .. job, 'tenant', tenant) == 0 then return 0 end
+  redis.call('ZADD', root .. 'jobs:tenant:' .. tenant, 0, job)
+  return 1
+end
+
 local function note(job, entry)
   redis.call('XADD', root .. 'timeline:' .. job, 'MAXLEN', '~', '1000', '*', 'note', entry)
 end

@@ -1,11 +1,11 @@
 -- Put one job back into every index its record says, out of every other, and give it a way forward.
--- ARGV[2]  job   ARGV[3]  its line   ARGV[4]  its score there
+-- ARGV[2]  job   ARGV[3]  its line   ARGV[4]  its score there   ARGV[5]  its tenant
 -- Returns  how many places were wrong
-local job, line, score = ARGV[2], ARGV[3], ARGV[4]
+local job, line, score, tenant = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local held = redis.call('HMGET', root .. 'job:' .. job, 'state', 'model', 'n')
 local state, model = held[1], held[2]
 if not state then return 0 end
-local wrong = 0
+local wrong = adopt(job, tenant)
 
 local function belongs(index, there, at)
   local found = redis.call('ZSCORE', root .. index, job)
@@ -22,6 +22,7 @@ if count_again(job) then wrong = wrong + 1 end
 wrong = wrong + redis.call('SREM', root .. 'unreadable', job)
 belongs('jobs', true, 0)
 belongs('jobs:model:' .. model, true, 0)
+belongs('jobs:tenant:' .. tenant, true, 0)
 for _, name in ipairs({'queued', 'sending', 'unconfirmed', 'running', 'succeeded', 'failed', 'cancelled'}) do
   belongs('jobs:state:' .. name, name == state, 0)
 end

@@ -34,13 +34,14 @@ end
 local function remove_job(job, ids)
   for _, id in ipairs(ids) do remove_delivery(id) end
   local key = root .. 'job:' .. job
-  local held = redis.call('HMGET', key, 'model', 'state', 'n')
+  local held = redis.call('HMGET', key, 'model', 'state', 'n', 'tenant')
   redis.call('ZREM', root .. 'ended', job)
   redis.call('ZREM', root .. 'jobs', job)
   redis.call('SREM', root .. 'unreadable', job)
   if held[1] then
     redis.call('ZREM', root .. 'jobs:model:' .. held[1], job)
     redis.call('ZREM', root .. 'jobs:state:' .. held[2], job)
+    if held[4] then redis.call('ZREM', root .. 'jobs:tenant:' .. held[4], job) end
     for n = 1, tonumber(held[3]) do
       for _, kind in ipairs({'raw:', 'unread:', 'heard:'}) do redis.call('DEL', root .. kind .. job .. '/' .. n) end
     end

@@ -1,0 +1,85 @@
+"""A job as it lies in Redis, and as this version has it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from worker.errors import UnreadableRecord
+from worker.jobs import Ask, Job, Life, State
+from worker.store import records
+from worker.store.records import Members
+
+ASK = TypeAdapter(Ask)
+LIFE = TypeAdapter(Life)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A job as it lies in Redis: what this version understands, and the whole of its life."""
+
+    job: Job
+    life: Members
+
+
+def life_of(name: str, text: bytes) -> tuple[Life, Members]:
+    """A life, and the whole of its record.
+
+    Raises:
+        UnreadableRecord: It is not for this version.
+    """
+    held = records.opened("life", name, text)
+    return records.made(name, held, lambda: LIFE.validate_python(held)), held
+
+
+def read(job_id: str, record: Mapping[bytes, bytes], tenant: str) -> Held | UnreadableRecord:
+    """A job from its hash; the tenant is that of one whose hash does not say."""
+    name = f"job {job_id}"
+    try:
+        life, held = life_of(name, record.get(b"life", b""))
+        ask = records.opened("ask", name, record.get(b"ask", b""))
+        job = records.made(name, ask | held, lambda: _job(job_id, record, life, ask, tenant))
+    except UnreadableRecord as unreadable:
+        return unreadable
+    return Held(job, held)
+
+
+def _job(job_id: str, record: Mapping[bytes, bytes], life: Life, ask: Members, tenant: str) -> Job:
+    attempts = tuple(
+        replace(attempt, **_departure(record.get(b"left:%d" % attempt.n)))
+        for attempt in life.attempts
+    )
+    return Job(
+        id=job_id,
+        ask=ASK.validate_python(ask),
+        state=State(record[b"state"].decode()),
+        life=replace(life, attempts=attempts),
+        rev=int(record[b"rev"]),
+        tenant=record.get(b"tenant", tenant.encode()).decode(),
+    )
+
+
+def packed(job: Job) -> tuple[bytes, bytes]:
+    """A new job's ask and life as they lie in Redis."""
+    ask, life = ASK.dump_python(job.ask, mode="json"), LIFE.dump_python(job.life, mode="json")
+    return records.packed("ask", ask), records.packed("life", life)
+
+
+def changed(held: Members, life: Life) -> bytes:
+    """A life as it is to lie in Redis, with what a newer version wrote there."""
+    known = LIFE.dump_python(LIFE.validate_python(held), mode="json")
+    return records.packed("life", records.merged(held, known, LIFE.dump_python(life, mode="json")))
+
+
+def _departure(value: bytes | None) -> dict[str, Any]:
+    if not value:
+        return {"left_at": None, "left_by": None}
+    milliseconds, _, token = value.decode().partition(":")
+    return {"left_at": datetime.fromtimestamp(int(milliseconds) / 1000, UTC), "left_by": token}
+
+
+def line_score(job: Job) -> float:
+    """A queued job's place: priority first, 9 before 0; then age. Exact: below 2^53."""
+    return (9 - job.ask.priority) * 10**13 + round(job.ask.created_at.timestamp() * 1000)
