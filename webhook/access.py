@@ -1,15 +1,19 @@
-"""Who may use /v1: holders of a token; without any tokens, this machine alone."""
+"""Who asks: holders of a token; without any tokens, this machine alone."""
 
 import hmac
 import ipaddress
 from urllib.parse import urlsplit
 
-from flask import Request, Response, current_app, g, request
+from flask import Request, Response, current_app
 
+from config.callers import Caller
 from config.settings import LOOPBACK_HOSTS, Settings
 from webhook.answers import wiring
 from webhook.problems import problem
 from webhook.refusals import Refusals
+from worker.jobs import LOCAL
+
+OWNER = Caller(name=LOCAL, token="")
 
 # What proxies, load balancers and content networks add, in lower case.
 PROXIES = {
@@ -30,8 +34,6 @@ PROXIES = {
     "x-azure-clientip",
     "x-appengine-user-ip",
 }
-
-
 # Wrong tokens a minute that are told so. Who guesses needs more than the universe's age at any
 # rate, so this only spares the log and whoever guards the door; a right token never waits.
 MOST_WRONG = 60
@@ -42,19 +44,14 @@ def wrong_tokens() -> Refusals:
     return Refusals("token.refused", "wrong token", most=MOST_WRONG)
 
 
-def let_in() -> Response | None:
-    """Before every request of /v1: 401 unless whoever asks may, 429 after many wrong tokens."""
-    settings = wiring().settings
-    owner = owner_of(settings, request)
-    if owner is not None:
-        g.owner = owner
-        return None
-    if not settings.callers:
+def refusal_of(incoming: Request) -> Response:
+    """What a stranger is told: 401, or 429 after many wrong tokens."""
+    if not wiring().settings.callers:
         why = "without RUNHOOK_API_TOKENS only this machine may ask, with no proxy between"
         return _stranger(why)
-    if "Authorization" in request.headers:
+    if "Authorization" in incoming.headers:
         refused: Refusals = current_app.extensions["runhook.wrong_tokens"]
-        if wait := refused.add(peer=request.remote_addr):
+        if wait := refused.add(peer=incoming.remote_addr):
             return _too_many(wait)
     return _stranger("a valid token is needed: Authorization: Bearer <token>")
 
@@ -75,17 +72,17 @@ def _too_many(wait: int) -> Response:
     return response
 
 
-def owner_of(settings: Settings, incoming: Request) -> str | None:
-    """The name of whoever asks, `local` on this machine without tokens; None: not allowed."""
+def caller_of(settings: Settings, incoming: Request) -> Caller | None:
+    """Whoever asks, the owner of this machine without tokens; None: a stranger."""
     if not settings.callers:
-        return "local" if _from_this_machine(incoming) else None
+        return OWNER if _from_this_machine(incoming) else None
     kind, _, given = incoming.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         return None
     found = None
     for caller in settings.callers:
         if hmac.compare_digest(caller.token.encode(), given.strip().encode()):
-            found = caller.name
+            found = caller
     return found
 
 

@@ -2,28 +2,29 @@
 
 from flask import Blueprint, Response
 
-from webhook.access import let_in
 from webhook.answers import answer, known_parameters, wiring
 from webhook.bodies import json_body
 from webhook.limits import ASKING
 from webhook.problems import problem
+from webhook.scopes import open_to
 from worker.document import account_document
 from worker.errors import Fault, InvalidRequest
 
 LARGEST = 1024
 
 blueprint = Blueprint("account", __name__, url_prefix="/v1")
-blueprint.before_request(let_in)
 blueprint.before_request(known_parameters)
 
 
 @blueprint.get("/line")
+@open_to("read")
 def get_line() -> Response:
     """How the line stands."""
     return answer(wiring().store.line.state().document())
 
 
 @blueprint.post("/line")
+@open_to("admin")
 def post_line() -> Response:
     """Stop the line or let it go on: `{"paused": true}`."""
     wanted = json_body(LARGEST)
@@ -35,6 +36,7 @@ def post_line() -> Response:
 
 
 @blueprint.get("/account")
+@open_to("read")
 def get_account() -> Response:
     """What the account has left and may run at once, as RunningHub says now."""
     w = wiring()

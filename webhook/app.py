@@ -16,6 +16,7 @@ from webhook import (
     subscriptions,
 )
 from webhook.access import wrong_tokens
+from webhook.scopes import let_in
 from webhook.streams import Hub
 from worker.wiring import Wiring
 
@@ -29,6 +30,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.extensions["runhook.hub"] = Hub(wiring)
     app.extensions["runhook.wrong_tokens"] = wrong_tokens()
     problems.register(app)
+    app.before_request(let_in)
     doors = (
         callbacks,
         health,

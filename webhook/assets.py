@@ -2,9 +2,9 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from webhook.access import let_in
 from webhook.answers import answer, known_parameters, wiring
 from webhook.problems import problem
+from webhook.scopes import open_to
 from worker import ask
 from worker.document import asset_document
 from worker.errors import Fault, InvalidRequest
@@ -13,11 +13,11 @@ LARGEST = 2 * 1024**3  # bytes; models take less, LoRA files do not come this wa
 BUSY_FORM = 64 * 1024
 
 blueprint = Blueprint("assets", __name__, url_prefix="/v1/assets")
-blueprint.before_request(let_in)
 blueprint.before_request(known_parameters)
 
 
 @blueprint.post("")
+@open_to("submit")
 def post_asset() -> Response:
     """Keep the form's `file`; the same content twice is one asset."""
     if request.mimetype != "multipart/form-data":
@@ -33,6 +33,7 @@ def post_asset() -> Response:
 
 
 @blueprint.get("/<asset_id>")
+@open_to("read", "submit")
 def get_asset(asset_id: str) -> Response:
     """What is known of an asset."""
     return answer(asset_document(wiring().store.assets.get(asset_id.removeprefix("asset:"))))

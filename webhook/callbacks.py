@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, request
 from webhook.bodies import body_within
 from webhook.problems import problem
 from webhook.refusals import Refusals
+from webhook.scopes import open_to
 from worker.errors import StoreUnavailable
 from worker.signing import PATH, PROBE, probe_answer, signed_by_us
 from worker.store import Note
@@ -32,6 +33,7 @@ def genuine(secrets: Sequence[str], path: str) -> bool:
 
 
 @blueprint.post(f"{PATH}/<job_id>/<int:attempt>/<signature>")
+@open_to("anybody")
 def callback(job_id: str, attempt: int, signature: str) -> Response:
     """RunningHub says that an attempt ended."""
     w: Wiring = current_app.extensions["runhook"]

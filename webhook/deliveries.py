@@ -4,9 +4,9 @@ from itertools import islice
 
 from flask import Blueprint, Response, request
 
-from webhook.access import let_in
 from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body
+from webhook.scopes import caller, forbidden, hide_job, only, open_to
 from worker import deliveries, recover
 from worker.deliveries import Filter, delivery_document
 from worker.errors import Fault, InvalidRequest
@@ -18,11 +18,11 @@ from worker.store.deliveries import is_delivery_id
 LARGEST = 4096
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/v1")
-blueprint.before_request(let_in)
 blueprint.before_request(known_parameters)
 
 
 @blueprint.get("/deliveries")
+@open_to("read", "submit")
 @takes("state", "job", "handler", "cursor", "limit")
 def list_deliveries() -> Response:
     """Deliveries, those of the newest events first, each with every attempt."""
@@ -36,6 +36,11 @@ def list_deliveries() -> Response:
         faults.append(Fault("job", "is not a job's id, as job_…"))
     if faults:
         raise InvalidRequest(faults)
+    tenant = only()
+    if tenant is not None and "job" not in given:
+        return forbidden(caller(), "read, or one of its own jobs: ?job=job_…")
+    if tenant is not None:
+        hide_job(tenant, given["job"])
     wanted = Filter(state, given.get("handler"), given.get("job"))
     behind = deliveries.matching(wiring(), wanted, before=cursor)
     found = list(islice(behind, most + 1))
@@ -44,12 +49,14 @@ def list_deliveries() -> Response:
 
 
 @blueprint.get("/deliveries/<delivery_id>")
+@open_to("read", "submit")
 def get_delivery(delivery_id: str) -> Response:
     """One delivery."""
     return answer(delivery_document(wiring().store.deliveries.get(delivery_id)))
 
 
 @blueprint.post("/deliveries/<delivery_id>/redeliver")
+@open_to("admin")
 def redeliver(delivery_id: str) -> Response:
     """Hand one to its handler again: 202, with a `note` if no process has the handler now."""
     again = deliveries.redeliver(wiring(), delivery_id)
@@ -58,6 +65,7 @@ def redeliver(delivery_id: str) -> Response:
 
 
 @blueprint.post("/deliveries/redeliver")
+@open_to("admin")
 def redeliver_many() -> Response:
     """Hand all that match to their handlers again; dead ones unless `state` says otherwise.
 
@@ -70,6 +78,7 @@ def redeliver_many() -> Response:
 
 
 @blueprint.post("/recover")
+@open_to("admin")
 def post_recover() -> Response:
     """Make good what is missing of a span.
 

@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from config.settings import Settings
 from webhook import assets, callbacks, jobs
-from webhook.access import owner_of
+from webhook.access import caller_of
 from webhook.bodies import IN_MEMORY, Sending, read_whole
 from webhook.environ import Head, environ_of
 from webhook.limits import ASKING, BATCHES, BODIES, TESTS
@@ -95,7 +95,9 @@ class Door:
         if path.startswith(CALLBACKS):
             if callbacks.genuine(self._settings.secrets, path):
                 await read_whole(environ, proto, CALLBACK)
-        elif owner_of(self._settings, Request(environ)) is not None:
+            return
+        caller = caller_of(self._settings, Request(environ))
+        if caller is not None and caller.may(("submit",)):
             with BODIES:
                 await read_whole(environ, proto, FILE if path in FILES else JSON)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from webhook.access import let_in
 from webhook.answers import answer, known_parameters, page_size, takes, wiring
+from webhook.scopes import open_to
 from webhook.streams import Hub, spoken
 from worker.document import job_document
 from worker.errors import Fault, InvalidRequest
@@ -18,11 +18,11 @@ ALIVE = b": alive\n\n"
 ROUNDS, PIECE = 20, 500  # pieces of the log that one request looks through for wanted types
 
 blueprint = Blueprint("events", __name__, url_prefix="/v1")
-blueprint.before_request(let_in)
 blueprint.before_request(known_parameters)
 
 
 @blueprint.get("/events")
+@open_to("read")
 @takes("after", "types", "limit")
 def list_events() -> Response:
     """Events behind a cursor, oldest first; `next` is the cursor for the next time."""
@@ -37,6 +37,7 @@ def list_events() -> Response:
 
 
 @blueprint.get("/events/stream")
+@open_to("read")
 @takes("after", "types")
 def stream_events() -> Response:
     """Events as they happen, and those since `Last-Event-ID` first."""
@@ -54,6 +55,7 @@ def stream_events() -> Response:
 
 
 @blueprint.get("/jobs/<job_id>/stream")
+@open_to("read", "submit")
 def stream_job(job_id: str) -> Response:
     """A job as it is, and then after each of its events, until it has ended."""
     w = wiring()

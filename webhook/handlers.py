@@ -2,16 +2,16 @@
 
 from flask import Blueprint, Response
 
-from webhook.access import let_in
 from webhook.answers import answer, known_parameters, wiring
+from webhook.scopes import open_to
 from worker import roster
 
 blueprint = Blueprint("handlers", __name__, url_prefix="/v1/handlers")
-blueprint.before_request(let_in)
 blueprint.before_request(known_parameters)
 
 
 @blueprint.get("")
+@open_to("read")
 def list_handlers() -> Response:
     """Every handler, whether a process has it, and what waits for it."""
     items = [member.document() for member in roster.members(wiring())]
@@ -19,6 +19,7 @@ def list_handlers() -> Response:
 
 
 @blueprint.delete("/<name>")
+@open_to("admin")
 def delete_handler(name: str) -> Response:
     """End what waits for one that will not come back: 200 with how many were still to be told."""
     return answer({"name": name, "ended": roster.end(wiring(), name)})

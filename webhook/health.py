@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from webhook.scopes import open_to
 from worker.errors import StoreUnavailable
 from worker.telemetry import report
 from worker.wiring import Wiring
@@ -10,12 +11,14 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
+@open_to("anybody")
 def alive() -> Response:
     """This process answers."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
+@open_to("anybody")
 def ready() -> tuple[Response, int]:
     """Redis and at least one worker are there."""
     w: Wiring = current_app.extensions["runhook"]

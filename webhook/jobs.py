@@ -5,14 +5,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, g, request, stream_with_context, url_for
+from flask import Blueprint, Response, request, stream_with_context, url_for
 
 from config.callers import NAME
-from webhook.access import let_in
 from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body, lines_within
 from webhook.limits import ASKING, BATCHES
 from webhook.problems import document_of, problem
+from webhook.scopes import caller, only, open_to
 from worker import ask, batch, catalogue, resolve
 from worker.cancel import cancel
 from worker.catalogue import Checked
@@ -26,11 +26,11 @@ LARGEST_WORD = 1024
 LARGEST_BATCH = 2 * 1024**3  # bytes; it waits in a file until it is whole
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
-blueprint.before_request(let_in)
 blueprint.before_request(known_parameters)
 
 
 @blueprint.post("")
+@open_to("submit")
 @takes("dry_run")
 def post_job() -> Response:
     """Put a job into the line: 202, or 200 when its idempotency key made it before.
@@ -41,14 +41,15 @@ def post_job() -> Response:
     dry_run = _dry_run()
     with _waiting_for(given, dry_run):
         if dry_run:
-            return answer(_checked(ask.trial(wiring(), given)))
-        new, job = ask.accept(wiring(), given, owner=g.owner, key=key)
+            return answer(_checked(ask.trial(wiring(), given, only=only())))
+        new, job = ask.accept(wiring(), given, owner=caller().name, key=key, only=only())
     response = answer(_document(job), 202 if new else 200)
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
     return response
 
 
 @blueprint.post("/batch")
+@open_to("submit")
 @takes("dry_run")
 def post_batch() -> Response:
     """Put a job for each JSON line into the line; a line of the answer for each, in order.
@@ -63,8 +64,9 @@ def post_batch() -> Response:
     lines = batch.accept(
         wiring(),
         lines_within(request, LARGEST),
-        owner=g.owner,
+        owner=caller().name,
         key=_idempotency_key(),
+        only=only(),
         dry_run=_dry_run(),
     )
     place = BATCHES.take()
@@ -92,9 +94,10 @@ def _line_document(line: batch.Line) -> dict[str, Any]:
 
 
 @blueprint.get("")
+@open_to("read", "submit")
 @takes("state", "model", "tenant", "cursor", "limit")
 def list_jobs() -> Response:
-    """Jobs, newest first."""
+    """Jobs, newest first; a submit token's are its own tenant's."""
     faults = []
     state, model, tenant = (request.args.get(name) for name in ("state", "model", "tenant"))
     states = tuple(s.value for s in State)
@@ -107,17 +110,22 @@ def list_jobs() -> Response:
     if faults:
         raise InvalidRequest(faults)
     model = catalogue.canonical(model) if model is not None else None
+    if only() is not None and tenant not in (None, only()):
+        return answer({"items": [], "next": None})  # as if the other had none
+    tenant = only() or tenant
     page = wiring().store.jobs.page(state, model, cursor, most, tenant=tenant)
     return answer({"items": [job_document(job) for job in page.jobs], "next": page.next})
 
 
 @blueprint.get("/<job_id>")
+@open_to("read", "submit")
 def get_job(job_id: str) -> Response:
     """One job."""
     return answer(_document(wiring().store.jobs.get(job_id)))
 
 
 @blueprint.get("/<job_id>/timeline")
+@open_to("read", "submit")
 def get_timeline(job_id: str) -> Response:
     """Everything that happened to a job."""
     store = wiring().store
@@ -126,6 +134,7 @@ def get_timeline(job_id: str) -> Response:
 
 
 @blueprint.post("/<job_id>/cancel")
+@open_to("submit")
 def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out."""
     running = wiring().store.jobs.get(job_id).state is State.RUNNING
@@ -135,12 +144,14 @@ def cancel_job(job_id: str) -> Response:
 
 
 @blueprint.post("/<job_id>/retry")
+@open_to("submit")
 def retry_job(job_id: str) -> Response:
     """Another paid attempt of a failed or cancelled job."""
     return answer(_document(resolve.retry(wiring(), job_id)), 202)
 
 
 @blueprint.post("/<job_id>/reconcile")
+@open_to("submit")
 def reconcile_job(job_id: str) -> Response:
     """Ask RunningHub about a job now."""
     with ASKING:
@@ -149,6 +160,7 @@ def reconcile_job(job_id: str) -> Response:
 
 
 @blueprint.post("/<job_id>/resolve")
+@open_to("admin")
 def resolve_job(job_id: str) -> Response:
     """Settle an unconfirmed job: `{"as": "failed" | "resubmit"}`, or `{"ref": "...", "force"?}`.
 

@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, url_for
 
-from webhook.access import let_in
 from webhook.answers import answer, known_parameters, wiring
 from webhook.bodies import json_body
 from webhook.limits import TESTS
+from webhook.scopes import open_to
 from worker import subscriptions
 from worker.errors import Fault, InvalidRequest
 from worker.store import Subscription
@@ -18,11 +18,11 @@ from worker.subscriptions import LONGEST_OVERLAP, OVERLAP, subscription_document
 LARGEST = 64 * 1024
 
 blueprint = Blueprint("subscriptions", __name__, url_prefix="/v1/subscriptions")
-blueprint.before_request(let_in)
 blueprint.before_request(known_parameters)
 
 
 @blueprint.post("")
+@open_to("admin")
 def post_subscription() -> Response:
     """Have events posted to a URL: 201 with the secret that signs them."""
     wish = subscriptions.read(wiring(), json_body(LARGEST), new=True)
@@ -33,6 +33,7 @@ def post_subscription() -> Response:
 
 
 @blueprint.get("")
+@open_to("read")
 def list_subscriptions() -> Response:
     """Every subscription, the oldest first."""
     found = wiring().store.subscriptions.all()
@@ -40,12 +41,14 @@ def list_subscriptions() -> Response:
 
 
 @blueprint.get("/<subscription_id>")
+@open_to("read")
 def get_subscription(subscription_id: str) -> Response:
     """One subscription, how telling it goes, and how much it has missed."""
     return answer(_document(wiring().store.subscriptions.get(subscription_id)))
 
 
 @blueprint.patch("/<subscription_id>")
+@open_to("admin")
 def patch_subscription(subscription_id: str) -> Response:
     """Change what the body names. Enabled again, it says how much it missed and how to send it."""
     wish = subscriptions.read(wiring(), json_body(LARGEST), new=False)
@@ -53,6 +56,7 @@ def patch_subscription(subscription_id: str) -> Response:
 
 
 @blueprint.delete("/<subscription_id>")
+@open_to("admin")
 def delete_subscription(subscription_id: str) -> Response:
     """Tell it nothing any more, and forget what it missed."""
     wiring().store.subscriptions.remove(subscription_id)
@@ -60,6 +64,7 @@ def delete_subscription(subscription_id: str) -> Response:
 
 
 @blueprint.post("/<subscription_id>/rotate")
+@open_to("admin")
 def rotate_secret(subscription_id: str) -> Response:
     """A new secret; the old one signs too for a day, or for `{"overlap": seconds}`."""
     given = json_body(LARGEST, empty=True)
@@ -73,6 +78,7 @@ def rotate_secret(subscription_id: str) -> Response:
 
 
 @blueprint.post("/<subscription_id>/test")
+@open_to("admin")
 def test_subscription(subscription_id: str) -> Response:
     """Post a sample of `{"type": ...}` there now, and say how it went."""
     given = json_body(LARGEST, empty=True)

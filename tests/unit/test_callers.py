@@ -77,9 +77,15 @@ def test_a_secret_is_at_least_32_characters_and_each_is_judged() -> None:
         "shop:",
         f"shop:{CREW}é",
         f"{CREW}:shop",
+        f"crew:{CREW}:",
+        f"crew:{CREW}:write",
+        f"crew:{CREW}:read+",
+        f"crew:{CREW}:read+read",
+        f"crew:{CREW}:READ",
+        f"crew:{CREW}:read:submit",
     ],
 )
-def test_an_entry_that_is_no_name_and_token_is_refused_unshown(entries: str) -> None:
+def test_an_entry_that_is_no_name_token_and_scopes_is_refused_unshown(entries: str) -> None:
     said = _refused(RUNHOOK_API_TOKENS=f"shop:{SHOP},{entries}")
     assert said.startswith("RUNHOOK_API_TOKENS: entry 2")
     assert CREW not in said
@@ -97,3 +103,18 @@ def test_one_token_is_one_callers_and_one_caller_may_have_two() -> None:
 
 def test_a_caller_never_shows_the_token() -> None:
     assert CREW not in repr(Caller(name="crew", token=CREW))
+
+
+@pytest.mark.parametrize(
+    ("entry", "scopes"),
+    [
+        (f"crew:{CREW}", {"admin"}),
+        (f"crew:{CREW}:read", {"read"}),
+        (f"crew:{CREW}:submit+read", {"read", "submit"}),
+        (f"crew:{CREW}:admin", {"admin"}),
+    ],
+)
+def test_scopes_stand_behind_the_token_and_none_is_admin(entry: str, scopes: set[str]) -> None:
+    (caller,) = read_callers([entry])
+    assert (caller.name, caller.token) == ("crew", CREW)
+    assert set(caller.scopes) == scopes

@@ -1,11 +1,17 @@
 """Who may use /v1, and how far: tokens, wrong ones, and what each scope opens."""
 
+import re
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import SHOP, Build
+from tests.conftest import IMAGE, SHOP, Build, House
 from webhook.access import MOST_WRONG
 from webhook.app import create_app
+from webhook.scopes import OPEN_TO
+from worker.handlers import Handler, Registry
+from worker.pump import published
 
 RIGHT = {"Authorization": f"Bearer {SHOP}"}
 WRONG = {"Authorization": "Bearer canary-wrong-token-0123456789"}
@@ -31,3 +37,233 @@ def test_who_tries_many_wrong_tokens_is_told_to_wait_and_a_right_one_never_is(
     (line,) = [line for line in "".join(capfd.readouterr()).splitlines() if "token.refused" in line]
     assert "127.0.0.1" in line
     assert "canary" not in line
+
+
+TOKENS = {
+    "read": "token-Of-the-reader-5a1c",
+    "submit": SHOP,
+    "both": "token-Of-the-office-90e2",
+    "admin": "token-Of-the-admin-77bd3",
+}
+SETTING = ",".join(
+    [
+        f"reader:{TOKENS['read']}:read",
+        f"shop:{TOKENS['submit']}:submit",
+        f"office:{TOKENS['both']}:read+submit",
+        f"ops:{TOKENS['admin']}",
+    ]
+)
+GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
+# Every call and the scopes that open it, admin besides. A new call has its line here.
+CALLS = """
+GET /healthz anybody
+GET /readyz anybody
+POST /callbacks/<job_id>/<int:attempt>/<signature> anybody
+GET /v1/jobs read submit
+POST /v1/jobs submit
+POST /v1/jobs/batch submit
+GET /v1/jobs/<job_id> read submit
+GET /v1/jobs/<job_id>/timeline read submit
+GET /v1/jobs/<job_id>/stream read submit
+POST /v1/jobs/<job_id>/cancel submit
+POST /v1/jobs/<job_id>/retry submit
+POST /v1/jobs/<job_id>/reconcile submit
+POST /v1/jobs/<job_id>/resolve admin
+GET /v1/deliveries read submit
+GET /v1/deliveries/<delivery_id> read submit
+POST /v1/deliveries/<delivery_id>/redeliver admin
+POST /v1/deliveries/redeliver admin
+POST /v1/recover admin
+GET /v1/events read
+GET /v1/events/stream read
+POST /v1/assets submit
+GET /v1/assets/<asset_id> read submit
+GET /v1/models read submit
+GET /v1/models/<path:name> read submit
+GET /v1/line read
+POST /v1/line admin
+GET /v1/account read
+POST /v1/subscriptions admin
+GET /v1/subscriptions read
+GET /v1/subscriptions/<subscription_id> read
+PATCH /v1/subscriptions/<subscription_id> admin
+DELETE /v1/subscriptions/<subscription_id> admin
+POST /v1/subscriptions/<subscription_id>/rotate admin
+POST /v1/subscriptions/<subscription_id>/test admin
+GET /v1/handlers read
+DELETE /v1/handlers/<name> admin
+"""
+OF_A_JOB = re.compile("<(job|delivery)_id>")
+TABLE = {
+    (method, rule): set(scopes)
+    for method, rule, *scopes in (line.split() for line in CALLS.strip().splitlines())
+}
+
+
+@pytest.fixture
+def market(build: Build) -> House:
+    """A house with a token of each scope, and a handler that hears of each end."""
+    registry = Registry()
+    registry.add(Handler("book", ("job.succeeded",), None, lambda event: None))
+    house = build(registry, RUNHOOK_API_TOKENS=SETTING)
+    house.w.store.processes.publish_handlers(published(house.w))
+    return house
+
+
+@pytest.fixture
+def ask(market: House) -> Any:
+    """Asks with the token of a scope."""
+    app = create_app(market.w)
+
+    def asked(who: str, method: str, path: str, **more: Any) -> Any:
+        headers = {"Authorization": f"Bearer {TOKENS[who]}"} if who else {}
+        with app.test_client() as client:
+            return client.open(path, method=method, headers=headers, **more)
+
+    return asked
+
+
+def _job(ask: Any, who: str, **more: Any) -> Any:
+    answer = ask(who, "POST", "/v1/jobs", json=GOOD | more)
+    assert answer.status_code == 202, answer.data
+    return answer.get_json()
+
+
+def test_every_call_declares_who_may_make_it(market: House) -> None:
+    app = create_app(market.w)
+    declared = {
+        (method, rule.rule): set(OPEN_TO[app.view_functions[rule.endpoint]])
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}
+    }
+    assert declared == TABLE
+
+
+def test_a_call_that_declares_nothing_is_the_admins(market: House) -> None:
+    app = create_app(market.w)
+    app.add_url_rule("/v1/new", "new", lambda: "done")
+    client = app.test_client()
+    found = {
+        who: client.get("/v1/new", headers={"Authorization": f"Bearer {token}"}).status_code
+        for who, token in TOKENS.items()
+    }
+    assert found == {"read": 403, "submit": 403, "both": 403, "admin": 200}
+    assert client.get("/v1/new").status_code == 401
+
+
+@pytest.mark.parametrize(("method", "rule"), TABLE)
+def test_each_call_lets_in_the_scopes_it_names_and_tells_others_which(
+    market: House, ask: Any, method: str, rule: str
+) -> None:
+    scopes, mine = TABLE[method, rule], _job(ask, "submit")["id"]
+    path = rule.replace("<job_id>", mine).replace("<int:attempt>", "1").replace("path:", "")
+    path = path.replace("<", "").replace(">", "")
+    path += f"?job={mine}" if rule == "/v1/deliveries" else ""
+    before = market.raw.dbsize()
+    for who, has in {
+        "": set[str](),
+        "read": {"read"},
+        "submit": {"submit"},
+        "both": {"read", "submit"},
+        "admin": {"read", "submit", "admin"},
+    }.items():
+        answer = ask(who, method, path)
+        may = bool(has & scopes) or who == "admin" or "anybody" in scopes
+        assert (who, answer.status_code not in (401, 403)) == (who, may)
+        if not may and who:
+            assert answer.status_code == 403
+            assert answer.content_type == "application/problem+json"
+            named = answer.get_json()["detail"].partition(";")[0].rpartition("scope ")[2]
+            assert set(named.split(" or ")) == scopes
+            assert market.raw.dbsize() == before
+        answer.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    [call for call in TABLE if "submit" in TABLE[call] and OF_A_JOB.search(call[1])],
+)
+def test_another_tenants_job_is_not_there_by_any_call(
+    market: House, ask: Any, method: str, rule: str
+) -> None:
+    theirs = _job(ask, "admin", tenant="other")["id"]
+    market.until(market.w.store.jobs.get(theirs), "succeeded")
+    (delivery,) = market.w.store.deliveries.of_job(theirs)
+
+    def told(job: str, delivery_id: str) -> tuple[int, str]:
+        path = rule.replace("<job_id>", job).replace("<delivery_id>", delivery_id)
+        answer = ask("submit", method, path)
+        return answer.status_code, answer.text.replace(job, "JOB").replace(delivery_id, "DLV")
+
+    nobodys = told("job_" + "0" * 28, "dlv_1-0_book")
+    assert nobodys[0] == 404
+    before = market.job(market.w.store.jobs.get(theirs))
+    assert told(theirs, delivery.id) == nobodys
+    assert market.job(before) == before
+    own = _job(ask, "admin", tenant="shop")["id"]
+    market.until(market.w.store.jobs.get(own), "succeeded")
+    (mine,) = market.w.store.deliveries.of_job(own)
+    assert told(own, mine.id)[0] != 404
+
+
+def test_a_submit_token_lists_its_own_tenants_jobs_alone(market: House, ask: Any) -> None:
+    theirs, own = _job(ask, "admin")["id"], _job(ask, "submit")["id"]
+    given = _job(ask, "admin", tenant="shop")["id"]
+
+    def ids(who: str, query: str = "") -> list[str]:
+        return [job["id"] for job in ask(who, "GET", f"/v1/jobs{query}").get_json()["items"]]
+
+    assert ids("submit") == ids("submit", "?tenant=shop") == [given, own]
+    assert ids("submit", "?tenant=ops") == []
+    assert ids("submit", f"?cursor={given}&limit=1&state=queued&model={IMAGE}") == [own]
+    assert ids("both") == ids("read") == ids("admin") == [given, own, theirs]
+    assert ids("read", "?tenant=ops") == [theirs]
+    market.until(market.w.store.jobs.get(own), "succeeded")
+    for job, status in ((own, 200), (theirs, 404), ("job_" + "0" * 28, 404)):
+        answer = ask("submit", "GET", f"/v1/deliveries?job={job}")
+        assert answer.status_code == status
+    assert ask("submit", "GET", "/v1/deliveries").status_code == 403
+    assert ask("both", "GET", "/v1/deliveries").status_code == 200
+
+
+def test_a_submit_token_asks_for_its_own_tenant_alone(market: House, ask: Any) -> None:
+    assert _job(ask, "submit")["tenant"] == _job(ask, "submit", tenant="shop")["tenant"] == "shop"
+    for who in ("submit", "both"):
+        for query in ("", "?dry_run=true"):
+            answer = ask(who, "POST", f"/v1/jobs{query}", json=GOOD | {"tenant": "ops"})
+            assert answer.status_code == 422
+            assert answer.get_json()["errors"][0]["path"] == "tenant"
+    lines = b'{"model": "%s", "input": {"prompt": "a"}, "tenant": "ops"}\n' % IMAGE.encode()
+    kind = {"content_type": "application/x-ndjson"}
+    for query in ("", "?dry_run=true"):
+        answer = ask("submit", "POST", f"/v1/jobs/batch{query}", data=lines, **kind)
+        assert b'"status":422' in answer.data
+    assert market.w.store.jobs.page(None, None, None, 9, tenant="ops").jobs == ()
+
+
+def test_who_may_read_all_changes_only_his_own(market: House, ask: Any) -> None:
+    theirs, own = _job(ask, "submit")["id"], _job(ask, "both")["id"]
+    assert ask("both", "GET", f"/v1/jobs/{theirs}").status_code == 200
+    assert ask("both", "POST", f"/v1/jobs/{theirs}/cancel").status_code == 404
+    assert ask("both", "POST", f"/v1/jobs/{own}/cancel").status_code == 200
+    assert market.w.store.jobs.get(theirs).state == "queued"
+
+
+def test_an_older_processs_job_is_hidden_from_all_but_who_asked_for_it(
+    market: House, ask: Any
+) -> None:
+    jobs = {who: _job(ask, who)["id"] for who in ("submit", "both")}
+    for job in jobs.values():
+        market.raw.hdel(f"runhook:job:{job}", "tenant")
+    assert ask("submit", "GET", f"/v1/jobs/{jobs['submit']}").get_json()["tenant"] == "shop"
+    assert ask("submit", "GET", f"/v1/jobs/{jobs['both']}").status_code == 404
+
+
+def test_a_job_that_cannot_be_read_here_is_not_there_for_another_tenant(
+    market: House, ask: Any
+) -> None:
+    own, theirs = _job(ask, "submit")["id"], _job(ask, "admin")["id"]
+    for job in (own, theirs):
+        market.raw.hset(f"runhook:job:{job}", "life", "{")
+    assert ask("submit", "GET", f"/v1/jobs/{own}").status_code == 503
+    assert ask("submit", "GET", f"/v1/jobs/{theirs}").status_code == 404
