@@ -8,8 +8,8 @@ line that names the variable.
 import hashlib
 import json
 import os
-import secrets as random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from config import private
+from config import generated, private
 from config.callers import Caller, read_callers
 from config.roles import CHECKS
 from config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
@@ -237,10 +237,11 @@ class Settings(BaseSettings):
         """Every secret value of this process: nothing that comes from outside may show it."""
         urls = (self.redis_setting, self.broker_setting, self.handler_broker_setting)
         theirs = [password for url in urls for password in passwords(url)]
-        try:
-            ours = self.secrets
-        except SettingsError:  # none yet: a client may do without
-            ours = ()
+        ours: tuple[str, ...] = ()
+        with suppress(SettingsError):
+            ours += (generated.kept(self.token_file),)
+        with suppress(SettingsError):  # none yet: a client may do without
+            ours += self.secrets
         tokens = (caller.token for caller in self.callers)
         return (*filter(None, (self.api_key, *ours, *tokens, *theirs)),)
 
@@ -294,6 +295,11 @@ class Settings(BaseSettings):
         """The generated secret's place; used with the embedded server only."""
         return self.data_dir / "secret"
 
+    @property
+    def token_file(self) -> Path:
+        """Where `runhook up` keeps the token that it makes when RUNHOOK_API_TOKENS has none."""
+        return self.data_dir / "token"
+
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """The secrets of callback URLs: the first signs, all verify.
@@ -303,30 +309,18 @@ class Settings(BaseSettings):
         """
         if self.secret_setting:
             return self.secret_setting
-        try:
-            generated = private.read(self.secret_file).strip()
-        except OSError:
-            generated = ""
-        except ValueError as stranger:
-            raise SettingsError(f"RUNHOOK_DATA_DIR: {stranger}") from None
-        if weak_secret(generated):
+        found = generated.kept(self.secret_file)
+        if weak_secret(found):
             raise SettingsError(
                 "RUNHOOK_SECRET is missing: set at least 32 random characters, the same for "
                 "every process (runhook up makes its own)"
             )
-        return (generated,)
+        return (found,)
 
     def make_secret(self) -> None:
         """Write a random secret into the data folder unless there is one already."""
         self.own_data_dir()
-        try:
-            new = private.opened(self.secret_file, "w", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            with new as file:
-                file.write(random.token_urlsafe(48))
-        except FileExistsError:
-            return
-        except ValueError as stranger:
-            raise SettingsError(f"RUNHOOK_DATA_DIR: {stranger}") from None
+        generated.make(self.secret_file)
 
     def own_data_dir(self) -> None:
         """Make the data folder, or narrow it to this user.

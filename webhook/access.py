@@ -13,6 +13,7 @@ from webhook.problems import problem
 from webhook.refusals import Refusals
 from worker.jobs import LOCAL
 
+FRONT = "/"  # where a link may bring the token
 OWNER = Caller(name=LOCAL, token="")
 
 # What proxies, load balancers and content networks add, in lower case.
@@ -49,7 +50,7 @@ def refusal_of(incoming: Request) -> Response:
     if not wiring().settings.callers:
         why = "without RUNHOOK_API_TOKENS only this machine may ask, with no proxy between"
         return _stranger(why)
-    if "Authorization" in incoming.headers:
+    if "Authorization" in incoming.headers or _shown(incoming):
         refused: Refusals = current_app.extensions["runhook.wrong_tokens"]
         if wait := refused.add(peer=incoming.remote_addr):
             return _too_many(wait)
@@ -76,14 +77,21 @@ def caller_of(settings: Settings, incoming: Request) -> Caller | None:
     """Whoever asks, the owner of this machine without tokens; None: a stranger."""
     if not settings.callers:
         return OWNER if _from_this_machine(incoming) else None
-    kind, _, given = incoming.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer":
-        return None
+    shown = _shown(incoming).encode()
     found = None
     for caller in settings.callers:
-        if hmac.compare_digest(caller.token.encode(), given.strip().encode()):
+        if hmac.compare_digest(caller.token.encode(), shown):
             found = caller
     return found
+
+
+def _shown(incoming: Request) -> str:
+    """The token in a request; empty where there is none."""
+    kind, _, given = incoming.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return given.strip()
+    # A link that people open can hold it; calls of programs cannot: addresses are written down.
+    return incoming.args.get("token", "") if incoming.path == FRONT else ""
 
 
 def _from_this_machine(request: Request) -> bool:

@@ -8,6 +8,7 @@ from webhook import (
     callbacks,
     deliveries,
     events,
+    front,
     handlers,
     health,
     jobs,
@@ -15,7 +16,7 @@ from webhook import (
     problems,
     subscriptions,
 )
-from webhook.access import wrong_tokens
+from webhook.access import FRONT, wrong_tokens
 from webhook.scopes import let_in
 from webhook.streams import Hub
 from worker.wiring import Wiring
@@ -34,6 +35,7 @@ def create_app(wiring: Wiring) -> Flask:
     doors = (
         callbacks,
         health,
+        front,
         jobs,
         assets,
         models,
@@ -51,6 +53,6 @@ def create_app(wiring: Wiring) -> Flask:
 def _careful(response: Response) -> Response:
     """Nothing is guessed to be of another kind, and what needs a token is kept nowhere."""
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.path.startswith("/v1"):
+    if request.path == FRONT or request.path.startswith("/v1"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -17,8 +17,11 @@ SIGNATURE = re.compile(r"(/callbacks/[^/\s]+/\d+/)[^/?\s\"]+")
 # The same of our own making: 40 hexadecimal digits, also where the URL is quoted in another.
 SIGNED = re.compile(r"(callbacks(?:\\?/|%2F)[\w.~-]+(?:\\?/|%2F)\d+(?:\\?/|%2F))[0-9a-f]{40}", re.I)
 QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
+# Behind "token" and no sign a word of a sentence may follow; what is secret has digits or capitals.
 TOKENS = re.compile(
-    r"((?:whsec_|(?:Rh-Comfy-Auth|apiKey|api_key|token|Bearer)[=: \"]+))[^\s&\"]+", re.I
+    r"(whsec_|Bearer[=: \"]+|(?:Rh-Comfy-Auth|apiKey|api_key|token)"
+    r"(?:[=: ]*[=:\"][=: \"]*| +(?=\S*(?-i:[0-9A-Z]))))[^\s&\"]+",
+    re.I,
 )
 
 SHORTEST_HIDDEN = 8  # characters; what is shorter is a sandbox's and would blot out common words

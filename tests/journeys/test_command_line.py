@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from decimal import Decimal
 from pathlib import Path
@@ -309,7 +310,9 @@ def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: P
         "PORT": str(port),
         "RUNNINGHUB_API_KEY": "k",
         "RUNNINGHUB_BASE_URL": "http://127.0.0.1:9",
+        "RUNHOOK_PUBLIC_URL": "http://hook.example.com",  # safe: its web has a token
     }
+    tokens = set()
     for turn in range(2):
         up = subprocess.Popen(
             [sys.executable, "-m", "worker.cli", "up"],
@@ -326,8 +329,17 @@ def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: P
                     break
             else:
                 raise AssertionError("it never became ready")
-            with urllib.request.urlopen(line.split()[2].rstrip(","), timeout=10) as answer:
-                assert answer.status == 200, "what it names is there"
+            address = line.split()[2]
+            curl = up.stdout.readline()
+            assert f'{address}v1/jobs -H "Authorization: Bearer $(cat .runhook/token)"' in curl
+            token = (tmp_path / ".runhook" / "token").read_text()
+            tokens.add(token)
+            for shown in (address, f"{address}v1/jobs", f"{address}?token={token[:-1]}"):
+                assert _status(shown) == 401
+            assert _status(f"{address}?token={token}") == 200
+            bearer = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "192.0.2.1"}
+            assert _status(f"{address}v1/jobs", bearer) == 200
+            assert not [seen for seen in _processes_in(tmp_path) if token in seen]
             if turn == 0:
                 made = _run("submit", IMAGE, "-i", "prompt=kept", environ=environ, cwd=tmp_path)
                 assert made.returncode == 0, made.stderr
@@ -339,7 +351,17 @@ def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: P
             last = up.communicate(timeout=40)[0]
         assert up.returncode == 0
         assert "Ctrl+C" not in last
+        assert token not in last
         eventually(lambda: not _processes_in(tmp_path))
+    assert len(tokens) == 1, "what people wrote into their scripts goes on"
+
+
+def _status(url: str, headers: dict[str, str] | None = None) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {})) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def _processes_in(folder: Path) -> list[str]:

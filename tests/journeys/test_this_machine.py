@@ -63,10 +63,10 @@ def test_up_writes_nothing_that_others_may_read_and_narrows_what_they_could(tmp_
         wide = {path.name: oct(_mode(path)) for path in found if _mode(path) & 0o077}
         assert wide == {}
         names = {path.name for path in found}
-        assert {"secret", "sandbox.json", "up.lock", "server.log", "redis.sock"} <= names
+        assert {"secret", "token", "sandbox.json", "up.lock", "server.log", "redis.sock"} <= names
 
 
-@pytest.mark.parametrize("name", ["secret", "up.lock"])
+@pytest.mark.parametrize("name", ["secret", "token", "up.lock"])
 def test_a_link_in_place_of_a_file_of_ours_is_refused_and_not_followed(
     tmp_path: Path, name: str
 ) -> None:

@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
+from config import generated
 from config.settings import Role, Settings, SettingsError, unknown_names
+from worker.cli.up import welcome
 
 STRONG = "a-strong-secret-0123456789-abcdefg"
 KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": STRONG}
@@ -116,6 +118,34 @@ def test_the_generated_secret_is_kept_and_only_ours_to_read(tmp_path: Path) -> N
     settings.make_secret()
     assert Settings.load(RUNHOOK_DATA_DIR=tmp_path / "data").secrets == first
     assert settings.secret_file.stat().st_mode & 0o077 == 0
+
+
+def test_the_generated_token_is_kept_hidden_and_only_ours_to_read(tmp_path: Path) -> None:
+    settings = Settings.load(RUNHOOK_DATA_DIR=tmp_path / "data")
+    settings.own_data_dir()
+    made = generated.token(settings.token_file)
+    assert generated.token(settings.token_file) == made
+    assert settings.token_file.stat().st_mode & 0o077 == 0
+    assert made in Settings.load(RUNHOOK_DATA_DIR=tmp_path / "data").to_hide
+    Settings.load("web", **{**KEY, "RUNHOOK_API_TOKENS": f"local:{made}"})
+    settings.token_file.write_text("canary")
+    with pytest.raises(SettingsError, match=r"token holds no strong token; remove it") as caught:
+        generated.token(settings.token_file)
+    assert "canary" not in str(caught.value)
+
+
+def test_up_shows_the_token_on_a_terminal_only(tmp_path: Path) -> None:
+    settings = Settings.load(RUNHOOK_DATA_DIR=tmp_path / "my data")
+    settings.own_data_dir()
+    made = generated.token(settings.token_file)
+    shown = welcome(settings, "http://127.0.0.1:8080", made=True, terminal=True)
+    assert shown.startswith(f"ready at http://127.0.0.1:8080/?token={made}\n")
+    kept = welcome(settings, "http://127.0.0.1:8080", made=True, terminal=False)
+    assert made not in kept
+    assert f"Bearer $(cat '{settings.token_file}')" in kept
+    theirs = welcome(settings, "http://127.0.0.1:8080", made=False, terminal=True)
+    assert made not in theirs
+    assert "Bearer TOKEN" in theirs
 
 
 def test_misspelt_names_are_found() -> None:

@@ -62,3 +62,28 @@ def test_a_password_in_a_url_is_masked_wherever_it_is_told(url: str) -> None:
     said = masked(f"Cannot connect to {url}: Error 111. Trying again.")
     assert "secret" not in said
     assert said.endswith(": Error 111. Trying again.")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "?token=topsecret",
+        '"token": "topsecret"',
+        "token: topsecret",
+        "token topSecret",
+        "token topsecret1",
+        "api_key=topsecret&a",
+        "Bearer topsecret",
+        "apiKey  : topsecret",
+        "whsec_topsecret",
+    ],
+)
+def test_what_is_named_a_token_is_masked(told: str) -> None:
+    said = masked(f"it said {told} and more")
+    assert "secret" not in said.lower()
+    assert said.endswith("more")
+
+
+def test_a_sentence_about_a_token_is_told_whole() -> None:
+    said = "RUNHOOK_DATA_DIR: .runhook/token is a symbolic link; entry 2: its token has 3 letters"
+    assert masked(said) == said

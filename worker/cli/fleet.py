@@ -69,6 +69,7 @@ class Fleet:
         say: Say | None = None,
         logs: Path | None = None,
         umasks: Mapping[str, int | None] | None = None,
+        own: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Args:
         environ: Their whole environment.
@@ -76,6 +77,7 @@ class Fleet:
         say: Called with name and line.
         logs: A folder for one file each, if there is no `say`.
         umasks: Of processes that have another than this one, by their names.
+        own: What of the environment is one process's alone, by their names.
         """
         soft = {"REMAP_SIGTERM": "SIGQUIT"}  # lets begun work end before the worker does
         self._environ = {**environ, **soft, "PYTHONUNBUFFERED": "1"}
@@ -83,6 +85,7 @@ class Fleet:
         self._say = say
         self._logs = logs
         self._umasks = umasks or {}
+        self._own = own or {}
         self._members: dict[str, _Member] = {}
         self._ending = False
 
@@ -138,7 +141,7 @@ class Fleet:
             command,
             umask=-1 if umask is None else umask,
             cwd=self._cwd,
-            env=self._environ,
+            env={**self._environ, **self._own.get(name, {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

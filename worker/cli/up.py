@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -14,11 +15,12 @@ from typing import Any
 
 import click
 
-from config import private
+from config import generated, private
 from config.settings import Settings, SettingsError
 from worker.cli.fleet import COMMANDS, Fleet, Say, free_port, sandbox_command, wait_until_ready
 from worker.embedded import EmbeddedServer, binary
 from worker.errors import RunhookError, StoreUnavailable
+from worker.jobs import LOCAL
 from worker.outside import one_line
 from worker.runninghub.sandbox.faults import listing
 from worker.wiring import assemble, check_port, check_server
@@ -102,10 +104,11 @@ def up(sandbox: bool) -> None:
         base.make_secret()
     os.environ.update(environ)
     settings = Settings.load("worker")
-    Settings.load("web")
+    web = _own_token(settings)
+    Settings.load("web", **web)
     server = EmbeddedServer(settings.data_dir, settings.embedded_socket) if base.embedded else None
     usual = click.get_current_context().obj  # files that handlers write are their owner's matter
-    fleet = Fleet(environ, say=_saying(), umasks={"handlers": usual})
+    fleet = Fleet(environ, say=_saying(), umasks={"handlers": usual}, own={"web": web})
     with _alone_in(settings.data_dir), ending_on_signals():
         try:
             _announce(settings, _beside(base, port) if sandbox else None)
@@ -114,7 +117,7 @@ def up(sandbox: bool) -> None:
                 server.start()
             check_server(assemble(settings, patience="door"))
             _start(fleet, port if sandbox else None)
-            _watch(fleet, settings)
+            _watch(fleet, settings, made=bool(web))
         except Ended:
             click.echo("ending")
         finally:
@@ -122,6 +125,16 @@ def up(sandbox: bool) -> None:
             _announce(settings, None)
             if server:
                 server.stop()
+
+
+def _own_token(settings: Settings) -> dict[str, str]:
+    """What only `web` is told: a token of this machine's own, unless others are set.
+
+    With one nobody is let in for where he seems to come from, so no proxy has to be seen through.
+    """
+    if settings.callers:
+        return {}
+    return {"RUNHOOK_API_TOKENS": f"{LOCAL}:{generated.token(settings.token_file)}"}
 
 
 def _saying() -> Say:
@@ -202,20 +215,37 @@ def _readable(line: str) -> list[str]:
     return [f"{head} {one_line(fields)}", *(f"  {one_line(row)}" for row in trace)]
 
 
-def _watch(fleet: Fleet, settings: Settings) -> None:
+def _watch(fleet: Fleet, settings: Settings, *, made: bool) -> None:
     address = f"http://127.0.0.1:{settings.port}"
     wrong = wait_until_ready(f"{address}/readyz", 60, fleet.tend)
     if wrong:
         raise RunhookError(f"{wrong}; its last lines are above")
-    click.echo(
-        f"ready at {address}/v1/jobs, health at /readyz. In another terminal:\n"
-        "  runhook models                                # find one\n"
-        "  runhook submit MODEL -i name=value --wait"
-    )
+    click.echo(welcome(settings, address, made=made, terminal=sys.stdout.isatty()))
     while True:
         time.sleep(0.5)
         if name := fleet.tend():
             raise RunhookError(f"{name} ends again and again; its last lines are above")
+
+
+def welcome(settings: Settings, address: str, *, made: bool, terminal: bool) -> str:
+    """What to do now; the token itself is shown on a terminal only, for other output is kept.
+
+    Args:
+        settings: Of this machine.
+        address: Of `web`.
+        made: Its token is one that `up` made.
+        terminal: People look at it.
+    """
+    where = shlex.quote(str(settings.token_file))
+    token = f"$(cat {where})" if made else "TOKEN"
+    link = f"?token={generated.kept(settings.token_file)}" if made and terminal else ""
+    return (
+        f"ready at {address}/{link}\n"
+        f'  curl -s {address}/v1/jobs -H "Authorization: Bearer {token}"\n'
+        "or in another terminal:\n"
+        "  runhook models                                # find one\n"
+        "  runhook submit MODEL -i name=value --wait"
+    )
 
 
 @click.command(epilog=f"What --faults can name, each with a rate:\n\n\b\n{listing()}")
