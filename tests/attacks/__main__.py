@@ -23,7 +23,17 @@ from tests.attacks import (
     waiting,
     words,
 )
-from tests.attacks.ground import API_KEY, SECRET, TOKEN, Genuine, Ground, Outcome, Try
+from tests.attacks.ground import (
+    API_KEY,
+    READER,
+    SECRET,
+    STALL,
+    TOKEN,
+    Genuine,
+    Ground,
+    Outcome,
+    Try,
+)
 from tests.journeys.conftest import a_town
 from worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
 
@@ -133,7 +143,8 @@ def _a_ground(folder: Path, given: argparse.Namespace) -> Iterator[Ground]:
         RUNHOOK_SECRET=SECRET,
     ) as town:
         port = free_port()
-        more = {"PORT": str(port), "RUNHOOK_API_TOKENS": f"shop:{TOKEN}"}
+        tokens = f"shop:{TOKEN},watch:{READER}:read,stall:{STALL}:submit"
+        more = {"PORT": str(port), "RUNHOOK_API_TOKENS": tokens}
         environ = {**town.environ, **more, "RUNHOOK_ALLOW_PRIVATE_URLS": "false"}
         guarded = Fleet(environ, folder, logs=folder / "logs" / "guarded")
         try:

@@ -1,11 +1,51 @@
-"""Who has no token, and who is not this machine."""
+"""Who has no token, who has one for less, and who is not this machine."""
 
-from collections.abc import Iterator
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.attacks.ground import TOKEN, Ground, Outcome, Try, ask, refused
+from tests.attacks.ground import (
+    READER,
+    STALL,
+    TOKEN,
+    Ground,
+    Outcome,
+    Try,
+    ask,
+    ask_json,
+    refused,
+)
+from tests.conftest import IMAGE, eventually
 from webhook.access import MOST_WRONG
+from worker.cli.fleet import free_port
 
 PATH = "/v1/jobs?limit=1"
+MARK = "canary-prompt-of-another-tenant"
+# Where a list, a log or a filter might show another tenant's job, whole or in part.
+LISTS = [
+    "/v1/jobs",
+    "/v1/jobs?limit=100&state={state}",
+    "/v1/jobs?tenant=local",
+    "/v1/jobs?tenant=stall&tenant=local",
+    "/v1/jobs?model={model}",
+    "/v1/jobs?cursor={job}",
+    "/v1/deliveries",
+    "/v1/deliveries?job={job}",
+    "/v1/deliveries?job={job}&job={own}",
+    "/v1/deliveries?handler=book",
+    "/v1/events",
+    "/v1/events/stream?after=evt_0-0",
+    "/v1/handlers",
+    "/v1/line",
+    "/v1/account",
+]
 FOREIGN_HOSTS = [
     "evil.example",
     "127.0.0.1.evil.example",
@@ -62,6 +102,8 @@ def tries(ground: Ground) -> Iterator[Try]:
             return refused(ask(ground.guarded, "GET", PATH, headers), 401, 400, 429)
 
         yield Try(f"token-{number}", f"GET {PATH} {headers}", guarded)
+    yield from _beyond_scope(ground)
+    yield Try("token-of-up", "nothing; the token that up makes", _token_of_up)
     guesses = f"{2 * MOST_WRONG} wrong tokens, then a right one"
     yield Try("guessing", guesses, lambda: _guessing(ground))
     spellings: list[dict[str, str]] = [{"Host": host} for host in FOREIGN_HOSTS]
@@ -75,6 +117,91 @@ def tries(ground: Ground) -> Iterator[Try]:
 
         name = "-".join(f"{key}-{value}" for key, value in headers.items())
         yield Try(f"loopback-{name}", f"GET {PATH} {headers}", here)
+
+
+def _beyond_scope(ground: Ground) -> Iterator[Try]:
+    """Every call that there is, with tokens that may not: to read with, and of another tenant."""
+    theirs = ground.town.ended(ground.job(MARK)["id"])
+    body = {"model": IMAGE, "input": {"prompt": "mine"}}
+    stall = {"Authorization": f"Bearer {STALL}"}
+    own = json.loads(ask_json(ground.guarded, "POST", "/v1/jobs", body, **stall).body)["id"]
+    (delivery, *_) = ground.town.get(f"/v1/deliveries?job={theirs['id']}")["items"]
+    named = {"<job_id>": theirs["id"], "<delivery_id>": delivery["id"]}
+    front = ask(ground.guarded, "GET", "/", {"Authorization": f"Bearer {TOKEN}"})
+    for call in json.loads(front.body)["calls"]:
+        method, _, path = call.partition(" ")
+        for name, value in named.items():
+            path = path.replace(name, value)
+        path = path.replace("<", "").replace(">", "").replace("path:", "")
+        word = re.sub(r"\W+", "-", call)
+        if method != "GET":
+            changes = _changes(ground, method, path)
+            yield Try(f"reader-{word}", f"{call} to read with", changes)
+        if any(value in path for value in named.values()):
+            reaches = _reaches(ground, method, path)
+            yield Try(f"stall-{word}", f"{call} of another", reaches)
+    places = {"job": theirs["id"], "own": own, "state": theirs["state"], "model": IMAGE}
+    for number, path in enumerate(LISTS):
+
+        def shows(path: str = path.format(**places)) -> Outcome:
+            reply = ask(ground.guarded, "GET", path, {"Authorization": f"Bearer {STALL}"})
+            held = reply.status < 500 and MARK.encode() not in reply.body
+            return Outcome(held and delivery["id"].encode() not in reply.body, reply.shown())
+
+        yield Try(f"stall-list-{number}", f"GET {path}", shows)
+    for number, tenant in enumerate(("local", "shop", "", None, ["stall"], "Stall")):
+
+        def asks(tenant: object = tenant) -> Outcome:
+            reply = ask_json(ground.guarded, "POST", "/v1/jobs", body | {"tenant": tenant}, **stall)
+            made = json.loads(reply.body).get("tenant")
+            return Outcome(reply.status == 422 or made == "stall", reply.shown())
+
+        yield Try(f"stall-tenant-{number}", f"a job of {tenant!r}", asks)
+
+
+def _changes(ground: Ground, method: str, path: str) -> Callable[[], Outcome]:
+    def carry_out() -> Outcome:
+        bearer = {"Authorization": f"Bearer {READER}"}
+        return refused(ask_json(ground.guarded, method, path, {}, **bearer), 403)
+
+    return carry_out
+
+
+def _reaches(ground: Ground, method: str, path: str) -> Callable[[], Outcome]:
+    def carry_out() -> Outcome:
+        bearer = {"Authorization": f"Bearer {STALL}"}
+        return refused(ask_json(ground.guarded, method, path, {}, **bearer), 403, 404)
+
+    return carry_out
+
+
+def _token_of_up() -> Outcome:
+    """Held when nobody but its owner can read it, or is let in by `up` without it."""
+    with TemporaryDirectory() as folder:
+        token, log = Path(folder) / ".runhook" / "token", Path(folder) / "log"
+        environ = {"PATH": os.environ["PATH"], "HOME": folder, "PORT": str(free_port())}
+        with log.open("wb") as out:
+            up = subprocess.Popen(
+                [sys.executable, "-m", "worker.cli", "up", "--sandbox"],
+                cwd=folder,
+                env=environ,
+                stdout=out,
+                stderr=out,
+                umask=0,
+            )
+        try:
+            eventually(lambda: "ready at" in log.read_text(), 60, log.read_text)
+            mode, said = stat.S_IMODE(token.stat().st_mode), token.read_text()
+            here = f"http://127.0.0.1:{environ['PORT']}"
+            replies = [ask(here, "GET", path, {}) for path in (PATH, "/", f"/?token={said[1:]}")]
+            right = ask(here, "GET", PATH, {"Authorization": f"Bearer {said}"})
+        finally:
+            up.send_signal(signal.SIGTERM)
+            up.wait(40)
+        came = [reply.status for reply in replies]
+        held = mode == 0o600 and came == [401] * 3 and right.status == 200
+        held = held and said not in log.read_text()
+    return Outcome(held, f"mode {mode:o}, {came}, with it {right.status}")
 
 
 def _guessing(ground: Ground) -> Outcome:

@@ -18,6 +18,8 @@ from tests.journeys.conftest import Town
 PATIENCE = 20.0  # seconds for one answer: more than the slowest honest one takes under load
 PROBE_GAP = 0.25  # seconds between two genuine callbacks
 TOKEN = "canary-token-4f1c9a7e2b55"
+READER = "canary-reader-1d3f5b7a9c0e42"  # sees everything, changes nothing
+STALL = "canary-stall-8e6c4a2f0b1d39"  # asks for jobs, and has to do with its own alone
 API_KEY = "canary-api-key-91d2c07b55e8"
 SECRET = "canary-secret-0c6b1f9d2e8a4735-of-the-attacks"
 PASSWORD = "canary-password-77ab1"
