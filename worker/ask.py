@@ -15,6 +15,7 @@ from worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, Prov
 from worker.jobs import LOCAL, Ask, Job, Life, State
 from worker.measure import measure_data_uri
 from worker.prepare import app_of
+from worker.repeats import Trace, traces
 from worker.reports import App, LivePrice
 from worker.sealing import seal
 from worker.wiring import Wiring
@@ -114,8 +115,8 @@ def accept(
     such thing: it decides who is answered at all.
     """
     _keep_to(only, given)
-    body = canonical(given)
-    return _made_before(w, owner, key, body) or _put(w, read(w, given), owner, key, body)
+    known_by = _traces(w, owner, key, canonical(given))
+    return _made_before(w, known_by) or _put(w, read(w, given), owner, known_by)
 
 
 def request(
@@ -138,8 +139,10 @@ def request(
         StorageUnavailable: A file inside the input was not kept.
         StoreUnavailable: Redis did not take it.
     """
-    body = canonical(dict(vars(asked)))
-    return _made_before(w, owner, key, body) or _put(w, asked, owner, key, body)
+    # Without a tenant the request is what it was to a release that knew none.
+    said = {name: value for name, value in vars(asked).items() if name != "tenant" or value}
+    known_by = _traces(w, owner, key, canonical(said))
+    return _made_before(w, known_by) or _put(w, asked, owner, known_by)
 
 
 def _keep_to(only: str | None, given: dict[str, Any]) -> None:
@@ -149,12 +152,17 @@ def _keep_to(only: str | None, given: dict[str, Any]) -> None:
         raise InvalidRequest([Fault("tenant", text)])
 
 
-def _made_before(w: Wiring, owner: str, key: str | None, body: bytes) -> tuple[bool, Job] | None:
-    found = w.store.jobs.made_by(owner, key, body) if key else None
+def _traces(w: Wiring, owner: str, key: str | None, body: bytes) -> tuple[Trace, ...]:
+    """What the request is known again by; nothing without a key."""
+    return traces(w.settings.secrets, owner, key, body) if key else ()
+
+
+def _made_before(w: Wiring, known_by: tuple[Trace, ...]) -> tuple[bool, Job] | None:
+    found = w.store.jobs.made_by(known_by) if known_by else None
     return _answer(w, *found) if found else None
 
 
-def _put(w: Wiring, asked: Asked, owner: str, key: str | None, body: bytes) -> tuple[bool, Job]:
+def _put(w: Wiring, asked: Asked, owner: str, known_by: tuple[Trace, ...]) -> tuple[bool, Job]:
     checked = check(w, asked)
     given = inline.kept(checked, partial(keep, w))
     ask = Ask(
@@ -169,7 +177,7 @@ def _put(w: Wiring, asked: Asked, owner: str, key: str | None, body: bytes) -> t
     )
     tenant = asked.tenant or owner
     job = Job(jobs.new_id("job"), ask, State.QUEUED, Life(ask.created_at), rev=1, tenant=tenant)
-    word, found = w.store.jobs.create(job, owner, key, body)
+    word, found = w.store.jobs.create(job, owner, known_by)
     return (True, job) if found == job.id else _answer(w, word, found)
 
 

@@ -17,6 +17,8 @@ class Kind(StrEnum):
     PROBE_ANSWER = "runhook answer to a probe/"
     FINGERPRINT = "runhook fingerprint"  # lies in Redis
     SEALING = "runhook sealing"  # what is sealed lies in Redis
+    REPEATED_KEY = "runhook idempotency key/"  # lie in Redis as long as ended jobs
+    REPEATED_REQUEST = "runhook idempotency request/"
     LISTENING = "runhook listen"  # users keep it in a setting
 
 

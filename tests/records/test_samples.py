@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Build, House, eventually
+from tests.conftest import IMAGE, Build, House, eventually
 from tests.records import keys
 from tests.records.scenes import NOWHERE
-from worker import subscriptions
+from worker import ask, subscriptions
+from worker.ask import Asked
 from worker.doctor import examine
 from worker.document import job_document
 from worker.handlers import Handler, Registry
@@ -100,3 +101,12 @@ def test_its_duties_and_wake_ups_are_gone_on_with(house: House, sample: dict[str
 
         eventually(ended)
     assert house.sandbox.accepted() == len(queued), "nothing that had left left again"
+
+
+def test_an_idempotency_key_of_then_makes_no_second_job(
+    house: House, sample: dict[str, Any]
+) -> None:
+    asked = Asked(IMAGE, {"prompt": "a cat"}, {}, {"order": 7}, 9)  # as in scenes.ends
+    new, job = ask.request(house.w, asked, key="order-7")
+    assert not new
+    assert job.id in sample["shown"]

@@ -1,6 +1,5 @@
 """Job records: creating, reading, changing by compare-and-set, listing, and the timeline."""
 
-import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ import orjson
 
 from worker.errors import LostWrites, NotDurable, NotFound, StoreUnavailable, UnreadableRecord
 from worker.jobs import LOCAL, Job, State, iso
+from worker.repeats import Trace
 from worker.store.changes import Change, Decision, Moved, Note
 from worker.store.connection import reaching
 from worker.store.durability import Durability
@@ -49,8 +49,13 @@ class Jobs:
         self._durability = durability
         self._memory = memory
 
-    def create(self, job: Job, owner: str, key: str | None, body: bytes) -> tuple[str, str]:
+    def create(self, job: Job, owner: str, traces: Sequence[Trace]) -> tuple[str, str]:
         """Write a new job into the line, or find the one this idempotency key made.
+
+        Args:
+            job: The new one.
+            owner: Whose it is.
+            traces: Those of its idempotency key; none without one.
 
         Returns:
             `created`, `same` or `conflict`, and the job's id.
@@ -61,27 +66,32 @@ class Jobs:
             "tenant": job.tenant,
             "line": job.line,
             "score": line_score(job),
-            "key": _scoped(owner, key) if key else "",
-            "body": hashlib.sha256(body).hexdigest(),
-            "keep": round(self._retention * 1000),
+            "traces": [
+                [one.name, one.body, one.written, self._kept_ms(one.seconds)] for one in traces
+            ],
             "expires": round(1000 * job.ask.options.get("expires_in", 0)),
         }
         note = Note("queued", {"model": job.ask.model, "by": owner}).packed()
         word, found = self._scripts.waking("create", 2, orjson.dumps(order), *packed(job), note)
         return word, found
 
-    def made_by(self, owner: str, key: str, body: bytes) -> tuple[str, str] | None:
+    def made_by(self, traces: Sequence[Trace]) -> tuple[str, str] | None:
         """What an idempotency key made: `same` or `conflict`, and the job's id; None: nothing yet.
 
         Only a look, so that a repeated request is not judged anew; `create` decides between twins.
         """
         with reaching():
-            known = self._redis.get(f"{self._scripts.root}idempotency:{_scoped(owner, key)}")
-        if known is None:
-            return None
-        kept, _, job_id = known.decode().partition(" ")
-        same = kept == hashlib.sha256(body).hexdigest()
-        return ("same" if same else "conflict"), job_id
+            root = self._scripts.root
+            known = self._redis.mget([f"{root}idempotency:{one.name}" for one in traces])
+        for one, row in zip(traces, known, strict=True):
+            if row is not None:
+                kept, _, job_id = row.decode().partition(" ")
+                return ("same" if kept == one.body else "conflict"), job_id
+        return None
+
+    def _kept_ms(self, most: int | None) -> int:
+        """How long an idempotency key is remembered: as an ended job is, unless it is less."""
+        return round(1000 * (self._retention if most is None else min(most, self._retention)))
 
     def get(self, job_id: str) -> Job:
         """One job.
@@ -361,10 +371,6 @@ def _is_of(job: Job, state: str | None, model: str | None, tenant: str | None) -
         and model in (None, job.ask.model)
         and tenant in (None, job.tenant)
     )
-
-
-def _scoped(owner: str, key: str) -> str:
-    return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
 
 def _ms(moment: datetime) -> int:

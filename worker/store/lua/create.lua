@@ -1,21 +1,22 @@
 -- Accept a job: its record, its place in the line, its event, the line's wake-up; or the job that
 -- the same idempotency key made before.
--- ARGV[2]  {job, model, tenant, line, score, key, body, keep, expires}: key is empty without an idempotency
---          key, body the hash of the request, keep the ms the key is remembered, expires the ms until
---          it is not to be sent any more, 0: never
+-- ARGV[2]  {job, model, tenant, line, score, traces, expires}: traces of an idempotency key, each {the row's
+--          name, the request as that row says it, what a new row says, the ms it is remembered}, none
+--          without a key; expires the ms until it is not to be sent any more, 0: never
 -- ARGV[3]  ask   ARGV[4]  life   ARGV[5]  note
 -- Returns  "created" | "same" | "conflict", the job's id
 local order = cjson.decode(ARGV[2])
 local key = root .. 'job:' .. order.job
 if redis.call('EXISTS', key) == 1 then return answer('created', order.job) end
-if order.key ~= '' then
-  local known = redis.call('GET', root .. 'idempotency:' .. order.key)
+for _, trace in ipairs(order.traces) do
+  local known = redis.call('GET', root .. 'idempotency:' .. trace[1])
   if known then
     local body, job = known:match('^(%S+) (%S+)$')
-    return answer(body == order.body and 'same' or 'conflict', job)
+    return answer(body == trace[2] and 'same' or 'conflict', job)
   end
-  redis.call('SET', root .. 'idempotency:' .. order.key, order.body .. ' ' .. order.job,
-    'PX', order.keep)
+end
+for _, trace in ipairs(order.traces) do
+  redis.call('SET', root .. 'idempotency:' .. trace[1], trace[3] .. ' ' .. order.job, 'PX', trace[4])
 end
 redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n', 1, 'rev', 1,
   'model', order.model)

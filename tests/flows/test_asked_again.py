@@ -1,0 +1,85 @@
+"""An idempotency key is known again, whoever left its row, and its row tells nobody what it was."""
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.conftest import IMAGE, SECRET, Build, House
+from worker import ask
+from worker.ask import Asked
+from worker.errors import Conflict
+from worker.jobs import new_id
+from worker.repeats import traces
+
+OLD, NEW = "o" * 32, "n" * 32
+KEY, ASKED = "order-7", Asked(IMAGE, {"prompt": "a cat"})
+ANOTHER = Asked(IMAGE, {"prompt": "a dog"})
+
+
+def _plain_name(owner: str = "local") -> str:
+    """Where the release before looked and wrote."""
+    return "runhook:idempotency:" + hashlib.sha256(f"{owner}\n{KEY}".encode()).hexdigest()
+
+
+def _plain_body() -> str:
+    """How the release before knew a request again."""
+    return hashlib.sha256(ask.canonical(dict(vars(ASKED)))).hexdigest()
+
+
+def _asked(house: House, asked: Asked = ASKED) -> tuple[bool, str]:
+    new, job = ask.request(house.w, asked, key=KEY)
+    return new, job.id
+
+
+def test_a_row_is_an_hmac_and_says_of_no_request_that_it_is_another_keys(build: Build) -> None:
+    house = build(RUNHOOK_SECRET=NEW)
+    _asked(house)
+    ask.request(house.w, ASKED, key="order-8")
+    rows = {name: house.raw.get(name) for name in house.raw.keys("runhook:idempotency:*")}
+    kept = b" ".join([*rows, *rows.values()])
+    assert KEY.encode() not in kept
+    assert _plain_body().encode() not in kept
+    said = [row.split()[0] for row in rows.values() if not row.startswith(b"-")]
+    assert len(said) == len(set(said)) == 2
+    assert house.raw.ttl(_plain_name()) <= 86400, "a plain name lasts no longer than a deploy"
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [(OLD, f"{NEW},{OLD}"), (f"{NEW},{OLD}", OLD), (f"{NEW},{OLD}", NEW)]
+)
+def test_a_key_is_known_again_through_each_step_of_a_rotation(
+    build: Build, raw: Any, first: str, then: str
+) -> None:
+    """Processes of before and behind a step work side by side, in either order."""
+    made = _asked(build(RUNHOOK_SECRET=first))[1]
+    raw.delete(_plain_name())  # a day later
+    later = build(RUNHOOK_SECRET=then)
+    assert _asked(later) == (False, made)
+    with pytest.raises(Conflict):
+        _asked(later, ANOTHER)
+
+
+def test_a_row_of_the_release_before_is_known_again(house: House) -> None:
+    made = house.ask().id
+    house.raw.set(_plain_name(), f"{_plain_body()} {made}", ex=60)
+    assert _asked(house) == (False, made)
+    with pytest.raises(Conflict, match=made):
+        _asked(house, ANOTHER)
+
+
+def test_of_twins_with_rows_of_two_releases_one_is_made(house: House) -> None:
+    """Neither saw the other's row when it looked; the script that writes decides."""
+    made = house.ask()
+    house.raw.set(_plain_name(), f"{_plain_body()} {made.id}", ex=60)
+    known_by = traces((SECRET,), "local", KEY, ask.canonical(dict(vars(ASKED))))
+    twin = replace(made, id=new_id("job"))
+    assert house.w.store.jobs.create(twin, "local", known_by) == ("same", made.id)
+    assert house.standing("queued") == 1
+
+
+def test_the_release_before_finds_the_key_used_and_makes_nothing(house: House) -> None:
+    made = _asked(house)[1]
+    body, _, job = house.raw.get(_plain_name()).decode().partition(" ")
+    assert (body == _plain_body(), job) == (False, made), "409, naming the job"
