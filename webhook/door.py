@@ -26,7 +26,7 @@ from webhook import assets, callbacks, jobs
 from webhook.access import caller_of
 from webhook.bodies import IN_MEMORY, Sending, read_whole
 from webhook.environ import Head, environ_of
-from webhook.limits import ASKING, BATCHES, BODIES, TESTS
+from webhook.limits import ASKING, BATCHES, BODIES, KEEPING, TESTS
 from webhook.problems import refusal
 from webhook.streams import STREAMS
 from worker.signing import PATH
@@ -35,6 +35,7 @@ from worker.telemetry import report
 Application = Callable[..., Any]
 
 THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
+OTHERS = ASKING.places + KEEPING.places  # may all wait at once for somebody else's server
 STREAMING = STREAMS + BATCHES.places + TESTS.places
 ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
 WITH_BODY = ("POST", "PUT", "PATCH")
@@ -68,8 +69,8 @@ class Door:
         self._app = app
         self._settings = settings
         self._first = ThreadPoolExecutor(THREADS, "callbacks")
-        self._v1 = ThreadPoolExecutor(THREADS + ASKING.places, "v1")
-        self._large = ThreadPoolExecutor(THREADS, "large")
+        self._v1 = ThreadPoolExecutor(THREADS + OTHERS, "v1")
+        self._large = ThreadPoolExecutor(THREADS + OTHERS, "large")
         self._streams = ThreadPoolExecutor(STREAMING, "streams")
 
     async def __rsgi__(self, scope: Scope, proto: HTTPProtocol) -> None:
@@ -82,7 +83,7 @@ class Door:
             if path.startswith(CALLBACKS) or path in ALIVE:
                 await self._answer_soon(environ, proto)
             else:
-                # A large body is a file or holds some, which go to RUNHOOK_STORAGE_URL, far away.
+                # A large body takes long to parse and check, and those behind it would wait.
                 large = int(environ.get("CONTENT_LENGTH") or 0) > IN_MEMORY
                 await self._answer(environ, proto, self._large if large else self._v1)
         except HTTPException as error:

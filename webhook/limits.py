@@ -71,6 +71,8 @@ class Place:
 
 # RunningHub may take half a minute to answer each. More at once would only be more to wait for.
 ASKING = Limit(8, "calls wait for RunningHub")
+# RUNHOOK_STORAGE_URL may be far away and hang; batches keep files too, in threads of their own.
+KEEPING = Limit(8, "files are being kept")
 BATCHES = Limit(8, "batches are being taken")  # each is a thread for as long as it has lines
 TESTS = Limit(2, "tests of subscriptions run")  # each may take a thread for 15 s
 # Bodies being read wait in temporary files, of which a process can open some hundred.

@@ -139,9 +139,7 @@ def request(
         StorageUnavailable: A file inside the input was not kept.
         StoreUnavailable: Redis did not take it.
     """
-    # Without a tenant the request is what it was to a release that knew none.
-    said = {name: value for name, value in vars(asked).items() if name != "tenant" or value}
-    known_by = _traces(w, owner, key, canonical(said))
+    known_by = _traces(w, owner, key, canonical(dict(vars(asked))))
     return _made_before(w, known_by) or _put(w, asked, owner, known_by)
 
 

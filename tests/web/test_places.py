@@ -1,5 +1,6 @@
 """The web process under trouble: whatever /v1 waits for, callbacks have places of their own."""
 
+import base64
 import json
 import os
 import select
@@ -7,6 +8,7 @@ import signal
 import socket
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -19,10 +21,25 @@ import pytest
 from tests.conftest import SECRET, eventually
 from worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
 from worker.embedded import EmbeddedServer
+from worker.runninghub.sandbox.outputs import make
 from worker.signing import callback_url
 
 PATIENCE = 10.0  # seconds for an answer that nothing should delay; a hanging call takes longer
 ASKING, SLOW, UPLOADS, STREAMS = 8, 64, 8, 32
+KEEPING = 8
+# A place for files that keeps nothing while there is a file by the name of HANGS.
+STORAGE = """
+import os, time
+from fsspec.implementations.memory import MemoryFileSystem
+
+class Hanging(MemoryFileSystem):
+    protocol = "hanging"
+
+    def _open(self, path, mode="rb", **more):
+        while mode == "wb" and os.path.exists(os.environ["HANGS"]):
+            time.sleep(0.05)
+        return super()._open(path, mode, **more)
+"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +48,7 @@ class Web:
 
     port: int
     redis: int  # the process of its server
+    hangs: Path  # while it is there, so does the place for files
 
     @property
     def url(self) -> str:
@@ -66,10 +84,18 @@ class Web:
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """One for this file."""
     folder, port = tmp_path_factory.mktemp("web"), free_port()
+    (folder / "hanging.py").write_text(STORAGE)
+    (folder / "hanging-1.dist-info").mkdir()
+    (folder / "hanging-1.dist-info" / "entry_points.txt").write_text(
+        "[fsspec.specs]\nhanging = hanging:Hanging\n"
+    )
     server = EmbeddedServer(folder / "redis", Path("/tmp") / f"runhook-web-{port}.s")
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         environ = {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(folder),
+            "HANGS": str(folder / "hangs"),
+            "RUNHOOK_STORAGE_URL": "hanging://files",
             "REDIS_URL": server.url,
             "RUNHOOK_DATA_DIR": str(folder / ".runhook"),
             "RUNNINGHUB_API_KEY": "key",
@@ -85,7 +111,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
             wrong = wait_until_ready(f"http://127.0.0.1:{port}/healthz", 40, fleet.tend)
             assert wrong is None, (folder / "web.log").read_text()
             assert server.process_id
-            yield Web(port, server.process_id)
+            yield Web(port, server.process_id, folder / "hangs")
         finally:
             fleet.stop()
             server.stop()
@@ -134,6 +160,47 @@ def test_whatever_the_others_wait_for_callbacks_and_jobs_are_answered(web: Web) 
         assert answered == []
 
 
+def _form(content: bytes) -> bytes:
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n'
+    return part + content + b"\r\n--x--\r\n"
+
+
+def _with_a_picture(number: int) -> bytes:
+    picture = base64.b64encode(make("image", f"{number}", "1")[1]).decode()
+    given = {"imageUrl": f"data:image/png;base64,{picture}", "prompt": "a cat"}
+    return json.dumps({"model": "vidu/image-to-video-q2-pro", "input": given}).encode()
+
+
+def test_a_place_for_files_that_hangs_holds_up_files_alone(web: Web) -> None:
+    form, ndjson = "multipart/form-data; boundary=x", "application/x-ndjson"
+    many = [("/v1/assets", _form(b"a" * 10**6 + b"%d" % n), form) for n in range(KEEPING)]
+    many += [("/v1/assets", _form(b"%d" % n), form) for n in range(2 * KEEPING)]
+    many += [("/v1/jobs", _with_a_picture(n), "application/json") for n in range(2 * KEEPING)]
+    many += [("/v1/jobs/batch", _with_a_picture(100 + n), ndjson) for n in range(4)]
+    body = {"model": "rhart-image-n-pro/text-to-image", "input": {"prompt": "a cat"}}
+    large = json.dumps(body | {"metadata": {"a": "a" * 400_000}}).encode()
+    web.hangs.touch()
+    with ThreadPoolExecutor(len(many)) as pool:
+        kept = [pool.submit(web.ask, "POST", *one) for one in many]
+        try:
+            eventually(lambda: sum(one.done() for one in kept) == 4 * KEEPING)
+            refused = [one.result() for one in kept if one.done()]
+            assert {(status, head["Retry-After"]) for status, head, _ in refused} == {(503, "5")}
+            assert all(b"8 files are being kept here already" in said for *_, said in refused)
+            for number in range(5):
+                assert web.callback(number) == 200
+                assert web.ask("GET", "/v1/jobs")[0] == 200
+                assert web.ask("POST", "/v1/jobs", json.dumps(body).encode())[0] == 202
+                assert web.ask("POST", "/v1/jobs", large)[0] == 422
+        finally:
+            web.hangs.unlink()
+        answers = [one.result() for one in kept]
+    statuses = Counter(status for status, *_ in answers)
+    assert statuses[503] == 4 * KEEPING
+    assert set(statuses) <= {200, 201, 202, 503}
+    assert all(b'"status":202' in said for status, _, said in answers if status == 200)
+
+
 def test_however_many_callbacks_come_while_redis_hangs_each_is_refused_soon(web: Web) -> None:
     with ThreadPoolExecutor(60) as pool:
         os.kill(web.redis, signal.SIGSTOP)
@@ -176,8 +243,7 @@ def test_a_batch_and_a_file_come_in_chunks_and_are_answered(web: Web) -> None:
     status, _, said = web.ask("POST", "/v1/jobs/batch", f"{job}\n{job}\n{{\n".encode())
     assert status == 200
     assert [json.loads(line)["status"] for line in said.splitlines()] == [202, 202, 422]
-    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n'
-    data = part + b"a" * 3_000_000 + b"\r\n--x--\r\n"
+    data = _form(b"a" * 3_000_000)
     chunks = b"".join(
         b"%x\r\n%s\r\n" % (len(data[at : at + 65536]), data[at : at + 65536])
         for at in range(0, len(data), 65536)
