@@ -2,8 +2,8 @@
 
 The event loop reads bodies, so whoever sends slowly takes neither a thread nor a place. Threads
 answer: callbacks have some of their own, so that nothing that /v1 waits for delays them, and large
-bodies and what streams have others. It speaks RSGI to granian and WSGI to Flask, because WSGI has
-no way to stop waiting for a body.
+bodies, strangers and what streams have others. It speaks RSGI to granian and WSGI to Flask, because
+WSGI has no way to stop waiting for a body.
 """
 
 import asyncio
@@ -19,14 +19,23 @@ from granian.rsgi import (  # type: ignore[attr-defined]  # offered, not typed s
     ProtocolClosed,
     Scope,
 )
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from config.settings import Settings
 from webhook import assets, callbacks, jobs
 from webhook.access import caller_of
 from webhook.bodies import IN_MEMORY, Sending, read_whole
 from webhook.environ import Head, environ_of
-from webhook.limits import ASKING, BATCHES, BODIES, KEEPING, TESTS
+from webhook.limits import (
+    ASKING,
+    BATCHES,
+    BODIES,
+    CALLING,
+    KEEPING,
+    SENDING,
+    TESTS,
+    WAITING,
+)
 from webhook.problems import refusal
 from webhook.streams import STREAMS
 from worker.signing import PATH
@@ -35,6 +44,7 @@ from worker.telemetry import report
 Application = Callable[..., Any]
 
 THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
+FEW = 2  # who asks whether we live, and strangers, hold nobody else up
 OTHERS = ASKING.places + KEEPING.places  # may all wait at once for somebody else's server
 STREAMING = STREAMS + BATCHES.places + TESTS.places
 ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
@@ -56,10 +66,11 @@ class Stream:
     head: Head
     pieces: Iterator[bytes]
     close: Callable[[], None]
+    context: contextvars.Context  # in which the application made it
 
-    def next(self) -> bytes | None:
-        """The next piece once it is there; None behind the last."""
-        return next(self.pieces, None)
+    def next(self) -> bytes:
+        """The next piece once it is there; empty behind the last, and none before is."""
+        return next((piece for piece in self.pieces if piece), b"")
 
 
 class Door:
@@ -69,6 +80,8 @@ class Door:
         self._app = app
         self._settings = settings
         self._first = ThreadPoolExecutor(THREADS, "callbacks")
+        self._alive = ThreadPoolExecutor(FEW, "alive")
+        self._strangers = ThreadPoolExecutor(FEW, "strangers")
         self._v1 = ThreadPoolExecutor(THREADS + OTHERS, "v1")
         self._large = ThreadPoolExecutor(THREADS + OTHERS, "large")
         self._streams = ThreadPoolExecutor(STREAMING, "streams")
@@ -78,67 +91,90 @@ class Door:
         environ = environ_of(scope)
         path = "/" + scope.path.lstrip("/")  # as Flask looks it up
         try:
-            if scope.method in WITH_BODY:
-                await self._read(path, environ, proto)
-            if path.startswith(CALLBACKS) or path in ALIVE:
-                await self._answer_soon(environ, proto)
+            if scope.method == "POST" and path.startswith(CALLBACKS):
+                await self._take(path, environ, proto)
+            elif path in ALIVE:
+                with WAITING.of(path):
+                    await self._answer_soon(environ, proto, self._alive)
             else:
-                # A large body takes long to parse and check, and those behind it would wait.
-                large = int(environ.get("CONTENT_LENGTH") or 0) > IN_MEMORY
-                await self._answer(environ, proto, self._large if large else self._v1)
+                await self._let_in(path, environ, proto)
         except HTTPException as error:
             _send(proto, refusal(error))
         except ProtocolClosed:
             pass  # whoever asked hung up, perhaps in the middle of a body; nothing was done
 
-    async def _read(self, path: str, environ: dict[str, Any], proto: HTTPProtocol) -> None:
-        """The body of whoever may send one; Flask tells the others why not, without it."""
-        if path.startswith(CALLBACKS):
-            if callbacks.genuine(self._settings.secrets, path):
-                await read_whole(environ, proto, CALLBACK)
-            return
-        caller = caller_of(self._settings, Request(environ))
-        if caller is not None and caller.may(("submit",)):
-            with BODIES:
-                await read_whole(environ, proto, FILE if path in FILES else JSON)
+    async def _take(self, path: str, environ: dict[str, Any], proto: HTTPProtocol) -> None:
+        """A callback; a forged one is refused here, so that no genuine one waits behind it."""
+        if not callbacks.genuine(self._settings.secrets, path):
+            callbacks.wrong_signatures.add()
+            raise NotFound("there is no such callback")
+        with CALLING.of(path):
+            await read_whole(environ, proto, CALLBACK)
+            try:
+                await self._answer_soon(environ, proto, self._first)
+            except ServiceUnavailable as late:
+                report("callback.not_kept", why=str(late.description))
+                raise
 
-    async def _answer_soon(self, environ: dict[str, Any], proto: HTTPProtocol) -> None:
+    async def _let_in(self, path: str, environ: dict[str, Any], proto: HTTPProtocol) -> None:
+        """Any other request. Of strangers no body is read, and they wait behind each other."""
+        caller = caller_of(self._settings, Request(environ))
+        sends = environ["REQUEST_METHOD"] in WITH_BODY
+        if caller is not None and sends and caller.may(("submit",)):
+            with SENDING.of(caller.name), BODIES:
+                await read_whole(environ, proto, FILE if path in FILES else JSON)
+        # A large body takes long to parse and check, and those behind it would wait.
+        large = int(environ.get("CONTENT_LENGTH") or 0) > IN_MEMORY
+        threads = self._large if large else self._v1
+        with WAITING.of(caller.name if caller else ""):
+            stream = await self._answer(environ, proto, threads if caller else self._strangers)
+        if stream is not None:
+            await self._send_on(stream, proto)
+
+    async def _answer_soon(
+        self, environ: dict[str, Any], proto: HTTPProtocol, threads: ThreadPoolExecutor
+    ) -> None:
         """With 503 in time, even if so many came while Redis hangs that no place is free.
 
         What is under way then may still be kept: RunningHub sends it again, and it counts once.
         """
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                await self._answer(environ, proto, self._first)
+                await self._answer(environ, proto, threads)
         except TimeoutError:
-            report("callback.not_kept", why=f"not taken within {ANSWER_WITHIN:g} s")
-            raise ServiceUnavailable("it was not taken in time; send it again") from None
+            raise ServiceUnavailable(
+                f"it was not taken within {ANSWER_WITHIN:g} s; send it again"
+            ) from None
 
     async def _answer(
         self, environ: dict[str, Any], proto: HTTPProtocol, threads: ThreadPoolExecutor
-    ) -> None:
-        loop = asyncio.get_running_loop()
+    ) -> Stream | None:
+        """Have the application answer, in a thread; what it streams is left to the caller."""
         context = contextvars.copy_context()  # Flask's, whichever thread works on it
-        stream = await loop.run_in_executor(threads, context.run, self._respond, environ, proto)
-        if stream is None:
-            return
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            threads, context.run, self._respond, environ, proto, context
+        )
+
+    async def _send_on(self, stream: Stream, proto: HTTPProtocol) -> None:
+        """A stream's pieces as they come."""
+        loop, run = asyncio.get_running_loop(), stream.context.run
         try:
             line = proto.response_stream(stream.head.status, stream.head.headers)
-            while (
-                piece := await loop.run_in_executor(self._streams, context.run, stream.next)
-            ) is not None:
+            while piece := await loop.run_in_executor(self._streams, run, stream.next):
                 await line.send_bytes(piece)
         except ProtocolClosed:
             pass  # whoever listened is gone
         finally:
-            await loop.run_in_executor(self._streams, context.run, stream.close)
+            await loop.run_in_executor(self._streams, run, stream.close)
 
-    def _respond(self, environ: dict[str, Any], proto: HTTPProtocol) -> Stream | None:
-        """Have the application answer, in a thread; what it streams is left to the caller."""
+    def _respond(
+        self, environ: dict[str, Any], proto: HTTPProtocol, context: contextvars.Context
+    ) -> Stream | None:
         head = Head()
         pieces = self._app(environ, head)
         if head.streams:
-            return Stream(head, iter(pieces), pieces.close)
+            return Stream(head, iter(pieces), pieces.close, context)
         try:
             proto.response_bytes(head.status, head.headers, b"".join(pieces))
         finally:

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import resource
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -27,12 +28,20 @@ HEADERS_WITHIN = 5000
 # Connections that one process speaks with at once; the next wait for one to end. Each silent one is
 # gone after five seconds, so it takes thousands of new ones in each to hold anybody up.
 CONNECTIONS = 8192
+SPARE_FILES = 512  # open files besides connections: bodies on their way, Redis, code
+FEWEST = 64  # connections where even those are too many
 PORT_PATIENCE = 3.0  # seconds in which a web that was killed before this one frees its port
+
+
+# Seconds for which a thread that computes keeps the others waiting. The one that reads requests
+# waits so at each of thousands that come at once: with the usual five milliseconds for very long.
+SWITCH_AFTER = 0.0001
 
 
 def load() -> Callable[..., Any]:
     """The application of one server process."""
     configure()
+    sys.setswitchinterval(SWITCH_AFTER)
     settings = Settings.load("web")
     wiring = assemble(settings, patience="door")
     with contextlib.suppress(StoreUnavailable):
@@ -40,6 +49,17 @@ def load() -> Callable[..., Any]:
     door = Door(create_app(wiring), settings)
     gc.freeze()
     return door.__rsgi__
+
+
+def connections() -> int:
+    """How many connections this process may have: each is an open file.
+
+    Granian raises the limit as far as this user may when it is imported.
+    """
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        return CONNECTIONS
+    return max(FEWEST, min(CONNECTIONS, allowed - SPARE_FILES))
 
 
 @click.command()
@@ -64,7 +84,7 @@ def main(host: str) -> None:
         websockets=False,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN),
-        backpressure=CONNECTIONS,
+        backpressure=connections(),
         log_access=False,
         log_level="error",  # type: ignore[arg-type]  # the rest is our own to say
         respawn_failed_workers=True,

@@ -57,8 +57,6 @@ OPEN = (
     "addresses/input-",
     *(f"addresses/subscription-{host}" for host in addresses.open_hosts()),
     "canaries/modes",
-    "waiting/for-ever-",
-    "waiting/log",
 )
 
 

@@ -26,7 +26,7 @@ from worker.signing import callback_url
 
 PATIENCE = 10.0  # seconds for an answer that nothing should delay; a hanging call takes longer
 ASKING, SLOW, UPLOADS, STREAMS = 8, 64, 8, 32
-KEEPING = 8
+KEEPING = CALLING = 8
 # A place for files that keeps nothing while there is a file by the name of HANGS.
 STORAGE = """
 import os, time
@@ -218,6 +218,29 @@ def test_a_callback_whose_body_does_not_come_is_given_up_with_408(web: Web) -> N
         said = line.recv(4096)
     assert said.startswith(b"HTTP/1.1 408")
     assert b"send it again" in said
+
+
+def test_who_learned_a_callback_url_keeps_no_other_attempts_out(web: Web) -> None:
+    path = callback_url("", (SECRET,), "job_1", 1)
+    half = _head("POST", path, Content_Length=100) + b"{"
+    with ExitStack() as held:
+        for _ in range(CALLING):
+            held.enter_context(web.opened(half))
+        eventually(lambda: web.callback(1) == 503)
+        assert web.callback(2) == 200
+    eventually(lambda: web.callback(1) == 200)
+
+
+def test_hundreds_who_say_nothing_or_half_of_it_hold_nobody_up(web: Web) -> None:
+    forged = _head("POST", "/callbacks/job_1/1/forged", Content_Length=100)
+    strangers = _head("GET", "/v1/jobs", X_Forwarded_For="1.2.3.4") * 20
+    with ExitStack() as held:
+        for sent in [b"", b"POST /v1", forged, strangers] * 100:
+            held.enter_context(web.opened(sent))
+        for number in range(20):
+            assert web.callback(number) == 200
+            assert web.ask("GET", "/v1/jobs")[0] == 200
+            assert web.ask("GET", "/healthz")[0] == 200
 
 
 def test_who_may_not_come_in_is_told_before_a_body_is_read(web: Web) -> None:
