@@ -8,23 +8,28 @@ What is learnt goes through `intake.accept`, like a callback.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
-from worker import jobs, transcript
+from worker import deadline, jobs, transcript
 from worker.errors import ProviderSilent
 from worker.intake import accept
-from worker.jobs import Attempt, Job
-from worker.store import Change, Duty, Note
+from worker.jobs import Attempt, Job, State
+from worker.store import Change, Note
 from worker.wiring import Wiring
 
 CALLS_OF_THE_RECORD = 1  # a query follows where there is none, and else at most a resend
+LEAST_GAP = 5.0  # seconds between two looks at one job, at least
 RESENDS = 2  # resends asked for an attempt before its task is asked about instead
 RESEND_WAIT = 20.0  # seconds for a resend to come in before the attempt is looked at again
 
 Rule = Callable[[Wiring, Job, str], bool]
 
 
-def ask(w: Wiring, job: Job) -> None:
+def ask(w: Wiring, job: Job) -> float | None:
     """Ask about a running job's attempt, rule by rule until one has an answer.
+
+    Returns:
+        Seconds to the next look; None when whatever was learnt says when that is.
 
     Raises:
         ProviderSilent: No usable answer.
@@ -34,6 +39,7 @@ def ask(w: Wiring, job: Job) -> None:
     for rule in rules:
         if rule(w, job, job.attempt.ref or ""):
             break
+    return _next_look(w, w.store.jobs.get(job.id), job)
 
 
 def calls_of_a_query(job: Job, attempt: Attempt) -> int:
@@ -82,9 +88,26 @@ def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
         if attempt.n != job.attempt.n:
             return None
         changed = jobs.with_attempt(now_job, attempt.n, w.clock.now(), resends=attempt.resends + 1)
-        note = Note("resend asked for", {"attempt": attempt.n})
-        return Change(changed, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", RESEND_WAIT),))
+        return Change(changed, (Note("resend asked for", {"attempt": attempt.n}),))
 
     transcript.change(w, job.id, count)
     w.client.resend(webhook_id, f"{url}?via=resend")
     return True
+
+
+def _next_look(w: Wiring, job: Job, before: Job) -> float | None:
+    """When to look again: each gap at least half the time gone, and never past the time-out."""
+    attempt = job.attempt
+    if job.state is not State.RUNNING or _waits_on_purpose(attempt) != _waits_on_purpose(
+        before.attempt
+    ):
+        return None  # accept() set the time of the next look itself
+    if attempt.resends > before.attempt.resends:
+        return RESEND_WAIT
+    gone = (w.clock.now() - deadline.since(job)).total_seconds()
+    left = w.settings.job_timeout - gone
+    return max(0.1, min(max(LEAST_GAP, gone / 2), left))
+
+
+def _waits_on_purpose(attempt: Attempt) -> tuple[datetime | None, datetime | None]:
+    return attempt.empty_since, attempt.failure_seen_at

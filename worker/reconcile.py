@@ -4,7 +4,7 @@ What is asked is in `asking`; what callbacks that are not believed lead to, in `
 """
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from worker import asking, deadline, jobs, proof, transcript, unbelieved
 from worker.cancel import carry_out_wish
@@ -16,7 +16,7 @@ from worker.errors import (
     UnreadableRecord,
 )
 from worker.intake import UNBELIEVED, accept, adopt
-from worker.jobs import Attempt, Job, Move, State
+from worker.jobs import Job, Move, State
 from worker.outside import clean
 from worker.reports import Error
 from worker.store import Change, Claim, Note
@@ -25,7 +25,6 @@ from worker.telemetry import report
 from worker.wiring import Wiring
 
 LONGEST_WHY = 300  # characters of an error that nobody foresaw
-LEAST_GAP = 5.0  # seconds between two looks at one job, at least
 LONGEST_WAIT = 300.0  # seconds between looks at a task that nobody refused and nobody knows
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0
 SWEEP_EVERY = 3600.0
@@ -123,22 +122,7 @@ def _examine(w: Wiring, job: Job, n: int) -> float | None:
     if deadline.is_over(w, job):
         deadline.end_running(w, job)
         return None
-    asking.ask(w, job)
-    return _next_look(w, w.store.jobs.get(job.id), job)
-
-
-def _next_look(w: Wiring, job: Job, before: Job) -> float | None:
-    """When to look again: each gap at least half the time gone, and never past the time-out."""
-    on_purpose = _waits_on_purpose(job.attempt) != _waits_on_purpose(before.attempt)
-    if job.state is not State.RUNNING or on_purpose:
-        return None  # whoever changed that set the time of the next look itself
-    gone = (w.clock.now() - deadline.since(job)).total_seconds()
-    left = w.settings.job_timeout - gone
-    return max(0.1, min(max(LEAST_GAP, gone / 2), left))
-
-
-def _waits_on_purpose(attempt: Attempt) -> tuple[datetime | None, datetime | None, int]:
-    return attempt.empty_since, attempt.failure_seen_at, attempt.resends
+    return asking.ask(w, job)
 
 
 def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
@@ -184,7 +168,7 @@ def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
     known = attempt.named.at if attempt.named else attempt.submitted_at or job.ask.created_at
     gone = (w.clock.now() - known).total_seconds()
     over = told.state not in ("queued", "running") or gone > w.settings.job_timeout
-    return None if over else max(LEAST_GAP, gone / 2)
+    return None if over else max(asking.LEAST_GAP, gone / 2)
 
 
 def _count_unknown(w: Wiring, job_id: str, n: int) -> None:

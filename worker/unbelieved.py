@@ -3,13 +3,14 @@
 A callback that names the task of an attempt which has none yet is proved by asking about that task.
 For one that is unreadable, too large or about another task, the attempt itself is asked about. Who
 knows one job's URL can send as many of either as he likes, so they cause few calls a minute. What
-the minute does not allow is asked when it does, and the ordinary look of `reconcile` stays.
+the minute does not allow is asked when it does; the ordinary look of `reconcile` stays as it is.
 """
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 
-from worker import asking, transcript
+from worker import asking, deadline, transcript
 from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.intake import (
     LONGEST_WHY,
@@ -60,12 +61,12 @@ def look(w: Wiring, claim: Claim) -> None:
     if attempt is None:
         return
     words = _unproved(w, job, attempt)
-    if not words and not _can_be_asked_about(job, attempt):
+    if not words and not _can_be_asked_about(w, job, attempt):
         return
     claim.again_in = w.store.line.wait_for("take") or None
     if claim.again_in:
         return
-    with transcript.of(w, job_id) as listening:
+    with suppress(NotFound), transcript.of(w, job_id) as listening:
         if words:
             claim.again_in = _prove(listening, claim, job, attempt, words)
         else:
@@ -85,9 +86,10 @@ def _unproved(w: Wiring, job: Job, attempt: Attempt) -> dict[str, list[Word]]:
     return found
 
 
-def _can_be_asked_about(job: Job, attempt: Attempt) -> bool:
+def _can_be_asked_about(w: Wiring, job: Job, attempt: Attempt) -> bool:
+    """Whether there is something to ask; what is over at its time is the ordinary look's."""
     open_ = job.state in (State.RUNNING, State.UNCONFIRMED) and attempt is job.attempt
-    return open_ and attempt.ref is not None
+    return open_ and attempt.ref is not None and not deadline.is_over(w, job)
 
 
 def _too_soon(w: Wiring, job: Job, calls: int) -> float:
@@ -148,7 +150,7 @@ def _decide(w: Wiring, job: Job, attempt: Attempt, ref: str, words: list[Word]) 
         report("task.failed", lane="reconcile", duty=f"{job.id}/{attempt.n}", exc_info=True)
         why = f"{type(error).__name__}: {clean(str(error), LONGEST_WHY)}"
         why = f"a callback could not be taken in ({why})"
-        alert(w, job.id, attempt.n, "callback set aside", why, asks=False)
+        alert(w, job.id, attempt.n, "callback set aside", why)
         return "dropped"
     return "proved"
 
@@ -160,28 +162,36 @@ def _kept_in_silence(
     age = (w.clock.now() - words[0].callback.at).total_seconds()
     if age > UNPROVED_LONGEST:
         why = f"RunningHub said nothing of task {words[0].told.ref} for {age:.0f} s: {silent}"
-        alert(w, job.id, attempt.n, "callback not believed", why, asks=False)
+        alert(w, job.id, attempt.n, "callback not believed", why)
         return 0
     return min(SILENT_LONGEST, max(SILENT_WAIT, age / 4))
 
 
 def _ask(w: Wiring, job: Job) -> float | None:
-    """Ask about a job's attempt; seconds until it is asked about again, if nothing was said."""
+    """Ask about a job's attempt; seconds until it is asked about again, if it has not ended."""
     n, ref, running = job.attempt.n, job.attempt.ref or "", job.state is State.RUNNING
     query = asking.calls_of_a_query(job, job.attempt)
     if wait := _too_soon(w, job, query + asking.CALLS_OF_THE_RECORD if running else query):
         return wait
     try:
-        if running:
-            asking.ask(w, job)
-        else:
-            told = w.client.report(ref, legacy=job.legacy(job.attempt))
-            if told.state != "unknown":
-                adopt(w, job.id, n, ref)
-                accept(w, job.id, n, told, "query")
-        w.store.line.wait_for("good")
+        again_in = asking.ask(w, job) if running else _ask_in_doubt(w, job, ref)
     except ProviderSilent as silent:
         w.store.line.wait_for("busy" if silent.busy else "good")
         transcript.note(w, job.id, Note("no answer", {"attempt": n, "why": str(silent)}))
         return MINUTE
+    except (StoreUnavailable, UnreadableRecord, NotFound):
+        raise
+    except Exception:  # noqa: BLE001 - as good as silence
+        report("task.failed", lane="reconcile", duty=f"{UNBELIEVED}{job.id}/{n}", exc_info=True)
+        return MINUTE
+    w.store.line.wait_for("good")
+    return again_in
+
+
+def _ask_in_doubt(w: Wiring, job: Job, ref: str) -> float | None:
+    """Ask whether there is a task; that nobody knows it yet is for the ordinary looks to count."""
+    told = w.client.report(ref, legacy=job.legacy(job.attempt))
+    if told.state != "unknown":
+        adopt(w, job.id, job.attempt.n, ref)
+        accept(w, job.id, job.attempt.n, told, "query")
     return None

@@ -180,6 +180,21 @@ def test_with_fetch_the_genuine_one_is_asked_about_when_the_minute_allows(build:
     assert house.job(job).state == "succeeded"
 
 
+def test_with_fetch_a_callback_that_is_ahead_of_runninghubs_record_is_asked_about_again(
+    build: Build,
+) -> None:
+    house = build(RUNHOOK_VERIFY="fetch", RUNHOOK_OVERDUE_AFTER="600")
+    house.sandbox.faults({"fault": "slow", "value": 1.5}, {"fault": "callback_lost"})
+    job = house.ask()
+    ref = str(house.until(job, "running").attempt.ref)
+    _post(house.callback_url(job), _end_of(ref))
+    house.settle()
+    assert house.job(job).state == "running"
+    eventually(lambda: house.sandbox.books()["recorded"])
+    house.later(10)
+    assert house.job(job).state == "succeeded"
+
+
 def test_callbacks_of_one_job_cost_another_nothing(house: House) -> None:
     house.sandbox.faults({"fault": "slow", "value": 600})
     job, other = house.ask(), house.ask()
