@@ -68,7 +68,7 @@ EXPIRING = (
     "durations:*",
     "done:*",
     "asked:*",
-    "alerted:*",
+    "alerted:key",
 )
 
 

@@ -16,7 +16,7 @@ from worker.errors import (
     UnreadableRecord,
 )
 from worker.intake import UNBELIEVED, accept, adopt
-from worker.jobs import Job, Move, State
+from worker.jobs import Attempt, Job, Move, State
 from worker.outside import clean
 from worker.reports import Error
 from worker.store import Change, Claim, Note

@@ -98,32 +98,19 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """What only the account's owner can mend, and what no job gets past.
-
-    Attributes:
-        kind: `key` or `money`.
-        advice: What to do.
-    """
-
-    kind: Literal["key", "money"]
-    advice: str
-
-
-@dataclass(frozen=True)
 class Busy:
     """RunningHub surely did not take it now: nothing is paid, later it may.
 
     Attributes:
         code: RunningHub's code or the HTTP status.
         own_machines: 415 and 814 speak of one instance type or personal queue only.
-        trouble: It is not busy, but refuses everything until the account's owner acts.
+        advice: What the account's owner must do, where it takes nothing before.
     """
 
     code: str
     message: str
     own_machines: bool = False
-    trouble: Trouble | None = None
+    advice: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from worker.wiring import Wiring
 OWN_TROUBLE = (5, 15, 60, 300, 900)
 LONGEST_WHY = 300  # characters of an error that nobody foresaw
 NOT_LEFT = 5  # seconds aside for a job that may not leave although it was its turn
-DEAR = 60  # seconds aside for a job that the account has not the money for
 TURN_FAILED = 60  # seconds aside for a job whose turn raises what nobody foresaw
 TURNS_AT_ONCE = 100  # jobs one wake-up of the line sends on their way before it lets others work
 DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
@@ -270,14 +269,11 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
 
 def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
     """Back to the line, and a gate closes: everybody's, or that of its own machines."""
-    trouble = busy.trouble
     detail = {"attempt": job.attempt.n, "code": busy.code, "why": busy.message}
-    note = Note("refused to the account" if trouble else "busy", detail)
+    note = Note("key refused" if busy.advice else "busy", detail)
     line = job.line if busy.own_machines else "main"
-    # What is left may do for others, so it is they who try.
-    aside = DEAR if trouble and trouble.kind == "money" else 0
-    back = returned(w, job, note, gate="close", gate_line=line, why=busy.message, aside=aside)
-    return replace(back, trouble=trouble)
+    back = returned(w, job, note, gate="close", gate_line=line, why=busy.message)
+    return replace(back, advice=busy.advice)
 
 
 def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:

@@ -54,9 +54,6 @@ NOT_THIS_PATH = ("404", "412", "1001", "1014")
 # Each may mean that the key is good for nothing, or be about one request only: the reference names
 # both for 412, and an HTTP status has no words. A free question tells.
 KEY_REFUSED = ("401", "403", "412", "801", "802", "806", "811", "1002")
-# Every other job would most likely meet the same. Not among the account's: 435, 436 and 1014, which
-# are about the machines or the kind of model that a job asks for, and others go on without.
-NO_MONEY = ("414", "416", "605", "812")
 # Seen in production: these succeed when run again as a new task.
 INFRASTRUCTURE = ("stale file handle", "errno 116", "broken pipe")
 

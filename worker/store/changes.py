@@ -7,7 +7,6 @@ from typing import Any, Literal
 import orjson
 
 from worker.jobs import Job
-from worker.reports import Trouble
 
 Gate = Literal["", "open", "close", "close-ask"]
 
@@ -43,7 +42,7 @@ class Change:
         gate: What it means for the line's gate.
         why: Of a gate that closes, or of an alert.
         gate_line: Which line's gate: `main` is everybody's.
-        trouble: Why it closes, where the account's owner must act; he is told.
+        advice: What the account's owner must do before it opens; he is told.
         turn: It takes a place in flight, so there must be room.
         aside: Seconds that a job that is queued again stands behind all others.
         left: Under which token its request left, where Redis has forgotten that.
@@ -55,7 +54,7 @@ class Change:
     event: str = ""
     gate: Gate = ""
     gate_line: str = "main"
-    trouble: Trouble | None = None
+    advice: str = ""
     why: str = ""
     turn: bool = False
     aside: float = 0

@@ -1,10 +1,10 @@
 -- Change a job if nobody did meanwhile, with everything that follows from it: its place, its event,
 -- the gate, its duties, its timeline.
--- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, gate, why, trouble, advice, duties,
---          aside, left, duration}
+-- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, gate, why, advice, duties, aside, left,
+--          duration}
 --          turn: it needs room in flight and a gate that lets it through
 --          gate: "open" | "close" | "close-ask" (RunningHub must answer before the next) | ""
---          trouble, advice: of a gate that closes because of the account, what of it, and what to do
+--          advice: what the account's owner must do about a gate that closes, or ""
 --          duties: {{lane, id, ms}, ...}
 --          aside: ms that a job that is queued again stands behind all others
 --          left: when and by which token its request left, where Redis had lost that
@@ -45,8 +45,7 @@ elseif order.gate ~= '' then
   -- 415 and 814 close their own line only; all else is everybody's.
   local behind = close_gate(order.gate_line, job, order.gate == 'close-ask', order.why, order.advice)
   aside = math.max(aside, behind)
-  local said = root .. 'alerted:' .. order.trouble
-  if order.trouble ~= '' and redis.call('SET', said, '1', 'NX', 'PX', ALERTED_AGAIN) then
+  if order.advice ~= '' and redis.call('SET', root .. 'alerted:key', '1', 'NX', 'PX', ALERTED_AGAIN) then
     alert('line', order.why .. '. ' .. order.advice)
   end
 end

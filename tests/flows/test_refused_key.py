@@ -1,4 +1,4 @@
-"""What RunningHub refuses to the account, not to a job: jobs wait, their owner is told once."""
+"""What RunningHub refuses to the key, not to a job: jobs wait, their owner is told once."""
 
 from pathlib import Path
 
@@ -91,8 +91,8 @@ def test_a_code_of_the_key_that_one_request_gets_is_that_jobs_own(house: House, 
     assert _alerts(house) == []
 
 
-@pytest.mark.parametrize("code", [435, 436, 1014, 1501])
-def test_what_is_about_a_jobs_machines_model_or_content_fails_it_alone(
+@pytest.mark.parametrize("code", [414, 416, 435, 436, 605, 812, 1014, 1501])
+def test_what_is_about_a_jobs_money_machines_model_or_content_fails_it_alone(
     house: House, code: int
 ) -> None:
     house.sandbox.faults({"fault": "refused", "match": "its own", "value": code})
@@ -111,37 +111,6 @@ def test_a_key_that_may_not_ask_for_its_queue_is_not_taken_for_a_refused_one(
     refused = house.ask(prompt="its own")
     house.settle()
     assert house.job(refused).state is State.FAILED
-
-
-@pytest.mark.parametrize("code", [414, 416, 605, 812])
-def test_an_empty_wallet_stops_the_line_with_one_alert_until_it_is_filled(
-    house: House, code: int
-) -> None:
-    house.sandbox.faults({"fault": "refused", "value": code})
-    waiting = _jobs(house)
-    house.settle()
-    _pass(house, 600)
-    assert _states(house, waiting) == {State.QUEUED}
-    (alert,) = _alerts(house)
-    assert "Top up the account" in alert
-    assert house.w.store.line.state().advice.startswith("Top up the account")
-    house.sandbox.faults()
-    _pass(house, 240)
-    for job in waiting:
-        house.until(job, "succeeded")
-    assert house.sandbox.accepted() == len(waiting)
-
-
-def test_a_job_that_costs_more_than_is_left_stops_nobody(house: House) -> None:
-    house.sandbox.faults({"fault": "refused", "match": "dear", "value": 416})
-    dear, others = house.ask(prompt="dear", priority=9), _jobs(house)
-    house.settle()
-    _pass(house, 60, step=6)
-    for job in others:
-        house.until(job, "succeeded")
-    _pass(house, 600)
-    assert house.job(dear).state is State.QUEUED
-    assert len(_alerts(house)) == 1
 
 
 def test_trouble_that_lasts_is_told_again_every_hour(house: House) -> None:
