@@ -25,7 +25,7 @@ from config.roles import CHECKS
 from config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
 from config.roles import Role as Role
 from config.roles import SettingsError as SettingsError
-from config.strength import HOW, weakness
+from config.strength import HOW, looks_made_up, weakness
 from config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
 
 SHORTEST_SECRET = 32
@@ -332,6 +332,12 @@ class Settings(BaseSettings):
             private.own_folder(self.data_dir)
         except ValueError as wrong:
             raise SettingsError(f"RUNHOOK_DATA_DIR: {wrong}") from None
+
+    def made_up(self) -> list[str]:
+        """Settings whose secrets are long enough, and yet nobody drew them by lot."""
+        tokens = [caller.token for caller in self.callers]
+        held = {"RUNHOOK_SECRET": self.secret_setting, "RUNHOOK_API_TOKENS": tokens}
+        return [name for name, secrets in held.items() if any(map(looks_made_up, secrets))]
 
     @cached_property
     def callers(self) -> tuple[Caller, ...]:

@@ -26,10 +26,14 @@ def bits(secret: str) -> float:
 
 def weakness(secret: str) -> str | None:
     """Why a secret is too weak, unshown, and how to make one; None where it is strong."""
-    if bits(secret) < ENOUGH:
-        found = f"has less than {ENOUGH} bits (22 letters and digits, or 32 hexadecimal digits)"
-    elif len(set(secret)) < FEWEST:
-        found = f"has fewer than {FEWEST} different characters"
-    else:
+    if bits(secret) >= ENOUGH:
         return None
-    return f"{found}, so it could be guessed; make one with: {HOW}"
+    return (
+        f"has less than {ENOUGH} bits (22 letters and digits, or 32 hexadecimal digits), so it "
+        f"could be guessed; make one with: {HOW}"
+    )
+
+
+def looks_made_up(secret: str) -> bool:
+    """Whether nobody drew it by lot: long enough, and yet a word or a row of one character."""
+    return len(set(secret)) < FEWEST

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from config.settings import Role, Settings, SettingsError, unknown_names
+from config.strength import HOW
 from worker import roster
 from worker.errors import ProviderRefused, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.http import FAILURES, Http, why
@@ -73,9 +74,13 @@ def _settings(w: Wiring, environ: Mapping[str, str]) -> Findings:
             wrong.add(str(error))
     for text in sorted(wrong):
         yield Finding("settings", "bad", text, "Set it in the environment or in .env.")
+    made_up = w.settings.made_up()
+    for name in made_up:
+        text = f"{name}: one of its values has few different characters, so it could be guessed"
+        yield Finding("settings", "warning", text, f"Make one with: {HOW}")
     for name in unknown_names(environ):
         yield Finding("settings", "warning", f"{name} is no setting", "See config/env.example.")
-    if not wrong:
+    if not wrong and not made_up:
         yield Finding("settings", "good", "complete for web, worker and handlers")
 
 

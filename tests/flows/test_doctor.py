@@ -45,6 +45,15 @@ def test_missing_settings_are_named(house: House) -> None:
     assert any("RUNHOOK_CONCURENCY" in item.says for item in found)
 
 
+@pytest.mark.parametrize("name", ["RUNHOOK_SECRET", "RUNHOOK_API_TOKENS"])
+def test_a_long_secret_that_nobody_drew_by_lot_is_named_unshown(build: Build, name: str) -> None:
+    made_up = "password" * 8
+    house = build(**{name: f"shop:{made_up}" if name.endswith("TOKENS") else made_up})
+    (told,) = [one for one in _found(house, "settings") if one.word == "warning"]
+    assert name in told.says
+    assert made_up not in told.says + told.advice
+
+
 def test_a_server_that_evicts_is_bad(house: House) -> None:
     house.raw.config_set("maxmemory-policy", "allkeys-lru")
     try:
