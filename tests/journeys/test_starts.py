@@ -162,7 +162,7 @@ def test_up_starts_the_sandbox_before_those_who_ask_it(tmp_path: Path) -> None:
     said = [line.partition(" ")[0] for line in log.read_text().splitlines()]
     assert said[0] == "sandbox"
     for word in ("Errno", "refused", "away", "Traceback", "task.failed"):
-        assert word not in log.read_text()
+        assert word not in log.read_text(), log.read_text()
 
 
 def test_the_procfile_finds_handlers_in_its_folder_and_names_each_worker(
