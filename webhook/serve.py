@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import resource
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
+from config.private import OTHERS
 from config.settings import Settings, SettingsError
 from webhook.app import create_app
 from webhook.door import Door
@@ -67,6 +69,7 @@ def connections() -> int:
 def main(host: str) -> None:
     """Serve callbacks and /v1 on PORT with WEB_CONCURRENCY processes."""
     configure()
+    os.umask(OTHERS)  # files of users lie in the data folder, unless they have a place of their own
     try:
         settings = Settings.load("web")
         check_server(assemble(settings, patience="door"))

@@ -78,19 +78,6 @@ PROXIED = [
     "X-Envoy-External-Address",
     "Fastly-Client-IP",
 ]
-OPEN = [
-    "X-Real-IP",
-    "Via",
-    "CF-Connecting-IP",
-    "True-Client-IP",
-    "X-Client-IP",
-    "Fly-Client-IP",
-    "X-Cluster-Client-IP",
-    "X-Original-Host",
-    "X-Envoy-External-Address",
-    "Fastly-Client-IP",
-    "Sec-Fetch-Site",
-]
 ORIGINS = "null https://evil.example http://localhost.evil.example file:// http://127.0.0.1.nip.io"
 
 

@@ -66,11 +66,6 @@ def tries(ground: Ground) -> Iterator[Try]:
     yield Try("redirected", "a subscriber that redirects to a private address", _redirected)
 
 
-def open_hosts() -> list[str]:
-    """Hosts in ranges of which some versions of Python say that they are public."""
-    return ["[fec0::1]", *_spellings("192.0.0.8")]
-
-
 def _dialled(url: str) -> bool:
     """Whether a URL that was taken would be dialled: a name that nobody knows yet is taken."""
     parts = urlsplit(url)

@@ -35,6 +35,8 @@ PAGES = [
     "/",
     "/nowhere",
 ]
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+FILE = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\na\r\n--x--\r\n'
 
 
 def tries(ground: Ground) -> Iterator[Try]:
@@ -86,7 +88,12 @@ def tries(ground: Ground) -> Iterator[Try]:
 
         yield Try(f"{name}-pages", f"{name} on {len(pages)} pages", on_pages)
         yield Try(f"{name}-arguments", f"{name} among arguments", in_arguments)
-    yield Try("modes", "nothing; who may read what is kept", lambda: _modes(folder / ".runhook"))
+
+    def kept_files() -> Outcome:
+        kept = ask(ground.town.web, "POST", "/v1/assets", FORM, FILE)
+        return _modes(folder / ".runhook") if kept.status == 201 else Outcome(False, kept.shown())
+
+    yield Try("modes", "POST /v1/assets; who may read what is kept", kept_files)
     yield Try("modes-redis", "nothing; who may read Redis", lambda: _modes(folder / "redis"))
 
 
