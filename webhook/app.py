@@ -26,7 +26,8 @@ def create_app(wiring: Wiring) -> Flask:
     """The web process's app over its parts."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # its redirect would lead to any host that a request names
-    app.after_request(_careful)
+    app.after_request(_kept_nowhere)
+    app.after_request(problems.careful)
     app.extensions["runhook"] = wiring
     app.extensions["runhook.hub"] = Hub(wiring)
     app.extensions["runhook.wrong_tokens"] = wrong_tokens()
@@ -50,9 +51,8 @@ def create_app(wiring: Wiring) -> Flask:
     return app
 
 
-def _careful(response: Response) -> Response:
-    """Nothing is guessed to be of another kind, and what needs a token is kept nowhere."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
+def _kept_nowhere(response: Response) -> Response:
+    """What needs a token is kept in no cache."""
     if request.path == FRONT or request.path.startswith("/v1"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

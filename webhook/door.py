@@ -36,7 +36,7 @@ from webhook.limits import (
     TESTS,
     WAITING,
 )
-from webhook.problems import refusal
+from webhook.problems import careful, refusal
 from webhook.streams import STREAMS
 from worker.signing import PATH
 from worker.telemetry import report
@@ -184,5 +184,6 @@ class Door:
 
 def _send(proto: HTTPProtocol, answer: Response) -> None:
     """An answer of the door itself; the rest of the request is not waited for."""
+    careful(answer)
     headers = [*answer.headers.items(), ("Connection", "close")]
     proto.response_bytes(answer.status_code, headers, answer.get_data())

@@ -88,6 +88,14 @@ def refusal(error: HTTPException) -> Response:
     return response
 
 
+def careful(response: Response) -> Response:
+    """No answer is guessed to be of another kind; an error of now is kept in no cache."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.status_code >= 400:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def _response(body: dict[str, Any]) -> Response:
     found = Response(orjson.dumps(body), body["status"], content_type="application/problem+json")
     if body["status"] == 503:

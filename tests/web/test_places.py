@@ -246,7 +246,10 @@ def test_hundreds_who_say_nothing_or_half_of_it_hold_nobody_up(web: Web) -> None
 def test_who_may_not_come_in_is_told_before_a_body_is_read(web: Web) -> None:
     for path in ("/callbacks/job_1/1/forged", "/callbacks/job_1/%s/forged" % ("9" * 5000)):
         with web.opened(_head("POST", path, Content_Length=100)) as line:
-            assert line.recv(4096).startswith(b"HTTP/1.1 404")
+            said = line.recv(4096)
+            assert said.startswith(b"HTTP/1.1 404")
+            assert b"nosniff" in said
+            assert b"no-store" in said
     for path in ("/v1/jobs", "//v1/jobs"):
         through_proxy = _head("POST", path, X_Forwarded_For="1.2.3.4", Content_Length=100)
         with web.opened(through_proxy) as line:
