@@ -10,7 +10,6 @@ from webhook.scopes import caller, forbidden, hide_job, only, open_to
 from worker import deliveries, recover
 from worker.deliveries import Filter, delivery_document
 from worker.errors import Fault, InvalidRequest
-from worker.jobs import is_job_id
 from worker.roster import word_of_absence
 from worker.store.delivered import STATES
 from worker.store.deliveries import is_delivery_id
@@ -32,16 +31,15 @@ def list_deliveries() -> Response:
         faults.append(Fault("state", f"must be one of {', '.join(STATES)}", STATES))
     most = page_size(given.get("limit"), faults)
     cursor = cursor_of(given.get("cursor"), is_delivery_id, faults)
-    if given.get("job") is not None and not is_job_id(given["job"]):
-        faults.append(Fault("job", "is not a job's id, as job_…"))
+    job = deliveries.job_named(given.get("job"), faults)
     if faults:
         raise InvalidRequest(faults)
     tenant = only()
-    if tenant is not None and "job" not in given:
+    if tenant is not None and job is None:
         return forbidden(caller(), "read, or one of its own jobs: ?job=job_…")
-    if tenant is not None:
-        hide_job(tenant, given["job"])
-    wanted = Filter(state, given.get("handler"), given.get("job"))
+    if tenant is not None and job is not None:
+        hide_job(tenant, job)
+    wanted = Filter(state, given.get("handler"), job)
     behind = deliveries.matching(wiring(), wanted, before=cursor)
     found = list(islice(behind, most + 1))
     items = [delivery_document(one) for one in found[:most]]

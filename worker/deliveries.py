@@ -8,7 +8,7 @@ from typing import Any
 
 from worker.document import Document, unknown_members
 from worker.errors import Conflict, Fault, InvalidRequest, NotFound, UnreadableRecord
-from worker.jobs import iso
+from worker.jobs import is_job_id, iso
 from worker.store import Delivery
 from worker.store.delivered import STATES
 from worker.wiring import Wiring
@@ -44,14 +44,23 @@ def read_filter(w: Wiring, given: Mapping[str, Any]) -> tuple[Filter, bool]:
     state = given.get("state", "dead")
     if state not in STATES:
         faults.append(Fault("state", f"must be one of {', '.join(STATES)}", STATES))
-    for name in ("handler", "job"):
-        if not isinstance(given.get(name), str | None):
-            faults.append(Fault(name, "must be a text"))
+    if not isinstance(given.get("handler"), str | None):
+        faults.append(Fault("handler", "must be a text"))
+    job = job_named(given.get("job"), faults)
     since, until = read_time(w, given, "since", faults), read_time(w, given, "until", faults)
     dry_run = read_dry_run(given, faults)
     if faults:
         raise InvalidRequest(faults)
-    return Filter(state, given.get("handler"), given.get("job"), since, until), dry_run
+    return Filter(state, given.get("handler"), job, since, until), dry_run
+
+
+def job_named(given: object, faults: list[Fault]) -> str | None:
+    """The job of a filter. Any other word would be looked up as another row of Redis is."""
+    if isinstance(given, str) and is_job_id(given):
+        return given
+    if given is not None:
+        faults.append(Fault("job", "is not a job's id, as job_…"))
+    return None
 
 
 def read_time(

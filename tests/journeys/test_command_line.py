@@ -73,6 +73,8 @@ def test_values_are_typed_as_the_model_says(town: Town) -> None:
         (("watch", "job_none"), 1),
         (("recover", "--since", "soon"), 2),
         (("redeliver", "--since", "soon"), 2),
+        (("redeliver", "--job", "state:done"), 2),
+        (("deliveries", "--job", "state:done"), 2),
     ],
 )
 def test_exit_statuses_are_the_contracts(town: Town, words: tuple[str, ...], status: int) -> None:

@@ -100,9 +100,12 @@ def test_deliveries_are_picked_by_state_job_and_handler(
 
 
 def test_a_wrong_filter_is_refused(shop: Shop) -> None:
+    shop.ended()
     assert shop.client.get("/v1/deliveries?state=lost").status_code == 422
     assert shop.client.get("/v1/deliveries?limit=0").status_code == 422
-    for body in ({"stat": "dead"}, {"since": "soon"}, {"dry_run": "yes"}, {"handler": 7}):
+    assert shop.client.get("/v1/deliveries?job=state:done").status_code == 422
+    wrong = ({"stat": "dead"}, {"since": "soon"}, {"dry_run": "yes"}, {"handler": 7})
+    for body in (*wrong, {"job": 7}, {"job": "state:done"}):
         assert shop.client.post("/v1/deliveries/redeliver", json=body).status_code == 422
 
 

@@ -8,6 +8,7 @@ from worker import deliveries as flows
 from worker.cli import screens
 from worker.cli.talk import out, print_json, refuse_beside, say, show, wiring, wrong_usage
 from worker.deliveries import Filter, delivery_document
+from worker.errors import Fault, InvalidRequest
 from worker.recover import read_span
 from worker.recover import recover as make_good
 from worker.roster import word_of_absence
@@ -39,7 +40,12 @@ def deliveries(
         one = w.store.deliveries.get(delivery_id)
         print_json(delivery_document(one)) if as_json else out.print(screens.delivery_screen(one))
         return
-    found = list(islice(flows.matching(w, Filter(state, handler, job)), limit))
+    faults: list[Fault] = []
+    of_job = flows.job_named(job, faults)
+    with wrong_usage():
+        if faults:
+            raise InvalidRequest(faults)
+    found = list(islice(flows.matching(w, Filter(state, handler, of_job)), limit))
     if as_json:
         print_json({"items": [delivery_document(one) for one in found], "next": None})
     else:
