@@ -24,6 +24,7 @@ WORDS = (
     "\u202e\u0000",
     "'; DROP TABLE jobs; --",
     "runhook:jobs",
+    "state:done",
     "x" * 5000,
     "[\x1b[31m",
 )
@@ -60,6 +61,12 @@ PLACES = [
     "POST /v1/deliveries/{}/redeliver",
     "GET /v1/models?q={}",
 ]
+MEMBERS = {
+    "/v1/deliveries/redeliver": ("job", "handler", "state", "since", "until"),
+    "/v1/recover": ("since", "until", "handler"),
+    "/v1/subscriptions": ("url", "events", "models"),
+    "/v1/jobs/job_0/resolve": ("ref", "as"),
+}
 NUMBERS = [1e308, -1, -1e308, 0, "1e999", "NaN", None, [], {}, True, "9" * 400, 2**63, 2**64]
 
 
@@ -76,9 +83,21 @@ def tries(ground: Ground) -> Iterator[Try]:
             yield Try(
                 f"{place.format('X')}-{number}".replace(" ", "-"), f"{method} {path}", carry_out
             )
+    for path, names in MEMBERS.items():
+        for name in names:
+            yield from _in_a_body(ground, path, name)
     yield from _of_jobs(ground)
     yield Try("still-there", "nothing; whether Redis still has its jobs", lambda: _there(ground))
     yield from _signatures(ground)
+
+
+def _in_a_body(ground: Ground, path: str, name: str) -> Iterator[Try]:
+    for number, word in enumerate([*WORDS, *NUMBERS]):
+
+        def carry_out(word: object = word) -> Outcome:
+            return unharmed(ask_json(ground.town.web, "POST", path, {name: word}))
+
+        yield Try(f"{path.strip('/')}-{name}-{number}", f"POST {path} {name}={word!r}", carry_out)
 
 
 def _of_jobs(ground: Ground) -> Iterator[Try]:
