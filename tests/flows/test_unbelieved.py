@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Build, House, eventually
 from worker.jobs import Job
+from worker.store import Note
 from worker.unbelieved import MINUTE, MOST_CALLS, UNPROVED_LONGEST
 
 DETAIL, QUERY = "/task/openapi/getWebhookDetail", "/openapi/v2/query"
@@ -162,6 +163,26 @@ def test_the_genuine_one_counts_at_once_behind_any_number_of_forged_ones(house: 
     _post(house.callback_url(job), _end_of(str(ref)))
     house.settle()
     assert house.job(job).attempt.settled_by == "callback"
+
+
+def test_resends_that_callbacks_lead_to_count_too(build: Build) -> None:
+    house = build(RUNHOOK_RECONCILE="resend", RUNHOOK_OVERDUE_AFTER="600")
+    house.sandbox.faults({"fault": "callback_lost"})
+    job = house.ask()
+    house.until(job, "running")
+    eventually(lambda: house.sandbox.books()["recorded"])
+    house.lost.append("intake")  # what is sent again does not end it
+    house.w.store.jobs.hasten(job.id, 1, Note("callback too large", {}))
+    spans: list[int] = []
+    for _ in range(4):
+        before = _asked(house)
+        house.later(MINUTE / 2)
+        house.w.store.jobs.hasten(job.id, 1, Note("callback too large", {}))
+        house.later(MINUTE / 2)
+        spans.append(_asked(house) - before)
+    assert house.sandbox.calls(RESEND) == 2
+    assert max(spans) <= MOST_CALLS
+    house.lost.clear()
 
 
 def test_with_fetch_the_genuine_one_is_asked_about_when_the_minute_allows(build: Build) -> None:
