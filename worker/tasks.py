@@ -8,14 +8,15 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery, signals
 
 from config.settings import Role, Settings, SettingsError
-from worker import fanout, handlers, intake, reconcile, submit, subscriptions
+from worker import fanout, handlers, intake, lost_writes, reconcile, submit, subscriptions
 from worker.broker import HANDLER_SECONDS, check_broker, make_app, node_name, task_name
-from worker.errors import StoreUnavailable, UnreadableRecord
+from worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
 from worker.hands import places
 from worker.outbound import SECONDS
 from worker.pump import Crew, Pump, published
@@ -114,8 +115,9 @@ class Process:
         return self._wiring
 
     def forget(self) -> None:
-        """A fork shares no connection with its parent, and remembers Redis by itself."""
+        """A fork shares no connection with its parent, has no pump, and remembers by itself."""
         self._wiring = None
+        self.pump = None
         self.memory = Memory()
 
     def begin(self, queues: str, threads: int) -> None:
@@ -180,10 +182,20 @@ def attend(lane: str, duty: str) -> None:
     """Look at one duty unless there is nothing to do. What goes wrong is counted with the duty."""
     try:
         _look(lane, duty)
+    except LostWrites as lost:
+        report("redis.away", lane=lane, duty=duty, why=str(lost))
+        _own_up()
     except StoreUnavailable as error:
         report("redis.away", lane=lane, duty=duty, why=str(error))
     except Exception:  # noqa: BLE001 - the duty stays, to be looked at again later
         report("task.failed", lane=lane, duty=duty, exc_info=True)
+
+
+def _own_up() -> None:
+    """A child that runs handlers has a mark of its own in Redis, and no pump that sets it anew."""
+    if process.pump is None:
+        with suppress(StoreUnavailable):
+            lost_writes.stop_the_queue(process.wiring)
 
 
 def _look(lane: str, duty: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from tests.conftest import Build, House
+from worker import tasks
 from worker.departing import Departing
 from worker.errors import LostWrites
 from worker.jobs import Job, State
@@ -354,3 +355,31 @@ def test_a_proof_against_an_earlier_departure_says_nothing_of_the_later_one(hous
     assert house.job(job).state is State.UNCONFIRMED
     _say_refused(house.w, job.id, attempt)
     assert house.job(job).state is State.FAILED
+
+
+def _a_child(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This house is a child that runs handlers: it has no pump."""
+    monkeypatch.setattr(tasks.process, "_wiring", house.w)
+    monkeypatch.setattr(tasks.process, "pump", None)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "after its owner went on"])
+def test_a_child_without_a_pump_works_again_after_a_loss(
+    house: House, build: Build, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    child, duties = build(), house.w.store.duties
+    dump = _dump(house)
+    for each in (house, child):
+        duties.wake("fanout", "1-1")
+        with each.w.store.duties.claim("fanout", "1-1") as claim:
+            assert claim
+    _go_back(house, dump)
+    if late:
+        _rounds(house)
+        house.w.store.line.pause(False)
+    _a_child(child, monkeypatch)
+    for _ in range(2):
+        duties.wake("fanout", "1-2")
+        tasks.attend("fanout", "1-2")
+    assert not house.raw.zscore("runhook:due:fanout", "1-2")
+    assert house.w.store.line.state().paused is not late, "its owner knows of this loss already"

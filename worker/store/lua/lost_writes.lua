@@ -6,10 +6,10 @@ local line = root .. 'line'
 local last = redis.call('HGET', line, 'losses') or '0'
 if not went_back(ARGV[2], ARGV[3]) then return answer('known', last) end
 set_mark(ARGV[2], ARGV[3])
+-- A loss is named above all tokens that were given before it: this is the one that was noticed, also when
+-- the line's owner has had it go on since.
+if tonumber(last) > tonumber(ARGV[3]) then return answer('known', last) end
 local fence = tonumber(redis.call('GET', root .. 'fence')) or 0
-if redis.call('HGET', line, 'why') == ARGV[4] and fence >= tonumber(ARGV[3]) then
-  return answer('known', last)
-end
 -- Others may know higher tokens than this process; a thousand million are decades of work.
 local behind = text(math.max(fence, tonumber(ARGV[3])) + 1e9)
 redis.call('SET', root .. 'fence', behind)
