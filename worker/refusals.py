@@ -11,6 +11,7 @@ from typing import Literal
 from worker.errors import ProviderRefused, ProviderSilent
 from worker.reports import Busy, Refused, SubmitAnswer
 from worker.runninghub.codes import CODES, KEY_REFUSED, explain
+from worker.telemetry import report
 from worker.wiring import Wiring
 
 MEANWHILE = "Jobs wait meanwhile, nothing is paid, and they go on by themselves once it is mended."
@@ -29,7 +30,9 @@ def sorted_out(w: Wiring, answer: SubmitAnswer | None) -> SubmitAnswer | None:
     if code not in KEY_REFUSED or not _refuses_the_key(w):
         return answer
     why = f"RunningHub refuses the account's key (error {code}: {explain(code).meaning})"
-    return Busy(code, why, advice=f"{CODES.get(code, CODES['401']).advice} {MEANWHILE}")
+    advice = f"{CODES.get(code, CODES['401']).advice} {MEANWHILE}"
+    report("alert", why=f"{why}. {advice}")
+    return Busy(code, why, advice=advice)
 
 
 def _refuses_the_key(w: Wiring) -> bool:

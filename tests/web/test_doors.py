@@ -164,7 +164,7 @@ def test_the_line_is_shown_paused_and_let_go(client: FlaskClient, town: House) -
     town.ask()
     shown = client.get("/v1/line").get_json()
     assert {"length": 1, "in_flight": 0, "limit": 10, "paused": True}.items() <= shown.items()
-    assert shown["gate"] == {"state": "open", "opens_in": None, "why": None}
+    assert shown["gate"] == {"state": "open", "opens_in": None, "why": None, "advice": None}
     assert client.post("/v1/line", json={"paused": False}).get_json()["paused"] is False
 
 
