@@ -15,7 +15,7 @@ demo: .venv/ready
 	@$(BIN)/runhook demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest -q -m "not kills"
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not kills"
 
 # A worker killed before each of its requests, and bad days of Redis: minutes of waiting.
 test-kills: .venv/ready
