@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import Build, House
+from tests.conftest import Build, House, eventually
 from tests.flows.test_lost_writes import _dump, _go_back
 from worker import deliveries, resolve
 from worker.fanout import audience, who_wants
@@ -117,6 +117,7 @@ def test_an_event_that_redis_forgot_while_it_was_told_opens_no_delivery(shop: Sh
     house = shop.house
     house.lost = ["intake", "fanout"]
     job = house.until(house.ask(), "running")
+    eventually(lambda: house.raw.exists(f"runhook:raw:{job.id}/1"))
     dump = _dump(house)
     house.lost = ["fanout"]
     house.later(31)

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.conftest import Build, House
+from tests.conftest import Build, House, eventually
 from worker.doctor import examine
 from worker.errors import UnreadableRecord
 from worker.jobs import Job
@@ -124,6 +124,7 @@ def test_news_of_it_after_it_was_mended_needs_no_release(narrow: House) -> None:
     house = narrow
     house.lost = ["intake"]
     job = house.until(house.ask(), "running")
+    eventually(lambda: house.raw.exists(f"runhook:raw:{job.id}/1"))
     held = _spoil(house, job)
     _wear_out(house)
     _mend(house, job, held)
