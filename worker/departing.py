@@ -1,8 +1,10 @@
-"""The last word before a paid byte leaves: whether it may, and that this is written down."""
+"""The last word before a paid byte leaves, and the word to its owner if its job then went."""
 
 from worker.jobs import Job
+from worker.reports import Busy, NeverLeft, Refused, SubmitAnswer
 from worker.store import Claim
 from worker.store.duties import boot_time
+from worker.telemetry import report
 from worker.wiring import Wiring
 
 
@@ -30,3 +32,19 @@ class Departing:
             return False
         self.left = True
         return True
+
+
+def say_that_it_is_gone(w: Wiring, job_id: str, n: int, answer: SubmitAnswer) -> None:
+    """Tell who wants alerts of an answer whose job went meanwhile: nobody could look it up.
+
+    A Redis that was put back to an older copy has jobs go so.
+    """
+    if isinstance(answer, Refused | Busy | NeverLeft):
+        return  # nothing is paid
+    task = f" as task {answer.ref}" if answer.ref else ""
+    why = (
+        f"{job_id}, attempt {n}: the job is not in Redis any more, and RunningHub may have it{task}"
+        " and charge it. Look into RunningHub's account before you ask for it again."
+    )
+    report("alert", job=job_id, attempt=n, why=why)
+    w.store.events.alert(job_id, why)

@@ -6,7 +6,7 @@ from typing import Any
 
 from worker import catalogue, jobs, refusals, transcript
 from worker.cancel import cancelled
-from worker.departing import Departing
+from worker.departing import Departing, say_that_it_is_gone
 from worker.errors import NotDurable, NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.intake import accept, accepted, expiry
 from worker.jobs import Attempt, Job, Move, State
@@ -80,6 +80,12 @@ def send(w: Wiring, claim: Claim) -> None:
     if answer is None:  # the gate closed at the last moment, or another holder has the turn
         _return_unsent(w, job_id, n)
         return
+    _take_answer(w, claim, answer)
+
+
+def _take_answer(w: Wiring, claim: Claim, answer: SubmitAnswer) -> None:
+    """Remember what came of a submit, log it, and write it down."""
+    job_id, n = claim.attempt
     departure = w.store.memory.departure(claim.token)
     w.store.memory.answered(
         departure,
@@ -93,7 +99,10 @@ def send(w: Wiring, claim: Claim) -> None:
         answer=type(answer).__name__,
         why=getattr(answer, "why", getattr(answer, "message", None)),
     )
-    _settle_answer(w, job_id, n, answer, departure)
+    try:
+        _settle_answer(w, job_id, n, answer, departure)
+    except NotFound:
+        say_that_it_is_gone(w, job_id, n, answer)
 
 
 def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:

@@ -383,3 +383,24 @@ def test_a_child_without_a_pump_works_again_after_a_loss(
         tasks.attend("fanout", "1-2")
     assert not house.raw.zscore("runhook:due:fanout", "1-2")
     assert house.w.store.line.state().paused is not late, "its owner knows of this loss already"
+
+
+def test_an_answer_to_a_job_that_redis_forgot_meanwhile_is_said_with_its_task(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dump = _dump(house)
+    job = house.ask()
+    kind = type(house.w.client)
+    submit = kind.submit
+
+    def forgotten_meanwhile(*args: Any) -> Any:
+        answer = submit(*args)
+        _go_back(house, dump)
+        return answer
+
+    monkeypatch.setattr(kind, "submit", forgotten_meanwhile)
+    with pytest.raises(LostWrites):  # the duty is of a Redis that is no more
+        house.settle()
+    (alert,) = _alerts(house)
+    assert job.id in alert
+    assert "as task" in alert

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.conftest import Build, House
 from tests.receiver import Receiver
 from worker import subscriptions
@@ -21,8 +23,8 @@ from worker.receivers import (
     after_telling,
     share,
 )
-from worker.store import Subscription, Taken, Turn
-from worker.store.deliveries import Judge
+from worker.store import Delivery, Subscription, Taken, Turn
+from worker.store.deliveries import Deliveries, Judge
 
 
 def _subscribe(house: House, url: str, **more: Any) -> tuple[Subscription, str]:
@@ -162,6 +164,25 @@ def test_one_that_hangs_today_shares_with_the_slow_until_it_is_quick_again() -> 
 def test_no_attempt_counts_as_lost_while_it_may_still_come_back() -> None:
     assert LONGEST["subscribers"] > SECONDS
     assert LONGEST["handlers"] > HANDLER_SECONDS + 10
+
+
+def test_a_delivery_that_goes_as_it_is_taken_is_nobodys_fault(
+    build: Build, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true")
+    made, _ = _subscribe(house, receiver.url)
+    house.lost = ["subscribers"]
+    _ended(house)
+    get = Deliveries.get
+
+    def gone(self: Deliveries, name: str) -> Delivery:
+        house.raw.delete(f"runhook:delivery:{name}")
+        return get(self, name)
+
+    monkeypatch.setattr(Deliveries, "get", gone)
+    with house.w.store.duties.claim("subscribers", f"{made.id}/1") as claim:
+        assert claim
+        assert house.w.store.deliveries.take(claim) is None
 
 
 def test_an_outcome_whose_writing_is_sent_again_counts_once(

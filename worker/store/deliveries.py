@@ -203,6 +203,8 @@ class Deliveries:
         except UnreadableRecord:
             self.postpone(claim, what)
             return None
+        except NotFound:  # removed at this moment, or Redis was put back to an older copy
+            return None
 
     def postpone(self, claim: Claim, delivery_id: str) -> None:
         """Put back a delivery that cannot be told here, uncounted; those behind it go on."""
