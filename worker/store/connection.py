@@ -20,6 +20,14 @@ Patience = Literal["door", "worker"]
 # BUSY: somebody's slow script runs, and until it ends Redis does nothing else.
 REFUSALS = ("OOM", "MISCONF", "LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN", "BUSY ")
 
+# The same, of which redis-py leaves the first word out. NoScript: Redis began anew, or was put back
+# to an older copy, between loading a script and running it.
+NOTHING_WRITTEN = (
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.NoScriptError,
+)
+
 # What waiting does not heal: TLS where there is none, a stranger's certificate, no such database.
 NO_TLS = ("WRONG_VERSION_NUMBER", "CERTIFICATE_VERIFY_FAILED")
 NO_DATABASE = "DB index"
@@ -76,9 +84,7 @@ def reaching() -> Iterator[None]:
             raise StoreRefuses(f"Redis refuses: {error}") from error
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
     except redis.ResponseError as error:
-        if str(error).startswith(REFUSALS) or isinstance(
-            error, redis.exceptions.ReadOnlyError | redis.exceptions.OutOfMemoryError
-        ):
+        if str(error).startswith(REFUSALS) or isinstance(error, NOTHING_WRITTEN):
             raise StoreUnavailable(f"Redis refuses: {error}") from error
         if NO_DATABASE in str(error):
             raise StoreRefuses(f"Redis refuses: {error}") from error
