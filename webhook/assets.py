@@ -3,7 +3,6 @@
 from flask import Blueprint, Response, request, url_for
 
 from webhook.answers import answer, known_parameters, wiring
-from webhook.limits import KEEPING
 from webhook.problems import problem
 from webhook.scopes import open_to
 from worker import ask
@@ -27,8 +26,7 @@ def post_asset() -> Response:
     file = request.files.get("file")
     if file is None:
         raise InvalidRequest([Fault("file", "is missing: the form's file goes by this name")])
-    with KEEPING:
-        asset = ask.keep(wiring(), file.filename or "file", file.stream)
+    asset = ask.keep(wiring(), file.filename or "file", file.stream)
     response = answer(asset_document(asset), 201)
     response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)
     return response

@@ -8,10 +8,11 @@ WSGI has no way to stop waiting for a body.
 
 import asyncio
 import contextvars
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from flask import Request, Response
 from granian.rsgi import (  # type: ignore[attr-defined]  # offered, not typed so
@@ -21,6 +22,7 @@ from granian.rsgi import (  # type: ignore[attr-defined]  # offered, not typed s
 )
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
+from config.callers import Caller
 from config.settings import Settings
 from webhook import assets, callbacks, jobs
 from webhook.access import caller_of
@@ -29,12 +31,14 @@ from webhook.environ import Head, environ_of
 from webhook.limits import (
     ASKING,
     BATCHES,
-    BODIES,
     CALLING,
     KEEPING,
+    KEPT_AT_ONCE,
     SENDING,
+    STRANGE,
     TESTS,
     WAITING,
+    Shares,
 )
 from webhook.problems import careful, refusal
 from webhook.streams import STREAMS
@@ -45,13 +49,16 @@ Application = Callable[..., Any]
 
 THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
 FEW = 2  # who asks whether we live, and strangers, hold nobody else up
-OTHERS = ASKING.places + KEEPING.places  # may all wait at once for somebody else's server
+OTHERS = ASKING.places  # may all wait at once for RunningHub
 STREAMING = STREAMS + BATCHES.places + TESTS.places
 ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
 WITH_BODY = ("POST", "PUT", "PATCH")
 CALLBACKS = f"{PATH}/"
 ALIVE = ("/healthz", "/readyz")
-FILES = ("/v1/assets", "/v1/jobs/batch")
+ASSETS, JOBS = "/v1/assets", "/v1/jobs"
+FILES = (ASSETS, "/v1/jobs/batch")
+# What a body must hold for a text in it to begin with `data:`, however JSON has it spelt.
+DATA_URI = re.compile(rb"data:|\\u00(?:64|61|74|3[aA])")
 
 CALLBACK = Sending(largest=callbacks.LARGEST, seconds=10)
 JSON = Sending(largest=jobs.LARGEST, seconds=30)
@@ -84,6 +91,7 @@ class Door:
         self._strangers = ThreadPoolExecutor(FEW, "strangers")
         self._v1 = ThreadPoolExecutor(THREADS + OTHERS, "v1")
         self._large = ThreadPoolExecutor(THREADS + OTHERS, "large")
+        self._files = ThreadPoolExecutor(KEPT_AT_ONCE, "files")
         self._streams = ThreadPoolExecutor(STREAMING, "streams")
 
     async def __rsgi__(self, scope: Scope, proto: HTTPProtocol) -> None:
@@ -94,7 +102,7 @@ class Door:
             if scope.method == "POST" and path.startswith(CALLBACKS):
                 await self._take(path, environ, proto)
             elif path in ALIVE:
-                with WAITING.of(path):
+                async with STRANGE.of(path):
                     await self._answer_soon(environ, proto, self._alive)
             else:
                 await self._let_in(path, environ, proto)
@@ -108,7 +116,7 @@ class Door:
         if not callbacks.genuine(self._settings.secrets, path):
             callbacks.wrong_signatures.add()
             raise NotFound("there is no such callback")
-        with CALLING.of(path):
+        async with CALLING.of(path):
             await read_whole(environ, proto, CALLBACK)
             try:
                 await self._answer_soon(environ, proto, self._first)
@@ -120,16 +128,32 @@ class Door:
         """Any other request. Of strangers no body is read, and they wait behind each other."""
         caller = caller_of(self._settings, Request(environ))
         sends = environ["REQUEST_METHOD"] in WITH_BODY
-        if caller is not None and sends and caller.may(("submit",)):
-            with SENDING.of(caller.name), BODIES:
+        if caller is None:
+            async with STRANGE.of(""):
+                stream = await self._answer(environ, proto, self._strangers)
+        elif sends and caller.may(("submit",)):
+            async with SENDING.of(caller.name):
                 await read_whole(environ, proto, FILE if path in FILES else JSON)
-        # A large body takes long to parse and check, and those behind it would wait.
-        large = int(environ.get("CONTENT_LENGTH") or 0) > IN_MEMORY
-        threads = self._large if large else self._v1
-        with WAITING.of(caller.name if caller else ""):
-            stream = await self._answer(environ, proto, threads if caller else self._strangers)
+                stream = await self._answer_in_turn(caller, path, environ, proto)
+        else:
+            stream = await self._answer_in_turn(caller, path, environ, proto)
         if stream is not None:
             await self._send_on(stream, proto)
+
+    async def _answer_in_turn(
+        self, caller: Caller, path: str, environ: dict[str, Any], proto: HTTPProtocol
+    ) -> Stream | None:
+        """Among those of its kind, which wait for each other alone."""
+        turns, threads = self._kind_of(path, environ)
+        async with turns.of(caller.name):
+            return await self._answer(environ, proto, threads)
+
+    def _kind_of(self, path: str, environ: dict[str, Any]) -> tuple[Shares, ThreadPoolExecutor]:
+        if may_keep_files(path, environ["wsgi.input"]):
+            return KEEPING, self._files
+        # A large body takes long to parse and check, and those behind it would wait.
+        large = int(environ.get("CONTENT_LENGTH") or 0) > IN_MEMORY
+        return WAITING, self._large if large else self._v1
 
     async def _answer_soon(
         self, environ: dict[str, Any], proto: HTTPProtocol, threads: ThreadPoolExecutor
@@ -180,6 +204,15 @@ class Door:
         finally:
             pieces.close()
         return None
+
+
+def may_keep_files(path: str, body: IO[bytes]) -> bool:
+    """Whether answering may wait for the place of files: for an upload, and for data URIs."""
+    if path != JOBS:
+        return path == ASSETS
+    found = DATA_URI.search(body.read()) is not None
+    body.seek(0)
+    return found
 
 
 def _send(proto: HTTPProtocol, answer: Response) -> None:

@@ -10,10 +10,10 @@ from flask import Blueprint, Response, request, stream_with_context, url_for
 from config.callers import NAME
 from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body, lines_within
-from webhook.limits import ASKING, BATCHES, KEEPING
+from webhook.limits import ASKING, BATCHES
 from webhook.problems import document_of, problem
 from webhook.scopes import caller, only, open_to
-from worker import ask, batch, catalogue, inline, resolve
+from worker import ask, batch, catalogue, resolve
 from worker.cancel import cancel
 from worker.catalogue import Checked
 from worker.document import dry_run_document, job_document
@@ -39,7 +39,7 @@ def post_job() -> Response:
     """
     given, key = json_body(LARGEST), _idempotency_key()
     dry_run = _dry_run()
-    with _waiting_for(given, dry_run), _keeping(given, dry_run):
+    with _waiting_for(given, dry_run):
         if dry_run:
             return answer(_checked(ask.trial(wiring(), given, only=only())))
         new, job = ask.accept(wiring(), given, owner=caller().name, key=key, only=only())
@@ -188,12 +188,6 @@ def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager
     if dry_run or (app and wiring().store.assets.app(app[1]) is None):
         return ASKING
     return nullcontext()
-
-
-def _keeping(given: dict[str, Any], dry_run: bool) -> AbstractContextManager[None]:
-    """A place among those that keep files: for data URIs."""
-    keeps = not dry_run and inline.holds_files(given.get("input"))
-    return KEEPING if keeps else nullcontext()
 
 
 def _document(job: Job) -> dict[str, Any]:

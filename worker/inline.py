@@ -19,11 +19,6 @@ Keep = Callable[[str, IO[bytes]], Asset]
 Path = tuple[str | int, ...]
 
 
-def holds_files(given: Any) -> bool:
-    """Whether an input, checked or not, holds data URIs."""
-    return any(True for _ in _uris(given))
-
-
 def faults(checked: Checked) -> list[Fault]:
     """The data URIs of an input whose bytes cannot be read."""
     return [

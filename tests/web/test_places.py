@@ -1,5 +1,6 @@
 """The web process under trouble: whatever /v1 waits for, callbacks have places of their own."""
 
+import asyncio
 import base64
 import json
 import os
@@ -186,7 +187,9 @@ def test_a_place_for_files_that_hangs_holds_up_files_alone(web: Web) -> None:
             eventually(lambda: sum(one.done() for one in kept) == 4 * KEEPING)
             refused = [one.result() for one in kept if one.done()]
             assert {(status, head["Retry-After"]) for status, head, _ in refused} == {(503, "5")}
-            assert all(b"8 files are being kept here already" in said for *_, said in refused)
+            assert all(
+                b"8 files of yours are being kept here already" in said for *_, said in refused
+            )
             for number in range(5):
                 assert web.callback(number) == 200
                 assert web.ask("GET", "/v1/jobs")[0] == 200
@@ -199,6 +202,40 @@ def test_a_place_for_files_that_hangs_holds_up_files_alone(web: Web) -> None:
     assert statuses[503] == 4 * KEEPING
     assert set(statuses) <= {200, 201, 202, 503}
     assert all(b'"status":202' in said for status, _, said in answers if status == 200)
+
+
+def _post(path: str, body: bytes, kind: str = "application/json") -> bytes:
+    length = len(body)
+    return _head("POST", path, Content_Type=kind, Content_Length=length, Connection="close") + body
+
+
+async def _at_once(web: Web, requests: list[bytes]) -> Counter[int]:
+    """Each on a connection of its own, none waiting for another's answer; the statuses."""
+
+    async def asked(request: bytes) -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
+        writer.write(request)
+        line = await reader.readline()
+        await reader.read()
+        writer.close()
+        return int(line.split()[1])
+
+    return Counter(await asyncio.gather(*map(asked, requests)))
+
+
+def test_who_asks_for_hundreds_of_jobs_at_once_gets_them_all(web: Web) -> None:
+    body = {"model": "rhart-image-n-pro/text-to-image", "input": {"prompt": "a cat"}}
+    jobs = [_post("/v1/jobs", json.dumps(body).encode())] * 400
+    assert asyncio.run(_at_once(web, jobs)) == {202: len(jobs)}
+    looks = [_head("GET", "/v1/jobs?limit=1", Connection="close")] * 400
+    assert asyncio.run(_at_once(web, looks)) == {200: len(looks)}
+
+
+def test_who_sends_many_files_at_once_has_them_all_kept(web: Web) -> None:
+    form = "multipart/form-data; boundary=x"
+    files = [_post("/v1/assets", _form(b"at once %d" % n), form) for n in range(60)]
+    jobs = [_post("/v1/jobs", _with_a_picture(200 + n)) for n in range(60)]
+    assert asyncio.run(_at_once(web, files + jobs)) == {201: len(files), 202: len(jobs)}
 
 
 def test_however_many_callbacks_come_while_redis_hangs_each_is_refused_soon(web: Web) -> None:
