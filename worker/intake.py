@@ -142,12 +142,26 @@ def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = T
     transcript.change(w, job_id, decide)
 
 
-def adopt(w: Wiring, job_id: str, n: int, ref: str) -> None:
-    """Proof came that RunningHub has the attempt under this ref."""
+def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) -> bool:
+    """Proof came that RunningHub has the attempt under this ref.
+
+    Args:
+        w: The process's parts.
+        job_id: Whose attempt.
+        n: Which attempt.
+        ref: The task's id.
+        instead: Its owner says so, of an attempt that has another ref too. Else the first stays:
+            the submit's own answer may have come while RunningHub was asked about this one.
+
+    Returns:
+        Whether it is the attempt's now.
+    """
 
     def decide(job: Job) -> Change | None:
         attempt, now = job.nth(n), w.clock.now()
         if attempt is None or (attempt.ref == ref and job.state is not State.UNCONFIRMED):
+            return None
+        if attempt.ref not in (None, ref) and not instead:
             return None
         if attempt is job.attempt and jobs.may(job, Move.ACCEPT):
             return accepted(job, ref, now, "adopted", ADOPTED_LOOK)
@@ -155,7 +169,9 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str) -> None:
         duties = (Duty("reconcile", f"{job_id}/{n}", ADOPTED_LOOK),)
         return Change(jobs.with_attempt(job, n, now, ref=ref), (note,), duties)
 
-    transcript.change(w, job_id, decide)
+    _, job = transcript.change(w, job_id, decide)
+    attempt = job.nth(n)
+    return attempt is not None and attempt.ref == ref
 
 
 def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Change:

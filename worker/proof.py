@@ -56,7 +56,7 @@ def examine(w: Wiring, job: Job, attempt: Attempt, named: OwnersTask) -> float |
     n, ref = attempt.n, named.ref
     found = w.client.recorded(ref)
     if found and is_ours(w, found.webhook_url, job.id, n):
-        adopt(w, job.id, n, ref)
+        adopt(w, job.id, n, ref, instead=True)
         if found.report and found.report.ref == ref:
             accept(w, job.id, n, found.report, "detail")
         return None  # adopt() set the time of the next look

@@ -134,8 +134,8 @@ def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
         return _wait_for_proof(w, job)
     told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
     if told.state != "unknown":
-        adopt(w, job.id, attempt.n, attempt.ref)
-        accept(w, job.id, attempt.n, told, "query")
+        if adopt(w, job.id, attempt.n, attempt.ref):
+            accept(w, job.id, attempt.n, told, "query")
         return first_look(w, job)
     if attempt.asked + 1 < len(DOUBT_LOOKS):
         _count_unknown(w, job.id, attempt.n)

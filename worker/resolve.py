@@ -120,7 +120,7 @@ def _take_task(w: Wiring, job: Job, ref: str, force: bool) -> None:
     found = None if force else w.client.recorded(ref)
     if force or (found and proof.is_ours(w, found.webhook_url, job.id, n)):
         proof.name_task(w, job.id, n, ref)
-        adopt(w, job.id, n, ref)
+        adopt(w, job.id, n, ref, instead=True)
         accept(w, job.id, n, told, "query")
     elif found:
         raise Conflict(

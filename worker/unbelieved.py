@@ -9,6 +9,7 @@ the minute does not allow is asked when it does; the ordinary look of `reconcile
 import random
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from worker import asking, deadline, transcript
 from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
@@ -119,15 +120,23 @@ def _prove(
                     continue
                 break  # it is away, and would be for the others
             decided = "dropped"
-        w.store.callbacks.drop(claim, f"{job.id}/{attempt.n}", [one.callback for one in words[ref]])
-        if decided == "proved":
-            w.store.duties.wake("intake", f"{job.id}/{attempt.n}")  # the others are about another
+        if decided != "overtaken":
+            taken = [one.callback for one in words[ref]]
+            w.store.callbacks.drop(claim, f"{job.id}/{attempt.n}", taken)
+        if decided != "dropped":
+            # Its ref is known, so the others are about another task, and nobody is asked for them.
+            w.store.duties.wake("intake", f"{job.id}/{attempt.n}")
             return None
     return min(waits, default=None)
 
 
-def _decide(w: Wiring, job: Job, attempt: Attempt, ref: str, words: list[Word]) -> str:
-    """Ask whether there is a task, and take in what callbacks say of it: `proved`, or `dropped`.
+def _decide(
+    w: Wiring, job: Job, attempt: Attempt, ref: str, words: list[Word]
+) -> Literal["proved", "dropped", "overtaken"]:
+    """Ask whether there is a task, and take in what callbacks say of it.
+
+    Returns:
+        `proved`; `dropped`, for it proves nothing; `overtaken` by news of the attempt's own task.
 
     Raises:
         ProviderSilent: No usable answer.
@@ -140,7 +149,8 @@ def _decide(w: Wiring, job: Job, attempt: Attempt, ref: str, words: list[Word]) 
             note = Note("callback not believed", {"attempt": attempt.n, "why": why})
             transcript.note(w, job.id, note)
             return "dropped"
-        adopt(w, job.id, attempt.n, ref)
+        if not adopt(w, job.id, attempt.n, ref):
+            return "overtaken"
         for word in words:
             told = known if w.settings.verify == "fetch" else word.told
             accept(w, job.id, attempt.n, told, word.by)
@@ -191,7 +201,6 @@ def _ask(w: Wiring, job: Job) -> float | None:
 def _ask_in_doubt(w: Wiring, job: Job, ref: str) -> float | None:
     """Ask whether there is a task; that nobody knows it yet is for the ordinary looks to count."""
     told = w.client.report(ref, legacy=job.legacy(job.attempt))
-    if told.state != "unknown":
-        adopt(w, job.id, job.attempt.n, ref)
+    if told.state != "unknown" and adopt(w, job.id, job.attempt.n, ref):
         accept(w, job.id, job.attempt.n, told, "query")
     return None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Build, House, eventually
+from worker.intake import adopt
 from worker.jobs import Job
 from worker.store import Note
 from worker.unbelieved import MINUTE, MOST_CALLS, UNPROVED_LONGEST
@@ -242,3 +243,27 @@ def test_forged_callbacks_make_nothing_of_a_task_that_is_not_seen_yet(house: Hou
     for _ in range(3):
         house.later(MINUTE)
     assert "refused after all" in house.notes(job)
+
+
+def test_a_submits_answer_that_comes_while_another_task_is_asked_about_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = str(house.until(house.ask(), "succeeded").attempt.ref)
+    job = _unconfirmed(house)
+    tasks = eventually(lambda: [one["taskId"] for one in house.sandbox.books()["tasks"]][1:])
+    (ref,) = map(str, {*tasks} - {other})
+    report = house.w.client.report
+
+    def slow_report(asked: str, **more: Any) -> Any:
+        said = report(asked, **more)
+        adopt(house.w, job.id, 1, ref)  # as the answer's record does
+        return said
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.w.client, "report", slow_report)
+        _post(house.callback_url(job), _end_of(other))
+        house.settle()
+    found = house.job(job)
+    assert found.attempt.ref == ref
+    assert found.attempt.settled_by == "detail", "RunningHub's own word on its own task"
+    assert "callback not believed" in house.notes(job)
