@@ -6,7 +6,7 @@ from webhook.answers import answer, known_parameters, wiring
 from webhook.bodies import json_body
 from webhook.limits import ASKING
 from webhook.problems import problem
-from webhook.scopes import open_to
+from webhook.scopes import caller, open_to
 from worker.document import account_document
 from worker.errors import Fault, InvalidRequest
 
@@ -43,6 +43,6 @@ def get_account() -> Response:
     if not w.settings.api_key:
         why = "RUNNINGHUB_API_KEY is not set for web, so the account cannot be asked about"
         return problem(503, "No key", why)
-    with ASKING:
+    with ASKING.take(caller().name):
         account, capacity = w.client.account(), w.client.capacity()
     return answer(account_document(account, capacity, w.store.line.state().in_flight))

@@ -49,8 +49,8 @@ Application = Callable[..., Any]
 
 THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
 FEW = 2  # who asks whether we live, and strangers, hold nobody else up
-OTHERS = ASKING.places  # may all wait at once for RunningHub
-STREAMING = STREAMS + BATCHES.places + TESTS.places
+OTHERS = ASKING.together  # may all wait at once for RunningHub
+STREAMING = STREAMS + BATCHES.together + TESTS.together
 ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
 WITH_BODY = ("POST", "PUT", "PATCH")
 CALLBACKS = f"{PATH}/"

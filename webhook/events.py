@@ -6,7 +6,7 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 
 from webhook.answers import answer, known_parameters, page_size, takes, wiring
-from webhook.scopes import open_to
+from webhook.scopes import caller, open_to
 from webhook.streams import Hub, spoken
 from worker.document import job_document
 from worker.errors import Fault, InvalidRequest
@@ -51,7 +51,7 @@ def stream_events() -> Response:
     if cursor:
         store.after(cursor, 1)  # says now that it is too old, while a status can still be sent
     start = cursor or store.newest()
-    return _hub().stream(_events(_hub(), start, types))
+    return _hub().stream(caller().name, _events(_hub(), start, types))
 
 
 @blueprint.get("/jobs/<job_id>/stream")
@@ -61,7 +61,7 @@ def stream_job(job_id: str) -> Response:
     w = wiring()
     start = w.store.events.newest()
     job = w.store.jobs.get(job_id)
-    return _hub().stream(_job(_hub(), start, job))
+    return _hub().stream(caller().name, _job(_hub(), start, job))
 
 
 def _events(hub: Hub, cursor: str, types: Sequence[str]) -> Iterator[bytes]:

@@ -69,7 +69,7 @@ def post_batch() -> Response:
         only=only(),
         dry_run=_dry_run(),
     )
-    place = BATCHES.take()
+    place = BATCHES.take(caller().name)
 
     def answers() -> Iterator[bytes]:
         try:
@@ -138,7 +138,8 @@ def get_timeline(job_id: str) -> Response:
 def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out."""
     running = wiring().store.jobs.get(job_id).state is State.RUNNING
-    with ASKING if running else nullcontext():  # RunningHub is asked about running ones only
+    # RunningHub is asked about running ones only.
+    with ASKING.take(caller().name) if running else nullcontext():
         job = cancel(wiring(), job_id)
     return answer(_document(job), 200 if job.state is State.CANCELLED else 202)
 
@@ -154,7 +155,7 @@ def retry_job(job_id: str) -> Response:
 @open_to("submit")
 def reconcile_job(job_id: str) -> Response:
     """Ask RunningHub about a job now."""
-    with ASKING:
+    with ASKING.take(caller().name):
         job = resolve.ask_now(wiring(), job_id)
     return answer(_document(job))
 
@@ -169,7 +170,7 @@ def resolve_job(job_id: str) -> Response:
     wanted = json_body(LARGEST_WORD)
     ref, verdict, force = wanted.get("ref"), wanted.get("as"), wanted.get("force", False)
     if isinstance(ref, str) and ref.isdecimal() and set(wanted) <= {"ref", "force"}:
-        with ASKING:
+        with ASKING.take(caller().name):
             job = resolve.resolve_by_ref(wiring(), job_id, ref, force=force is True)
     elif verdict in ("failed", "resubmit") and set(wanted) == {"as"}:
         job = resolve.resolve(wiring(), job_id, verdict)
@@ -186,7 +187,7 @@ def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager
     model = str(given.get("model"))
     app = catalogue.APP.fullmatch(model) or catalogue.QUICK.fullmatch(model)
     if dry_run or (app and wiring().store.assets.app(app[1]) is None):
-        return ASKING
+        return ASKING.take(caller().name)
     return nullcontext()
 
 

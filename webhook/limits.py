@@ -6,71 +6,63 @@ Everything here waits for somebody else's server or takes long, and nothing else
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from werkzeug.exceptions import ServiceUnavailable
 
 
 class Limit:
-    """So many at once. `with limit:` takes a place, as `enter` and `leave` do."""
+    """So many at once, and so many of each caller, so that none takes all. Nobody waits."""
 
-    def __init__(self, places: int, what: str) -> None:
+    def __init__(self, what: str, *, each: int, together: int) -> None:
         """Args:
-        places: How many in this process.
         what: They, as a sentence about too many of them names them.
+        each: How many of each caller in this process.
+        together: How many of all callers.
         """
-        self.places = places
+        self.each, self.together = each, together
         self._what = what
-        self._taken = 0
+        self._taken: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def enter(self) -> None:
-        """Take a place.
+    def take(self, name: str) -> "Place":
+        """A place of this caller's, until it is left.
 
         Raises:
-            ServiceUnavailable: All are taken. Answered as 503 with Retry-After.
+            ServiceUnavailable: His are taken, or all are. Answered as 503 with Retry-After.
         """
         with self._lock:
-            if self._taken >= self.places:
-                raise ServiceUnavailable(
-                    f"{self.places} {self._what} here already. Nothing was done; "
-                    "ask again in some seconds."
-                )
-            self._taken += 1
+            if self._taken[name] >= self.each or self._taken.total() >= self.together:
+                raise _full(self._what, self.each, self.together)
+            self._taken[name] += 1
+        return Place(partial(self._leave, name))
 
-    def leave(self) -> None:
-        """Give the place back."""
+    def _leave(self, name: str) -> None:
         with self._lock:
-            self._taken -= 1
-
-    def take(self) -> "Place":
-        """Take a place that may be given back more than once.
-
-        Raises:
-            ServiceUnavailable: All are taken.
-        """
-        self.enter()
-        return Place(self)
-
-    def __enter__(self) -> None:
-        self.enter()
-
-    def __exit__(self, *_: object) -> None:
-        self.leave()
+            self._taken[name] -= 1
+            if not self._taken[name]:
+                del self._taken[name]
 
 
 class Place:
     """One taken place, which is given back once however often it is left."""
 
-    def __init__(self, limit: Limit) -> None:
-        self._limit = limit
+    def __init__(self, give_back: Callable[[], None]) -> None:
+        self._give_back = give_back
         self._left = threading.Lock()
 
     def leave(self) -> None:
         """Give it back, unless that was done."""
         if self._left.acquire(blocking=False):
-            self._limit.leave()
+            self._give_back()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
 
 
 class Shares:
@@ -85,7 +77,7 @@ class Shares:
         together: How many of all callers; None: any number.
         patience: Seconds for which one waits for its turn; 0: it is refused at once.
         """
-        self._each, self._what, self._patience = each, what, patience
+        self._each, self._together, self._what, self._patience = each, together, what, patience
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._here: Counter[str] = Counter()
         self._common = asyncio.Semaphore(together) if together else None
@@ -115,15 +107,21 @@ class Shares:
                 if self._common:
                     await held.enter_async_context(self._common)
         except TimeoutError:
-            raise ServiceUnavailable(
-                f"{self._each} {self._what} already. Nothing was done; ask again in some seconds."
-            ) from None
+            raise _full(self._what, self._each, self._together) from None
+
+
+def _full(what: str, each: int, together: int | None) -> ServiceUnavailable:
+    of_all = f" (at most {together} of all callers)" if together else ""
+    return ServiceUnavailable(
+        f"{each} {what} already{of_all}. Nothing was done; ask again in some seconds."
+    )
 
 
 # RunningHub may take half a minute to answer each. More at once would only be more to wait for.
-ASKING = Limit(8, "calls wait for RunningHub")
-BATCHES = Limit(8, "batches are being taken")  # each is a thread for as long as it has lines
-TESTS = Limit(2, "tests of subscriptions run")  # each may take a thread for 15 s
+ASKING = Limit("calls of yours wait for RunningHub here", each=8, together=16)
+# Each is a thread for as long as it has lines.
+BATCHES = Limit("batches of yours are being taken here", each=8, together=16)
+TESTS = Limit("tests of subscriptions run here", each=2, together=2)  # each a thread for 15 s
 
 # Who sends a thousand requests at once has them answered one after the other: that takes three
 # seconds. Many clients hang up after five, and would not learn what became of theirs.

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import orjson
 from flask import Response
-from werkzeug.exceptions import ServiceUnavailable
 
+from webhook.limits import Limit
 from worker.errors import StoreUnavailable
 from worker.events import Occurrence, cloud_event
 from worker.store import event_order
 from worker.telemetry import report
 from worker.wiring import Wiring
 
-STREAMS = 32  # of one process
+EACH, STREAMS = 32, 64  # of one caller, and of one process
 RING = 1000  # events that streams find without asking Redis
 AT_ONCE = 200
 BREATH = 1.0  # seconds that the listener waits at most before it looks around
@@ -49,18 +49,19 @@ class Hub:
         self._ring: deque[Message] = deque(maxlen=RING)
         self._floor: tuple[int, int] | None = None  # from here on the ring has everything
         self._streams = 0
+        self._places = Limit("streams of yours run here", each=EACH, together=STREAMS)
 
-    def stream(self, messages: Iterator[bytes]) -> Response:
-        """An answer that goes on as long as there are messages.
+    def stream(self, name: str, messages: Iterator[bytes]) -> Response:
+        """An answer to a caller that goes on as long as there are messages.
 
         Raises:
             ServiceUnavailable: As many run as may.
         """
+        place = self._places.take(name)
         with self._news:
-            if self._streams >= STREAMS:
-                raise ServiceUnavailable(f"{STREAMS} streams run here already; try again later")
             self._streams += 1
         response = Response(messages, content_type="text/event-stream", headers=HEADERS)
+        response.call_on_close(place.leave)
         response.call_on_close(self._over)
         return response
 

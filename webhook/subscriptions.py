@@ -9,7 +9,7 @@ from flask import Blueprint, Response, url_for
 from webhook.answers import answer, known_parameters, wiring
 from webhook.bodies import json_body
 from webhook.limits import TESTS
-from webhook.scopes import open_to
+from webhook.scopes import caller, open_to
 from worker import subscriptions
 from worker.errors import Fault, InvalidRequest
 from worker.store import Subscription
@@ -87,7 +87,7 @@ def test_subscription(subscription_id: str) -> Response:
         raise InvalidRequest([Fault("type", "must be an event type, and nothing else is taken")])
     w = wiring()
     subscription = subscriptions.testable(w, subscription_id, kind)
-    TESTS.enter()
+    place = TESTS.take(caller().name)
 
     def tested() -> Iterator[bytes]:
         outcome = subscriptions.try_out(w, subscription, kind)
@@ -103,7 +103,7 @@ def test_subscription(subscription_id: str) -> Response:
 
     # Streamed, so that the wait for the subscriber takes no other's thread.
     response = Response(tested(), content_type="application/json")
-    response.call_on_close(TESTS.leave)
+    response.call_on_close(place.leave)
     return response
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 from tests.receiver import Receiver, Reply, a_receiver
-from webhook.streams import STREAMS
+from webhook.streams import EACH
 
 HANDLERS = """
 import time
@@ -176,7 +176,7 @@ def test_a_stream_that_was_hung_up_makes_room_within_its_heartbeat(town: Town) -
         except urllib.error.HTTPError:
             return False
 
-    for _ in range(STREAMS + 4):
+    for _ in range(EACH + 4):
         opened()
     eventually(opened)
     assert town.get("/healthz") == {"status": "ok"}

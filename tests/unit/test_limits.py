@@ -9,7 +9,7 @@ import pytest
 from werkzeug.exceptions import ServiceUnavailable
 
 from webhook.door import may_keep_files
-from webhook.limits import Shares
+from webhook.limits import Limit, Shares
 
 PATIENCE = 0.05  # seconds; nobody leaves in these tests before it is over, unless he is woken
 LONG = 60.0
@@ -106,3 +106,17 @@ def test_a_text_in_whatever_language_is_no_file() -> None:
     assert not may_keep_files("/v1/jobs", body)
     assert not may_keep_files("/v1/jobs/batch", body)
     assert may_keep_files("/v1/assets", body)
+
+
+def test_of_what_nobody_waits_for_a_caller_gets_his_part_and_no_more() -> None:
+    places = Limit("batches of yours are being taken here", each=2, together=3)
+    held = [places.take("shop"), places.take("shop")]
+    with pytest.raises(ServiceUnavailable, match=r"2 batches of yours .* Nothing was done"):
+        places.take("shop")
+    with places.take("lab"), pytest.raises(ServiceUnavailable, match="at most 3 of all"):
+        places.take("lab")
+    for _ in range(2):  # each is given back once
+        held[0].leave()
+    places.take("shop").leave()
+    held[1].leave()
+    assert not places._taken

@@ -1,6 +1,7 @@
 """Who may use /v1, and how far: tokens, wrong ones, and what each scope opens."""
 
 import re
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.conftest import IMAGE, SHOP, Build, House
 from webhook.access import MOST_WRONG
 from webhook.app import create_app
 from webhook.scopes import OPEN_TO
+from webhook.streams import EACH
 from worker.handlers import Handler, Registry
 from worker.pump import published
 
@@ -286,3 +288,18 @@ def test_the_link_says_who_one_is_and_what_one_may(market: House, ask: Any) -> N
     before = client.application.extensions["runhook.wrong_tokens"].count
     assert client.get(f"/?token={SHOP[:-1]}").status_code == 401
     assert client.application.extensions["runhook.wrong_tokens"].count == before + 1
+
+
+def test_who_opens_all_streams_that_he_may_keeps_nobody_else_from_his(build: Build) -> None:
+    client = create_app(build(RUNHOOK_API_TOKENS=SETTING).w).test_client()
+    heads = {who: {"Authorization": f"Bearer {TOKENS[who]}"} for who in ("read", "both")}
+    with ExitStack() as held:
+
+        def open_one(who: str) -> int:
+            stream = client.get("/v1/events/stream", headers=heads[who])
+            held.callback(stream.close)
+            return stream.status_code
+
+        assert {open_one("read") for _ in range(EACH)} == {200}
+        assert open_one("read") == 503
+        assert open_one("both") == 200

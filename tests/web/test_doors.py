@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from tests.conftest import IMAGE, SHOP, Build, House
 from webhook.app import create_app
 from webhook.limits import ASKING, BATCHES
+from worker.jobs import LOCAL
 from worker.runninghub.sandbox.outputs import make
 
 PNG = make("image", "a picture", "1")[1]
@@ -321,8 +322,8 @@ def test_calls_that_ask_runninghub_are_few_and_delay_nothing_that_does_not(
 ) -> None:
     app = {"model": "app/1877265245566922800", "input": {}}
     with ExitStack() as places:
-        for _ in range(ASKING.places):
-            places.enter_context(ASKING)
+        for _ in range(ASKING.each):
+            places.enter_context(ASKING.take(LOCAL))
         before = sorted(town.raw.scan_iter("*"))
         for path, body in (("", app), ("?dry_run=true", _good("a cat"))):
             refused = client.post(f"/v1/jobs{path}", json=body)
@@ -332,17 +333,17 @@ def test_calls_that_ask_runninghub_are_few_and_delay_nothing_that_does_not(
         assert client.post("/v1/jobs", json=_good("a cat")).status_code == 202
     assert client.post("/v1/jobs", json=app).status_code == 202
     with ExitStack() as places:
-        for _ in range(ASKING.places):
-            places.enter_context(ASKING)
+        for _ in range(ASKING.each):
+            places.enter_context(ASKING.take(LOCAL))
         assert client.post("/v1/jobs", json=app).status_code == 202  # its fields are known now
 
 
 def test_a_batch_gives_its_place_back(client: FlaskClient) -> None:
-    for _ in range(BATCHES.places + 1):
+    for _ in range(BATCHES.each + 1):
         assert _batch(client, _lines(_good("a cat"), b"no json"))[0]["status"] == 202
     with ExitStack() as places:
-        for _ in range(BATCHES.places):
-            places.enter_context(BATCHES)
+        for _ in range(BATCHES.each):
+            places.enter_context(BATCHES.take(LOCAL))
         kind = {"Content-Type": "application/x-ndjson"}
         refused = client.post("/v1/jobs/batch", data=_lines(_good("a cat")), headers=kind)
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")

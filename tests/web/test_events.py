@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from tests.conftest import House, eventually
 from webhook.app import create_app
-from webhook.streams import STREAMS
+from webhook.streams import EACH
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_more_streams_than_threads_are_refused_and_a_closed_one_makes_room(
     house: House,
 ) -> None:
     client = create_app(house.w).test_client()
-    open_ones = [client.get("/v1/events/stream") for _ in range(STREAMS)]
+    open_ones = [client.get("/v1/events/stream") for _ in range(EACH)]
     refused = client.get("/v1/events/stream")
     assert refused.status_code == 503
     assert refused.headers["Retry-After"]

@@ -156,7 +156,7 @@ def test_whatever_the_others_wait_for_callbacks_and_jobs_are_answered(web: Web) 
         assert web.ask("POST", f"{job}/cancel", b"")[0] == 200
         status, headers, said = web.ask("GET", "/v1/account")
         assert (status, headers["Retry-After"]) == (503, "5")
-        assert "8 calls wait for RunningHub here already. Nothing was done" in said.decode()
+        assert "8 calls of yours wait for RunningHub here already" in said.decode()
         answered, _, _ = select.select(others, [], [], 0)
         assert answered == []
 
