@@ -137,9 +137,9 @@ class Process:
         """Bring what others left up to date, and say who is here."""
         subscriptions.reseal(self.wiring)
         self.wiring.store.upkeep.end_what_older_versions_left()
-        duties = self.wiring.store.duties
-        duties.release(duties.parked())  # what failed may be mended by what starts now
         self.wiring.store.processes.publish_handlers(published(self.wiring))
+        duties = self.wiring.store.duties
+        duties.release(duties.parked())  # what failed may be mended by what stands there now
 
     def start_pump(self) -> None:
         """Keep everything going from now on."""

@@ -16,7 +16,8 @@ from worker.handlers import Handler, Registry
 from worker.jobs import Job
 from worker.pump import published
 from worker.store import UNREADABLE_LOOK, Subscription, records
-from worker.store.duties import BACK_OFF
+from worker.store.duties import BACK_OFF, Parked
+from worker.tasks import Process
 
 NEWER = records.VERSION + 1
 
@@ -117,6 +118,36 @@ def test_a_handler_of_a_newer_version_hears_later_what_it_missed(build: Build) -
     house.raw.hset("runhook:handlers", "shop", orjson.dumps(row))
     house.later(UNREADABLE_LOOK + 1)
     house.later(1)
+    assert sorted(heard) == sorted(job.id for job in jobs)
+
+
+def test_a_process_that_starts_mends_its_handlers_before_it_has_them_looked_at_again(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    registry = Registry()
+    registry.add(Handler("shop", ("job.succeeded",), None, lambda e: heard.append(e.job.id)))
+    house = build(registry)
+    house.raw.hset("runhook:handlers", "shop", b"\xff no row")
+    jobs = _ends(house, 2)
+    for wait in (UNREADABLE_LOOK, *BACK_OFF, 60):
+        with suppress(UnreadableRecord):
+            house.later(wait)
+    assert house.w.store.duties.parked()
+    release = house.w.store.duties.release
+
+    def released_among_others(parked: list[Parked]) -> int:
+        count = release(parked)
+        with suppress(UnreadableRecord):
+            house.settle()  # another process is quick
+        return count
+
+    monkeypatch.setattr(house.w.store.duties, "release", released_among_others)
+    process = Process()
+    process._wiring = house.w
+    process._move_in()
+    house.later(1)
+    assert house.w.store.duties.parked() == []
     assert sorted(heard) == sorted(job.id for job in jobs)
 
 
