@@ -114,6 +114,15 @@ def test_an_older_processs_jobs_are_listed_once_a_worker_starts(house: House) ->
     assert house.w.store.upkeep.repair() == 0
 
 
+def test_what_else_a_timeline_says_names_no_tenant(house: House) -> None:
+    job = house.until(_of(house, owner="shop"), "succeeded")
+    _age(house, job)
+    rows = house.raw.xrange(f"runhook:timeline:{job.id}")
+    house.raw.xdel(f"runhook:timeline:{job.id}", *[row for row, _ in rows[:-1]])  # it was long
+    assert house.w.store.jobs.timeline(job.id)[0]["by"] == "callback"
+    assert house.job(job).tenant == "local"
+
+
 def test_a_job_that_is_removed_leaves_its_tenants_list(house: House) -> None:
     job = house.until(_of(house, "shop"), "succeeded")
     house.clock.advance(10)

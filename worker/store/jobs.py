@@ -147,9 +147,9 @@ class Jobs:
             for job_id in job_ids:
                 pipe.xrange(f"{self._scripts.root}timeline:{job_id}", count=1)
             found = pipe.execute()
-        notes = [_noted(rows[0][1].get(b"note", b"")) if rows else {} for rows in found]
         return {
-            job_id: str(note.get("by", LOCAL)) for job_id, note in zip(job_ids, notes, strict=True)
+            job_id: _asker(_noted(rows[0][1].get(b"note", b"")) if rows else {})
+            for job_id, rows in zip(job_ids, found, strict=True)
         }
 
     def adopt_old(self) -> int:
@@ -379,6 +379,11 @@ def _ms(moment: datetime) -> int:
 def _duration_ms(job: Job) -> int:
     start, end = job.attempt.submitted_at, job.attempt.ended_at
     return max(1, round((end - start).total_seconds() * 1000)) if start and end else 0
+
+
+def _asker(first: dict[str, Any]) -> str:
+    """Who asked, by a timeline's first line; of a long one that line was trimmed away."""
+    return str(first.get("by", LOCAL)) if first.get("what") == "queued" else LOCAL
 
 
 def _noted(row: bytes) -> dict[str, Any]:
