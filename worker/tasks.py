@@ -4,6 +4,7 @@
 forked children for `handlers`, whose time limits need them.
 """
 
+import logging
 import sys
 import threading
 import warnings
@@ -244,6 +245,16 @@ def _ready(**_: object) -> None:
 @signals.worker_process_init.connect
 def _forked(**_: object) -> None:
     process.forget()
+
+
+@signals.worker_shutting_down.connect
+def _ending(**_: object) -> None:
+    """Ended while it starts, Celery looks for a pool that is gone, and tells that as a fault."""
+    logging.getLogger("celery.worker").addFilter(_is_no_missing_pool)
+
+
+def _is_no_missing_pool(record: logging.LogRecord) -> bool:
+    return "has no attribute 'did_start_ok'" not in record.getMessage()
 
 
 @signals.worker_shutdown.connect

@@ -123,10 +123,10 @@ def _prove(
         if decided != "overtaken":
             taken = [one.callback for one in words[ref]]
             w.store.callbacks.drop(claim, f"{job.id}/{attempt.n}", taken)
+        # Whether any is left to wait for; its own look is a quarter of an hour away.
+        w.store.duties.wake("intake", f"{job.id}/{attempt.n}")
         if decided != "dropped":
-            # Its ref is known, so the others are about another task, and nobody is asked for them.
-            w.store.duties.wake("intake", f"{job.id}/{attempt.n}")
-            return None
+            return None  # its ref is known: the others are about another task, and not asked about
     return min(waits, default=None)
 
 

@@ -76,6 +76,14 @@ def test_a_ref_is_adopted_after_one_query(house: House) -> None:
     assert house.events().count("job.succeeded") == 1
 
 
+def test_nothing_is_left_to_do_about_a_callback_that_proved_nothing(house: House) -> None:
+    job = _unconfirmed(house)
+    _post(house.callback_url(job), _end_of("1"))
+    house.settle()
+    assert house.raw.exists(f"runhook:raw:{job.id}/1") == 0
+    assert house.raw.zcard("runhook:due:intake") == 0
+
+
 def test_a_task_that_runninghub_does_not_know_proves_nothing(house: House) -> None:
     job = _unconfirmed(house)
     _post(house.callback_url(job), _end_of("2000000000000000001"))

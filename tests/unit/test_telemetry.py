@@ -1,11 +1,14 @@
 """Log lines: each is whole, and nothing that matters is kept from them."""
 
 import json
+import logging
 import subprocess
 import sys
 
 import pytest
+from celery import signals
 
+from worker import tasks  # noqa: F401 - who listens to the signal
 from worker.telemetry import masked
 
 CHILDREN = """
@@ -87,3 +90,18 @@ def test_what_is_named_a_token_is_masked(told: str) -> None:
 def test_a_sentence_about_a_token_is_told_whole() -> None:
     said = "RUNHOOK_DATA_DIR: .runhook/token is a symbolic link; entry 2: its token has 3 letters"
     assert masked(said) == said
+
+
+def test_a_worker_that_is_ended_while_it_starts_tells_no_fault_of_its_pool() -> None:
+    celery = logging.getLogger("celery.worker")
+    fault = AttributeError("'NoneType' object has no attribute 'did_start_ok'")
+    told, other = (
+        logging.LogRecord("celery.worker", logging.CRITICAL, "", 1, text, (one,), None)
+        for text, one in (("Unrecoverable error: %r", fault), ("Unrecoverable error: %r", "other"))
+    )
+    signals.worker_shutting_down.send(sender=None)
+    try:
+        assert not celery.filter(told)
+        assert celery.filter(other)
+    finally:
+        celery.filters.clear()
