@@ -16,7 +16,7 @@ def environ_of(scope: Scope) -> dict[str, Any]:
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
+        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
         "SERVER_NAME": host,
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
@@ -32,6 +32,8 @@ def environ_of(scope: Scope) -> dict[str, Any]:
     if scope.authority:
         environ["HTTP_HOST"] = scope.authority
     for name, value in scope.headers.items():
+        if "_" in name:
+            continue  # in WSGI it would be the same as one with a hyphen, Content-Length for one
         key = name.upper().replace("-", "_")
         key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
         environ[key] = f"{environ[key]},{value}" if key in environ else value

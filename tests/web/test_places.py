@@ -293,6 +293,21 @@ def test_who_may_not_come_in_is_told_before_a_body_is_read(web: Web) -> None:
             assert line.recv(4096).startswith(b"HTTP/1.1 401")
 
 
+@pytest.mark.parametrize("given", ["abc", "4, 5", "9" * 5000])
+def test_a_header_that_is_spelt_with_underscores_is_none(web: Web, given: str) -> None:
+    genuine = callback_url("", (SECRET,), "job_1", 1)
+    for path, status in ((genuine, b"200"), ("/v1/jobs", b"415"), ("/callbacks/x", b"404")):
+        head = _head("POST", path, Content_Length=2).removesuffix(b"\r\n")
+        with web.opened(head + f"Content_Length: {given}\r\n\r\n{{}}".encode()) as line:
+            assert line.recv(4096).startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_query_in_any_bytes_is_answered(web: Web) -> None:
+    asked = "GET /v1/jobs?tenant=\u0663\u20ac HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with web.opened(asked.encode()) as line:
+        assert line.recv(4096).startswith(b"HTTP/1.1 422")
+
+
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/assets", "/v1/jobs/batch"])
 def test_a_body_that_names_too_great_a_length_is_refused_unread(web: Web, path: str) -> None:
     kinds = {"/v1/assets": "multipart/form-data; boundary=x"}
