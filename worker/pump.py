@@ -30,12 +30,14 @@ class Crew:
         threads: How many things it works on at once.
         lanes: For each lane the role that works on it, and which share of its threads at most.
         opening: Lane and duty of what is to be looked at once this process runs.
+        hands: How many handlers it can have running in the end; None: as many as threads.
     """
 
     role: str
     threads: int
     lanes: Mapping[str, tuple[str, float]]
     opening: tuple[tuple[str, str], ...] = ()
+    hands: int | None = None
 
 
 class Pump:
@@ -67,7 +69,8 @@ class Pump:
             self._thread.join(5)
         with suppress(StoreUnavailable):
             crew = self._crew
-            self._w.store.processes.ended(crew.role, process_name(), crew.threads)
+            name = process_name()
+            self._w.store.processes.ended(crew.role, name, crew.threads, hands=crew.hands)
 
     def round(self) -> int:
         """One heartbeat if it is time, and one look at every lane; how much was due.
@@ -78,7 +81,9 @@ class Pump:
         if time.monotonic() - self._beaten > BEAT_EVERY:
             self._beaten = time.monotonic()
             crew = self._crew
-            self._threads = self._w.store.processes.beat(crew.role, process_name(), crew.threads)
+            self._threads = self._w.store.processes.beat(
+                crew.role, process_name(), crew.threads, hands=crew.hands
+            )
             self._w.store.processes.publish_handlers(published(self._w))
         while self._opening:
             self._w.store.duties.wake(*self._opening[0])

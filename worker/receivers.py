@@ -84,23 +84,34 @@ class Share:
     Attributes:
         receiver: Places that one receiver may hold.
         slow: Places that all slow receivers may hold together.
-        common: Places that slow and new ones may hold together, and up to which a receiver may hold
-            more than one. The rest is for quick receivers that hold none.
+        common: Up to so many are held a receiver may hold more than one.
+        new: Places that slow and new ones may hold together; each new one holds one, which shows
+            what it is. The rest is for quick receivers that hold none.
     """
 
     receiver: int
     slow: int
     common: int
+    new: int
 
 
-def share(lane: str, places: int) -> Share:
-    """How so many places of a lane are shared: half to the slow, a quarter kept for the quick.
+def share(lane: str, places: int, hands: int | None = None) -> Share:
+    """How so many places of a lane are shared: half to the slow, none but the first to the new.
 
     A handler may hold an eighth: two of sixteen, so that one which computes takes no whole machine.
+
+    Args:
+        lane: `handlers` or `subscribers`.
+        places: How many there are.
+        hands: How many receivers can be waited for at once; None: as many. Of these all but an
+            eighth are for the new: one that hangs from its first event on holds its place for
+            minutes, and fifty of them are to leave one for a new one that answers.
     """
+    hands = hands or places
     receiver = SUBSCRIBER_SLOTS if lane == "subscribers" else max(1, places // 8)
     common = max(1, places - max(1, places // 4))
-    return Share(receiver=receiver, slow=max(1, places // 2), common=common)
+    new = max(1, hands - max(1, hands // 8))
+    return Share(receiver=receiver, slow=max(1, places // 2), common=common, new=new)
 
 
 def after_telling(health: Health, outcome: Outcome) -> Health:

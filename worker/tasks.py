@@ -101,6 +101,7 @@ class Process:
         self.app: Celery = make_app(self.settings)
         self.role: Role = "worker"
         self.threads = 1
+        self.hands: int | None = None
         self.rooms = {lane: Room(1) for lane in WAITING_LANES}
         self.pump: Pump | None = None
         self.memory = Memory()  # what its threads and its pump know of Redis
@@ -121,10 +122,10 @@ class Process:
         self.pump = None
         self.memory = Memory()
 
-    def begin(self, queues: str, threads: int) -> None:
+    def begin(self, queues: str, threads: int, hands: int | None) -> None:
         """Check what must be right before any work is taken."""
         self.role = "handlers" if queues == "handlers" else "worker"
-        self.threads = threads
+        self.threads, self.hands = threads, hands
         self.rooms = {lane: Room(max(1, round(threads * SHARE))) for lane in WAITING_LANES}
         self.settings = Settings.load(self.role)
         if self.role == "handlers":
@@ -145,7 +146,7 @@ class Process:
     def start_pump(self) -> None:
         """Keep everything going from now on."""
         opening = OPENING if self.role == "worker" else ()
-        crew = Crew(self.role, self.threads, CREWS, opening)
+        crew = Crew(self.role, self.threads, CREWS, opening, self.hands)
         self.pump = Pump(assemble(self.settings, app=self.app, memory=self.memory), crew)
         self.pump.start()
         report("process.started", role=self.role, threads=self.threads)
@@ -230,8 +231,9 @@ def _begin(instance: Any, options: dict[str, Any], **_: object) -> None:
     names = queues if isinstance(queues, str) else ",".join(queues)
     try:
         scaled: Any = options.get("autoscale")
-        at_once = places(int(scaled[0])) if scaled else int(options.get("concurrency") or 1)
-        process.begin(names, at_once)
+        hands = int(scaled[0]) if scaled else None
+        at_once = places(hands) if hands else int(options.get("concurrency") or 1)
+        process.begin(names, at_once, hands)
         instance.hostname = node_name(process.role, instance.hostname)
     except (SettingsError, ValueError, StoreUnavailable) as wrong:
         sys.exit(f"runhook: {wrong}")

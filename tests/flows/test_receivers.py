@@ -1,5 +1,6 @@
 """Who waits for whom: those who hang share few places, those who fail rest, the quick are told."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +12,10 @@ from worker import subscriptions
 from worker.broker import HANDLER_SECONDS
 from worker.events import Outcome
 from worker.fanout import tell_subscriber
+from worker.handlers import Handler, Registry
 from worker.jobs import Job
 from worker.outbound import SECONDS
+from worker.pump import published
 from worker.receivers import (
     COURIERS,
     LEAST_JUDGED,
@@ -129,8 +132,8 @@ def test_those_who_hang_hold_only_their_share_and_the_quick_are_told(
     quick, _ = _subscribe(house, receiver.url)
     _ended(house)
     mine = share("subscribers", COURIERS)
-    stuck = _clog(house, mine.common + 9)
-    assert house.raw.zcard("runhook:telling:subscribers") == mine.common, "however many there are"
+    stuck = _clog(house, mine.new + 9)
+    assert house.raw.zcard("runhook:telling:subscribers") == mine.new, "however many there are"
     assert house.raw.zcard("runhook:waiting:subscribers:new") == 9
     with house.w.store.duties.claim("subscribers", f"{quick.id}/1") as claim:
         assert claim
@@ -139,9 +142,31 @@ def test_those_who_hang_hold_only_their_share_and_the_quick_are_told(
     assert house.w.store.deliveries.count("pending", stuck[-1]) == 1, "it waits for a place"
 
 
+def test_fifty_handlers_that_hang_from_their_first_event_on_leave_a_new_one_its_place(
+    build: Build,
+) -> None:
+    names = [f"new{number:02d}" for number in range(51)]
+    registry = Registry()
+    for name in names:
+        registry.add(Handler(name, ("job.succeeded",), None, lambda event: None))
+    house = build(registry)
+    house.w.store.processes.publish_handlers(published(house.w))
+    house.w.store.processes.beat("handlers", "machine:1", 16, hands=64)
+    house.lost = ["handlers"]
+    _ended(house)
+    with ExitStack() as held:
+        for name in names:
+            claim = held.enter_context(house.w.store.duties.claim("handlers", f"{name}/1"))
+            assert claim
+            assert house.w.store.deliveries.take(claim), name
+            house.clock.advance(0.1)
+            again = held.enter_context(house.w.store.duties.claim("handlers", f"{name}/2"))
+            assert again is None or house.w.store.deliveries.take(again) is None, "one is enough"
+
+
 def test_who_waits_for_a_place_is_called_when_one_is_free(build: Build) -> None:
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,999")
-    stuck = _clog(house, share("subscribers", COURIERS).common + 2)
+    stuck = _clog(house, share("subscribers", COURIERS).new + 2)
     waiting = house.raw.zrange("runhook:waiting:subscribers:new", 0, -1)
     assert waiting == [f"{name}/1".encode() for name in stuck[-2:]]
     house.later(LONGEST["subscribers"] + 1)

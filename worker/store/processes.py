@@ -16,6 +16,7 @@ from worker.store.scripts import Scripts, stream_moment
 OLDEST = (6, 2)  # the Redis that the scripts are written for
 WAITAOF_SINCE = (7, 2)
 ROLES = ("worker", "handlers")
+HANDS = "h"  # behind the number of them, in the name of a process that lives
 ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process counts as alive
 # Seconds since its last heartbeat, of which there is one every two, for which its hands count. Who
 # was killed and started again counts twice until then, and those that hang take hands not there.
@@ -126,8 +127,16 @@ class Processes:
         """Forget a handler; False when a process published it within so many seconds."""
         return self._scripts.words("forget_handler", handler, within)[0] == "done"
 
-    def beat(self, role: str, process: str, threads: int) -> dict[str, int]:
+    def beat(
+        self, role: str, process: str, threads: int, *, hands: int | None = None
+    ) -> dict[str, int]:
         """This process lives and works on so many things at once; and what time it is.
+
+        Args:
+            role: What it is.
+            process: Its name.
+            threads: On how many.
+            hands: How many handlers it can have running in the end; None: as many.
 
         Returns:
             How many things all live processes of each role work on at once.
@@ -136,7 +145,7 @@ class Processes:
         self._scripts.publish_messages()
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.zadd(f"{self._root}alive:{role}", {f"{process}:{threads}": now})
+            pipe.zadd(f"{self._root}alive:{role}", {_alive(process, threads, hands): now})
             pipe.zremrangebyscore(f"{self._root}alive:{role}", "-inf", now - 3600)
             for known in ROLES:
                 pipe.zrangebyscore(f"{self._root}alive:{known}", now - WORKS_WITHIN, "+inf")
@@ -148,16 +157,17 @@ class Processes:
                 for known, names in zip(ROLES, (workers, handlers), strict=True)
             }
             places = {"handlers": found["handlers"], "subscribers": COURIERS * len(workers)}
+            all_hands = {"handlers": sum(_hands(name) for name in handlers)}
             pipe = self._redis.pipeline(transaction=False)
-            for name, count in _shares(places).items():
+            for name, count in _shares(places, all_hands).items():
                 pipe.hset(f"{self._root}slots", name, count)
             pipe.execute()
         return found
 
-    def ended(self, role: str, process: str, threads: int) -> None:
+    def ended(self, role: str, process: str, threads: int, *, hands: int | None = None) -> None:
         """This process does not live any more."""
         with reaching():
-            self._redis.zrem(f"{self._root}alive:{role}", f"{process}:{threads}")
+            self._redis.zrem(f"{self._root}alive:{role}", _alive(process, threads, hands))
 
     def alive(self, role: str) -> int:
         """How many processes of a role were heard in the last seconds."""
@@ -224,6 +234,18 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
 
 
+def _alive(process: str, threads: int, hands: int | None) -> str:
+    """How a process that lives is named; the release before reads what is behind the last colon."""
+    return f"{process}:{hands}{HANDS}:{threads}" if hands else f"{process}:{threads}"
+
+
+def _hands(alive: bytes) -> int:
+    """How many handlers a process can have running in the end."""
+    named = alive.split(b":")[-2:][0].decode("utf-8", "replace")
+    count = named.removesuffix(HANDS)
+    return int(count) if count != named and count.isdecimal() else _threads(alive)
+
+
 def _threads(alive: bytes) -> int:
     """On how many things a process works at once; a newer version's may say it otherwise."""
     last = alive.rpartition(b":")[2]
@@ -258,10 +280,15 @@ def _published_row(handler: Published, now: float, held: bytes | None) -> bytes 
     return records.packed("handler", records.merged(members, known, row))
 
 
-def _shares(places: Mapping[str, int]) -> dict[str, int]:
+def _shares(places: Mapping[str, int], hands: Mapping[str, int]) -> dict[str, int]:
     """How the places of each lane are shared, by the names that scripts read."""
     found: dict[str, int] = {}
     for lane, count in places.items():
-        mine = share(lane, count)
-        found |= {lane: mine.receiver, f"{lane}:slow": mine.slow, f"{lane}:common": mine.common}
+        mine = share(lane, count, hands.get(lane))
+        found |= {
+            lane: mine.receiver,
+            f"{lane}:slow": mine.slow,
+            f"{lane}:common": mine.common,
+            f"{lane}:new": mine.new,
+        }
     return found

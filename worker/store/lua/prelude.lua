@@ -353,6 +353,11 @@ end
 -- A share of a lane's places as processes last counted them; one before any did.
 local function share_of(name) return tonumber(redis.call('HGET', root .. 'slots', name)) or 1 end
 
+-- What the release before did not count: while only its processes run, new ones have the common places.
+local function share_of_new(lane)
+  return tonumber(redis.call('HGET', root .. 'slots', lane .. ':new')) or share_of(lane .. ':common')
+end
+
 local function slots_of(lane) return share_of(lane) end
 
 -- Places. `telling:<lane>` scores each slot that has a delivery in hand by when that counts as lost,
@@ -385,7 +390,7 @@ local function has_place(lane, pace)
   local slow = redis.call('ZCOUNT', root .. 'slow:' .. lane, '-inf', text(now))
   if pace == 'slow' then return slow < share_of(lane .. ':slow') end
   local new = redis.call('ZCOUNT', root .. 'unproved:' .. lane, '(' .. text(now), '+inf')
-  return slow + new < share_of(lane .. ':common')
+  return slow + new < share_of_new(lane)
 end
 
 -- A place may be free: whoever has waited longest looks again, new receivers first, as most of them
