@@ -9,8 +9,10 @@ from typing import Any
 from celery.worker import state
 from celery.worker.autoscale import Autoscaler
 
-LOOK_EVERY = 1.0  # seconds
-HELD = 2.0  # seconds after which a child counts as held: twice what makes a handler slow
+LOOK_EVERY = 0.5  # seconds
+# Seconds after which a child counts as held: what makes a handler slow. Who waits for a child while
+# fifty hang waits this long for each time that they double.
+HELD = 1.0
 # Children at most for each delivery that may be with a slow or a new handler. The rest is for those
 # that were quick until now: nobody knows of them before they hang, a dozen or two in one moment.
 CHILDREN_A_PLACE = 4
@@ -31,13 +33,11 @@ class Hands(Autoscaler):
 
     @property
     def qty(self) -> int:
-        """How many children are wanted: where every one is held, twice as many."""
+        """How many children are wanted: as many free as are held, and the fewest at least."""
         now = time.time()
         begun = [one.time_start for one in list(state.active_requests)]
         held = sum(1 for at in begun if at and now - at > HELD)
-        if held and held >= self.processes:
-            return 2 * held
-        return int(self.min_concurrency) + held
+        return held + max(held, int(self.min_concurrency))
 
     def scale_up(self, n: int) -> None:
         """Add some."""
