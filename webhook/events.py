@@ -91,19 +91,16 @@ def _job(hub: Hub, cursor: str, job: Job) -> Iterator[bytes]:
 def _page(
     types: Sequence[str], cursor: str | None, most: int
 ) -> tuple[list[Occurrence], str | None]:
-    """So many events behind the cursor, and the cursor behind those looked at."""
-    found: list[Occurrence] = []
+    """So many events behind the cursor at most, and the cursor behind those looked at."""
+    events = wiring().store.events
     for _ in range(ROUNDS):
-        piece, behind = wiring().store.events.after(cursor, PIECE if types else most)
-        for what in piece:
-            if not types or what.type in types:
-                found.append(what)
-            if len(found) == most:
-                return found, what.id
-        if behind == cursor:
-            break
-        cursor = behind
-    return found, cursor
+        before = cursor
+        found, cursor = events.after(before, PIECE if types else most, types=types)
+        if len(found) > most:
+            return found[:most], found[most - 1].id
+        if found or cursor == before:
+            return found, cursor
+    return [], cursor
 
 
 def _types(faults: list[Fault]) -> tuple[str, ...]:

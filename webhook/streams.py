@@ -20,7 +20,8 @@ from worker.telemetry import report
 from worker.wiring import Wiring
 
 EACH, STREAMS = 32, 64  # of one caller, and of one process
-RING = 1000  # events that streams find without asking Redis
+# Events that streams find without asking Redis, and bytes of them: large jobs make large ones.
+RING, LARGEST_RING = 1000, 16 * 1024 * 1024
 AT_ONCE = 200
 BREATH = 1.0  # seconds that the listener waits at most before it looks around
 HEARTBEAT = 5.0  # seconds of silence after which a comment says that the stream lives
@@ -46,7 +47,8 @@ class Hub:
     def __init__(self, w: Wiring) -> None:
         self._w = w
         self._news = threading.Condition()
-        self._ring: deque[Message] = deque(maxlen=RING)
+        self._ring: deque[Message] = deque()
+        self._bytes = 0  # of the ring
         self._floor: tuple[int, int] | None = None  # from here on the ring has everything
         self._streams = 0
         self._places = Limit("streams of yours run here", each=EACH, together=STREAMS)
@@ -86,14 +88,17 @@ class Hub:
         place = event_order(cursor)
         self._listen_from_now()
         with self._news:
-            heard = self._floor is not None and place >= self._floor
-            if heard:
-                if not (self._ring and self._ring[-1].place > place):
-                    self._news.wait(seconds)
-                found = [message for message in self._ring if message.place > place]
+            if self._has_heard(place) and not (self._ring and self._ring[-1].place > place):
+                self._news.wait(seconds)
+            heard = self._has_heard(place)  # more may have come meanwhile than it remembers
+            found = [message for message in self._ring if message.place > place]
         if not heard:
             return self._read(cursor)
         return found, found[-1].what.id if found else cursor
+
+    def _has_heard(self, place: tuple[int, int]) -> bool:
+        """Whether everything behind this place is in the ring."""
+        return self._floor is not None and place >= self._floor
 
     def _listen_from_now(self) -> None:
         with self._news:
@@ -123,16 +128,24 @@ class Hub:
                 continue
             with self._news:
                 for message in found:
-                    if len(self._ring) == RING:
-                        self._floor = self._ring[0].place
-                    self._ring.append(message)
+                    self._remember(message)
                 if found:
                     self._news.notify_all()
+
+    def _remember(self, message: Message) -> None:
+        """Put the newest into the ring, and the oldest out of it."""
+        self._ring.append(message)
+        self._bytes += len(message.body)
+        while len(self._ring) > RING or self._bytes > LARGEST_RING:
+            gone = self._ring.popleft()
+            self._bytes -= len(gone.body)
+            self._floor = gone.place
 
     def _wanted(self) -> bool:
         with self._news:
             if not self._streams:
                 self._ring.clear()
+                self._bytes = 0
                 self._floor = None
             return self._streams > 0
 

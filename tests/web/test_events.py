@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from tests.conftest import House, eventually
 from webhook.app import create_app
 from webhook.streams import EACH
+from worker.store import job_records
 
 
 @pytest.fixture
@@ -191,3 +192,37 @@ def test_streams_go_on_after_an_error_that_nobody_foresaw(
     eventually(failed.is_set)
     house.ask()
     eventually(lambda: len(stream.messages) >= 2)
+
+
+def test_pages_of_large_jobs_are_short_and_leave_none_out(
+    client: FlaskClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_records, "LARGEST_PAGE", 100_000)
+    asked = {"6.text": "a" * 40_000}
+    ids = {house.ask("workflow/1", input=asked).id for _ in range(5)}
+    paths = {"/v1/jobs?limit=100": "cursor", "/v1/jobs?limit=100&state=queued": "cursor"}
+    paths |= {"/v1/events?limit=100": "after", "/v1/events?limit=100&types=job.queued": "after"}
+    for path, name in paths.items():
+        page = client.get(path).get_json()
+        seen = [page["items"]]
+        while page["items"] and page["next"]:
+            page = client.get(f"{path}&{name}={page['next']}").get_json()
+            seen.append(page["items"])
+        pages = [len(items) for items in seen]
+        assert max(pages) == 2, path
+        found = [one.get("subject") or one["id"] for items in seen for one in items]
+        assert set(found) == ids, path
+        assert len(found) == len(set(found)), path
+
+
+def test_a_stream_misses_nothing_of_jobs_so_large_that_few_are_remembered(
+    house: House, streams: list[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhook.streams.LARGEST_RING", 100_000)
+    streams.append(Stream(f"{house.web}/v1/events/stream"))
+    ids = [house.ask("workflow/1", input={"6.text": "a" * 40_000}).id for _ in range(9)]
+    (stream,) = streams
+    eventually(lambda: len(stream.messages) == len(ids), else_show=stream.events)
+    assert [message["data"]["subject"] for message in stream.messages] == ids
+    streams.append(Stream(f"{house.web}/v1/events/stream?after={stream.messages[0]['id']}"))
+    eventually(lambda: len(streams[1].messages) == len(ids) - 1, else_show=streams[1].events)

@@ -25,6 +25,7 @@ EVENT_ID = re.compile(rf"({PREFIX})?[0-9]{{1,19}}(-[0-9]{{1,19}})?")
 # An end is dated by a process and its event by Redis; an end that came later is never so near.
 CLOCKS_APART = timedelta(seconds=1)
 Fields = Mapping[bytes, bytes]
+Entry = tuple[bytes, Fields]
 
 
 class Events:
@@ -91,14 +92,17 @@ class Events:
         return Occurrence(event_id, kind, moment, job.id, job, state_now=job.state)
 
     def after(
-        self, cursor: str | None, most: int, *, gaps: bool = False
+        self, cursor: str | None, most: int, *, gaps: bool = False, types: Sequence[str] = ()
     ) -> tuple[list[Occurrence], str | None]:
         """Events behind a cursor, oldest first, and the cursor behind those looked at.
+
+        Those of large jobs are fewer: as many as fit into one page.
 
         Args:
             cursor: The id of the last event that is known; None: from the oldest on.
             most: How many to look at.
             gaps: Do not mind that events behind the cursor are gone.
+            types: Only these; none: all.
 
         Raises:
             Trimmed: Events behind the cursor are gone.
@@ -112,7 +116,10 @@ class Events:
             trimmed, entries = pipe.execute()
         if cursor and trimmed and not gaps and event_order(entry) < event_order(trimmed.decode()):
             raise Trimmed(f"events behind {cursor} are gone", self.oldest())
-        return self._many(entries), PREFIX + entries[-1][0].decode() if entries else cursor
+        wanted = [one for one in entries if not types or _text(one[1], b"type") in types]
+        looked = self._fitting(wanted)
+        last = entries if len(looked) == len(wanted) else looked
+        return self._many(looked), PREFIX + last[-1][0].decode() if last else cursor
 
     def oldest(self) -> str | None:
         """The id of the first event that is kept."""
@@ -132,17 +139,23 @@ class Events:
         with reaching():
             self._redis.xread({self._key: entry}, count=1, block=max(1, round(seconds * 1000)))
 
-    def _many(self, entries: Sequence[tuple[bytes, Fields]]) -> list[Occurrence]:
+    def _fitting(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """The first of the entries, as many as one page may show: each shows its job."""
+        return entries[: self._jobs.fitting([_text(fields, b"job") for _, fields in entries])]
+
+    def _many(self, entries: Sequence[Entry]) -> list[Occurrence]:
         """Those of the entries that can be read here and whose job is still there."""
-        names = {
-            fields[b"job"].decode("utf-8", "replace") for _, fields in entries if b"job" in fields
-        }
+        names = {_text(fields, b"job") for _, fields in entries if b"job" in fields}
         known = {job.id: job for job in self._jobs.many(list(names))} if names else {}
         found = []
         for entry, fields in entries:
             with suppress(UnreadableRecord):
                 found.append(_occurrence(entry.decode(), fields, known))
         return [what for what in found if what]
+
+
+def _text(fields: Fields, name: bytes) -> str:
+    return fields.get(name, b"").decode("utf-8", "replace")
 
 
 def kept_fields(packed: str) -> Fields:

@@ -1,8 +1,9 @@
 """A job as it lies in Redis, and as this version has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -10,10 +11,15 @@ from pydantic import TypeAdapter
 from worker.errors import UnreadableRecord
 from worker.jobs import Ask, Job, Life, State
 from worker.store import records
+from worker.store.commands import Redis
+from worker.store.connection import reaching
 from worker.store.records import Members
 
 ASK = TypeAdapter(Ask)
 LIFE = TypeAdapter(Life)
+# Bytes of records that one answer shows. Most are 2 KiB; each may be a MiB or two, and while a
+# hundred of those are made JSON nobody else in the process is answered.
+LARGEST_PAGE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,29 @@ class Held:
 
     job: Job
     life: Members
+
+
+def fitting(redis: Redis, keys: Sequence[str]) -> int:
+    """How many of these records, from the first on, one answer may show; one at least."""
+    if not keys:
+        return 0
+    with reaching():
+        pipe = redis.pipeline(transaction=False)
+        for key in keys:
+            pipe.hstrlen(key, "ask")
+            pipe.hstrlen(key, "life")
+        sizes = pipe.execute()
+    so_far = accumulate(map(sum, zip(sizes[::2], sizes[1::2], strict=True)))
+    return max(1, sum(1 for size in so_far if size <= LARGEST_PAGE))
+
+
+def is_of(job: Job, state: str | None, model: str | None, tenant: str | None) -> bool:
+    """Whether a job is of these, as far as they are given."""
+    return (
+        state in (None, job.state)
+        and model in (None, job.ask.model)
+        and tenant in (None, job.tenant)
+    )
 
 
 def life_of(name: str, text: bytes) -> tuple[Life, Members]:

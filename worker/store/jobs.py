@@ -14,7 +14,7 @@ from worker.repeats import Trace
 from worker.store.changes import Change, Decision, Moved, Note
 from worker.store.connection import reaching
 from worker.store.durability import Durability
-from worker.store.job_records import Held, changed, line_score, packed, read
+from worker.store.job_records import Held, changed, fitting, is_of, line_score, packed, read
 from worker.store.memory import Departure, Memory
 from worker.store.scripts import Scripts, stream_moment
 
@@ -106,6 +106,10 @@ class Jobs:
     def many(self, job_ids: Sequence[str]) -> list[Job]:
         """Those of the jobs that can be read here, in this order, in one round trip."""
         return [one.job for one in self._look(job_ids) if isinstance(one, Held)]
+
+    def fitting(self, job_ids: Sequence[str]) -> int:
+        """How many of the jobs, from the first on, one page may show; one at least."""
+        return fitting(self._redis, [self._key(job_id) for job_id in job_ids])
 
     def unreadable(self, job_ids: Sequence[str]) -> list[UnreadableRecord]:
         """Those of the jobs that cannot be read here, and why."""
@@ -310,7 +314,10 @@ class Jobs:
         *,
         tenant: str | None = None,
     ) -> Page:
-        """Jobs newest first, of one state, one model and one tenant if asked for."""
+        """Jobs newest first, of one state, one model and one tenant if asked for.
+
+        Large ones make a short page: `next` goes on behind it.
+        """
         index = _index(state, model, tenant)
         found: list[Job] = []
         below = f"({cursor}" if cursor else "+"
@@ -320,17 +327,19 @@ class Jobs:
                     self._scripts.root + index, below, "-", start=0, num=most + 1
                 )
             ids = [name.decode() for name in names]
-            jobs = self.many(ids[:most])
-            for job in jobs:
-                if _is_of(job, state, model, tenant):
+            looked = ids[: self.fitting(ids[:most])]
+            for job in self.many(looked):
+                if is_of(job, state, model, tenant):
                     found.append(job)
                     if len(found) == most:
                         more = len(ids) > most or job.id != ids[-1]
                         return Page(tuple(found), job.id if more else None)
-            if len(ids) <= most:
+            if len(ids) == len(looked):
                 return Page(tuple(found), None)
-            below = f"({ids[most - 1]}"
-        return Page(tuple(found), ids[most - 1])
+            if found and len(looked) < most:
+                break
+            below = f"({looked[-1]}"
+        return Page(tuple(found), looked[-1])
 
     def durations(self, model: str) -> list[float]:
         """Seconds from submit to success of this model's last hundred here."""
@@ -362,14 +371,6 @@ def _index(state: str | None, model: str | None, tenant: str | None) -> str:
     if model:
         return f"jobs:model:{model}"
     return f"jobs:state:{state}" if state else "jobs"
-
-
-def _is_of(job: Job, state: str | None, model: str | None, tenant: str | None) -> bool:
-    return (
-        state in (None, job.state)
-        and model in (None, job.ask.model)
-        and tenant in (None, job.tenant)
-    )
 
 
 def _ms(moment: datetime) -> int:
