@@ -8,6 +8,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from worker.errors import (
+    UNPAID,
     Conflict,
     InvalidRequest,
     NotFound,
@@ -53,7 +54,7 @@ def _told(error: RunhookError) -> tuple[int, str, str, dict[str, Any]]:
             detail = f"{error}; read on from the oldest, or run `runhook recover --since`"
             return 410, "Gone", detail, {"oldest": oldest}
         case Conflict():
-            return 409, "Conflict", f"{error}. Nothing new was made, nothing is paid.", {}
+            return 409, "Conflict", f"{error}. {UNPAID}", {}
         case StoreUnavailable():
             detail = (
                 "Redis does not answer now. With the same Idempotency-Key it is safe to ask again."

@@ -183,6 +183,12 @@ def _answer(w: Wiring, word: str, made: str) -> tuple[bool, Job]:
     """The job that a key made before."""
     if word == "conflict":
         raise Conflict(f"this Idempotency-Key was used for another request, which made {made}")
+    if word == "unproved":
+        raise Conflict(
+            f"this Idempotency-Key made {made} under a secret that is not in RUNHOOK_SECRET any "
+            "more, so nobody can tell whether for this request; look at that job before you use "
+            "another key"
+        )
     return False, w.store.jobs.get(made)
 
 

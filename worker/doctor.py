@@ -16,7 +16,7 @@ from worker.jobs import State
 from worker.prepare import of_a_known_model
 from worker.signing import PROBE, callback_url, probe_answer
 from worker.store.line import LineState
-from worker.wiring import Wiring
+from worker.wiring import Wiring, has_other_secrets
 
 Word = Literal["good", "warning", "bad"]
 SKEW = 5.0  # seconds between this machine's clock and Redis's that matter to nobody
@@ -43,6 +43,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
     """Every check, in the order in which things depend on each other; without Redis the first."""
     checks: tuple[Callable[[Wiring], Findings], ...] = (
         _server,
+        _secrets,
         _clock,
         _processes,
         _public_url,
@@ -98,6 +99,13 @@ def _server(w: Wiring) -> Findings:
         yield Finding("persistence", "warning", text, "Set appendonly yes.")
     else:
         yield Finding("persistence", "good", "append-only file")
+
+
+def _secrets(w: Wiring) -> Findings:
+    if has_other_secrets(w):
+        text = "RUNHOOK_SECRET here is none of those that other processes use"
+        advice = "Set theirs; to change it, put the new one in front of it and restart everything."
+        yield Finding("secrets", "bad", text, advice)
 
 
 def _clock(w: Wiring) -> Findings:

@@ -74,6 +74,9 @@ class NotFound(RunhookError):
         super().__init__(f"there is no {what}{hint}")
 
 
+UNPAID = "Nothing new was made, nothing is paid."  # what follows a Conflict wherever it is shown
+
+
 class Conflict(RunhookError):
     """The request contradicts what there is, which stands as it is."""
 

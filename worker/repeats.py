@@ -7,6 +7,7 @@ One under each secret: while a rotation is carried out, processes of before and 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from worker.deriving import Kind, derived
 
@@ -32,6 +33,12 @@ class Trace:
     body: str
     written: str
     seconds: int | None = None
+
+    def said_by(self, kept: str) -> Literal["same", "conflict", "unproved"]:
+        """What a row says of this request; `unproved`: it is known under a secret that is gone."""
+        if kept == self.body:
+            return "same"
+        return "unproved" if kept == NO_FINGERPRINT else "conflict"
 
 
 def traces(secrets: Sequence[str], owner: str, key: str, body: bytes) -> tuple[Trace, ...]:

@@ -24,6 +24,11 @@ from worker.store.connection import Patience
 from worker.telemetry import conceal, masked, report
 
 Answer = TypeVar("Answer")
+OTHER_SECRETS = (
+    "RUNHOOK_SECRET: none of these secrets is the one that other processes use; callbacks under "
+    "way could not be verified, and a repeated request would not be known. Set theirs; to change "
+    "it, put the new one in front of it"
+)
 LOOK_AGAIN = 1.0  # seconds between two looks for a Redis that is away while a process starts
 
 
@@ -135,11 +140,27 @@ def _check_others(wiring: Wiring) -> None:
     wiring.store.duties.publish_messages()
     prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
     if not wiring.store.processes.knows_secrets(prints):
-        raise SettingsError(
-            "RUNHOOK_SECRET: none of these secrets is the one that other processes use; "
-            "callbacks under way could not be verified"
-        )
+        raise SettingsError(OTHER_SECRETS)
     _check_account(wiring)
+
+
+def check_secrets(wiring: Wiring) -> None:
+    """Look, and write nothing: a command in another folder may have another secret.
+
+    Raises:
+        SettingsError: Those who work here use none of its secrets.
+    """
+    if has_other_secrets(wiring):
+        raise SettingsError(OTHER_SECRETS)
+
+
+def has_other_secrets(wiring: Wiring) -> bool:
+    """Whether this process has secrets, and those who work here use none of them."""
+    try:
+        prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
+    except SettingsError:  # a client may do without
+        return False
+    return wiring.store.processes.has_other_secrets(prints)
 
 
 def _check_account(wiring: Wiring) -> None:

@@ -83,3 +83,11 @@ def test_the_release_before_finds_the_key_used_and_makes_nothing(house: House) -
     made = _asked(house)[1]
     body, _, job = house.raw.get(_plain_name()).decode().partition(" ")
     assert (body == _plain_body(), job) == (False, made), "409, naming the job"
+
+
+def test_a_key_known_under_a_secret_that_is_gone_is_not_called_another_request(
+    build: Build,
+) -> None:
+    _, job = ask.request(build(RUNHOOK_SECRET=OLD).w, ASKED, key=KEY)
+    with pytest.raises(Conflict, match=f"{job.id} under a secret that is not in RUNHOOK_SECRET"):
+        ask.request(build(RUNHOOK_SECRET=NEW).w, ASKED, key=KEY)

@@ -1,12 +1,13 @@
 """Doctor: each thing that can be wrong is named with what to do; repair makes indices right."""
 
+import secrets
 import urllib.error
 import urllib.request
 from urllib.parse import quote
 
 import pytest
 
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from tests.conftest import SECRET, Build, House, eventually
 from tests.receiver import a_receiver
 from worker import subscriptions
@@ -15,7 +16,7 @@ from worker.handlers import Handler, Registry
 from worker.jobs import State
 from worker.pump import published
 from worker.signing import PROBE, probe_answer
-from worker.wiring import assemble
+from worker.wiring import assemble, check_secrets, check_server
 
 
 def _found(house: House, what: str) -> list[Finding]:
@@ -223,3 +224,15 @@ def test_repair_gives_pending_deliveries_their_turn_again(build: Build) -> None:
     house.settle()
     assert heard == [job.id]
     assert house.w.store.upkeep.repair() == 0
+
+
+def test_a_secret_that_others_do_not_use_is_named_and_buys_nothing(
+    build: Build, house: House
+) -> None:
+    check_server(house.w, {})
+    stranger = build(RUNHOOK_SECRET=secrets.token_urlsafe(32))
+    assert _one(stranger, "secrets").word == "bad"
+    with pytest.raises(SettingsError, match="RUNHOOK_SECRET"):
+        check_secrets(stranger.w)
+    check_secrets(house.w)
+    assert not _found(house, "secrets")

@@ -40,13 +40,17 @@ WORKFLOW = "workflow/1904136902449209346"
 
 @dataclass(frozen=True)
 class Scene:
-    """One job of the demo: what is asked, what goes wrong, and how it must end."""
+    """One job of the demo: what is asked, what goes wrong, and how it must end.
+
+    `settled_by` are the ways in which its end may become known: one question may overtake another
+    on a slow machine.
+    """
 
     name: str
     story: str
     model: str
     input: Mapping[str, Any]
-    settled_by: str
+    settled_by: tuple[str, ...]
     faults: tuple[str, ...] = ()
     state: State = State.SUCCEEDED
     priority: int = 5
@@ -60,13 +64,13 @@ def _prompt(name: str, text: str, parameter: str = "prompt") -> dict[str, str]:
 IMAGE, VIDEO = "rhart-image-n-pro/text-to-image", "vidu/text-to-video-q3-turbo"
 SPEECH, SHAPE = "rhart-audio/text-to-audio/speech-2.8-hd", "hunyuan3d-v3.1/text-to-3d"
 SCENES = (
-    Scene("plain", "nothing", IMAGE, _prompt("plain", "A harbour at dawn"), "callback"),
+    Scene("plain", "nothing", IMAGE, _prompt("plain", "A harbour at dawn"), ("callback",)),
     Scene(
         "lost",
         "callback lost",
         VIDEO,
         _prompt("lost", "Waves in slow motion"),
-        "detail",
+        ("detail", "query"),
         ("callback_lost",),
     ),
     Scene(
@@ -74,7 +78,7 @@ SCENES = (
         "callback unreadable, so resent",
         SPEECH,
         _prompt("resent", "Good morning, the tide is high.", "text"),
-        "resend",
+        ("resend", "query"),
         ("callback_unreadable",),
     ),
     Scene(
@@ -82,7 +86,7 @@ SCENES = (
         "callback twice",
         SHAPE,
         _prompt("doubled", "A small lighthouse"),
-        "callback",
+        ("callback",),
         ("callback_doubled",),
     ),
     Scene(
@@ -90,7 +94,7 @@ SCENES = (
         "callback before the answer",
         IMAGE,
         _prompt("early", "A gull on a rope"),
-        "callback",
+        ("callback",),
         ("callback_early",),
     ),
     Scene(
@@ -98,7 +102,7 @@ SCENES = (
         "submit's answer lost",
         VIDEO,
         _prompt("answer lost", "A boat leaves the harbour"),
-        "callback",
+        ("callback",),
         ("answer_lost",),
         priority=0,
     ),
@@ -107,7 +111,7 @@ SCENES = (
         "fails at RunningHub",
         IMAGE,
         _prompt("failed", "An impossible stair"),
-        "callback",
+        ("callback",),
         ("failed",),
         State.FAILED,
     ),
@@ -116,7 +120,7 @@ SCENES = (
         "handlers fail first",
         IMAGE,
         _prompt("retried", "Nets drying in the sun"),
-        "callback",
+        ("callback",),
         metadata={"handler_fails_first": True},
     ),
     Scene(
@@ -124,7 +128,7 @@ SCENES = (
         "nothing; ComfyUI's other callback",
         WORKFLOW,
         {"6.text": "A chart of the coast [workflow]"},
-        "callback",
+        ("callback",),
     ),
 )
 
@@ -287,7 +291,7 @@ def _sum_up(
         files = sorted((folder / "outputs").glob(f"{job.ask.metadata['demo']}-*"))
         right = (
             job.state is scene.state
-            and job.attempt.settled_by == scene.settled_by
+            and job.attempt.settled_by in scene.settled_by
             and _all_told(told)
             and published.count(job.id) == 1
             and bool(files) == (scene.state is State.SUCCEEDED)
@@ -304,7 +308,8 @@ def _sum_up(
     )
     console.print(f"Outputs in {_short(folder / 'outputs')}, logs in {_short(folder / 'logs')}.")
     if not good:
-        console.print("Something did not go as it should.", style="red")
+        wrong = "The rows with ✗ did not go as they should; the logs say why. No money was spent."
+        console.print(wrong, style="red")
     return good
 
 

@@ -15,7 +15,7 @@ from worker.cli.waiting import going_on, say_end, wait
 from worker.document import dry_run_document, job_document
 from worker.errors import InvalidRequest, StoreUnavailable
 from worker.jobs import State
-from worker.wiring import Wiring
+from worker.wiring import Wiring, check_secrets
 
 
 @click.command(name="submit")
@@ -55,6 +55,7 @@ def submit(
     if dry_run:
         refuse_beside("--dry-run, which keeps nothing", "key", "waits")
     w = wiring()
+    check_secrets(w)
     if model is None:
         _submit_lines(w, batch, key, dry_run=dry_run)
         return

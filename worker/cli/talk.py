@@ -23,6 +23,8 @@ from rich.segment import Segment
 from config.settings import Settings, SettingsError
 from worker.cli import screens
 from worker.errors import (
+    UNPAID,
+    Conflict,
     InvalidRequest,
     ProviderRefused,
     ProviderSilent,
@@ -96,6 +98,9 @@ class Commands(click.Group):
         except ProviderSilent as error:
             _say_wrong(f"RunningHub: {error}")
             ctx.exit(FAILED if isinstance(error, ProviderRefused) else UNREACHABLE)
+        except Conflict as error:
+            _say_wrong(f"{error}. {UNPAID}")
+            ctx.exit(FAILED)
         except RunhookError as error:
             _say_wrong(str(error))
             ctx.exit(FAILED)

@@ -58,7 +58,7 @@ class Jobs:
             traces: Those of its idempotency key; none without one.
 
         Returns:
-            `created`, `same` or `conflict`, and the job's id.
+            `created`, or as `Trace.said_by` has it, and the job's id.
         """
         order = {
             "job": job.id,
@@ -76,7 +76,7 @@ class Jobs:
         return word, found
 
     def made_by(self, traces: Sequence[Trace]) -> tuple[str, str] | None:
-        """What an idempotency key made: `same` or `conflict`, and the job's id; None: nothing yet.
+        """What a key made: how its row speaks of this request, and the job; None: nothing yet.
 
         Only a look, so that a repeated request is not judged anew; `create` decides between twins.
         """
@@ -86,7 +86,7 @@ class Jobs:
         for one, row in zip(traces, known, strict=True):
             if row is not None:
                 kept, _, job_id = row.decode().partition(" ")
-                return ("same" if kept == one.body else "conflict"), job_id
+                return one.said_by(kept), job_id
         return None
 
     def _kept_ms(self, most: int | None) -> int:

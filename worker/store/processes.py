@@ -180,16 +180,21 @@ class Processes:
 
         The first process ever says what the secret is. Changing it takes one start with both.
         """
+        if self.has_other_secrets(fingerprints):
+            return False
         key = f"{self._root}secrets"
         with reaching():
-            known = {name.decode() for name in self._redis.smembers(key)}
-            if known and not known & set(fingerprints):
-                return False
             pipe = self._redis.pipeline()
             pipe.delete(key)
             pipe.sadd(key, *fingerprints)
             pipe.execute()
         return True
+
+    def has_other_secrets(self, fingerprints: tuple[str, ...]) -> bool:
+        """Whether those who work here have secrets, and none of these."""
+        with reaching():
+            known = {name.decode() for name in self._redis.smembers(f"{self._root}secrets")}
+        return bool(known) and not known & set(fingerprints)
 
     def knows_account(self, fingerprint: str) -> bool:
         """Whether the jobs here are of this account; they are from now on if none is under way.

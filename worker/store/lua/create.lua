@@ -4,7 +4,7 @@
 --          name, the request as that row says it, what a new row says, the ms it is remembered}, none
 --          without a key; expires the ms until it is not to be sent any more, 0: never
 -- ARGV[3]  ask   ARGV[4]  life   ARGV[5]  note
--- Returns  "created" | "same" | "conflict", the job's id
+-- Returns  "created" | "same" | "conflict" | "unproved" (made under a secret that is gone), the job's id
 local order = cjson.decode(ARGV[2])
 local key = root .. 'job:' .. order.job
 if redis.call('EXISTS', key) == 1 then return answer('created', order.job) end
@@ -12,7 +12,8 @@ for _, trace in ipairs(order.traces) do
   local known = redis.call('GET', root .. 'idempotency:' .. trace[1])
   if known then
     local body, job = known:match('^(%S+) (%S+)$')
-    return answer(body == trace[2] and 'same' or 'conflict', job)
+    if body == trace[2] then return answer('same', job) end
+    return answer(body == '-' and 'unproved' or 'conflict', job)  -- repeats.NO_FINGERPRINT
   end
 end
 for _, trace in ipairs(order.traces) do
