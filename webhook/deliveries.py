@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request
 
 from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body
+from webhook.limits import RECOVERING
 from webhook.scopes import caller, forbidden, hide_job, only, open_to
 from worker import deliveries, recover
 from worker.deliveries import Filter, delivery_document
@@ -70,7 +71,8 @@ def redeliver_many() -> Response:
     `{"state"?, "handler"?, "job"?, "since"?, "until"?, "dry_run"?}`
     """
     wanted, dry_run = deliveries.read_filter(wiring(), json_body(LARGEST, empty=True))
-    told, skipped = deliveries.redeliver_all(wiring(), wanted, dry_run=dry_run)
+    with RECOVERING.take(caller().name):
+        told, skipped = deliveries.redeliver_all(wiring(), wanted, dry_run=dry_run)
     found = {"redelivered": told, "skipped": skipped, "dry_run": dry_run}
     return answer(found, 200 if dry_run else 202)
 
@@ -83,5 +85,6 @@ def post_recover() -> Response:
     `{"since", "until"?, "handler"?, "new_handlers"?, "dry_run"?}`
     """
     span, dry_run = recover.read_span(wiring(), json_body(LARGEST))
-    found = recover.recover(wiring(), span, dry_run=dry_run)
+    with RECOVERING.take(caller().name):
+        found = recover.recover(wiring(), span, dry_run=dry_run)
     return answer(found.document() | {"dry_run": dry_run})

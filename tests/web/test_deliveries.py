@@ -1,5 +1,6 @@
 """/v1/deliveries and /v1/recover: what was told to whom, and making good what is missing."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from flask.testing import FlaskClient
 
 from tests.conftest import Build, House
 from webhook.app import create_app
+from webhook.limits import RECOVERING
 from worker import jobs
 from worker.handlers import Event, Handler, Registry
 from worker.jobs import Job, Move
@@ -278,3 +280,14 @@ def test_a_wrong_span_is_refused(shop: Shop, body: dict[str, Any]) -> None:
 
 def test_a_span_may_begin_with_time_itself(shop: Shop) -> None:
     assert shop.post("/v1/recover", {"since": "1970-01-01", "dry_run": True})["opened"] == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/recover", "/v1/deliveries/redeliver"])
+def test_few_recover_at_once_and_the_next_is_told_to_come_again(house: House, path: str) -> None:
+    client = create_app(house.w).test_client()
+    body = {"dry_run": True} | ({"since": "1h"} if path == "/v1/recover" else {})
+    with ExitStack() as held:
+        for number in range(RECOVERING.together):
+            held.enter_context(RECOVERING.take(f"caller {number}"))
+        assert client.post(path, json=body).status_code == 503
+    assert client.post(path, json=body).status_code == 200
