@@ -80,7 +80,7 @@ class Town:
             job = self.get(f"/v1/jobs/{job_id}")
             return job if job.get("state") in ends else None
 
-        return eventually(there, seconds)
+        return eventually(there, seconds, lambda: self.get(f"/v1/jobs/{job_id}/timeline"))
 
     def kill(self, name: str) -> None:
         """Kill a process and all its children, and have it started again."""
