@@ -203,6 +203,17 @@ def expiry(w: Wiring, job: Job) -> tuple[Duty, ...]:
     return (Duty("reconcile", f"expiry/{job.id}", left),)
 
 
+def expired(w: Wiring, job: Job) -> Change:
+    """Its owner's time for it is over before it was sent."""
+    seconds = job.ask.options["expires_in"]
+    error = Error(
+        "expired",
+        f"It was still queued {seconds:g} s after it was asked for (expires_in). Nothing was paid.",
+    )
+    moved = jobs.end(job, Move.FAIL, None, w.clock.now(), error=error)
+    return Change(moved, (Note("expired", {"attempt": job.attempt.n}),), event="job.failed")
+
+
 def disbelieve(w: Wiring, job_id: str, n: int, why: str) -> None:
     """A callback is not believed: RunningHub is asked about an attempt that has not ended."""
     transcript.note(w, job_id)

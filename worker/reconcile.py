@@ -15,12 +15,12 @@ from worker.errors import (
     StoreUnavailable,
     UnreadableRecord,
 )
-from worker.intake import UNBELIEVED, accept, adopt
+from worker.intake import UNBELIEVED, accept, adopt, expired
 from worker.jobs import Attempt, Job, Move, State
 from worker.outside import clean
 from worker.reports import Error
 from worker.store import Change, Claim, Note
-from worker.submit import DOUBT_LOOKS, expired, first_look, returned
+from worker.submit import DOUBT_LOOKS, first_look, returned
 from worker.telemetry import report
 from worker.wiring import Wiring
 

@@ -8,7 +8,7 @@ from worker import catalogue, jobs, refusals, transcript
 from worker.cancel import cancelled
 from worker.departing import Departing, say_that_it_is_gone
 from worker.errors import NotDurable, NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
-from worker.intake import accept, accepted, expiry
+from worker.intake import accept, accepted, expired, expiry
 from worker.jobs import Attempt, Job, Move, State
 from worker.outside import clean
 from worker.prepare import Unready, of_a_known_model, request_of, why_not_there
@@ -72,13 +72,13 @@ def send(w: Wiring, claim: Claim) -> None:
         _settle_answer(w, job_id, n, lost, job.attempt.left_by)
         return
     if not w.store.line.lets_through(job_id, job.line):
-        _return_unsent(w, job_id, n)
+        _return_unsent(w, claim)
         return
     w = transcript.listening(w)
     with w.store.duties.renewing(claim):
         answer = refusals.sorted_out(w, _send(w, claim, job))
     if answer is None:  # the gate closed at the last moment, or another holder has the turn
-        _return_unsent(w, job_id, n)
+        _return_unsent(w, claim)
         return
     _take_answer(w, claim, answer)
 
@@ -150,22 +150,19 @@ def returned(
     return Change(back, (note,), expiry(w, job), **change)
 
 
-def expired(w: Wiring, job: Job) -> Change:
-    """Its owner's time for it is over before it was sent."""
-    seconds = job.ask.options["expires_in"]
-    error = Error(
-        "expired",
-        f"It was still queued {seconds:g} s after it was asked for (expires_in). Nothing was paid.",
-    )
-    moved = jobs.end(job, Move.FAIL, None, w.clock.now(), error=error)
-    return Change(moved, (Note("expired", {"attempt": job.attempt.n}),), event="job.failed")
+def _return_unsent(w: Wiring, claim: Claim) -> None:
+    """Back to the line if nobody let it leave: free, and the gate stays as it is.
 
-
-def _return_unsent(w: Wiring, job_id: str, n: int) -> None:
-    """Back to the line if nobody let it leave: free, and the gate stays as it is."""
+    A departure of this claim may be on record, where Redis's word that it may leave came too late:
+    not one byte left, whatever others took it for since.
+    """
+    job_id, n = claim.attempt
+    mine = w.store.memory.departure(claim.token)
 
     def decide(job: Job) -> Change | None:
-        if job.state is not State.SENDING or job.attempt.n != n or job.attempt.left_at:
+        attempt, sending = job.attempt, job.state is State.SENDING
+        own = attempt.left_by == mine and job.state in (State.SENDING, State.UNCONFIRMED)
+        if attempt.n != n or not (own or (sending and not attempt.left_at)):
             return None
         return returned(w, job, Note("may not leave now", {"attempt": n}), aside=NOT_LEFT)
 

@@ -16,6 +16,7 @@ from worker.reconcile import _refused_after_all as _say_refused
 from worker.reports import Accepted, Busy, NeverLeft
 from worker.store import Claim
 from worker.store.durability import WAITS, Durability
+from worker.store.jobs import Jobs
 from worker.submit import _settle_answer
 
 REF = "2013508786110730241"
@@ -404,3 +405,23 @@ def test_an_answer_to_a_job_that_redis_forgot_meanwhile_is_said_with_its_task(
     (alert,) = _alerts(house)
     assert job.id in alert
     assert "as task" in alert
+
+
+def test_a_request_whose_turn_was_over_before_it_knew_that_it_may_leave_never_left(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, mark_left = _at_its_turn(house), Jobs.mark_left
+
+    def hung(self: Jobs, asked: Job, token: str) -> bool:
+        monkeypatch.setattr(Jobs, "mark_left", mark_left)
+        assert mark_left(self, asked, token), "Redis wrote it down, and its reply is lost"
+        house.later(60)
+        assert house.job(job).state is State.UNCONFIRMED, "another holder decided meanwhile"
+        return mark_left(self, asked, token)
+
+    monkeypatch.setattr(Jobs, "mark_left", hung)
+    house.later(60)
+    house.later(6)
+    house.until(job, "succeeded")
+    assert house.sandbox.accepted() == 1
+    assert house.job(job).attempt.n == 1
