@@ -36,8 +36,9 @@ class Caller:
 
     def tenant_in(self, needed: Collection[str]) -> str | None:
         """The one tenant whose jobs he has to do with there; None: everybody's."""
-        sees_all = "read" in self.scopes and "read" in needed
-        return None if sees_all or "admin" in self.scopes else self.name
+        if "admin" in self.scopes or ("read" in self.scopes and "read" in needed):
+            return None
+        return self.name
 
 
 def read_callers(entries: Sequence[str]) -> tuple[Caller, ...]:
@@ -67,7 +68,9 @@ def _caller(entry: str, which: str) -> Caller:
         )
     if fault := weakness(token):
         raise ValueError(f"{which}: its token {fault}")
-    return Caller(name=name, token=token, scopes=_scopes(scopes, which) if colon else EVERYTHING)
+    if not colon:
+        return Caller(name=name, token=token)
+    return Caller(name=name, token=token, scopes=_scopes(scopes, which))
 
 
 def _scopes(text: str, which: str) -> frozenset[Scope]:

@@ -75,8 +75,8 @@ def _too_many(wait: int) -> Response:
 
 def caller_of(settings: Settings, incoming: Request) -> Caller | None:
     """Whoever asks, the owner of this machine without tokens; None: a stranger."""
-    if not settings.callers:
-        return OWNER if _from_this_machine(incoming) else None
+    if not settings.callers and _from_this_machine(incoming):
+        return OWNER
     shown = _shown(incoming).encode()
     found = None
     for caller in settings.callers:
@@ -90,8 +90,9 @@ def _shown(incoming: Request) -> str:
     kind, _, given = incoming.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return given.strip()
-    # A link that people open can hold it; calls of programs cannot: addresses are written down.
-    return incoming.args.get("token", "") if incoming.path == FRONT else ""
+    if incoming.path != FRONT:
+        return ""  # calls of programs have it in no address, for those are written down
+    return incoming.args.get("token", "")
 
 
 def _from_this_machine(request: Request) -> bool:

@@ -35,10 +35,9 @@ def list_deliveries() -> Response:
     job = deliveries.job_named(given.get("job"), faults)
     if faults:
         raise InvalidRequest(faults)
-    tenant = only()
-    if tenant is not None and job is None:
-        return forbidden(caller(), "read, or one of its own jobs: ?job=job_…")
-    if tenant is not None and job is not None:
+    if (tenant := only()) is not None:
+        if job is None:
+            return forbidden(caller(), "read, or one of its own jobs: ?job=job_…")
         hide_job(tenant, job)
     wanted = Filter(state, given.get("handler"), job)
     behind = deliveries.matching(wiring(), wanted, before=cursor)

@@ -152,8 +152,9 @@ class Door:
         if may_keep_files(path, environ["wsgi.input"]):
             return KEEPING, self._files
         # A large body takes long to parse and check, and those behind it would wait.
-        large = int(environ.get("CONTENT_LENGTH") or 0) > IN_MEMORY
-        return WAITING, self._large if large else self._v1
+        if int(environ.get("CONTENT_LENGTH") or 0) > IN_MEMORY:
+            return WAITING, self._large
+        return WAITING, self._v1
 
     async def _answer_soon(
         self, environ: dict[str, Any], proto: HTTPProtocol, threads: ThreadPoolExecutor

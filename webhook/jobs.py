@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request, stream_with_context, url_for
 
-from config.callers import NAME
 from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
 from webhook.bodies import json_body, lines_within
 from webhook.limits import ASKING, BATCHES
@@ -98,22 +97,21 @@ def _line_document(line: batch.Line) -> dict[str, Any]:
 @takes("state", "model", "tenant", "cursor", "limit")
 def list_jobs() -> Response:
     """Jobs, newest first; a submit token's are its own tenant's."""
-    faults = []
+    faults: list[Fault] = []
     state, model, tenant = (request.args.get(name) for name in ("state", "model", "tenant"))
     states = tuple(s.value for s in State)
     if state is not None and state not in states:
         faults.append(Fault("state", f"must be one of {', '.join(states)}", states))
-    if tenant is not None and not NAME.fullmatch(tenant):
-        faults.append(Fault("tenant", "must be 1 to 100 letters, digits and _.-"))
+    faults += ask.tenant_faults(tenant)
     most = page_size(request.args.get("limit"), faults)
     cursor = cursor_of(request.args.get("cursor"), is_job_id, faults)
     if faults:
         raise InvalidRequest(faults)
     model = catalogue.canonical(model) if model is not None else None
-    if only() is not None and tenant not in (None, only()):
+    mine = only()
+    if mine is not None and tenant not in (None, mine):
         return answer({"items": [], "next": None})  # as if the other had none
-    tenant = only() or tenant
-    page = wiring().store.jobs.page(state, model, cursor, most, tenant=tenant)
+    page = wiring().store.jobs.page(state, model, cursor, most, tenant=mine or tenant)
     return answer({"items": [job_document(job) for job in page.jobs], "next": page.next})
 
 

@@ -30,14 +30,15 @@ class Refusals:
         Returns:
             Seconds to wait where too many came; else 0.
         """
-        now = time.monotonic()
+        now, wait = time.monotonic(), 0
         with self._lock:
             self.count += 1
             first = now >= self._until
             if first:
                 self._until, self._here = now + WINDOW, 0
             self._here += 1
-            wait = math.ceil(self._until - now) if self._here > self._most else 0
+            if self._here > self._most:
+                wait = math.ceil(self._until - now)
         if first:
             report(self._event, why=self._why, since_start=self.count, **about)
         return wait

@@ -152,12 +152,15 @@ def _keep_to(only: str | None, given: dict[str, Any]) -> None:
 
 def _traces(w: Wiring, owner: str, key: str | None, body: bytes) -> tuple[Trace, ...]:
     """What the request is known again by; nothing without a key."""
-    return traces(w.settings.secrets, owner, key, body) if key else ()
+    if not key:
+        return ()
+    return traces(w.settings.secrets, owner, key, body)
 
 
 def _made_before(w: Wiring, known_by: tuple[Trace, ...]) -> tuple[bool, Job] | None:
-    found = w.store.jobs.made_by(known_by) if known_by else None
-    return _answer(w, *found) if found else None
+    if known_by and (found := w.store.jobs.made_by(known_by)):
+        return _answer(w, *found)
+    return None
 
 
 def _put(w: Wiring, asked: Asked, owner: str, known_by: tuple[Trace, ...]) -> tuple[bool, Job]:
@@ -311,12 +314,18 @@ def _head(path: str) -> str:
     return path.partition(".")[0].partition("[")[0]
 
 
+def tenant_faults(tenant: str | None) -> list[Fault]:
+    """What is wrong with a tenant's name; none is fine."""
+    if tenant is None or NAME.fullmatch(tenant):
+        return []
+    return [Fault("tenant", "must be 1 to 100 letters, digits and _.-")]
+
+
 def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
     given = {"input": asked.input, "options": asked.options, "metadata": asked.metadata}
     faults = too_deep(given)
     faults += _size_faults("options", len(orjson.dumps(asked.options)))
-    if asked.tenant is not None and not NAME.fullmatch(asked.tenant):
-        faults.append(Fault("tenant", "must be 1 to 100 letters, digits and _.-"))
+    faults += tenant_faults(asked.tenant)
     if not 0 <= asked.priority <= 9:
         faults.append(Fault("priority", f"is {asked.priority}, must be 0 to 9, 9 first"))
     if len(orjson.dumps(asked.metadata)) > LARGEST_METADATA:

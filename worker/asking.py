@@ -12,7 +12,7 @@ from datetime import datetime
 
 from worker import deadline, jobs, transcript
 from worker.errors import ProviderSilent
-from worker.intake import accept
+from worker.intake import accept, adopt
 from worker.jobs import Attempt, Job, State
 from worker.store import Change, Note
 from worker.wiring import Wiring
@@ -74,6 +74,16 @@ def by_query(w: Wiring, job: Job, ref: str) -> bool:
     note = Note("queried", {"attempt": job.attempt.n, "state": told.state})
     transcript.note(w, job.id, note)
     accept(w, job.id, job.attempt.n, told, "query")
+    return True
+
+
+def takes_home(w: Wiring, job: Job, ref: str) -> bool:
+    """Ask about the task that an unconfirmed attempt may be; if there is one, it is that."""
+    told = w.client.report(ref, legacy=job.legacy(job.attempt))
+    if told.state == "unknown":
+        return False
+    if adopt(w, job.id, job.attempt.n, ref):
+        accept(w, job.id, job.attempt.n, told, "query")
     return True
 
 

@@ -19,6 +19,7 @@ What RunningHub answers to a paid submit is not an error but a value: see `repor
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 MOST_FAULTS = 100  # that an answer lists: nobody mends more at once, the others are counted
 LONGEST_PATH, LONGEST_MESSAGE = 300, 4000  # characters of a fault, which may quote what was sent
@@ -146,6 +147,13 @@ class ProviderSilent(RunhookError):
         self.there = there or answered
         self.answered = answered
         super().__init__(why)
+
+    @property
+    def pace(self) -> Literal["busy", "good"]:
+        """What it says of the pace of free questions."""
+        if self.busy:
+            return "busy"
+        return "good"
 
 
 class ProviderRefused(ProviderSilent):

@@ -69,8 +69,8 @@ def _catch_up(w: Wiring, claim: Claim, receiver: str) -> None:
     """Have what a receiver missed opened for it, if its record can be read now."""
     if unreadable := audience(w).unreadable.get(receiver):
         raise unreadable
-    moved = w.store.deliveries.catch_up(receiver, CAUGHT_UP_AT_ONCE)
-    claim.again_in = 0 if moved == CAUGHT_UP_AT_ONCE else None
+    if w.store.deliveries.catch_up(receiver, CAUGHT_UP_AT_ONCE) == CAUGHT_UP_AT_ONCE:
+        claim.again_in = 0  # there may be more
 
 
 @dataclass(frozen=True)

@@ -61,10 +61,15 @@ def _take_apart(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
     except (StoreUnavailable, UnreadableRecord):
         raise
     except Exception as error:  # noqa: BLE001 - its trouble is its own, whatever it is
-        report("task.failed", lane="intake", duty=f"{job_id}/{n}", exc_info=True)
-        why = f"{type(error).__name__}: {clean(str(error), LONGEST_WHY)}"
-        alert(w, job_id, n, "callback set aside", f"a callback could not be taken in ({why})")
+        set_aside(w, job_id, n, error)
         return 0
+
+
+def set_aside(w: Wiring, job_id: str, n: int, error: Exception) -> None:
+    """A callback that raises what nobody foresaw is given up, and its owner told."""
+    report("task.failed", lane="intake", duty=f"{job_id}/{n}", exc_info=True)
+    why = f"{type(error).__name__}: {clean(str(error), LONGEST_WHY)}"
+    alert(w, job_id, n, "callback set aside", f"a callback could not be taken in ({why})")
 
 
 def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
@@ -73,7 +78,6 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
     attempt = job.nth(n)
     if attempt is None:
         return 0
-    by: SettledBy = "resend" if callback.via == "resend" else "callback"
     try:
         told = wire.read_callback(callback.body)
     except Unreadable as error:
@@ -88,7 +92,7 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
     elif w.settings.verify == "fetch":
         disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first")
     else:
-        accept(w, job_id, n, told, by)
+        accept(w, job_id, n, told, callback.by)
     return 0
 
 

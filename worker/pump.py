@@ -30,14 +30,15 @@ class Crew:
         threads: How many things it works on at once.
         lanes: For each lane the role that works on it, and which share of its threads at most.
         opening: Lane and duty of what is to be looked at once this process runs.
-        hands: How many handlers it can have running in the end; None: as many as threads.
+        hands: How many things it can have running in the end, where that is more: children that
+            are not there yet.
     """
 
     role: str
     threads: int
     lanes: Mapping[str, tuple[str, float]]
     opening: tuple[tuple[str, str], ...] = ()
-    hands: int | None = None
+    hands: int = 0
 
 
 class Pump:

@@ -15,7 +15,7 @@ from worker.errors import (
     StoreUnavailable,
     UnreadableRecord,
 )
-from worker.intake import UNBELIEVED, accept, adopt, expired
+from worker.intake import UNBELIEVED, accept, expired
 from worker.jobs import Attempt, Job, Move, State
 from worker.outside import clean
 from worker.reports import Error
@@ -64,7 +64,7 @@ def examine(w: Wiring, claim: Claim) -> None:
             claim.again_in = _examine(listening, job, n)
             w.store.line.wait_for("good")
         except ProviderSilent as silent:
-            w.store.line.wait_for("busy" if silent.busy else "good")
+            w.store.line.wait_for(silent.pace)
             note = Note("no answer", {"attempt": n, "why": str(silent)})
             transcript.note(listening, job_id, note)
             claim.again_in = deadline.without_answer(listening, job, n, silent)
@@ -132,17 +132,14 @@ def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
         return proof.examine(w, job, attempt, attempt.unproved)
     if attempt.ref is None:
         return _wait_for_proof(w, job)
-    told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
-    if told.state != "unknown":
-        if adopt(w, job.id, attempt.n, attempt.ref):
-            accept(w, job.id, attempt.n, told, "query")
+    if asking.takes_home(w, job, attempt.ref):
         return first_look(w, job)
     if attempt.asked + 1 < len(DOUBT_LOOKS):
         _count_unknown(w, job.id, attempt.n)
         return DOUBT_LOOKS[attempt.asked + 1] - DOUBT_LOOKS[attempt.asked]
     if attempt.doubt is None or attempt.doubt.provider_code is None:
         left = _wait_for_proof(w, job)  # nobody refused it: the id stood in an unreadable answer
-        return min(left, LONGEST_WAIT) if left else None
+        return left and min(left, LONGEST_WAIT)
     _refused_after_all(w, job.id, attempt)
     return None
 

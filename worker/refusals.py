@@ -38,7 +38,7 @@ def sorted_out(w: Wiring, answer: SubmitAnswer | None) -> SubmitAnswer | None:
 def _refuses_the_key(w: Wiring) -> bool:
     """Whether one of two free questions is refused for the key, and none is answered."""
     said = {_said_of_key(ask) for ask in (w.client.capacity, w.client.account)}
-    return said in ({"refused"}, {"refused", "nothing"})
+    return "refused" in said and "taken" not in said
 
 
 def _said_of_key(ask: Callable[[], object]) -> Literal["taken", "refused", "nothing"]:
@@ -47,7 +47,8 @@ def _said_of_key(ask: Callable[[], object]) -> Literal["taken", "refused", "noth
     except ProviderRefused as refused:
         if refused.code in KEY_REFUSED:
             return "refused"
-        return "taken" if refused.answered else "nothing"  # a key that may not ask this is known
+        if not refused.answered:
+            return "nothing"
     except ProviderSilent:
         return "nothing"
-    return "taken"
+    return "taken"  # a key that may only not ask this is known too

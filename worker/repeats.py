@@ -5,6 +5,7 @@ One under each secret: while a rotation is carried out, processes of before and 
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -26,19 +27,25 @@ class Trace:
         name: Stands for owner and key.
         body: Stands for the request; a row that says it was left by the same one.
         written: What a new row says of the request.
-        seconds: How long a new row stays at most; None: as long as ended jobs are kept.
+        seconds: How long a new row stays at most; it ends with the jobs of its time all the same.
     """
 
     name: str
     body: str
     written: str
-    seconds: int | None = None
+    seconds: float = math.inf
 
-    def said_by(self, kept: str) -> Literal["same", "conflict", "unproved"]:
-        """What a row says of this request; `unproved`: it is known under a secret that is gone."""
+    def said_by(self, row: str) -> tuple[Literal["same", "conflict", "unproved"], str]:
+        """What a row says of this request, and the job that it names.
+
+        `unproved`: it is known under a secret that is gone.
+        """
+        kept, _, job_id = row.partition(" ")
         if kept == self.body:
-            return "same"
-        return "unproved" if kept == NO_FINGERPRINT else "conflict"
+            return "same", job_id
+        if kept == NO_FINGERPRINT:
+            return "unproved", job_id
+        return "conflict", job_id
 
 
 def traces(secrets: Sequence[str], owner: str, key: str, body: bytes) -> tuple[Trace, ...]:

@@ -101,7 +101,7 @@ class Process:
         self.app: Celery = make_app(self.settings)
         self.role: Role = "worker"
         self.threads = 1
-        self.hands: int | None = None
+        self.hands = 1
         self.rooms = {lane: Room(1) for lane in WAITING_LANES}
         self.pump: Pump | None = None
         self.memory = Memory()  # what its threads and its pump know of Redis
@@ -122,7 +122,7 @@ class Process:
         self.pump = None
         self.memory = Memory()
 
-    def begin(self, queues: str, threads: int, hands: int | None) -> None:
+    def begin(self, queues: str, threads: int, hands: int) -> None:
         """Check what must be right before any work is taken."""
         self.role = "handlers" if queues == "handlers" else "worker"
         self.threads, self.hands = threads, hands
@@ -230,13 +230,19 @@ def _begin(instance: Any, options: dict[str, Any], **_: object) -> None:
     queues = options.get("queues") or []
     names = queues if isinstance(queues, str) else ",".join(queues)
     try:
-        scaled: Any = options.get("autoscale")
-        hands = int(scaled[0]) if scaled else None
-        at_once = places(hands) if hands else int(options.get("concurrency") or 1)
-        process.begin(names, at_once, hands)
+        process.begin(names, *_size(options))
         instance.hostname = node_name(process.role, instance.hostname)
     except (SettingsError, ValueError, StoreUnavailable) as wrong:
         sys.exit(f"runhook: {wrong}")
+
+
+def _size(options: dict[str, Any]) -> tuple[int, int]:
+    """On how many things the process works at once, and how many it can have running in the end."""
+    if scaled := options.get("autoscale"):
+        most = int(scaled[0])
+        return places(most), most
+    fixed = int(options.get("concurrency") or 1)
+    return fixed, fixed
 
 
 @signals.worker_ready.connect

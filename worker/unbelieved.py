@@ -7,6 +7,7 @@ the minute does not allow is asked when it does; the ordinary look of `reconcile
 """
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -14,16 +15,15 @@ from typing import Literal
 from worker import asking, deadline, transcript
 from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from worker.intake import (
-    LONGEST_WHY,
     UNBELIEVED,
     accept,
     adopt,
     alert,
     is_early,
+    set_aside,
     waits_for_proof,
 )
-from worker.jobs import Attempt, Job, SettledBy, State
-from worker.outside import clean
+from worker.jobs import Attempt, Job, State
 from worker.reports import Report
 from worker.runninghub import wire
 from worker.runninghub.door import Unreadable
@@ -44,11 +44,6 @@ class Word:
 
     callback: Callback
     told: Report
-
-    @property
-    def by(self) -> SettledBy:
-        """How it came."""
-        return "resend" if self.callback.via == "resend" else "callback"
 
 
 def look(w: Wiring, claim: Claim) -> None:
@@ -113,7 +108,7 @@ def _prove(
         try:
             decided = _decide(w, job, attempt, ref, words[ref])
         except ProviderSilent as silent:
-            w.store.line.wait_for("busy" if silent.busy else "good")
+            w.store.line.wait_for(silent.pace)
             if wait := _kept_in_silence(w, job, attempt, words[ref], silent):
                 waits.append(wait)
                 if silent.answered:
@@ -153,14 +148,11 @@ def _decide(
             return "overtaken"
         for word in words:
             told = known if w.settings.verify == "fetch" else word.told
-            accept(w, job.id, attempt.n, told, word.by)
+            accept(w, job.id, attempt.n, told, word.callback.by)
     except (ProviderSilent, StoreUnavailable, UnreadableRecord, NotFound):
         raise
     except Exception as error:  # noqa: BLE001 - its trouble is its own, whatever it is
-        report("task.failed", lane="reconcile", duty=f"{job.id}/{attempt.n}", exc_info=True)
-        why = f"{type(error).__name__}: {clean(str(error), LONGEST_WHY)}"
-        why = f"a callback could not be taken in ({why})"
-        alert(w, job.id, attempt.n, "callback set aside", why)
+        set_aside(w, job.id, attempt.n, error)
         return "dropped"
     return "proved"
 
@@ -179,14 +171,14 @@ def _kept_in_silence(
 
 def _ask(w: Wiring, job: Job) -> float | None:
     """Ask about a job's attempt; seconds until it is asked about again, if it has not ended."""
-    n, ref, running = job.attempt.n, job.attempt.ref or "", job.state is State.RUNNING
-    query = asking.calls_of_a_query(job, job.attempt)
-    if wait := _too_soon(w, job, query + asking.CALLS_OF_THE_RECORD if running else query):
+    n = job.attempt.n
+    calls, question = _question(job)
+    if wait := _too_soon(w, job, calls):
         return wait
     try:
-        again_in = asking.ask(w, job) if running else _ask_in_doubt(w, job, ref)
+        again_in = question(w, job)
     except ProviderSilent as silent:
-        w.store.line.wait_for("busy" if silent.busy else "good")
+        w.store.line.wait_for(silent.pace)
         transcript.note(w, job.id, Note("no answer", {"attempt": n, "why": str(silent)}))
         return MINUTE
     except (StoreUnavailable, UnreadableRecord, NotFound):
@@ -198,9 +190,14 @@ def _ask(w: Wiring, job: Job) -> float | None:
     return again_in
 
 
-def _ask_in_doubt(w: Wiring, job: Job, ref: str) -> float | None:
+def _question(job: Job) -> tuple[int, Callable[[Wiring, Job], float | None]]:
+    """How many calls it takes to ask about a job's attempt, and the asking."""
+    query = asking.calls_of_a_query(job, job.attempt)
+    if job.state is State.RUNNING:
+        return query + asking.CALLS_OF_THE_RECORD, asking.ask
+    return query, _ask_in_doubt
+
+
+def _ask_in_doubt(w: Wiring, job: Job) -> None:
     """Ask whether there is a task; that nobody knows it yet is for the ordinary looks to count."""
-    told = w.client.report(ref, legacy=job.legacy(job.attempt))
-    if told.state != "unknown" and adopt(w, job.id, job.attempt.n, ref):
-        accept(w, job.id, job.attempt.n, told, "query")
-    return None
+    asking.takes_home(w, job, job.attempt.ref or "")

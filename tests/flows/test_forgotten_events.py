@@ -42,6 +42,14 @@ class Shop:
         assert self.house.events() == []
         self.house.w.store.processes.publish_handlers(published(self.house.w))
 
+    def failed_and_forgotten(self) -> tuple[Job, Delivery]:
+        """A job that failed, and the delivery that says so, whose event the log has lost."""
+        self.house.sandbox.faults({"fault": "failed"})
+        job = self.house.until(self.house.ask(), "failed")
+        first = self.delivery(job, "job.failed")
+        self.forget_events()
+        return job, first
+
     def delivery(self, job: Job, kind: str) -> Delivery:
         """The first of a type."""
         found = self.house.w.store.deliveries.of_job(job.id)
@@ -75,11 +83,7 @@ def test_what_no_record_says_any_more_is_dead_and_says_what_to_do(shop: Shop) ->
 
 
 def test_the_end_of_an_earlier_attempt_is_not_told_as_the_later_ones(shop: Shop) -> None:
-    house = shop.house
-    house.sandbox.faults({"fault": "failed"})
-    job = house.until(house.ask(), "failed")
-    first = shop.delivery(job, "job.failed")
-    shop.forget_events()
+    house, (job, first) = shop.house, shop.failed_and_forgotten()
     resolve.retry(house.w, job.id)
     house.until(job, "failed")
     shop.open()
@@ -88,11 +92,7 @@ def test_the_end_of_an_earlier_attempt_is_not_told_as_the_later_ones(shop: Shop)
 
 
 def test_a_failure_that_the_log_has_no_more_is_not_told_after_success(shop: Shop) -> None:
-    house = shop.house
-    house.sandbox.faults({"fault": "failed"})
-    job = house.until(house.ask(), "failed")
-    first = shop.delivery(job, "job.failed")
-    shop.forget_events()
+    house, (job, first) = shop.house, shop.failed_and_forgotten()
     house.sandbox.faults()
     resolve.retry(house.w, job.id)
     house.until(job, "succeeded")

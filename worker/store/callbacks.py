@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import orjson
 
 from worker.errors import StoreUnavailable, UnreadableRecord
+from worker.jobs import SettledBy
 from worker.outside import excerpt, without_secrets
 from worker.store import records
 from worker.store.changes import Note
@@ -30,6 +31,13 @@ class Callback:
     via: str
     body: bytes
     entry: bytes
+
+    @property
+    def by(self) -> SettledBy:
+        """How a job is settled by it."""
+        if self.via == "resend":
+            return "resend"
+        return "callback"
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,8 @@ class Callbacks:
         Returns:
             0: they are counted. Else the seconds until so many may be made.
         """
-        return int(self._scripts.run("allow_calls", job_id, calls, most, _ms(within))) / 1000
+        window = round(within * 1000)
+        return int(self._scripts.run("allow_calls", job_id, calls, most, window)) / 1000
 
     def strays(self) -> int:
         """How many came for jobs that nobody knows; the last thousand are kept."""
@@ -119,10 +128,6 @@ class Callbacks:
         with reaching():
             found = self._scripts.client.lrange(f"{self._scripts.root}strays", -1, -1)
         return _stray(found[0]) if found else None
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
 
 
 def _callback(name: str, entry: bytes, now: datetime) -> Callback:

@@ -259,8 +259,9 @@ def _ms(seconds: float) -> int:
 def _job_not_read(claim: Claim, error: Exception) -> str:
     """The job that the duty is about, if its own record is what cannot be read; else empty."""
     job = claim.id.partition("/")[0]
-    own = isinstance(error, UnreadableRecord) and error.name == f"job {job}"
-    return job if own else ""
+    if isinstance(error, UnreadableRecord) and error.name == f"job {job}":
+        return job
+    return ""
 
 
 def _parked_after(duty: str) -> int:

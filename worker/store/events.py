@@ -118,8 +118,11 @@ class Events:
             raise Trimmed(f"events behind {cursor} are gone", self.oldest())
         wanted = [one for one in entries if not types or _text(one[1], b"type") in types]
         looked = self._fitting(wanted)
-        last = entries if len(looked) == len(wanted) else looked
-        return self._many(looked), PREFIX + last[-1][0].decode() if last else cursor
+        if len(looked) < len(wanted):
+            entries = looked
+        if not entries:
+            return [], cursor
+        return self._many(looked), PREFIX + entries[-1][0].decode()
 
     def oldest(self) -> str | None:
         """The id of the first event that is kept."""

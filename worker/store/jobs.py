@@ -66,14 +66,15 @@ class Jobs:
             "tenant": job.tenant,
             "line": job.line,
             "score": line_score(job),
-            "traces": [
-                [one.name, one.body, one.written, self._kept_ms(one.seconds)] for one in traces
-            ],
+            "traces": [[one.name, one.written, self._kept_ms(one)] for one in traces],
             "expires": round(1000 * job.ask.options.get("expires_in", 0)),
         }
         note = Note("queued", {"model": job.ask.model, "by": owner}).packed()
         word, found = self._scripts.waking("create", 2, orjson.dumps(order), *packed(job), note)
-        return word, found
+        if word != "known":
+            return word, found
+        at, _, row = found.partition(" ")
+        return traces[int(at) - 1].said_by(row)
 
     def made_by(self, traces: Sequence[Trace]) -> tuple[str, str] | None:
         """What a key made: how its row speaks of this request, and the job; None: nothing yet.
@@ -85,13 +86,12 @@ class Jobs:
             known = self._redis.mget([f"{root}idempotency:{one.name}" for one in traces])
         for one, row in zip(traces, known, strict=True):
             if row is not None:
-                kept, _, job_id = row.decode().partition(" ")
-                return one.said_by(kept), job_id
+                return one.said_by(row.decode())
         return None
 
-    def _kept_ms(self, most: int | None) -> int:
+    def _kept_ms(self, trace: Trace) -> int:
         """How long an idempotency key is remembered: as an ended job is, unless it is less."""
-        return round(1000 * (self._retention if most is None else min(most, self._retention)))
+        return round(1000 * min(trace.seconds, self._retention))
 
     def get(self, job_id: str) -> Job:
         """One job.
@@ -140,7 +140,9 @@ class Jobs:
             tenant, state = self._redis.hmget(self._key(job_id), ["tenant", "state"])
         if state is None:
             return None
-        return tenant.decode("utf-8", "replace") if tenant else self.asked_by([job_id])[job_id]
+        if tenant is None:
+            return self.asked_by([job_id])[job_id]
+        return str(tenant.decode("utf-8", "replace"))
 
     def asked_by(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Who asked for each, as its timeline begins: the tenant of jobs that do not say theirs."""
@@ -151,10 +153,7 @@ class Jobs:
             for job_id in job_ids:
                 pipe.xrange(f"{self._scripts.root}timeline:{job_id}", count=1)
             found = pipe.execute()
-        return {
-            job_id: _asker(_noted(rows[0][1].get(b"note", b"")) if rows else {})
-            for job_id, rows in zip(job_ids, found, strict=True)
-        }
+        return {name: _asker(rows) for name, rows in zip(job_ids, found, strict=True)}
 
     def adopt_old(self) -> int:
         """List what older processes made under its tenants; how many that were."""
@@ -370,7 +369,9 @@ def _index(state: str | None, model: str | None, tenant: str | None) -> str:
         return f"jobs:tenant:{tenant}"
     if model:
         return f"jobs:model:{model}"
-    return f"jobs:state:{state}" if state else "jobs"
+    if state:
+        return f"jobs:state:{state}"
+    return "jobs"
 
 
 def _ms(moment: datetime) -> int:
@@ -382,9 +383,13 @@ def _duration_ms(job: Job) -> int:
     return max(1, round((end - start).total_seconds() * 1000)) if start and end else 0
 
 
-def _asker(first: dict[str, Any]) -> str:
+def _asker(rows: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> str:
     """Who asked, by a timeline's first line; of a long one that line was trimmed away."""
-    return str(first.get("by", LOCAL)) if first.get("what") == "queued" else LOCAL
+    for _, fields in rows:
+        first = _noted(fields.get(b"note", b""))
+        if first.get("what") == "queued":
+            return str(first.get("by", LOCAL))
+    return LOCAL
 
 
 def _noted(row: bytes) -> dict[str, Any]:

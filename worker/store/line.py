@@ -158,8 +158,7 @@ class Line:
 
     def answered(self, why_not: str | None) -> None:
         """RunningHub answered the free question, or did not."""
-        word, nonce = "no" if why_not else "yes", uuid.uuid4().hex
-        self._scripts.words("answered", word, why_not or "", nonce)
+        self._scripts.words("answered", why_not or "", uuid.uuid4().hex)
 
     def let_go(self, jobs: tuple[str, ...]) -> None:
         """These unconfirmed jobs hold no slot."""

@@ -1,5 +1,6 @@
 """Who is there: live processes, the handlers they know, and the fingerprint of their secrets."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from worker.store.scripts import Scripts, stream_moment
 OLDEST = (6, 2)  # the Redis that the scripts are written for
 WAITAOF_SINCE = (7, 2)
 ROLES = ("worker", "handlers")
-HANDS = "h"  # behind the number of them, in the name of a process that lives
+HANDS = re.compile(rb":([0-9]{1,9})h:[0-9]+$")  # in the name of a process that lives
 ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process counts as alive
 # Seconds since its last heartbeat, of which there is one every two, for which its hands count. Who
 # was killed and started again counts twice until then, and those that hang take hands not there.
@@ -127,16 +128,14 @@ class Processes:
         """Forget a handler; False when a process published it within so many seconds."""
         return self._scripts.words("forget_handler", handler, within)[0] == "done"
 
-    def beat(
-        self, role: str, process: str, threads: int, *, hands: int | None = None
-    ) -> dict[str, int]:
+    def beat(self, role: str, process: str, threads: int, *, hands: int = 0) -> dict[str, int]:
         """This process lives and works on so many things at once; and what time it is.
 
         Args:
             role: What it is.
             process: Its name.
             threads: On how many.
-            hands: How many handlers it can have running in the end; None: as many.
+            hands: How many things it can have running in the end, where that is more.
 
         Returns:
             How many things all live processes of each role work on at once.
@@ -164,7 +163,7 @@ class Processes:
             pipe.execute()
         return found
 
-    def ended(self, role: str, process: str, threads: int, *, hands: int | None = None) -> None:
+    def ended(self, role: str, process: str, threads: int, *, hands: int = 0) -> None:
         """This process does not live any more."""
         with reaching():
             self._redis.zrem(f"{self._root}alive:{role}", _alive(process, threads, hands))
@@ -239,16 +238,16 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
 
 
-def _alive(process: str, threads: int, hands: int | None) -> str:
+def _alive(process: str, threads: int, hands: int) -> str:
     """How a process that lives is named; the release before reads what is behind the last colon."""
-    return f"{process}:{hands}{HANDS}:{threads}" if hands else f"{process}:{threads}"
+    return f"{process}:{max(hands, threads)}h:{threads}"
 
 
 def _hands(alive: bytes) -> int:
-    """How many handlers a process can have running in the end."""
-    named = alive.split(b":")[-2:][0].decode("utf-8", "replace")
-    count = named.removesuffix(HANDS)
-    return int(count) if count != named and count.isdecimal() else _threads(alive)
+    """How many things a process can have running in the end; one of the release before: threads."""
+    if found := HANDS.search(alive):
+        return int(found[1])
+    return _threads(alive)
 
 
 def _threads(alive: bytes) -> int:

@@ -1,16 +1,16 @@
 -- A free question had to be answered before anything paid leaves, and was or was not.
--- ARGV[2]  "yes" | "no"   ARGV[3]  why not   ARGV[4]  nonce
+-- ARGV[2]  why not, or empty   ARGV[3]  nonce
 -- Returns  "done"
-if is_done(ARGV[4]) then return {'done'} end
-mark_done(ARGV[4])
+if is_done(ARGV[3]) then return {'done'} end
+mark_done(ARGV[3])
 local gate = gate_of('main')
 if gate and gate.ask then
-  if ARGV[2] == 'yes' then
+  if ARGV[2] == '' then
     redis.call('HSET', root .. 'gate:main', 'ask', '0')
   else
     local step = math.min(gate.step * 2, LAST_STEP)
     redis.call('HSET', root .. 'gate:main', 'until', text(now + step), 'step', text(step),
-      'why', ARGV[3])
+      'why', ARGV[2])
   end
 end
 return {'done'}

@@ -1,23 +1,19 @@
 -- Accept a job: its record, its place in the line, its event, the line's wake-up; or the job that
 -- the same idempotency key made before.
 -- ARGV[2]  {job, model, tenant, line, score, traces, expires}: traces of an idempotency key, each {the row's
---          name, the request as that row says it, what a new row says, the ms it is remembered}, none
---          without a key; expires the ms until it is not to be sent any more, 0: never
+--          name, what a new row says, the ms it is remembered}, none without a key; expires the ms until
+--          it is not to be sent any more, 0: never
 -- ARGV[3]  ask   ARGV[4]  life   ARGV[5]  note
--- Returns  "created" | "same" | "conflict" | "unproved" (made under a secret that is gone), the job's id
+-- Returns  "created", the job's id | "known", which trace has a row, and that row
 local order = cjson.decode(ARGV[2])
 local key = root .. 'job:' .. order.job
 if redis.call('EXISTS', key) == 1 then return answer('created', order.job) end
-for _, trace in ipairs(order.traces) do
+for i, trace in ipairs(order.traces) do
   local known = redis.call('GET', root .. 'idempotency:' .. trace[1])
-  if known then
-    local body, job = known:match('^(%S+) (%S+)$')
-    if body == trace[2] then return answer('same', job) end
-    return answer(body == '-' and 'unproved' or 'conflict', job)  -- repeats.NO_FINGERPRINT
-  end
+  if known then return answer('known', i .. ' ' .. known) end
 end
 for _, trace in ipairs(order.traces) do
-  redis.call('SET', root .. 'idempotency:' .. trace[1], trace[3] .. ' ' .. order.job, 'PX', trace[4])
+  redis.call('SET', root .. 'idempotency:' .. trace[1], trace[2] .. ' ' .. order.job, 'PX', trace[3])
 end
 redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n', 1, 'rev', 1,
   'model', order.model)

@@ -14,7 +14,7 @@
 local ALERTED_AGAIN = 3600000  -- ms after which trouble that lasts, or comes back, is told again
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, root .. 'job:' .. order.job
-local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model')
+local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant')
 if not held[1] then return answer('gone') end
 if held[2] == order.id then return answer('done') end
 if tonumber(held[1]) ~= order.rev then return answer('stale') end
@@ -33,10 +33,10 @@ if order.turn then
   end
 end
 
-count_again(job)  -- whoever moves it could read it
+count_again(job, old)  -- whoever moves it could read it
 redis.call('HSET', key, 'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1,
   'move', order.id)
-adopt(job, order.tenant)  -- an older process may have made it
+if not held[5] then adopt(job, order.tenant) end  -- an older process made it
 for i = 4, #ARGV do note(job, ARGV[i]) end
 local aside = order.aside
 if order.gate == 'open' then

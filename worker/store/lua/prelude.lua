@@ -321,8 +321,7 @@ end
 
 -- The record of a job in flight can be read again, or is to be tried: it stands where its state says.
 -- Whether it stood apart.
-local function count_again(job)
-  local state = redis.call('HGET', root .. 'job:' .. job, 'state')
+local function count_again(job, state)
   if not IN_FLIGHT[state] or redis.call('SREM', root .. 'unreadable', job) == 0 then return false end
   redis.call('ZADD', root .. 'jobs:state:' .. state, 0, job)
   if state == 'unconfirmed' then redis.call('SADD', root .. 'holding', job) end

@@ -4,7 +4,8 @@
 local lane, released = ARGV[2], 0
 for i = 3, #ARGV do
   if redis.call('HDEL', root .. 'parked:' .. lane, ARGV[i]) == 1 then
-    count_again(ARGV[i]:match('^[^/]*'))
+    local job = ARGV[i]:match('^[^/]*')
+    count_again(job, redis.call('HGET', root .. 'job:' .. job, 'state'))
     wake(lane, ARGV[i], 0)
     released = released + 1
   end

@@ -18,7 +18,7 @@ local function belongs(index, there, at)
   end
 end
 
-if count_again(job) then wrong = wrong + 1 end
+if count_again(job, state) then wrong = wrong + 1 end
 wrong = wrong + redis.call('SREM', root .. 'unreadable', job)
 belongs('jobs', true, 0)
 belongs('jobs:model:' .. model, true, 0)
