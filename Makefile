@@ -9,6 +9,10 @@ SOURCES := config worker webhook tests
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@mkdir -p .venv/src/runhook  # the one import package, for tools that follow no import hook
+	@cd .venv/src/runhook && ln -sfn ../../../worker/runhook/__init__.py __init__.py && \
+	  ln -sfn ../../../worker/runhook/py.typed py.typed && \
+	  for part in config webhook worker; do ln -sfn ../../../$$part $$part; done
 	@touch $@
 
 demo: .venv/ready
@@ -41,7 +45,7 @@ models: .venv/ready
 
 # Rebuild or extend the catalogue: make catalogue FACTS="models.json --prices pricing.json"
 catalogue: .venv/ready
-	@$(BIN)/python -m config.rebuild $(FACTS)
+	@$(BIN)/python -m runhook.config.rebuild $(FACTS)
 
 lint: .venv/ready
 	$(BIN)/ruff check $(SOURCES)
@@ -51,7 +55,7 @@ types: .venv/ready
 	$(BIN)/mypy
 
 architecture: .venv/ready
-	$(BIN)/lint-imports
+	PYTHONPATH=.venv/src $(BIN)/lint-imports
 
 # Every pinned requirement has a wheel for each Python we name.
 wheels: .venv/ready

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from config.strength import weakness
+from runhook.config.strength import weakness
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")  # of a caller, and of a tenant
 TOKEN = re.compile(r"[!-9;-~]+")  # what a header can carry as it is, and no colon

@@ -1,7 +1,7 @@
 """The catalogue's schema: what a record of `config/models/` may say, and reading them all.
 
 One record is one model: `POST /openapi/v2/<endpoint>` of the reference's Standard Model API.
-`config/models/schema.json` is this schema for editors; `config.rebuild` writes both.
+`config/models/schema.json` is this schema for editors; `runhook.config.rebuild` writes both.
 """
 
 from collections.abc import Mapping
@@ -266,6 +266,6 @@ RECORDS = TypeAdapter(tuple[Model, ...])
 @cache
 def models() -> tuple[Model, ...]:
     """All records, within each kind of output in the reference's order."""
-    folder = files("config").joinpath("models")
+    folder = files("runhook.config").joinpath("models")
     texts = [folder.joinpath(f"{kind}.json").read_bytes() for kind in KINDS]
     return tuple(model for text in texts for model in RECORDS.validate_json(text))

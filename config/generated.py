@@ -4,10 +4,10 @@ import os
 import secrets
 from pathlib import Path
 
-from config import private
-from config.callers import TOKEN
-from config.roles import SettingsError
-from config.strength import weakness
+from runhook.config import private
+from runhook.config.callers import TOKEN
+from runhook.config.roles import SettingsError
+from runhook.config.strength import weakness
 
 BYTES = 48
 

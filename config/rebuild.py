@@ -1,8 +1,8 @@
-"""Rebuild the catalogue from files of facts: `python -m config.rebuild FACTS... --prices FILE`.
+"""Rebuild the catalogue from files of facts: `python -m runhook.config.rebuild FACTS...`.
 
-A facts file is a list of models, in the keys of `config.catalogue` or as they were gathered from
-RunningHub's registry. A record replaces the one of the same endpoint; new ones go to the end of
-their kind. Prices are an object of endpoints. What does not fit the schema is refused before
+A facts file is a list of models, in the keys of `runhook.config.catalogue` or as they were gathered
+from RunningHub's registry. A record replaces the one of the same endpoint; new ones go to the
+end of their kind. Prices are an object of endpoints. What does not fit the schema is refused before
 anything is written. `--anew` forgets the records there are.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from config.catalogue import KINDS, RECORDS, Model, models
+from runhook.config.catalogue import KINDS, RECORDS, Model, models
 
 FOLDER = Path(__file__).parent / "models"
 Json = dict[str, Any]
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m config.rebuild", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m runhook.config.rebuild", description=__doc__)
     parser.add_argument("facts", nargs="*", type=Path, help="models, as JSON")
     parser.add_argument("--unlisted", nargs="*", type=Path, default=[], help="models that the "
                         "reference's table of contents does not list")  # fmt: skip

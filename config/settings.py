@@ -19,14 +19,14 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from config import generated, private
-from config.callers import Caller, read_callers
-from config.roles import CHECKS
-from config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
-from config.roles import Role as Role
-from config.roles import SettingsError as SettingsError
-from config.strength import HOW, looks_made_up, weakness
-from config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
+from runhook.config import generated, private
+from runhook.config.callers import Caller, read_callers
+from runhook.config.roles import CHECKS
+from runhook.config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
+from runhook.config.roles import Role as Role
+from runhook.config.roles import SettingsError as SettingsError
+from runhook.config.strength import HOW, looks_made_up, weakness
+from runhook.config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
 
 SHORTEST_SECRET = 32
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from config.catalogue import AtLeastOne, ExactlyOne, Model, Param
+from runhook.config.catalogue import AtLeastOne, ExactlyOne, Model, Param
 
 SAMPLES = {
     "string": "a cat",

@@ -28,21 +28,21 @@ os.chdir(NOWHERE)
 
 from werkzeug.serving import make_server
 
-from config.settings import Settings
+from runhook.config.settings import Settings
+from runhook.webhook.app import create_app
+from runhook.worker import ask, embedded, telemetry
+from runhook.worker.ask import Asked
+from runhook.worker.handlers import Registry
+from runhook.worker.jobs import Job
+from runhook.worker.runninghub.sandbox.faults import Faults
+from runhook.worker.runninghub.sandbox.server import create_app as create_sandbox
+from runhook.worker.runninghub.sandbox.server import serve
+from runhook.worker.store import SetClock
+from runhook.worker.tasks import FLOWS
+from runhook.worker.wakeups import LANES
+from runhook.worker.wiring import Wiring, assemble
 from tests.keys import unknown_keys
 from tests.receiver import Receiver, a_receiver
-from webhook.app import create_app
-from worker import ask, embedded, telemetry
-from worker.ask import Asked
-from worker.handlers import Registry
-from worker.jobs import Job
-from worker.runninghub.sandbox.faults import Faults
-from worker.runninghub.sandbox.server import create_app as create_sandbox
-from worker.runninghub.sandbox.server import serve
-from worker.store import SetClock
-from worker.tasks import FLOWS
-from worker.wakeups import LANES
-from worker.wiring import Wiring, assemble
 
 os.chdir(HOME)
 

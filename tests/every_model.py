@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config.catalogue import Model, models
-from config.settings import Settings
+from runhook.config.catalogue import Model, models
+from runhook.config.settings import Settings
+from runhook.worker import ask, catalogue
+from runhook.worker.ask import Asked
+from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.errors import InvalidRequest
+from runhook.worker.jobs import Job
+from runhook.worker.runninghub.client import Client
+from runhook.worker.runninghub.sandbox.faults import Faults
+from runhook.worker.runninghub.sandbox.server import create_app, serve
+from runhook.worker.runninghub.wire import Submit
+from runhook.worker.wiring import Wiring, assemble
 from tests.bodies import invalid, valid
-from worker import ask, catalogue
-from worker.ask import Asked
-from worker.embedded import EmbeddedServer
-from worker.errors import InvalidRequest
-from worker.jobs import Job
-from worker.runninghub.client import Client
-from worker.runninghub.sandbox.faults import Faults
-from worker.runninghub.sandbox.server import create_app, serve
-from worker.runninghub.wire import Submit
-from worker.wiring import Wiring, assemble
 
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 HEAD = """# Every model, with a good and a bad body

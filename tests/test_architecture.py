@@ -1,6 +1,7 @@
 """The house stands as it is drawn: floors, rooms, sizes, first lines."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ EMPTY_WORDS = {"utils", "helpers", "common", "base", "manager", "core", "misc"}
 
 def test_imports_point_down() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--config", "pyproject.toml"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    links = {**os.environ, "PYTHONPATH": str(ROOT / ".venv" / "src")}
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=links)
     assert found.returncode == 0, found.stdout
 
 
@@ -44,7 +46,7 @@ def test_every_script_is_called_and_says_what_it_does() -> None:
 
 
 def test_procfile_and_up_start_the_same_processes() -> None:
-    from worker.cli.fleet import COMMANDS
+    from runhook.worker.cli.fleet import COMMANDS
 
     lines = (ROOT / "Procfile").read_text().splitlines()
     procfile = {name: rest.split() for name, _, rest in (line.partition(": ") for line in lines)}

@@ -16,12 +16,12 @@ from openapi_spec_validator import validate
 from runninghub_sdk import RunningHubClient, modify_nodes
 from runninghub_sdk.exceptions import RunningHubError
 
+from runhook.worker.runninghub.sandbox.faults import Faults
+from runhook.worker.runninghub.sandbox.server import create_app
 from tests.conftest import IMAGE, Sandbox, eventually
-from worker.runninghub.sandbox.faults import Faults
-from worker.runninghub.sandbox.server import create_app
 
 DOCUMENT: Any = json.loads(
-    files("worker.runninghub.sandbox").joinpath("openapi.json").read_text(encoding="utf-8")
+    files("runhook.worker.runninghub.sandbox").joinpath("openapi.json").read_text(encoding="utf-8")
 )
 NAMED = [
     "Get Workflow JSON Request",

@@ -16,14 +16,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from runhook.worker import catalogue
+from runhook.worker.cli.up import sandbox as command
+from runhook.worker.runninghub.sandbox.faults import FAULTS, Faults
+from runhook.worker.runninghub.sandbox.outputs import make
+from runhook.worker.runninghub.sandbox.prices import price
+from runhook.worker.runninghub.sandbox.server import _models, create_app, serve
 from tests.bodies import valid
 from tests.conftest import IMAGE, Sandbox, eventually
-from worker import catalogue
-from worker.cli.up import sandbox as command
-from worker.runninghub.sandbox.faults import FAULTS, Faults
-from worker.runninghub.sandbox.outputs import make
-from worker.runninghub.sandbox.prices import price
-from worker.runninghub.sandbox.server import _models, create_app, serve
 
 KEY = {"Authorization": "Bearer anything", "Content-Type": "application/json"}
 

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 from flask import Request, Response, current_app
 
-from config.callers import Caller
-from config.settings import LOOPBACK_HOSTS, Settings
-from webhook.answers import wiring
-from webhook.problems import problem
-from webhook.refusals import Refusals
-from worker.jobs import LOCAL
+from runhook.config.callers import Caller
+from runhook.config.settings import LOOPBACK_HOSTS, Settings
+from runhook.webhook.answers import wiring
+from runhook.webhook.problems import problem
+from runhook.webhook.refusals import Refusals
+from runhook.worker.jobs import LOCAL
 
 FRONT = "/"  # where a link may bring the token
 OWNER = Caller(name=LOCAL, token="")

@@ -2,13 +2,13 @@
 
 from flask import Blueprint, Response
 
-from webhook.answers import answer, known_parameters, wiring
-from webhook.bodies import json_body
-from webhook.limits import ASKING
-from webhook.problems import problem
-from webhook.scopes import caller, open_to
-from worker.document import account_document
-from worker.errors import Fault, InvalidRequest
+from runhook.webhook.answers import answer, known_parameters, wiring
+from runhook.webhook.bodies import json_body
+from runhook.webhook.limits import ASKING
+from runhook.webhook.problems import problem
+from runhook.webhook.scopes import caller, open_to
+from runhook.worker.document import account_document
+from runhook.worker.errors import Fault, InvalidRequest
 
 LARGEST = 1024
 

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 import orjson
 from flask import Response, current_app, request
 
-from worker.document import unknown_members
-from worker.errors import Fault, InvalidRequest
-from worker.wiring import Wiring
+from runhook.worker.document import unknown_members
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.wiring import Wiring
 
 MOST, USUAL = 100, 20  # items of a page; a hundred jobs are about 200 KiB
 

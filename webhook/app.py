@@ -2,7 +2,7 @@
 
 from flask import Flask, Response, request
 
-from webhook import (
+from runhook.webhook import (
     account,
     assets,
     callbacks,
@@ -16,10 +16,10 @@ from webhook import (
     problems,
     subscriptions,
 )
-from webhook.access import FRONT, wrong_tokens
-from webhook.scopes import let_in
-from webhook.streams import Hub
-from worker.wiring import Wiring
+from runhook.webhook.access import FRONT, wrong_tokens
+from runhook.webhook.scopes import let_in
+from runhook.webhook.streams import Hub
+from runhook.worker.wiring import Wiring
 
 
 def create_app(wiring: Wiring) -> Flask:

@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from webhook.answers import answer, known_parameters, wiring
-from webhook.problems import problem
-from webhook.scopes import open_to
-from worker import ask
-from worker.document import asset_document
-from worker.errors import Fault, InvalidRequest
+from runhook.webhook.answers import answer, known_parameters, wiring
+from runhook.webhook.problems import problem
+from runhook.webhook.scopes import open_to
+from runhook.worker import ask
+from runhook.worker.document import asset_document
+from runhook.worker.errors import Fault, InvalidRequest
 
 LARGEST = 2 * 1024**3  # bytes; models take less, LoRA files do not come this way
 BUSY_FORM = 64 * 1024

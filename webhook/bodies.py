@@ -15,7 +15,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from worker.document import json_object
+from runhook.worker.document import json_object
 
 IN_MEMORY = 256 * 1024  # bytes of a body that are kept in memory until it is whole
 

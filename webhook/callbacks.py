@@ -8,15 +8,15 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, current_app, request
 
-from webhook.bodies import body_within
-from webhook.problems import problem
-from webhook.refusals import Refusals
-from webhook.scopes import open_to
-from worker.errors import StoreUnavailable
-from worker.signing import PATH, PROBE, probe_answer, signed_by_us
-from worker.store import Note
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.webhook.bodies import body_within
+from runhook.webhook.problems import problem
+from runhook.webhook.refusals import Refusals
+from runhook.webhook.scopes import open_to
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.signing import PATH, PROBE, probe_answer, signed_by_us
+from runhook.worker.store import Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 LARGEST = 4 * 1024 * 1024
 

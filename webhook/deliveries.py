@@ -4,16 +4,16 @@ from itertools import islice
 
 from flask import Blueprint, Response, request
 
-from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
-from webhook.bodies import json_body
-from webhook.limits import RECOVERING
-from webhook.scopes import caller, forbidden, hide_job, only, open_to
-from worker import deliveries, recover
-from worker.deliveries import Filter, delivery_document
-from worker.errors import Fault, InvalidRequest
-from worker.roster import word_of_absence
-from worker.store.delivered import STATES
-from worker.store.deliveries import is_delivery_id
+from runhook.webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
+from runhook.webhook.bodies import json_body
+from runhook.webhook.limits import RECOVERING
+from runhook.webhook.scopes import caller, forbidden, hide_job, only, open_to
+from runhook.worker import deliveries, recover
+from runhook.worker.deliveries import Filter, delivery_document
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.roster import word_of_absence
+from runhook.worker.store.delivered import STATES
+from runhook.worker.store.deliveries import is_delivery_id
 
 LARGEST = 4096
 

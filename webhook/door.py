@@ -22,13 +22,13 @@ from granian.rsgi import (  # type: ignore[attr-defined]  # offered, not typed s
 )
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
-from config.callers import Caller
-from config.settings import Settings
-from webhook import assets, callbacks, jobs
-from webhook.access import caller_of
-from webhook.bodies import IN_MEMORY, Sending, read_whole
-from webhook.environ import Head, environ_of
-from webhook.limits import (
+from runhook.config.callers import Caller
+from runhook.config.settings import Settings
+from runhook.webhook import assets, callbacks, jobs
+from runhook.webhook.access import caller_of
+from runhook.webhook.bodies import IN_MEMORY, Sending, read_whole
+from runhook.webhook.environ import Head, environ_of
+from runhook.webhook.limits import (
     ASKING,
     BATCHES,
     CALLING,
@@ -40,10 +40,10 @@ from webhook.limits import (
     WAITING,
     Shares,
 )
-from webhook.problems import careful, refusal
-from webhook.streams import STREAMS
-from worker.signing import PATH
-from worker.telemetry import report
+from runhook.webhook.problems import careful, refusal
+from runhook.webhook.streams import STREAMS
+from runhook.worker.signing import PATH
+from runhook.worker.telemetry import report
 
 Application = Callable[..., Any]
 

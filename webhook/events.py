@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from webhook.answers import answer, known_parameters, page_size, takes, wiring
-from webhook.scopes import caller, open_to
-from webhook.streams import Hub, spoken
-from worker.document import job_document
-from worker.errors import Fault, InvalidRequest
-from worker.events import TYPES, Occurrence, cloud_event, unknown_types
-from worker.jobs import Job
-from worker.store import is_event_id
+from runhook.webhook.answers import answer, known_parameters, page_size, takes, wiring
+from runhook.webhook.scopes import caller, open_to
+from runhook.webhook.streams import Hub, spoken
+from runhook.worker.document import job_document
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.events import TYPES, Occurrence, cloud_event, unknown_types
+from runhook.worker.jobs import Job
+from runhook.worker.store import is_event_id
 
 ALIVE = b": alive\n\n"
 ROUNDS, PIECE = 20, 500  # pieces of the log that one request looks through for wanted types

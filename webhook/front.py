@@ -2,9 +2,9 @@
 
 from flask import Blueprint, Response, current_app
 
-from webhook.access import FRONT
-from webhook.answers import answer, known_parameters, takes
-from webhook.scopes import OPEN_TO, caller, open_to
+from runhook.webhook.access import FRONT
+from runhook.webhook.answers import answer, known_parameters, takes
+from runhook.webhook.scopes import OPEN_TO, caller, open_to
 
 blueprint = Blueprint("front", __name__)
 blueprint.before_request(known_parameters)

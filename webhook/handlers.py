@@ -2,9 +2,9 @@
 
 from flask import Blueprint, Response
 
-from webhook.answers import answer, known_parameters, wiring
-from webhook.scopes import open_to
-from worker import roster
+from runhook.webhook.answers import answer, known_parameters, wiring
+from runhook.webhook.scopes import open_to
+from runhook.worker import roster
 
 blueprint = Blueprint("handlers", __name__, url_prefix="/v1/handlers")
 blueprint.before_request(known_parameters)

@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Response, current_app, jsonify
 
-from webhook.scopes import open_to
-from worker.errors import StoreUnavailable
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.webhook.scopes import open_to
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 blueprint = Blueprint("health", __name__)
 

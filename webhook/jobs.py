@@ -7,18 +7,18 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request, stream_with_context, url_for
 
-from webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
-from webhook.bodies import json_body, lines_within
-from webhook.limits import ASKING, BATCHES
-from webhook.problems import document_of, problem
-from webhook.scopes import caller, only, open_to
-from worker import ask, batch, catalogue, resolve
-from worker.cancel import cancel
-from worker.catalogue import Checked
-from worker.document import dry_run_document, job_document
-from worker.errors import Fault, InvalidRequest
-from worker.jobs import Job, State, is_job_id
-from worker.submit import usual_seconds
+from runhook.webhook.answers import answer, cursor_of, known_parameters, page_size, takes, wiring
+from runhook.webhook.bodies import json_body, lines_within
+from runhook.webhook.limits import ASKING, BATCHES
+from runhook.webhook.problems import document_of, problem
+from runhook.webhook.scopes import caller, only, open_to
+from runhook.worker import ask, batch, catalogue, resolve
+from runhook.worker.cancel import cancel
+from runhook.worker.catalogue import Checked
+from runhook.worker.document import dry_run_document, job_document
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.first_look import usual_seconds
+from runhook.worker.jobs import Job, State, is_job_id
 
 LARGEST = 32 * 1024 * 1024  # media may come as data URIs
 LARGEST_WORD = 1024

@@ -5,10 +5,10 @@ from functools import lru_cache
 import orjson
 from flask import Blueprint, Response, request
 
-from webhook.answers import answer, known_parameters, takes
-from webhook.scopes import open_to
-from worker import catalogue
-from worker.document import model_document
+from runhook.webhook.answers import answer, known_parameters, takes
+from runhook.webhook.scopes import open_to
+from runhook.worker import catalogue
+from runhook.worker.document import model_document
 
 blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
 blueprint.before_request(known_parameters)

@@ -7,7 +7,7 @@ import orjson
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from worker.errors import (
+from runhook.worker.errors import (
     UNPAID,
     Conflict,
     InvalidRequest,
@@ -20,7 +20,7 @@ from worker.errors import (
     Trimmed,
     UnreadableRecord,
 )
-from worker.telemetry import report
+from runhook.worker.telemetry import report
 
 SOON = "5"  # seconds, for Retry-After
 

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 
-from worker.telemetry import report
+from runhook.worker.telemetry import report
 
 WINDOW = 60.0  # seconds that are counted together, and between two log lines
 

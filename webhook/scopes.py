@@ -5,11 +5,11 @@ from typing import Any, Literal, TypeVar
 
 from flask import Response, current_app, g, request
 
-from config.callers import Caller, Scope
-from webhook.access import caller_of, refusal_of
-from webhook.answers import wiring
-from webhook.problems import problem
-from worker.errors import NotFound, UnreadableRecord
+from runhook.config.callers import Caller, Scope
+from runhook.webhook.access import caller_of, refusal_of
+from runhook.webhook.answers import wiring
+from runhook.webhook.problems import problem
+from runhook.worker.errors import NotFound, UnreadableRecord
 
 Door = TypeVar("Door", bound=Callable[..., Any])
 # Of each door the scopes that open it. `admin` opens all, and one that declares none alone.

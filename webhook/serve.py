@@ -1,4 +1,4 @@
-"""The web process: `python -m webhook.serve`. Settings are checked before a port is opened."""
+"""The web process, `python -m runhook.webhook.serve`: settings are checked before it listens."""
 
 import contextlib
 import gc
@@ -13,13 +13,13 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
-from config.private import OTHERS
-from config.settings import Settings, SettingsError
-from webhook.app import create_app
-from webhook.door import Door
-from worker.errors import StoreUnavailable
-from worker.telemetry import configure, report
-from worker.wiring import assemble, check_port, check_server
+from runhook.config.private import OTHERS
+from runhook.config.settings import Settings, SettingsError
+from runhook.webhook.app import create_app
+from runhook.webhook.door import Door
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.telemetry import configure, report
+from runhook.worker.wiring import assemble, check_port, check_server
 
 PATIENCE = (
     5  # seconds that requests have to end when the process does; streams would go on for ever

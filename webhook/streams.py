@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import orjson
 from flask import Response
 
-from webhook.limits import Limit
-from worker.errors import StoreUnavailable
-from worker.events import Occurrence, cloud_event
-from worker.store import event_order
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.webhook.limits import Limit
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.events import Occurrence, cloud_event
+from runhook.worker.store import event_order
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 EACH, STREAMS = 32, 64  # of one caller, and of one process
 # Events that streams find without asking Redis, and bytes of them: large jobs make large ones.

@@ -6,14 +6,14 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, url_for
 
-from webhook.answers import answer, known_parameters, wiring
-from webhook.bodies import json_body
-from webhook.limits import TESTS
-from webhook.scopes import caller, open_to
-from worker import subscriptions
-from worker.errors import Fault, InvalidRequest
-from worker.store import Subscription
-from worker.subscriptions import LONGEST_OVERLAP, OVERLAP, subscription_document
+from runhook.webhook.answers import answer, known_parameters, wiring
+from runhook.webhook.bodies import json_body
+from runhook.webhook.limits import TESTS
+from runhook.webhook.scopes import caller, open_to
+from runhook.worker import subscriptions
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.store import Subscription
+from runhook.worker.subscriptions import LONGEST_OVERLAP, OVERLAP, subscription_document
 
 LARGEST = 64 * 1024
 

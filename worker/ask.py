@@ -7,18 +7,18 @@ from typing import IO, Annotated, Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from config.callers import NAME
-from worker import catalogue, inline, jobs
-from worker.catalogue import Asset, Checked, Media, Reach
-from worker.document import too_deep, unknown_members
-from worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
-from worker.jobs import LOCAL, Ask, Job, Life, State
-from worker.measure import measure_data_uri
-from worker.prepare import app_of
-from worker.repeats import Trace, traces
-from worker.reports import App, LivePrice
-from worker.sealing import seal
-from worker.wiring import Wiring
+from runhook.config.callers import NAME
+from runhook.worker import catalogue, inline, jobs
+from runhook.worker.catalogue import Asset, Checked, Media, Reach
+from runhook.worker.document import too_deep, unknown_members
+from runhook.worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
+from runhook.worker.jobs import LOCAL, Ask, Job, Life, State
+from runhook.worker.measure import measure_data_uri
+from runhook.worker.prepare import app_of
+from runhook.worker.repeats import Trace, traces
+from runhook.worker.reports import App, LivePrice
+from runhook.worker.sealing import seal
+from runhook.worker.wiring import Wiring
 
 LARGEST_METADATA = 16 * 1024
 # Bytes of input and options without files: a record is read and written whole at every move.

@@ -10,12 +10,12 @@ What is learnt goes through `intake.accept`, like a callback.
 from collections.abc import Callable
 from datetime import datetime
 
-from worker import deadline, jobs, transcript
-from worker.errors import ProviderSilent
-from worker.intake import accept, adopt
-from worker.jobs import Attempt, Job, State
-from worker.store import Change, Note
-from worker.wiring import Wiring
+from runhook.worker import deadline, jobs, transcript
+from runhook.worker.errors import ProviderSilent
+from runhook.worker.intake import accept, adopt
+from runhook.worker.jobs import Attempt, Job, State
+from runhook.worker.store import Change, Note
+from runhook.worker.wiring import Wiring
 
 CALLS_OF_THE_RECORD = 1  # a query follows where there is none, and else at most a resend
 LEAST_GAP = 5.0  # seconds between two looks at one job, at least

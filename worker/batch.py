@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from worker import ask
-from worker.catalogue import Checked
-from worker.document import json_object
-from worker.errors import Fault, InvalidRequest, RunhookError
-from worker.jobs import LOCAL, Job
-from worker.wiring import Wiring
+from runhook.worker import ask
+from runhook.worker.catalogue import Checked
+from runhook.worker.document import json_object
+from runhook.worker.errors import Fault, InvalidRequest, RunhookError
+from runhook.worker.jobs import LOCAL, Job
+from runhook.worker.wiring import Wiring
 
 LONGEST_KEY = 255  # characters; more than any id that people make keys of
 

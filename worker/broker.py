@@ -15,10 +15,10 @@ from celery import Celery
 from kombu import Connection, Exchange, Queue
 from kombu import exceptions as kombu_exceptions
 
-from config.settings import SentinelAddress, Settings, SettingsError
-from worker.events import Outcome
-from worker.telemetry import masked, report
-from worker.wakeups import LANES, Message
+from runhook.config.settings import SentinelAddress, Settings, SettingsError
+from runhook.worker.events import Outcome
+from runhook.worker.telemetry import masked, report
+from runhook.worker.wakeups import LANES, Message
 
 KEYS = "runhook:queue:"  # before the name of every queue in Redis
 HANDLER_SECONDS = 300  # a handler may take so long; then it gets an exception, 10 s later the kill

@@ -1,10 +1,10 @@
 """Cancelling a job, right in every race: free before it leaves, asked of RunningHub after."""
 
-from worker import jobs, transcript
-from worker.errors import Conflict, ProviderRefused
-from worker.jobs import Job, Move, State
-from worker.store import Change, Duty, Note
-from worker.wiring import Wiring
+from runhook.worker import jobs, transcript
+from runhook.worker.errors import Conflict, ProviderRefused
+from runhook.worker.jobs import Job, Move, State
+from runhook.worker.store import Change, Duty, Note
+from runhook.worker.wiring import Wiring
 
 COST_LOOK = 30.0  # seconds after which a cancelled task is asked what it cost
 

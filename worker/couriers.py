@@ -5,8 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillAtIt
 
-from worker.errors import StoreUnavailable
-from worker.telemetry import report
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.telemetry import report
 
 Work = Callable[[], None]
 

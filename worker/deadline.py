@@ -7,14 +7,14 @@ then. Silence is not: it is asked again, but not without end either.
 from contextlib import suppress
 from datetime import datetime
 
-from worker import jobs, transcript
-from worker.errors import ProviderRefused, ProviderSilent
-from worker.intake import accept, alert, requeued
-from worker.jobs import Job, Move, SettledBy, State
-from worker.reports import Error
-from worker.store import Change, Duty, Note
-from worker.store.changes import Decision
-from worker.wiring import Wiring
+from runhook.worker import jobs, transcript
+from runhook.worker.errors import ProviderRefused, ProviderSilent
+from runhook.worker.intake import accept, alert, requeued
+from runhook.worker.jobs import Job, Move, SettledBy, State
+from runhook.worker.reports import Error
+from runhook.worker.store import Change, Duty, Note
+from runhook.worker.store.changes import Decision
+from runhook.worker.wiring import Wiring
 
 LEAST_GAP, LONGEST_GAP = 5.0, 300.0  # seconds between two questions that bring no answer
 # Seconds of silence that a job is held for beyond its time: an outage of an hour costs nobody his

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from worker.document import Document, unknown_members
-from worker.errors import Conflict, Fault, InvalidRequest, NotFound, UnreadableRecord
-from worker.jobs import is_job_id, iso
-from worker.store import Delivery
-from worker.store.delivered import STATES
-from worker.wiring import Wiring
+from runhook.worker.document import Document, unknown_members
+from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, UnreadableRecord
+from runhook.worker.jobs import is_job_id, iso
+from runhook.worker.store import Delivery
+from runhook.worker.store.delivered import STATES
+from runhook.worker.wiring import Wiring
 
 SPREAD = 0.02  # seconds between two deliveries that are told again together
 LENGTHS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -1,11 +1,11 @@
 """The last word before a paid byte leaves, and the word to its owner if its job then went."""
 
-from worker.jobs import Job
-from worker.reports import Busy, NeverLeft, Refused, SubmitAnswer
-from worker.store import Claim
-from worker.store.duties import boot_time
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.worker.jobs import Job
+from runhook.worker.reports import Busy, NeverLeft, Refused, SubmitAnswer
+from runhook.worker.store import Claim
+from runhook.worker.store.duties import boot_time
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 
 class Departing:

@@ -7,16 +7,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from config.settings import Role, Settings, SettingsError, unknown_names
-from config.strength import HOW
-from worker import roster
-from worker.errors import ProviderRefused, ProviderSilent, StoreUnavailable, UnreadableRecord
-from worker.http import FAILURES, Http, why
-from worker.jobs import State
-from worker.prepare import of_a_known_model
-from worker.signing import PROBE, callback_url, probe_answer
-from worker.store.line import LineState
-from worker.wiring import Wiring, has_other_secrets
+from runhook.config.settings import Role, Settings, SettingsError, unknown_names
+from runhook.config.strength import HOW
+from runhook.worker import roster
+from runhook.worker.errors import (
+    ProviderRefused,
+    ProviderSilent,
+    StoreUnavailable,
+    UnreadableRecord,
+)
+from runhook.worker.http import FAILURES, Http, why
+from runhook.worker.jobs import State
+from runhook.worker.prepare import of_a_known_model
+from runhook.worker.signing import PROBE, callback_url, probe_answer
+from runhook.worker.store.line import LineState
+from runhook.worker.wiring import Wiring, has_other_secrets
 
 Word = Literal["good", "warning", "bad"]
 SKEW = 5.0  # seconds between this machine's clock and Redis's that matter to nobody

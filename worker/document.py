@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from config.catalogue import Price
-from worker.catalogue import (
+from runhook.config.catalogue import Price
+from runhook.worker.catalogue import (
     Asset,
     Checked,
     Model,
@@ -17,9 +17,9 @@ from worker.catalogue import (
     price_words,
     rule_words,
 )
-from worker.errors import MOST_FAULTS, Fault, InvalidRequest
-from worker.jobs import Attempt, Job, State, iso
-from worker.reports import Account, Capacity, Cost, Error, LivePrice, Output
+from runhook.worker.errors import MOST_FAULTS, Fault, InvalidRequest
+from runhook.worker.jobs import Attempt, Job, State, iso
+from runhook.worker.reports import Account, Capacity, Cost, Error, LivePrice, Output
 
 Document = dict[str, Any]
 # Levels of lists and objects in a member of a request. What is kept is wrapped in a few more, and

@@ -20,8 +20,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config import private
-from worker.errors import StoreUnavailable
+from runhook.config import private
+from runhook.worker.errors import StoreUnavailable
 
 PR_SET_PDEATHSIG = 1
 PATIENCE = 20.0  # seconds to load the data of a large file
@@ -84,7 +84,7 @@ class EmbeddedServer:
         if self._runs_already():
             return
         self.socket.unlink(missing_ok=True)
-        configuration = str(files("config").joinpath("server", "embedded.conf"))
+        configuration = str(files("runhook.config").joinpath("server", "embedded.conf"))
         log = self.folder / "server.log"
         command = [
             binary(),

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from worker import jobs
-from worker.document import Document, job_document
-from worker.jobs import Ask, Job, Life, State, iso
-from worker.reports import Error, Output
+from runhook.worker import jobs
+from runhook.worker.document import Document, job_document
+from runhook.worker.jobs import Ask, Job, Life, State, iso
+from runhook.worker.reports import Error, Output
 
 TYPES = (
     "job.queued",

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from worker import events, handlers, receivers, subscriptions
-from worker.errors import NotFound, StoreUnavailable, UnreadableRecord
-from worker.events import Occurrence, Outcome, cloud_event
-from worker.handlers import CeleryTask, Event, Handler
-from worker.outside import clean
-from worker.receivers import Verdict
-from worker.store import (
+from runhook.worker import events, handlers, receivers, subscriptions
+from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
+from runhook.worker.events import Occurrence, Outcome, cloud_event
+from runhook.worker.handlers import CeleryTask, Event, Handler
+from runhook.worker.outside import clean
+from runhook.worker.receivers import Verdict
+from runhook.worker.store import (
     MISSED,
     Claim,
     Delivery,
@@ -24,9 +24,9 @@ from worker.store import (
     Wanted,
     is_event_id,
 )
-from worker.store.deliveries import Judge
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.worker.store.deliveries import Judge
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 JITTER = 0.2
 LONGEST_WHY = 500  # characters of an error that a delivery keeps

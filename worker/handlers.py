@@ -20,8 +20,8 @@ from importlib.metadata import EntryPoint, entry_points
 from types import SimpleNamespace
 from typing import Any
 
-from worker.events import TYPES, Outcome, unknown_types
-from worker.outside import clean
+from runhook.worker.events import TYPES, Outcome, unknown_types
+from runhook.worker.outside import clean
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 LONGEST_WHY = 500  # characters of what a handler says of its failure

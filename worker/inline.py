@@ -11,9 +11,9 @@ from typing import IO, Any
 
 import orjson
 
-from worker import catalogue
-from worker.catalogue import COMFY_KINDS, DATA_URI, Asset, Checked
-from worker.errors import Fault
+from runhook.worker import catalogue
+from runhook.worker.catalogue import COMFY_KINDS, DATA_URI, Asset, Checked
+from runhook.worker.errors import Fault
 
 Keep = Callable[[str, IO[bytes]], Asset]
 Path = tuple[str | int, ...]

@@ -10,16 +10,16 @@ believed by themselves are left to `unbelieved`, which asks.
 from dataclasses import replace
 from datetime import datetime
 
-from worker import jobs, transcript
-from worker.errors import NotFound, StoreUnavailable, UnreadableRecord
-from worker.jobs import Attempt, Job, Move, SettledBy, State
-from worker.outside import clean
-from worker.reports import Cost, Error, Report, TaskState
-from worker.runninghub import wire
-from worker.runninghub.door import Unreadable
-from worker.store import Callback, Change, Claim, Duty, Note
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.worker import jobs, transcript
+from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
+from runhook.worker.jobs import Attempt, Job, Move, SettledBy, State
+from runhook.worker.outside import clean
+from runhook.worker.reports import Cost, Error, Report, TaskState
+from runhook.worker.runninghub import wire
+from runhook.worker.runninghub.door import Unreadable
+from runhook.worker.store import Callback, Change, Claim, Duty, Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 EMPTY_LOOKS = (5, 15, 30, 60)  # seconds at which a success without results is asked about
 FAILED_LOOK = 30  # seconds after which a failure that only a query reported is asked about again

@@ -17,8 +17,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainSerializer
 
-from worker.errors import ImpossibleMove
-from worker.reports import Cost, Error, Output, Report
+from runhook.worker.errors import ImpossibleMove
+from runhook.worker.reports import Cost, Error, Output, Report
 
 _births = itertools.count()
 LOCAL = "local"  # who asks on this machine, and whose jobs are that say nothing of it

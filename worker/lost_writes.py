@@ -6,14 +6,15 @@ request left. Sent again, it would be paid twice; so nothing leaves until its ow
 
 from dataclasses import replace
 
-from worker.errors import NotFound
-from worker.intake import accepted
-from worker.jobs import Job, State
-from worker.reports import Doubtful
-from worker.store import Change, Departure, Note
-from worker.submit import doubted, first_look
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.worker.errors import NotFound
+from runhook.worker.first_look import first_look
+from runhook.worker.intake import accepted
+from runhook.worker.jobs import Job, State
+from runhook.worker.reports import Doubtful
+from runhook.worker.store import Change, Departure, Note
+from runhook.worker.submit import doubted
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 WHY = (
     "Redis has lost writes: it may have forgotten that a paid request left. Look into the alerts "

@@ -17,8 +17,8 @@ from typing import IO, BinaryIO, cast
 import imagesize
 from tinytag import TinyTag
 
-from worker.catalogue import Media
-from worker.containers import Seen, Window, avi, matroska, mp4
+from runhook.worker.catalogue import Media
+from runhook.worker.containers import Seen, Window, avi, matroska, mp4
 
 HEAD = 64  # bytes that tell every format; the brand of an MP4 and the kind of a WebM are in them
 ENDING = re.compile(r"[a-z0-9][a-z0-9+-]{0,15}")  # longer or other ones are no file's ending

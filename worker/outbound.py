@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from worker.addresses import is_public
-from worker.http import FAILURES, NO_HOST, Answer, Call, Http, dialled, why
-from worker.outside import clean
+from runhook.worker.addresses import is_public
+from runhook.worker.http import FAILURES, NO_HOST, Answer, Call, Http, dialled, why
+from runhook.worker.outside import clean
 
 SECONDS = 15.0  # in all: looking up, connecting, sending, and a dripping answer
 CHECK_SECONDS = 3.0  # for looking a new URL's host up while its owner waits

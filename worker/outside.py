@@ -5,7 +5,7 @@ RunningHub, users' handlers and subscribers may say anything; UTF-8 and JSON can
 
 import re
 
-from worker.telemetry import hidden, masked
+from runhook.worker.telemetry import hidden, masked
 
 LONGEST = 64 * 1024  # characters of one text: more than any prompt, and a record stays small
 EXCERPT = 4096  # bytes of a body that the timeline shows

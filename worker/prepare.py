@@ -8,21 +8,21 @@ from decimal import Decimal
 from functools import partial
 from typing import IO, Any
 
-from worker import catalogue
-from worker.catalogue import COMFY_KINDS, OLD_UPLOAD, Asset
-from worker.errors import (
+from runhook.worker import catalogue
+from runhook.worker.catalogue import COMFY_KINDS, OLD_UPLOAD, Asset
+from runhook.worker.errors import (
     NotFound,
     ProviderRefused,
     ProviderSilent,
     StorageUnavailable,
     UnreadableRecord,
 )
-from worker.jobs import Job
-from worker.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
-from worker.runninghub.codes import BUSY_HTTP, OUTAGES, UPLOAD_FAILED, explain
-from worker.runninghub.wire import Submit
-from worker.sealing import unseal
-from worker.wiring import Wiring
+from runhook.worker.jobs import Job
+from runhook.worker.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
+from runhook.worker.runninghub.codes import BUSY_HTTP, OUTAGES, UPLOAD_FAILED, explain
+from runhook.worker.runninghub.wire import Submit
+from runhook.worker.sealing import unseal
+from runhook.worker.wiring import Wiring
 
 OURS = ("expires_in", "retries", "max_price")  # options that RunningHub never sees
 NO_TASK = "1"  # a task id that nobody has: RunningHub answers that it knows none

@@ -8,12 +8,12 @@ word is written down, and the task is looked at until the record shows whether h
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from worker import jobs, signing, transcript
-from worker.errors import Conflict
-from worker.intake import accept, adopt, alert
-from worker.jobs import Attempt, Job, OwnersTask, State
-from worker.store import Change, Duty, Note
-from worker.wiring import Wiring
+from runhook.worker import jobs, signing, transcript
+from runhook.worker.errors import Conflict
+from runhook.worker.intake import accept, adopt, alert
+from runhook.worker.jobs import Attempt, Job, OwnersTask, State
+from runhook.worker.store import Change, Duty, Note
+from runhook.worker.wiring import Wiring
 
 FIRST_LOOK, LONGEST_LOOK = 5.0, 300.0  # seconds between looks at a task that was named
 # Seconds after its end in which a record must be there: RunningHub's retries take three minutes.

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from worker import lost_writes
-from worker.errors import LostWrites, StoreUnavailable
-from worker.store import Published
-from worker.telemetry import report
-from worker.wiring import Wiring, process_name
+from runhook.worker import lost_writes
+from runhook.worker.errors import LostWrites, StoreUnavailable
+from runhook.worker.store import Published
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring, process_name
 
 EVERY, AGAIN = 0.5, 0.05  # seconds between rounds, and when there was something due
 LEASE = 3.0  # seconds after which another process takes over

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from worker.events import Outcome
+from runhook.worker.events import Outcome
 
 Pace = Literal["new", "quick", "slow"]
 

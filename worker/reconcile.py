@@ -6,23 +6,24 @@ What is asked is in `asking`; what callbacks that are not believed lead to, in `
 from contextlib import suppress
 from datetime import timedelta
 
-from worker import asking, deadline, jobs, proof, transcript, unbelieved
-from worker.cancel import carry_out_wish
-from worker.errors import (
+from runhook.worker import asking, deadline, jobs, proof, transcript, unbelieved
+from runhook.worker.cancel import carry_out_wish
+from runhook.worker.errors import (
     NotFound,
     ProviderSilent,
     StorageUnavailable,
     StoreUnavailable,
     UnreadableRecord,
 )
-from worker.intake import UNBELIEVED, accept, expired
-from worker.jobs import Attempt, Job, Move, State
-from worker.outside import clean
-from worker.reports import Error
-from worker.store import Change, Claim, Note
-from worker.submit import DOUBT_LOOKS, first_look, returned
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.worker.first_look import first_look
+from runhook.worker.intake import UNBELIEVED, accept, expired
+from runhook.worker.jobs import Attempt, Job, Move, State
+from runhook.worker.outside import clean
+from runhook.worker.reports import Error
+from runhook.worker.store import Change, Claim, Note
+from runhook.worker.submit import DOUBT_LOOKS, returned
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 LONGEST_WHY = 300  # characters of an error that nobody foresaw
 LONGEST_WAIT = 300.0  # seconds between looks at a task that nobody refused and nobody knows

@@ -5,17 +5,17 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from worker import deliveries
-from worker.deliveries import SPREAD, read_dry_run, read_time
-from worker.document import Document, unknown_members
-from worker.errors import Fault, InvalidRequest
-from worker.events import Occurrence
-from worker.fanout import Audience, audience, who_wants
-from worker.jobs import Job, State, iso
-from worker.reconcile import worth_asking
-from worker.store import Delivery, Wanted, event_at
-from worker.store.deliveries import AT_ONCE
-from worker.wiring import Wiring
+from runhook.worker import deliveries
+from runhook.worker.deliveries import SPREAD, read_dry_run, read_time
+from runhook.worker.document import Document, unknown_members
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.events import Occurrence
+from runhook.worker.fanout import Audience, audience, who_wants
+from runhook.worker.jobs import Job, State, iso
+from runhook.worker.reconcile import worth_asking
+from runhook.worker.store import Delivery, Wanted, event_at
+from runhook.worker.store.deliveries import AT_ONCE
+from runhook.worker.wiring import Wiring
 
 ASK_EVERY = 0.5  # seconds between two jobs that are asked about together
 

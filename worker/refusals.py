@@ -8,11 +8,11 @@ refused is free.
 from collections.abc import Callable
 from typing import Literal
 
-from worker.errors import ProviderRefused, ProviderSilent
-from worker.reports import Busy, Refused, SubmitAnswer
-from worker.runninghub.codes import CODES, KEY_REFUSED, explain
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.worker.errors import ProviderRefused, ProviderSilent
+from runhook.worker.reports import Busy, Refused, SubmitAnswer
+from runhook.worker.runninghub.codes import CODES, KEY_REFUSED, explain
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 MEANWHILE = "Jobs wait meanwhile, nothing is paid, and they go on by themselves once it is mended."
 

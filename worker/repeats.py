@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from worker.deriving import Kind, derived
+from runhook.worker.deriving import Kind, derived
 
 # The release before knows only plain hashes. So that none of its processes pays for a key again
 # beside one of this release, a row without a fingerprint lies under that name for as long as a

@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from worker import jobs, proof, transcript
-from worker.errors import Conflict
-from worker.intake import accept, adopt, requeued
-from worker.jobs import Job, Move, State
-from worker.reconcile import look_now
-from worker.reports import Error
-from worker.store import Change, Note
-from worker.wiring import Wiring
+from runhook.worker import jobs, proof, transcript
+from runhook.worker.errors import Conflict
+from runhook.worker.intake import accept, adopt, requeued
+from runhook.worker.jobs import Job, Move, State
+from runhook.worker.reconcile import look_now
+from runhook.worker.reports import Error
+from runhook.worker.store import Change, Note
+from runhook.worker.wiring import Wiring
 
 Verdict = Literal["failed", "resubmit"]
 

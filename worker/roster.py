@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.catalogue import nearest
-from worker.document import Document
-from worker.errors import Conflict, NotFound
-from worker.jobs import iso
-from worker.store import Delivery
-from worker.wiring import Wiring
+from runhook.worker.catalogue import nearest
+from runhook.worker.document import Document
+from runhook.worker.errors import Conflict, NotFound
+from runhook.worker.jobs import iso
+from runhook.worker.store import Delivery
+from runhook.worker.wiring import Wiring
 
 # Seconds since a process last said that it has a handler, for which it counts as alive. Processes
 # say so every two seconds; a slow minute of a machine must not end what waits.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from worker.deriving import Kind, derived
+from runhook.worker.deriving import Kind, derived
 
 SEALED = "sealed:"
 

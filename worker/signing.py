@@ -4,8 +4,8 @@ import hmac
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from config.settings import LOOPBACK_HOSTS
-from worker.deriving import Kind, derived
+from runhook.config.settings import LOOPBACK_HOSTS
+from runhook.worker.deriving import Kind, derived
 
 PATH = "/callbacks"
 LENGTH = 40  # characters of a signature: 160 bits, as URLs that RunningHub has were signed

@@ -13,10 +13,10 @@ from typing import IO, Any
 
 import fsspec
 
-from worker.catalogue import Asset
-from worker.errors import Fault, InvalidRequest, NotFound, StorageUnavailable
-from worker.measure import measure
-from worker.telemetry import masked
+from runhook.worker.catalogue import Asset
+from runhook.worker.errors import Fault, InvalidRequest, NotFound, StorageUnavailable
+from runhook.worker.measure import measure
+from runhook.worker.telemetry import masked
 
 CHUNK = 1024 * 1024
 

@@ -4,19 +4,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from worker import catalogue, jobs, refusals, transcript
-from worker.cancel import cancelled
-from worker.departing import Departing, say_that_it_is_gone
-from worker.errors import NotDurable, NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
-from worker.intake import accept, accepted, expired, expiry
-from worker.jobs import Attempt, Job, Move, State
-from worker.outside import clean
-from worker.prepare import Unready, of_a_known_model, request_of, why_not_there
-from worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
-from worker.runninghub.codes import NOT_THIS_PATH
-from worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Note
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.worker import catalogue, jobs, refusals, transcript
+from runhook.worker.cancel import cancelled
+from runhook.worker.departing import Departing, say_that_it_is_gone
+from runhook.worker.errors import (
+    NotDurable,
+    NotFound,
+    ProviderSilent,
+    StoreUnavailable,
+    UnreadableRecord,
+)
+from runhook.worker.first_look import first_look
+from runhook.worker.intake import accept, accepted, expired, expiry
+from runhook.worker.jobs import Attempt, Job, Move, State
+from runhook.worker.outside import clean
+from runhook.worker.prepare import Unready, of_a_known_model, request_of, why_not_there
+from runhook.worker.reports import Accepted, Busy, Doubtful, Error, NeverLeft, Refused, SubmitAnswer
+from runhook.worker.runninghub.codes import NOT_THIS_PATH
+from runhook.worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 # Seconds that a job stands aside, behind all others, after what it needs failed for the n-th time;
 # then it fails, free. Together some twenty minutes: longer than a deploy or a short outage there.
@@ -362,36 +369,3 @@ def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) ->
     report("alert", job=job.id, attempt=attempt.n, ref=answer.ref, why=why)
     duty = Duty("reconcile", f"{job.id}/{attempt.n}")
     return Change(kept, (note,), (duty,), "runhook.alert", why=why)
-
-
-BY_KIND = {
-    "image": 60.0,
-    "audio": 60.0,
-    "string": 60.0,
-    "video": 300.0,
-    "workflow": 300.0,
-    "app": 300.0,
-    "quick": 300.0,
-    "3d": 600.0,
-}
-LONGEST_KIND = 600.0  # of a kind that only a newer version knows
-ENOUGH_DURATIONS = 20
-NO_CALLBACK_LOOK = 5.0  # seconds to the first question when no callback can come
-
-
-def usual_seconds(w: Wiring, job: Job) -> float | None:
-    """How long a job of this model usually takes from its submit: the median of those here."""
-    seen = sorted(w.store.jobs.durations(job.ask.model))
-    return seen[len(seen) // 2] if seen else None
-
-
-def first_look(w: Wiring, job: Job) -> float:
-    """Seconds after which a running job without callback is asked about."""
-    if w.settings.overdue_after is not None:
-        return w.settings.overdue_after
-    if not w.settings.public_url or not job.called_back:
-        return NO_CALLBACK_LOOK
-    seen = sorted(w.store.jobs.durations(job.ask.model))
-    if len(seen) < ENOUGH_DURATIONS:
-        return BY_KIND.get(job.ask.kind, LONGEST_KIND)
-    return max(5.0, seen[int(len(seen) * 0.95)])

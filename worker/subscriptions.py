@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 from standardwebhooks import Webhook
 
-from worker import jobs
-from worker.catalogue import nearest
-from worker.deriving import Kind, derived
-from worker.document import Document, unknown_members
-from worker.errors import Fault, InvalidRequest, NotFound, UnreadableRecord
-from worker.events import (
+from runhook.worker import jobs
+from runhook.worker.catalogue import nearest
+from runhook.worker.deriving import Kind, derived
+from runhook.worker.document import Document, unknown_members
+from runhook.worker.errors import Fault, InvalidRequest, NotFound, UnreadableRecord
+from runhook.worker.events import (
     ANSWER_HEAD,
     CONTENT_TYPE,
     TYPES,
@@ -29,14 +29,14 @@ from worker.events import (
     sample,
     unknown_types,
 )
-from worker.jobs import iso
-from worker.outbound import Heard
-from worker.outside import excerpt
-from worker.receivers import Health
-from worker.sealing import seal, unseal
-from worker.store import Claim, Subscription
-from worker.store.deliveries import AT_ONCE
-from worker.wiring import Wiring
+from runhook.worker.jobs import iso
+from runhook.worker.outbound import Heard
+from runhook.worker.outside import excerpt
+from runhook.worker.receivers import Health
+from runhook.worker.sealing import seal, unseal
+from runhook.worker.store import Claim, Subscription
+from runhook.worker.store.deliveries import AT_ONCE
+from runhook.worker.wiring import Wiring
 
 SECRET_BYTES = 32
 OVERLAP = 24 * 3600.0  # seconds that the secret before signs too

@@ -14,18 +14,18 @@ from typing import Any
 
 from celery import Celery, signals
 
-from config.settings import Role, Settings, SettingsError
-from worker import fanout, handlers, intake, lost_writes, reconcile, submit, subscriptions
-from worker.broker import HANDLER_SECONDS, check_broker, make_app, node_name, task_name
-from worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
-from worker.hands import places
-from worker.outbound import SECONDS
-from worker.pump import Crew, Pump, published
-from worker.receivers import COURIERS
-from worker.store import UNREADABLE_LOOK, Claim, Memory
-from worker.telemetry import configure, report
-from worker.wakeups import LANES
-from worker.wiring import Wiring, assemble, check_server, reached
+from runhook.config.settings import Role, Settings, SettingsError
+from runhook.worker import fanout, handlers, intake, lost_writes, reconcile, submit, subscriptions
+from runhook.worker.broker import HANDLER_SECONDS, check_broker, make_app, node_name, task_name
+from runhook.worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
+from runhook.worker.hands import places
+from runhook.worker.outbound import SECONDS
+from runhook.worker.pump import Crew, Pump, published
+from runhook.worker.receivers import COURIERS
+from runhook.worker.store import UNREADABLE_LOOK, Claim, Memory
+from runhook.worker.telemetry import configure, report
+from runhook.worker.wakeups import LANES
+from runhook.worker.wiring import Wiring, assemble, check_server, reached
 
 Flow = Callable[[Wiring, Claim], None]
 
@@ -160,7 +160,7 @@ try:
 except SettingsError as wrong:
     sys.exit(f"runhook: {wrong}")
 app = process.app
-app.conf.worker_autoscaler = "worker.hands:Hands"  # for commands that say --autoscale
+app.conf.worker_autoscaler = "runhook.worker.hands:Hands"  # for commands that say --autoscale
 
 
 def work(lane: str, duty: str) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
-from worker.jobs import Job
-from worker.store import Change, Note
-from worker.store.changes import Decision, Moved
-from worker.wiring import Wiring
+from runhook.worker.jobs import Job
+from runhook.worker.store import Change, Note
+from runhook.worker.store.changes import Decision, Moved
+from runhook.worker.wiring import Wiring
 
 
 def listening(w: Wiring) -> Wiring:

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from worker import asking, deadline, transcript
-from worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
-from worker.intake import (
+from runhook.worker import asking, deadline, transcript
+from runhook.worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
+from runhook.worker.intake import (
     UNBELIEVED,
     accept,
     adopt,
@@ -23,13 +23,13 @@ from worker.intake import (
     set_aside,
     waits_for_proof,
 )
-from worker.jobs import Attempt, Job, State
-from worker.reports import Report
-from worker.runninghub import wire
-from worker.runninghub.door import Unreadable
-from worker.store import Callback, Claim, Note
-from worker.telemetry import report
-from worker.wiring import Wiring
+from runhook.worker.jobs import Attempt, Job, State
+from runhook.worker.reports import Report
+from runhook.worker.runninghub import wire
+from runhook.worker.runninghub.door import Unreadable
+from runhook.worker.store import Callback, Claim, Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 # Calls to RunningHub that one job's callbacks may cause within so many seconds: an honest one that
 # is unreadable needs two for its resend, and two more should that be unreadable too.

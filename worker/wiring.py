@@ -10,18 +10,18 @@ from typing import TypeVar
 
 from celery import Celery
 
-from config.settings import Settings, SettingsError, unknown_names
-from worker.broker import Broker, Elsewhere, make_app, messages
-from worker.couriers import Couriers
-from worker.errors import StoreRefuses, StoreUnavailable
-from worker.handlers import Registry, registry
-from worker.outbound import Outbound
-from worker.runninghub.client import Client
-from worker.signing import account_fingerprint, callback_url, fingerprint
-from worker.storage import Storage
-from worker.store import Clock, Memory, Store, connect
-from worker.store.connection import Patience
-from worker.telemetry import conceal, masked, report
+from runhook.config.settings import Settings, SettingsError, unknown_names
+from runhook.worker.broker import Broker, Elsewhere, make_app, messages
+from runhook.worker.couriers import Couriers
+from runhook.worker.errors import StoreRefuses, StoreUnavailable
+from runhook.worker.handlers import Registry, registry
+from runhook.worker.outbound import Outbound
+from runhook.worker.runninghub.client import Client
+from runhook.worker.signing import account_fingerprint, callback_url, fingerprint
+from runhook.worker.storage import Storage
+from runhook.worker.store import Clock, Memory, Store, connect
+from runhook.worker.store.connection import Patience
+from runhook.worker.telemetry import conceal, masked, report
 
 Answer = TypeVar("Answer")
 OTHER_SECRETS = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
 from tests.attacks import (
     access,
     addresses,
@@ -35,7 +36,6 @@ from tests.attacks.ground import (
     Try,
 )
 from tests.journeys.conftest import a_town
-from worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
 
 # In this order: the canaries are looked for in what all others have left behind.
 GROUPS: dict[str, ModuleType] = {

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from runhook.webhook.access import MOST_WRONG
+from runhook.worker.cli.fleet import free_port
 from tests.attacks.ground import (
     READER,
     STALL,
@@ -23,8 +25,6 @@ from tests.attacks.ground import (
     refused,
 )
 from tests.conftest import IMAGE, eventually
-from webhook.access import MOST_WRONG
-from worker.cli.fleet import free_port
 
 PATH = "/v1/jobs?limit=1"
 MARK = "canary-prompt-of-another-tenant"
@@ -169,7 +169,7 @@ def _token_of_up() -> Outcome:
         environ = {"PATH": os.environ["PATH"], "HOME": folder, "PORT": str(free_port())}
         with log.open("wb") as out:
             up = subprocess.Popen(
-                [sys.executable, "-m", "worker.cli", "up", "--sandbox"],
+                [sys.executable, "-m", "runhook.worker.cli", "up", "--sandbox"],
                 cwd=folder,
                 env=environ,
                 stdout=out,

@@ -4,9 +4,9 @@ import json
 import string
 from collections.abc import Iterator
 
+from runhook.worker.unbelieved import MOST_CALLS
 from tests.attacks.ground import Ground, Outcome, Reply, Try, ask, refused
 from tests.conftest import eventually
-from worker.unbelieved import MOST_CALLS
 
 JSON = {"Content-Type": "application/json"}
 TOO_LARGE = 5 * 1024 * 1024  # bytes; 4 MiB are taken

@@ -50,7 +50,7 @@ def tries(ground: Ground) -> Iterator[Try]:
 
 def _run(town: Town, *said: str) -> subprocess.CompletedProcess[str]:
     environ = {**town.environ, "RUNHOOK_URL": town.web, "COLUMNS": "200"}
-    command = [sys.executable, "-m", "worker.cli", *said]
+    command = [sys.executable, "-m", "runhook.worker.cli", *said]
     return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60)
 
 

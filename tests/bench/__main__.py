@@ -17,10 +17,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from runhook.worker.store.scripts import stream_moment
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 from tests.receiver import Reply, a_receiver
-from worker.store.scripts import stream_moment
 
 PATIENCE = 60.0
 LET_GO = 16.0  # seconds after which nobody waits for the one that hangs any more

@@ -8,15 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from runhook.worker.jobs import Attempt, Job, State
+from runhook.worker.store import Delivery
+from runhook.worker.store.scripts import stream_moment
 from tests.chaos.backwards import WentBack
 from tests.chaos.kinds import HANGING
 from tests.chaos.leftovers import Leftovers
 from tests.chaos.order import Order, kept_back, prompt_of
 from tests.chaos.spread import spread
 from tests.chaos.storm import Kill, Storm
-from worker.jobs import Attempt, Job, State
-from worker.store import Delivery
-from worker.store.scripts import stream_moment
 
 TRUTH = {"SUCCESS": "succeeded", "FAILED": "failed", "CANCEL": "cancelled"}
 MISTAKE = 700  # characters of a log line that show what was wrong

@@ -7,9 +7,9 @@ import os
 import time
 from pathlib import Path
 
+from runhook.worker.handlers import Event, on
 from tests.chaos.kinds import HANGING, UNWRITABLE, calm
 from tests.chaos.plan import HUNG
-from worker.handlers import Event, on
 
 LONGEST = 240.0  # seconds; a handler may take five minutes
 

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from runhook.worker.doctor import examine
+from runhook.worker.wakeups import LANES
 from tests.journeys.conftest import Town
-from worker.doctor import examine
-from worker.wakeups import LANES
 
 EMPTY = (
     "send",

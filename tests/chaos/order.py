@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from runhook.worker.jobs import Job, State
 from tests.chaos.kinds import prompt_in, trouble_in
 from tests.journeys.conftest import Town
-from worker.jobs import Job, State
 
 ENOUGH = 6  # jobs that waited when it was first kept back: fewer prove nothing
 TRIED = 3  # times it was kept back: one that failed at once held nobody up

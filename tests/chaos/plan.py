@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runhook.worker.runninghub.sandbox.faults import OF_CAPACITY
 from tests.chaos.kinds import TROUBLES, troubles_of
-from worker.runninghub.sandbox.faults import OF_CAPACITY
 
 APP = "app/1877265245566922800"
 QUICK = "quick/1876205853438365698/001"

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runhook.worker.cli.inputs import keep_file
+from runhook.worker.errors import RunhookError
+from runhook.worker.runninghub.sandbox.outputs import make
 from tests.chaos.backwards import WentBack, go_back, kill
 from tests.chaos.kinds import TROUBLES, prompt_in
 from tests.chaos.plan import Plan
 from tests.journeys.conftest import Town
-from worker.cli.inputs import keep_file
-from worker.errors import RunhookError
-from worker.runninghub.sandbox.outputs import make
 
 ASSETS = 6
 PATIENCE = 60

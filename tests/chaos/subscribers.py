@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from runhook.worker import deliveries, subscriptions
+from runhook.worker.deliveries import Filter
+from runhook.worker.errors import RunhookError
+from runhook.worker.store import Delivery, Subscription
 from tests.chaos.backwards import WentBack
 from tests.chaos.kinds import UNWRITABLE, calm
 from tests.chaos.plan import HUNG, Plan
 from tests.chaos.spread import spread
 from tests.journeys.conftest import Town
 from tests.receiver import Receiver, Reply, Request, a_receiver
-from worker import deliveries, subscriptions
-from worker.deliveries import Filter
-from worker.errors import RunhookError
-from worker.store import Delivery, Subscription
 
 ENDS = ["job.succeeded", "job.failed", "job.cancelled"]
 MOODS = (Reply(200), Reply(500), Reply(503, {"Retry-After": "1"}), Reply(200, wait=20), Reply(302))

@@ -22,15 +22,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.conftest import IMAGE, Build, House
-from worker import ask
-from worker.ask import Asked
-from worker.cancel import cancel
-from worker.errors import Conflict, ProviderRefused, ProviderSilent
-from worker.handlers import Handler, Registry
-from worker.jobs import Job, State
-from worker.pump import published
-from worker.reports import (
+from runhook.worker import ask
+from runhook.worker.ask import Asked
+from runhook.worker.cancel import cancel
+from runhook.worker.errors import Conflict, ProviderRefused, ProviderSilent
+from runhook.worker.handlers import Handler, Registry
+from runhook.worker.jobs import Job, State
+from runhook.worker.pump import published
+from runhook.worker.reports import (
     Accepted,
     Busy,
     Capacity,
@@ -44,10 +43,11 @@ from worker.reports import (
     SubmitAnswer,
     TaskState,
 )
-from worker.resolve import retry
-from worker.runninghub.wire import Submit
-from worker.tasks import FLOWS
-from worker.wakeups import LANES
+from runhook.worker.resolve import retry
+from runhook.worker.runninghub.wire import Submit
+from runhook.worker.tasks import FLOWS
+from runhook.worker.wakeups import LANES
+from tests.conftest import IMAGE, Build, House
 
 ANSWERS = ("accepted", "lost", "lost unaccepted", "both", "busy", "refused", "never left")
 ENDS: dict[str, State] = {

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from runhook.worker import ask
+from runhook.worker.ask import Asked
+from runhook.worker.errors import Conflict
+from runhook.worker.jobs import new_id
+from runhook.worker.repeats import traces
 from tests.conftest import IMAGE, SECRET, Build, House
-from worker import ask
-from worker.ask import Asked
-from worker.errors import Conflict
-from worker.jobs import new_id
-from worker.repeats import traces
 
 OLD, NEW = "o" * 32, "n" * 32
 KEY, ASKED = "order-7", Asked(IMAGE, {"prompt": "a cat"})

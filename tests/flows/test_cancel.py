@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
+from runhook.worker.cancel import cancel
+from runhook.worker.errors import Conflict, NotFound, ProviderSilent
+from runhook.worker.jobs import State
+from runhook.worker.reports import Accepted
 from tests.conftest import Build, House
-from worker.cancel import cancel
-from worker.errors import Conflict, NotFound, ProviderSilent
-from worker.jobs import State
-from worker.reports import Accepted
 
 
 def test_a_queued_job_is_cancelled_at_once_and_costs_nothing(house: House) -> None:
@@ -75,8 +75,8 @@ def test_a_callback_that_was_faster_wins(house: House, monkeypatch: pytest.Monke
 
     def and_it_ends_first(ref: str) -> None:
         stop(ref)
-        from worker import intake
-        from worker.reports import Output, Report
+        from runhook.worker import intake
+        from runhook.worker.reports import Output, Report
 
         told = Report(ref, "succeeded", (Output("https://a.example/x.png", "png"),))
         intake.accept(house.w, job.id, 1, told, "callback")
@@ -88,8 +88,8 @@ def test_a_callback_that_was_faster_wins(house: House, monkeypatch: pytest.Monke
 
 
 def test_what_arrives_after_a_cancel_is_recorded_and_the_state_stays(house: House) -> None:
-    from worker import intake
-    from worker.reports import Cost, Output, Report
+    from runhook.worker import intake
+    from runhook.worker.reports import Cost, Output, Report
 
     house.sandbox.faults({"fault": "slow", "value": 600})
     job = house.ask()

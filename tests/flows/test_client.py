@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from worker.errors import ProviderSilent
-from worker.reports import Doubtful, NeverLeft
-from worker.runninghub.client import Client
-from worker.runninghub.wire import Submit
+from runhook.worker.errors import ProviderSilent
+from runhook.worker.reports import Doubtful, NeverLeft
+from runhook.worker.runninghub.client import Client
+from runhook.worker.runninghub.wire import Submit
 
 Serve = Callable[[socket.socket], None]
 

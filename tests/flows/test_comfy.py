@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.errors import InvalidRequest
+from runhook.worker.jobs import State
 from tests.conftest import Build, House
-from worker.errors import InvalidRequest
-from worker.jobs import State
 
 APP = "app/1877265245566922800"
 QUICK = "quick/1876205853438365698/001"
@@ -41,7 +41,7 @@ def test_a_workflow_takes_every_option_of_the_advanced_form(house: House) -> Non
 
 
 def test_an_access_password_is_nowhere_in_redis_and_shown_to_nobody(house: House) -> None:
-    from worker.document import job_document
+    from runhook.worker.document import job_document
 
     job = house.ask("workflow/12", input={}, options={"accessPassword": "open sesame"})
     house.until(job, "succeeded")

@@ -7,16 +7,16 @@ from urllib.parse import quote
 
 import pytest
 
-from config.settings import Settings, SettingsError
+from runhook.config.settings import Settings, SettingsError
+from runhook.worker import subscriptions
+from runhook.worker.doctor import Finding, examine
+from runhook.worker.handlers import Handler, Registry
+from runhook.worker.jobs import State
+from runhook.worker.pump import published
+from runhook.worker.signing import PROBE, probe_answer
+from runhook.worker.wiring import assemble, check_secrets, check_server
 from tests.conftest import SECRET, Build, House, eventually
 from tests.receiver import a_receiver
-from worker import subscriptions
-from worker.doctor import Finding, examine
-from worker.handlers import Handler, Registry
-from worker.jobs import State
-from worker.pump import published
-from worker.signing import PROBE, probe_answer
-from worker.wiring import assemble, check_secrets, check_server
 
 
 def _found(house: House, what: str) -> list[Finding]:

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from runhook.worker.cancel import cancel
+from runhook.worker.intake import accept
+from runhook.worker.jobs import Job, State
+from runhook.worker.reports import Cost, Error, Report
+from runhook.worker.resolve import retry
 from tests.conftest import Build, House
 from tests.receiver import Receiver, Reply
-from worker.cancel import cancel
-from worker.intake import accept
-from worker.jobs import Job, State
-from worker.reports import Cost, Error, Report
-from worker.resolve import retry
 
 UNUSABLE = {
     "an unknown word": {"status": "PAUSED", "errorCode": ""},
@@ -176,8 +176,8 @@ def test_an_answer_that_raises_what_nobody_foresaw_holds_its_slot_no_longer_than
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("nobody foresaw \ud83d this")
 
-    monkeypatch.setattr("worker.runninghub.wire.read_query", fail)
-    monkeypatch.setattr("worker.runninghub.wire.read_webhook_detail", fail)
+    monkeypatch.setattr("runhook.worker.runninghub.wire.read_query", fail)
+    monkeypatch.setattr("runhook.worker.runninghub.wire.read_webhook_detail", fail)
     for _ in range(20):
         house.later(301)
     after = house.job(job)
@@ -192,7 +192,7 @@ def test_a_request_that_cannot_even_be_built_gives_its_slot_back(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("nobody foresaw this")
 
-    monkeypatch.setattr("worker.runninghub.wire.submit_request", fail)
+    monkeypatch.setattr("runhook.worker.runninghub.wire.submit_request", fail)
     job = house.ask()
     house.settle()
     assert (house.job(job).state, house.w.store.line.state().in_flight) == (State.QUEUED, 0)

@@ -1,10 +1,10 @@
 """Every model of the catalogue, the whole way: asked for, sent, ended, told by its callback."""
 
+from runhook.worker import catalogue
+from runhook.worker.errors import InvalidRequest
+from runhook.worker.jobs import State
 from tests.bodies import invalid, valid
 from tests.conftest import Build
-from worker import catalogue
-from worker.errors import InvalidRequest
-from worker.jobs import State
 
 
 def test_every_model_is_accepted_with_a_good_body_and_refused_with_a_bad_one(build: Build) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from runhook.worker import fanout
+from runhook.worker.errors import InvalidRequest
+from runhook.worker.events import Occurrence
+from runhook.worker.handlers import CeleryTask, Event, Handler, Registry, Retry, Stop
+from runhook.worker.jobs import Job
+from runhook.worker.pump import published
+from runhook.worker.store import Delivery
 from tests.conftest import Build, House
-from worker import fanout
-from worker.errors import InvalidRequest
-from worker.events import Occurrence
-from worker.handlers import CeleryTask, Event, Handler, Registry, Retry, Stop
-from worker.jobs import Job
-from worker.pump import published
-from worker.store import Delivery
 
 Function = Callable[[Event], object]
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from runhook.webhook.app import create_app
+from runhook.worker import ask, prepare
+from runhook.worker.ask import Asked
+from runhook.worker.catalogue import Asset, Reach
+from runhook.worker.errors import Conflict, InvalidRequest, ProviderSilent
+from runhook.worker.http import Form
+from runhook.worker.jobs import State
+from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import Build, House, Sandbox
-from webhook.app import create_app
-from worker import ask, prepare
-from worker.ask import Asked
-from worker.catalogue import Asset, Reach
-from worker.errors import Conflict, InvalidRequest, ProviderSilent
-from worker.http import Form
-from worker.jobs import State
-from worker.runninghub.sandbox.outputs import make
 
 VIDU = "vidu/image-to-video-q2-pro"
 LIP_SYNC = "kling-lip-sync/identify-face"

@@ -2,14 +2,14 @@
 
 import pytest
 
+from runhook.worker import deliveries, resolve
+from runhook.worker.fanout import audience, who_wants
+from runhook.worker.handlers import Event, Handler, Registry
+from runhook.worker.jobs import Job
+from runhook.worker.pump import published
+from runhook.worker.store import Delivery
 from tests.conftest import Build, House, eventually
 from tests.flows.test_lost_writes import _dump, _go_back
-from worker import deliveries, resolve
-from worker.fanout import audience, who_wants
-from worker.handlers import Event, Handler, Registry
-from worker.jobs import Job
-from worker.pump import published
-from worker.store import Delivery
 
 DAY = 86400.0
 

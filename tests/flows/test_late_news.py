@@ -6,8 +6,8 @@ import urllib.error
 
 import pytest
 
+from runhook.worker.jobs import State
 from tests.conftest import Build, House, Sandbox, eventually
-from worker.jobs import State
 
 DETAIL, QUERY = "/task/openapi/getWebhookDetail", "/openapi/v2/query"
 

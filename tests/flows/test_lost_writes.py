@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 import redis
 
+from runhook.worker import tasks
+from runhook.worker.departing import Departing
+from runhook.worker.errors import LostWrites
+from runhook.worker.jobs import Job, State
+from runhook.worker.pump import Crew, Pump
+from runhook.worker.reconcile import _refused_after_all as _say_refused
+from runhook.worker.reports import Accepted, Busy, NeverLeft
+from runhook.worker.store import Claim
+from runhook.worker.store.durability import WAITS, Durability
+from runhook.worker.store.jobs import Jobs
+from runhook.worker.submit import _settle_answer
 from tests.conftest import Build, House
-from worker import tasks
-from worker.departing import Departing
-from worker.errors import LostWrites
-from worker.jobs import Job, State
-from worker.pump import Crew, Pump
-from worker.reconcile import _refused_after_all as _say_refused
-from worker.reports import Accepted, Busy, NeverLeft
-from worker.store import Claim
-from worker.store.durability import WAITS, Durability
-from worker.store.jobs import Jobs
-from worker.submit import _settle_answer
 
 REF = "2013508786110730241"
 CREW = Crew("worker", 4, {"send": ("worker", 1.0)})
@@ -179,7 +179,7 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
     def stopped_meanwhile(*args: Any) -> bool:
         said = mark(*args)
         woke = claim.until + 1
-        monkeypatch.setattr("worker.departing.boot_time", lambda: woke)
+        monkeypatch.setattr("runhook.worker.departing.boot_time", lambda: woke)
         claim.until += renewed
         return said
 

@@ -1,10 +1,10 @@
 """The main road: asked, sent, called back, told."""
 
+from runhook.worker.handlers import Event, Handler, Registry
+from runhook.worker.jobs import State
+from runhook.worker.pump import published
+from runhook.worker.reports import Cost
 from tests.conftest import IMAGE, Build, House
-from worker.handlers import Event, Handler, Registry
-from worker.jobs import State
-from worker.pump import published
-from worker.reports import Cost
 
 
 def test_a_job_is_sent_once_and_ended_by_its_callback(house: House) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
+from runhook.worker import ask
+from runhook.worker.ask import Asked
+from runhook.worker.errors import InvalidRequest
+from runhook.worker.jobs import State
 from tests.conftest import IMAGE, House
-from worker import ask
-from worker.ask import Asked
-from worker.errors import InvalidRequest
-from worker.jobs import State
 
 
 def test_a_job_that_is_still_queued_after_its_time_is_not_sent(house: House) -> None:

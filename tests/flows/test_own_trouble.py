@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from runhook.worker import ask, prepare
+from runhook.worker.errors import StorageUnavailable
+from runhook.worker.jobs import Job, State
+from runhook.worker.submit import OWN_TROUBLE, TURN_FAILED
 from tests.conftest import Build, House
-from worker import ask, prepare
-from worker.errors import StorageUnavailable
-from worker.jobs import Job, State
-from worker.submit import OWN_TROUBLE, TURN_FAILED
 
 VIDU = "vidu/image-to-video-q2-pro"
 PNG = bytes.fromhex(
@@ -107,7 +107,7 @@ def test_what_nobody_foresaw_while_it_was_prepared_gives_its_place_back(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("nobody foresaw this")
 
-    monkeypatch.setattr("worker.submit.request_of", fail)
+    monkeypatch.setattr("runhook.worker.submit.request_of", fail)
     troubled = house.ask()
     house.settle()
     found = house.job(troubled)
@@ -123,7 +123,7 @@ def test_an_answer_that_raises_is_doubted_and_not_sent_again(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("nobody foresaw this")
 
-    monkeypatch.setattr("worker.runninghub.wire.read_submit", fail)
+    monkeypatch.setattr("runhook.worker.runninghub.wire.read_submit", fail)
     house.sandbox.faults({"fault": "callback_unrecorded"})
     job = house.until(house.ask(), "unconfirmed")
     assert job.attempt.doubt

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
+from runhook.worker.jobs import Job, State
+from runhook.worker.reports import Accepted
+from runhook.worker.runninghub import wire
+from runhook.worker.runninghub.sandbox.dirt import nested
+from runhook.worker.submit import _settle_answer
 from tests.conftest import Build, House, Sandbox, eventually
-from worker.jobs import Job, State
-from worker.reports import Accepted
-from worker.runninghub import wire
-from worker.runninghub.sandbox.dirt import nested
-from worker.submit import _settle_answer
 
 
 def _forbid_callbacks(house: House, *faults: str) -> None:
@@ -387,7 +387,7 @@ def test_a_task_id_in_an_unreadable_answer_that_nobody_knows_is_no_refusal(
     _forbid_callbacks(house)
     deep = json.dumps({"taskId": "2000000000000000001", "extra": nested(500)}).encode()
     answer = wire.read_submit(200, deep)
-    monkeypatch.setattr("worker.runninghub.wire.read_submit", lambda *_: answer)
+    monkeypatch.setattr("runhook.worker.runninghub.wire.read_submit", lambda *_: answer)
     asked = house.ask()
     house.settle()
     assert house.job(asked).attempt.ref == "2000000000000000001"

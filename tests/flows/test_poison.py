@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.handlers import Event, Handler, Registry
+from runhook.worker.jobs import Job, State
+from runhook.worker.pump import published
+from runhook.worker.reports import Report
+from runhook.worker.runninghub import wire
 from tests.conftest import Build, House
-from worker.handlers import Event, Handler, Registry
-from worker.jobs import Job, State
-from worker.pump import published
-from worker.reports import Report
-from worker.runninghub import wire
 
 SURROGATE = "a broken \ud83d character"
 WITHOUT_END = b"1e60000000"

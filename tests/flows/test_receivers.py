@@ -6,17 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Build, House
-from tests.receiver import Receiver
-from worker import subscriptions
-from worker.broker import HANDLER_SECONDS
-from worker.events import Outcome
-from worker.fanout import tell_subscriber
-from worker.handlers import Handler, Registry
-from worker.jobs import Job
-from worker.outbound import SECONDS
-from worker.pump import published
-from worker.receivers import (
+from runhook.worker import subscriptions
+from runhook.worker.broker import HANDLER_SECONDS
+from runhook.worker.events import Outcome
+from runhook.worker.fanout import tell_subscriber
+from runhook.worker.handlers import Handler, Registry
+from runhook.worker.jobs import Job
+from runhook.worker.outbound import SECONDS
+from runhook.worker.pump import published
+from runhook.worker.receivers import (
     COURIERS,
     LEAST_JUDGED,
     LONGEST,
@@ -26,8 +24,10 @@ from worker.receivers import (
     after_telling,
     share,
 )
-from worker.store import Delivery, Subscription, Taken, Turn
-from worker.store.deliveries import Deliveries, Judge
+from runhook.worker.store import Delivery, Subscription, Taken, Turn
+from runhook.worker.store.deliveries import Deliveries, Judge
+from tests.conftest import Build, House
+from tests.receiver import Receiver
 
 
 def _subscribe(house: House, url: str, **more: Any) -> tuple[Subscription, str]:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from runhook.worker.doctor import examine
+from runhook.worker.jobs import Job, State
 from tests.conftest import Build, House
 from tests.flows.test_own_trouble import _with_file
-from worker.doctor import examine
-from worker.jobs import Job, State
 
 HOUR = 3600
 

@@ -5,9 +5,9 @@ import urllib.error
 
 import pytest
 
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.jobs import Job
 from tests.conftest import House, Sandbox
-from worker.errors import StoreUnavailable
-from worker.jobs import Job
 
 
 def _running(house: House) -> Job:

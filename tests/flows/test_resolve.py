@@ -2,13 +2,13 @@
 
 import pytest
 
+from runhook.worker import intake
+from runhook.worker.cancel import cancel
+from runhook.worker.errors import Conflict, NotFound, ProviderSilent
+from runhook.worker.jobs import Job, State
+from runhook.worker.reports import Output, Report
+from runhook.worker.resolve import ask_now, resolve, resolve_by_ref, retry
 from tests.conftest import Build, House, eventually
-from worker import intake
-from worker.cancel import cancel
-from worker.errors import Conflict, NotFound, ProviderSilent
-from worker.jobs import Job, State
-from worker.reports import Output, Report
-from worker.resolve import ask_now, resolve, resolve_by_ref, retry
 
 PICTURE = Output("https://a.example/x.png", "png")
 
@@ -40,7 +40,7 @@ def test_a_retry_is_a_new_attempt_with_a_callback_url_of_its_own(house: House) -
 
 
 def test_a_cancelled_job_is_retried_too(house: House) -> None:
-    from worker.cancel import cancel
+    from runhook.worker.cancel import cancel
 
     house.w.store.line.pause(True)
     job = house.ask()

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from runhook.worker import deliveries
+from runhook.worker.errors import NotFound
+from runhook.worker.handlers import Event, Handler, Registry
+from runhook.worker.jobs import Job
+from runhook.worker.pump import published
 from tests.conftest import Build, House
-from worker import deliveries
-from worker.errors import NotFound
-from worker.handlers import Event, Handler, Registry
-from worker.jobs import Job
-from worker.pump import published
 
 DAY = 86400.0
 

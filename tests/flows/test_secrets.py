@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 import pytest
 
+from runhook.worker import subscriptions
+from runhook.worker.handlers import Event, Handler, Registry, Retry, Stop
+from runhook.worker.jobs import Job
+from runhook.worker.pump import published
 from tests.conftest import SECRET, Build, House
 from tests.flows.test_poison import event, running, send_callback
 from tests.receiver import Receiver, Reply
-from worker import subscriptions
-from worker.handlers import Event, Handler, Registry, Retry, Stop
-from worker.jobs import Job
-from worker.pump import published
 
 KEY = 'canary/key+of "an" account'.replace(" ", "_")
 TOKEN = "canary-token-of-a-caller-5d20"

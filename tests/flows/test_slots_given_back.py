@@ -4,11 +4,11 @@ from contextlib import suppress
 
 import pytest
 
+from runhook.worker.doctor import examine
+from runhook.worker.errors import UnreadableRecord
+from runhook.worker.jobs import Job
+from runhook.worker.store.duties import BACK_OFF
 from tests.conftest import Build, House, eventually
-from worker.doctor import examine
-from worker.errors import UnreadableRecord
-from worker.jobs import Job
-from worker.store.duties import BACK_OFF
 
 IN_FLIGHT = pytest.mark.parametrize("state", ["sending", "running", "unconfirmed"])
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from standardwebhooks import WebhookVerificationError
 
+from runhook.worker import deliveries, subscriptions
+from runhook.worker.doctor import examine
+from runhook.worker.errors import Conflict, InvalidRequest
+from runhook.worker.jobs import Job
+from runhook.worker.store import Delivery, Subscription
 from tests.conftest import IMAGE, SECRET, Build, House
 from tests.receiver import Receiver, Reply
-from worker import deliveries, subscriptions
-from worker.doctor import examine
-from worker.errors import Conflict, InvalidRequest
-from worker.jobs import Job
-from worker.store import Delivery, Subscription
 
 DAY = 86400.0
 

@@ -4,8 +4,8 @@ import json
 import urllib.request
 from typing import Any
 
+from runhook.worker.jobs import Job
 from tests.conftest import IMAGE, Build, House, eventually
-from worker.jobs import Job
 
 KEY = "a-key-of-thirty-two-characters-x"
 

@@ -8,8 +8,15 @@ from pathlib import Path
 import click
 import pytest
 
+from runhook.worker.cli.inputs import (
+    LARGEST_FILE,
+    LARGEST_JSON,
+    from_file,
+    job_lines,
+    keep_file,
+    option,
+)
 from tests.conftest import House
-from worker.cli.inputs import LARGEST_FILE, LARGEST_JSON, from_file, job_lines, keep_file, option
 
 
 def _nothing_kept(house: House) -> bool:

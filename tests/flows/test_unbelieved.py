@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.intake import adopt
+from runhook.worker.jobs import Job
+from runhook.worker.store import Note
+from runhook.worker.unbelieved import MINUTE, MOST_CALLS, UNPROVED_LONGEST
 from tests.conftest import Build, House, eventually
-from worker.intake import adopt
-from worker.jobs import Job
-from worker.store import Note
-from worker.unbelieved import MINUTE, MOST_CALLS, UNPROVED_LONGEST
 
 DETAIL, QUERY = "/task/openapi/getWebhookDetail", "/openapi/v2/query"
 OUTPUTS, STATUS = "/task/openapi/outputs", "/task/openapi/status"

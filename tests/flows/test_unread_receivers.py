@@ -7,17 +7,17 @@ from typing import Any
 import orjson
 import pytest
 
+from runhook.worker import roster, subscriptions
+from runhook.worker.doctor import examine
+from runhook.worker.errors import NotFound, UnreadableRecord
+from runhook.worker.handlers import Handler, Registry
+from runhook.worker.jobs import Job
+from runhook.worker.pump import published
+from runhook.worker.store import UNREADABLE_LOOK, Subscription, records
+from runhook.worker.store.duties import BACK_OFF, Parked
+from runhook.worker.tasks import Process
 from tests.conftest import Build, House
 from tests.receiver import Receiver
-from worker import roster, subscriptions
-from worker.doctor import examine
-from worker.errors import NotFound, UnreadableRecord
-from worker.handlers import Handler, Registry
-from worker.jobs import Job
-from worker.pump import published
-from worker.store import UNREADABLE_LOOK, Subscription, records
-from worker.store.duties import BACK_OFF, Parked
-from worker.tasks import Process
 
 NEWER = records.VERSION + 1
 

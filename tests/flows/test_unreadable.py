@@ -7,17 +7,17 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
+from runhook.worker import ask, deliveries, subscriptions
+from runhook.worker.ask import Asked
+from runhook.worker.doctor import examine
+from runhook.worker.errors import UnreadableRecord
+from runhook.worker.handlers import Handler, Registry
+from runhook.worker.jobs import Job
+from runhook.worker.pump import published
+from runhook.worker.store import UNREADABLE_LOOK, records
 from tests.conftest import IMAGE, Build, House, eventually
 from tests.receiver import Receiver
-from webhook.app import create_app
-from worker import ask, deliveries, subscriptions
-from worker.ask import Asked
-from worker.doctor import examine
-from worker.errors import UnreadableRecord
-from worker.handlers import Handler, Registry
-from worker.jobs import Job
-from worker.pump import published
-from worker.store import UNREADABLE_LOOK, records
 
 NEWER = records.VERSION + 1
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from config.settings import Settings
+from runhook.config.settings import Settings
+from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
+from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.wiring import Wiring, assemble
 from tests.conftest import SECRET, Sandbox, eventually
-from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
-from worker.embedded import EmbeddedServer
-from worker.wiring import Wiring, assemble
 
 HANDLERS = """
 import os, time
-from worker.handlers import on
+from runhook import on
 
 def _write(line):
     with open(os.environ["BOOK"], "a") as book:

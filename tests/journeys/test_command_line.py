@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.cli.fleet import free_port
+from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town
-from worker.cli.fleet import free_port
-from worker.runninghub.sandbox.outputs import make
 
 
 def _run(*words: str, environ: dict[str, str], cwd: Path | None = None) -> Any:
-    command = [sys.executable, "-m", "worker.cli", *words]
+    command = [sys.executable, "-m", "runhook.worker.cli", *words]
     return subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, timeout=60)
 
 
@@ -273,7 +273,7 @@ def test_without_a_server_the_command_line_says_so_with_3(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("process", ["web", "worker", "handlers"])
 def test_a_wrong_setting_stops_each_process_in_one_line(tmp_path: Path, process: str) -> None:
-    from worker.cli.fleet import COMMANDS
+    from runhook.worker.cli.fleet import COMMANDS
 
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUNHOOK_JOB_TIMEOUT": "soon"}
     done = subprocess.run(
@@ -317,7 +317,7 @@ def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: P
     tokens = set()
     for turn in range(2):
         up = subprocess.Popen(
-            [sys.executable, "-m", "worker.cli", "up"],
+            [sys.executable, "-m", "runhook.worker.cli", "up"],
             env=environ,
             cwd=tmp_path,
             stdout=subprocess.PIPE,

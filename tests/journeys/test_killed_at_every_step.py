@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from runhook.worker import subscriptions
+from runhook.worker.jobs import Job, State
+from runhook.worker.pump import published
+from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import Build, House
 from tests.journeys import victim
 from tests.journeys.proxies import Executioner, proxy
 from tests.receiver import Receiver, a_receiver
-from worker import subscriptions
-from worker.jobs import Job, State
-from worker.pump import published
-from worker.runninghub.sandbox.outputs import make
 
 pytestmark = pytest.mark.kills
 forks = multiprocessing.get_context("forkserver")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import redis
 
+from runhook.worker.cli.fleet import free_port
+from runhook.worker.embedded import EmbeddedServer, binary
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
-from worker.cli.fleet import free_port
-from worker.embedded import EmbeddedServer, binary
 
 
 def _one_job(town: Town) -> None:

@@ -8,8 +8,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from runhook.worker.embedded import EmbeddedServer
 from tests.journeys.proxies import Forgetful, proxy
-from worker.embedded import EmbeddedServer
 
 SCRIPT = "return redis.call('INCR', KEYS[1])"
 

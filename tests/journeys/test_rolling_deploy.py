@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.cli.fleet import COMMANDS, Fleet, wait_until_ready
+from runhook.worker.store import records
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
-from worker.cli.fleet import COMMANDS, Fleet, wait_until_ready
-from worker.store import records
 
 TOMORROW = Path(__file__).parent / "tomorrow"
 ADDED = ("weather", "season", "mood")  # members that only tomorrow's processes know

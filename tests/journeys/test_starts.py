@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 import redis
 
+from runhook.worker.broker import make_app
+from runhook.worker.cli.fleet import COMMANDS, free_port
+from runhook.worker.embedded import binary
 from tests.conftest import SECRET, eventually
 from tests.journeys.conftest import Town
-from worker.broker import make_app
-from worker.cli.fleet import COMMANDS, free_port
-from worker.embedded import binary
 
 ROOT = Path(__file__).parents[2]
 SHOP = """
-from worker.handlers import on
+from runhook import on
 
 @on("job.succeeded")
 def sell(event): ...
@@ -92,7 +92,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-COMMAND_LINE = [sys.executable, "-m", "worker.cli"]
+COMMAND_LINE = [sys.executable, "-m", "runhook.worker.cli"]
 STARTS = {
     "web": COMMANDS["web"],
     "worker": COMMANDS["worker"],

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings, SettingsError
+from runhook.config.settings import Settings, SettingsError
+from runhook.worker.cli.fleet import free_port
+from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.errors import StoreUnavailable
 from tests.conftest import SECRET, eventually
-from worker.cli.fleet import free_port
-from worker.embedded import EmbeddedServer
-from worker.errors import StoreUnavailable
 
 STRANGER = 54321  # a user that this machine does not know
 as_root = os.geteuid() == 0
@@ -35,7 +35,7 @@ def _environ(folder: Path, **more: str) -> dict[str, str]:
 def _up(folder: Path) -> Iterator[None]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "worker.cli", "up", "--sandbox"],
+            [sys.executable, "-m", "runhook.worker.cli", "up", "--sandbox"],
             cwd=folder,
             env=_environ(folder),
             stdout=log,
@@ -75,7 +75,7 @@ def test_a_link_in_place_of_a_file_of_ours_is_refused_and_not_followed(
     precious.write_text("p" * 40)
     (data / name).symlink_to(precious)
     done = subprocess.run(
-        [sys.executable, "-m", "worker.cli", "up", "--sandbox"],
+        [sys.executable, "-m", "runhook.worker.cli", "up", "--sandbox"],
         cwd=tmp_path,
         env=_environ(tmp_path),
         capture_output=True,

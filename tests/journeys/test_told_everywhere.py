@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
+from runhook.webhook.streams import EACH
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 from tests.receiver import Receiver, Reply, a_receiver
-from webhook.streams import EACH
 
 HANDLERS = """
 import time
-from worker.handlers import on
+from runhook import on
 
 on("job.succeeded").to_celery("elsewhere.done", queue="shop")
 
@@ -45,7 +45,7 @@ def done(event):
 """
 PLUGIN = """
 import os
-from worker.handlers import on
+from runhook import on
 
 @on("job.succeeded")
 def plugged(event):
@@ -187,7 +187,7 @@ def test_listen_replays_and_follows_to_a_local_server_signed(
 ) -> None:
     before = _submit(town)
     town.ended(before)
-    command = [sys.executable, "-m", "worker.cli", "listen", "--since", "1h"]
+    command = [sys.executable, "-m", "runhook.worker.cli", "listen", "--since", "1h"]
     command += ["--forward", receiver.url, "--type", "job.succeeded"]
     listening = subprocess.Popen(
         command,
@@ -215,7 +215,8 @@ def test_a_handler_module_that_cannot_be_imported_stops_the_process_with_its_nam
     town: Town,
 ) -> None:
     environ = town.environ | {"RUNHOOK_HANDLERS": "town_handlers,no_such_module"}
-    command = [sys.executable, "-m", "celery", "-A", "worker.tasks", "worker", "-Q", "handlers"]
+    app = ["-A", "runhook.worker.tasks"]
+    command = [sys.executable, "-m", "celery", *app, "worker", "-Q", "handlers"]
     found = subprocess.run(
         command, env=environ, cwd=town.environ["HOME"], capture_output=True, text=True, timeout=60
     )

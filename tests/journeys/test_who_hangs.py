@@ -14,7 +14,7 @@ HANGING, JOBS = 6, 5
 TURNING = 20  # more than there are places: each has been quick before, so none is told less
 HANDLERS = f"""
 import os, time
-from worker.handlers import on
+from runhook import on
 
 for number in range({HANGING}):
     @on("job.succeeded", name=f"hang{{number}}")

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from config.settings import Settings
-from worker.handlers import Event, Handler, Registry, Retry
-from worker.store import SetClock
-from worker.tasks import FLOWS
-from worker.wakeups import LANES
-from worker.wiring import Wiring, assemble
+from runhook.config.settings import Settings
+from runhook.worker.handlers import Event, Handler, Registry, Retry
+from runhook.worker.store import SetClock
+from runhook.worker.tasks import FLOWS
+from runhook.worker.wakeups import LANES
+from runhook.worker.wiring import Wiring, assemble
 
 IDLE = 0.06  # seconds without any wake-up after which it is done
 BOOK = "RUNHOOK_TEST_BOOK"

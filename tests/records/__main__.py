@@ -18,18 +18,18 @@ from typing import Any
 import redis
 from werkzeug.serving import make_server
 
-from config.settings import Settings
+from runhook.config.settings import Settings
+from runhook.webhook.app import create_app
+from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.handlers import Registry
+from runhook.worker.runninghub.sandbox.faults import Faults
+from runhook.worker.runninghub.sandbox.server import create_app as create_sandbox
+from runhook.worker.runninghub.sandbox.server import serve
+from runhook.worker.store import SetClock
+from runhook.worker.wiring import assemble
 from tests.conftest import SECRET, START, House, Sandbox
 from tests.records import keys
 from tests.records.scenes import play
-from webhook.app import create_app
-from worker.embedded import EmbeddedServer
-from worker.handlers import Registry
-from worker.runninghub.sandbox.faults import Faults
-from worker.runninghub.sandbox.server import create_app as create_sandbox
-from worker.runninghub.sandbox.server import serve
-from worker.store import SetClock
-from worker.wiring import assemble
 
 HERE = Path(__file__).parent
 

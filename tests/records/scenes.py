@@ -3,15 +3,15 @@
 import io
 from typing import Any
 
+from runhook.worker import ask, resolve, subscriptions
+from runhook.worker.ask import Asked
+from runhook.worker.cancel import cancel
+from runhook.worker.document import job_document
+from runhook.worker.handlers import Handler
+from runhook.worker.jobs import Job
+from runhook.worker.pump import published
+from runhook.worker.reports import App, AppField, Uploaded
 from tests.conftest import IMAGE, House, eventually
-from worker import ask, resolve, subscriptions
-from worker.ask import Asked
-from worker.cancel import cancel
-from worker.document import job_document
-from worker.handlers import Handler
-from worker.jobs import Job
-from worker.pump import published
-from worker.reports import App, AppField, Uploaded
 
 VIDEO = "vidu/text-to-video-q3-turbo"
 NOWHERE = "http://127.0.0.1:9/hook"  # nobody listens there, so its deliveries die

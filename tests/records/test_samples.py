@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from runhook.worker import ask, subscriptions
+from runhook.worker.ask import Asked
+from runhook.worker.doctor import examine
+from runhook.worker.document import job_document
+from runhook.worker.handlers import Handler, Registry
+from runhook.worker.store import records
 from tests.conftest import IMAGE, Build, House, eventually
 from tests.records import keys
 from tests.records.scenes import NOWHERE
-from worker import ask, subscriptions
-from worker.ask import Asked
-from worker.doctor import examine
-from worker.document import job_document
-from worker.handlers import Handler, Registry
-from worker.store import records
 
 HERE = Path(__file__).parent
 SAMPLES = sorted(HERE.glob("v*.json"))

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from runhook.worker.store.duties import BACK_OFF, LEASES, PARKED_AFTER, SOON
 from tests.conftest import Build, House
-from worker.store.duties import BACK_OFF, LEASES, PARKED_AFTER, SOON
 
 
 def _messages(house: House, lane: str = "fanout") -> int:

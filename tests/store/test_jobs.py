@@ -2,11 +2,11 @@
 
 import pytest
 
+from runhook.worker import jobs
+from runhook.worker.errors import Conflict, NotFound
+from runhook.worker.jobs import Move, State
+from runhook.worker.store import Change
 from tests.conftest import IMAGE, House
-from worker import jobs
-from worker.errors import Conflict, NotFound
-from worker.jobs import Move, State
-from worker.store import Change
 
 
 def test_two_deciders_cannot_both_make_a_move(house: House) -> None:
@@ -30,8 +30,8 @@ def test_two_deciders_cannot_both_make_a_move(house: House) -> None:
 
 
 def test_the_same_key_and_request_is_the_same_job(house: House) -> None:
-    from worker import ask
-    from worker.ask import Asked
+    from runhook.worker import ask
+    from runhook.worker.ask import Asked
 
     first = ask.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
     again = ask.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
@@ -77,7 +77,7 @@ def test_what_ended_long_ago_is_swept_with_all_that_is_its_own(house: House) -> 
 
 
 def test_a_job_whose_handler_was_never_told_is_not_swept(house: House) -> None:
-    from worker.store import Published
+    from runhook.worker.store import Published
 
     house.w.store.processes.publish_handlers([Published("away", ("job.succeeded",), None)])
     house.lost = ["handlers"]
@@ -89,7 +89,7 @@ def test_a_job_whose_handler_was_never_told_is_not_swept(house: House) -> None:
 
 
 def test_the_p95_of_a_models_last_jobs_decides_when_one_is_overdue(house: House) -> None:
-    from worker.submit import first_look
+    from runhook.worker.first_look import first_look
 
     job = house.ask()
     assert first_look(house.w, job) == 60

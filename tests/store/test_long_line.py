@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.jobs import Job
+from runhook.worker.store.job_records import line_score
 from tests.conftest import House
-from worker.jobs import Job
-from worker.store.job_records import line_score
 
 MANY = 100_000
 STEPS = 40

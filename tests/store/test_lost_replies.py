@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import redis
 
+from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.errors import StoreUnavailable
 from tests.conftest import Build, House
 from tests.flows.test_lost_writes import _at_its_turn, _claimed
 from tests.journeys.proxies import Forgetful, proxy
-from worker.embedded import EmbeddedServer
-from worker.errors import StoreUnavailable
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import pytest
 import redis
 
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.pump import Crew, Pump
+from runhook.worker.store.connection import reaching
 from tests.conftest import House, eventually
-from worker.errors import StoreUnavailable
-from worker.pump import Crew, Pump
-from worker.store.connection import reaching
 
 LANES = {"fanout": ("worker", 1.0), "send": ("worker", 1 / 3), "handlers": ("handlers", 1.0)}
 

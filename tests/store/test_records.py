@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from worker.errors import UnreadableRecord
-from worker.store import records
-from worker.store.records import Migration
+from runhook.worker.errors import UnreadableRecord
+from runhook.worker.store import records
+from runhook.worker.store.records import Migration
 
 
 def test_members_that_are_not_known_are_kept_by_name_and_by_place() -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from config.settings import SettingsError
+from runhook.config.settings import SettingsError
+from runhook.worker.cancel import cancel
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.wiring import check_server
 from tests.conftest import SECRET, Build, House
-from worker.cancel import cancel
-from worker.errors import StoreUnavailable
-from worker.wiring import check_server
 
 
 def test_an_evicting_server_is_refused(house: House) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
+from runhook.worker import ask
+from runhook.worker.ask import Asked
+from runhook.worker.jobs import Job
 from tests.conftest import IMAGE, SHOP, Build, House
-from webhook.app import create_app
-from worker import ask
-from worker.ask import Asked
-from worker.jobs import Job
 
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
 

@@ -6,9 +6,9 @@ import uuid
 
 import pytest
 
-from config.callers import Caller, read_callers
-from config.settings import Settings, SettingsError
-from config.strength import weakness
+from runhook.config.callers import Caller, read_callers
+from runhook.config.settings import Settings, SettingsError
+from runhook.config.strength import weakness
 from tests.conftest import SECRET, SHOP
 
 CREW = "token-Of-the-crew-8b1f0d"

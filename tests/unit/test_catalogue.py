@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from runhook.worker import catalogue
+from runhook.worker.catalogue import Model, Param
+from runhook.worker.errors import Fault, InvalidRequest, NotFound
 from tests.bodies import SAMPLES, invalid, valid
-from worker import catalogue
-from worker.catalogue import Model, Param
-from worker.errors import Fault, InvalidRequest, NotFound
 
 VIDU = "vidu/image-to-video-q2-pro"
 EXAMPLE: dict[str, Any] = {

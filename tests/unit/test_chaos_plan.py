@@ -2,9 +2,9 @@
 
 import pytest
 
+from runhook.worker.runninghub.sandbox.faults import Faults
 from tests.chaos.kinds import KINDS, TROUBLES, prompt_in, trouble_in
 from tests.chaos.plan import Plan
-from worker.runninghub.sandbox.faults import Faults
 
 FILES = {trouble.file: f"asset-{trouble.file}" for trouble in TROUBLES.values() if trouble.file}
 

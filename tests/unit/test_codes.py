@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from worker.reports import Busy, Doubtful, Refused
-from worker.runninghub import wire
-from worker.runninghub.codes import CODES, UNKNOWN, Code, explain, heals_by_new_task
+from runhook.worker.reports import Busy, Doubtful, Refused
+from runhook.worker.runninghub import wire
+from runhook.worker.runninghub.codes import CODES, UNKNOWN, Code, explain, heals_by_new_task
 
 # What clients of RunningHub agree on. `0` and `200` are no errors.
 SURELY_REFUSED = [

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-TOLD = "from webhook.serve import connections; print(connections())"
+TOLD = "from runhook.webhook.serve import connections; print(connections())"
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from decimal import Decimal
 import orjson
 import pytest
 
-from worker.outside import EXCERPT, LONGEST, clean, excerpt
-from worker.reports import Accepted, Busy, Cost, Doubtful, Refused
-from worker.runninghub import facts, wire
-from worker.runninghub.door import Unreadable, decimal, read_json, read_object, task_id
-from worker.runninghub.shapes import MOST_OUTPUTS
+from runhook.worker.outside import EXCERPT, LONGEST, clean, excerpt
+from runhook.worker.reports import Accepted, Busy, Cost, Doubtful, Refused
+from runhook.worker.runninghub import facts, wire
+from runhook.worker.runninghub.door import Unreadable, decimal, read_json, read_object, task_id
+from runhook.worker.runninghub.shapes import MOST_OUTPUTS
 
 REF = "2052287938007814145"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from worker import handlers
-from worker.events import sample, wants
-from worker.handlers import CeleryTask, Event, Registry, Retry, Stop, attributes, on, run
+from runhook.worker import handlers
+from runhook.worker.events import sample, wants
+from runhook.worker.handlers import CeleryTask, Event, Registry, Retry, Stop, attributes, on, run
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from worker.catalogue import Media
-from worker.containers import MOST_BYTES
-from worker.measure import measure, measure_data_uri
-from worker.runninghub.sandbox.outputs import make
+from runhook.worker.catalogue import Media
+from runhook.worker.containers import MOST_BYTES
+from runhook.worker.measure import measure, measure_data_uri
+from runhook.worker.runninghub.sandbox.outputs import make
 
 PNG, MP4, WAV = (make(kind, "a", "1")[1] for kind in ("image", "video", "audio"))
 MP3 = (b"\xff\xfb\x90\x00" + bytes(413)) * 100  # 128 kbit/s at 44.1 kHz

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.addresses import is_public
+from runhook.worker.http import Call, Http, MayNotLeave
+from runhook.worker.outbound import LARGEST_ANSWER, Outbound
 from tests.receiver import Receiver, Reply
-from worker.addresses import is_public
-from worker.http import Call, Http, MayNotLeave
-from worker.outbound import LARGEST_ANSWER, Outbound
 
 
 def _leads_to(*addresses: str) -> Any:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from runhook.worker import catalogue
+from runhook.worker.catalogue import Quote
+from runhook.worker.errors import InvalidRequest
 from tests.bodies import valid
-from worker import catalogue
-from worker.catalogue import Quote
-from worker.errors import InvalidRequest
 
 
 def _quote(endpoint: str, **changes: Any) -> Quote:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from config import rebuild
-from config.catalogue import KINDS, RECORDS, models
+from runhook.config import rebuild
+from runhook.config.catalogue import KINDS, RECORDS, models
 
 NEW: dict[str, Any] = {
     "name": "Acme-text-to-video",

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from config.catalogue import Model, RequiredWhen, Rule
+from runhook.config.catalogue import Model, RequiredWhen, Rule
+from runhook.worker import catalogue
+from runhook.worker.catalogue import Media
+from runhook.worker.catalogue.rules import CHECKS, Input, rule_faults
+from runhook.worker.errors import InvalidRequest
 from tests.bodies import SAMPLES, valid
-from worker import catalogue
-from worker.catalogue import Media
-from worker.catalogue.rules import CHECKS, Input, rule_faults
-from worker.errors import InvalidRequest
 
 IMAGE, VIDEO, AUDIO = SAMPLES["image"], SAMPLES["video"], SAMPLES["audio"]
 OMNI = "rhart-video/sparkvideo-2.0/multimodal-video"

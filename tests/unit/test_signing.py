@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import webhook
-import worker
-from worker.deriving import Kind, derived
-from worker.signing import PROBE, callback_url, fingerprint, probe_answer, signed_by_us
+from runhook import webhook, worker
+from runhook.worker.deriving import Kind, derived
+from runhook.worker.signing import PROBE, callback_url, fingerprint, probe_answer, signed_by_us
 
 OLD, NEW = "o" * 32, "n" * 32
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from worker import catalogue
-from worker.cli import screens
-from worker.cli.tables import Rows
-from worker.cli.talk import WIDE
-from worker.events import sample
+from runhook.worker import catalogue
+from runhook.worker.cli import screens
+from runhook.worker.cli.tables import Rows
+from runhook.worker.cli.talk import WIDE
+from runhook.worker.events import sample
 
 
 def _lines(shown: object, width: int | None = None) -> list[str]:

@@ -8,12 +8,12 @@ import sys
 import pytest
 from celery import signals
 
-from worker import tasks  # noqa: F401 - who listens to the signal
-from worker.telemetry import masked
+from runhook.worker import tasks  # noqa: F401 - who listens to the signal
+from runhook.worker.telemetry import masked
 
 CHILDREN = """
 import os
-from worker.telemetry import configure, report
+from runhook.worker.telemetry import configure, report
 configure()
 for _ in range(4):
     if not os.fork():
@@ -25,7 +25,7 @@ for _ in range(4):
 """
 LIBRARY = """
 import logging
-from worker.telemetry import configure
+from runhook.worker.telemetry import configure
 configure()
 logging.getLogger("celery.worker.consumer").error("cannot connect to %s", "https://a/b?token=1")
 logging.getLogger("celery.worker.consumer").info("ready")

@@ -13,12 +13,12 @@ import pytest
 from rich.console import Group
 from rich.text import Text
 
-from worker.cli import screens
-from worker.cli.tables import Rows
-from worker.cli.talk import WIDE, console_of, escaped
-from worker.cli.up import _readable
-from worker.errors import Fault, InvalidRequest
-from worker.events import Outcome, sample
+from runhook.worker.cli import screens
+from runhook.worker.cli.tables import Rows
+from runhook.worker.cli.talk import WIDE, console_of, escaped
+from runhook.worker.cli.up import _readable
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.events import Outcome, sample
 
 NASTY = {
     "escape": "\x1b[2J",
@@ -93,7 +93,7 @@ def test_up_shows_each_line_of_a_process_as_one(name: str) -> None:
 
 
 LOGS = """
-from worker.telemetry import configure, report
+from runhook.worker.telemetry import configure, report
 configure()
 try:
     raise ValueError("no\\n2026-11-24 10:00:00 [info     ] job.moved\\x1b[2J")

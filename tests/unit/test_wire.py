@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from worker.reports import Accepted, Busy, Capacity, Cost, Doubtful, Output, Refused
-from worker.runninghub import facts, wire
-from worker.runninghub.codes import CODES
-from worker.runninghub.door import Unreadable
-from worker.runninghub.wire import Submit
+from runhook.worker.reports import Accepted, Busy, Capacity, Cost, Doubtful, Output, Refused
+from runhook.worker.runninghub import facts, wire
+from runhook.worker.runninghub.codes import CODES
+from runhook.worker.runninghub.door import Unreadable
+from runhook.worker.runninghub.wire import Submit
 
 BIG = 2052287938007814145
 REF = str(BIG)

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from worker.reports import Accepted, Doubtful
-from worker.runninghub import facts, wire
-from worker.runninghub.codes import CODES
-from worker.runninghub.door import Unreadable
-from worker.runninghub.shapes import STATES
+from runhook.worker.reports import Accepted, Doubtful
+from runhook.worker.runninghub import facts, wire
+from runhook.worker.runninghub.codes import CODES
+from runhook.worker.runninghub.door import Unreadable
+from runhook.worker.runninghub.shapes import STATES
 
 NAMES = (
     *("taskId", "task_id", "status", "code", "errorCode", "errorMessage", "msg", "message"),

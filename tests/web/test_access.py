@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.access import MOST_WRONG
+from runhook.webhook.app import create_app
+from runhook.webhook.scopes import OPEN_TO
+from runhook.webhook.streams import EACH
+from runhook.worker.handlers import Handler, Registry
+from runhook.worker.pump import published
 from tests.conftest import IMAGE, SHOP, Build, House
-from webhook.access import MOST_WRONG
-from webhook.app import create_app
-from webhook.scopes import OPEN_TO
-from webhook.streams import EACH
-from worker.handlers import Handler, Registry
-from worker.pump import published
 
 RIGHT = {"Authorization": f"Bearer {SHOP}"}
 WRONG = {"Authorization": "Bearer canary-wrong-token-0123456789"}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
+from runhook.worker.runninghub.sandbox.outputs import make
+from runhook.worker.store import Published
 from tests.conftest import IMAGE, SHOP, Build, House
-from webhook.app import create_app
-from worker.runninghub.sandbox.outputs import make
-from worker.store import Published
 
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
 

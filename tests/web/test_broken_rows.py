@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from runhook.webhook.app import create_app
 from tests.conftest import Build
-from webhook.app import create_app
 
 READING = (
     "/v1/jobs",

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
+from runhook.worker import ask
+from runhook.worker.ask import Asked
+from runhook.worker.errors import InvalidRequest
 from tests.conftest import IMAGE, House
-from webhook.app import create_app
-from worker import ask
-from worker.ask import Asked
-from worker.errors import InvalidRequest
 
 LINES = "application/x-ndjson"
 

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
+from runhook.webhook.limits import RECOVERING
+from runhook.worker import jobs
+from runhook.worker.handlers import Event, Handler, Registry
+from runhook.worker.jobs import Job, Move
+from runhook.worker.pump import published
+from runhook.worker.reports import Error
+from runhook.worker.store import Change
 from tests.conftest import Build, House
-from webhook.app import create_app
-from webhook.limits import RECOVERING
-from worker import jobs
-from worker.handlers import Event, Handler, Registry
-from worker.jobs import Job, Move
-from worker.pump import published
-from worker.reports import Error
-from worker.store import Change
 
 SINCE = {"since": "2h"}
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
+from runhook.webhook.limits import ASKING, BATCHES
+from runhook.worker.jobs import LOCAL
+from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import IMAGE, SHOP, Build, House
-from webhook.app import create_app
-from webhook.limits import ASKING, BATCHES
-from worker.jobs import LOCAL
-from worker.runninghub.sandbox.outputs import make
 
 PNG = make("image", "a picture", "1")[1]
 
@@ -194,8 +194,8 @@ def test_the_account_is_asked_about(client: FlaskClient, town: House) -> None:
 
 
 def test_without_a_key_the_account_cannot_be_asked_about(build: Build) -> None:
-    from config.settings import Settings
-    from worker.wiring import assemble
+    from runhook.config.settings import Settings
+    from runhook.worker.wiring import assemble
 
     house = build()
     values = {

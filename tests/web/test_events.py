@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
+from runhook.webhook.streams import EACH
+from runhook.worker.store import job_records
 from tests.conftest import House, eventually
-from webhook.app import create_app
-from webhook.streams import EACH
-from worker.store import job_records
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def test_pages_of_large_jobs_are_short_and_leave_none_out(
 def test_a_stream_misses_nothing_of_jobs_so_large_that_few_are_remembered(
     house: House, streams: list[Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.streams.LARGEST_RING", 100_000)
+    monkeypatch.setattr("runhook.webhook.streams.LARGEST_RING", 100_000)
     streams.append(Stream(f"{house.web}/v1/events/stream"))
     ids = [house.ask("workflow/1", input={"6.text": "a" * 40_000}).id for _ in range(9)]
     (stream,) = streams

@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
+from runhook.worker.cli import cli
+from runhook.worker.doctor import examine
+from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.handlers import Event, Handler, Registry
+from runhook.worker.jobs import Job
+from runhook.worker.pump import published
 from tests.conftest import IMAGE, SECRET, Build, House
-from webhook.app import create_app
-from worker.cli import cli
-from worker.doctor import examine
-from worker.embedded import EmbeddedServer
-from worker.handlers import Event, Handler, Registry
-from worker.jobs import Job
-from worker.pump import published
 
 DAY = 86400.0
 

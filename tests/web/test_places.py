@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
+from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.runninghub.sandbox.outputs import make
+from runhook.worker.signing import callback_url
 from tests.conftest import SECRET, eventually
-from worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
-from worker.embedded import EmbeddedServer
-from worker.runninghub.sandbox.outputs import make
-from worker.signing import callback_url
 
 PATIENCE = 10.0  # seconds for an answer that nothing should delay; a hanging call takes longer
 ASKING, SLOW, UPLOADS, STREAMS = 8, 64, 8, 32

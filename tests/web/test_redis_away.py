@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings
+from runhook.config.settings import Settings
+from runhook.webhook.app import create_app
+from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.wiring import Wiring, assemble
 from tests.conftest import IMAGE, SECRET
-from webhook.app import create_app
-from worker.embedded import EmbeddedServer
-from worker.wiring import Wiring, assemble
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
+from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import IMAGE, House
-from webhook.app import create_app
-from worker.runninghub.sandbox.outputs import make
 
 MEBIBYTE = 1024 * 1024
 PNG = make("image", "a", "1")[1]

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
 from tests.conftest import SHOP, Build, House
 from tests.receiver import Receiver
-from webhook.app import create_app
 
 PUBLIC = {"url": "https://93.184.216.34/hook"}
 

@@ -1,11 +1,11 @@
 """The models RunningHub sells: finding one, checking and completing its input, its price. Pure.
 
-The records are data in `config/models/`; `config.catalogue` is their schema.
+The records are data in `config/models/`; `runhook.config.catalogue` is their schema.
 """
 
-from config.catalogue import Model, Param, models
-from worker.catalogue.checking import Checked, check
-from worker.catalogue.finding import (
+from runhook.config.catalogue import Model, Param, models
+from runhook.worker.catalogue.checking import Checked, check
+from runhook.worker.catalogue.finding import (
     APP,
     COMFY,
     COMFY_KINDS,
@@ -16,11 +16,11 @@ from worker.catalogue.finding import (
     nearest,
     search,
 )
-from worker.catalogue.media import ASSET, DATA_URI, Asset, Media, Reach, media_values
-from worker.catalogue.nodes import OLD_UPLOAD, asset_of
-from worker.catalogue.prices import Quote, price_words, quote
-from worker.catalogue.sentences import rule_words
-from worker.catalogue.values import FILES, describe
+from runhook.worker.catalogue.media import ASSET, DATA_URI, Asset, Media, Reach, media_values
+from runhook.worker.catalogue.nodes import OLD_UPLOAD, asset_of
+from runhook.worker.catalogue.prices import Quote, price_words, quote
+from runhook.worker.catalogue.sentences import rule_words
+from runhook.worker.catalogue.values import FILES, describe
 
 __all__ = [
     "APP",

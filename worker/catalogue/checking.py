@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from config.catalogue import Model
-from worker.catalogue.finding import APP, QUICK, WORKFLOW, find, nearest
-from worker.catalogue.media import Media, Reach
-from worker.catalogue.nodes import node_faults, option_faults
-from worker.catalogue.prices import Quote, quote
-from worker.catalogue.rules import Input, relaxed, rule_faults
-from worker.catalogue.values import describe, faults_of
-from worker.errors import Fault, InvalidRequest, NotFound
-from worker.reports import App
+from runhook.config.catalogue import Model
+from runhook.worker.catalogue.finding import APP, QUICK, WORKFLOW, find, nearest
+from runhook.worker.catalogue.media import Media, Reach
+from runhook.worker.catalogue.nodes import node_faults, option_faults
+from runhook.worker.catalogue.prices import Quote, quote
+from runhook.worker.catalogue.rules import Input, relaxed, rule_faults
+from runhook.worker.catalogue.values import describe, faults_of
+from runhook.worker.errors import Fault, InvalidRequest, NotFound
+from runhook.worker.reports import App
 
 COMFY_KINDS = (("workflow", WORKFLOW), ("app", APP), ("quick", QUICK))
 PROXIES = ("proxy", "proxy-plus")

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from config.catalogue import Model, models
-from worker.errors import NotFound
+from runhook.config.catalogue import Model, models
+from runhook.worker.errors import NotFound
 
 WORKFLOW = re.compile(r"workflow/([1-9]\d{0,19})")
 APP = re.compile(r"app/([1-9]\d{0,19})")

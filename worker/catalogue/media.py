@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from config.catalogue import Param
-from config.settings import LOOPBACK_HOSTS
-from worker.addresses import is_private_host
-from worker.errors import Fault
-from worker.http import FAILURES, dialled
+from runhook.config.catalogue import Param
+from runhook.config.settings import LOOPBACK_HOSTS
+from runhook.worker.addresses import is_private_host
+from runhook.worker.errors import Fault
+from runhook.worker.http import FAILURES, dialled
 
 ASSET = re.compile(r"asset:([0-9a-f]{32})")
 THEIRS = "asset://"  # an asset registered at RunningHub; pages of the seedance models take it

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from worker.catalogue.finding import COMFY_KINDS, nearest
-from worker.catalogue.media import Media, missing_asset, not_here
-from worker.catalogue.values import kind_of
-from worker.errors import Fault
-from worker.reports import App, AppField
+from runhook.worker.catalogue.finding import COMFY_KINDS, nearest
+from runhook.worker.catalogue.media import Media, missing_asset, not_here
+from runhook.worker.catalogue.values import kind_of
+from runhook.worker.errors import Fault
+from runhook.worker.reports import App, AppField
 
 NODE_FIELD = re.compile(r"[^.\s]+\.[^.\s]+")
 OLD_UPLOAD = "?upload=old"  # an asset so marked goes through Upload Resource (api-276642711)

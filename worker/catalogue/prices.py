@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from config.catalogue import Model, Price
+from runhook.config.catalogue import Model, Price
 
 UNITS = {
     "call": "a call",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from config.catalogue import (
+from runhook.config.catalogue import (
     AtLeastOne,
     AtLeastOneWhen,
     ExactlyOne,
@@ -30,9 +30,9 @@ from config.catalogue import (
     UsedWhen,
     When,
 )
-from worker.catalogue.media import Media
-from worker.catalogue.sentences import rule_words, written
-from worker.errors import Fault
+from runhook.worker.catalogue.media import Media
+from runhook.worker.catalogue.sentences import rule_words, written
+from runhook.worker.errors import Fault
 
 
 @dataclass(frozen=True)

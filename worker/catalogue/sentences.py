@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from config.catalogue import (
+from runhook.config.catalogue import (
     AtLeastOne,
     AtLeastOneWhen,
     ExactlyOne,

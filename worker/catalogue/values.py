@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from config.catalogue import Param
-from worker.catalogue.finding import nearest
-from worker.catalogue.media import (
+from runhook.config.catalogue import Param
+from runhook.worker.catalogue.finding import nearest
+from runhook.worker.catalogue.media import (
     Media,
     Reach,
     article,
@@ -15,7 +15,7 @@ from worker.catalogue.media import (
     missing_asset,
     not_here,
 )
-from worker.errors import Fault
+from runhook.worker.errors import Fault
 
 MEDIA = ("image", "video", "audio")
 FILES = (*MEDIA, "object")  # what may hold assets

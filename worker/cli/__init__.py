@@ -9,26 +9,26 @@ from typing import NoReturn
 import click
 from rich.live import Live
 
-from config.private import OTHERS
-from worker import catalogue
-from worker.cli import screens
-from worker.cli.account import account, pause, resume
-from worker.cli.comfy import app, workflow
-from worker.cli.deliveries import deliveries, recover, redeliver
-from worker.cli.demo import demo
-from worker.cli.doctor import doctor
-from worker.cli.files import lora, upload
-from worker.cli.handlers import handlers
-from worker.cli.listen import listen
-from worker.cli.settle import cancel, reconcile, resolve, retry
-from worker.cli.submit import submit
-from worker.cli.talk import FAILED, Commands, err, out, print_json, show, wiring
-from worker.cli.up import sandbox, up
-from worker.cli.waiting import EVERY, going_on, say_end, wait
-from worker.document import job_document, model_document
-from worker.jobs import Job, State
-from worker.telemetry import configure
-from worker.wiring import Wiring
+from runhook.config.private import OTHERS
+from runhook.worker import catalogue
+from runhook.worker.cli import screens
+from runhook.worker.cli.account import account, pause, resume
+from runhook.worker.cli.comfy import app, workflow
+from runhook.worker.cli.deliveries import deliveries, recover, redeliver
+from runhook.worker.cli.demo import demo
+from runhook.worker.cli.doctor import doctor
+from runhook.worker.cli.files import lora, upload
+from runhook.worker.cli.handlers import handlers
+from runhook.worker.cli.listen import listen
+from runhook.worker.cli.settle import cancel, reconcile, resolve, retry
+from runhook.worker.cli.submit import submit
+from runhook.worker.cli.talk import FAILED, Commands, err, out, print_json, show, wiring
+from runhook.worker.cli.up import sandbox, up
+from runhook.worker.cli.waiting import EVERY, going_on, say_end, wait
+from runhook.worker.document import job_document, model_document
+from runhook.worker.jobs import Job, State
+from runhook.worker.telemetry import configure
+from runhook.worker.wiring import Wiring
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

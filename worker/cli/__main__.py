@@ -1,5 +1,5 @@
-"""`python -m worker.cli` is `runhook`."""
+"""`python -m runhook.worker.cli` is `runhook`."""
 
-from worker.cli import main
+from runhook.worker.cli import main
 
 main()

@@ -2,9 +2,9 @@
 
 import click
 
-from worker.cli import screens
-from worker.cli.talk import out, print_json, wiring
-from worker.document import account_document
+from runhook.worker.cli import screens
+from runhook.worker.cli.talk import out, print_json, wiring
+from runhook.worker.document import account_document
 
 
 @click.command()

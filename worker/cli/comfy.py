@@ -6,10 +6,10 @@ from typing import Any
 import click
 from rich.text import Text
 
-from worker.cli import screens
-from worker.cli.talk import out, print_json, show, wiring
-from worker.outside import one_line
-from worker.reports import AppField
+from runhook.worker.cli import screens
+from runhook.worker.cli.talk import out, print_json, show, wiring
+from runhook.worker.outside import one_line
+from runhook.worker.reports import AppField
 
 LINK_LENGTH = 2  # [node, output]: an input that another node feeds
 

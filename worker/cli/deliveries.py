@@ -4,15 +4,15 @@ from itertools import islice
 
 import click
 
-from worker import deliveries as flows
-from worker.cli import screens
-from worker.cli.talk import out, print_json, refuse_beside, say, show, wiring, wrong_usage
-from worker.deliveries import Filter, delivery_document
-from worker.errors import Fault, InvalidRequest
-from worker.recover import read_span
-from worker.recover import recover as make_good
-from worker.roster import word_of_absence
-from worker.store.delivered import STATES
+from runhook.worker import deliveries as flows
+from runhook.worker.cli import screens
+from runhook.worker.cli.talk import out, print_json, refuse_beside, say, show, wiring, wrong_usage
+from runhook.worker.deliveries import Filter, delivery_document
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.recover import read_span
+from runhook.worker.recover import recover as make_good
+from runhook.worker.roster import word_of_absence
+from runhook.worker.store.delivered import STATES
 
 SINCE = "As 2h, or 2026-11-22T10:00:00Z."
 

@@ -18,19 +18,19 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from config.settings import Settings
-from worker import ask
-from worker.ask import Asked
-from worker.cli import screens
-from worker.cli.demo_subscriber import Heard, subscriber
-from worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
-from worker.cli.tables import plain_table
-from worker.cli.up import Ended, check_parts, ending_on_signals, keep_off_proxies
-from worker.embedded import EmbeddedServer
-from worker.errors import RunhookError
-from worker.jobs import Job, State
-from worker.store import Delivery
-from worker.wiring import Wiring, assemble
+from runhook.config.settings import Settings
+from runhook.worker import ask
+from runhook.worker.ask import Asked
+from runhook.worker.cli import screens
+from runhook.worker.cli.demo_subscriber import Heard, subscriber
+from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
+from runhook.worker.cli.tables import plain_table
+from runhook.worker.cli.up import Ended, check_parts, ending_on_signals, keep_off_proxies
+from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.errors import RunhookError
+from runhook.worker.jobs import Job, State
+from runhook.worker.store import Delivery
+from runhook.worker.wiring import Wiring, assemble
 
 LONGEST = 50.0  # seconds; the slowest job takes about fifteen
 LOOK_EVERY = 0.25
@@ -180,7 +180,7 @@ def _environ(folder: Path, web: int, sandbox: int) -> dict[str, str]:
         "REDIS_URL": f"unix://{socket_path}",
         "RUNHOOK_PUBLIC_URL": f"http://127.0.0.1:{web}",
         "RUNHOOK_SECRET": secrets.token_urlsafe(32),
-        "RUNHOOK_HANDLERS": "worker.cli.demo_handlers",
+        "RUNHOOK_HANDLERS": "runhook.worker.cli.demo_handlers",
         "RUNHOOK_RETRY_SCHEDULE": "0,2,5",
         "RUNHOOK_OVERDUE_AFTER": OVERDUE,
         "RUNHOOK_ALLOW_PRIVATE_URLS": "true",

@@ -5,7 +5,7 @@ import re
 import urllib.request
 from pathlib import Path
 
-from worker.handlers import Event, on
+from runhook.worker.handlers import Event, on
 
 FOLDER = Path(os.environ.get("DEMO_DIR", "."))
 TIMEOUT = 10.0

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from worker import subscriptions
-from worker.wiring import Wiring
+from runhook.worker import subscriptions
+from runhook.worker.wiring import Wiring
 
 EVENTS = ["job.succeeded", "job.failed"]
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 import click
 
-from worker.cli import screens
-from worker.cli.talk import FAILED, out, print_json, wiring
-from worker.doctor import examine
-from worker.signing import account_fingerprint
+from runhook.worker.cli import screens
+from runhook.worker.cli.talk import FAILED, out, print_json, wiring
+from runhook.worker.doctor import examine
+from runhook.worker.signing import account_fingerprint
 
 
 @click.command()

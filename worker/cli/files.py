@@ -7,10 +7,10 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from worker.cli.inputs import keep_file
-from worker.cli.talk import err, print_json, say, wiring
-from worker.document import asset_document
-from worker.outside import one_line
+from runhook.worker.cli.inputs import keep_file
+from runhook.worker.cli.talk import err, print_json, say, wiring
+from runhook.worker.document import asset_document
+from runhook.worker.outside import one_line
 
 
 @click.command()

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from worker.embedded import end_with_parent
-from worker.wakeups import LANES
+from runhook.worker.embedded import end_with_parent
+from runhook.worker.wakeups import LANES
 
 WORKER_LANES = ",".join(lane for lane in LANES if lane != "handlers")
 THREADS = 32
@@ -31,7 +31,7 @@ CELERY = (
     "celery",
     "--quiet",
     "-A",
-    "worker.tasks",
+    "runhook.worker.tasks",
     "worker",
     "--without-gossip",
     "--without-mingle",
@@ -39,7 +39,7 @@ CELERY = (
     "WARNING",
 )
 COMMANDS = {
-    "web": (sys.executable, "-m", "webhook.serve", "--host", "127.0.0.1"),
+    "web": (sys.executable, "-m", "runhook.webhook.serve", "--host", "127.0.0.1"),
     "worker": (*CELERY, "-P", "threads", "-c", str(THREADS), "-Q", WORKER_LANES),
     "handlers": (*CELERY, "-P", "prefork", *HANDS, "-Q", "handlers"),
 }
@@ -47,7 +47,7 @@ COMMANDS = {
 
 def sandbox_command(port: int, *options: str) -> tuple[str, ...]:
     """How the sandbox is started on its own."""
-    return (sys.executable, "-m", "worker.cli", "sandbox", "--port", str(port), *options)
+    return (sys.executable, "-m", "runhook.worker.cli", "sandbox", "--port", str(port), *options)
 
 
 @dataclass

@@ -10,9 +10,9 @@ from typing import IO, Any, cast
 import click
 import orjson
 
-from worker import ask, catalogue
-from worker.errors import NotFound
-from worker.wiring import Wiring
+from runhook.worker import ask, catalogue
+from runhook.worker.errors import NotFound
+from runhook.worker.wiring import Wiring
 
 LARGEST_FILE = 4 * 1024**3  # bytes; more than any model or workflow takes
 LARGEST_JSON = 64 * 1024**2  # bytes of parameters or of a workflow's graph, with files in data URIs

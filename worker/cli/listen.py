@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import click
 import orjson
 
-from worker.cli import screens
-from worker.cli.talk import err, escaped, out, say, wiring
-from worker.deliveries import moment_of
-from worker.errors import StoreUnavailable
-from worker.events import TYPES, Occurrence, cloud_event
-from worker.outbound import Outbound
-from worker.store import event_at, is_event_id
-from worker.subscriptions import listening_secret, outcome_of, signed
-from worker.wiring import Wiring
+from runhook.worker.cli import screens
+from runhook.worker.cli.talk import err, escaped, out, say, wiring
+from runhook.worker.deliveries import moment_of
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.events import TYPES, Occurrence, cloud_event
+from runhook.worker.outbound import Outbound
+from runhook.worker.store import event_at, is_event_id
+from runhook.worker.subscriptions import listening_secret, outcome_of, signed
+from runhook.worker.wiring import Wiring
 
 EVERY, AWAY = 0.3, 1.0  # seconds between two looks at the log
 AT_ONCE = 100

@@ -8,18 +8,18 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from config.catalogue import Price
-from worker.catalogue import Model, describe, price_words, rule_words
-from worker.cli.tables import Rows
-from worker.doctor import Finding
-from worker.document import job_document
-from worker.errors import InvalidRequest
-from worker.events import Occurrence, Outcome
-from worker.jobs import Job, State
-from worker.outside import one_line
-from worker.reports import AppField, Style
-from worker.store import Delivery, LineState
-from worker.telemetry import masked
+from runhook.config.catalogue import Price
+from runhook.worker.catalogue import Model, describe, price_words, rule_words
+from runhook.worker.cli.tables import Rows
+from runhook.worker.doctor import Finding
+from runhook.worker.document import job_document
+from runhook.worker.errors import InvalidRequest
+from runhook.worker.events import Occurrence, Outcome
+from runhook.worker.jobs import Job, State
+from runhook.worker.outside import one_line
+from runhook.worker.reports import AppField, Style
+from runhook.worker.store import Delivery, LineState
+from runhook.worker.telemetry import masked
 
 COLOURS = {
     State.QUEUED: "bright_black",

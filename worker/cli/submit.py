@@ -6,16 +6,16 @@ from typing import IO, Any
 import click
 import orjson
 
-from worker import ask
-from worker.ask import Asked
-from worker.batch import Line, accept, key_fault
-from worker.cli.inputs import from_file, job_lines, options_of, typed
-from worker.cli.talk import FAILED, err, escaped, out, print_json, refuse_beside, wiring
-from worker.cli.waiting import going_on, say_end, wait
-from worker.document import dry_run_document, job_document
-from worker.errors import InvalidRequest, StoreUnavailable
-from worker.jobs import State
-from worker.wiring import Wiring, check_secrets
+from runhook.worker import ask
+from runhook.worker.ask import Asked
+from runhook.worker.batch import Line, accept, key_fault
+from runhook.worker.cli.inputs import from_file, job_lines, options_of, typed
+from runhook.worker.cli.talk import FAILED, err, escaped, out, print_json, refuse_beside, wiring
+from runhook.worker.cli.waiting import going_on, say_end, wait
+from runhook.worker.document import dry_run_document, job_document
+from runhook.worker.errors import InvalidRequest, StoreUnavailable
+from runhook.worker.jobs import State
+from runhook.worker.wiring import Wiring, check_secrets
 
 
 @click.command(name="submit")

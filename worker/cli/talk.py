@@ -20,9 +20,9 @@ from rich.console import (
 )
 from rich.segment import Segment
 
-from config.settings import Settings, SettingsError
-from worker.cli import screens
-from worker.errors import (
+from runhook.config.settings import Settings, SettingsError
+from runhook.worker.cli import screens
+from runhook.worker.errors import (
     UNPAID,
     Conflict,
     InvalidRequest,
@@ -31,10 +31,10 @@ from worker.errors import (
     RunhookError,
     StoreRefuses,
 )
-from worker.errors import StoreUnavailable as Away
-from worker.outside import lines, one_line
-from worker.telemetry import masked
-from worker.wiring import Wiring, assemble
+from runhook.worker.errors import StoreUnavailable as Away
+from runhook.worker.outside import lines, one_line
+from runhook.worker.telemetry import masked
+from runhook.worker.wiring import Wiring, assemble
 
 FAILED, UNREACHABLE = 1, 3  # and 2 from click for wrong usage
 

@@ -15,15 +15,22 @@ from typing import Any
 
 import click
 
-from config import generated, private
-from config.settings import Settings, SettingsError
-from worker.cli.fleet import COMMANDS, Fleet, Say, free_port, sandbox_command, wait_until_ready
-from worker.embedded import EmbeddedServer, binary
-from worker.errors import RunhookError, StoreUnavailable
-from worker.jobs import LOCAL
-from worker.outside import one_line
-from worker.runninghub.sandbox.faults import listing
-from worker.wiring import assemble, check_port, check_server
+from runhook.config import generated, private
+from runhook.config.settings import Settings, SettingsError
+from runhook.worker.cli.fleet import (
+    COMMANDS,
+    Fleet,
+    Say,
+    free_port,
+    sandbox_command,
+    wait_until_ready,
+)
+from runhook.worker.embedded import EmbeddedServer, binary
+from runhook.worker.errors import RunhookError, StoreUnavailable
+from runhook.worker.jobs import LOCAL
+from runhook.worker.outside import one_line
+from runhook.worker.runninghub.sandbox.faults import listing
+from runhook.worker.wiring import assemble, check_port, check_server
 
 SANDBOX_PORT = 8090
 SANDBOX_PATIENCE = 30.0  # seconds; it takes one or two
@@ -54,7 +61,7 @@ def check_parts(*, server: bool, sandbox: bool) -> None:
     missing = []
     if sandbox:
         try:
-            from worker.runninghub.sandbox import outputs as _draws_pictures  # noqa: F401
+            from runhook.worker.runninghub.sandbox import outputs as _draws_pictures  # noqa: F401
         except ImportError as error:
             missing.append({"PIL": "pillow"}.get(error.name or "", str(error)))
     if server:
@@ -258,8 +265,8 @@ def welcome(settings: Settings, address: str, *, made: bool, terminal: bool) -> 
 def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_gap: float) -> None:
     """Serve RunningHub's API for free; any key is good."""
     check_parts(server=False, sandbox=True)
-    from worker.runninghub.sandbox.faults import Faults
-    from worker.runninghub.sandbox.server import create_app, serve
+    from runhook.worker.runninghub.sandbox.faults import Faults
+    from runhook.worker.runninghub.sandbox.server import create_app, serve
 
     try:
         rules = Faults(json.loads(faults))

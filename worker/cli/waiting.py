@@ -4,12 +4,12 @@ import time
 
 import click
 
-from worker.cli import screens
-from worker.cli.talk import err, say
-from worker.jobs import Job, State
-from worker.outside import lines
-from worker.submit import usual_seconds
-from worker.wiring import Wiring
+from runhook.worker.cli import screens
+from runhook.worker.cli.talk import err, say
+from runhook.worker.first_look import usual_seconds
+from runhook.worker.jobs import Job, State
+from runhook.worker.outside import lines
+from runhook.worker.wiring import Wiring
 
 EVERY = 0.5
 

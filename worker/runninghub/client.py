@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 
 import orjson
 
-from worker import http
-from worker.addresses import is_private_host
-from worker.errors import ProviderRefused, ProviderSilent
-from worker.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
-from worker.outside import clean, excerpt
-from worker.reports import (
+from runhook.worker import http
+from runhook.worker.addresses import is_private_host
+from runhook.worker.errors import ProviderRefused, ProviderSilent
+from runhook.worker.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
+from runhook.worker.outside import clean, excerpt
+from runhook.worker.reports import (
     Account,
     App,
     Capacity,
@@ -32,11 +32,11 @@ from worker.reports import (
     SubmitAnswer,
     Uploaded,
 )
-from worker.runninghub import facts, wire
-from worker.runninghub.codes import OUTAGES, TOO_LARGE
-from worker.runninghub.door import Unreadable
-from worker.runninghub.shapes import Refusal
-from worker.runninghub.wire import Submit
+from runhook.worker.runninghub import facts, wire
+from runhook.worker.runninghub.codes import OUTAGES, TOO_LARGE
+from runhook.worker.runninghub.door import Unreadable
+from runhook.worker.runninghub.shapes import Refusal
+from runhook.worker.runninghub.wire import Submit
 
 SUBMIT, QUESTION = 90.0, 15.0  # seconds in all
 LONGEST_WHY = 300  # characters of why no answer came

@@ -8,9 +8,9 @@ and api-276642711), LoRA upload (api-276642712), account (api-276642710), quick 
 from decimal import Decimal
 from typing import Any
 
-from worker.reports import Account, App, AppField, Capacity, LivePrice, Style, Uploaded
-from worker.runninghub.door import Json, Unreadable, decimal, read_json, read_object, whole
-from worker.runninghub.shapes import data_of, error_code, error_text, no_answer
+from runhook.worker.reports import Account, App, AppField, Capacity, LivePrice, Style, Uploaded
+from runhook.worker.runninghub.door import Json, Unreadable, decimal, read_json, read_object, whole
+from runhook.worker.runninghub.shapes import data_of, error_code, error_text, no_answer
 
 LONGEST_COUNT = 9  # digits of how many tasks an account has
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import orjson
 
-from worker.reports import Cost, Error, Output, Report, TaskState
-from worker.runninghub.codes import (
+from runhook.worker.reports import Cost, Error, Output, Report, TaskState
+from runhook.worker.runninghub.codes import (
     NO_SUCH_TASK,
     TASK_QUEUED,
     TASK_RUNNING,
     explain,
     heals_by_new_task,
 )
-from worker.runninghub.door import (
+from runhook.worker.runninghub.door import (
     LONGEST_NAME,
     Json,
     Unreadable,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from worker.reports import (
+from runhook.worker.reports import (
     Accepted,
     AppField,
     Busy,
@@ -22,7 +22,7 @@ from worker.reports import (
     SubmitAnswer,
     TaskState,
 )
-from worker.runninghub.codes import (
+from runhook.worker.runninghub.codes import (
     BUSY_HTTP,
     NO_SUCH_TASK,
     OUTAGES,
@@ -30,8 +30,16 @@ from worker.runninghub.codes import (
     TASK_FAILED,
     explain,
 )
-from worker.runninghub.door import Json, Unreadable, odd_id, parsed, read_object, task_id, whole
-from worker.runninghub.shapes import (
+from runhook.worker.runninghub.door import (
+    Json,
+    Unreadable,
+    odd_id,
+    parsed,
+    read_object,
+    task_id,
+    whole,
+)
+from runhook.worker.runninghub.shapes import (
     STATES,
     broken_graph,
     error_code,

@@ -5,26 +5,26 @@ A change of a job, its duties and its event are one script, so none can exist wi
 
 from collections.abc import Mapping
 
-from worker.store.assets import Assets
-from worker.store.callbacks import Callback, Callbacks
-from worker.store.changes import Change, Duty, Note
-from worker.store.clock import Clock, SetClock
-from worker.store.commands import Redis
-from worker.store.connection import connect, reaching
-from worker.store.delivered import Delivery, Taken, Turn, Wanted
-from worker.store.deliveries import MISSED, Deliveries
-from worker.store.durability import Durability, Mode
-from worker.store.duties import Claim, Duties
-from worker.store.events import Events, event_at, event_order, is_event_id
-from worker.store.jobs import Jobs, Page
-from worker.store.line import Line, LineState, Peek
-from worker.store.memory import Departure, Memory
-from worker.store.processes import Processes, Published
-from worker.store.records import UNREADABLE_LOOK
-from worker.store.scripts import Post, Scripts
-from worker.store.subscriptions import Subscription, Subscriptions
-from worker.store.upkeep import Upkeep
-from worker.wakeups import Message
+from runhook.worker.store.assets import Assets
+from runhook.worker.store.callbacks import Callback, Callbacks
+from runhook.worker.store.changes import Change, Duty, Note
+from runhook.worker.store.clock import Clock, SetClock
+from runhook.worker.store.commands import Redis
+from runhook.worker.store.connection import connect, reaching
+from runhook.worker.store.delivered import Delivery, Taken, Turn, Wanted
+from runhook.worker.store.deliveries import MISSED, Deliveries
+from runhook.worker.store.durability import Durability, Mode
+from runhook.worker.store.duties import Claim, Duties
+from runhook.worker.store.events import Events, event_at, event_order, is_event_id
+from runhook.worker.store.jobs import Jobs, Page
+from runhook.worker.store.line import Line, LineState, Peek
+from runhook.worker.store.memory import Departure, Memory
+from runhook.worker.store.processes import Processes, Published
+from runhook.worker.store.records import UNREADABLE_LOOK
+from runhook.worker.store.scripts import Post, Scripts
+from runhook.worker.store.subscriptions import Subscription, Subscriptions
+from runhook.worker.store.upkeep import Upkeep
+from runhook.worker.wakeups import Message
 
 ROOT = "runhook:"
 

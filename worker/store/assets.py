@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from worker.catalogue import Asset
-from worker.errors import NotFound, UnreadableRecord
-from worker.reports import App, Uploaded
-from worker.store import records
-from worker.store.connection import reaching
-from worker.store.records import Kind, Members
-from worker.store.scripts import Scripts
+from runhook.worker.catalogue import Asset
+from runhook.worker.errors import NotFound, UnreadableRecord
+from runhook.worker.reports import App, Uploaded
+from runhook.worker.store import records
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.records import Kind, Members
+from runhook.worker.store.scripts import Scripts
 
 UPLOAD_LIVES = 20 * 3600  # seconds of a day that an upload is used again; the rest is for its task
 APP_LIVES = 600

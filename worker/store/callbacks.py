@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import orjson
 
-from worker.errors import StoreUnavailable, UnreadableRecord
-from worker.jobs import SettledBy
-from worker.outside import excerpt, without_secrets
-from worker.store import records
-from worker.store.changes import Note
-from worker.store.connection import reaching
-from worker.store.duties import Claim
-from worker.store.scripts import Scripts
+from runhook.worker.errors import StoreUnavailable, UnreadableRecord
+from runhook.worker.jobs import SettledBy
+from runhook.worker.outside import excerpt, without_secrets
+from runhook.worker.store import records
+from runhook.worker.store.changes import Note
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.duties import Claim
+from runhook.worker.store.scripts import Scripts
 
 
 @dataclass(frozen=True)

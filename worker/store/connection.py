@@ -11,9 +11,9 @@ from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from config.settings import SentinelAddress
-from worker.errors import StoreRefuses, StoreUnavailable
-from worker.store.commands import Redis
+from runhook.config.settings import SentinelAddress
+from runhook.worker.errors import StoreRefuses, StoreUnavailable
+from runhook.worker.store.commands import Redis
 
 Patience = Literal["door", "worker"]
 # Redis says these instead of doing what it was asked to; nothing was written.

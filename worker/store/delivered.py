@@ -7,12 +7,12 @@ from typing import Any, Literal, get_args
 
 import orjson
 
-from worker.errors import UnreadableRecord
-from worker.events import Outcome
-from worker.receivers import Health
-from worker.store import records
-from worker.store.records import Members
-from worker.store.scripts import stream_moment
+from runhook.worker.errors import UnreadableRecord
+from runhook.worker.events import Outcome
+from runhook.worker.receivers import Health
+from runhook.worker.store import records
+from runhook.worker.store.records import Members
+from runhook.worker.store.scripts import stream_moment
 
 DeliveryState = Literal["pending", "done", "dead", "superseded"]
 STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)

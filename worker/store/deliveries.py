@@ -7,14 +7,14 @@ from typing import Any
 
 import orjson
 
-from worker.errors import Conflict, NotFound, UnreadableRecord
-from worker.events import Occurrence
-from worker.jobs import iso
-from worker.receivers import LONGEST, SLOW_AFTER, Health, Verdict
-from worker.store import records
-from worker.store.changes import Note
-from worker.store.connection import reaching
-from worker.store.delivered import (
+from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
+from runhook.worker.events import Occurrence
+from runhook.worker.jobs import iso
+from runhook.worker.receivers import LONGEST, SLOW_AFTER, Health, Verdict
+from runhook.worker.store import records
+from runhook.worker.store.changes import Note
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.delivered import (
     STATES,
     Delivery,
     DeliveryState,
@@ -24,10 +24,10 @@ from worker.store.delivered import (
     Wanted,
     readable,
 )
-from worker.store.duties import Claim
-from worker.store.events import Events, kept_fields
-from worker.store.scripts import Scripts, stream_moment
-from worker.store.subscriptions import health_fields, unpacked_health
+from runhook.worker.store.duties import Claim
+from runhook.worker.store.events import Events, kept_fields
+from runhook.worker.store.scripts import Scripts, stream_moment
+from runhook.worker.store.subscriptions import health_fields, unpacked_health
 
 AT_ONCE = 200
 MISSED = "missed"  # begins the fan-out duty of a receiver that could not be read

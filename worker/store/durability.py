@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import redis
 
-from worker.telemetry import report
+from runhook.worker.telemetry import report
 
 Mode = Literal["auto", "fsync", "replica", "none"]
 PATIENCE_MS = 5000  # an fsync a second is usual; one that takes five is a disk that fails

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import orjson
 
-from worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
-from worker.outside import clean
-from worker.store.connection import reaching
-from worker.store.memory import Memory
-from worker.store.scripts import Scripts
-from worker.wakeups import LANES
+from runhook.worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
+from runhook.worker.outside import clean
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.memory import Memory
+from runhook.worker.store.scripts import Scripts
+from runhook.worker.wakeups import LANES
 
 # Seconds a claim lasts: longer than the flow's calls together can take. `send`, `handlers` and
 # `subscribers` are renewed while they work, so that a dead holder is noticed soon.

@@ -10,15 +10,15 @@ from typing import Any
 
 import orjson
 
-from worker.errors import NotFound, Trimmed, UnreadableRecord
-from worker.events import Occurrence
-from worker.jobs import Job, State
-from worker.store import records
-from worker.store.connection import reaching
-from worker.store.job_records import life_of
-from worker.store.jobs import Jobs
-from worker.store.records import Members
-from worker.store.scripts import Scripts, stream_moment
+from runhook.worker.errors import NotFound, Trimmed, UnreadableRecord
+from runhook.worker.events import Occurrence
+from runhook.worker.jobs import Job, State
+from runhook.worker.store import records
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.job_records import life_of
+from runhook.worker.store.jobs import Jobs
+from runhook.worker.store.records import Members
+from runhook.worker.store.scripts import Scripts, stream_moment
 
 PREFIX = "evt_"
 EVENT_ID = re.compile(rf"({PREFIX})?[0-9]{{1,19}}(-[0-9]{{1,19}})?")

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
+import orjson
 from pydantic import TypeAdapter
 
-from worker.errors import UnreadableRecord
-from worker.jobs import Ask, Job, Life, State
-from worker.store import records
-from worker.store.commands import Redis
-from worker.store.connection import reaching
-from worker.store.records import Members
+from runhook.worker.errors import UnreadableRecord
+from runhook.worker.jobs import LOCAL, Ask, Job, Life, State
+from runhook.worker.store import records
+from runhook.worker.store.commands import Redis
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.records import Members
 
 ASK = TypeAdapter(Ask)
 LIFE = TypeAdapter(Life)
@@ -112,3 +113,20 @@ def _departure(value: bytes | None) -> dict[str, Any]:
 def line_score(job: Job) -> float:
     """A queued job's place: priority first, 9 before 0; then age. Exact: below 2^53."""
     return (9 - job.ask.priority) * 10**13 + round(job.ask.created_at.timestamp() * 1000)
+
+
+def asker(rows: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> str:
+    """Who asked, by a timeline's first line; of a long one that line was trimmed away."""
+    for _, fields in rows:
+        first = noted(fields.get(b"note", b""))
+        if first.get("what") == "queued":
+            return str(first.get("by", LOCAL))
+    return LOCAL
+
+
+def noted(row: bytes) -> dict[str, Any]:
+    """A line of the timeline; one that cannot be read hides no other."""
+    try:
+        return dict(orjson.loads(row))
+    except (ValueError, TypeError):
+        return {"what": "unreadable", "why": "this line cannot be read here"}

@@ -8,15 +8,31 @@ from typing import Any
 
 import orjson
 
-from worker.errors import LostWrites, NotDurable, NotFound, StoreUnavailable, UnreadableRecord
-from worker.jobs import LOCAL, Job, State, iso
-from worker.repeats import Trace
-from worker.store.changes import Change, Decision, Moved, Note
-from worker.store.connection import reaching
-from worker.store.durability import Durability
-from worker.store.job_records import Held, changed, fitting, is_of, line_score, packed, read
-from worker.store.memory import Departure, Memory
-from worker.store.scripts import Scripts, stream_moment
+from runhook.worker.errors import (
+    LostWrites,
+    NotDurable,
+    NotFound,
+    StoreUnavailable,
+    UnreadableRecord,
+)
+from runhook.worker.jobs import LOCAL, Job, State, iso
+from runhook.worker.repeats import Trace
+from runhook.worker.store.changes import Change, Decision, Moved, Note
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.durability import Durability
+from runhook.worker.store.job_records import (
+    Held,
+    asker,
+    changed,
+    fitting,
+    is_of,
+    line_score,
+    noted,
+    packed,
+    read,
+)
+from runhook.worker.store.memory import Departure, Memory
+from runhook.worker.store.scripts import Scripts, stream_moment
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
 OLDEST_SCAN = 5000
@@ -153,7 +169,7 @@ class Jobs:
             for job_id in job_ids:
                 pipe.xrange(f"{self._scripts.root}timeline:{job_id}", count=1)
             found = pipe.execute()
-        return {name: _asker(rows) for name, rows in zip(job_ids, found, strict=True)}
+        return {name: asker(rows) for name, rows in zip(job_ids, found, strict=True)}
 
     def adopt_old(self) -> int:
         """List what older processes made under its tenants; how many that were."""
@@ -300,7 +316,7 @@ class Jobs:
         with reaching():
             entries = self._redis.xrange(f"{self._scripts.root}timeline:{job_id}")
         return [
-            {"at": iso(stream_moment(entry_id)), **_noted(fields.get(b"note", b""))}
+            {"at": iso(stream_moment(entry_id)), **noted(fields.get(b"note", b""))}
             for entry_id, fields in entries
         ]
 
@@ -381,20 +397,3 @@ def _ms(moment: datetime) -> int:
 def _duration_ms(job: Job) -> int:
     start, end = job.attempt.submitted_at, job.attempt.ended_at
     return max(1, round((end - start).total_seconds() * 1000)) if start and end else 0
-
-
-def _asker(rows: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> str:
-    """Who asked, by a timeline's first line; of a long one that line was trimmed away."""
-    for _, fields in rows:
-        first = _noted(fields.get(b"note", b""))
-        if first.get("what") == "queued":
-            return str(first.get("by", LOCAL))
-    return LOCAL
-
-
-def _noted(row: bytes) -> dict[str, Any]:
-    """A line of the timeline; one that cannot be read hides no other."""
-    try:
-        return dict(orjson.loads(row))
-    except (ValueError, TypeError):
-        return {"what": "unreadable", "why": "this line cannot be read here"}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from worker.store.connection import reaching
-from worker.store.records import UNREADABLE_LOOK
-from worker.store.scripts import Scripts
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.records import UNREADABLE_LOOK
+from runhook.worker.store.scripts import Scripts
 
 Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "gated", "probing"]
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import orjson
 
-from worker.errors import UnreadableRecord
-from worker.receivers import COURIERS, share
-from worker.store import records
-from worker.store.connection import reaching
-from worker.store.records import Members
-from worker.store.scripts import Scripts, stream_moment
+from runhook.worker.errors import UnreadableRecord
+from runhook.worker.receivers import COURIERS, share
+from runhook.worker.store import records
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.records import Members
+from runhook.worker.store.scripts import Scripts, stream_moment
 
 OLDEST = (6, 2)  # the Redis that the scripts are written for
 WAITAOF_SINCE = (7, 2)

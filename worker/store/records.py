@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from worker.errors import UnreadableRecord
+from runhook.worker.errors import UnreadableRecord
 
 VERSION = 1  # of what this release writes; scripts name it too, in lua/prelude.lua
 

@@ -11,10 +11,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from worker.store.clock import Clock
-from worker.store.commands import Redis
-from worker.store.connection import reaching
-from worker.wakeups import Message
+from runhook.worker.store.clock import Clock
+from runhook.worker.store.commands import Redis
+from runhook.worker.store.connection import reaching
+from runhook.worker.wakeups import Message
 
 Post = Callable[[str, str], None]
 
@@ -28,7 +28,7 @@ def stream_moment(entry_id: bytes | str) -> datetime:
 @cache
 def _source(name: str) -> str:
     """A script as Redis gets it: the prelude and itself, without their comments."""
-    lua = files("worker.store").joinpath("lua")
+    lua = files("runhook.worker.store").joinpath("lua")
     text = lua.joinpath("prelude.lua").read_text() + lua.joinpath(f"{name}.lua").read_text()
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("--"))

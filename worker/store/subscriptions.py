@@ -9,13 +9,13 @@ from math import isfinite
 
 import orjson
 
-from worker.errors import NotFound, StoreUnavailable, UnreadableRecord
-from worker.events import TYPES
-from worker.receivers import Health
-from worker.store import records
-from worker.store.connection import reaching
-from worker.store.records import Members
-from worker.store.scripts import Scripts, stream_moment
+from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
+from runhook.worker.events import TYPES
+from runhook.worker.receivers import Health
+from runhook.worker.store import records
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.records import Members
+from runhook.worker.store.scripts import Scripts, stream_moment
 
 TRIES = 20
 

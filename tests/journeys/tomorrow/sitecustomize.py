@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from worker import jobs
+from runhook.worker import jobs
 
 
 def _by_chance() -> str:
@@ -40,10 +40,10 @@ class Life(jobs.Life):
 jobs.Attempt, jobs.Ask, jobs.Life = Attempt, Ask, Life  # type: ignore[misc,assignment]
 
 # From here on everything that is imported makes its values of these classes.
-from worker.store import jobs as store_jobs  # noqa: E402
-from worker.store import records  # noqa: E402
-from worker.store.changes import Change  # noqa: E402
-from worker.store.job_records import Held  # noqa: E402
+from runhook.worker.store import jobs as store_jobs  # noqa: E402
+from runhook.worker.store import records  # noqa: E402
+from runhook.worker.store.changes import Change  # noqa: E402
+from runhook.worker.store.job_records import Held  # noqa: E402
 
 records.VERSION += 1
 _stamped = records.stamped

@@ -6,11 +6,18 @@ from typing import Any
 
 from flask import request
 
-from worker.runninghub.sandbox.answers import Json, asked, bearer, legacy, prompt_of, v2_error
-from worker.runninghub.sandbox.dirt import page, soiled
-from worker.runninghub.sandbox.faults import OF_CAPACITY, OF_PRICES, Faults
-from worker.runninghub.sandbox.prices import price
-from worker.runninghub.sandbox.tasks import Office
+from runhook.worker.runninghub.sandbox.answers import (
+    Json,
+    asked,
+    bearer,
+    legacy,
+    prompt_of,
+    v2_error,
+)
+from runhook.worker.runninghub.sandbox.dirt import page, soiled
+from runhook.worker.runninghub.sandbox.faults import OF_CAPACITY, OF_PRICES, Faults
+from runhook.worker.runninghub.sandbox.prices import price
+from runhook.worker.runninghub.sandbox.tasks import Office
 
 MONEY, COINS = Decimal(999), 99999  # what the account has at the start
 RESOURCES = ("UNET", "CHECKPOINT", "LORA", "GGUF")

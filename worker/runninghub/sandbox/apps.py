@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import request
 
-from worker.runninghub.sandbox.answers import Json, asked, key_of, legacy
+from runhook.worker.runninghub.sandbox.answers import Json, asked, key_of, legacy
 
 MISSING = "404"
 FIELDS: list[Json] = [

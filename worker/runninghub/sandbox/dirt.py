@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Response
 
-from worker.runninghub.sandbox.answers import Json
-from worker.runninghub.sandbox.faults import Chosen
+from runhook.worker.runninghub.sandbox.answers import Json
+from runhook.worker.runninghub.sandbox.faults import Chosen
 
 # Half a surrogate pair, NUL and controls: JSON escapes them all, UTF-8 cannot hold the first.
 UNWRITABLE = "\ud83d\x00\x07\x1b[2J\x7f"

@@ -6,10 +6,17 @@ from typing import Any
 
 from flask import Response, request, send_file
 
-from worker.runninghub.sandbox.answers import asked, bearer, hang_up, key_of, legacy, own_url
-from worker.runninghub.sandbox.dirt import page
-from worker.runninghub.sandbox.faults import OF_UPLOADS, Faults
-from worker.runninghub.sandbox.tasks import Office
+from runhook.worker.runninghub.sandbox.answers import (
+    asked,
+    bearer,
+    hang_up,
+    key_of,
+    legacy,
+    own_url,
+)
+from runhook.worker.runninghub.sandbox.dirt import page
+from runhook.worker.runninghub.sandbox.faults import OF_UPLOADS, Faults
+from runhook.worker.runninghub.sandbox.tasks import Office
 
 LARGEST_OLD = 30 * 1024 * 1024
 KINDS = {

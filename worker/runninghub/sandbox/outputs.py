@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageDraw, ImageFont
 
-from worker.runninghub.sandbox.mp4 import film
+from runhook.worker.runninghub.sandbox.mp4 import film
 
 WIDTH, HEIGHT, FILM_WIDTH, FILM_HEIGHT = 640, 400, 192, 112
 FRAMES, PER_SECOND = 8, 4

@@ -6,7 +6,7 @@ Where no fact tells, it charges what RunningHub's own example shows.
 from decimal import Decimal
 from typing import Any
 
-from worker.runninghub.sandbox.answers import Json
+from runhook.worker.runninghub.sandbox.answers import Json
 
 UNTOLD = Decimal("0.14")  # the example of Query Task V2
 COUNTS = {"second": ("duration",), "image": ("imageNum", "n", "maxImages")}

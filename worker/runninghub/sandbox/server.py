@@ -9,9 +9,9 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from worker.runninghub.sandbox import apps
-from worker.runninghub.sandbox.account import Account
-from worker.runninghub.sandbox.answers import (
+from runhook.worker.runninghub.sandbox import apps
+from runhook.worker.runninghub.sandbox.account import Account
+from runhook.worker.runninghub.sandbox.answers import (
     BAD_GRAPH,
     GOOD_GRAPH,
     Json,
@@ -25,11 +25,11 @@ from worker.runninghub.sandbox.answers import (
     v2,
     v2_error,
 )
-from worker.runninghub.sandbox.dirt import DEEP, nested, page, soiled
-from worker.runninghub.sandbox.faults import OF_EVERY_CALL, OF_SUBMITS, Chosen, Faults
-from worker.runninghub.sandbox.files import Files
-from worker.runninghub.sandbox.prices import price
-from worker.runninghub.sandbox.tasks import (
+from runhook.worker.runninghub.sandbox.dirt import DEEP, nested, page, soiled
+from runhook.worker.runninghub.sandbox.faults import OF_EVERY_CALL, OF_SUBMITS, Chosen, Faults
+from runhook.worker.runninghub.sandbox.files import Files
+from runhook.worker.runninghub.sandbox.prices import price
+from runhook.worker.runninghub.sandbox.tasks import (
     Office,
     Task,
     Wanted,
@@ -37,7 +37,7 @@ from worker.runninghub.sandbox.tasks import (
     query_answer,
     spoken_id,
 )
-from worker.runninghub.sandbox.webhooks import Sender
+from runhook.worker.runninghub.sandbox.webhooks import Sender
 
 NO_STATUS, NO_CODE = "SUSPENDED", 899  # no source names them
 NOT_FOUND = {"code": 807, "msg": "APIKEY_TASK_NOT_FOUND", "data": None}
@@ -107,7 +107,7 @@ def _routes(sandbox: "Sandbox", faults: Faults) -> tuple[tuple[str, str, Callabl
 
 def openapi() -> Response:
     """This sandbox's own description, with the schemas that the reference names."""
-    text = files_of("worker.runninghub.sandbox").joinpath("openapi.json").read_bytes()
+    text = files_of("runhook.worker.runninghub.sandbox").joinpath("openapi.json").read_bytes()
     return Response(text, content_type="application/json")
 
 
@@ -344,7 +344,7 @@ class Sandbox:
 
 
 def _models() -> dict[str, Json]:
-    folder = files_of("config").joinpath("models")
+    folder = files_of("runhook.config").joinpath("models")
     texts = [folder.joinpath(f"{kind}.json").read_text() for kind in OUTPUTS]
     return {model["endpoint"]: model for text in texts for model in json.loads(text)}
 

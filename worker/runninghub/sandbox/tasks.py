@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from worker.runninghub.sandbox.faults import Chosen
+from runhook.worker.runninghub.sandbox.faults import Chosen
 
 SECONDS = {"image": 2.0, "video": 4.0, "audio": 2.0, "3d": 3.0, "string": 1.0, "comfy": 3.0}
 LOOKS_FAILED_FOR = 3.0  # seconds a task with failed_then_succeeds is reported FAILED
@@ -198,7 +198,7 @@ def spoken_id(task: Task) -> str | int:
 
 def outputs(task: Task) -> list[tuple[str, str, str | None]]:
     """(ending, url, text) of what it made."""
-    from worker.runninghub.sandbox.outputs import make
+    from runhook.worker.runninghub.sandbox.outputs import make
 
     many = int(task.faults.value("many_outputs", 3)) if "many_outputs" in task.faults else 1
     while len(task.files) < many:

@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from worker.runninghub.sandbox.dirt import soiled
-from worker.runninghub.sandbox.tasks import Json, Task, outputs_answer, query_answer, spoken_id
+from runhook.worker.runninghub.sandbox.dirt import soiled
+from runhook.worker.runninghub.sandbox.tasks import (
+    Json,
+    Task,
+    outputs_answer,
+    query_answer,
+    spoken_id,
+)
 
 TIMEOUT = 10.0
 RETRIES = 3
