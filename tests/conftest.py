@@ -30,16 +30,17 @@ from werkzeug.serving import make_server
 
 from runhook.config.settings import Settings
 from runhook.webhook.app import create_app
-from runhook.worker import ask, embedded, telemetry
-from runhook.worker.ask import Asked
-from runhook.worker.handlers import Registry
-from runhook.worker.jobs import Job
+from runhook.worker import telemetry
+from runhook.worker.domain.handlers import Registry
+from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.lanes import LANES
+from runhook.worker.flows import create
+from runhook.worker.flows.create import Asked
+from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.runninghub.sandbox.faults import Faults
 from runhook.worker.runninghub.sandbox.server import create_app as create_sandbox
 from runhook.worker.runninghub.sandbox.server import serve
-from runhook.worker.store import SetClock
-from runhook.worker.tasks import FLOWS
-from runhook.worker.wakeups import LANES
+from runhook.worker.store import SetClock, embedded
 from runhook.worker.wiring import Wiring, assemble
 from tests.keys import unknown_keys
 from tests.receiver import Receiver, a_receiver
@@ -162,7 +163,7 @@ class House:
     def ask(self, model: str = IMAGE, prompt: str = "a cat", **more: Any) -> Job:
         """Put a job into the line."""
         given = more.pop("input", {"prompt": prompt})
-        return ask.request(self.w, Asked(model, given, **more))[1]
+        return create.request(self.w, Asked(model, given, **more))[1]
 
     def job(self, job: Job) -> Job:
         """The job as it is now."""

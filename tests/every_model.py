@@ -16,15 +16,16 @@ from typing import Any
 
 from runhook.config.catalogue import Model, models
 from runhook.config.settings import Settings
-from runhook.worker import ask, catalogue
-from runhook.worker.ask import Asked
-from runhook.worker.embedded import EmbeddedServer
+from runhook.worker import catalogue
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
-from runhook.worker.jobs import Job
+from runhook.worker.flows import create
+from runhook.worker.flows.create import Asked
 from runhook.worker.runninghub.client import Client
 from runhook.worker.runninghub.sandbox.faults import Faults
 from runhook.worker.runninghub.sandbox.server import create_app, serve
 from runhook.worker.runninghub.wire import Submit
+from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
 from tests.bodies import invalid, valid
 
@@ -113,7 +114,9 @@ def main() -> None:
             answer = client.submit(Submit(job.ask.model, job.ask.input), lambda: True)
             return type(answer).__name__.lower()
 
-        rows = [try_out(model, lambda asked: ask.request(w, asked)[1], send) for model in models()]
+        rows = [
+            try_out(model, lambda asked: create.request(w, asked)[1], send) for model in models()
+        ]
     PAGE.write_text(page(rows))
     accepted = sum(row.accepted == "accepted" for row in rows)
     refused = sum(row.refused != "no" for row in rows)

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,12 @@ def test_procfile_and_up_start_the_same_processes() -> None:
         assert ours <= set(procfile[name])
 
 
-# Who may open a connection, and why. All else goes through worker/http.py.
+# Who may open a connection, and why. All else goes through worker/net/http.py.
 CONNECTS = {
-    "worker/addresses.py": "reads an address in every spelling; it dials nothing",
-    "worker/http.py": "the one client",
-    "worker/outbound.py": "looks names up and judges them; it dials nothing",
-    "worker/embedded.py": "asks who is behind its own socket on this machine",
+    "worker/net/addresses.py": "reads an address in every spelling; it dials nothing",
+    "worker/net/http.py": "the one client",
+    "worker/net/outbound.py": "looks names up and judges them; it dials nothing",
+    "worker/store/embedded.py": "asks who is behind its own socket on this machine",
     "worker/wiring.py": "asks whether a port is free; it dials nothing",
     "worker/cli/fleet.py": "asks its own children on this machine whether they are ready",
     "worker/cli/demo.py": "reads the books of its own sandbox",
@@ -85,7 +86,7 @@ def test_only_one_place_makes_connections() -> None:
 
 
 def test_the_one_client_has_no_session_that_would_bring_an_adapter_of_its_own() -> None:
-    tree = ast.parse((ROOT / "worker" / "http.py").read_text())
+    tree = ast.parse((ROOT / "worker" / "net" / "http.py").read_text())
     used = {
         node.attr
         for node in ast.walk(tree)
@@ -99,3 +100,11 @@ def test_the_one_client_has_no_session_that_would_bring_an_adapter_of_its_own() 
         "Timeout",
         "exceptions",
     }
+
+
+def test_every_package_is_named_for_the_wheel() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = {file.parent.relative_to(ROOT) for file in FILES if file.name == "__init__.py"}
+    ours = {"runhook." + str(folder).replace("/", ".") for folder in folders}
+    ours = ours - {"runhook.worker.runhook"} | {"runhook"}
+    assert set(project["tool"]["setuptools"]["packages"]) == ours

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runhook.worker import catalogue
-from runhook.worker.events import cloud_event, sample
-from runhook.worker.subscriptions import new_secret, signed
+from runhook.worker.delivery.subscriptions import new_secret, signed
+from runhook.worker.domain.events import cloud_event, sample
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()

@@ -2,7 +2,11 @@
 
 from flask import Flask, Response, request
 
-from runhook.webhook import (
+from runhook.webhook.edge import problems
+from runhook.webhook.edge.access import FRONT, wrong_tokens
+from runhook.webhook.edge.scopes import let_in
+from runhook.webhook.edge.streams import Hub
+from runhook.webhook.routes import (
     account,
     assets,
     callbacks,
@@ -13,12 +17,8 @@ from runhook.webhook import (
     health,
     jobs,
     models,
-    problems,
     subscriptions,
 )
-from runhook.webhook.access import FRONT, wrong_tokens
-from runhook.webhook.scopes import let_in
-from runhook.webhook.streams import Hub
 from runhook.worker.wiring import Wiring
 
 

@@ -24,11 +24,10 @@ from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from runhook.config.callers import Caller
 from runhook.config.settings import Settings
-from runhook.webhook import assets, callbacks, jobs
-from runhook.webhook.access import caller_of
-from runhook.webhook.bodies import IN_MEMORY, Sending, read_whole
-from runhook.webhook.environ import Head, environ_of
-from runhook.webhook.limits import (
+from runhook.webhook.edge.access import caller_of
+from runhook.webhook.edge.bodies import IN_MEMORY, Sending, read_whole
+from runhook.webhook.edge.environ import Head, environ_of
+from runhook.webhook.edge.limits import (
     ASKING,
     BATCHES,
     CALLING,
@@ -40,9 +39,10 @@ from runhook.webhook.limits import (
     WAITING,
     Shares,
 )
-from runhook.webhook.problems import careful, refusal
-from runhook.webhook.streams import STREAMS
-from runhook.worker.signing import PATH
+from runhook.webhook.edge.problems import careful, refusal
+from runhook.webhook.edge.streams import STREAMS
+from runhook.webhook.routes import assets, callbacks, jobs
+from runhook.worker.secrets.signing import PATH
 from runhook.worker.telemetry import report
 
 Application = Callable[..., Any]

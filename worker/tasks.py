@@ -8,52 +8,32 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from celery import Celery, signals
 
 from runhook.config.settings import Role, Settings, SettingsError
-from runhook.worker import fanout, handlers, intake, lost_writes, reconcile, submit, subscriptions
-from runhook.worker.broker import HANDLER_SECONDS, check_broker, make_app, node_name, task_name
-from runhook.worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
-from runhook.worker.hands import places
-from runhook.worker.outbound import SECONDS
-from runhook.worker.pump import Crew, Pump, published
-from runhook.worker.receivers import COURIERS
-from runhook.worker.store import UNREADABLE_LOOK, Claim, Memory
+from runhook.worker.delivery import handlers, subscriptions
+from runhook.worker.domain.lanes import LANES
+from runhook.worker.domain.receivers import COURIERS
+from runhook.worker.errors import LostWrites, StoreUnavailable
+from runhook.worker.flows import lost_writes
+from runhook.worker.flows.lanes import FLOWS
+from runhook.worker.flows.pump import Crew, Pump, published
+from runhook.worker.net.outbound import SECONDS
+from runhook.worker.queue.broker import (
+    HANDLER_SECONDS,
+    check_broker,
+    make_app,
+    node_name,
+    task_name,
+)
+from runhook.worker.queue.hands import places
+from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
-from runhook.worker.wakeups import LANES
 from runhook.worker.wiring import Wiring, assemble, check_server, reached
 
-Flow = Callable[[Wiring, Claim], None]
-
-
-def _leaving_unreadable(flow: Flow) -> Flow:
-    """A flow that leaves what this version cannot read to a newer process; that is no failure."""
-
-    def look(w: Wiring, claim: Claim) -> None:
-        try:
-            flow(w, claim)
-        except UnreadableRecord as unreadable:
-            report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
-            if not unreadable.newer:
-                raise  # broken: nobody will ever read it, so that is counted
-            claim.again_in = UNREADABLE_LOOK
-
-    return look
-
-
-FLOWS: dict[str, Flow] = {
-    "line": _leaving_unreadable(submit.advance),
-    "send": _leaving_unreadable(submit.send),
-    "intake": _leaving_unreadable(intake.take),
-    "reconcile": _leaving_unreadable(reconcile.look),
-    "fanout": _leaving_unreadable(fanout.open_event),
-    "handlers": _leaving_unreadable(fanout.tell_handler),
-    "subscribers": _leaving_unreadable(fanout.tell_subscriber),
-}
 # Lanes that wait for others' servers never hold more than a quarter of the threads each, so that
 # callbacks are always taken in.
 WAITING_LANES = ("send", "reconcile", "subscribers")
@@ -160,7 +140,7 @@ try:
 except SettingsError as wrong:
     sys.exit(f"runhook: {wrong}")
 app = process.app
-app.conf.worker_autoscaler = "runhook.worker.hands:Hands"  # for commands that say --autoscale
+app.conf.worker_autoscaler = "runhook.worker.queue.hands:Hands"  # for commands that say --autoscale
 
 
 def work(lane: str, duty: str) -> None:

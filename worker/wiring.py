@@ -11,14 +11,14 @@ from typing import TypeVar
 from celery import Celery
 
 from runhook.config.settings import Settings, SettingsError, unknown_names
-from runhook.worker.broker import Broker, Elsewhere, make_app, messages
-from runhook.worker.couriers import Couriers
+from runhook.worker.domain.handlers import Registry, registry
 from runhook.worker.errors import StoreRefuses, StoreUnavailable
-from runhook.worker.handlers import Registry, registry
-from runhook.worker.outbound import Outbound
+from runhook.worker.files.storage import Storage
+from runhook.worker.net.outbound import Outbound
+from runhook.worker.queue.broker import Broker, Elsewhere, make_app, messages
+from runhook.worker.queue.couriers import Couriers
 from runhook.worker.runninghub.client import Client
-from runhook.worker.signing import account_fingerprint, callback_url, fingerprint
-from runhook.worker.storage import Storage
+from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
 from runhook.worker.store import Clock, Memory, Store, connect
 from runhook.worker.store.connection import Patience
 from runhook.worker.telemetry import conceal, masked, report

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from runhook.webhook.access import MOST_WRONG
+from runhook.webhook.edge.access import MOST_WRONG
 from runhook.worker.cli.fleet import free_port
 from tests.attacks.ground import (
     READER,

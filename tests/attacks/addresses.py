@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from runhook.worker.outbound import Outbound
+from runhook.worker.net.outbound import Outbound
 from tests.attacks.ground import TOKEN, Ground, Outcome, Try, ask_json, refused
 from tests.receiver import Reply as Answer
 from tests.receiver import a_receiver

@@ -4,7 +4,7 @@ import json
 import string
 from collections.abc import Iterator
 
-from runhook.worker.unbelieved import MOST_CALLS
+from runhook.worker.flows.unbelieved import MOST_CALLS
 from tests.attacks.ground import Ground, Outcome, Reply, Try, ask, refused
 from tests.conftest import eventually
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from runhook.worker.subscriptions import new_secret, signed
+from runhook.worker.delivery.subscriptions import new_secret, signed
 from tests.attacks.ground import Ground, Outcome, Reply, Try, ask, ask_json, unharmed
 from tests.conftest import IMAGE
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.store.embedded import EmbeddedServer
 
 DATA = "appendonlydir"
 APART = 2.0  # seconds that are lost: submits leave and end in them

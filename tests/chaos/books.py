@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from runhook.worker.jobs import Attempt, Job, State
+from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.store import Delivery
 from runhook.worker.store.scripts import stream_moment
 from tests.chaos.backwards import WentBack

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from runhook.worker.doctor import examine
-from runhook.worker.wakeups import LANES
+from runhook.worker.domain.lanes import LANES
+from runhook.worker.flows.doctor import examine
 from tests.journeys.conftest import Town
 
 EMPTY = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runhook.worker.jobs import Job, State
+from runhook.worker.domain.jobs import Job, State
 from tests.chaos.kinds import prompt_in, trouble_in
 from tests.journeys.conftest import Town
 

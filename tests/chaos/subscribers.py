@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runhook.worker import deliveries, subscriptions
-from runhook.worker.deliveries import Filter
+from runhook.worker.delivery import deliveries, subscriptions
+from runhook.worker.delivery.deliveries import Filter
 from runhook.worker.errors import RunhookError
 from runhook.worker.store import Delivery, Subscription
 from tests.chaos.backwards import WentBack

@@ -22,14 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from runhook.worker import ask
-from runhook.worker.ask import Asked
-from runhook.worker.cancel import cancel
-from runhook.worker.errors import Conflict, ProviderRefused, ProviderSilent
-from runhook.worker.handlers import Handler, Registry
-from runhook.worker.jobs import Job, State
-from runhook.worker.pump import published
-from runhook.worker.reports import (
+from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.lanes import LANES
+from runhook.worker.domain.reports import (
     Accepted,
     Busy,
     Capacity,
@@ -43,10 +39,14 @@ from runhook.worker.reports import (
     SubmitAnswer,
     TaskState,
 )
-from runhook.worker.resolve import retry
+from runhook.worker.errors import Conflict, ProviderRefused, ProviderSilent
+from runhook.worker.flows import create
+from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.create import Asked
+from runhook.worker.flows.lanes import FLOWS
+from runhook.worker.flows.pump import published
+from runhook.worker.flows.resolve import retry
 from runhook.worker.runninghub.wire import Submit
-from runhook.worker.tasks import FLOWS
-from runhook.worker.wakeups import LANES
 from tests.conftest import IMAGE, Build, House
 
 ANSWERS = ("accepted", "lost", "lost unaccepted", "both", "busy", "refused", "never left")
@@ -192,7 +192,7 @@ class Interleaving(RuleBasedStateMachine):
     def asks(self, expires: int) -> None:
         """A new job."""
         options = {"expires_in": expires} if expires else {}
-        self.ids.append(ask.request(self.w, Asked(IMAGE, {"prompt": "a"}, options))[1].id)
+        self.ids.append(create.request(self.w, Asked(IMAGE, {"prompt": "a"}, options))[1].id)
 
     @precondition(lambda self: self._busy())
     @rule(data=st.data(), many=st.integers(1, 4))

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from runhook.worker import ask
-from runhook.worker.ask import Asked
+from runhook.worker.domain.jobs import new_id
 from runhook.worker.errors import Conflict
-from runhook.worker.jobs import new_id
-from runhook.worker.repeats import traces
+from runhook.worker.flows import create
+from runhook.worker.flows.create import Asked
+from runhook.worker.secrets.idempotency import traces
 from tests.conftest import IMAGE, SECRET, Build, House
 
 OLD, NEW = "o" * 32, "n" * 32
@@ -25,18 +25,18 @@ def _plain_name(owner: str = "local") -> str:
 
 def _plain_body() -> str:
     """How the release before knew a request again."""
-    return hashlib.sha256(ask.canonical(dict(vars(ASKED)))).hexdigest()
+    return hashlib.sha256(create.canonical(dict(vars(ASKED)))).hexdigest()
 
 
 def _asked(house: House, asked: Asked = ASKED) -> tuple[bool, str]:
-    new, job = ask.request(house.w, asked, key=KEY)
+    new, job = create.request(house.w, asked, key=KEY)
     return new, job.id
 
 
 def test_a_row_is_an_hmac_and_says_of_no_request_that_it_is_another_keys(build: Build) -> None:
     house = build(RUNHOOK_SECRET=NEW)
     _asked(house)
-    ask.request(house.w, ASKED, key="order-8")
+    create.request(house.w, ASKED, key="order-8")
     rows = {name: house.raw.get(name) for name in house.raw.keys("runhook:idempotency:*")}
     kept = b" ".join([*rows, *rows.values()])
     assert KEY.encode() not in kept
@@ -73,7 +73,7 @@ def test_of_twins_with_rows_of_two_releases_one_is_made(house: House) -> None:
     """Neither saw the other's row when it looked; the script that writes decides."""
     made = house.ask()
     house.raw.set(_plain_name(), f"{_plain_body()} {made.id}", ex=60)
-    known_by = traces((SECRET,), "local", KEY, ask.canonical(dict(vars(ASKED))))
+    known_by = traces((SECRET,), "local", KEY, create.canonical(dict(vars(ASKED))))
     twin = replace(made, id=new_id("job"))
     assert house.w.store.jobs.create(twin, "local", known_by) == ("same", made.id)
     assert house.standing("queued") == 1
@@ -88,6 +88,6 @@ def test_the_release_before_finds_the_key_used_and_makes_nothing(house: House) -
 def test_a_key_known_under_a_secret_that_is_gone_is_not_called_another_request(
     build: Build,
 ) -> None:
-    _, job = ask.request(build(RUNHOOK_SECRET=OLD).w, ASKED, key=KEY)
+    _, job = create.request(build(RUNHOOK_SECRET=OLD).w, ASKED, key=KEY)
     with pytest.raises(Conflict, match=f"{job.id} under a secret that is not in RUNHOOK_SECRET"):
-        ask.request(build(RUNHOOK_SECRET=NEW).w, ASKED, key=KEY)
+        create.request(build(RUNHOOK_SECRET=NEW).w, ASKED, key=KEY)

@@ -4,10 +4,11 @@ import threading
 
 import pytest
 
-from runhook.worker.cancel import cancel
+from runhook.worker.domain.jobs import State
+from runhook.worker.domain.reports import Accepted
 from runhook.worker.errors import Conflict, NotFound, ProviderSilent
-from runhook.worker.jobs import State
-from runhook.worker.reports import Accepted
+from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.steps import accept
 from tests.conftest import Build, House
 
 
@@ -75,11 +76,10 @@ def test_a_callback_that_was_faster_wins(house: House, monkeypatch: pytest.Monke
 
     def and_it_ends_first(ref: str) -> None:
         stop(ref)
-        from runhook.worker import intake
-        from runhook.worker.reports import Output, Report
+        from runhook.worker.domain.reports import Output, Report
 
         told = Report(ref, "succeeded", (Output("https://a.example/x.png", "png"),))
-        intake.accept(house.w, job.id, 1, told, "callback")
+        accept.accept(house.w, job.id, 1, told, "callback")
 
     monkeypatch.setattr(house.w.client, "cancel", and_it_ends_first)
     with pytest.raises(Conflict, match="has succeeded before"):
@@ -88,8 +88,7 @@ def test_a_callback_that_was_faster_wins(house: House, monkeypatch: pytest.Monke
 
 
 def test_what_arrives_after_a_cancel_is_recorded_and_the_state_stays(house: House) -> None:
-    from runhook.worker import intake
-    from runhook.worker.reports import Cost, Output, Report
+    from runhook.worker.domain.reports import Cost, Output, Report
 
     house.sandbox.faults({"fault": "slow", "value": 600})
     job = house.ask()
@@ -98,7 +97,7 @@ def test_what_arrives_after_a_cancel_is_recorded_and_the_state_stays(house: Hous
     told = Report(
         str(ref), "succeeded", (Output("https://a.example/x.png", "png"),), cost=Cost("0.14")
     )
-    intake.accept(house.w, job.id, 1, told, "callback")
+    accept.accept(house.w, job.id, 1, told, "callback")
     after = house.job(job)
     assert after.state is State.CANCELLED
     assert after.attempt.outputs[0].url == "https://a.example/x.png"

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from runhook.worker.domain.reports import Doubtful, NeverLeft
 from runhook.worker.errors import ProviderSilent
-from runhook.worker.reports import Doubtful, NeverLeft
 from runhook.worker.runninghub.client import Client
 from runhook.worker.runninghub.wire import Submit
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.domain.jobs import State
 from runhook.worker.errors import InvalidRequest
-from runhook.worker.jobs import State
 from tests.conftest import Build, House
 
 APP = "app/1877265245566922800"
@@ -41,7 +41,7 @@ def test_a_workflow_takes_every_option_of_the_advanced_form(house: House) -> Non
 
 
 def test_an_access_password_is_nowhere_in_redis_and_shown_to_nobody(house: House) -> None:
-    from runhook.worker.document import job_document
+    from runhook.worker.domain.views import job_document
 
     job = house.ask("workflow/12", input={}, options={"accessPassword": "open sesame"})
     house.until(job, "succeeded")

@@ -8,12 +8,12 @@ from urllib.parse import quote
 import pytest
 
 from runhook.config.settings import Settings, SettingsError
-from runhook.worker import subscriptions
-from runhook.worker.doctor import Finding, examine
-from runhook.worker.handlers import Handler, Registry
-from runhook.worker.jobs import State
-from runhook.worker.pump import published
-from runhook.worker.signing import PROBE, probe_answer
+from runhook.worker.delivery import subscriptions
+from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.domain.jobs import State
+from runhook.worker.flows.doctor import Finding, examine
+from runhook.worker.flows.pump import published
+from runhook.worker.secrets.signing import PROBE, probe_answer
 from runhook.worker.wiring import assemble, check_secrets, check_server
 from tests.conftest import SECRET, Build, House, eventually
 from tests.receiver import a_receiver

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from runhook.worker.cancel import cancel
-from runhook.worker.intake import accept
-from runhook.worker.jobs import Job, State
-from runhook.worker.reports import Cost, Error, Report
-from runhook.worker.resolve import retry
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.reports import Cost, Error, Report
+from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.resolve import retry
+from runhook.worker.flows.steps.accept import accept
 from tests.conftest import Build, House
 from tests.receiver import Receiver, Reply
 

@@ -1,8 +1,8 @@
 """Every model of the catalogue, the whole way: asked for, sent, ended, told by its callback."""
 
 from runhook.worker import catalogue
+from runhook.worker.domain.jobs import State
 from runhook.worker.errors import InvalidRequest
-from runhook.worker.jobs import State
 from tests.bodies import invalid, valid
 from tests.conftest import Build
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from runhook.worker import fanout
+from runhook.worker.delivery import fanout
+from runhook.worker.domain.events import Occurrence
+from runhook.worker.domain.handlers import CeleryTask, Event, Handler, Registry, Retry, Stop
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
-from runhook.worker.events import Occurrence
-from runhook.worker.handlers import CeleryTask, Event, Handler, Registry, Retry, Stop
-from runhook.worker.jobs import Job
-from runhook.worker.pump import published
+from runhook.worker.flows.pump import published
 from runhook.worker.store import Delivery
 from tests.conftest import Build, House
 

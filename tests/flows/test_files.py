@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from runhook.webhook.app import create_app
-from runhook.worker import ask, prepare
-from runhook.worker.ask import Asked
 from runhook.worker.catalogue import Asset, Reach
+from runhook.worker.domain.jobs import State
 from runhook.worker.errors import Conflict, InvalidRequest, ProviderSilent
-from runhook.worker.http import Form
-from runhook.worker.jobs import State
+from runhook.worker.flows import create
+from runhook.worker.flows.create import Asked
+from runhook.worker.flows.steps import prepare
+from runhook.worker.net.http import Form
 from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import Build, House, Sandbox
 
@@ -196,11 +197,11 @@ def test_a_data_uri_that_cannot_be_read_is_named_where_it_is(kept: House, text: 
 
 def test_the_same_key_means_the_same_data_uri_that_was_sent(kept: House) -> None:
     first = Asked(VIDU, _vidu(_uri(PNG)))
-    new, job = ask.request(kept.w, first, key="order-7")
-    again = ask.request(kept.w, first, key="order-7")
+    new, job = create.request(kept.w, first, key="order-7")
+    again = create.request(kept.w, first, key="order-7")
     assert (new, again[0], again[1].id) == (True, False, job.id)
     with pytest.raises(Conflict):
-        ask.request(kept.w, Asked(VIDU, _vidu(job.ask.input["imageUrl"])), key="order-7")
+        create.request(kept.w, Asked(VIDU, _vidu(job.ask.input["imageUrl"])), key="order-7")
 
 
 def test_a_storage_that_does_not_answer_keeps_no_job_with_a_data_uri(build: Build) -> None:

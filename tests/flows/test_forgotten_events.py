@@ -2,11 +2,12 @@
 
 import pytest
 
-from runhook.worker import deliveries, resolve
-from runhook.worker.fanout import audience, who_wants
-from runhook.worker.handlers import Event, Handler, Registry
-from runhook.worker.jobs import Job
-from runhook.worker.pump import published
+from runhook.worker.delivery import deliveries
+from runhook.worker.delivery.fanout import audience, who_wants
+from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.jobs import Job
+from runhook.worker.flows import resolve
+from runhook.worker.flows.pump import published
 from runhook.worker.store import Delivery
 from tests.conftest import Build, House, eventually
 from tests.flows.test_lost_writes import _dump, _go_back

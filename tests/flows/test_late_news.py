@@ -6,7 +6,7 @@ import urllib.error
 
 import pytest
 
-from runhook.worker.jobs import State
+from runhook.worker.domain.jobs import State
 from tests.conftest import Build, House, Sandbox, eventually
 
 DETAIL, QUERY = "/task/openapi/getWebhookDetail", "/openapi/v2/query"

@@ -7,16 +7,16 @@ import pytest
 import redis
 
 from runhook.worker import tasks
-from runhook.worker.departing import Departing
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.reports import Accepted, Busy, NeverLeft
 from runhook.worker.errors import LostWrites
-from runhook.worker.jobs import Job, State
-from runhook.worker.pump import Crew, Pump
-from runhook.worker.reconcile import _refused_after_all as _say_refused
-from runhook.worker.reports import Accepted, Busy, NeverLeft
+from runhook.worker.flows.pump import Crew, Pump
+from runhook.worker.flows.steps.departure import Departing
+from runhook.worker.flows.steps.examine import _refused_after_all as _say_refused
+from runhook.worker.flows.submit import _settle_answer
 from runhook.worker.store import Claim
 from runhook.worker.store.durability import WAITS, Durability
 from runhook.worker.store.jobs import Jobs
-from runhook.worker.submit import _settle_answer
 from tests.conftest import Build, House
 
 REF = "2013508786110730241"
@@ -179,7 +179,7 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
     def stopped_meanwhile(*args: Any) -> bool:
         said = mark(*args)
         woke = claim.until + 1
-        monkeypatch.setattr("runhook.worker.departing.boot_time", lambda: woke)
+        monkeypatch.setattr("runhook.worker.flows.steps.departure.boot_time", lambda: woke)
         claim.until += renewed
         return said
 

@@ -1,9 +1,9 @@
 """The main road: asked, sent, called back, told."""
 
-from runhook.worker.handlers import Event, Handler, Registry
-from runhook.worker.jobs import State
-from runhook.worker.pump import published
-from runhook.worker.reports import Cost
+from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.jobs import State
+from runhook.worker.domain.reports import Cost
+from runhook.worker.flows.pump import published
 from tests.conftest import IMAGE, Build, House
 
 

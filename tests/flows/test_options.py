@@ -2,10 +2,10 @@
 
 import pytest
 
-from runhook.worker import ask
-from runhook.worker.ask import Asked
+from runhook.worker.domain.jobs import State
 from runhook.worker.errors import InvalidRequest
-from runhook.worker.jobs import State
+from runhook.worker.flows import create
+from runhook.worker.flows.create import Asked
 from tests.conftest import IMAGE, House
 
 
@@ -142,8 +142,8 @@ def test_a_job_that_took_its_turn_before_the_pause_does_not_leave_after_it(
 
 
 def test_the_price_of_a_request_is_told_without_keeping_it(house: House) -> None:
-    checked = ask.check(house.w, Asked(IMAGE, {"prompt": "a"}))
-    live = ask.live_price(house.w, checked)
+    checked = create.check(house.w, Asked(IMAGE, {"prompt": "a"}))
+    live = create.live_price(house.w, checked)
     assert live
     assert str(live.money) == "0.4"
     assert house.w.store.jobs.page(None, None, None, 10).jobs == ()

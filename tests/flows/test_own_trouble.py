@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from runhook.worker import ask, prepare
+from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import StorageUnavailable
-from runhook.worker.jobs import Job, State
-from runhook.worker.submit import OWN_TROUBLE, TURN_FAILED
+from runhook.worker.flows import create
+from runhook.worker.flows.dispatch import TURN_FAILED
+from runhook.worker.flows.steps import prepare
+from runhook.worker.flows.submit import OWN_TROUBLE
 from tests.conftest import Build, House
 
 VIDU = "vidu/image-to-video-q2-pro"
@@ -28,7 +30,7 @@ def _with_file(house: House, tmp_path: Path, **more: Any) -> Job:
     file = tmp_path / "x.png"
     file.write_bytes(PNG)
     with file.open("rb") as stream:
-        asset = ask.keep(house.w, "x.png", stream)
+        asset = create.keep(house.w, "x.png", stream)
     given = {"prompt": "a cat", "imageUrl": f"asset:{asset.id}"}
     return house.ask(VIDU, input=given, **more)
 
@@ -107,7 +109,7 @@ def test_what_nobody_foresaw_while_it_was_prepared_gives_its_place_back(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("nobody foresaw this")
 
-    monkeypatch.setattr("runhook.worker.submit.request_of", fail)
+    monkeypatch.setattr("runhook.worker.flows.submit.request_of", fail)
     troubled = house.ask()
     house.settle()
     found = house.job(troubled)

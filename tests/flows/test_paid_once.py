@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from runhook.worker.jobs import Job, State
-from runhook.worker.reports import Accepted
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.reports import Accepted
+from runhook.worker.flows.submit import _settle_answer
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.sandbox.dirt import nested
-from runhook.worker.submit import _settle_answer
 from tests.conftest import Build, House, Sandbox, eventually
 
 

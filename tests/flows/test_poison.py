@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.handlers import Event, Handler, Registry
-from runhook.worker.jobs import Job, State
-from runhook.worker.pump import published
-from runhook.worker.reports import Report
+from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.reports import Report
+from runhook.worker.flows.pump import published
 from runhook.worker.runninghub import wire
 from tests.conftest import Build, House
 

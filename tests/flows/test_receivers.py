@@ -6,15 +6,12 @@ from typing import Any
 
 import pytest
 
-from runhook.worker import subscriptions
-from runhook.worker.broker import HANDLER_SECONDS
-from runhook.worker.events import Outcome
-from runhook.worker.fanout import tell_subscriber
-from runhook.worker.handlers import Handler, Registry
-from runhook.worker.jobs import Job
-from runhook.worker.outbound import SECONDS
-from runhook.worker.pump import published
-from runhook.worker.receivers import (
+from runhook.worker.delivery import subscriptions
+from runhook.worker.delivery.fanout import tell_subscriber
+from runhook.worker.domain.events import Outcome
+from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.receivers import (
     COURIERS,
     LEAST_JUDGED,
     LONGEST,
@@ -24,6 +21,9 @@ from runhook.worker.receivers import (
     after_telling,
     share,
 )
+from runhook.worker.flows.pump import published
+from runhook.worker.net.outbound import SECONDS
+from runhook.worker.queue.broker import HANDLER_SECONDS
 from runhook.worker.store import Delivery, Subscription, Taken, Turn
 from runhook.worker.store.deliveries import Deliveries, Judge
 from tests.conftest import Build, House

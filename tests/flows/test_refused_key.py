@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from runhook.worker.doctor import examine
-from runhook.worker.jobs import Job, State
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.flows.doctor import examine
 from tests.conftest import Build, House
 from tests.flows.test_own_trouble import _with_file
 

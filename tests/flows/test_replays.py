@@ -5,8 +5,8 @@ import urllib.error
 
 import pytest
 
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import StoreUnavailable
-from runhook.worker.jobs import Job
 from tests.conftest import House, Sandbox
 
 

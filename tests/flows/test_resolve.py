@@ -2,12 +2,12 @@
 
 import pytest
 
-from runhook.worker import intake
-from runhook.worker.cancel import cancel
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.reports import Output, Report
 from runhook.worker.errors import Conflict, NotFound, ProviderSilent
-from runhook.worker.jobs import Job, State
-from runhook.worker.reports import Output, Report
-from runhook.worker.resolve import ask_now, resolve, resolve_by_ref, retry
+from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.resolve import ask_now, resolve, resolve_by_ref, retry
+from runhook.worker.flows.steps import accept
 from tests.conftest import Build, House, eventually
 
 PICTURE = Output("https://a.example/x.png", "png")
@@ -40,7 +40,7 @@ def test_a_retry_is_a_new_attempt_with_a_callback_url_of_its_own(house: House) -
 
 
 def test_a_cancelled_job_is_retried_too(house: House) -> None:
-    from runhook.worker.cancel import cancel
+    from runhook.worker.flows.cancel import cancel
 
     house.w.store.line.pause(True)
     job = house.ask()
@@ -87,7 +87,7 @@ def test_late_success_of_an_earlier_attempt_settles_a_retry_that_has_not_left(
     ref = str(house.until(job, "failed").attempt.ref)
     house.w.store.line.pause(True)
     retry(house.w, job.id)
-    intake.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+    accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
     house.w.store.line.pause(False)
     house.settle()
     after = house.job(job)
@@ -106,7 +106,7 @@ def test_late_success_settles_even_a_retry_that_has_its_turn(
     mark = house.w.store.jobs.mark_left
 
     def late_news_first(*args: object) -> bool:
-        intake.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+        accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
         return mark(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(house.w.store.jobs, "mark_left", late_news_first)
@@ -124,7 +124,7 @@ def test_late_success_of_the_first_of_three_keeps_what_the_second_cost(house: Ho
     house.until(job, "failed")
     house.w.store.line.pause(True)
     retry(house.w, job.id)
-    intake.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+    accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
     after = house.job(job)
     assert after.state is State.SUCCEEDED
     assert [attempt.n for attempt in after.life.attempts] == [1, 2]
@@ -139,7 +139,7 @@ def test_late_success_after_the_retry_left_is_kept_and_alerted(house: House) -> 
     house.sandbox.faults({"fault": "slow", "value": 600})
     retry(house.w, job.id)
     house.until(job, "running")
-    intake.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+    accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
     after = house.job(job)
     assert after.state is State.RUNNING
     assert after.life.attempts[0].state is State.SUCCEEDED

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from runhook.worker import deliveries
+from runhook.worker.delivery import deliveries
+from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import NotFound
-from runhook.worker.handlers import Event, Handler, Registry
-from runhook.worker.jobs import Job
-from runhook.worker.pump import published
+from runhook.worker.flows.pump import published
 from tests.conftest import Build, House
 
 DAY = 86400.0

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from runhook.worker import subscriptions
-from runhook.worker.handlers import Event, Handler, Registry, Retry, Stop
-from runhook.worker.jobs import Job
-from runhook.worker.pump import published
+from runhook.worker.delivery import subscriptions
+from runhook.worker.domain.handlers import Event, Handler, Registry, Retry, Stop
+from runhook.worker.domain.jobs import Job
+from runhook.worker.flows.pump import published
 from tests.conftest import SECRET, Build, House
 from tests.flows.test_poison import event, running, send_callback
 from tests.receiver import Receiver, Reply

@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import pytest
 
-from runhook.worker.doctor import examine
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.jobs import Job
+from runhook.worker.flows.doctor import examine
 from runhook.worker.store.duties import BACK_OFF
 from tests.conftest import Build, House, eventually
 

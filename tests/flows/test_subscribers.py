@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from runhook.worker import deliveries, subscriptions
-from runhook.worker.doctor import examine
+from runhook.worker.delivery import deliveries, subscriptions
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import Conflict, InvalidRequest
-from runhook.worker.jobs import Job
+from runhook.worker.flows.doctor import examine
 from runhook.worker.store import Delivery, Subscription
 from tests.conftest import IMAGE, SECRET, Build, House
 from tests.receiver import Receiver, Reply

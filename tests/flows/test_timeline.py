@@ -4,7 +4,7 @@ import json
 import urllib.request
 from typing import Any
 
-from runhook.worker.jobs import Job
+from runhook.worker.domain.jobs import Job
 from tests.conftest import IMAGE, Build, House, eventually
 
 KEY = "a-key-of-thirty-two-characters-x"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.intake import adopt
-from runhook.worker.jobs import Job
+from runhook.worker.domain.jobs import Job
+from runhook.worker.flows.steps.accept import adopt
+from runhook.worker.flows.unbelieved import MINUTE, MOST_CALLS, UNPROVED_LONGEST
 from runhook.worker.store import Note
-from runhook.worker.unbelieved import MINUTE, MOST_CALLS, UNPROVED_LONGEST
 from tests.conftest import Build, House, eventually
 
 DETAIL, QUERY = "/task/openapi/getWebhookDetail", "/openapi/v2/query"

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from runhook.worker import roster, subscriptions
-from runhook.worker.doctor import examine
+from runhook.worker.delivery import roster, subscriptions
+from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import NotFound, UnreadableRecord
-from runhook.worker.handlers import Handler, Registry
-from runhook.worker.jobs import Job
-from runhook.worker.pump import published
+from runhook.worker.flows.doctor import examine
+from runhook.worker.flows.pump import published
 from runhook.worker.store import UNREADABLE_LOOK, Subscription, records
 from runhook.worker.store.duties import BACK_OFF, Parked
 from runhook.worker.tasks import Process

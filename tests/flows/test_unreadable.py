@@ -8,13 +8,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
-from runhook.worker import ask, deliveries, subscriptions
-from runhook.worker.ask import Asked
-from runhook.worker.doctor import examine
+from runhook.worker.delivery import deliveries, subscriptions
+from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.handlers import Handler, Registry
-from runhook.worker.jobs import Job
-from runhook.worker.pump import published
+from runhook.worker.flows import create
+from runhook.worker.flows.create import Asked
+from runhook.worker.flows.doctor import examine
+from runhook.worker.flows.pump import published
 from runhook.worker.store import UNREADABLE_LOOK, records
 from tests.conftest import IMAGE, Build, House, eventually
 from tests.receiver import Receiver
@@ -296,16 +297,16 @@ def test_a_handlers_row_keeps_what_a_newer_process_published(build: Build) -> No
 def test_an_asset_kept_again_keeps_what_a_newer_version_wrote(house: House) -> None:
     from io import BytesIO
 
-    kept = ask.keep(house.w, "note.txt", BytesIO(b"a note"))
+    kept = create.keep(house.w, "note.txt", BytesIO(b"a note"))
     _members(house, "asset", kept.id, v=NEWER, owner="shop-7")
-    ask.keep(house.w, "again.txt", BytesIO(b"a note"))
+    create.keep(house.w, "again.txt", BytesIO(b"a note"))
     row = json.loads(house.raw.hget("runhook:asset", kept.id))
     assert (row["v"], row["owner"]) == (NEWER, "shop-7")
     _members(house, "asset", kept.id, needs=NEWER)
     with pytest.raises(UnreadableRecord):
-        ask.keep(house.w, "again.txt", BytesIO(b"a note"))
+        create.keep(house.w, "again.txt", BytesIO(b"a note"))
     with pytest.raises(UnreadableRecord):
-        ask.request(house.w, Asked(IMAGE, {"prompt": "x", "imageUrl": f"asset:{kept.id}"}))
+        create.request(house.w, Asked(IMAGE, {"prompt": "x", "imageUrl": f"asset:{kept.id}"}))
 
 
 def test_every_record_says_its_version(open_house: House, receiver: Receiver) -> None:

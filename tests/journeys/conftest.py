@@ -16,7 +16,7 @@ import pytest
 
 from runhook.config.settings import Settings
 from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
-from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
 from tests.conftest import SECRET, Sandbox, eventually
 

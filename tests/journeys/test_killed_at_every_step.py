@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from runhook.worker import subscriptions
-from runhook.worker.jobs import Job, State
-from runhook.worker.pump import published
+from runhook.worker.delivery import subscriptions
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.flows.pump import published
 from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import Build, House
 from tests.journeys import victim

@@ -8,7 +8,7 @@ from pathlib import Path
 import redis
 
 from runhook.worker.cli.fleet import free_port
-from runhook.worker.embedded import EmbeddedServer, binary
+from runhook.worker.store.embedded import EmbeddedServer, binary
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 

@@ -8,7 +8,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.store.embedded import EmbeddedServer
 from tests.journeys.proxies import Forgetful, proxy
 
 SCRIPT = "return redis.call('INCR', KEYS[1])"

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import redis
 
-from runhook.worker.broker import make_app
 from runhook.worker.cli.fleet import COMMANDS, free_port
-from runhook.worker.embedded import binary
+from runhook.worker.queue.broker import make_app
+from runhook.worker.store.embedded import binary
 from tests.conftest import SECRET, eventually
 from tests.journeys.conftest import Town
 

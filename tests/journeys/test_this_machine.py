@@ -15,8 +15,8 @@ import pytest
 
 from runhook.config.settings import Settings, SettingsError
 from runhook.worker.cli.fleet import free_port
-from runhook.worker.embedded import EmbeddedServer
 from runhook.worker.errors import StoreUnavailable
+from runhook.worker.store.embedded import EmbeddedServer
 from tests.conftest import SECRET, eventually
 
 STRANGER = 54321  # a user that this machine does not know

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from runhook.webhook.streams import EACH
+from runhook.webhook.edge.streams import EACH
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 from tests.receiver import Receiver, Reply, a_receiver

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from runhook.config.settings import Settings
-from runhook.worker.handlers import Event, Handler, Registry, Retry
+from runhook.worker.domain.handlers import Event, Handler, Registry, Retry
+from runhook.worker.domain.lanes import LANES
+from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.store import SetClock
-from runhook.worker.tasks import FLOWS
-from runhook.worker.wakeups import LANES
 from runhook.worker.wiring import Wiring, assemble
 
 IDLE = 0.06  # seconds without any wake-up after which it is done

@@ -20,12 +20,12 @@ from werkzeug.serving import make_server
 
 from runhook.config.settings import Settings
 from runhook.webhook.app import create_app
-from runhook.worker.embedded import EmbeddedServer
-from runhook.worker.handlers import Registry
+from runhook.worker.domain.handlers import Registry
 from runhook.worker.runninghub.sandbox.faults import Faults
 from runhook.worker.runninghub.sandbox.server import create_app as create_sandbox
 from runhook.worker.runninghub.sandbox.server import serve
 from runhook.worker.store import SetClock
+from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import assemble
 from tests.conftest import SECRET, START, House, Sandbox
 from tests.records import keys

@@ -3,14 +3,15 @@
 import io
 from typing import Any
 
-from runhook.worker import ask, resolve, subscriptions
-from runhook.worker.ask import Asked
-from runhook.worker.cancel import cancel
-from runhook.worker.document import job_document
-from runhook.worker.handlers import Handler
-from runhook.worker.jobs import Job
-from runhook.worker.pump import published
-from runhook.worker.reports import App, AppField, Uploaded
+from runhook.worker.delivery import subscriptions
+from runhook.worker.domain.handlers import Handler
+from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.reports import App, AppField, Uploaded
+from runhook.worker.domain.views import job_document
+from runhook.worker.flows import create, resolve
+from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.create import Asked
+from runhook.worker.flows.pump import published
 from tests.conftest import IMAGE, House, eventually
 
 VIDEO = "vidu/text-to-video-q3-turbo"
@@ -44,7 +45,7 @@ def listeners(house: House) -> None:
 
 def files(house: House) -> None:
     """An asset that RunningHub has, and an app whose fields it told."""
-    asset = ask.keep(house.w, "note.txt", io.BytesIO(b"a note"))
+    asset = create.keep(house.w, "note.txt", io.BytesIO(b"a note"))
     kept = house.w.store.assets
     kept.was_uploaded(asset.id, "model", Uploaded("note.txt", "https://example.com/note.txt"))
     field = AppField("6.text", "Prompt", "STRING", "a cat")
@@ -54,7 +55,7 @@ def files(house: House) -> None:
 def ends(house: House) -> Job:
     """One that succeeds, asked for with a key."""
     asked = Asked(IMAGE, {"prompt": "a cat"}, {}, {"order": 7}, 9)
-    job = ask.request(house.w, asked, key="order-7")[1]
+    job = create.request(house.w, asked, key="order-7")[1]
     return house.until(job, "succeeded")
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from runhook.worker import ask, subscriptions
-from runhook.worker.ask import Asked
-from runhook.worker.doctor import examine
-from runhook.worker.document import job_document
-from runhook.worker.handlers import Handler, Registry
+from runhook.worker.delivery import subscriptions
+from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.domain.views import job_document
+from runhook.worker.flows import create
+from runhook.worker.flows.create import Asked
+from runhook.worker.flows.doctor import examine
 from runhook.worker.store import records
 from tests.conftest import IMAGE, Build, House, eventually
 from tests.records import keys
@@ -107,6 +108,6 @@ def test_an_idempotency_key_of_then_makes_no_second_job(
     house: House, sample: dict[str, Any]
 ) -> None:
     asked = Asked(IMAGE, {"prompt": "a cat"}, {}, {"order": 7}, 9)  # as in scenes.ends
-    new, job = ask.request(house.w, asked, key="order-7")
+    new, job = create.request(house.w, asked, key="order-7")
     assert not new
     assert job.id in sample["shown"]

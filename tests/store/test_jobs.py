@@ -2,9 +2,9 @@
 
 import pytest
 
-from runhook.worker import jobs
+from runhook.worker.domain import jobs
+from runhook.worker.domain.jobs import Move, State
 from runhook.worker.errors import Conflict, NotFound
-from runhook.worker.jobs import Move, State
 from runhook.worker.store import Change
 from tests.conftest import IMAGE, House
 
@@ -30,17 +30,17 @@ def test_two_deciders_cannot_both_make_a_move(house: House) -> None:
 
 
 def test_the_same_key_and_request_is_the_same_job(house: House) -> None:
-    from runhook.worker import ask
-    from runhook.worker.ask import Asked
+    from runhook.worker.flows import create
+    from runhook.worker.flows.create import Asked
 
-    first = ask.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
-    again = ask.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
+    first = create.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
+    again = create.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k")
     assert first[0]
     assert not again[0]
     assert first[1].id == again[1].id
     with pytest.raises(Conflict):
-        ask.request(house.w, Asked(IMAGE, {"prompt": "b"}), key="k")
-    other = ask.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k", owner="other")
+        create.request(house.w, Asked(IMAGE, {"prompt": "b"}), key="k")
+    other = create.request(house.w, Asked(IMAGE, {"prompt": "a"}), key="k", owner="other")
     assert other[0], "keys are each token's own"
 
 
@@ -89,7 +89,7 @@ def test_a_job_whose_handler_was_never_told_is_not_swept(house: House) -> None:
 
 
 def test_the_p95_of_a_models_last_jobs_decides_when_one_is_overdue(house: House) -> None:
-    from runhook.worker.first_look import first_look
+    from runhook.worker.flows.steps.first_look import first_look
 
     job = house.ask()
     assert first_look(house.w, job) == 60

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.jobs import Job
+from runhook.worker.domain.jobs import Job
 from runhook.worker.store.job_records import line_score
 from tests.conftest import House
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from runhook.worker.embedded import EmbeddedServer
 from runhook.worker.errors import StoreUnavailable
+from runhook.worker.store.embedded import EmbeddedServer
 from tests.conftest import Build, House
 from tests.flows.test_lost_writes import _at_its_turn, _claimed
 from tests.journeys.proxies import Forgetful, proxy

@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from runhook.worker.errors import StoreUnavailable
-from runhook.worker.pump import Crew, Pump
+from runhook.worker.flows.pump import Crew, Pump
 from runhook.worker.store.connection import reaching
 from tests.conftest import House, eventually
 

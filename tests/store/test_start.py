@@ -3,8 +3,8 @@
 import pytest
 
 from runhook.config.settings import SettingsError
-from runhook.worker.cancel import cancel
 from runhook.worker.errors import StoreUnavailable
+from runhook.worker.flows.cancel import cancel
 from runhook.worker.wiring import check_server
 from tests.conftest import SECRET, Build, House
 

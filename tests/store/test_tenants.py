@@ -6,9 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
-from runhook.worker import ask
-from runhook.worker.ask import Asked
-from runhook.worker.jobs import Job
+from runhook.worker.domain.jobs import Job
+from runhook.worker.flows import create
+from runhook.worker.flows.create import Asked
 from tests.conftest import IMAGE, SHOP, Build, House
 
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
@@ -16,7 +16,7 @@ GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
 
 def _of(house: House, tenant: str | None = None, owner: str = "local", **more: Any) -> Job:
     asked = Asked(IMAGE, {"prompt": "a cat"}, tenant=tenant)
-    return ask.request(house.w, asked, owner=owner, **more)[1]
+    return create.request(house.w, asked, owner=owner, **more)[1]
 
 
 def _listed(house: House, tenant: str, state: str | None = None) -> list[str]:
@@ -65,10 +65,10 @@ def test_a_tenant_that_is_no_name_is_refused(client: FlaskClient, tenant: Any) -
 
 def test_a_key_of_before_there_were_tenants_answers_the_same_job(house: House) -> None:
     """The bytes that a key is kept with must not change for a request that says nothing new."""
-    without = ask.canonical(GOOD)
-    assert without == ask.canonical(GOOD | {"tenant": None})
+    without = create.canonical(GOOD)
+    assert without == create.canonical(GOOD | {"tenant": None})
     assert b"tenant" not in without
-    assert ask.canonical(GOOD | {"tenant": "shop"}) != without
+    assert create.canonical(GOOD | {"tenant": "shop"}) != without
 
 
 def test_a_tenants_list_reads_no_other_tenants_jobs(house: House) -> None:

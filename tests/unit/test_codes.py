@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from runhook.worker.reports import Busy, Doubtful, Refused
+from runhook.worker.domain.reports import Busy, Doubtful, Refused
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.codes import CODES, UNKNOWN, Code, explain, heals_by_new_task
 

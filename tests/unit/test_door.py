@@ -6,8 +6,8 @@ from decimal import Decimal
 import orjson
 import pytest
 
-from runhook.worker.outside import EXCERPT, LONGEST, clean, excerpt
-from runhook.worker.reports import Accepted, Busy, Cost, Doubtful, Refused
+from runhook.worker.domain.reports import Accepted, Busy, Cost, Doubtful, Refused
+from runhook.worker.net.untrusted import EXCERPT, LONGEST, clean, excerpt
 from runhook.worker.runninghub import facts, wire
 from runhook.worker.runninghub.door import Unreadable, decimal, read_json, read_object, task_id
 from runhook.worker.runninghub.shapes import MOST_OUTPUTS

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from runhook.worker import handlers
-from runhook.worker.events import sample, wants
-from runhook.worker.handlers import CeleryTask, Event, Registry, Retry, Stop, attributes, on, run
+from runhook.worker.delivery import handlers
+from runhook.worker.delivery.handlers import attributes, run
+from runhook.worker.domain.events import sample, wants
+from runhook.worker.domain.handlers import CeleryTask, Event, Registry, Retry, Stop, on
 
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     """`on` registers with the process; a test must not leave anything there."""
     found = Registry()
-    monkeypatch.setattr(handlers, "registry", found)
+    monkeypatch.setattr("runhook.worker.domain.handlers.registry", found)
     return found
 
 

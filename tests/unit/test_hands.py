@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from celery.worker import state
 
-from runhook.worker.hands import HELD, Hands
+from runhook.worker.queue.hands import HELD, Hands
 
 MOST, FEWEST = 64, 4
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runhook.worker import jobs
+from runhook.worker.domain import jobs
+from runhook.worker.domain.jobs import TABLE, Ask, Job, Life, Move, State
+from runhook.worker.domain.reports import Cost
 from runhook.worker.errors import ImpossibleMove
-from runhook.worker.jobs import TABLE, Ask, Job, Life, Move, State
-from runhook.worker.reports import Cost
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.exceptions import ServiceUnavailable
 
 from runhook.webhook.door import may_keep_files
-from runhook.webhook.limits import Limit, Shares
+from runhook.webhook.edge.limits import Limit, Shares
 
 PATIENCE = 0.05  # seconds; nobody leaves in these tests before it is over, unless he is woken
 LONG = 60.0

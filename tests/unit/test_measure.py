@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from runhook.worker.catalogue import Media
-from runhook.worker.containers import MOST_BYTES
-from runhook.worker.measure import measure, measure_data_uri
+from runhook.worker.files.containers import MOST_BYTES
+from runhook.worker.files.measure import measure, measure_data_uri
 from runhook.worker.runninghub.sandbox.outputs import make
 
 PNG, MP4, WAV = (make(kind, "a", "1")[1] for kind in ("image", "video", "audio"))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.addresses import is_public
-from runhook.worker.http import Call, Http, MayNotLeave
-from runhook.worker.outbound import LARGEST_ANSWER, Outbound
+from runhook.worker.net.addresses import is_public
+from runhook.worker.net.http import Call, Http, MayNotLeave
+from runhook.worker.net.outbound import LARGEST_ANSWER, Outbound
 from tests.receiver import Receiver, Reply
 
 

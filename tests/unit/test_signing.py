@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 from runhook import webhook, worker
-from runhook.worker.deriving import Kind, derived
-from runhook.worker.signing import PROBE, callback_url, fingerprint, probe_answer, signed_by_us
+from runhook.worker.secrets.deriving import Kind, derived
+from runhook.worker.secrets.signing import (
+    PROBE,
+    callback_url,
+    fingerprint,
+    probe_answer,
+    signed_by_us,
+)
 
 OLD, NEW = "o" * 32, "n" * 32
 

@@ -10,7 +10,7 @@ from runhook.worker import catalogue
 from runhook.worker.cli import screens
 from runhook.worker.cli.tables import Rows
 from runhook.worker.cli.talk import WIDE
-from runhook.worker.events import sample
+from runhook.worker.domain.events import sample
 
 
 def _lines(shown: object, width: int | None = None) -> list[str]:

@@ -17,8 +17,8 @@ from runhook.worker.cli import screens
 from runhook.worker.cli.tables import Rows
 from runhook.worker.cli.talk import WIDE, console_of, escaped
 from runhook.worker.cli.up import _readable
+from runhook.worker.domain.events import Outcome, sample
 from runhook.worker.errors import Fault, InvalidRequest
-from runhook.worker.events import Outcome, sample
 
 NASTY = {
     "escape": "\x1b[2J",

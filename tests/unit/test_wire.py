@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.reports import Accepted, Busy, Capacity, Cost, Doubtful, Output, Refused
+from runhook.worker.domain.reports import Accepted, Busy, Capacity, Cost, Doubtful, Output, Refused
 from runhook.worker.runninghub import facts, wire
 from runhook.worker.runninghub.codes import CODES
 from runhook.worker.runninghub.door import Unreadable

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from runhook.worker.reports import Accepted, Doubtful
+from runhook.worker.domain.reports import Accepted, Doubtful
 from runhook.worker.runninghub import facts, wire
 from runhook.worker.runninghub.codes import CODES
 from runhook.worker.runninghub.door import Unreadable

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.access import MOST_WRONG
 from runhook.webhook.app import create_app
-from runhook.webhook.scopes import OPEN_TO
-from runhook.webhook.streams import EACH
-from runhook.worker.handlers import Handler, Registry
-from runhook.worker.pump import published
+from runhook.webhook.edge.access import MOST_WRONG
+from runhook.webhook.edge.scopes import OPEN_TO
+from runhook.webhook.edge.streams import EACH
+from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.flows.pump import published
 from tests.conftest import IMAGE, SHOP, Build, House
 
 RIGHT = {"Authorization": f"Bearer {SHOP}"}

@@ -7,12 +7,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
-from runhook.webhook.limits import RECOVERING
-from runhook.worker import jobs
-from runhook.worker.handlers import Event, Handler, Registry
-from runhook.worker.jobs import Job, Move
-from runhook.worker.pump import published
-from runhook.worker.reports import Error
+from runhook.webhook.edge.limits import RECOVERING
+from runhook.worker.domain import jobs
+from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.jobs import Job, Move
+from runhook.worker.domain.reports import Error
+from runhook.worker.flows.pump import published
 from runhook.worker.store import Change
 from tests.conftest import Build, House
 

@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
-from runhook.webhook.limits import ASKING, BATCHES
-from runhook.worker.jobs import LOCAL
+from runhook.webhook.edge.limits import ASKING, BATCHES
+from runhook.worker.domain.jobs import LOCAL
 from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import IMAGE, SHOP, Build, House
 

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
-from runhook.webhook.streams import EACH
+from runhook.webhook.edge.streams import EACH
 from runhook.worker.store import job_records
 from tests.conftest import House, eventually
 
@@ -218,7 +218,7 @@ def test_pages_of_large_jobs_are_short_and_leave_none_out(
 def test_a_stream_misses_nothing_of_jobs_so_large_that_few_are_remembered(
     house: House, streams: list[Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runhook.webhook.streams.LARGEST_RING", 100_000)
+    monkeypatch.setattr("runhook.webhook.edge.streams.LARGEST_RING", 100_000)
     streams.append(Stream(f"{house.web}/v1/events/stream"))
     ids = [house.ask("workflow/1", input={"6.text": "a" * 40_000}).id for _ in range(9)]
     (stream,) = streams

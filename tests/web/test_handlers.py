@@ -10,11 +10,11 @@ from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
 from runhook.worker.cli import cli
-from runhook.worker.doctor import examine
-from runhook.worker.embedded import EmbeddedServer
-from runhook.worker.handlers import Event, Handler, Registry
-from runhook.worker.jobs import Job
-from runhook.worker.pump import published
+from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.jobs import Job
+from runhook.worker.flows.doctor import examine
+from runhook.worker.flows.pump import published
+from runhook.worker.store.embedded import EmbeddedServer
 from tests.conftest import IMAGE, SECRET, Build, House
 
 DAY = 86400.0

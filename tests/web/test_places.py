@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
-from runhook.worker.embedded import EmbeddedServer
 from runhook.worker.runninghub.sandbox.outputs import make
-from runhook.worker.signing import callback_url
+from runhook.worker.secrets.signing import callback_url
+from runhook.worker.store.embedded import EmbeddedServer
 from tests.conftest import SECRET, eventually
 
 PATIENCE = 10.0  # seconds for an answer that nothing should delay; a hanging call takes longer

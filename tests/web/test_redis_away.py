@@ -10,7 +10,7 @@ import pytest
 
 from runhook.config.settings import Settings
 from runhook.webhook.app import create_app
-from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
 from tests.conftest import IMAGE, SECRET
 

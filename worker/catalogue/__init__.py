@@ -13,7 +13,6 @@ from runhook.worker.catalogue.finding import (
     WORKFLOW,
     canonical,
     find,
-    nearest,
     search,
 )
 from runhook.worker.catalogue.media import ASSET, DATA_URI, Asset, Media, Reach, media_values
@@ -21,6 +20,7 @@ from runhook.worker.catalogue.nodes import OLD_UPLOAD, asset_of
 from runhook.worker.catalogue.prices import Quote, price_words, quote
 from runhook.worker.catalogue.sentences import rule_words
 from runhook.worker.catalogue.values import FILES, describe
+from runhook.worker.domain.faults import nearest
 
 __all__ = [
     "APP",

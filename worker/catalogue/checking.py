@@ -6,14 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from runhook.config.catalogue import Model
-from runhook.worker.catalogue.finding import APP, QUICK, WORKFLOW, find, nearest
+from runhook.worker.catalogue.finding import APP, QUICK, WORKFLOW, find
 from runhook.worker.catalogue.media import Media, Reach
 from runhook.worker.catalogue.nodes import node_faults, option_faults
 from runhook.worker.catalogue.prices import Quote, quote
 from runhook.worker.catalogue.rules import Input, relaxed, rule_faults
 from runhook.worker.catalogue.values import describe, faults_of
+from runhook.worker.domain.faults import nearest
+from runhook.worker.domain.reports import App
 from runhook.worker.errors import Fault, InvalidRequest, NotFound
-from runhook.worker.reports import App
 
 COMFY_KINDS = (("workflow", WORKFLOW), ("app", APP), ("quick", QUICK))
 PROXIES = ("proxy", "proxy-plus")

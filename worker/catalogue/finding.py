@@ -1,17 +1,16 @@
 """Finding a model by any of its names, and proposing the nearest for a misspelt one."""
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 
 from runhook.config.catalogue import Model, models
+from runhook.worker.domain.faults import nearest
 from runhook.worker.errors import NotFound
 
 WORKFLOW = re.compile(r"workflow/([1-9]\d{0,19})")
 APP = re.compile(r"app/([1-9]\d{0,19})")
 QUICK = re.compile(r"quick/([1-9]\d{0,19})/([\w.-]{1,64})")
-LONGEST_NAME = 200  # characters; finding the nearest costs their square
 COMFY_KINDS = ("workflow", "app", "quick")
 COMFY = re.compile(f"{WORKFLOW.pattern}|{APP.pattern}|{QUICK.pattern}")
 
@@ -56,15 +55,6 @@ def search(query: str) -> list[Model]:
         for m in models()
         if all(w in f"{m.name} {m.endpoint} {m.group}".casefold() for w in words)
     ]
-
-
-def nearest(word: str, known: Sequence[str], most: int = 1) -> list[str]:
-    """Those of the known words that were probably meant; a word longer than names are is none."""
-    if len(word) > LONGEST_NAME:
-        return []
-    folded = {k.casefold(): k for k in reversed(known)}
-    found = difflib.get_close_matches(word.casefold(), folded, n=most, cutoff=0.5)
-    return [folded[key] for key in found]
 
 
 def _nearest_models(name: str) -> list[str]:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from runhook.config.catalogue import Param
 from runhook.config.settings import LOOPBACK_HOSTS
-from runhook.worker.addresses import is_private_host
 from runhook.worker.errors import Fault
-from runhook.worker.http import FAILURES, dialled
+from runhook.worker.net.addresses import is_private_host
+from runhook.worker.net.http import FAILURES, dialled
 
 ASSET = re.compile(r"asset:([0-9a-f]{32})")
 THEIRS = "asset://"  # an asset registered at RunningHub; pages of the seedance models take it

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from runhook.worker.catalogue.finding import COMFY_KINDS, nearest
+from runhook.worker.catalogue.finding import COMFY_KINDS
 from runhook.worker.catalogue.media import Media, missing_asset, not_here
 from runhook.worker.catalogue.values import kind_of
+from runhook.worker.domain.faults import nearest
+from runhook.worker.domain.reports import App, AppField
 from runhook.worker.errors import Fault
-from runhook.worker.reports import App, AppField
 
 NODE_FIELD = re.compile(r"[^.\s]+\.[^.\s]+")
 OLD_UPLOAD = "?upload=old"  # an asset so marked goes through Upload Resource (api-276642711)

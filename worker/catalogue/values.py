@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from runhook.config.catalogue import Param
-from runhook.worker.catalogue.finding import nearest
 from runhook.worker.catalogue.media import (
     Media,
     Reach,
@@ -15,6 +14,7 @@ from runhook.worker.catalogue.media import (
     missing_asset,
     not_here,
 )
+from runhook.worker.domain.faults import nearest
 from runhook.worker.errors import Fault
 
 MEDIA = ("image", "video", "audio")

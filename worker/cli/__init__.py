@@ -11,6 +11,7 @@ from rich.live import Live
 
 from runhook.config.private import OTHERS
 from runhook.worker import catalogue
+from runhook.worker.catalogue.views import model_document
 from runhook.worker.cli import screens
 from runhook.worker.cli.account import account, pause, resume
 from runhook.worker.cli.comfy import app, workflow
@@ -25,8 +26,8 @@ from runhook.worker.cli.submit import submit
 from runhook.worker.cli.talk import FAILED, Commands, err, out, print_json, show, wiring
 from runhook.worker.cli.up import sandbox, up
 from runhook.worker.cli.waiting import EVERY, going_on, say_end, wait
-from runhook.worker.document import job_document, model_document
-from runhook.worker.jobs import Job, State
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.views import job_document
 from runhook.worker.telemetry import configure
 from runhook.worker.wiring import Wiring
 

@@ -4,7 +4,7 @@ import click
 
 from runhook.worker.cli import screens
 from runhook.worker.cli.talk import out, print_json, wiring
-from runhook.worker.document import account_document
+from runhook.worker.domain.views import account_document
 
 
 @click.command()

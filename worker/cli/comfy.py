@@ -8,8 +8,8 @@ from rich.text import Text
 
 from runhook.worker.cli import screens
 from runhook.worker.cli.talk import out, print_json, show, wiring
-from runhook.worker.outside import one_line
-from runhook.worker.reports import AppField
+from runhook.worker.domain.reports import AppField
+from runhook.worker.net.untrusted import one_line
 
 LINK_LENGTH = 2  # [node, output]: an input that another node feeds
 

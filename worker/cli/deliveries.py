@@ -4,14 +4,14 @@ from itertools import islice
 
 import click
 
-from runhook.worker import deliveries as flows
 from runhook.worker.cli import screens
 from runhook.worker.cli.talk import out, print_json, refuse_beside, say, show, wiring, wrong_usage
-from runhook.worker.deliveries import Filter, delivery_document
+from runhook.worker.delivery import deliveries as flows
+from runhook.worker.delivery.deliveries import Filter, delivery_document
+from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.errors import Fault, InvalidRequest
-from runhook.worker.recover import read_span
-from runhook.worker.recover import recover as make_good
-from runhook.worker.roster import word_of_absence
+from runhook.worker.flows.recover import read_span
+from runhook.worker.flows.recover import recover as make_good
 from runhook.worker.store.delivered import STATES
 
 SINCE = "As 2h, or 2026-11-22T10:00:00Z."

@@ -19,17 +19,17 @@ from rich.table import Table
 from rich.text import Text
 
 from runhook.config.settings import Settings
-from runhook.worker import ask
-from runhook.worker.ask import Asked
 from runhook.worker.cli import screens
 from runhook.worker.cli.demo_subscriber import Heard, subscriber
 from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
 from runhook.worker.cli.tables import plain_table
 from runhook.worker.cli.up import Ended, check_parts, ending_on_signals, keep_off_proxies
-from runhook.worker.embedded import EmbeddedServer
+from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import RunhookError
-from runhook.worker.jobs import Job, State
+from runhook.worker.flows import create
+from runhook.worker.flows.create import Asked
 from runhook.worker.store import Delivery
+from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
 
 LONGEST = 50.0  # seconds; the slowest job takes about fifteen
@@ -210,7 +210,7 @@ def _ask(w: Wiring) -> dict[str, Scene]:
     made = {}
     for scene in SCENES:
         metadata = {"demo": scene.name.replace(" ", "-"), **scene.metadata}
-        _, job = ask.request(
+        _, job = create.request(
             w, Asked(scene.model, dict(scene.input), metadata=metadata, priority=scene.priority)
         )
         made[job.id] = scene

@@ -5,7 +5,7 @@ import re
 import urllib.request
 from pathlib import Path
 
-from runhook.worker.handlers import Event, on
+from runhook.worker.domain.handlers import Event, on
 
 FOLDER = Path(os.environ.get("DEMO_DIR", "."))
 TIMEOUT = 10.0

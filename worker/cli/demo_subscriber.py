@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from runhook.worker import subscriptions
+from runhook.worker.delivery import subscriptions
 from runhook.worker.wiring import Wiring
 
 EVENTS = ["job.succeeded", "job.failed"]

@@ -8,8 +8,8 @@ import click
 
 from runhook.worker.cli import screens
 from runhook.worker.cli.talk import FAILED, out, print_json, wiring
-from runhook.worker.doctor import examine
-from runhook.worker.signing import account_fingerprint
+from runhook.worker.flows.doctor import examine
+from runhook.worker.secrets.signing import account_fingerprint
 
 
 @click.command()

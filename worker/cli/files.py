@@ -7,10 +7,10 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from runhook.worker.catalogue.views import asset_document
 from runhook.worker.cli.inputs import keep_file
 from runhook.worker.cli.talk import err, print_json, say, wiring
-from runhook.worker.document import asset_document
-from runhook.worker.outside import one_line
+from runhook.worker.net.untrusted import one_line
 
 
 @click.command()

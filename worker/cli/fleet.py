@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from runhook.worker.embedded import end_with_parent
-from runhook.worker.wakeups import LANES
+from runhook.worker.domain.lanes import LANES
+from runhook.worker.store.embedded import end_with_parent
 
 WORKER_LANES = ",".join(lane for lane in LANES if lane != "handlers")
 THREADS = 32

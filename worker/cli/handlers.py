@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import click
 from rich.text import Text
 
-from runhook.worker import roster
 from runhook.worker.cli.tables import Rows
 from runhook.worker.cli.talk import out, print_json, say, wiring
-from runhook.worker.roster import Member
+from runhook.worker.delivery import roster
+from runhook.worker.delivery.roster import Member
 
 
 @click.command()

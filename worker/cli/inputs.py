@@ -10,8 +10,9 @@ from typing import IO, Any, cast
 import click
 import orjson
 
-from runhook.worker import ask, catalogue
+from runhook.worker import catalogue
 from runhook.worker.errors import NotFound
+from runhook.worker.flows import create
 from runhook.worker.wiring import Wiring
 
 LARGEST_FILE = 4 * 1024**3  # bytes; more than any model or workflow takes
@@ -57,7 +58,7 @@ def options_of(pairs: Iterable[str]) -> dict[str, Any]:
 def keep_file(w: Wiring, path: Path) -> catalogue.Asset:
     """Keep a file of this machine as an asset."""
     with _plain_file(path) as file:
-        return ask.keep(w, path.name, file)
+        return create.keep(w, path.name, file)
 
 
 @contextmanager

@@ -8,12 +8,12 @@ import orjson
 
 from runhook.worker.cli import screens
 from runhook.worker.cli.talk import err, escaped, out, say, wiring
-from runhook.worker.deliveries import moment_of
+from runhook.worker.delivery.deliveries import moment_of
+from runhook.worker.delivery.subscriptions import listening_secret, outcome_of, signed
+from runhook.worker.domain.events import TYPES, Occurrence, cloud_event
 from runhook.worker.errors import StoreUnavailable
-from runhook.worker.events import TYPES, Occurrence, cloud_event
-from runhook.worker.outbound import Outbound
+from runhook.worker.net.outbound import Outbound
 from runhook.worker.store import event_at, is_event_id
-from runhook.worker.subscriptions import listening_secret, outcome_of, signed
 from runhook.worker.wiring import Wiring
 
 EVERY, AWAY = 0.3, 1.0  # seconds between two looks at the log

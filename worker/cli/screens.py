@@ -11,13 +11,13 @@ from rich.text import Text
 from runhook.config.catalogue import Price
 from runhook.worker.catalogue import Model, describe, price_words, rule_words
 from runhook.worker.cli.tables import Rows
-from runhook.worker.doctor import Finding
-from runhook.worker.document import job_document
+from runhook.worker.domain.events import Occurrence, Outcome
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.reports import AppField, Style
+from runhook.worker.domain.views import job_document
 from runhook.worker.errors import InvalidRequest
-from runhook.worker.events import Occurrence, Outcome
-from runhook.worker.jobs import Job, State
-from runhook.worker.outside import one_line
-from runhook.worker.reports import AppField, Style
+from runhook.worker.flows.doctor import Finding
+from runhook.worker.net.untrusted import one_line
 from runhook.worker.store import Delivery, LineState
 from runhook.worker.telemetry import masked
 

@@ -4,11 +4,11 @@ from typing import Literal
 
 import click
 
-from runhook.worker import resolve as words
-from runhook.worker.cancel import cancel as cancel_job
 from runhook.worker.cli import screens
 from runhook.worker.cli.talk import out, refuse_beside, wiring
-from runhook.worker.jobs import State
+from runhook.worker.domain.jobs import State
+from runhook.worker.flows import resolve as words
+from runhook.worker.flows.cancel import cancel as cancel_job
 
 
 @click.command()

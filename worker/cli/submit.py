@@ -6,15 +6,16 @@ from typing import IO, Any
 import click
 import orjson
 
-from runhook.worker import ask
-from runhook.worker.ask import Asked
-from runhook.worker.batch import Line, accept, key_fault
+from runhook.worker.catalogue.views import dry_run_document
 from runhook.worker.cli.inputs import from_file, job_lines, options_of, typed
 from runhook.worker.cli.talk import FAILED, err, escaped, out, print_json, refuse_beside, wiring
 from runhook.worker.cli.waiting import going_on, say_end, wait
-from runhook.worker.document import dry_run_document, job_document
+from runhook.worker.domain.jobs import State
+from runhook.worker.domain.views import job_document
 from runhook.worker.errors import InvalidRequest, StoreUnavailable
-from runhook.worker.jobs import State
+from runhook.worker.flows import create
+from runhook.worker.flows.batch import Line, accept, key_fault
+from runhook.worker.flows.create import Asked
 from runhook.worker.wiring import Wiring, check_secrets
 
 
@@ -64,7 +65,7 @@ def submit(
     if dry_run:
         _show_price(w, asked, as_json)
         return
-    new, job = ask.request(w, asked, key=key)
+    new, job = create.request(w, asked, key=key)
     if not waits:
         print_json(job_document(job)) if as_json else click.echo(job.id)
         return
@@ -111,13 +112,13 @@ def _told(w: Wiring, line: Line) -> dict[str, Any]:
     if line.job:
         return {"line": line.number, "id": line.job.id, "new": line.new}
     checked = line.checked
-    shown = checked and dry_run_document(checked, ask.live_price(w, checked))
+    shown = checked and dry_run_document(checked, create.live_price(w, checked))
     return {"line": line.number, "dry_run": shown}
 
 
 def _show_price(w: Wiring, asked: Asked, as_json: bool) -> None:
-    checked = ask.check(w, asked)
-    shown = dry_run_document(checked, ask.live_price(w, checked))
+    checked = create.check(w, asked)
+    shown = dry_run_document(checked, create.live_price(w, checked))
     price, now = shown["price"], shown["live_price"]
     if as_json:
         print_json(shown)

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from runhook.worker.outside import one_line
+from runhook.worker.net.untrusted import one_line
 
 GAP = 2  # spaces between columns
 LEAST = 12  # characters of a column that is cut; fewer tell nothing

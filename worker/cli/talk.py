@@ -32,7 +32,7 @@ from runhook.worker.errors import (
     StoreRefuses,
 )
 from runhook.worker.errors import StoreUnavailable as Away
-from runhook.worker.outside import lines, one_line
+from runhook.worker.net.untrusted import lines, one_line
 from runhook.worker.telemetry import masked
 from runhook.worker.wiring import Wiring, assemble
 

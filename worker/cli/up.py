@@ -25,11 +25,11 @@ from runhook.worker.cli.fleet import (
     sandbox_command,
     wait_until_ready,
 )
-from runhook.worker.embedded import EmbeddedServer, binary
+from runhook.worker.domain.jobs import LOCAL
 from runhook.worker.errors import RunhookError, StoreUnavailable
-from runhook.worker.jobs import LOCAL
-from runhook.worker.outside import one_line
+from runhook.worker.net.untrusted import one_line
 from runhook.worker.runninghub.sandbox.faults import listing
+from runhook.worker.store.embedded import EmbeddedServer, binary
 from runhook.worker.wiring import assemble, check_port, check_server
 
 SANDBOX_PORT = 8090

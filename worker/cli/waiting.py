@@ -6,9 +6,9 @@ import click
 
 from runhook.worker.cli import screens
 from runhook.worker.cli.talk import err, say
-from runhook.worker.first_look import usual_seconds
-from runhook.worker.jobs import Job, State
-from runhook.worker.outside import lines
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.flows.steps.first_look import usual_seconds
+from runhook.worker.net.untrusted import lines
 from runhook.worker.wiring import Wiring
 
 EVERY = 0.5

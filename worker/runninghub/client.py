@@ -13,12 +13,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from runhook.worker import http
-from runhook.worker.addresses import is_private_host
-from runhook.worker.errors import ProviderRefused, ProviderSilent
-from runhook.worker.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
-from runhook.worker.outside import clean, excerpt
-from runhook.worker.reports import (
+from runhook.worker.domain.reports import (
     Account,
     App,
     Capacity,
@@ -32,6 +27,11 @@ from runhook.worker.reports import (
     SubmitAnswer,
     Uploaded,
 )
+from runhook.worker.errors import ProviderRefused, ProviderSilent
+from runhook.worker.net import http
+from runhook.worker.net.addresses import is_private_host
+from runhook.worker.net.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
+from runhook.worker.net.untrusted import clean, excerpt
 from runhook.worker.runninghub import facts, wire
 from runhook.worker.runninghub.codes import OUTAGES, TOO_LARGE
 from runhook.worker.runninghub.door import Unreadable

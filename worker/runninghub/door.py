@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
-from runhook.worker.outside import LONGEST, clean, writable
+from runhook.worker.net.untrusted import LONGEST, clean, writable
 
 Json = dict[str, Any]
 

@@ -8,7 +8,15 @@ and api-276642711), LoRA upload (api-276642712), account (api-276642710), quick 
 from decimal import Decimal
 from typing import Any
 
-from runhook.worker.reports import Account, App, AppField, Capacity, LivePrice, Style, Uploaded
+from runhook.worker.domain.reports import (
+    Account,
+    App,
+    AppField,
+    Capacity,
+    LivePrice,
+    Style,
+    Uploaded,
+)
 from runhook.worker.runninghub.door import Json, Unreadable, decimal, read_json, read_object, whole
 from runhook.worker.runninghub.shapes import data_of, error_code, error_text, no_answer
 

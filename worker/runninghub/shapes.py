@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from runhook.worker.reports import Cost, Error, Output, Report, TaskState
+from runhook.worker.domain.reports import Cost, Error, Output, Report, TaskState
 from runhook.worker.runninghub.codes import (
     NO_SUCH_TASK,
     TASK_QUEUED,

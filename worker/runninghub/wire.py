@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runhook.worker.reports import (
+from runhook.worker.domain.reports import (
     Accepted,
     AppField,
     Busy,

@@ -5,6 +5,7 @@ A change of a job, its duties and its event are one script, so none can exist wi
 
 from collections.abc import Mapping
 
+from runhook.worker.domain.lanes import Message
 from runhook.worker.store.assets import Assets
 from runhook.worker.store.callbacks import Callback, Callbacks
 from runhook.worker.store.changes import Change, Duty, Note
@@ -24,7 +25,6 @@ from runhook.worker.store.records import UNREADABLE_LOOK
 from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
 from runhook.worker.store.upkeep import Upkeep
-from runhook.worker.wakeups import Message
 
 ROOT = "runhook:"
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from runhook.worker.catalogue import Asset
+from runhook.worker.domain.reports import App, Uploaded
 from runhook.worker.errors import NotFound, UnreadableRecord
-from runhook.worker.reports import App, Uploaded
 from runhook.worker.store import records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Kind, Members

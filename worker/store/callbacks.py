@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import orjson
 
+from runhook.worker.domain.jobs import SettledBy
 from runhook.worker.errors import StoreUnavailable, UnreadableRecord
-from runhook.worker.jobs import SettledBy
-from runhook.worker.outside import excerpt, without_secrets
+from runhook.worker.net.untrusted import excerpt, without_secrets
 from runhook.worker.store import records
 from runhook.worker.store.changes import Note
 from runhook.worker.store.connection import reaching

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import orjson
 
-from runhook.worker.jobs import Job
+from runhook.worker.domain.jobs import Job
 
 Gate = Literal["", "open", "close", "close-ask"]
 

@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 
 import orjson
 
+from runhook.worker.domain.events import Outcome
+from runhook.worker.domain.receivers import Health
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.events import Outcome
-from runhook.worker.receivers import Health
 from runhook.worker.store import records
 from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import stream_moment

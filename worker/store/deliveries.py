@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
+from runhook.worker.domain.events import Occurrence
+from runhook.worker.domain.jobs import iso
+from runhook.worker.domain.receivers import LONGEST, SLOW_AFTER, Health, Verdict
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
-from runhook.worker.events import Occurrence
-from runhook.worker.jobs import iso
-from runhook.worker.receivers import LONGEST, SLOW_AFTER, Health, Verdict
 from runhook.worker.store import records
 from runhook.worker.store.changes import Note
 from runhook.worker.store.connection import reaching

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import orjson
 
+from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
-from runhook.worker.outside import clean
+from runhook.worker.net.untrusted import clean
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.memory import Memory
 from runhook.worker.store.scripts import Scripts
-from runhook.worker.wakeups import LANES
 
 # Seconds a claim lasts: longer than the flow's calls together can take. `send`, `handlers` and
 # `subscribers` are renewed while they work, so that a dead holder is noticed soon.

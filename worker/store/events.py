@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
+from runhook.worker.domain.events import Occurrence
+from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import NotFound, Trimmed, UnreadableRecord
-from runhook.worker.events import Occurrence
-from runhook.worker.jobs import Job, State
 from runhook.worker.store import records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.job_records import life_of

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
+from runhook.worker.domain.jobs import LOCAL, Ask, Job, Life, State
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.jobs import LOCAL, Ask, Job, Life, State
 from runhook.worker.store import records
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching

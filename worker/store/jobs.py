@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from runhook.worker.domain.jobs import LOCAL, Job, State, iso
 from runhook.worker.errors import (
     LostWrites,
     NotDurable,
@@ -15,8 +16,7 @@ from runhook.worker.errors import (
     StoreUnavailable,
     UnreadableRecord,
 )
-from runhook.worker.jobs import LOCAL, Job, State, iso
-from runhook.worker.repeats import Trace
+from runhook.worker.secrets.idempotency import Trace
 from runhook.worker.store.changes import Change, Decision, Moved, Note
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.durability import Durability

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+from runhook.worker.domain.receivers import COURIERS, share
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.receivers import COURIERS, share
 from runhook.worker.store import records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members

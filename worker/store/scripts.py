@@ -11,10 +11,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from runhook.worker.domain.lanes import Message
 from runhook.worker.store.clock import Clock
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
-from runhook.worker.wakeups import Message
 
 Post = Callable[[str, str], None]
 

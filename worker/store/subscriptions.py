@@ -9,9 +9,9 @@ from math import isfinite
 
 import orjson
 
+from runhook.worker.domain.events import TYPES
+from runhook.worker.domain.receivers import Health
 from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
-from runhook.worker.events import TYPES
-from runhook.worker.receivers import Health
 from runhook.worker.store import records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members

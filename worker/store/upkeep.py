@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from runhook.worker.domain.jobs import State
+from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.jobs import State
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.deliveries import Deliveries
 from runhook.worker.store.job_records import line_score
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.scripts import Scripts
-from runhook.worker.wakeups import LANES
 
 AT_ONCE = 500
 FOR_EVER = -1  # Redis's word for a key without an end

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runhook.worker import jobs
+from runhook.worker.domain import jobs
 
 
 def _by_chance() -> str:

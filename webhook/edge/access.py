@@ -1,0 +1,121 @@
+"""Who asks: holders of a token; without any tokens, this machine alone."""
+
+import hmac
+import ipaddress
+from urllib.parse import urlsplit
+
+from flask import Request, Response, current_app
+
+from runhook.config.callers import Caller
+from runhook.config.settings import LOOPBACK_HOSTS, Settings
+from runhook.webhook.edge.answers import wiring
+from runhook.webhook.edge.problems import problem
+from runhook.webhook.edge.refusals import Refusals
+from runhook.worker.domain.jobs import LOCAL
+
+FRONT = "/"  # where a link may bring the token
+OWNER = Caller(name=LOCAL, token="")
+
+# What proxies, load balancers and content networks add, in lower case.
+PROXIES = {
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "true-client-ip",
+    "client-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "cdn-loop",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "x-azure-clientip",
+    "x-appengine-user-ip",
+}
+# Wrong tokens a minute that are told so. Who guesses needs more than the universe's age at any
+# rate, so this only spares the log and whoever guards the door; a right token never waits.
+MOST_WRONG = 60
+
+
+def wrong_tokens() -> Refusals:
+    """A count of wrong tokens, one for each application."""
+    return Refusals("token.refused", "wrong token", most=MOST_WRONG)
+
+
+def refusal_of(incoming: Request) -> Response:
+    """What a stranger is told: 401, or 429 after many wrong tokens."""
+    if not wiring().settings.callers:
+        why = "without RUNHOOK_API_TOKENS only this machine may ask, with no proxy between"
+        return _stranger(why)
+    if "Authorization" in incoming.headers or _shown(incoming):
+        refused: Refusals = current_app.extensions["runhook.wrong_tokens"]
+        if wait := refused.add(peer=incoming.remote_addr):
+            return _too_many(wait)
+    return _stranger("a valid token is needed: Authorization: Bearer <token>")
+
+
+def _stranger(why: str) -> Response:
+    response = problem(401, "Unauthorized", why)
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _too_many(wait: int) -> Response:
+    why = (
+        "many wrong tokens came in the last minute, and this is one; wait before the next, or "
+        "send a valid one, which is let in at once"
+    )
+    response = problem(429, "Too many wrong tokens", why)
+    response.headers["Retry-After"] = str(wait)
+    return response
+
+
+def caller_of(settings: Settings, incoming: Request) -> Caller | None:
+    """Whoever asks, the owner of this machine without tokens; None: a stranger."""
+    if not settings.callers and _from_this_machine(incoming):
+        return OWNER
+    shown = _shown(incoming).encode()
+    found = None
+    for caller in settings.callers:
+        if hmac.compare_digest(caller.token.encode(), shown):
+            found = caller
+    return found
+
+
+def _shown(incoming: Request) -> str:
+    """The token in a request; empty where there is none."""
+    kind, _, given = incoming.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return given.strip()
+    if incoming.path != FRONT:
+        return ""  # calls of programs have it in no address, for those are written down
+    return incoming.args.get("token", "")
+
+
+def _from_this_machine(request: Request) -> bool:
+    """Loopback peer, Host and Origin, and no proxy in between that could hide the real peer."""
+    if any(_by_a_proxy(name.lower()) for name, _ in request.headers):
+        return False
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        return False
+    host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+    if host.strip("[]").lower() not in LOOPBACK_HOSTS:
+        return False
+    # A page of another site may have a browser on this machine post forms here.
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
+        return False
+    try:
+        peer = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return False
+    mapped = getattr(peer, "ipv4_mapped", None)
+    return (mapped or peer).is_loopback
+
+
+def _by_a_proxy(header: str) -> bool:
+    """Whether a header is one that proxies add: then the peer is not who asks."""
+    return header in PROXIES or header.startswith(("x-forwarded", "x-original-", "x-envoy-"))

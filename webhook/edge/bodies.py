@@ -1,0 +1,138 @@
+"""Reading a request's body up to a limit, whether it names its length or comes in chunks."""
+
+import asyncio
+import io
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
+
+from flask import Request, request
+from werkzeug.exceptions import (
+    RequestEntityTooLarge,
+    RequestTimeout,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
+
+from runhook.worker.domain.faults import json_object
+
+IN_MEMORY = 256 * 1024  # bytes of a body that are kept in memory until it is whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """How much is read of a body, and how long it is waited for.
+
+    Attributes:
+        largest: Bytes. Reading ends with the first that is over them.
+        seconds: How long the whole body may take.
+        slowest: Bytes a second at which what has come earns the rest more time; None: it does not.
+    """
+
+    largest: int
+    seconds: float
+    slowest: int | None = None
+
+
+class Coming(Protocol):
+    """A body on its way, as granian has it: all of it at once, or piece by piece."""
+
+    def __call__(self) -> Awaitable[bytes]: ...
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+async def read_whole(environ: dict[str, Any], body: Coming, sending: Sending) -> None:
+    """Read a request's body before anybody works on it.
+
+    Of a body that names a length over the limit nothing is read: who asked is told so at once.
+
+    Raises:
+        RequestTimeout: It did not come whole, or not in time.
+        ServiceUnavailable: There is no room for it.
+    """
+    told = environ.get("CONTENT_LENGTH")
+    if told is not None and int(told) > sending.largest:
+        return
+    try:
+        async with asyncio.timeout(sending.seconds) as patience:
+            if told is not None and int(told) <= IN_MEMORY:
+                file: IO[bytes] = io.BytesIO(await body())
+            else:
+                file = await _spooled(body, sending, patience)
+    except TimeoutError:
+        text = f"the body did not come whole within {sending.seconds:g} s"
+        if sending.slowest:
+            text += f" and one more for every {sending.slowest} bytes"
+        raise RequestTimeout(f"{text}. Nothing was kept, nothing is paid; send it again.") from None
+    except OSError as full:
+        raise ServiceUnavailable(
+            f"the body cannot be kept here: {full}. Nothing is paid."
+        ) from full
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if told is not None and size != int(told):
+        raise RequestTimeout("the body ended before its length. Nothing was kept; send it again.")
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ |= {"wsgi.input": file, "CONTENT_LENGTH": str(size)}
+
+
+async def _spooled(body: Coming, sending: Sending, patience: asyncio.Timeout) -> IO[bytes]:
+    """A body in a file of the system's once it is large, up to the first piece over the limit."""
+    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - lives as long as the request
+    until, size = patience.when() or 0.0, 0
+    async for piece in body:
+        size += len(piece)
+        if size > IN_MEMORY:
+            await asyncio.to_thread(file.write, piece)
+        else:
+            file.write(piece)
+        if size > sending.largest:
+            break
+        if sending.slowest:
+            patience.reschedule(until + size / sending.slowest)
+    return file
+
+
+def body_within(incoming: Request, most: int) -> bytes | None:
+    """The body; None when it is larger than `most` bytes, of which no more are read."""
+    if (incoming.content_length or 0) > most:
+        return None
+    body = incoming.stream.read(most + 1)
+    return body if len(body) <= most else None
+
+
+def json_body(most: int, *, empty: bool = False) -> dict[str, Any]:
+    """The request's JSON object.
+
+    It must say that it is JSON: else a web page of another site could have a browser on this
+    machine spend money.
+
+    Args:
+        most: Bytes.
+        empty: No body at all is an empty object.
+
+    Raises:
+        UnsupportedMediaType: It does not say so.
+        RequestEntityTooLarge: It is larger.
+        InvalidRequest: It is no JSON object.
+    """
+    if empty and not request.content_length and not request.headers.get("Transfer-Encoding"):
+        return {}
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("send Content-Type: application/json")
+    body = body_within(request, most)
+    if body is None:
+        raise RequestEntityTooLarge(f"the body is at most {most} bytes")
+    return json_object(body)
+
+
+def lines_within(incoming: Request, most: int) -> Iterator[bytes | None]:
+    """The body's lines, read one by one; None for one over `most` bytes."""
+    while line := incoming.stream.readline(most + 1):
+        if len(line) > most and not line.endswith(b"\n"):
+            yield None
+            while line and not line.endswith(b"\n"):
+                line = incoming.stream.readline(most + 1)
+        else:
+            yield line

@@ -1,0 +1,95 @@
+"""Which scopes open each call, declared beside it, and letting in whoever has one."""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from flask import Response, current_app, g, request
+
+from runhook.config.callers import Caller, Scope
+from runhook.webhook.edge.access import caller_of, refusal_of
+from runhook.webhook.edge.answers import wiring
+from runhook.webhook.edge.problems import problem
+from runhook.worker.errors import NotFound, UnreadableRecord
+
+Door = TypeVar("Door", bound=Callable[..., Any])
+# Of each door the scopes that open it. `admin` opens all, and one that declares none alone.
+OPEN_TO: dict[Callable[..., Any], tuple[Scope | Literal["anybody"], ...]] = {}
+
+
+def open_to(*scopes: Scope | Literal["anybody"]) -> Callable[[Door], Door]:
+    """Declare beside a door who may come in besides `admin`.
+
+    A token that comes in by `submit` alone has to do with its own tenant's jobs only: others in the
+    path are not there for it, and what the door lists or makes it narrows by `only()`.
+    """
+
+    def declared(door: Door) -> Door:
+        OPEN_TO[door] = scopes
+        return door
+
+    return declared
+
+
+def let_in() -> Response | None:
+    """Before every request: 401 to strangers, 403 where the scope is missing, and then nobody
+    learns whether another tenant's job is there.
+
+    Raises:
+        NotFound: A job or delivery of another tenant, as if there were none.
+    """
+    if request.endpoint is None:
+        return None  # there is no such call, which is no secret
+    needed = OPEN_TO.get(current_app.view_functions[request.endpoint], ())
+    if "anybody" in needed:
+        return None
+    caller = caller_of(wiring().settings, request)
+    if caller is None:
+        return refusal_of(request)
+    if not caller.may(needed):
+        return forbidden(caller, " or ".join(needed or ("admin",)))
+    g.caller, g.only = caller, caller.tenant_in(needed)
+    if g.only is not None:
+        _hide_others(g.only, request.view_args or {})
+    return None
+
+
+def caller() -> Caller:
+    """Who asks."""
+    found: Caller = g.caller
+    return found
+
+
+def only() -> str | None:
+    """The one tenant whose jobs this request has to do with; None: everybody's."""
+    found: str | None = g.only
+    return found
+
+
+def forbidden(caller: Caller, needed: str) -> Response:
+    """403, naming what would be needed."""
+    has = ", ".join(sorted(caller.scopes))
+    why = f"this needs a token with the scope {needed}; this one has {has}. Nothing was done."
+    return problem(403, "Forbidden", why)
+
+
+def hide_job(tenant: str, job_id: str) -> None:
+    """Raises NotFound unless it is a job of this tenant."""
+    if wiring().store.jobs.tenant(job_id) != tenant:
+        raise NotFound(f"job {job_id}")
+
+
+def _hide_others(tenant: str, named: dict[str, Any]) -> None:
+    if "job_id" in named:
+        hide_job(tenant, named["job_id"])
+    if "delivery_id" in named:
+        _hide_delivery(tenant, named["delivery_id"])
+
+
+def _hide_delivery(tenant: str, delivery_id: str) -> None:
+    store = wiring().store
+    try:
+        job = store.deliveries.get(delivery_id).job
+    except UnreadableRecord:
+        job = None  # nobody can say whose it is
+    if job is None or store.jobs.tenant(job) != tenant:
+        raise NotFound(f"delivery {delivery_id}")

@@ -1,0 +1,170 @@
+"""Server-sent events: one listener on the log for all streams of this process, and few streams.
+
+Each stream takes a thread as long as it runs, so their number is bounded: more would hang the site.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+from flask import Response
+
+from runhook.webhook.edge.limits import Limit
+from runhook.worker.domain.events import Occurrence, cloud_event
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.store import event_order
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+EACH, STREAMS = 32, 64  # of one caller, and of one process
+# Events that streams find without asking Redis, and bytes of them: large jobs make large ones.
+RING, LARGEST_RING = 1000, 16 * 1024 * 1024
+AT_ONCE = 200
+BREATH = 1.0  # seconds that the listener waits at most before it looks around
+HEARTBEAT = 5.0  # seconds of silence after which a comment says that the stream lives
+HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+@dataclass(frozen=True)
+class Message:
+    """An event, ready to be sent."""
+
+    what: Occurrence
+    body: bytes
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands in the log."""
+        return event_order(self.what.id)
+
+
+class Hub:
+    """Reads the log once for every stream that follows it."""
+
+    def __init__(self, w: Wiring) -> None:
+        self._w = w
+        self._news = threading.Condition()
+        self._ring: deque[Message] = deque()
+        self._bytes = 0  # of the ring
+        self._floor: tuple[int, int] | None = None  # from here on the ring has everything
+        self._streams = 0
+        self._places = Limit("streams of yours run here", each=EACH, together=STREAMS)
+
+    def stream(self, name: str, messages: Iterator[bytes]) -> Response:
+        """An answer to a caller that goes on as long as there are messages.
+
+        Raises:
+            ServiceUnavailable: As many run as may.
+        """
+        place = self._places.take(name)
+        with self._news:
+            self._streams += 1
+        response = Response(messages, content_type="text/event-stream", headers=HEADERS)
+        response.call_on_close(place.leave)
+        response.call_on_close(self._over)
+        return response
+
+    def follow(self, cursor: str) -> Iterator[Message | None]:
+        """Everything behind the cursor, for ever; None when there was nothing for a while."""
+        while True:
+            try:
+                found, cursor = self.after(cursor, HEARTBEAT)
+            except StoreUnavailable:
+                time.sleep(BREATH)
+                found = []
+            yield from found
+            if not found:
+                yield None
+
+    def after(self, cursor: str, seconds: float) -> tuple[Sequence[Message], str]:
+        """Events behind the cursor, and the cursor behind them; waits for the first so long.
+
+        Raises:
+            StoreUnavailable: Redis does not answer about what the listener has not heard.
+        """
+        place = event_order(cursor)
+        self._listen_from_now()
+        with self._news:
+            if self._has_heard(place) and not (self._ring and self._ring[-1].place > place):
+                self._news.wait(seconds)
+            heard = self._has_heard(place)  # more may have come meanwhile than it remembers
+            found = [message for message in self._ring if message.place > place]
+        if not heard:
+            return self._read(cursor)
+        return found, found[-1].what.id if found else cursor
+
+    def _has_heard(self, place: tuple[int, int]) -> bool:
+        """Whether everything behind this place is in the ring."""
+        return self._floor is not None and place >= self._floor
+
+    def _listen_from_now(self) -> None:
+        with self._news:
+            if self._floor is None:
+                newest = self._w.store.events.newest()
+                self._floor = event_order(newest)
+                listening = threading.Thread(target=self._listen, args=(newest,), daemon=True)
+                listening.start()
+
+    def _over(self) -> None:
+        with self._news:
+            self._streams -= 1
+
+    def _listen(self, cursor: str) -> None:
+        """Follow the log as long as anybody streams."""
+        while self._wanted():
+            try:
+                self._w.store.events.wait(cursor, BREATH)
+                found, cursor = self._read(cursor)
+            except StoreUnavailable as away:
+                report("redis.away", why=str(away))
+                time.sleep(BREATH)
+                continue
+            except Exception:  # noqa: BLE001 - every stream hangs on this thread
+                report("task.failed", lane="streams", exc_info=True)
+                time.sleep(BREATH)
+                continue
+            with self._news:
+                for message in found:
+                    self._remember(message)
+                if found:
+                    self._news.notify_all()
+
+    def _remember(self, message: Message) -> None:
+        """Put the newest into the ring, and the oldest out of it."""
+        self._ring.append(message)
+        self._bytes += len(message.body)
+        while len(self._ring) > RING or self._bytes > LARGEST_RING:
+            gone = self._ring.popleft()
+            self._bytes -= len(gone.body)
+            self._floor = gone.place
+
+    def _wanted(self) -> bool:
+        with self._news:
+            if not self._streams:
+                self._ring.clear()
+                self._bytes = 0
+                self._floor = None
+            return self._streams > 0
+
+    def _read(self, cursor: str) -> tuple[list[Message], str]:
+        found, last = self._w.store.events.after(cursor, AT_ONCE, gaps=True)
+        source = self._w.source
+        messages = [message for one in found if (message := _message(one, source))]
+        return messages, last or cursor
+
+
+def _message(event: Occurrence, source: str) -> Message | None:
+    """An event as streams send it; one that cannot be said holds up none behind it."""
+    try:
+        return Message(event, orjson.dumps(cloud_event(event, source)))
+    except Exception:  # noqa: BLE001 - it is that event's own
+        report("task.failed", lane="streams", duty=event.id, exc_info=True)
+        return None
+
+
+def spoken(event_id: str, kind: str, body: bytes) -> bytes:
+    """One message as it goes over the wire."""
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (event_id.encode(), kind.encode(), body)

@@ -1,0 +1,48 @@
+"""/v1/line and /v1/account: what waits, what is in flight, what is left."""
+
+from flask import Blueprint, Response
+
+from runhook.webhook.edge.answers import answer, known_parameters, wiring
+from runhook.webhook.edge.bodies import json_body
+from runhook.webhook.edge.limits import ASKING
+from runhook.webhook.edge.problems import problem
+from runhook.webhook.edge.scopes import caller, open_to
+from runhook.worker.domain.views import account_document
+from runhook.worker.errors import Fault, InvalidRequest
+
+LARGEST = 1024
+
+blueprint = Blueprint("account", __name__, url_prefix="/v1")
+blueprint.before_request(known_parameters)
+
+
+@blueprint.get("/line")
+@open_to("read")
+def get_line() -> Response:
+    """How the line stands."""
+    return answer(wiring().store.line.state().document())
+
+
+@blueprint.post("/line")
+@open_to("admin")
+def post_line() -> Response:
+    """Stop the line or let it go on: `{"paused": true}`."""
+    wanted = json_body(LARGEST)
+    if set(wanted) != {"paused"} or not isinstance(wanted["paused"], bool):
+        raise InvalidRequest([Fault("paused", "must be true or false, and nothing else is taken")])
+    line = wiring().store.line
+    line.pause(wanted["paused"])
+    return answer(line.state().document())
+
+
+@blueprint.get("/account")
+@open_to("read")
+def get_account() -> Response:
+    """What the account has left and may run at once, as RunningHub says now."""
+    w = wiring()
+    if not w.settings.api_key:
+        why = "RUNNINGHUB_API_KEY is not set for web, so the account cannot be asked about"
+        return problem(503, "No key", why)
+    with ASKING.take(caller().name):
+        account, capacity = w.client.account(), w.client.capacity()
+    return answer(account_document(account, capacity, w.store.line.state().in_flight))

@@ -1,0 +1,39 @@
+"""/v1/assets: files kept for later submits."""
+
+from flask import Blueprint, Response, request, url_for
+
+from runhook.webhook.edge.answers import answer, known_parameters, wiring
+from runhook.webhook.edge.problems import problem
+from runhook.webhook.edge.scopes import open_to
+from runhook.worker.catalogue.views import asset_document
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.flows import create
+
+LARGEST = 2 * 1024**3  # bytes; models take less, LoRA files do not come this way
+BUSY_FORM = 64 * 1024
+
+blueprint = Blueprint("assets", __name__, url_prefix="/v1/assets")
+blueprint.before_request(known_parameters)
+
+
+@blueprint.post("")
+@open_to("submit")
+def post_asset() -> Response:
+    """Keep the form's `file`; the same content twice is one asset."""
+    if request.mimetype != "multipart/form-data":
+        return problem(415, "Unsupported media type", "send multipart/form-data with a file")
+    request.max_content_length = LARGEST + BUSY_FORM
+    file = request.files.get("file")
+    if file is None:
+        raise InvalidRequest([Fault("file", "is missing: the form's file goes by this name")])
+    asset = create.keep(wiring(), file.filename or "file", file.stream)
+    response = answer(asset_document(asset), 201)
+    response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)
+    return response
+
+
+@blueprint.get("/<asset_id>")
+@open_to("read", "submit")
+def get_asset(asset_id: str) -> Response:
+    """What is known of an asset."""
+    return answer(asset_document(wiring().store.assets.get(asset_id.removeprefix("asset:"))))

@@ -1,0 +1,59 @@
+"""Where RunningHub reports: verify, write down raw, answer. One Redis round trip, no handler runs.
+
+A URL is unique to one attempt and signed; who has it not can put nothing into Redis.
+"""
+
+import re
+from collections.abc import Sequence
+
+from flask import Blueprint, Response, current_app, request
+
+from runhook.webhook.edge.bodies import body_within
+from runhook.webhook.edge.problems import problem
+from runhook.webhook.edge.refusals import Refusals
+from runhook.webhook.edge.scopes import open_to
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.secrets.signing import PATH, PROBE, probe_answer, signed_by_us
+from runhook.worker.store import Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+LARGEST = 4 * 1024 * 1024
+
+blueprint = Blueprint("callbacks", __name__)
+SIGNED = re.compile(rf"{PATH}/([^/]+)/([0-9]{{1,9}})/([^/]+)")
+
+wrong_signatures = Refusals("callback.refused", "wrong signature")
+
+
+def genuine(secrets: Sequence[str], path: str) -> bool:
+    """Whether a path is a callback URL of ours."""
+    found = SIGNED.fullmatch(path)
+    return found is not None and signed_by_us(secrets, found[1], int(found[2]), found[3])
+
+
+@blueprint.post(f"{PATH}/<job_id>/<int:attempt>/<signature>")
+@open_to("anybody")
+def callback(job_id: str, attempt: int, signature: str) -> Response:
+    """RunningHub says that an attempt ended."""
+    w: Wiring = current_app.extensions["runhook"]
+    if not signed_by_us(w.settings.secrets, job_id, attempt, signature):
+        wrong_signatures.add()
+        return problem(404, "Not found", "there is no such callback")
+    if job_id == PROBE:
+        return Response(probe_answer(w.settings.secrets[0], attempt), 200, mimetype="text/plain")
+    try:
+        body = body_within(request, LARGEST)
+        if body is None:
+            w.store.jobs.hasten(job_id, attempt, Note("callback too large", {"attempt": attempt}))
+            return problem(413, "Too large", f"a callback is at most {LARGEST} bytes")
+        via = "resend" if request.args.get("via") == "resend" else "callback"
+        word = w.store.callbacks.take(job_id, attempt, via, body)
+    except StoreUnavailable as error:
+        report("callback.not_kept", job=job_id, attempt=attempt, why=str(error))
+        response = problem(503, "Not kept", "it could not be written down; send it again")
+        response.headers["Retry-After"] = "10"
+        return response
+    if word == "enough":  # of this attempt: RunningHub itself is asked about it instead
+        return Response(b'{"received":true,"kept":false}', 200, content_type="application/json")
+    return Response(b'{"received":true}', 200, content_type="application/json")

@@ -1,0 +1,25 @@
+"""/v1/handlers: who is told inside, what waits for each, and how what waits in vain ends."""
+
+from flask import Blueprint, Response
+
+from runhook.webhook.edge.answers import answer, known_parameters, wiring
+from runhook.webhook.edge.scopes import open_to
+from runhook.worker.delivery import roster
+
+blueprint = Blueprint("handlers", __name__, url_prefix="/v1/handlers")
+blueprint.before_request(known_parameters)
+
+
+@blueprint.get("")
+@open_to("read")
+def list_handlers() -> Response:
+    """Every handler, whether a process has it, and what waits for it."""
+    items = [member.document() for member in roster.members(wiring())]
+    return answer({"items": items, "next": None})
+
+
+@blueprint.delete("/<name>")
+@open_to("admin")
+def delete_handler(name: str) -> Response:
+    """End what waits for one that will not come back: 200 with how many were still to be told."""
+    return answer({"name": name, "ended": roster.end(wiring(), name)})

@@ -1,0 +1,78 @@
+"""A model, a kept file and a checked request as users see them: the JSON of the contract. Pure."""
+
+from runhook.config.catalogue import Price
+from runhook.worker.catalogue import Asset, Checked, Model, Param, Quote, price_words, rule_words
+from runhook.worker.domain.jobs import iso
+from runhook.worker.domain.reports import LivePrice
+from runhook.worker.domain.views import Document
+
+
+def model_document(model: Model) -> Document:
+    """A model with what each of its parameters takes."""
+    return {
+        "name": model.name,
+        "endpoint": model.endpoint,
+        "output": model.output,
+        "group": model.group,
+        "listed": model.listed,
+        "deprecated": model.deprecated,
+        "params": [_param(param) for param in model.params],
+        "rules": [
+            rule.model_dump(mode="json", exclude_defaults=True) | {"text": rule_words(rule)}
+            for rule in model.rules
+        ],
+        "price": _price(model.price) if model.price else None,
+    }
+
+
+def dry_run_document(checked: Checked, live: LivePrice | None) -> Document:
+    """A checked request with its input completed, and what it would cost."""
+    return {
+        "model": checked.model,
+        "input": checked.input,
+        "price": _quote(checked.quote),
+        "live_price": {"money": f"{live.money:f}", "currency": live.currency} if live else None,
+    }
+
+
+def _quote(quote: Quote | None) -> Document | None:
+    """The price of one input; money is a decimal string, null where the facts do not tell."""
+    if quote is None:
+        return None
+    money = f"{quote.money:f}" if quote.money is not None else None
+    return {
+        "money": money,
+        "currency": quote.currency,
+        "at_least": quote.at_least,
+        "text": quote.text,
+    }
+
+
+def asset_document(asset: Asset) -> Document:
+    """A kept file; `value` is what inputs name it by."""
+    media = asset.media
+    return {
+        "id": asset.id,
+        "value": f"asset:{asset.id}",
+        "name": asset.name,
+        "kind": media.kind,
+        "type": media.ext,
+        "size": media.size,
+        "seconds": media.seconds,
+        "width": media.width,
+        "height": media.height,
+        "created_at": iso(asset.created_at),
+    }
+
+
+def _price(price: Price) -> Document:
+    said = price.model_dump(mode="json", exclude_defaults=True)
+    return said | {"text": price_words(price)}
+
+
+def _param(param: Param) -> Document:
+    """What is always there comes first; the rest only where the reference says something."""
+    always = ("name", "type", "required", "default", "values", "min", "max")
+    facts = param.model_dump()
+    said = {k: v for k, v in facts.items() if k not in always and v not in (None, False, (), {})}
+    return {name: facts[name] for name in always} | {"values": param.values or None} | said

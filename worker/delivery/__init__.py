@@ -1,0 +1,1 @@
+"""Telling handlers and subscribers of events, each on its own, until it has heard."""

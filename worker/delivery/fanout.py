@@ -1,0 +1,265 @@
+"""Telling: an event's deliveries are opened, and each handler is told until it has heard."""
+
+import random
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from runhook.worker.delivery import handlers, subscriptions
+from runhook.worker.domain import events, receivers
+from runhook.worker.domain.events import Occurrence, Outcome, cloud_event
+from runhook.worker.domain.handlers import CeleryTask, Event, Handler
+from runhook.worker.domain.receivers import Verdict
+from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
+from runhook.worker.net.untrusted import clean
+from runhook.worker.store import (
+    MISSED,
+    Claim,
+    Delivery,
+    Published,
+    Subscription,
+    Taken,
+    Turn,
+    Wanted,
+    is_event_id,
+)
+from runhook.worker.store.deliveries import Judge
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+JITTER = 0.2
+LONGEST_WHY = 500  # characters of an error that a delivery keeps
+CAUGHT_UP_AT_ONCE = 500  # events that a receiver missed: some ms of Redis
+UNKNOWN_LOOK = 60.0  # seconds until deliveries whose handler this process lacks are tried again
+KNOWN_LOOK = 1.0  # the same where another process has it
+# Seconds that a thread of the lane stays with a subscriber: what most servers need. It keeps the
+# number of those who are at it together small, and fifty who hang hold the lane up for two seconds.
+STAY = 0.2
+
+Tell = Callable[[Occurrence], Outcome]
+
+
+def open_event(w: Wiring, claim: Claim) -> None:
+    """Open a delivery for everybody who wants an event; doing it again opens none twice.
+
+    The duty names the event, or `<event>/<receiver>` for one who missed it; or `missed/<receiver>`.
+    Who cannot be read keeps nobody else waiting: what it may want is remembered for it.
+
+    Raises:
+        UnreadableRecord: The event is not for this version, or nor is whoever missed some.
+    """
+    event_id, _, receiver = claim.id.partition("/")
+    if event_id == MISSED:
+        _catch_up(w, claim, receiver)
+        return
+    if not is_event_id(event_id):
+        raise UnreadableRecord(f"duty fanout {claim.id}", "it is not known", newer=True)
+    with suppress(NotFound):
+        event, who = w.store.events.get(event_id), audience(w)
+        wanted = [one for one in who_wants(who, event) if receiver in ("", one.handler)]
+        missing = [name for name in who.unreadable if receiver in ("", name)]
+        if wanted:
+            w.store.deliveries.open(event, wanted)
+        if missing:
+            w.store.deliveries.miss(event, missing)
+
+
+def _catch_up(w: Wiring, claim: Claim, receiver: str) -> None:
+    """Have what a receiver missed opened for it, if its record can be read now."""
+    if unreadable := audience(w).unreadable.get(receiver):
+        raise unreadable
+    if w.store.deliveries.catch_up(receiver, CAUGHT_UP_AT_ONCE) == CAUGHT_UP_AT_ONCE:
+        claim.again_in = 0  # there may be more
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Everybody who may be told of something.
+
+    Attributes:
+        first: Seconds before the first attempt.
+        unreadable: By name, those whose record cannot be read here, and why.
+    """
+
+    handlers: list[Published]
+    subscriptions: list[Subscription]
+    first: float
+    unreadable: Mapping[str, UnreadableRecord]
+
+    @property
+    def closed(self) -> set[str]:
+        """Subscribers that are disabled."""
+        return {one.id for one in self.subscriptions if not one.enabled}
+
+
+def audience(w: Wiring) -> Audience:
+    """Who listens now."""
+    schedule = w.settings.retry_schedule
+    handlers, subscribers = w.store.processes.handlers(), w.store.subscriptions.all()
+    unreadable = (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable())
+    return Audience(handlers, subscribers, schedule[0], {one.id: one for one in unreadable})
+
+
+def who_wants(who: Audience, event: Occurrence) -> list[Wanted]:
+    """Every handler and subscriber that is to be told of an event."""
+    only = event.job.ask.handlers if event.job else None
+    inside = [
+        Wanted(handler.name, "handlers", jittered(who.first))
+        for handler in who.handlers
+        if (only is None or handler.name in only)
+        and events.wants(handler.types, [handler.model] if handler.model else [], event)
+    ]
+    outside = [
+        Wanted(subscription.id, "subscribers", jittered(who.first))
+        for subscription in who.subscriptions
+        if events.wants(subscription.events, subscription.models, event)
+    ]
+    return inside + outside
+
+
+def tell_handler(w: Wiring, claim: Claim) -> None:
+    """One turn of a Python handler or a Celery task."""
+    name, _ = claim.attempt
+    handler = w.handlers.get(name)
+    if handler is None:
+        if not w.store.deliveries.count("pending", name):
+            return
+        living = {handler.name for handler in w.store.processes.handlers(UNKNOWN_LOOK)}
+        report("handler.unknown", handler=name)
+        claim.again_in = KNOWN_LOOK if name in living else UNKNOWN_LOOK
+        return
+    _deliver(w, claim, lambda event: _run(w, handler, event))
+
+
+def tell_subscriber(w: Wiring, claim: Claim) -> None:
+    """One turn of an HTTP subscriber; one that is disabled or gone misses what there is."""
+    name, _ = claim.attempt
+    try:
+        subscription = w.store.subscriptions.get(name)
+    except NotFound:
+        subscriptions.forget(w, claim)
+        return
+    if not subscription.enabled:
+        subscriptions.miss(w, claim, subscription)
+        return
+    _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))
+
+
+def told(event: Occurrence) -> Event:
+    """An event as a Python handler sees it."""
+    data = event.data
+    job = handlers.attributes(data) if event.job else None
+    return Event(event.id, event.type, event.time, job, event.previous_state, data)
+
+
+def jittered(seconds: float) -> float:
+    """Give or take a fifth, so that many do not come back at the same moment."""
+    return seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+
+
+def _deliver(w: Wiring, claim: Claim, tell: Tell) -> None:
+    """Tell a handler of its next event, and write down how it went.
+
+    Whoever takes his time is left to a courier, who goes on alone and puts the duty down himself.
+    """
+    taken = w.store.deliveries.take(claim)
+    if taken is None:
+        return
+    if claim.lane != "subscribers":
+        _tell_and_record(w, claim, taken, tell)
+        return
+    work = partial(_tell_and_record, w, claim, taken, tell)
+    if not w.couriers.carry(claim.id, work, STAY):
+        claim.over = True
+
+
+def _tell_and_record(w: Wiring, claim: Claim, taken: Taken, tell: Tell) -> None:
+    try:
+        turn, judge = _turn_of(w, claim, taken, tell)
+    except UnreadableRecord as unreadable:
+        report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
+        w.store.deliveries.postpone(claim, taken.delivery.id)
+        return
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is this delivery's own, and others wait behind it
+        report("task.failed", lane=claim.lane, duty=taken.delivery.id, exc_info=True)
+        why = clean(f"it could not be told: {type(error).__name__}: {error}", LONGEST_WHY)
+        turn, judge = _turn(w, Outcome("failed", 0, why), taken.place), None
+    disabled = w.store.deliveries.record(claim, taken, turn, judge)
+    report(
+        "delivery.recorded",
+        delivery=taken.delivery.id,
+        state=turn.state,
+        outcome=turn.outcome.word,
+        status=turn.outcome.status,
+        n=taken.n,
+        why=turn.why or turn.outcome.why,
+    )
+    if disabled:
+        report("subscription.disabled", subscription=claim.attempt[0], why=disabled)
+
+
+def _turn_of(w: Wiring, claim: Claim, taken: Taken, tell: Tell) -> tuple[Turn, Judge | None]:
+    """How it went, and what that says of who was told; nothing where nobody was."""
+    try:
+        event = w.store.deliveries.event_of(taken.delivery)
+    except NotFound:
+        return _untold("dead", _gone(taken.delivery)), None
+    if event.outdated:
+        return _untold("superseded", "success came late and is told instead"), None
+    if taken.place > len(w.settings.retry_schedule):
+        return _untold("dead", "its last attempt never came back"), None
+    with w.store.duties.renewing(claim):
+        outcome = tell(event)
+    return _turn(w, outcome, taken.place), _judge(w, taken.delivery, outcome)
+
+
+def _judge(w: Wiring, delivery: Delivery, outcome: Outcome) -> Judge:
+    """A handler of ours is only slow or quick; a server of others may fail, and is spared then."""
+    if delivery.lane == "subscribers":
+        return lambda health: receivers.after(health, outcome, delivery.id, w.clock.now())
+    return lambda health: Verdict(health=receivers.after_telling(health, outcome))
+
+
+def _gone(delivery: Delivery) -> str:
+    """What happened to a delivery whose event is nowhere, and what there is to do."""
+    gone = (
+        "Redis has the event no more: it was put back to an older copy, or the event is older than "
+        "RUNHOOK_RETENTION_DAYS"
+    )
+    if delivery.job is None:
+        return f"{gone}. `runhook doctor` says what is wrong now"
+    return (
+        f"{gone}; its job's record does not tell it either. `runhook job {delivery.job}` shows how "
+        "the job stands; what happens to it from here on is told as ever"
+    )
+
+
+def _untold(state: Literal["dead", "superseded"], why: str) -> Turn:
+    return Turn(state, Outcome("dead", 0, why))
+
+
+def _run(w: Wiring, handler: Handler, event: Occurrence) -> Outcome:
+    if isinstance(handler.target, CeleryTask):
+        task = handler.target
+        return w.elsewhere.send(task.name, task.queue, cloud_event(event, w.source))
+    return handlers.run(handler.target, told(event))
+
+
+def _turn(w: Wiring, outcome: Outcome, place: int) -> Turn:
+    schedule = w.settings.retry_schedule
+    match outcome.word:
+        case "done":
+            return Turn("done", outcome)
+        case "dead":
+            return Turn("dead", outcome)
+        case _ if place >= len(schedule):
+            why = f"{outcome.why}; that was the last of {len(schedule)} attempts"
+            return Turn("dead", outcome, why)
+        case _:
+            after = outcome.after
+            again_in = max(0.0, after) if after is not None else jittered(schedule[place])
+            return Turn("pending", outcome, again_in=again_in)

@@ -1,0 +1,102 @@
+"""Running users' handlers: their modules imported, a function told, its answer heard."""
+
+import inspect
+import math
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import SimpleNamespace
+from typing import Any
+
+from runhook.worker.domain.events import Outcome
+from runhook.worker.domain.handlers import Event, Function, Registry, Retry, Stop, registry
+from runhook.worker.net.untrusted import clean
+
+LONGEST_WHY = 500  # characters of what a handler says of its failure
+ENTRY_POINTS = "runhook.handlers"  # the group by which installed packages are found
+
+
+def load(modules: Iterable[str]) -> Registry:
+    """Import what registers handlers: the modules, and the entry points of installed packages.
+
+    Modules are found in the folder that the process was started in, too.
+
+    Raises:
+        ValueError: One cannot be imported; the text names it, and where it is named.
+    """
+    here = os.getcwd()
+    if here not in sys.path:  # `python -m` puts the folder there, a console script does not
+        sys.path.insert(0, here)
+    for module in modules:
+        _import(f"RUNHOOK_HANDLERS: cannot import {module}", partial(import_module, module))
+    for point in entry_points(group=ENTRY_POINTS):
+        where = f"entry point {point.name!r} of {_package(point)}: cannot import {point.value}"
+        _import(where, point.load)
+    return registry
+
+
+def _import(what: str, load_it: Callable[[], object]) -> None:
+    try:
+        load_it()
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an installed package"
+
+
+def attributes(document: dict[str, Any]) -> SimpleNamespace:
+    """A job's document with its fields as attributes; what the user wrote stays as written."""
+    raw = ("input", "options", "metadata", "detail")
+
+    def dress(name: str, value: Any) -> Any:
+        if isinstance(value, dict) and name not in raw:
+            return SimpleNamespace(**{k: dress(k, v) for k, v in value.items()})
+        if isinstance(value, list) and name not in raw:
+            return [dress(name, item) for item in value]
+        return value
+
+    return SimpleNamespace(**{key: dress(key, value) for key, value in document.items()})
+
+
+def run(function: Function, event: Event) -> Outcome:
+    """Tell a function, and hear how it went. Never raises what the function raised."""
+    start = time.monotonic()
+    try:
+        answered = function(event)
+    except Retry as retry:
+        return _again(retry, time.monotonic() - start)
+    except Stop as stop:
+        return Outcome("dead", time.monotonic() - start, _why(stop) or "the handler said stop")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - what users' code raises is an outcome
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        why = f"{type(error).__name__}: {_why(error)} ({where.name}, line {where.lineno})"
+        return Outcome("failed", time.monotonic() - start, why)
+    took = time.monotonic() - start
+    if inspect.iscoroutine(answered):
+        answered.close()
+        return Outcome("failed", took, "it returned a coroutine, which nobody runs")
+    return Outcome("done", took)
+
+
+def _again(retry: Retry, took: float) -> Outcome:
+    after = retry.after
+    fine = isinstance(after, int | float) and 0 <= after < math.inf
+    if after is None or fine:
+        return Outcome("again", took, _why(retry), after)
+    why = f"Retry(after=...) takes seconds, 0 or more, not {after!r}"
+    return Outcome("failed", took, clean(why, LONGEST_WHY))
+
+
+def _why(error: BaseException) -> str:
+    """What an exception says, fit to be written down; it may fail to say anything."""
+    try:
+        return clean(str(error), LONGEST_WHY)
+    except Exception as unsaid:  # noqa: BLE001 - users' code runs in __str__ too
+        return f"its text cannot be read ({type(unsaid).__name__})"

@@ -1,0 +1,115 @@
+"""Who is told inside: handlers that live or are gone, what waits for each, and the end of that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from runhook.worker.catalogue import nearest
+from runhook.worker.domain.jobs import iso
+from runhook.worker.domain.views import Document
+from runhook.worker.errors import Conflict, NotFound
+from runhook.worker.store import Delivery
+from runhook.worker.wiring import Wiring
+
+# Seconds since a process last said that it has a handler, for which it counts as alive. Processes
+# say so every two seconds; a slow minute of a machine must not end what waits.
+LIVING = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A handler, and what waits for it.
+
+    Attributes:
+        types: Events that it wants; None: no process has said so since it was ended.
+        model: A glob over the job's model; None: all.
+        alive: A process has it now.
+        since: When a process first had it.
+        seen_at: When a process last had it.
+        pending: Deliveries still to be told.
+        dead: Deliveries that wait for somebody to redeliver them.
+        oldest: When the oldest pending one happened.
+    """
+
+    name: str
+    types: tuple[str, ...] | None
+    model: str | None
+    alive: bool
+    since: datetime | None
+    seen_at: datetime | None
+    pending: int
+    dead: int
+    oldest: datetime | None
+
+    def document(self) -> Document:
+        """For the API."""
+        moments = {"since": self.since, "seen_at": self.seen_at, "oldest": self.oldest}
+        return {
+            "name": self.name,
+            "events": list(self.types) if self.types is not None else None,
+            "model": self.model,
+            "alive": self.alive,
+            "pending": self.pending,
+            "dead": self.dead,
+            **{name: iso(at) if at else None for name, at in moments.items()},
+        }
+
+
+def members(w: Wiring) -> list[Member]:
+    """Every handler that a process ever had or that something waits for, by name."""
+    known = {one.handler.name: one for one in w.store.processes.known()}
+    found = []
+    for name in sorted(known.keys() | w.store.upkeep.waiting_handlers()):
+        one, waiting = known.get(name), w.store.deliveries.waiting(name)
+        member = Member(
+            name=name,
+            types=one.handler.types if one else None,
+            model=one.handler.model if one else None,
+            alive=bool(one and one.seen_within(LIVING, w.clock.now())),
+            since=one.since if one else None,
+            seen_at=one.seen if one else None,
+            pending=waiting.pending,
+            dead=waiting.dead,
+            oldest=waiting.oldest,
+        )
+        if one or member.pending:
+            found.append(member)
+    return found
+
+
+def end(w: Wiring, name: str) -> int:
+    """End what waits for a handler that will not come back: dead, and removed in time.
+
+    Returns:
+        How many deliveries were still to be told.
+
+    Raises:
+        NotFound: Nobody knows it, and nothing waits for it.
+        Conflict: A process has it.
+    """
+    unreadable = (one.id for one in w.store.processes.unreadable())
+    known = (*(member.name for member in members(w)), *unreadable)
+    left: Sequence[Delivery] = next(w.store.deliveries.listed(None, name, None), ())
+    if name not in known and not any(one.lane == "handlers" for one in left):
+        raise NotFound(f"handler {name!r}", nearest(name, known))
+    if not w.store.processes.forget(name, LIVING):
+        raise Conflict(
+            f"a process that lives has the handler {name!r}; stop it and ask again in a minute"
+        )
+    ended = 0
+    for state in ("pending", "dead"):
+        for piece in w.store.deliveries.listed(state, name, None):
+            ids = [delivery.id for delivery in piece]
+            ended += w.store.deliveries.end(name, ids, "its handler was ended", final=True)
+    return ended
+
+
+def word_of_absence(w: Wiring, lane: str, name: str) -> str | None:
+    """What becomes of a delivery whose handler no process has; None where one has it."""
+    living = {handler.name for handler in w.store.processes.handlers(LIVING)}
+    if lane != "handlers" or name in living:
+        return None
+    return (
+        f"no process that lives has the handler {name!r}: the delivery waits until one has it; "
+        f"`runhook handlers --end {name}` ends what waits"
+    )

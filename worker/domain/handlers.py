@@ -1,0 +1,171 @@
+"""What users register to be told of events: Python functions, and Celery tasks of other apps.
+
+A function answers in few words: it returns (done), raises `Retry` (again), raises `Stop` (never
+again), or raises anything else (again on the schedule).
+"""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from runhook.worker.domain.events import TYPES, unknown_types
+
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+class Retry(Exception):
+    """Tell me again, after so many seconds if given, else on the schedule."""
+
+    def __init__(self, after: float | None = None) -> None:
+        self.after = after
+        super().__init__("the handler asked to be told again")
+
+
+class Stop(Exception):
+    """Do not tell me again: the delivery is dead at once."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a handler is told.
+
+    Attributes:
+        id: The same in every attempt: use it to act once.
+        type: `job.succeeded`, …
+        time: When it happened.
+        job: The job as it was then, its fields as attributes: `event.job.outputs[0].url`. None
+            where an alert is about no job.
+        previous_state: `failed` when a success came late.
+        data: The CloudEvent's data; `alert` says what an alert is about.
+    """
+
+    id: str
+    type: str
+    time: datetime
+    job: Any
+    previous_state: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+Function = Callable[[Event], object]
+
+
+@dataclass(frozen=True)
+class CeleryTask:
+    """A task of another app, which gets the CloudEvent as its only argument."""
+
+    name: str
+    queue: str
+
+
+@dataclass(frozen=True)
+class Handler:
+    """Who is told, and what he wants to hear."""
+
+    name: str
+    types: tuple[str, ...]
+    model: str | None
+    target: Function | CeleryTask
+
+
+class Registry:
+    """The handlers of one process, by name."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    def add(self, handler: Handler) -> None:
+        """Register one.
+
+        Raises:
+            ValueError: The name is taken or has other characters than letters, digits, `_.-`.
+        """
+        if handler.name in self._handlers:
+            raise ValueError(
+                f"two handlers are named {handler.name!r}; set name= on one of them, or give one "
+                "on() all its event types"
+            )
+        if not NAME.fullmatch(handler.name):
+            raise ValueError(f"a handler's name is letters, digits and _.-, not {handler.name!r}")
+        self._handlers[handler.name] = handler
+
+    def get(self, name: str) -> Handler | None:
+        """The handler of that name, if this process has it."""
+        return self._handlers.get(name)
+
+    def all(self) -> list[Handler]:
+        """Every one."""
+        return list(self._handlers.values())
+
+
+registry = Registry()
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What is to be heard; decorating a function, or naming a Celery task, says by whom."""
+
+    types: tuple[str, ...]
+    model: str | None
+    name: str | None
+
+    def __call__(self, function: Function) -> Function:
+        """Register a function.
+
+        Raises:
+            ValueError: It cannot be told, or its name is taken.
+        """
+        name = str(self.name or getattr(function, "__name__", ""))
+        if wrong := _cannot_be_told(function):
+            raise ValueError(f"{name or function} {wrong}")
+        registry.add(Handler(name, self.types, self.model, function))
+        return function
+
+    def to_celery(self, task: str, queue: str = "celery") -> None:
+        """Register a Celery task of another app, on CELERY_HANDLER_BROKER_URL or else our broker.
+
+        Its only argument is the CloudEvent. It is told when its broker has it.
+
+        Args:
+            task: Its name, as `myapp.tasks.done`; also the handler's, unless `on` names it.
+            queue: Which its workers read.
+
+        Raises:
+            ValueError: The name is taken.
+        """
+        target = CeleryTask(task, queue)
+        registry.add(Handler(self.name or task, self.types, self.model, target))
+
+
+def on(*types: str, model: str | None = None, name: str | None = None) -> Registration:
+    """Register a handler: `@on("job.succeeded")`, or `on("job.succeeded").to_celery("app.task")`.
+
+    Args:
+        types: Event types, at least one.
+        model: A glob over the job's model; left out: all.
+        name: The handler's name; left out: the function's.
+
+    Raises:
+        ValueError: No type or an unknown one.
+    """
+    if unknown_types(types) or not types:
+        raise ValueError(f"on() needs event types of {', '.join(TYPES)}, not {list(types)}")
+    return Registration(types, model, name)
+
+
+def _cannot_be_told(function: Function) -> str | None:
+    """Why calling it with an event would tell nobody; None when it may be called."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "is async; a handler is a plain function"
+    if inspect.isgeneratorfunction(function):
+        return "yields, so calling it runs nothing; a handler is a plain function"
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return "does not take one argument, the event"
+    except ValueError:  # written in C, which tells nothing of its arguments
+        return None
+    return None

@@ -1,0 +1,1 @@
+"""Files that users gave us: kept, measured, found inside inputs."""

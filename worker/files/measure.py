@@ -1,0 +1,155 @@
+"""What a file is, read from its content: kind, ending, length, pixels.
+
+A file comes from anybody, and there are formats that name other files and addresses for a reader
+to open. So its first bytes must be of a known picture, film or sound before anything reads on, and
+what reads on is Python that gets bytes and no name: it can open nothing, and stops early.
+"""
+
+import base64
+import io
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import IO, BinaryIO, cast
+
+import imagesize
+from tinytag import TinyTag
+
+from runhook.worker.catalogue import Media
+from runhook.worker.files.containers import Seen, Window, avi, matroska, mp4
+
+HEAD = 64  # bytes that tell every format; the brand of an MP4 and the kind of a WebM are in them
+ENDING = re.compile(r"[a-z0-9][a-z0-9+-]{0,15}")  # longer or other ones are no file's ending
+MOST_SECONDS = 10 * 365 * 86400  # a length beyond ten years is a mistake or a lie
+MOST_PIXELS = 2**31 - 1  # of a side: what PNG allows
+STILLS = {b"heic": "heic", b"heix": "heic", b"mif1": "heic", b"avif": "avif", b"avis": "avif"}
+QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip")  # first boxes of older ones
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that is known by its first bytes; without a reader it is a file and no more."""
+
+    ext: str
+    read: Callable[[Window], Seen] | None = None
+
+
+def measure(name: str, file: IO[bytes], size: int) -> Media:
+    """What a file holds, whatever its name says; one that cannot be read is a `file`.
+
+    Args:
+        name: Its name; its ending counts where the content tells nothing.
+        file: Its bytes; only the few that tell are read.
+        size: How many.
+    """
+    file.seek(0)
+    found = format_of(file.read(HEAD))
+    file.seek(0)
+    seen = _seen(found.read, Window(file, size)) if found and found.read else None
+    file.seek(0)
+    if found and (seen or not found.read):
+        if seen is None:
+            return Media("file", found.ext, size)
+        ext = "m4a" if (found.ext, seen.kind) == ("mp4", "audio") else found.ext
+        return Media(seen.kind, ext, size, seen.seconds, seen.width, seen.height)
+    ending = PurePosixPath(name).suffix.lstrip(".").lower()
+    return Media("file", ending if ENDING.fullmatch(ending) else "bin", size)
+
+
+def measure_data_uri(uri: str) -> Media | None:
+    """What a `data:...;base64,` URI holds; None when it is not base64."""
+    head, _, text = uri.partition(",")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:  # not base64, or signs beyond ASCII
+        return None
+    subtype = head.partition(";")[0].rpartition("/")[2]
+    return measure(f"x.{subtype}", io.BytesIO(data), len(data))
+
+
+def format_of(head: bytes) -> Format | None:
+    """The format that a file's first bytes are of."""
+    for start, known in STARTS.items():
+        if head.startswith(start):
+            return known
+    if head[:4] == b"RIFF":
+        return RIFF.get(head[8:12])
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return Format("aiff", _sound)
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return Format("webm" if b"webm" in head else "mkv", matroska)
+    if head[:2] == b"BM" and head[6:10] == bytes(4):  # reserved there, and no text has zeros
+        return Format("bmp", _picture)
+    if head[4:8] == b"ftyp":
+        return _branded(head[8:12])
+    if head[4:8] in QUICKTIME:
+        return Format("mov", mp4)
+    # A frame of MPEG layer III: eleven bits set, a version, the layer.
+    if len(head) > 1 and head[0] == 0xFF and head[1] in (0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3):
+        return Format("mp3", _sound)
+    return None
+
+
+def _branded(brand: bytes) -> Format:
+    if brand in STILLS:
+        return Format(STILLS[brand], _picture)
+    return Format("mov" if brand == b"qt  " else "mp4", mp4)
+
+
+def _seen(read: Callable[[Window], Seen], file: Window) -> Seen | None:
+    """What a reader makes of a file; None of one that is broken, or made to break it."""
+    try:
+        seen = read(file)
+    except Exception:  # noqa: BLE001 - each reader has errors of its own, and all mean the same
+        return None
+    sides = (seen.width, seen.height)
+    if any(side is not None and not 0 < side <= MOST_PIXELS for side in sides):
+        return None
+    length = seen.seconds
+    known = length is not None and math.isfinite(length) and 0 < length <= MOST_SECONDS
+    return seen if known else replace(seen, seconds=None)
+
+
+def _picture(file: Window) -> Seen:
+    width, height = imagesize.get(file, exif_rotation=False)
+    return Seen(kind="image", width=width, height=height)
+
+
+def _sound(file: Window) -> Seen:
+    """A sound; one without a length has no frame that could be read.
+
+    Raises:
+        ValueError: It has none.
+    """
+    tag = TinyTag.get(file_obj=cast(BinaryIO, file), tags=False)
+    if not tag.duration:
+        raise ValueError("it holds no sound")
+    return Seen(kind="audio", seconds=tag.duration)
+
+
+def _adts(_: Window) -> Seen:
+    return Seen(kind="audio")  # its length is known only by reading it to its end
+
+
+STARTS = {
+    b"\x89PNG\r\n\x1a\n": Format("png", _picture),
+    b"\xff\xd8\xff": Format("jpg", _picture),
+    b"GIF87a": Format("gif", _picture),
+    b"GIF89a": Format("gif", _picture),
+    b"II*\0": Format("tiff", _picture),
+    b"MM\0*": Format("tiff", _picture),
+    b"fLaC": Format("flac", _sound),
+    b"OggS": Format("ogg", _sound),
+    b"ID3": Format("mp3", _sound),
+    b"\xff\xf1": Format("aac", _adts),
+    b"\xff\xf9": Format("aac", _adts),
+    b"PK\x03\x04": Format("zip"),
+    b"glTF": Format("glb"),
+}
+RIFF = {
+    b"WEBP": Format("webp", _picture),
+    b"WAVE": Format("wav", _sound),
+    b"AVI ": Format("avi", avi),
+}

@@ -1,0 +1,39 @@
+"""Cancelling a job, right in every race: free before it leaves, asked of RunningHub after."""
+
+from runhook.worker.domain import jobs
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.errors import Conflict
+from runhook.worker.flows.steps import transcript
+from runhook.worker.flows.steps.cancelling import stop_running
+from runhook.worker.flows.steps.outcomes import cancelled
+from runhook.worker.store import Change, Note
+from runhook.worker.wiring import Wiring
+
+
+def cancel(w: Wiring, job_id: str) -> Job:
+    """Cancel a job, or wish it where nobody knows yet what RunningHub has.
+
+    Returns:
+        The job: cancelled, or as it was with the wish written down.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It has ended, or RunningHub refuses; it stays as it is.
+        ProviderSilent: RunningHub does not answer; it stays running.
+    """
+
+    def decide(job: Job) -> Change | None:
+        if job.state in (State.SUCCEEDED, State.FAILED):
+            raise Conflict(f"{job_id} has {job.state} and cannot be cancelled")
+        if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
+            return cancelled(job, w, "before it was sent; nothing was paid")
+        if job.state in (State.SENDING, State.UNCONFIRMED) and not job.life.cancel_wished:
+            note = Note("cancel wished", {"attempt": job.attempt.n})
+            return Change(jobs.wish_cancel(job, w.clock.now()), (note,))
+        return None
+
+    _, job = w.store.jobs.change(job_id, decide)
+    if job.state is not State.RUNNING:
+        return job
+    with transcript.of(w, job_id) as listening:
+        return stop_running(listening, job)

@@ -1,0 +1,100 @@
+"""Giving queued jobs their turn, one after the other, while there is room."""
+
+from runhook.worker.domain import jobs
+from runhook.worker.domain.jobs import Job, Move, State
+from runhook.worker.errors import ProviderSilent, StoreUnavailable, UnreadableRecord
+from runhook.worker.flows.steps.outcomes import expired
+from runhook.worker.flows.steps.prepare import of_a_known_model, why_not_there
+from runhook.worker.store import Change, Claim, Duty, Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+TURN_FAILED = 60  # seconds aside for a job whose turn raises what nobody foresaw
+TURNS_AT_ONCE = 100  # jobs one wake-up of the line sends on their way before it lets others work
+PASSED_LOOK = 5  # seconds until the line is looked at again for jobs that were passed over
+STANDSTILL_LOOK = 5  # seconds between questions whether unconfirmed jobs still hold their slots
+
+
+def advance(w: Wiring, claim: Claim) -> None:
+    """Send the first in the line on their way while there is room and the gate lets them.
+
+    Those that this version cannot read are passed over, and left to a newer process.
+    """
+    for _ in range(TURNS_AT_ONCE):
+        front = w.store.line.peek()
+        match front.word:
+            case "next":
+                _try_turn(w, front.job)
+            case "ask":
+                _ask_whether_it_answers(w)
+            case "gated":
+                claim.again_in = front.wait + 0.05
+                return
+            case "doubt":
+                if not _let_go_of_unconfirmed(w, front.known, front.holding):
+                    claim.again_in = STANDSTILL_LOOK
+                    return
+            case _:  # empty, full, probing: whoever changes that wakes the line
+                if w.store.line.passes_over:
+                    claim.again_in = PASSED_LOOK
+                return
+    claim.again_in = 0
+
+
+def _try_turn(w: Wiring, job_id: str) -> None:
+    """A job's turn; one that cannot take it stands aside and stops nobody behind it."""
+    try:
+        _take_turn(w, job_id)
+    except StoreUnavailable:
+        raise
+    except UnreadableRecord as unreadable:
+        report("record.unreadable", lane="line", duty=job_id, why=str(unreadable))
+        w.store.line.pass_over(job_id)
+    except Exception:  # noqa: BLE001 - it is that job's own
+        report("task.failed", lane="line", duty=job_id, exc_info=True)
+        w.store.line.put_aside(job_id, TURN_FAILED)
+
+
+def _take_turn(w: Wiring, job_id: str) -> None:
+    def decide(job: Job) -> Change | None:
+        if job.state is not State.QUEUED:
+            return None
+        now = w.clock.now()
+        if job.expires_at and now >= job.expires_at:
+            return expired(w, job)
+        of_a_known_model(job)
+        moved = jobs.move(job, Move.TURN, now, legacy=_goes_legacy(w, job))
+        duty = Duty("send", f"{job_id}/{job.attempt.n}")
+        return Change(moved, (Note("turn", {"attempt": job.attempt.n}),), (duty,), turn=True)
+
+    word, _ = w.store.jobs.change(job_id, decide)
+    if word == "kept":  # it stands in the line by mistake, and would be named again and again
+        w.store.line.put_aside(job_id, TURN_FAILED)
+
+
+def _goes_legacy(w: Wiring, job: Job) -> bool:
+    """Whether an app goes the older path: its key may not use V2, or V2 takes no password."""
+    if job.ask.kind != "app" or job.attempt.legacy:
+        return job.attempt.legacy
+    return "accessPassword" in job.ask.options or w.store.assets.apps_go_legacy()
+
+
+def _ask_whether_it_answers(w: Wiring) -> None:
+    """After an outage RunningHub must answer something free before anything paid leaves."""
+    w.store.line.answered(why_not_there(w))
+
+
+def _let_go_of_unconfirmed(w: Wiring, known: int, holding: tuple[str, ...]) -> bool:
+    """Whether RunningHub has only the tasks we know of: then unconfirmed ones hold no slot."""
+    if w.store.line.wait_for("take"):
+        return False
+    try:
+        total = w.client.capacity().total
+    except ProviderSilent as silent:
+        if silent.busy:
+            w.store.line.wait_for("busy")
+        return False
+    if total > known:
+        return False
+    w.store.line.let_go(holding)
+    return True

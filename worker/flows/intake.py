@@ -1,0 +1,90 @@
+"""Taking in callbacks as they came.
+
+Nothing here waits for RunningHub: the lane takes in everybody's callbacks. Those that cannot be
+believed by themselves are left to `unbelieved`, which asks.
+"""
+
+from datetime import datetime
+
+from runhook.worker.domain.jobs import Attempt, Job
+from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
+from runhook.worker.flows.steps import transcript
+from runhook.worker.flows.steps.accept import accept
+from runhook.worker.flows.steps.alerts import alert, asked_for
+from runhook.worker.flows.steps.callbacks import EARLY_WAIT, is_early, set_aside, waits_for_proof
+from runhook.worker.runninghub import wire
+from runhook.worker.runninghub.door import Unreadable
+from runhook.worker.store import Callback, Claim, Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+# Seconds after which a callback that waits for proof is looked at here again: whoever decides on it
+# says so at once, unless he is gone, of an older version or parked.
+UNPROVED_LOOK = 900.0
+
+
+def take(w: Wiring, claim: Claim) -> None:
+    """Take in an attempt's callbacks, oldest first; what becomes of one delays no other."""
+    job_id, n = claim.attempt
+    taken: list[Callback] = []
+    waits: list[float] = []
+    for callback in w.store.callbacks.waiting(job_id, n):
+        if wait := _take_apart(w, job_id, n, callback):
+            waits.append(wait)
+        else:
+            taken.append(callback)
+    w.store.callbacks.drop(claim, claim.id, taken)
+    claim.again_in = min(waits, default=None)
+
+
+def _take_apart(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
+    """Take in one callback by itself; seconds to wait if it is too early to tell."""
+    try:
+        with transcript.of(w, job_id) as listening:
+            return _take_one(listening, job_id, n, callback)
+    except NotFound:
+        return 0  # the job was forgotten meanwhile
+    except (StoreUnavailable, UnreadableRecord):
+        raise
+    except Exception as error:  # noqa: BLE001 - its trouble is its own, whatever it is
+        set_aside(w, job_id, n, error)
+        return 0
+
+
+def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
+    """Take in one callback; seconds to wait if it is too early to tell."""
+    job = w.store.jobs.get(job_id)
+    attempt = job.nth(n)
+    if attempt is None:
+        return 0
+    try:
+        told = wire.read_callback(callback.body)
+    except Unreadable as error:
+        report("callback.unreadable", job=job_id, attempt=n, why=str(error))
+        disbelieve(w, job_id, n, f"unreadable: {error}")
+        return 0
+    if waits_for_proof(job, attempt, told):
+        return _left_unproved(w, job, attempt, callback.at)
+    if told.ref != attempt.ref:
+        why = f"a callback speaks of task {told.ref}, not of {attempt.ref}"
+        alert(w, job_id, n, "callback not believed", f"{why}; somebody may have this job's URL")
+    elif w.settings.verify == "fetch":
+        disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first")
+    else:
+        accept(w, job_id, n, told, callback.by)
+    return 0
+
+
+def _left_unproved(w: Wiring, job: Job, attempt: Attempt, at: datetime) -> float:
+    """Leave a callback where it is for those who may wait for RunningHub; seconds to a look."""
+    if is_early(w, job, attempt, at):
+        return EARLY_WAIT  # the answer's record wakes this duty
+    asking = asked_for(job.id, attempt.n)
+    w.store.duties.wake(asking.lane, asking.id)
+    return UNPROVED_LOOK
+
+
+def disbelieve(w: Wiring, job_id: str, n: int, why: str) -> None:
+    """A callback is not believed: RunningHub is asked about an attempt that has not ended."""
+    transcript.note(w, job_id)
+    w.store.jobs.hasten(job_id, n, Note("callback not believed", {"attempt": n, "why": why}))

@@ -1,0 +1,137 @@
+"""A user's word on a job: pay for it again, ask RunningHub now, settle an unconfirmed one."""
+
+from typing import Literal
+
+from runhook.worker.domain import jobs
+from runhook.worker.domain.jobs import Job, Move, State
+from runhook.worker.domain.reports import Error
+from runhook.worker.errors import Conflict
+from runhook.worker.flows.steps import proof, transcript
+from runhook.worker.flows.steps.accept import accept, adopt
+from runhook.worker.flows.steps.examine import look_now
+from runhook.worker.flows.steps.outcomes import requeued
+from runhook.worker.store import Change, Note
+from runhook.worker.wiring import Wiring
+
+Verdict = Literal["failed", "resubmit"]
+
+
+def retry(w: Wiring, job_id: str) -> Job:
+    """A new paid attempt of a failed or cancelled job, under a callback URL of its own.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It has succeeded, or not ended.
+    """
+
+    def decide(job: Job) -> Change:
+        if job.state not in (State.FAILED, State.CANCELLED):
+            raise Conflict(f"{job_id} is {job.state}; only failed and cancelled jobs are retried")
+        again = jobs.another_attempt(
+            job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.at_risk
+        )
+        note = Note("retried", {"attempt": again.attempt.n, "risk": job.at_risk})
+        return requeued(again, w, note)
+
+    return w.store.jobs.change(job_id, decide)[1]
+
+
+def ask_now(w: Wiring, job_id: str) -> Job:
+    """The job after RunningHub was asked about its current attempt.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: Nothing can be asked: it was not sent, or its task id is not known.
+        ProviderSilent: RunningHub does not answer; nothing was changed.
+    """
+    job = w.store.jobs.get(job_id)
+    if job.attempt.ref is None and job.attempt.unproved is None:
+        why = "it has no task id yet"
+        if job.state is State.UNCONFIRMED:
+            why = "its task id is unknown, and RunningHub lists no tasks; resolve it by hand"
+        raise Conflict(f"{job_id} is {job.state} and cannot be asked about: {why}")
+    if job.state is not State.SUCCEEDED:
+        look_now(w, job)
+    return w.store.jobs.get(job_id)
+
+
+def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
+    """Settle an unconfirmed job by its owner's word: it failed, or it is to be paid again.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It is not unconfirmed.
+    """
+
+    def decide(job: Job) -> Change:
+        if job.state is not State.UNCONFIRMED:
+            raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
+        now, n = w.clock.now(), job.attempt.n
+        if verdict == "resubmit" and job.life.cancel_wished:
+            why = "its cancel is wished and would be forgotten; settle it as failed, then retry it"
+            raise Conflict(f"{job_id} is not paid again: {why}")
+        if verdict == "resubmit":
+            again = jobs.another_attempt(
+                job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
+            )
+            return requeued(again, w, Note("resubmitted by its owner", {"attempt": n + 1}))
+        doubt = job.attempt.doubt
+        error = Error(
+            "unconfirmed",
+            "Its owner gave it up unproved. RunningHub may have charged it.",
+            doubt.provider_code if doubt else None,
+            doubt.detail if doubt else {},
+        )
+        moved = jobs.end(job, Move.FAIL, "user", now, error=error, named=None)
+        return Change(moved, (Note("given up by its owner", {"attempt": n}),), event="job.failed")
+
+    return w.store.jobs.change(job_id, decide)[1]
+
+
+def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> Job:
+    """Settle an unconfirmed job by the task its owner found.
+
+    Args:
+        w: The process's parts.
+        job_id: Which.
+        ref: The task's id.
+        force: Take it by his word alone.
+
+    Returns:
+        The job: settled, running, or as it was, with `attempt.unproved` his word until
+        RunningHub's record proves it.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It needs no settling, or the task is not its own, or not known.
+        ProviderSilent: RunningHub does not answer; nothing was changed.
+    """
+    job = w.store.jobs.get(job_id)
+    if job.state is not State.UNCONFIRMED and not job.given_up:
+        raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
+    with transcript.of(w, job_id) as listening:
+        _take_task(listening, job, ref, force)
+    return w.store.jobs.get(job_id)
+
+
+def _take_task(w: Wiring, job: Job, ref: str, force: bool) -> None:
+    n = job.attempt.n
+    told = w.client.report(ref, legacy=job.legacy(job.attempt))
+    if told.state == "unknown":
+        raise Conflict(f"RunningHub knows no task {ref}")
+    found = None if force else w.client.recorded(ref)
+    if force or (found and proof.is_ours(w, found.webhook_url, job.id, n)):
+        proof.name_task(w, job.id, n, ref)
+        adopt(w, job.id, n, ref, instead=True)
+        accept(w, job.id, n, told, "query")
+    elif found:
+        raise Conflict(
+            f"task {ref} has another callback on record, not this attempt's; force takes it"
+        )
+    elif not (w.settings.public_url and job.called_back):
+        raise Conflict(
+            f"nothing can prove that task {ref} is this attempt's: it was sent without a callback "
+            "URL, so RunningHub records none; force takes it by your word"
+        )
+    else:
+        proof.name_task(w, job.id, n, ref)

@@ -1,0 +1,1 @@
+"""What several flows do alike: asking RunningHub, taking in an answer, ending a job."""

@@ -1,0 +1,201 @@
+"""The one way into a job's life for whatever RunningHub says of an attempt."""
+
+from dataclasses import replace
+
+from runhook.worker.domain import jobs
+from runhook.worker.domain.jobs import Attempt, Job, Move, SettledBy, State
+from runhook.worker.domain.reports import Cost, Error, Report, TaskState
+from runhook.worker.flows.steps import transcript
+from runhook.worker.flows.steps.outcomes import accepted, requeued
+from runhook.worker.store import Change, Duty, Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+EMPTY_LOOKS = (5, 15, 30, 60)  # seconds at which a success without results is asked about
+FAILED_LOOK = 30  # seconds after which a failure that only a query reported is asked about again
+ADOPTED_LOOK = 30.0  # seconds to the first look at an attempt that its callback brought home
+ENDINGS: dict[TaskState, Move] = {
+    "succeeded": Move.SUCCEED,
+    "failed": Move.FAIL,
+    "cancelled": Move.CANCEL,
+}
+
+
+def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) -> bool:
+    """Proof came that RunningHub has the attempt under this ref.
+
+    Args:
+        w: The process's parts.
+        job_id: Whose attempt.
+        n: Which attempt.
+        ref: The task's id.
+        instead: Its owner says so, of an attempt that has another ref too. Else the first stays:
+            the submit's own answer may have come while RunningHub was asked about this one.
+
+    Returns:
+        Whether it is the attempt's now.
+    """
+
+    def decide(job: Job) -> Change | None:
+        attempt, now = job.nth(n), w.clock.now()
+        if attempt is None or (attempt.ref == ref and job.state is not State.UNCONFIRMED):
+            return None
+        if attempt.ref not in (None, ref) and not instead:
+            return None
+        if attempt is job.attempt and jobs.may(job, Move.ACCEPT):
+            return accepted(job, ref, now, "adopted", ADOPTED_LOOK)
+        note = Note("adopted", {"attempt": n, "ref": ref})
+        duties = (Duty("reconcile", f"{job_id}/{n}", ADOPTED_LOOK),)
+        return Change(jobs.with_attempt(job, n, now, ref=ref), (note,), duties)
+
+    _, job = transcript.change(w, job_id, decide)
+    attempt = job.nth(n)
+    return attempt is not None and attempt.ref == ref
+
+
+def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
+    """Take in what RunningHub says of an attempt, whoever heard it.
+
+    Args:
+        w: The process's parts.
+        job_id: Whose attempt.
+        n: Which attempt.
+        told: What RunningHub says. Its ref is the attempt's.
+        by: How it was learnt.
+
+    Returns:
+        `done` if it changed the job, else `kept`.
+    """
+
+    def decide(job: Job) -> Change | None:
+        attempt = job.nth(n)
+        if attempt is None or told.state not in ENDINGS:
+            return None
+        if told.state == "succeeded" and not told.outputs:
+            return _ask_again_for_results(w, job, attempt, told, by)
+        unsure = by == "query" and job.state is State.RUNNING
+        if told.state == "failed" and unsure and _fresh_failure(w, attempt):
+            return _ask_again_for_failure(w, job, attempt, told)
+        return _settled(w, job, attempt, told, by)
+
+    word, job = transcript.change(w, job_id, decide)
+    if word == "done":
+        report("job.moved", job=job_id, attempt=n, state=job.state.value, by=by)
+    return word
+
+
+def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
+    now = w.clock.now()
+    changes = jobs.results(replace(told, cost=_priced(w, told.cost)), now)
+    note = Note(
+        told.state,
+        {"attempt": attempt.n, "ref": told.ref, "by": by, "outputs": len(told.outputs)}
+        | ({"left_out": "; ".join(told.left_out)} if told.left_out else {}),
+    )
+    if attempt is not job.attempt:
+        return _earlier_settled(w, job, attempt, changes, told, by)
+    late = told.state == "succeeded" and job.state is State.FAILED
+    if job.state is State.RUNNING and _worth_another(job, told):
+        again = jobs.another_attempt(
+            job, Move.RETRY, now, ended=State.FAILED, risk=False, settled_by=by, **changes
+        )
+        return requeued(again, w, note, Note("paid again", {"attempt": again.attempt.n}))
+    if job.state is State.RUNNING or late:
+        moved = jobs.end(job, ENDINGS[told.state], by, now, **changes)
+        return Change(moved, (note,), event=f"job.{moved.state}")
+    if job.given_up or job.timed_out:
+        known = _known_after_all(job, attempt, told, {**changes, "settled_by": by})
+        kept = jobs.with_attempt(job, attempt.n, now, **known) if known else None
+        return Change(kept, (note,)) if kept else None
+    news = (told.outputs and not attempt.outputs) or (told.cost and not attempt.cost)
+    if job.state is State.CANCELLED and news:
+        found = {"ref": told.ref, "outputs": changes["outputs"], "cost": changes["cost"]}
+        kept = jobs.with_attempt(job, attempt.n, now, **found)
+        note = Note("arrived after cancel", {"ref": told.ref, "by": by, "state": told.state})
+        return Change(kept, (note,))
+    return None  # the same news again
+
+
+def _known_after_all(
+    job: Job, attempt: Attempt, told: Report, changes: dict[str, object]
+) -> dict[str, object] | None:
+    """What RunningHub says of a task that failed here for want of its word: it stays failed."""
+    error = attempt.error
+    if job.given_up:
+        return changes
+    if error is None or error.detail.get("ended_there"):
+        return None
+    detail = {**error.detail, "ended_there": told.state}
+    return {"error": replace(error, detail=detail), "cost": changes["cost"] or attempt.cost}
+
+
+def _priced(w: Wiring, cost: Cost | None) -> Cost | None:
+    """A cost with the account's currency."""
+    return replace(cost, currency=w.settings.currency) if cost and cost.money else cost
+
+
+def _worth_another(job: Job, told: Report) -> bool:
+    """RunningHub's own infrastructure failed, and the owner allowed to pay for another attempt."""
+    if told.state != "failed" or told.error is None or job.life.cancel_wished:
+        return False
+    return job.retries_left > 0 and told.error.detail.get("infrastructure") is True
+
+
+def _earlier_settled(
+    w: Wiring, job: Job, attempt: Attempt, changes: dict[str, object], told: Report, by: SettledBy
+) -> Change | None:
+    """News of an attempt that the job has gone on from."""
+    now = w.clock.now()
+    if attempt.state is State.SUCCEEDED or told.state != "succeeded":
+        return None
+    end_state = {"state": State.SUCCEEDED, "settled_by": by, "ended_at": now}
+    note = Note("an earlier attempt succeeded", {"attempt": attempt.n, "ref": told.ref, "by": by})
+    kept = jobs.with_attempt(job, attempt.n, now, **changes, **end_state)
+    if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
+        # The new attempt never left, so it is dropped and the earlier one settles the job.
+        life = replace(kept.life, attempts=kept.life.attempts[:-1], settled=attempt.n)
+        moved = jobs.end(replace(kept, life=life), Move.SUCCEED, by, now)
+        return Change(moved, (note,), event="job.succeeded")
+    why = f"attempt {attempt.n} succeeded too; both may be charged"
+    report("alert", job=job.id, attempt=attempt.n, ref=told.ref, why=why)
+    return Change(kept, (note,), event="runhook.alert", why=why)
+
+
+def _ask_again_for_results(
+    w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy
+) -> Change | None:
+    """Success without results: asked again for a minute, then it failed."""
+    if attempt is not job.attempt or job.state is not State.RUNNING:
+        return None
+    now, cost = w.clock.now(), _priced(w, told.cost) or attempt.cost
+    since = attempt.empty_since or now
+    gone = (now - since).total_seconds()
+    after = next((look - gone for look in EMPTY_LOOKS if look > gone + 0.5), None)
+    if after is None:
+        error = Error(
+            "no_output",
+            "RunningHub reports success without results, each time it is asked. It may be charged.",
+        )
+        moved = jobs.end(job, Move.FAIL, by, now, error=error, cost=cost)
+        return Change(moved, (Note("no results", {"attempt": attempt.n}),), event="job.failed")
+    asked = jobs.with_attempt(job, attempt.n, now, empty_since=since, cost=cost)
+    note = Note("success without results", {"attempt": attempt.n, "by": by, "again_in": after})
+    return Change(asked, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))
+
+
+def _fresh_failure(w: Wiring, attempt: Attempt) -> bool:
+    seen = attempt.failure_seen_at
+    return seen is None or (w.clock.now() - seen).total_seconds() < FAILED_LOOK - 0.5
+
+
+def _ask_again_for_failure(w: Wiring, job: Job, attempt: Attempt, told: Report) -> Change | None:
+    """A failure that only a query reports may be followed by success: asked once more."""
+    if attempt is not job.attempt or job.state is not State.RUNNING:
+        return None
+    now = w.clock.now()
+    since = attempt.failure_seen_at or now
+    after = FAILED_LOOK - (now - since).total_seconds()
+    seen = jobs.with_attempt(job, attempt.n, now, failure_seen_at=since)
+    why = told.error.message if told.error else ""
+    note = Note("query says failed", {"attempt": attempt.n, "why": why, "again_in": after})
+    return Change(seen, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))

@@ -1,0 +1,36 @@
+"""What an attempt's owner must hear of."""
+
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.flows.steps import transcript
+from runhook.worker.store import Change, Duty, Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+UNBELIEVED = "callback/"  # before the attempt, the duty to ask about it for its callbacks' sake
+
+
+def asked_for(job_id: str, n: int) -> Duty:
+    """The duty to ask about an attempt for its callbacks' sake, as often as that is allowed."""
+    return Duty("reconcile", f"{UNBELIEVED}{job_id}/{n}")
+
+
+def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = True) -> None:
+    """Something about an attempt that its owner must hear of.
+
+    Args:
+        w: The process's parts.
+        job_id: Whose attempt.
+        n: Which attempt.
+        what: What the timeline calls it.
+        why: What happened, and what it means.
+        asks: Have RunningHub asked about the attempt for it, if it has not ended.
+    """
+    report("alert", job=job_id, attempt=n, why=why)
+
+    def decide(job: Job) -> Change:
+        open_ = job.state in (State.RUNNING, State.UNCONFIRMED) and n == job.attempt.n
+        duties = (asked_for(job_id, n),) if asks and open_ else ()
+        note = Note(what, {"attempt": n, "why": why})
+        return Change(job, (note,), duties, "runhook.alert", why=why)
+
+    transcript.change(w, job_id, decide)

@@ -1,0 +1,49 @@
+"""Having RunningHub stop a running task."""
+
+from runhook.worker.domain import jobs
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.errors import Conflict, ProviderRefused
+from runhook.worker.flows.steps import transcript
+from runhook.worker.flows.steps.outcomes import cancelled
+from runhook.worker.store import Change, Note
+from runhook.worker.wiring import Wiring
+
+
+def stop_running(w: Wiring, job: Job) -> Job:
+    """Ask RunningHub to stop a running job's task.
+
+    Raises:
+        Conflict: RunningHub refuses, or the job ended first.
+        ProviderSilent: RunningHub does not answer.
+    """
+    n, ref = job.attempt.n, job.attempt.ref or ""
+    try:
+        w.client.cancel(ref)
+    except ProviderRefused as refused:
+        why = f"RunningHub refuses to cancel it: {refused}"
+        transcript.note(w, job.id, Note("cancel refused", {"attempt": n, "why": str(refused)}))
+        raise Conflict(f"{why}. It stays running") from refused
+
+    def decide(now_job: Job) -> Change | None:
+        if now_job.state is not State.RUNNING or now_job.attempt.n != n:
+            return None
+        return cancelled(now_job, w, "RunningHub stopped it; its run time so far may be charged")
+
+    _, after = transcript.change(w, job.id, decide)
+    if after.state is not State.CANCELLED:
+        raise Conflict(f"{job.id} has {after.state} before it could be cancelled")
+    return after
+
+
+def carry_out_wish(w: Wiring, job: Job) -> None:
+    """Cancel a job whose ref came home after its owner wished it; refused, it runs on."""
+
+    def give_up(now_job: Job) -> Change | None:
+        if not now_job.life.cancel_wished or now_job.state is not State.RUNNING:
+            return None
+        return Change(jobs.wish_cancel(now_job, w.clock.now(), wished=False))
+
+    try:
+        stop_running(w, job)
+    except Conflict:
+        w.store.jobs.change(job.id, give_up)

@@ -1,0 +1,139 @@
+"""Asking about an attempt whatever state its job is in, and when to ask again."""
+
+from runhook.worker.domain import jobs
+from runhook.worker.domain.jobs import Attempt, Job, Move, State
+from runhook.worker.domain.reports import Error
+from runhook.worker.flows.steps import deadline, evidence, proof, transcript
+from runhook.worker.flows.steps.accept import accept
+from runhook.worker.flows.steps.cancelling import carry_out_wish
+from runhook.worker.flows.steps.first_look import first_look
+from runhook.worker.flows.steps.outcomes import DOUBT_LOOKS, returned
+from runhook.worker.store import Change, Note
+from runhook.worker.wiring import Wiring
+
+LONGEST_WAIT = 300.0  # seconds between looks at a task that nobody refused and nobody knows
+
+
+def look_now(w: Wiring, job: Job) -> None:
+    """Ask about a job's current attempt out of turn.
+
+    Raises:
+        ProviderSilent: RunningHub does not answer.
+    """
+    n = job.attempt.n
+    with transcript.of(w, job.id) as w:
+        again_in = examine_attempt(w, job, n) if worth_asking(job, n) else _examine_past(w, job, n)
+    if again_in is not None:
+        w.store.duties.wake("reconcile", f"{job.id}/{n}", again_in)
+
+
+def worth_asking(job: Job, n: int) -> bool:
+    """Whether an answer about this attempt could still be news."""
+    attempt = job.nth(n)
+    if attempt is None:
+        return False
+    if attempt is not job.attempt:
+        return attempt.state is not State.SUCCEEDED
+    return job.state in (State.RUNNING, State.UNCONFIRMED) or _over(job)
+
+
+def _over(job: Job) -> bool:
+    """It ended here without RunningHub's word on its end, or on its cost."""
+    return job.given_up or job.timed_out or _unpriced(job)
+
+
+def _unpriced(job: Job) -> bool:
+    """Cancelled by its owner, and RunningHub has not said what it cost."""
+    by_owner = job.state is State.CANCELLED and job.attempt.settled_by == "user"
+    return by_owner and job.attempt.ref is not None and job.attempt.cost is None
+
+
+def examine_attempt(w: Wiring, job: Job, n: int) -> float | None:
+    """Ask; seconds to the next look, None when nothing is left to ask."""
+    if n != job.attempt.n or _over(job):
+        return _examine_past(w, job, n)
+    if job.state is State.UNCONFIRMED:
+        return _examine_unconfirmed(w, job)
+    if job.life.cancel_wished:
+        carry_out_wish(w, job)
+        return first_look(w, job)
+    if deadline.is_over(w, job):
+        deadline.end_running(w, job)
+        return None
+    return evidence.ask(w, job)
+
+
+def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
+    """A submit that may have been accepted: known by its ref, or its time for proof is over."""
+    attempt = job.attempt
+    if attempt.unproved:
+        return proof.examine(w, job, attempt, attempt.unproved)
+    if attempt.ref is None:
+        return _wait_for_proof(w, job)
+    if evidence.takes_home(w, job, attempt.ref):
+        return first_look(w, job)
+    if attempt.asked + 1 < len(DOUBT_LOOKS):
+        _count_unknown(w, job.id, attempt.n)
+        return DOUBT_LOOKS[attempt.asked + 1] - DOUBT_LOOKS[attempt.asked]
+    if attempt.doubt is None or attempt.doubt.provider_code is None:
+        left = _wait_for_proof(w, job)  # nobody refused it: the id stood in an unreadable answer
+        return left and min(left, LONGEST_WAIT)
+    _refused_after_all(w, job.id, attempt)
+    return None
+
+
+def _wait_for_proof(w: Wiring, job: Job) -> float | None:
+    """Seconds until its time for proof is over; None: it is, and the job is given up."""
+    left = w.settings.unconfirmed_after - (w.clock.now() - deadline.since(job)).total_seconds()
+    if left > 0:
+        return left
+    deadline.give_up(w, job.id, job.attempt.n)
+    return None
+
+
+def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
+    """An attempt that was given up or gone on from: its success would still be news."""
+    attempt = job.nth(n)
+    if attempt and attempt.unproved:
+        return proof.examine(w, job, attempt, attempt.unproved)
+    if attempt is None or attempt.ref is None:
+        return None
+    told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
+    accept(w, job.id, n, told, "query")
+    known = attempt.named.at if attempt.named else attempt.submitted_at or job.ask.created_at
+    gone = (w.clock.now() - known).total_seconds()
+    over = told.state not in ("queued", "running") or gone > w.settings.job_timeout
+    return None if over else max(evidence.LEAST_GAP, gone / 2)
+
+
+def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
+    def once_more(job: Job) -> Change:
+        asked = jobs.with_attempt(job, n, w.clock.now(), asked=job.attempt.asked + 1)
+        return Change(asked, (Note("unknown there", {"attempt": n, "ref": job.attempt.ref}),))
+
+    deadline.if_unconfirmed(w, job_id, n, once_more)
+
+
+def _refused_after_all(w: Wiring, job_id: str, doubted: Attempt) -> None:
+    """A task id came with an error, and RunningHub knows no such task each time it is asked."""
+    n, departure = doubted.n, doubted.left_by or ""
+
+    def refuse(job: Job) -> Change | None:
+        if job.attempt.left_by != doubted.left_by:
+            return None  # it left again since RunningHub was asked
+        now, doubt = w.clock.now(), job.attempt.doubt
+        note = Note("refused after all", {"attempt": n, "ref": job.attempt.ref})
+        if job.attempt.doubt_busy:
+            return returned(w, job, note, {"refused": (*job.attempt.refused, departure)})
+        why = doubt.detail.get("why", "") if doubt else ""
+        error = Error(
+            "rejected",
+            f"RunningHub refused it ({why}) and knows no such task, asked {len(DOUBT_LOOKS)} times."
+            " Nothing was paid.",
+            doubt.provider_code if doubt else None,
+        )
+        moved = jobs.end(job, Move.FAIL, "query", now, error=error)
+        return Change(moved, (note,), event="job.failed")
+
+    if deadline.if_unconfirmed(w, job_id, n, refuse):
+        w.store.memory.answered(departure, ref=None, refused=True)

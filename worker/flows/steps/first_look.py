@@ -1,0 +1,36 @@
+"""When an attempt is asked about for the first time: after what its kind usually takes."""
+
+from runhook.worker.domain.jobs import Job
+from runhook.worker.wiring import Wiring
+
+BY_KIND = {
+    "image": 60.0,
+    "audio": 60.0,
+    "string": 60.0,
+    "video": 300.0,
+    "workflow": 300.0,
+    "app": 300.0,
+    "quick": 300.0,
+    "3d": 600.0,
+}
+LONGEST_KIND = 600.0  # of a kind that only a newer version knows
+ENOUGH_DURATIONS = 20
+NO_CALLBACK_LOOK = 5.0  # seconds to the first question when no callback can come
+
+
+def usual_seconds(w: Wiring, job: Job) -> float | None:
+    """How long a job of this model usually takes from its submit: the median of those here."""
+    seen = sorted(w.store.jobs.durations(job.ask.model))
+    return seen[len(seen) // 2] if seen else None
+
+
+def first_look(w: Wiring, job: Job) -> float:
+    """Seconds after which a running job without callback is asked about."""
+    if w.settings.overdue_after is not None:
+        return w.settings.overdue_after
+    if not w.settings.public_url or not job.called_back:
+        return NO_CALLBACK_LOOK
+    seen = sorted(w.store.jobs.durations(job.ask.model))
+    if len(seen) < ENOUGH_DURATIONS:
+        return BY_KIND.get(job.ask.kind, LONGEST_KIND)
+    return max(5.0, seen[int(len(seen) * 0.95)])

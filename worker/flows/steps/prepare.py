@@ -1,0 +1,258 @@
+"""What must be so before a paid request may leave: files are there, the app is known, the price is
+within its limit. Nothing here is paid, and all of it may be done twice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import IO, Any
+
+from runhook.worker import catalogue
+from runhook.worker.catalogue import COMFY_KINDS, OLD_UPLOAD, Asset
+from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
+from runhook.worker.errors import (
+    NotFound,
+    ProviderRefused,
+    ProviderSilent,
+    StorageUnavailable,
+    UnreadableRecord,
+)
+from runhook.worker.runninghub.codes import BUSY_HTTP, OUTAGES, UPLOAD_FAILED, explain
+from runhook.worker.runninghub.wire import Submit
+from runhook.worker.secrets.sealing import unseal
+from runhook.worker.wiring import Wiring
+
+OURS = ("expires_in", "retries", "max_price")  # options that RunningHub never sees
+NO_TASK = "1"  # a task id that nobody has: RunningHub answers that it knows none
+SENT_BY_ANOTHER = 5.0  # seconds until a job looks again whether another one has sent its file
+LARGEST_OLD = 30 * 1024 * 1024  # Upload Resource (api-276642711)
+
+Obstacle = Refused | NeverLeft | Busy
+
+
+class Unready(Exception):
+    """It cannot be sent now, or ever; `why` is the answer in a submit's words."""
+
+    def __init__(self, why: Obstacle) -> None:
+        self.why = why
+        super().__init__(str(why))
+
+
+def request_of(w: Wiring, job: Job) -> Submit:
+    """The paid request of a job's current attempt, with everything it needs in place.
+
+    Raises:
+        Unready: It may not leave. Nothing was paid.
+        UnreadableRecord: Its model is not known here.
+    """
+    of_a_known_model(job)
+    options = _options(w, job)
+    try:
+        app = _app(w, job)
+        given = _with_files_sent(w, job)
+        _within_price(w, job, given)
+    except ProviderRefused as refused:
+        raise Unready(_refused(str(refused), refused.code)) from refused
+    except ProviderSilent as silent:
+        raise Unready(_unanswered(w, silent)) from silent
+    except StorageUnavailable as away:
+        raise Unready(NeverLeft(f"{away}.", counted=True)) from away
+    except NotFound as gone:
+        raise Unready(_unsent("asset", str(gone), "Upload it again.")) from gone
+    return Submit(
+        model=job.ask.model,
+        given=given,
+        options=options,
+        webhook_url=w.callback_url(job.id, job.attempt.n) if job.called_back else None,
+        legacy=job.attempt.legacy,
+        fields={field.key: field for field in app.fields} if app else {},
+    )
+
+
+def of_a_known_model(job: Job) -> None:
+    """Look that a newer process has not put a model into the line that this version does not have.
+
+    Raises:
+        UnreadableRecord: It has, and only that process can send it.
+    """
+    if job.ask.kind in COMFY_KINDS:
+        return
+    try:
+        catalogue.find(job.ask.model)
+    except NotFound:
+        why = f"its model {job.ask.model} is not in this version's catalogue"
+        raise UnreadableRecord(f"job {job.id}", why, newer=True) from None
+
+
+def app_of(w: Wiring, webapp_id: str) -> App:
+    """An app's fields, as RunningHub told them in the last minutes.
+
+    Raises:
+        ProviderRefused: There is no such app, or the key may not see it.
+        ProviderSilent: No usable answer.
+    """
+    app = w.store.assets.app(webapp_id)
+    if app is None:
+        app = w.client.app(webapp_id)
+        w.store.assets.app_is(webapp_id, app)
+    return app
+
+
+def _app(w: Wiring, job: Job) -> App | None:
+    """A quick create names every node it sets, so its app must be known."""
+    found = catalogue.QUICK.fullmatch(job.ask.model)
+    return app_of(w, found[1]) if found else None
+
+
+def _options(w: Wiring, job: Job) -> dict[str, Any]:
+    options = {key: value for key, value in job.ask.options.items() if key not in OURS}
+    if sealed := options.get("accessPassword"):
+        password = unseal(w.settings.secrets, sealed)
+        if password is None:
+            why = "its access password was sealed with a secret that is gone"
+            raise Unready(_unsent("access_password", why, "Ask for the job again."))
+        options["accessPassword"] = password
+    return options
+
+
+def _with_files_sent(w: Wiring, job: Job) -> dict[str, Any]:
+    """The input as RunningHub takes it; a model's texts stay as they are."""
+    params = () if job.ask.kind in COMFY_KINDS else catalogue.find(job.ask.model).params
+    texts = {param.name for param in params if param.type not in catalogue.FILES}
+    return {
+        name: value if name in texts else _sent(w, job, value)
+        for name, value in job.ask.input.items()
+    }
+
+
+def _sent(w: Wiring, job: Job, value: Any) -> Any:
+    """A value as RunningHub takes it: assets become what it calls them, however deep they are."""
+    if isinstance(value, list):
+        return [_sent(w, job, item) for item in value]
+    if isinstance(value, dict):
+        return {name: _sent(w, job, item) for name, item in value.items()}
+    asset = catalogue.ASSET.fullmatch(catalogue.asset_of(value))
+    if asset is None:
+        return value
+    comfy = job.ask.kind in COMFY_KINDS
+    # The quick create's own example holds an old upload's name; other nodes take the new one's.
+    old = comfy and (job.ask.kind == "quick" or str(value).endswith(OLD_UPLOAD))
+    sent = uploaded(w, asset[1], old=old)
+    if not comfy and sent.url is None:
+        raise ProviderSilent("RunningHub took the file and named no URL for it")
+    return sent.file_name if comfy else sent.url
+
+
+def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
+    """What RunningHub calls an asset; sent there once while it lives there.
+
+    Raises:
+        Unready: It is too large for the old upload, or another job is sending it now.
+        NotFound: It is not kept here any more.
+        ProviderRefused: RunningHub does not take the file.
+        ProviderSilent: No usable answer.
+        StorageUnavailable: It cannot be read.
+    """
+    way = "old" if old else "new"
+    if found := w.store.assets.uploaded(asset_id, way):
+        return found
+    with w.store.assets.uploading(asset_id, way) as beat:
+        if beat is None:
+            # Waiting here would hold a place that jobs with other files could use.
+            busy = "another job is sending the same file."
+            raise Unready(NeverLeft(busy, again_in=SENT_BY_ANOTHER))
+        found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old, beat)
+        w.store.assets.was_uploaded(asset_id, way, found)
+        return found
+
+
+@dataclass
+class _Beating:
+    """A file that gives a sign of life while it is read."""
+
+    file: IO[bytes]
+    beat: Callable[[], None]
+
+    def read(self, size: int = -1) -> bytes:
+        self.beat()
+        try:
+            return self.file.read(size)
+        except Exception as error:  # each place has errors of its own, OSError among them
+            raise StorageUnavailable(f"the file cannot be read: {error}") from error
+
+
+def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Uploaded:
+    asset: Asset = w.store.assets.get(asset_id)
+    if old and asset.media.size > LARGEST_OLD:
+        why = f"asset {asset_id} has {asset.media.size} bytes, the old upload takes 30 MB"
+        raise Unready(_unsent("asset", why, "Send a smaller file."))
+    with w.storage.open(asset_id) as file:
+        name = f"{asset_id}.{asset.media.ext}"
+        return w.client.upload(name, _Beating(file, beat), asset.media.size, old=old)
+
+
+def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
+    """With a max_price, what RunningHub would charge now; what cannot be told is not paid."""
+    most = job.ask.options.get("max_price")
+    if most is None:
+        return
+    try:
+        live = w.client.price(job.ask.model, given)
+        money: Decimal | None = Decimal(0) if live.free else live.money
+        currency, low = live.currency or "", False
+    except ProviderSilent as silent:
+        if silent.busy or not silent.there:
+            raise
+        quote = catalogue.quote(catalogue.find(job.ask.model), given)
+        money = quote.money if quote else None
+        currency, low = (quote.currency, quote.at_least) if quote else ("", False)
+    if money is not None and not low and money <= Decimal(str(most)):
+        return
+    told = f"{'at least ' if low else ''}{money:f} {currency}".strip() if money is not None else ""
+    why = f"its price now is {told or 'not known'}, its max_price {most}"
+    raise Unready(_unsent("max_price", why, "Ask again with a higher max_price."))
+
+
+def _unanswered(w: Wiring, silent: ProviderSilent) -> Obstacle:
+    """No usable answer to what this job needs: its own trouble, if RunningHub answers otherwise."""
+    if silent.busy:
+        return Busy(BUSY_HTTP, str(silent))
+    own = silent.there or why_not_there(w) is None
+    return NeverLeft(f"{silent}.", counted=own)
+
+
+def why_not_there(w: Wiring) -> str | None:
+    """Why RunningHub seems to be away. None when it is there: any answer below 500 proves that.
+
+    Two questions of different kinds, for one that is out of order for good would stop the queue.
+    """
+    questions = (w.client.capacity, partial(w.client.report, NO_TASK, legacy=False))
+    why = None
+    for ask in questions:
+        try:
+            ask()
+        except ProviderSilent as silent:
+            if silent.there:
+                return None
+            why = str(silent)
+        else:
+            return None
+    return why
+
+
+def _refused(why: str, code: str) -> Obstacle:
+    """A code in answer to a free question of the preparation."""
+    row = explain(code)
+    if row.again == "later":
+        return Busy(code, why, row.own_machines)
+    if code in (*OUTAGES, UPLOAD_FAILED):
+        return NeverLeft(why, counted=True, code=code)
+    return Refused(
+        Error("rejected", f"{why} Nothing was sent, nothing was paid.", code), sent=False
+    )
+
+
+def _unsent(code: str, why: str, advice: str) -> Refused:
+    return Refused(Error(code, f"It was not sent: {why}. Nothing was paid. {advice}"), sent=False)

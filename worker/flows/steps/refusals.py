@@ -1,0 +1,54 @@
+"""Whose a refusal is: the job's that met it, or the key's, which every other job would meet too.
+
+With a refused key jobs would fail one after the other, free and for nothing. So they wait behind
+the gate, its owner is told once what to do, and one job at a time tries whether it is mended: being
+refused is free.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from runhook.worker.domain.reports import Busy, Refused, SubmitAnswer
+from runhook.worker.errors import ProviderRefused, ProviderSilent
+from runhook.worker.runninghub.codes import CODES, KEY_REFUSED, explain
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+MEANWHILE = "Jobs wait meanwhile, nothing is paid, and they go on by themselves once it is mended."
+
+
+def sorted_out(w: Wiring, answer: SubmitAnswer | None) -> SubmitAnswer | None:
+    """The answer to a submit, or to what it needs; what is the key's is one to wait out.
+
+    The codes may mean this one request as well (a path, a workflow of somebody else), so a free
+    question tells whether RunningHub takes the key. Money's codes are the job's own: a cheaper one
+    may go through.
+    """
+    if not isinstance(answer, Refused):
+        return answer
+    code = answer.error.provider_code or ""
+    if code not in KEY_REFUSED or not _refuses_the_key(w):
+        return answer
+    why = f"RunningHub refuses the account's key (error {code}: {explain(code).meaning})"
+    advice = f"{CODES.get(code, CODES['401']).advice} {MEANWHILE}"
+    report("alert", why=f"{why}. {advice}")
+    return Busy(code, why, advice=advice)
+
+
+def _refuses_the_key(w: Wiring) -> bool:
+    """Whether one of two free questions is refused for the key, and none is answered."""
+    said = {_said_of_key(ask) for ask in (w.client.capacity, w.client.account)}
+    return "refused" in said and "taken" not in said
+
+
+def _said_of_key(ask: Callable[[], object]) -> Literal["taken", "refused", "nothing"]:
+    try:
+        ask()
+    except ProviderRefused as refused:
+        if refused.code in KEY_REFUSED:
+            return "refused"
+        if not refused.answered:
+            return "nothing"
+    except ProviderSilent:
+        return "nothing"
+    return "taken"  # a key that may only not ask this is known too

@@ -1,0 +1,64 @@
+"""What RunningHub was asked about a job and what it answered, in the job's timeline.
+
+A flow listens while it works. What was heard goes with the next change of the job, in the same
+script, so that it costs no round trip; what no change took along is written when the flow is over.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+
+from runhook.worker.domain.jobs import Job
+from runhook.worker.store import Change, Note
+from runhook.worker.store.changes import Decision, Moved
+from runhook.worker.wiring import Wiring
+
+
+def listening(w: Wiring) -> Wiring:
+    """The same parts, whose client keeps what it hears until `change` or `note` writes it down."""
+    return replace(w, client=w.client.listening())
+
+
+@contextmanager
+def of(w: Wiring, job_id: str) -> Iterator[Wiring]:
+    """Parts that listen while the block works on a job; what is left is written at its end."""
+    listener = listening(w)
+    try:
+        yield listener
+    finally:
+        note(listener, job_id)
+
+
+def change(w: Wiring, job_id: str, decide: Decision) -> tuple[Moved, Job]:
+    """Change a job as `Jobs.change` does; what was heard stands before it in the timeline.
+
+    Raises:
+        NotFound: There is no such job.
+    """
+    heard = _notes(w)
+
+    def with_heard(job: Job) -> Change | None:
+        wanted = decide(job)
+        return replace(wanted, notes=(*heard, *wanted.notes)) if wanted else None
+
+    word, job = w.store.jobs.change(job_id, with_heard)
+    if word == "done":
+        _written(w)
+    return word, job
+
+
+def note(w: Wiring, job_id: str, *more: Note) -> None:
+    """Write down what was heard, and more."""
+    notes = (*_notes(w), *more)
+    if notes:
+        w.store.jobs.note(job_id, *notes)
+        _written(w)
+
+
+def _notes(w: Wiring) -> tuple[Note, ...]:
+    return tuple(Note("asked RunningHub", asdict(heard)) for heard in w.client.heard or ())
+
+
+def _written(w: Wiring) -> None:
+    if w.client.heard:
+        w.client.heard.clear()

@@ -1,0 +1,235 @@
+"""The one paid request of each attempt, and what its answer means."""
+
+from dataclasses import replace
+
+from runhook.worker.domain import jobs
+from runhook.worker.domain.jobs import Attempt, Job, Move, State
+from runhook.worker.domain.reports import (
+    Accepted,
+    Busy,
+    Doubtful,
+    Error,
+    NeverLeft,
+    Refused,
+    SubmitAnswer,
+)
+from runhook.worker.errors import NotDurable, NotFound, StoreUnavailable, UnreadableRecord
+from runhook.worker.flows.steps import refusals, transcript
+from runhook.worker.flows.steps.accept import accept
+from runhook.worker.flows.steps.departure import Departing, say_that_it_is_gone
+from runhook.worker.flows.steps.first_look import first_look
+from runhook.worker.flows.steps.outcomes import accepted, doubted, returned
+from runhook.worker.flows.steps.prepare import Unready, request_of
+from runhook.worker.net.untrusted import clean
+from runhook.worker.runninghub.codes import NOT_THIS_PATH
+from runhook.worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Note
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+# Seconds that a job stands aside, behind all others, after what it needs failed for the n-th time;
+# then it fails, free. Together some twenty minutes: longer than a deploy or a short outage there.
+OWN_TROUBLE = (5, 15, 60, 300, 900)
+LONGEST_WHY = 300  # characters of an error that nobody foresaw
+NOT_LEFT = 5  # seconds aside for a job that may not leave although it was its turn
+
+
+def send(w: Wiring, claim: Claim) -> None:
+    """Send one job's paid request, unless an earlier holder may have sent it."""
+    job_id, n = claim.attempt
+    try:
+        job = w.store.jobs.get(job_id)
+    except NotFound:
+        return
+    if job.state is not State.SENDING or job.attempt.n != n:
+        return
+    if job.attempt.left_at is not None:
+        lost = Doubtful(
+            "the worker that sent it ended before it wrote the answer down", outage=True
+        )
+        _settle_answer(w, job_id, n, lost, job.attempt.left_by)
+        return
+    if not w.store.line.lets_through(job_id, job.line):
+        _return_unsent(w, claim)
+        return
+    w = transcript.listening(w)
+    with w.store.duties.renewing(claim):
+        answer = refusals.sorted_out(w, _send(w, claim, job))
+    if answer is None:  # the gate closed at the last moment, or another holder has the turn
+        _return_unsent(w, claim)
+        return
+    _take_answer(w, claim, answer)
+
+
+def _take_answer(w: Wiring, claim: Claim, answer: SubmitAnswer) -> None:
+    """Remember what came of a submit, log it, and write it down."""
+    job_id, n = claim.attempt
+    departure = w.store.memory.departure(claim.token)
+    w.store.memory.answered(
+        departure,
+        ref=answer.ref if isinstance(answer, Accepted) else None,
+        refused=isinstance(answer, Refused | Busy | NeverLeft),
+    )
+    report(
+        "submit.answered",
+        job=job_id,
+        attempt=n,
+        answer=type(answer).__name__,
+        why=getattr(answer, "why", getattr(answer, "message", None)),
+    )
+    try:
+        _settle_answer(w, job_id, n, answer, departure)
+    except NotFound:
+        say_that_it_is_gone(w, job_id, n, answer)
+
+
+def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
+    """Prepare the request and send it; None when it may not leave now."""
+    try:
+        wanted = request_of(w, job)
+    except Unready as unready:
+        return unready.why
+    except StoreUnavailable:
+        raise
+    except UnreadableRecord as unreadable:
+        if unreadable.newer:
+            return NeverLeft(f"{unreadable}.", again_in=UNREADABLE_LOOK)
+        return NeverLeft(f"{unreadable}.", counted=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
+        report("task.failed", lane="send", duty=claim.id, exc_info=True)
+        return NeverLeft(clean(f"{type(error).__name__}: {error}.", LONGEST_WHY), counted=True)
+    departing = Departing(w, claim, job)
+    try:
+        answer = w.client.submit(wanted, departing.may_leave)
+    except StoreUnavailable:
+        raise
+    except NotDurable as undurable:
+        report("redis.not_durable", why=str(undurable))
+        return Busy("not_durable", f"{undurable}")
+    except Exception as error:  # noqa: BLE001 - who pays is known all the same
+        report("task.failed", lane="send", duty=claim.id, exc_info=True)
+        why = clean(f"{type(error).__name__}: {error}.", LONGEST_WHY)
+        if departing.left:
+            return Doubtful(f"its answer could not be read: {why}")
+        return NeverLeft(why, counted=True)
+    if departing.held_up:
+        return NeverLeft("its process was held up until its turn was over.", again_in=NOT_LEFT)
+    return answer
+
+
+def _return_unsent(w: Wiring, claim: Claim) -> None:
+    """Back to the line if nobody let it leave: free, and the gate stays as it is.
+
+    A departure of this claim may be on record, where Redis's word that it may leave came too late:
+    not one byte left, whatever others took it for since.
+    """
+    job_id, n = claim.attempt
+    mine = w.store.memory.departure(claim.token)
+
+    def decide(job: Job) -> Change | None:
+        attempt, sending = job.attempt, job.state is State.SENDING
+        own = attempt.left_by == mine and job.state in (State.SENDING, State.UNCONFIRMED)
+        if attempt.n != n or not (own or (sending and not attempt.left_at)):
+            return None
+        return returned(w, job, Note("may not leave now", {"attempt": n}), aside=NOT_LEFT)
+
+    w.store.jobs.change(job_id, decide)
+
+
+def _settle_answer(
+    w: Wiring, job_id: str, n: int, answer: SubmitAnswer, departure: str | None
+) -> None:
+    """Write down what came of a submit, known by its departure.
+
+    An answer to an earlier attempt is kept with it; one to an earlier departure of this attempt
+    says nothing of the later one.
+    """
+
+    def decide(job: Job) -> Change | None:
+        attempt = job.nth(n)
+        if attempt is None:
+            return None
+        current = attempt is job.attempt and attempt.left_by in (None, departure)
+        if not current or job.state not in (State.SENDING, State.UNCONFIRMED):
+            return _late_answer(w, job, attempt, answer)
+        return _after_answer(w, job, answer)
+
+    transcript.change(w, job_id, decide)
+    if isinstance(answer, Accepted) and answer.report:
+        accept(w, job_id, n, answer.report, "submit")
+    transcript.note(w, job_id)
+
+
+def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
+    now, n = w.clock.now(), job.attempt.n
+    sending = job.state is State.SENDING
+    match answer:
+        case Accepted(ref):
+            return accepted(job, ref, now, "accepted", first_look(w, job))
+        case Refused(error) if _other_path(job, error):
+            note = Note("not on this path", {"attempt": n, "code": error.provider_code})
+            w.store.assets.let_apps_go_legacy()
+            return returned(w, job, note, {"legacy": True})
+        case Refused():
+            return _refused(w, job, answer)
+        case Busy():
+            return _busy(w, job, answer)
+        case NeverLeft():
+            return _never_left(w, job, answer)
+        case Doubtful() if sending:
+            return doubted(w, job, answer)
+    return None  # unconfirmed already, and this proves nothing more
+
+
+def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
+    """Back to the line, and a gate closes: everybody's, or that of its own machines."""
+    detail = {"attempt": job.attempt.n, "code": busy.code, "why": busy.message}
+    note = Note("key refused" if busy.advice else "busy", detail)
+    line = job.line if busy.own_machines else "main"
+    back = returned(w, job, note, gate="close", gate_line=line, why=busy.message)
+    return replace(back, advice=busy.advice)
+
+
+def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:
+    """Back to the line; what one request needs is not tried without end."""
+    note = Note("never left", {"attempt": job.attempt.n, "why": answer.why})
+    if answer.again_in is not None:
+        return returned(w, job, note, aside=answer.again_in)
+    if not answer.counted:
+        return returned(w, job, note, gate="close-ask", why=answer.why)
+    unready = job.attempt.unready + 1
+    if unready > len(OWN_TROUBLE):
+        message = f"It was not sent: {answer.why} This was so {unready} times. Nothing was paid."
+        error = Error("rejected" if answer.code else "asset", message, answer.code)
+        return _refused(w, job, Refused(error, sent=False))
+    aside = OWN_TROUBLE[unready - 1]
+    return returned(w, job, note, {"unready": unready}, aside=aside)
+
+
+def _refused(w: Wiring, job: Job, refused: Refused) -> Change:
+    now, n, error = w.clock.now(), job.attempt.n, refused.error
+    left_at = now if refused.sent else None
+    moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=left_at)
+    detail = {"attempt": n, "code": error.provider_code or error.code, "why": error.message}
+    note = Note("refused" if refused.sent else "not sent", detail)
+    return Change(moved, (note,), event="job.failed")
+
+
+def _other_path(job: Job, error: Error) -> bool:
+    """Whether an app that was surely refused on the V2 path may be sent on the older one."""
+    newer = job.ask.kind == "app" and not job.attempt.legacy
+    return newer and error.provider_code in NOT_THIS_PATH
+
+
+def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) -> Change | None:
+    """An answer after the attempt was given up, or after its callback: a fact to keep."""
+    if not isinstance(answer, Accepted) or attempt.ref == answer.ref:
+        return None
+    now = w.clock.now()
+    if attempt is job.attempt and job.state is State.QUEUED:
+        return accepted(job, answer.ref, now, "accepted late", first_look(w, job))
+    note = Note("accepted late", {"attempt": attempt.n, "ref": answer.ref})
+    kept = jobs.with_attempt(job, attempt.n, now, ref=attempt.ref or answer.ref)
+    why = f"RunningHub accepted attempt {attempt.n}, which was given up; it may be charged"
+    report("alert", job=job.id, attempt=attempt.n, ref=answer.ref, why=why)
+    duty = Duty("reconcile", f"{job.id}/{attempt.n}")
+    return Change(kept, (note,), (duty,), "runhook.alert", why=why)
