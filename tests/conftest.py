@@ -35,7 +35,7 @@ from runhook.worker.domain.handlers import Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.runninghub.sandbox.faults import Faults
 from runhook.worker.runninghub.sandbox.server import create_app as create_sandbox
@@ -163,7 +163,7 @@ class House:
     def ask(self, model: str = IMAGE, prompt: str = "a cat", **more: Any) -> Job:
         """Put a job into the line."""
         given = more.pop("input", {"prompt": prompt})
-        return create.request(self.w, Asked(model, given, **more))[1]
+        return create.request(self.w, JobRequest(model, given, **more))[1]
 
     def job(self, job: Job) -> Job:
         """The job as it is now."""

@@ -20,7 +20,7 @@ from runhook.worker import catalogue
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.runninghub.client import Client
 from runhook.worker.runninghub.sandbox.faults import Faults
 from runhook.worker.runninghub.sandbox.server import create_app, serve
@@ -50,7 +50,7 @@ class Row:
     refused: str
 
 
-def try_out(model: Model, ask_for: Callable[[Asked], Job], send: Callable[[Job], str]) -> Row:
+def try_out(model: Model, ask_for: Callable[[JobRequest], Job], send: Callable[[Job], str]) -> Row:
     """Send the good body; try to send the bad one.
 
     Args:
@@ -59,10 +59,10 @@ def try_out(model: Model, ask_for: Callable[[Asked], Job], send: Callable[[Job],
         send: Sends a kept job's request, and says what RunningHub answered.
     """
     good, (bad, path) = valid(model), invalid(model)
-    accepted = send(ask_for(Asked(model.endpoint, good)))
+    accepted = send(ask_for(JobRequest(model.endpoint, good)))
     refused = "no"
     try:
-        ask_for(Asked(model.endpoint, bad))
+        ask_for(JobRequest(model.endpoint, bad))
     except InvalidRequest as wrong:
         refused = ", ".join(fault.path for fault in wrong.faults)
         assert path in refused.partition("[")[0], refused
@@ -111,7 +111,7 @@ def main() -> None:
         client = Client(url, "key")
 
         def send(job: Job) -> str:
-            answer = client.submit(Submit(job.ask.model, job.ask.input), lambda: True)
+            answer = client.submit(Submit(job.spec.model, job.spec.input), lambda: True)
             return type(answer).__name__.lower()
 
         rows = [

@@ -4,7 +4,7 @@ from flask import Flask, Response, request
 
 from runhook.webhook.edge import problems
 from runhook.webhook.edge.access import FRONT, wrong_tokens
-from runhook.webhook.edge.scopes import let_in
+from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
 from runhook.webhook.routes import (
     account,
@@ -32,7 +32,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.extensions["runhook.hub"] = Hub(wiring)
     app.extensions["runhook.wrong_tokens"] = wrong_tokens()
     problems.register(app)
-    app.before_request(let_in)
+    app.before_request(require_token)
     doors = (
         callbacks,
         health,

@@ -20,7 +20,7 @@ from runhook.worker.domain.receivers import COURIERS
 from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows import lost_writes
 from runhook.worker.flows.lanes import FLOWS
-from runhook.worker.flows.pump import Crew, Pump, published
+from runhook.worker.flows.pump import Pump, WorkerProfile, published
 from runhook.worker.net.outbound import SECONDS
 from runhook.worker.queue.broker import (
     HANDLER_SECONDS,
@@ -45,7 +45,7 @@ CREWS = {
 OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
 
 
-class Room:
+class ConcurrencyLimit:
     """How many duties of a lane this process looks at together; the others wait for their turn."""
 
     def __init__(self, places: int) -> None:
@@ -82,7 +82,7 @@ class Process:
         self.role: Role = "worker"
         self.threads = 1
         self.hands = 1
-        self.rooms = {lane: Room(1) for lane in WAITING_LANES}
+        self.rooms = {lane: ConcurrencyLimit(1) for lane in WAITING_LANES}
         self.pump: Pump | None = None
         self.memory = Memory()  # what its threads and its pump know of Redis
         self._wiring: Wiring | None = None
@@ -106,7 +106,9 @@ class Process:
         """Check what must be right before any work is taken."""
         self.role = "handlers" if queues == "handlers" else "worker"
         self.threads, self.hands = threads, hands
-        self.rooms = {lane: Room(max(1, round(threads * SHARE))) for lane in WAITING_LANES}
+        self.rooms = {
+            lane: ConcurrencyLimit(max(1, round(threads * SHARE))) for lane in WAITING_LANES
+        }
         self.settings = Settings.load(self.role)
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
@@ -126,7 +128,7 @@ class Process:
     def start_pump(self) -> None:
         """Keep everything going from now on."""
         opening = OPENING if self.role == "worker" else ()
-        crew = Crew(self.role, self.threads, CREWS, opening, self.hands)
+        crew = WorkerProfile(self.role, self.threads, CREWS, opening, self.hands)
         self.pump = Pump(assemble(self.settings, app=self.app, memory=self.memory), crew)
         self.pump.start()
         report("process.started", role=self.role, threads=self.threads)

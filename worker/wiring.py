@@ -15,7 +15,7 @@ from runhook.worker.domain.handlers import Registry, registry
 from runhook.worker.errors import StoreRefuses, StoreUnavailable
 from runhook.worker.files.storage import Storage
 from runhook.worker.net.outbound import Outbound
-from runhook.worker.queue.broker import Broker, Elsewhere, make_app, messages
+from runhook.worker.queue.broker import Broker, ForeignCelery, make_app, messages
 from runhook.worker.queue.couriers import Couriers
 from runhook.worker.runninghub.client import Client
 from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
@@ -43,7 +43,7 @@ class Wiring:
     storage: Storage
     handlers: Registry
     outbound: Outbound
-    elsewhere: Elsewhere
+    elsewhere: ForeignCelery
     couriers: Couriers
 
     @property
@@ -95,7 +95,7 @@ def assemble(
         Storage(settings.storage_url),
         handlers,
         Outbound(allow_private=settings.allow_private_urls, https_only=settings.https_only),
-        Elsewhere(settings),
+        ForeignCelery(settings),
         Couriers(couriers),
     )
 

@@ -95,12 +95,12 @@ class Books:
         quick = Counter(t["prompt"] for t in self.tasks if t["model"].startswith("quick/"))
         tried = Counter(self.forgotten.values())
         for job in self._kind("quick"):
-            tried[prompt_of(job)] += len(job.life.attempts)
+            tried[prompt_of(job)] += len(job.history.attempts)
         return twice + [prompt for prompt, count in quick.items() if count > tried[prompt]]
 
     def unexcused(self) -> list[str]:
         """Paid twice, though its owner did not choose the risk and no alert named the job."""
-        risky = {job.id for job in self.jobs if job.life.risk}
+        risky = {job.id for job in self.jobs if job.history.risk}
         fine = risky | self.left.alerted
         named = {prompt_of(job): job.id for job in self.jobs}
         return [
@@ -120,7 +120,7 @@ class Books:
         truth = {str(task["taskId"]): task for task in self.tasks}
         wrong = []
         for job in self.jobs:
-            for attempt in job.life.attempts:
+            for attempt in job.history.attempts:
                 task = truth.get(attempt.ref or "")
                 if task and not _right(job, attempt, task):
                     wrong.append(f"{job.id}/{attempt.n} {_end(job, attempt)}, {task['status']}")
@@ -144,9 +144,9 @@ class Books:
             job.id
             for job in self.jobs
             for back in self.backs
-            if job.ask.created_at.timestamp() < back.back
-            and job.life.ended_at
-            and job.life.ended_at.timestamp() > back.copied - RUNNING_THEN
+            if job.spec.created_at.timestamp() < back.back
+            and job.history.ended_at
+            and job.history.ended_at.timestamp() > back.copied - RUNNING_THEN
         }
 
     def accepted_though_free(self) -> list[str]:
@@ -158,7 +158,7 @@ class Books:
     def page(self) -> str:
         """The books, for people."""
         states = Counter(job.state.value for job in self.jobs)
-        attempts = sum(len(job.life.attempts) for job in self.jobs)
+        attempts = sum(len(job.history.attempts) for job in self.jobs)
         unproved = [
             j for j in self.jobs if j.attempt.error and j.attempt.error.code == "unconfirmed"
         ]
@@ -205,7 +205,7 @@ class Books:
         return sorted(found)
 
     def _kind(self, kind: str) -> list[Job]:
-        return [job for job in self.jobs if job.ask.kind == kind]
+        return [job for job in self.jobs if job.spec.kind == kind]
 
 
 def _mistakes(logs: Path) -> list[str]:
@@ -256,11 +256,11 @@ def _end(job: Job, attempt: Attempt) -> str:
 
 def _endings(job: Job) -> int:
     """How many endings of a job there were to tell: each attempt's, and late success."""
-    return len(job.life.attempts) + 1
+    return len(job.history.attempts) + 1
 
 
 def _never_left(job: Job) -> bool:
-    attempts = job.life.attempts
+    attempts = job.history.attempts
     return job.state is State.CANCELLED and len(attempts) == 1 and attempts[0].left_at is None
 
 

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from runhook.worker.domain.handlers import Event, on
+from runhook import Event, on
 from tests.chaos.kinds import HANGING, UNWRITABLE, calm
 from tests.chaos.plan import HUNG
 

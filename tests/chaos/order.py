@@ -30,7 +30,7 @@ class Order:
                 for job in unsendable
                 if prompt_of(job) in paid
                 or job.state not in (State.FAILED, State.CANCELLED)
-                or any(attempt.left_at for attempt in job.life.attempts)
+                or any(attempt.left_at for attempt in job.history.attempts)
             ],
             "held up those behind": [
                 f"{job.id} {prompt_of(job)}" for job in unsendable if self._holds_up(job)
@@ -47,14 +47,14 @@ class Order:
 
     def _holds_up(self, job: Job) -> bool:
         """Whether most of those that waited when it was first kept back ended after it."""
-        kept_back, ended = self.kept_back.get(job.id, []), job.life.ended_at
+        kept_back, ended = self.kept_back.get(job.id, []), job.history.ended_at
         if ended is None or len(kept_back) < TRIED:
             return False
         behind = [
-            other.life.ended_at
+            other.history.ended_at
             for other in self.jobs
-            if other.ask.created_at < kept_back[0] and not trouble_in(prompt_of(other))
-            if other.life.ended_at and other.life.ended_at > kept_back[0]
+            if other.spec.created_at < kept_back[0] and not trouble_in(prompt_of(other))
+            if other.history.ended_at and other.history.ended_at > kept_back[0]
         ]
         return len(behind) >= ENOUGH and sum(end < ended for end in behind) < len(behind) / 2
 
@@ -74,7 +74,7 @@ def kept_back(town: Town, jobs: list[Job]) -> dict[str, list[datetime]]:
 
 def prompt_of(job: Job) -> str:
     """What was asked for, in words."""
-    return prompt_in(job.ask.input)
+    return prompt_in(job.spec.input)
 
 
 def _is_unsendable(job: Job) -> bool:

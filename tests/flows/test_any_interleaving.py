@@ -29,7 +29,6 @@ from runhook.worker.domain.reports import (
     Accepted,
     Busy,
     Capacity,
-    Doubtful,
     Error,
     NeverLeft,
     Output,
@@ -38,11 +37,12 @@ from runhook.worker.domain.reports import (
     Report,
     SubmitAnswer,
     TaskState,
+    Uncertain,
 )
 from runhook.worker.errors import Conflict, ProviderRefused, ProviderSilent
 from runhook.worker.flows import create
 from runhook.worker.flows.cancel import cancel
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.flows.pump import published
 from runhook.worker.flows.resolve import retry
@@ -109,13 +109,13 @@ class Provider:
             case "accepted":
                 return Accepted(ref)
             case "both":
-                return Doubtful("an id with an error", "421", ref, busy=True)
+                return Uncertain("an id with an error", "421", ref, busy=True)
             case "busy":
                 return Busy("421", "later")
             case "refused":
                 return Refused(Error("rejected", "no", "1007"))
             case _:
-                return Doubtful("no answer", outage=True)
+                return Uncertain("no answer", outage=True)
 
     def report(self, ref: str, *, legacy: bool) -> Report:
         """Query."""
@@ -192,7 +192,7 @@ class Interleaving(RuleBasedStateMachine):
     def asks(self, expires: int) -> None:
         """A new job."""
         options = {"expires_in": expires} if expires else {}
-        self.ids.append(create.request(self.w, Asked(IMAGE, {"prompt": "a"}, options))[1].id)
+        self.ids.append(create.request(self.w, JobRequest(IMAGE, {"prompt": "a"}, options))[1].id)
 
     @precondition(lambda self: self._busy())
     @rule(data=st.data(), many=st.integers(1, 4))

@@ -9,13 +9,13 @@ import pytest
 from runhook.worker.domain.jobs import new_id
 from runhook.worker.errors import Conflict
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.secrets.idempotency import traces
 from tests.conftest import IMAGE, SECRET, Build, House
 
 OLD, NEW = "o" * 32, "n" * 32
-KEY, ASKED = "order-7", Asked(IMAGE, {"prompt": "a cat"})
-ANOTHER = Asked(IMAGE, {"prompt": "a dog"})
+KEY, ASKED = "order-7", JobRequest(IMAGE, {"prompt": "a cat"})
+ANOTHER = JobRequest(IMAGE, {"prompt": "a dog"})
 
 
 def _plain_name(owner: str = "local") -> str:
@@ -28,7 +28,7 @@ def _plain_body() -> str:
     return hashlib.sha256(create.canonical(dict(vars(ASKED)))).hexdigest()
 
 
-def _asked(house: House, asked: Asked = ASKED) -> tuple[bool, str]:
+def _asked(house: House, asked: JobRequest = ASKED) -> tuple[bool, str]:
     new, job = create.request(house.w, asked, key=KEY)
     return new, job.id
 

@@ -166,7 +166,7 @@ def test_an_unconfirmed_job_is_cancelled_when_its_callback_brings_the_ref(house:
     job = house.ask()
     house.until(job, "unconfirmed")
     assert cancel(house.w, job.id).state is State.UNCONFIRMED
-    assert house.job(job).life.cancel_wished
+    assert house.job(job).history.cancel_wished
     # Its callback says that it is done already: what was made and paid for is not thrown away.
     house.until(job, "succeeded")
 
@@ -179,4 +179,4 @@ def test_an_unconfirmed_job_that_is_wished_cancelled_is_never_sent_again(build: 
     cancel(house.w, job.id)
     house.later(6)
     assert house.job(job).state is State.FAILED
-    assert len(house.job(job).life.attempts) == 1
+    assert len(house.job(job).history.attempts) == 1

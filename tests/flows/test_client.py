@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from runhook.worker.domain.reports import Doubtful, NeverLeft
+from runhook.worker.domain.reports import NeverLeft, Uncertain
 from runhook.worker.errors import ProviderSilent
 from runhook.worker.runninghub.client import Client
 from runhook.worker.runninghub.wire import Submit
@@ -99,7 +99,7 @@ BAD = [_drip, _drip_headers, _cut, _garbage, _silence, _reset]
 def test_a_drip_or_a_cut_answer_to_a_paid_submit_is_doubtful(serve: Serve) -> None:
     with _server(serve) as (url, _):
         start = time.monotonic()
-        assert isinstance(_submit(url), Doubtful)
+        assert isinstance(_submit(url), Uncertain)
         assert time.monotonic() - start < 4, "the total of one second, and not a drip more"
 
 
@@ -186,7 +186,7 @@ def test_garbage_after_the_tls_handshake_is_doubtful(tls: ssl.SSLContext) -> Non
         threading.Thread(target=serve, args=(listening,), daemon=True).start()
         answer = _submit(f"https://127.0.0.1:{listening.getsockname()[1]}")
     assert b"vidu/x" in seen[0]
-    assert isinstance(answer, Doubtful)
+    assert isinstance(answer, Uncertain)
 
 
 def test_a_redirect_is_not_followed_and_sent_once() -> None:

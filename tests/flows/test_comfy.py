@@ -41,14 +41,14 @@ def test_a_workflow_takes_every_option_of_the_advanced_form(house: House) -> Non
 
 
 def test_an_access_password_is_nowhere_in_redis_and_shown_to_nobody(house: House) -> None:
-    from runhook.worker.domain.views import job_document
+    from runhook.worker.domain.views import job_view
 
     job = house.ask("workflow/12", input={}, options={"accessPassword": "open sesame"})
     house.until(job, "succeeded")
     assert _body(house)["accessPassword"] == "open sesame"
     kept = [house.raw.dump(key) for key in house.raw.scan_iter("*")]
     assert not any(b"open sesame" in (value or b"") for value in kept)
-    assert job_document(house.job(job))["options"] == {"accessPassword": "***"}
+    assert job_view(house.job(job))["options"] == {"accessPassword": "***"}
 
 
 @pytest.mark.parametrize("graph", [GRAPH, '{"3": {"class_type": "KSampler", "inputs": {}}}'])
@@ -113,7 +113,7 @@ def test_a_key_that_may_not_use_the_v2_path_goes_the_older_one(house: House) -> 
     house.until(job, "running")
     house.later(400)
     ended = house.until(job, "succeeded")
-    assert len(ended.life.attempts) == 1
+    assert len(ended.history.attempts) == 1
     assert house.sandbox.calls("/task/openapi/ai-app/run") == 1
     assert house.sandbox.calls("/task/openapi/outputs") == 1  # asked about the older way
     again = house.ask(APP, input={"6.text": "a dog"})

@@ -136,7 +136,7 @@ def test_a_retry_is_a_risk_when_the_first_task_was_not_stopped_there(
         house.later(301)
     assert house.job(job).timed_out
     house.w.store.line.pause(True)
-    assert retry(house.w, job.id).life.risk is refused
+    assert retry(house.w, job.id).history.risk is refused
 
 
 def test_a_task_that_ended_there_after_all_is_no_risk_and_its_cost_is_kept(build: Build) -> None:

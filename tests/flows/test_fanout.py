@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from runhook import Event, Retry, Stop
 from runhook.worker.delivery import fanout
-from runhook.worker.domain.events import Occurrence
-from runhook.worker.domain.handlers import CeleryTask, Event, Handler, Registry, Retry, Stop
+from runhook.worker.domain import events
+from runhook.worker.domain.handlers import CeleryTask, Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.pump import published
@@ -285,7 +286,7 @@ def test_an_event_that_cannot_be_told_keeps_none_behind_it_waiting(
     house = _house(build, publish, RUNHOOK_RETRY_SCHEDULE="0,10")
     tell = fanout.told
 
-    def poisoned(event: Occurrence) -> Event:
+    def poisoned(event: events.Event) -> Event:
         if event.subject == first.id:
             raise ValueError("nobody foresaw \ud83d this")
         return tell(event)

@@ -14,7 +14,7 @@ from runhook.worker.catalogue import Asset, Reach
 from runhook.worker.domain.jobs import State
 from runhook.worker.errors import Conflict, InvalidRequest, ProviderSilent
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps import prepare
 from runhook.worker.net.http import Form
 from runhook.worker.runninghub.sandbox.outputs import make
@@ -55,7 +55,7 @@ def test_a_model_gets_the_url_of_the_upload(kept: House) -> None:
     kept.until(job, "succeeded")
     body = kept.sandbox.books()["tasks"][0]["body"]
     assert body["imageUrl"].startswith(f"{kept.sandbox.url}/view/")
-    assert kept.job(job).ask.input["imageUrl"] == f"asset:{asset.id}"
+    assert kept.job(job).spec.input["imageUrl"] == f"asset:{asset.id}"
     assert list(kept.sandbox.books()["uploads"].values()) == [len(PNG)]
 
 
@@ -155,7 +155,7 @@ def _uri(data: bytes, kind: str = "image/png") -> str:
 def test_a_data_uri_is_kept_as_an_asset_and_no_record_holds_it(kept: House) -> None:
     uri = _uri(PNG)
     job = kept.ask(VIDU, input=_vidu(uri))
-    name = kept.job(job).ask.input["imageUrl"]
+    name = kept.job(job).spec.input["imageUrl"]
     assert name.startswith("asset:")
     assert kept.w.storage.open(name.removeprefix("asset:")).read() == PNG
     kept.until(job, "succeeded")
@@ -169,9 +169,9 @@ def test_a_data_uri_is_kept_as_an_asset_and_no_record_holds_it(kept: House) -> N
 def test_a_data_uri_in_an_object_and_in_a_node_is_kept_too(kept: House) -> None:
     deep = {"prompt": "a", "refImages": [{"type": "image", "url": _uri(PNG)}]}
     job = kept.ask("skyreels-v4/omni-reference", input=deep)
-    assert kept.job(job).ask.input["refImages"][0]["url"].startswith("asset:")
+    assert kept.job(job).spec.input["refImages"][0]["url"].startswith("asset:")
     node = kept.ask("workflow/12", input={"52.image": _uri(PNG), "6.text": "data: a cat"})
-    given = kept.job(node).ask.input
+    given = kept.job(node).spec.input
     assert (given["52.image"][:6], given["6.text"]) == ("asset:", "data: a cat")
     kept.until(job, "succeeded")
     kept.until(node, "succeeded")
@@ -181,7 +181,7 @@ def test_a_data_uri_in_an_object_and_in_a_node_is_kept_too(kept: House) -> None:
 
 def test_a_text_that_looks_like_a_data_uri_stays_a_text(kept: House) -> None:
     job = kept.ask(prompt=_uri(PNG))
-    assert kept.job(job).ask.input["prompt"] == _uri(PNG)
+    assert kept.job(job).spec.input["prompt"] == _uri(PNG)
 
 
 @pytest.mark.parametrize("text", ["####", "AAAAA", "\u00e4\u00e4\u00e4\u00e4"])
@@ -196,12 +196,12 @@ def test_a_data_uri_that_cannot_be_read_is_named_where_it_is(kept: House, text: 
 
 
 def test_the_same_key_means_the_same_data_uri_that_was_sent(kept: House) -> None:
-    first = Asked(VIDU, _vidu(_uri(PNG)))
+    first = JobRequest(VIDU, _vidu(_uri(PNG)))
     new, job = create.request(kept.w, first, key="order-7")
     again = create.request(kept.w, first, key="order-7")
     assert (new, again[0], again[1].id) == (True, False, job.id)
     with pytest.raises(Conflict):
-        create.request(kept.w, Asked(VIDU, _vidu(job.ask.input["imageUrl"])), key="order-7")
+        create.request(kept.w, JobRequest(VIDU, _vidu(job.spec.input["imageUrl"])), key="order-7")
 
 
 def test_a_storage_that_does_not_answer_keeps_no_job_with_a_data_uri(build: Build) -> None:

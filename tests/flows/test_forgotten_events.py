@@ -2,9 +2,10 @@
 
 import pytest
 
+from runhook import Event
 from runhook.worker.delivery import deliveries
 from runhook.worker.delivery.fanout import audience, who_wants
-from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows import resolve
 from runhook.worker.flows.pump import published

@@ -234,7 +234,7 @@ def test_success_proved_late_turns_failed_into_succeeded(build: Build) -> None:
     assert house.job(asked).state is State.FAILED
     job = house.until(asked, "succeeded")
     assert job.attempt.error is None
-    assert job.life.ended_at is not None
+    assert job.history.ended_at is not None
     last = house.w.store.events.get(
         "evt_" + house.raw.xrevrange("runhook:events", count=1)[0][0].decode()
     )

@@ -10,7 +10,7 @@ from runhook.worker import tasks
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Accepted, Busy, NeverLeft
 from runhook.worker.errors import LostWrites
-from runhook.worker.flows.pump import Crew, Pump
+from runhook.worker.flows.pump import Pump, WorkerProfile
 from runhook.worker.flows.steps.departure import Departing
 from runhook.worker.flows.steps.examine import _refused_after_all as _say_refused
 from runhook.worker.flows.submit import _settle_answer
@@ -20,7 +20,7 @@ from runhook.worker.store.jobs import Jobs
 from tests.conftest import Build, House
 
 REF = "2013508786110730241"
-CREW = Crew("worker", 4, {"send": ("worker", 1.0)})
+CREW = WorkerProfile("worker", 4, {"send": ("worker", 1.0)})
 
 
 def _at_its_turn(house: House, **more: Any) -> Job:
@@ -261,7 +261,7 @@ def test_what_left_twice_before_anybody_noticed_is_a_risk_and_said(
     assert other.w.store.jobs.mark_left(other.job(job), _claimed(other, job).token)
     for _ in range(3):
         pump.round()
-    assert house.job(job).life.risk
+    assert house.job(job).history.risk
     assert any("left again" in alert for alert in _alerts(house))
 
 
@@ -312,7 +312,7 @@ def test_a_refusal_that_was_proved_is_not_doubted_when_other_writes_are_lost(
     house.raw.delete("runhook:pump")
     house.later(6)
     house.until(job, "succeeded")
-    assert not house.job(job).life.risk
+    assert not house.job(job).history.risk
     assert house.sandbox.accepted() == 1
 
 
@@ -328,7 +328,7 @@ def test_a_departure_after_a_proved_refusal_is_not_the_second_of_two(
     house.settle()
     _go_back(house, dump)
     _rounds(house)
-    assert not house.job(job).life.risk
+    assert not house.job(job).history.risk
     assert not any(job.id in alert for alert in _alerts(house))
 
 

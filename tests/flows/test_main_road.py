@@ -1,6 +1,7 @@
 """The main road: asked, sent, called back, told."""
 
-from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook import Event
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import State
 from runhook.worker.domain.reports import Cost
 from runhook.worker.flows.pump import published
@@ -31,8 +32,8 @@ def test_an_ended_job_leaves_no_duty_behind(house: House) -> None:
 
 def test_defaults_are_filled_in_before_anything_is_sent(house: House) -> None:
     job = house.ask()
-    assert job.ask.input == {"prompt": "a cat", "resolution": "1k"} | job.ask.input
-    assert set(job.ask.input) > {"prompt"}
+    assert job.spec.input == {"prompt": "a cat", "resolution": "1k"} | job.spec.input
+    assert set(job.spec.input) > {"prompt"}
 
 
 def test_a_workflow_is_created_and_its_legacy_callback_understood(house: House) -> None:

@@ -5,7 +5,7 @@ import pytest
 from runhook.worker.domain.jobs import State
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from tests.conftest import IMAGE, House
 
 
@@ -48,9 +48,9 @@ def test_runninghubs_own_failure_is_paid_again_as_often_as_its_owner_allowed(hou
     house.sandbox.faults({"fault": "infrastructure", "times": 2})
     job = house.ask(options={"retries": 2})
     after = house.until(job, "succeeded")
-    assert [attempt.state for attempt in after.life.attempts[:2]] == [State.FAILED, State.FAILED]
-    assert len(after.life.attempts) == 3
-    assert not after.life.risk
+    assert [attempt.state for attempt in after.history.attempts[:2]] == [State.FAILED, State.FAILED]
+    assert len(after.history.attempts) == 3
+    assert not after.history.risk
     assert house.events().count("job.failed") == 0
     assert house.sandbox.accepted() == 3
     urls = {task["webhookUrl"] for task in house.sandbox.books()["tasks"]}
@@ -142,7 +142,7 @@ def test_a_job_that_took_its_turn_before_the_pause_does_not_leave_after_it(
 
 
 def test_the_price_of_a_request_is_told_without_keeping_it(house: House) -> None:
-    checked = create.check(house.w, Asked(IMAGE, {"prompt": "a"}))
+    checked = create.check(house.w, JobRequest(IMAGE, {"prompt": "a"}))
     live = create.live_price(house.w, checked)
     assert live
     assert str(live.money) == "0.4"

@@ -165,9 +165,9 @@ def test_after_a_failed_probe_another_job_probes(house: House) -> None:
 @pytest.mark.parametrize("refusal", ["capacity_refused", "capacity_forbidden", "capacity_outage"])
 def test_a_key_that_may_not_ask_for_its_queue_is_no_outage(house: House, refusal: str) -> None:
     house.sandbox.faults({"fault": refusal}, {"fault": "outage", "times": 1})
-    doubted, other = house.ask(), house.ask()
+    left_unconfirmed, other = house.ask(), house.ask()
     house.settle()
-    assert house.job(doubted).state is State.UNCONFIRMED
+    assert house.job(left_unconfirmed).state is State.UNCONFIRMED
     house.later(6)
     house.until(other, "succeeded")
 

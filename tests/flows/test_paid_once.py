@@ -58,8 +58,8 @@ def test_an_owner_who_risks_it_gets_a_second_attempt(build: Build) -> None:
     house.settle()
     house.later(31)
     job = house.until(asked, "succeeded")
-    assert job.life.risk is True
-    assert [attempt.n for attempt in job.life.attempts] == [1, 2]
+    assert job.history.risk is True
+    assert [attempt.n for attempt in job.history.attempts] == [1, 2]
     assert house.sandbox.accepted() == 1
 
 
@@ -75,7 +75,7 @@ def test_late_success_of_the_first_attempt_is_kept_beside_the_second(build: Buil
 
     def both() -> bool:
         house.settle()
-        return house.job(asked).life.attempts[0].state is State.SUCCEEDED
+        return house.job(asked).history.attempts[0].state is State.SUCCEEDED
 
     eventually(both)
     job = house.job(asked)
@@ -208,8 +208,8 @@ def test_a_task_id_with_an_error_is_asked_about_and_adopted_when_known(house: Ho
     _forbid_callbacks(house, "answer_both")
     asked = house.ask()
     house.settle()
-    doubted = house.job(asked)
-    assert (doubted.state, doubted.attempt.ref) == (
+    left_unconfirmed = house.job(asked)
+    assert (left_unconfirmed.state, left_unconfirmed.attempt.ref) == (
         State.UNCONFIRMED,
         house.sandbox.books()["tasks"][0]["taskId"],
     )
@@ -359,14 +359,16 @@ def test_unconfirmed_jobs_hold_their_slots_until_runninghub_says_there_are_none(
 ) -> None:
     house = build(RUNHOOK_CONCURRENCY=1)
     _forbid_callbacks(house, "answer_lost_unaccepted")
-    doubted = house.ask(prompt="doubted")
+    left_unconfirmed = house.ask(prompt="doubted")
     house.settle()
     house.sandbox.faults()
     waiting = house.ask(prompt="waiting")
     house.settle()
     house.later(5.1)
     house.until(waiting, "succeeded")
-    assert house.job(doubted).state is State.UNCONFIRMED, "it stays unconfirmed all the same"
+    assert house.job(left_unconfirmed).state is State.UNCONFIRMED, (
+        "it stays unconfirmed all the same"
+    )
 
 
 def test_the_task_id_in_an_answer_too_deep_to_read_brings_its_task_home(house: House) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook import Event
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Report
 from runhook.worker.flows.pump import published

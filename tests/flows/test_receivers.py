@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runhook.worker.delivery import subscriptions
-from runhook.worker.delivery.fanout import tell_subscriber
+from runhook.worker.delivery.fanout import deliver_to_subscriber
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
@@ -24,7 +24,7 @@ from runhook.worker.domain.receivers import (
 from runhook.worker.flows.pump import published
 from runhook.worker.net.outbound import SECONDS
 from runhook.worker.queue.broker import HANDLER_SECONDS
-from runhook.worker.store import Delivery, Subscription, Taken, Turn
+from runhook.worker.store import Delivery, DeliveryResult, LeasedDelivery, Subscription
 from runhook.worker.store.deliveries import Deliveries, Judge
 from tests.conftest import Build, House
 from tests.receiver import Receiver
@@ -105,7 +105,7 @@ def test_an_endpoint_that_fails_half_of_the_time_is_never_left_alone(
     assert house.w.store.deliveries.count("done", made.id) == 30
 
 
-def _judge(house: House, taken: Taken, outcome: Outcome) -> Judge:
+def _judge(house: House, taken: LeasedDelivery, outcome: Outcome) -> Judge:
     return lambda health: after(health, outcome, taken.delivery.id, house.clock.now())
 
 
@@ -137,7 +137,7 @@ def test_those_who_hang_hold_only_their_share_and_the_quick_are_told(
     assert house.raw.zcard("runhook:waiting:subscribers:new") == 9
     with house.w.store.duties.claim("subscribers", f"{quick.id}/1") as claim:
         assert claim
-        tell_subscriber(house.w, claim)
+        deliver_to_subscriber(house.w, claim)
     assert house.w.store.deliveries.count("done", quick.id) == 2
     assert house.w.store.deliveries.count("pending", stuck[-1]) == 1, "it waits for a place"
 
@@ -218,7 +218,7 @@ def test_an_outcome_whose_writing_is_sent_again_counts_once(
     house.lost = ["subscribers"]
     job = _ended(house)
     outcome = Outcome("failed", 0.1, "it answered HTTP 500", status=500)
-    turn = Turn("pending", outcome, again_in=10)
+    turn = DeliveryResult("pending", outcome, again_in=10)
     with house.w.store.duties.claim("subscribers", f"{made.id}/1") as claim:
         assert claim
         taken = house.w.store.deliveries.take(claim)
@@ -238,7 +238,7 @@ def test_two_slots_that_fail_together_both_count(build: Build, receiver: Receive
     _ended(house)
     _ended(house)
     outcome = Outcome("failed", 0.1, "it answered HTTP 500", status=500)
-    turn = Turn("pending", outcome, again_in=10)
+    turn = DeliveryResult("pending", outcome, again_in=10)
     duties, store = house.w.store.duties, house.w.store.deliveries
     with duties.claim("subscribers", f"{made.id}/1") as one:
         assert one

@@ -33,8 +33,8 @@ def test_a_retry_is_a_new_attempt_with_a_callback_url_of_its_own(house: House) -
     again = retry(house.w, job.id)
     assert (again.state, again.id, again.attempt.n) == (State.QUEUED, job.id, 2)
     ended = house.until(job, "succeeded")
-    assert [attempt.state for attempt in ended.life.attempts] == [State.FAILED, None]
-    assert ended.life.attempts[0].error
+    assert [attempt.state for attempt in ended.history.attempts] == [State.FAILED, None]
+    assert ended.history.attempts[0].error
     assert len({task["webhookUrl"] for task in house.sandbox.books()["tasks"]}) == 2
     assert house.events().count("job.queued") == 2
 
@@ -68,7 +68,7 @@ def test_two_retries_at_once_are_one_attempt(house: House) -> None:
     retry(house.w, job.id)
     with pytest.raises(Conflict):
         retry(house.w, job.id)
-    assert len(house.until(job, "succeeded").life.attempts) == 2
+    assert len(house.until(job, "succeeded").history.attempts) == 2
 
 
 def test_an_attempt_that_was_never_proved_makes_its_retry_a_risk(build: Build) -> None:
@@ -76,7 +76,7 @@ def test_an_attempt_that_was_never_proved_makes_its_retry_a_risk(build: Build) -
     job = _unconfirmed(house)
     house.later(6)
     assert house.job(job).state is State.FAILED
-    assert retry(house.w, job.id).life.risk
+    assert retry(house.w, job.id).history.risk
 
 
 def test_late_success_of_an_earlier_attempt_settles_a_retry_that_has_not_left(
@@ -127,9 +127,9 @@ def test_late_success_of_the_first_of_three_keeps_what_the_second_cost(house: Ho
     accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
     after = house.job(job)
     assert after.state is State.SUCCEEDED
-    assert [attempt.n for attempt in after.life.attempts] == [1, 2]
+    assert [attempt.n for attempt in after.history.attempts] == [1, 2]
     assert after.attempt.n == 1
-    assert after.life.attempts[1].state is State.FAILED
+    assert after.history.attempts[1].state is State.FAILED
 
 
 def test_late_success_after_the_retry_left_is_kept_and_alerted(house: House) -> None:
@@ -142,7 +142,7 @@ def test_late_success_after_the_retry_left_is_kept_and_alerted(house: House) -> 
     accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
     after = house.job(job)
     assert after.state is State.RUNNING
-    assert after.life.attempts[0].state is State.SUCCEEDED
+    assert after.history.attempts[0].state is State.SUCCEEDED
     assert "runhook.alert" in house.events()
 
 
@@ -215,7 +215,7 @@ def test_an_unconfirmed_job_is_given_up_by_its_owner(house: House) -> None:
 
 def test_an_unconfirmed_job_is_paid_again_at_its_owners_risk(house: House) -> None:
     job = _unconfirmed(house, "answer_lost_unaccepted")
-    assert resolve(house.w, job.id, "resubmit").life.risk
+    assert resolve(house.w, job.id, "resubmit").history.risk
     house.later(6)  # the gate that the doubt closed
     assert house.until(job, "succeeded").attempt.n == 2
 
@@ -361,5 +361,5 @@ def test_a_job_whose_cancel_is_wished_is_not_paid_again(house: House) -> None:
     cancel(house.w, job.id)
     with pytest.raises(Conflict, match="cancel is wished"):
         resolve(house.w, job.id, "resubmit")
-    assert house.job(job).life.cancel_wished
+    assert house.job(job).history.cancel_wished
     assert house.sandbox.accepted() == 0

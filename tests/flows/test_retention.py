@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from runhook import Event
 from runhook.worker.delivery import deliveries
-from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import NotFound
 from runhook.worker.flows.pump import published

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
+from runhook import Event, Retry, Stop
 from runhook.worker.delivery import subscriptions
-from runhook.worker.domain.handlers import Event, Handler, Registry, Retry, Stop
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.pump import published
 from tests.conftest import SECRET, Build, House

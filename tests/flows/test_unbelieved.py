@@ -10,7 +10,7 @@ import pytest
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.steps.accept import adopt
 from runhook.worker.flows.unbelieved import MINUTE, MOST_CALLS, UNPROVED_LONGEST
-from runhook.worker.store import Note
+from runhook.worker.store import TimelineEntry
 from tests.conftest import Build, House, eventually
 
 DETAIL, QUERY = "/task/openapi/getWebhookDetail", "/openapi/v2/query"
@@ -181,12 +181,12 @@ def test_resends_that_callbacks_lead_to_count_too(build: Build) -> None:
     house.until(job, "running")
     eventually(lambda: house.sandbox.books()["recorded"])
     house.lost.append("intake")  # what is sent again does not end it
-    house.w.store.jobs.hasten(job.id, 1, Note("callback too large", {}))
+    house.w.store.jobs.reconcile_now(job.id, 1, TimelineEntry("callback too large", {}))
     spans: list[int] = []
     for _ in range(4):
         before = _asked(house)
         house.later(MINUTE / 2)
-        house.w.store.jobs.hasten(job.id, 1, Note("callback too large", {}))
+        house.w.store.jobs.reconcile_now(job.id, 1, TimelineEntry("callback too large", {}))
         house.later(MINUTE / 2)
         spans.append(_asked(house) - before)
     assert house.sandbox.calls(RESEND) == 2

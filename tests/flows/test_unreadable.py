@@ -13,7 +13,7 @@ from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published
 from runhook.worker.store import UNREADABLE_LOOK, records
@@ -306,7 +306,7 @@ def test_an_asset_kept_again_keeps_what_a_newer_version_wrote(house: House) -> N
     with pytest.raises(UnreadableRecord):
         create.keep(house.w, "again.txt", BytesIO(b"a note"))
     with pytest.raises(UnreadableRecord):
-        create.request(house.w, Asked(IMAGE, {"prompt": "x", "imageUrl": f"asset:{kept.id}"}))
+        create.request(house.w, JobRequest(IMAGE, {"prompt": "x", "imageUrl": f"asset:{kept.id}"}))
 
 
 def test_every_record_says_its_version(open_house: House, receiver: Receiver) -> None:

@@ -226,7 +226,7 @@ def _check(stage: Stage, job: Job, scene: Scene) -> None:
     per_attempt = Counter(task["webhookUrl"] for task in mine)
     assert all(count == 1 for count in per_attempt.values()), f"paid twice, {where}"
     allowed = 1 + dict(scene.options).get("retries", 0)
-    assert len(job.life.attempts) <= allowed, where
+    assert len(job.history.attempts) <= allowed, where
     unproved = job.attempt.error is not None and job.attempt.error.code == "unconfirmed"
     if unproved:
         # Only where a request left whose answer the dead worker alone had, and no callback came.
@@ -234,7 +234,7 @@ def _check(stage: Stage, job: Job, scene: Scene) -> None:
         assert not mine or scene.faults, where
     else:
         assert job.state is scene.end, where
-        assert len(mine) == len(job.life.attempts), where
+        assert len(mine) == len(job.history.attempts), where
     assert stage.told(job), f"nobody was told, {where}"
     told = stage.house.w.store.deliveries.of_job(job.id)
     assert all(delivery.state == "done" for delivery in told), where

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from runhook import Event, Retry
 from runhook.config.settings import Settings
-from runhook.worker.domain.handlers import Event, Handler, Registry, Retry
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.store import SetClock

@@ -7,10 +7,10 @@ from runhook.worker.delivery import subscriptions
 from runhook.worker.domain.handlers import Handler
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.reports import App, AppField, Uploaded
-from runhook.worker.domain.views import job_document
+from runhook.worker.domain.views import job_view
 from runhook.worker.flows import create, resolve
 from runhook.worker.flows.cancel import cancel
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.pump import published
 from tests.conftest import IMAGE, House, eventually
 
@@ -25,7 +25,7 @@ def play(house: House) -> dict[str, Any]:
     ended = [ends(house), fails(house), cancelled(house), retried(house), unconfirmed(house)]
     standing = [running(house), called_back(house), queued(house)]
     jobs = [house.job(job) for job in (*ended, *standing)]
-    return {job.id: job_document(job) for job in jobs}
+    return {job.id: job_view(job) for job in jobs}
 
 
 def listeners(house: House) -> None:
@@ -54,7 +54,7 @@ def files(house: House) -> None:
 
 def ends(house: House) -> Job:
     """One that succeeds, asked for with a key."""
-    asked = Asked(IMAGE, {"prompt": "a cat"}, {}, {"order": 7}, 9)
+    asked = JobRequest(IMAGE, {"prompt": "a cat"}, {}, {"order": 7}, 9)
     job = create.request(house.w, asked, key="order-7")[1]
     return house.until(job, "succeeded")
 

@@ -8,9 +8,9 @@ import pytest
 
 from runhook.worker.delivery import subscriptions
 from runhook.worker.domain.handlers import Handler, Registry
-from runhook.worker.domain.views import job_document
+from runhook.worker.domain.views import job_view
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.doctor import examine
 from runhook.worker.store import records
 from tests.conftest import IMAGE, Build, House, eventually
@@ -52,7 +52,7 @@ def test_every_job_is_shown_as_it_was(build: Build, sample: dict[str, Any], raw:
     house = build()
     keys.loaded(raw, sample["keys"])
     house.w.store.upkeep.end_what_older_versions_left()
-    found = {job.id: job_document(job) for job in house.w.store.jobs.many(list(sample["shown"]))}
+    found = {job.id: job_view(job) for job in house.w.store.jobs.many(list(sample["shown"]))}
     for job_id, shown in sample["shown"].items():
         assert found[job_id] | shown == found[job_id]
 
@@ -107,7 +107,7 @@ def test_its_duties_and_wake_ups_are_gone_on_with(house: House, sample: dict[str
 def test_an_idempotency_key_of_then_makes_no_second_job(
     house: House, sample: dict[str, Any]
 ) -> None:
-    asked = Asked(IMAGE, {"prompt": "a cat"}, {}, {"order": 7}, 9)  # as in scenes.ends
+    asked = JobRequest(IMAGE, {"prompt": "a cat"}, {}, {"order": 7}, 9)  # as in scenes.ends
     new, job = create.request(house.w, asked, key="order-7")
     assert not new
     assert job.id in sample["shown"]

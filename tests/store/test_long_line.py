@@ -51,7 +51,7 @@ def test_a_line_is_left_by_priority_and_age_however_long_it_is(house: House, fir
     for number in range(STEPS):
         house.clock.advance(0.01)
         jobs.append(house.ask(priority=(first + number) % 10, prompt=str(number)))
-    wanted = [job.id for job in sorted(jobs, key=lambda job: (-job.ask.priority, job.id))]
+    wanted = [job.id for job in sorted(jobs, key=lambda job: (-job.spec.priority, job.id))]
     house.w.store.line.pause(False)
     short = _drain(house, jobs)
     for job in jobs:

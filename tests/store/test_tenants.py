@@ -8,14 +8,14 @@ from flask.testing import FlaskClient
 from runhook.webhook.app import create_app
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from tests.conftest import IMAGE, SHOP, Build, House
 
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
 
 
 def _of(house: House, tenant: str | None = None, owner: str = "local", **more: Any) -> Job:
-    asked = Asked(IMAGE, {"prompt": "a cat"}, tenant=tenant)
+    asked = JobRequest(IMAGE, {"prompt": "a cat"}, tenant=tenant)
     return create.request(house.w, asked, owner=owner, **more)[1]
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from runhook.worker.domain.reports import Busy, Doubtful, Refused
+from runhook.worker.domain.reports import Busy, Refused, Uncertain
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.codes import CODES, UNKNOWN, Code, explain, heals_by_new_task
 
@@ -80,7 +80,7 @@ def test_a_row_sorts_a_submit_by_who_pays_and_says_what_to_do(code: str, row: Co
                 assert isinstance(found, Busy)
                 assert (found.code, found.own_machines) == (code, code in ("415", "814"))
             case "unknown":
-                assert isinstance(found, Doubtful)
+                assert isinstance(found, Uncertain)
                 assert found.code == code
 
 
@@ -103,7 +103,7 @@ def test_the_table_agrees_with_what_clients_learnt(codes: list[str], again: str)
 def test_a_code_that_nobody_knows_is_never_resent_and_shown_as_it_came() -> None:
     for answer in _answers("4711"):
         found = wire.read_submit(200, answer)
-        assert isinstance(found, Doubtful)
+        assert isinstance(found, Uncertain)
         assert (found.code, found.why) == ("4711", "error 4711: why")
     assert explain("4711") is UNKNOWN
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import orjson
 import pytest
 
-from runhook.worker.domain.reports import Accepted, Busy, Cost, Doubtful, Refused
+from runhook.worker.domain.reports import Accepted, Busy, Cost, Refused, Uncertain
 from runhook.worker.net.untrusted import EXCERPT, LONGEST, clean, excerpt
 from runhook.worker.runninghub import facts, wire
 from runhook.worker.runninghub.door import Unreadable, decimal, read_json, read_object, task_id
@@ -79,7 +79,7 @@ def test_json_nested_too_deep_is_unreadable(deep: int) -> None:
 )
 def test_a_task_id_at_its_place_is_read_of_an_answer_nested_too_deep(shape: str) -> None:
     answer = wire.read_submit(200, (shape % (f'"{REF}"', "[" * 500 + "]" * 500)).encode())
-    assert isinstance(answer, Doubtful)
+    assert isinstance(answer, Uncertain)
     assert (answer.ref, answer.code) == (REF, None)
 
 
@@ -96,7 +96,7 @@ def test_a_task_id_at_its_place_is_read_of_an_answer_nested_too_deep(shape: str)
 def test_none_is_believed_that_stands_elsewhere_or_twice_or_in_no_json(body: str) -> None:
     deep = (body % (REF, REF, "[" * 500 + "]" * 500)).encode()
     answer = wire.read_submit(200, deep)
-    assert isinstance(answer, Doubtful)
+    assert isinstance(answer, Uncertain)
     assert answer.ref is None
 
 
@@ -118,7 +118,7 @@ def test_a_count_or_an_id_without_end_is_not_told() -> None:
 
 def test_what_decides_is_not_believed_when_it_is_named_twice() -> None:
     twice = b'{"taskId":"1","taskId":"2","status":"SUCCESS"}'
-    assert isinstance(wire.read_submit(200, twice), Doubtful)
+    assert isinstance(wire.read_submit(200, twice), Uncertain)
     with pytest.raises(Unreadable, match="taskId twice"):
         wire.read_query(200, twice)
     assert read_json('{"taskId":"1","taskId":"1","url":"a","url":"b"}')["url"] == "b"
@@ -137,7 +137,7 @@ def test_what_names_no_task_is_no_ref(ref: object) -> None:
 @pytest.mark.parametrize("code", ["421", "1007", "", "1000"])
 def test_an_id_that_cannot_be_asked_about_leaves_a_submit_in_doubt(ref: str, code: str) -> None:
     answer = wire.read_submit(200, json.dumps({"taskId": ref, "errorCode": code}).encode())
-    assert isinstance(answer, Doubtful)
+    assert isinstance(answer, Uncertain)
     assert answer.ref is None
 
 
@@ -200,7 +200,7 @@ def test_a_code_is_the_same_in_every_spelling(code: str) -> None:
 def test_what_stands_for_a_code_and_is_none_is_not_all_is_well(code: str) -> None:
     body = b'{"taskId":"%s","errorCode":%s}' % (REF.encode(), code.encode())
     answer = wire.read_submit(200, body)
-    assert isinstance(answer, Doubtful)
+    assert isinstance(answer, Uncertain)
     assert answer.ref == REF
 
 

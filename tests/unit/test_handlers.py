@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from runhook import Event, Retry, Stop, on
 from runhook.worker.delivery import handlers
 from runhook.worker.delivery.handlers import attributes, run
 from runhook.worker.domain.events import sample, wants
-from runhook.worker.domain.handlers import CeleryTask, Event, Registry, Retry, Stop, on
+from runhook.worker.domain.handlers import CeleryTask, Registry
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runhook.worker.domain import jobs
-from runhook.worker.domain.jobs import TABLE, Ask, Job, Life, Move, State
+from runhook.worker.domain.jobs import TABLE, Job, JobHistory, JobSpec, Move, State
 from runhook.worker.domain.reports import Cost
 from runhook.worker.errors import ImpossibleMove
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def _job(state: State) -> Job:
-    return Job("job_1", Ask("m", "image", {}, NOW), state, Life(NOW))
+    return Job("job_1", JobSpec("m", "image", {}, NOW), state, JobHistory(NOW))
 
 
 @pytest.mark.parametrize(("state", "how"), list(itertools.product(State, Move)))
@@ -23,7 +23,7 @@ def test_a_move_is_in_the_table_or_impossible(state: State, how: Move) -> None:
     if (state, how) in TABLE:
         moved = jobs.move(job, how, NOW)
         assert moved.state is TABLE[state, how]
-        assert (moved.life.ended_at is not None) == moved.state.ended
+        assert (moved.history.ended_at is not None) == moved.state.ended
     else:
         assert not jobs.may(job, how)
         with pytest.raises(ImpossibleMove, match=f"{state}.*{how}"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.domain.reports import Accepted, Busy, Capacity, Cost, Doubtful, Output, Refused
+from runhook.worker.domain.reports import Accepted, Busy, Capacity, Cost, Output, Refused, Uncertain
 from runhook.worker.runninghub import facts, wire
 from runhook.worker.runninghub.codes import CODES
 from runhook.worker.runninghub.door import Unreadable
@@ -76,20 +76,20 @@ def test_every_code_is_sorted_by_who_pays(code: str, legacy: bool) -> None:
     body: dict[str, Any] = {"code": int(code), "msg": "X", "data": None}
     if not legacy:
         body = {"taskId": "", "status": "", "errorCode": code, "errorMessage": "X"}
-    kind = {"no": Refused, "later": Busy, "unknown": Doubtful}[CODES[code].again]
+    kind = {"no": Refused, "later": Busy, "unknown": Uncertain}[CODES[code].again]
     assert isinstance(_submit(body), kind)
 
 
 def test_an_unexplained_code_is_doubtful_and_shown_as_it_came() -> None:
     answer = _submit({"errorCode": "1516", "errorMessage": "strange"})
-    assert isinstance(answer, Doubtful)
+    assert isinstance(answer, Uncertain)
     assert (answer.code, answer.ref) == ("1516", None)
     assert "1516: strange" in answer.why
 
 
 def test_a_task_id_with_an_error_is_neither_accepted_nor_refused() -> None:
     answer = _submit({"taskId": REF, "status": "RUNNING", "errorCode": "421"})
-    assert isinstance(answer, Doubtful)
+    assert isinstance(answer, Uncertain)
     assert (answer.ref, answer.busy) == (REF, True)
 
 
@@ -101,10 +101,10 @@ def test_a_task_id_with_an_error_is_neither_accepted_nor_refused() -> None:
         (400, Refused),
         (401, Refused),
         (404, Refused),
-        (408, Doubtful),
-        (500, Doubtful),
-        (502, Doubtful),
-        (200, Doubtful),
+        (408, Uncertain),
+        (500, Uncertain),
+        (502, Uncertain),
+        (200, Uncertain),
     ],
 )
 def test_http_alone_decides_where_there_is_no_json(status: int, kind: type) -> None:
@@ -113,7 +113,7 @@ def test_http_alone_decides_where_there_is_no_json(status: int, kind: type) -> N
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b'{"taskId": ""}', b"\xff", b"{" * 9])
 def test_an_answer_without_content_is_doubtful(body: bytes) -> None:
-    assert isinstance(_submit(body), Doubtful)
+    assert isinstance(_submit(body), Uncertain)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from runhook.worker.domain.reports import Accepted, Doubtful
+from runhook.worker.domain.reports import Accepted, Uncertain
 from runhook.worker.runninghub import facts, wire
 from runhook.worker.runninghub.codes import CODES
 from runhook.worker.runninghub.door import Unreadable
@@ -85,5 +85,5 @@ def test_a_submits_answer_that_names_a_task_is_never_taken_for_a_refusal(
 ) -> None:
     body = {"taskId": ref, "errorCode": code, "results": rest}
     answer = wire.read_submit(200, json.dumps(body).encode())
-    assert isinstance(answer, Accepted | Doubtful)
+    assert isinstance(answer, Accepted | Uncertain)
     assert answer.ref == str(ref)

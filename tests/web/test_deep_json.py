@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from runhook.webhook.app import create_app
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from tests.conftest import IMAGE, House
 
 LINES = "application/x-ndjson"
@@ -57,9 +57,9 @@ def test_what_nests_64_deep_is_taken_told_and_listed(house: House, client: Flask
 
 def test_a_job_asked_for_in_this_process_is_held_to_the_same(house: House) -> None:
     with pytest.raises(InvalidRequest, match="64 levels"):
-        create.request(house.w, Asked(IMAGE, {"prompt": "a cat"}, {}, nest(65)))
+        create.request(house.w, JobRequest(IMAGE, {"prompt": "a cat"}, {}, nest(65)))
     with pytest.raises(InvalidRequest):
-        create.request(house.w, Asked(IMAGE, {"prompt": "a cat"}, {}, nest(900)))
+        create.request(house.w, JobRequest(IMAGE, {"prompt": "a cat"}, {}, nest(900)))
 
 
 DEEP = ["[" * 300 + "]" * 300, "[" * 20_000 + "]" * 20_000, '{"a":' * 300 + "1" + "}" * 300]
@@ -127,4 +127,4 @@ def test_a_workflow_typed_as_text_that_nests_without_end_is_a_fault_like_others(
 ) -> None:
     graph = "[" * 100_000 + "]" * 100_000
     with pytest.raises(InvalidRequest, match="ComfyUI's API format"):
-        create.request(house.w, Asked("workflow/123456", {}, {"workflow": graph}))
+        create.request(house.w, JobRequest("workflow/123456", {}, {"workflow": graph}))

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook import Event
 from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import RECOVERING
 from runhook.worker.domain import jobs
-from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job, Move
 from runhook.worker.domain.reports import Error
 from runhook.worker.flows.pump import published

@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
+from runhook import Event
 from runhook.webhook.app import create_app
 from runhook.worker.cli import cli
-from runhook.worker.domain.handlers import Event, Handler, Registry
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published

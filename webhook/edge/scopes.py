@@ -30,7 +30,7 @@ def open_to(*scopes: Scope | Literal["anybody"]) -> Callable[[Door], Door]:
     return declared
 
 
-def let_in() -> Response | None:
+def require_token() -> Response | None:
     """Before every request: 401 to strangers, 403 where the scope is missing, and then nobody
     learns whether another tenant's job is there.
 

@@ -13,7 +13,7 @@ import orjson
 from flask import Response
 
 from runhook.webhook.edge.limits import Limit
-from runhook.worker.domain.events import Occurrence, cloud_event
+from runhook.worker.domain.events import Event, cloud_event
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.store import event_order
 from runhook.worker.telemetry import report
@@ -32,7 +32,7 @@ HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 class Message:
     """An event, ready to be sent."""
 
-    what: Occurrence
+    what: Event
     body: bytes
 
     @property
@@ -156,7 +156,7 @@ class Hub:
         return messages, last or cursor
 
 
-def _message(event: Occurrence, source: str) -> Message | None:
+def _message(event: Event, source: str) -> Message | None:
     """An event as streams send it; one that cannot be said holds up none behind it."""
     try:
         return Message(event, orjson.dumps(cloud_event(event, source)))

@@ -7,7 +7,7 @@ from runhook.webhook.edge.bodies import json_body
 from runhook.webhook.edge.limits import ASKING
 from runhook.webhook.edge.problems import problem
 from runhook.webhook.edge.scopes import caller, open_to
-from runhook.worker.domain.views import account_document
+from runhook.worker.domain.views import account_view
 from runhook.worker.errors import Fault, InvalidRequest
 
 LARGEST = 1024
@@ -45,4 +45,4 @@ def get_account() -> Response:
         return problem(503, "No key", why)
     with ASKING.take(caller().name):
         account, capacity = w.client.account(), w.client.capacity()
-    return answer(account_document(account, capacity, w.store.line.state().in_flight))
+    return answer(account_view(account, capacity, w.store.line.state().in_flight))

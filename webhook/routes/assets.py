@@ -5,7 +5,7 @@ from flask import Blueprint, Response, request, url_for
 from runhook.webhook.edge.answers import answer, known_parameters, wiring
 from runhook.webhook.edge.problems import problem
 from runhook.webhook.edge.scopes import open_to
-from runhook.worker.catalogue.views import asset_document
+from runhook.worker.catalogue.views import asset_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import create
 
@@ -27,7 +27,7 @@ def post_asset() -> Response:
     if file is None:
         raise InvalidRequest([Fault("file", "is missing: the form's file goes by this name")])
     asset = create.keep(wiring(), file.filename or "file", file.stream)
-    response = answer(asset_document(asset), 201)
+    response = answer(asset_view(asset), 201)
     response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)
     return response
 
@@ -36,4 +36,4 @@ def post_asset() -> Response:
 @open_to("read", "submit")
 def get_asset(asset_id: str) -> Response:
     """What is known of an asset."""
-    return answer(asset_document(wiring().store.assets.get(asset_id.removeprefix("asset:"))))
+    return answer(asset_view(wiring().store.assets.get(asset_id.removeprefix("asset:"))))

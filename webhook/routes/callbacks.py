@@ -14,7 +14,7 @@ from runhook.webhook.edge.refusals import Refusals
 from runhook.webhook.edge.scopes import open_to
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.secrets.signing import PATH, PROBE, probe_answer, signed_by_us
-from runhook.worker.store import Note
+from runhook.worker.store import TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -45,7 +45,9 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
     try:
         body = body_within(request, LARGEST)
         if body is None:
-            w.store.jobs.hasten(job_id, attempt, Note("callback too large", {"attempt": attempt}))
+            w.store.jobs.reconcile_now(
+                job_id, attempt, TimelineEntry("callback too large", {"attempt": attempt})
+            )
             return problem(413, "Too large", f"a callback is at most {LARGEST} bytes")
         via = "resend" if request.args.get("via") == "resend" else "callback"
         word = w.store.callbacks.take(job_id, attempt, via, body)

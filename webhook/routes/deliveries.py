@@ -91,7 +91,7 @@ def post_recover() -> Response:
 
     `{"since", "until"?, "handler"?, "new_handlers"?, "dry_run"?}`
     """
-    span, dry_run = recover.read_span(wiring(), json_body(LARGEST))
+    span, dry_run = recover.read_range(wiring(), json_body(LARGEST))
     with RECOVERING.take(caller().name):
         found = recover.recover(wiring(), span, dry_run=dry_run)
     return answer(found.document() | {"dry_run": dry_run})

@@ -8,9 +8,9 @@ from flask import Blueprint, Response, current_app, request
 from runhook.webhook.edge.answers import answer, known_parameters, page_size, takes, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.edge.streams import Hub, spoken
-from runhook.worker.domain.events import TYPES, Occurrence, cloud_event, unknown_types
+from runhook.worker.domain.events import TYPES, Event, cloud_event, unknown_types
 from runhook.worker.domain.jobs import Job
-from runhook.worker.domain.views import job_document
+from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.store import is_event_id
 
@@ -74,7 +74,7 @@ def _events(hub: Hub, cursor: str, types: Sequence[str]) -> Iterator[bytes]:
 
 
 def _job(hub: Hub, cursor: str, job: Job) -> Iterator[bytes]:
-    yield spoken(cursor, f"job.{job.state}", orjson.dumps(job_document(job)))
+    yield spoken(cursor, f"job.{job.state}", orjson.dumps(job_view(job)))
     if job.state.ended:
         return
     for message in hub.follow(cursor):
@@ -88,9 +88,7 @@ def _job(hub: Hub, cursor: str, job: Job) -> Iterator[bytes]:
                 return
 
 
-def _page(
-    types: Sequence[str], cursor: str | None, most: int
-) -> tuple[list[Occurrence], str | None]:
+def _page(types: Sequence[str], cursor: str | None, most: int) -> tuple[list[Event], str | None]:
     """So many events behind the cursor at most, and the cursor behind those looked at."""
     events = wiring().store.events
     for _ in range(ROUNDS):

@@ -17,13 +17,13 @@ from runhook.webhook.edge.answers import (
 )
 from runhook.webhook.edge.bodies import json_body, lines_within
 from runhook.webhook.edge.limits import ASKING, BATCHES
-from runhook.webhook.edge.problems import document_of, problem
+from runhook.webhook.edge.problems import problem, view_of
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
 from runhook.worker.catalogue import Checked
-from runhook.worker.catalogue.views import dry_run_document
+from runhook.worker.catalogue.views import dry_run_view
 from runhook.worker.domain.jobs import Job, State, is_job_id
-from runhook.worker.domain.views import job_document
+from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import batch, create, resolve
 from runhook.worker.flows.cancel import cancel
@@ -93,11 +93,11 @@ def post_batch() -> Response:
 
 def _line_document(line: batch.Line) -> dict[str, Any]:
     if line.error:
-        found = document_of(line.error)
+        found = view_of(line.error)
         return {"line": line.number, "status": found["status"], "error": found}
     if line.job:
         status = 202 if line.new else 200
-        return {"line": line.number, "status": status, "job": job_document(line.job)}
+        return {"line": line.number, "status": status, "job": job_view(line.job)}
     return {"line": line.number, "status": 200, "dry_run": line.checked and _checked(line.checked)}
 
 
@@ -121,7 +121,7 @@ def list_jobs() -> Response:
     if mine is not None and tenant not in (None, mine):
         return answer({"items": [], "next": None})  # as if the other had none
     page = wiring().store.jobs.page(state, model, cursor, most, tenant=mine or tenant)
-    return answer({"items": [job_document(job) for job in page.jobs], "next": page.next})
+    return answer({"items": [job_view(job) for job in page.jobs], "next": page.next})
 
 
 @blueprint.get("/<job_id>")
@@ -201,7 +201,7 @@ def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager
 def _document(job: Job) -> dict[str, Any]:
     queued = job.state is State.QUEUED
     place = wiring().store.line.position(job.line, job.id) if queued else None
-    return job_document(job, place) | {"progress": _progress(job)}
+    return job_view(job, place) | {"progress": _progress(job)}
 
 
 def _progress(job: Job) -> dict[str, Any] | None:
@@ -214,7 +214,7 @@ def _progress(job: Job) -> dict[str, Any] | None:
 
 
 def _checked(checked: Checked) -> dict[str, Any]:
-    return dry_run_document(checked, create.live_price(wiring(), checked))
+    return dry_run_view(checked, create.live_price(wiring(), checked))
 
 
 def _dry_run() -> bool:

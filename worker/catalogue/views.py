@@ -4,10 +4,10 @@ from runhook.config.catalogue import Price
 from runhook.worker.catalogue import Asset, Checked, Model, Param, Quote, price_words, rule_words
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.reports import LivePrice
-from runhook.worker.domain.views import Document
+from runhook.worker.domain.views import View
 
 
-def model_document(model: Model) -> Document:
+def model_view(model: Model) -> View:
     """A model with what each of its parameters takes."""
     return {
         "name": model.name,
@@ -25,7 +25,7 @@ def model_document(model: Model) -> Document:
     }
 
 
-def dry_run_document(checked: Checked, live: LivePrice | None) -> Document:
+def dry_run_view(checked: Checked, live: LivePrice | None) -> View:
     """A checked request with its input completed, and what it would cost."""
     return {
         "model": checked.model,
@@ -35,7 +35,7 @@ def dry_run_document(checked: Checked, live: LivePrice | None) -> Document:
     }
 
 
-def _quote(quote: Quote | None) -> Document | None:
+def _quote(quote: Quote | None) -> View | None:
     """The price of one input; money is a decimal string, null where the facts do not tell."""
     if quote is None:
         return None
@@ -48,7 +48,7 @@ def _quote(quote: Quote | None) -> Document | None:
     }
 
 
-def asset_document(asset: Asset) -> Document:
+def asset_view(asset: Asset) -> View:
     """A kept file; `value` is what inputs name it by."""
     media = asset.media
     return {
@@ -65,12 +65,12 @@ def asset_document(asset: Asset) -> Document:
     }
 
 
-def _price(price: Price) -> Document:
+def _price(price: Price) -> View:
     said = price.model_dump(mode="json", exclude_defaults=True)
     return said | {"text": price_words(price)}
 
 
-def _param(param: Param) -> Document:
+def _param(param: Param) -> View:
     """What is always there comes first; the rest only where the reference says something."""
     always = ("name", "type", "required", "default", "values", "min", "max")
     facts = param.model_dump()

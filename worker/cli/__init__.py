@@ -11,7 +11,7 @@ from rich.live import Live
 
 from runhook.config.private import OTHERS
 from runhook.worker import catalogue
-from runhook.worker.catalogue.views import model_document
+from runhook.worker.catalogue.views import model_view
 from runhook.worker.cli import screens
 from runhook.worker.cli.account import account, pause, resume
 from runhook.worker.cli.comfy import app, workflow
@@ -27,7 +27,7 @@ from runhook.worker.cli.talk import FAILED, Commands, err, out, print_json, show
 from runhook.worker.cli.up import sandbox, up
 from runhook.worker.cli.waiting import EVERY, going_on, say_end, wait
 from runhook.worker.domain.jobs import Job, State
-from runhook.worker.domain.views import job_document
+from runhook.worker.domain.views import job_view
 from runhook.worker.telemetry import configure
 from runhook.worker.wiring import Wiring
 
@@ -94,7 +94,7 @@ def jobs(
     wanted = catalogue.canonical(model) if model else None
     page = wiring().store.jobs.page(state, wanted, None, limit, tenant=tenant)
     if as_json:
-        print_json({"items": [job_document(job) for job in page.jobs], "next": page.next})
+        print_json({"items": [job_view(job) for job in page.jobs], "next": page.next})
     else:
         show(screens.jobs_table(page.jobs), len(page.jobs), "no jobs")
 
@@ -109,7 +109,7 @@ def job(job_id: str, as_json: bool) -> None:
     timeline = store.jobs.timeline(job_id)
     if as_json:
         place = store.line.position(found.line, job_id)
-        print_json({**job_document(found, place), "timeline": timeline})
+        print_json({**job_view(found, place), "timeline": timeline})
     else:
         out.print(screens.job_screen(found, store.deliveries.of_job(job_id), timeline))
 
@@ -121,7 +121,7 @@ def models(query: tuple[str, ...], as_json: bool) -> None:
     """List models whose names hold every word."""
     found = catalogue.search(" ".join(query))
     if as_json:
-        print_json({"items": [model_document(model) for model in found], "next": None})
+        print_json({"items": [model_view(model) for model in found], "next": None})
     else:
         show(screens.models_table(found), len(found), "no model has all these words")
 
@@ -132,7 +132,7 @@ def models(query: tuple[str, ...], as_json: bool) -> None:
 def model(name: str, as_json: bool) -> None:
     """Show a model's parameters, rules and price."""
     found = catalogue.find(name)
-    print_json(model_document(found)) if as_json else out.print(screens.model_screen(found))
+    print_json(model_view(found)) if as_json else out.print(screens.model_screen(found))
 
 
 for command in (

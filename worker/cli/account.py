@@ -4,7 +4,7 @@ import click
 
 from runhook.worker.cli import screens
 from runhook.worker.cli.talk import out, print_json, wiring
-from runhook.worker.domain.views import account_document
+from runhook.worker.domain.views import account_view
 
 
 @click.command()
@@ -13,7 +13,7 @@ def account(as_json: bool) -> None:
     """Show what the account has left, its limit and what is in flight."""
     w = wiring(asks=True)
     state = w.store.line.state()
-    document = account_document(w.client.account(), w.client.capacity(), state.in_flight)
+    document = account_view(w.client.account(), w.client.capacity(), state.in_flight)
     if as_json:
         print_json(document | {"line": state.document()})
     else:

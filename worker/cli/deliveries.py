@@ -10,7 +10,7 @@ from runhook.worker.delivery import deliveries as flows
 from runhook.worker.delivery.deliveries import Filter, delivery_document
 from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.errors import Fault, InvalidRequest
-from runhook.worker.flows.recover import read_span
+from runhook.worker.flows.recover import read_range
 from runhook.worker.flows.recover import recover as make_good
 from runhook.worker.store.delivered import STATES
 
@@ -111,7 +111,7 @@ def recover(
     w = wiring()
     given = {"since": since, "until": until, "handler": handler, "new_handlers": new_handlers}
     with wrong_usage():
-        span, _ = read_span(w, {name: value for name, value in given.items() if value is not None})
+        span, _ = read_range(w, {name: value for name, value in given.items() if value is not None})
     found = make_good(w, span, dry_run=dry_run)
     if as_json:
         print_json(found.document() | {"dry_run": dry_run})

@@ -27,7 +27,7 @@ from runhook.worker.cli.up import Ended, check_parts, ending_on_signals, keep_of
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import RunhookError
 from runhook.worker.flows import create
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.store import Delivery
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
@@ -211,7 +211,8 @@ def _ask(w: Wiring) -> dict[str, Scene]:
     for scene in SCENES:
         metadata = {"demo": scene.name.replace(" ", "-"), **scene.metadata}
         _, job = create.request(
-            w, Asked(scene.model, dict(scene.input), metadata=metadata, priority=scene.priority)
+            w,
+            JobRequest(scene.model, dict(scene.input), metadata=metadata, priority=scene.priority),
         )
         made[job.id] = scene
     return made
@@ -246,7 +247,7 @@ def _moving(
         scene = made[job.id]
         table.add_row(
             scene.name,
-            job.ask.model,
+            job.spec.model,
             screens.state_text(job),
             job.attempt.settled_by or "",
             _handlers(told[job.id]),
@@ -288,7 +289,7 @@ def _sum_up(
     jobs = w.store.jobs.many(list(made))
     for job in jobs:
         scene, told = made[job.id], w.store.deliveries.of_job(job.id)
-        files = sorted((folder / "outputs").glob(f"{job.ask.metadata['demo']}-*"))
+        files = sorted((folder / "outputs").glob(f"{job.spec.metadata['demo']}-*"))
         right = (
             job.state is scene.state
             and job.attempt.settled_by in scene.settled_by

@@ -5,14 +5,14 @@ import re
 import urllib.request
 from pathlib import Path
 
-from runhook.worker.domain.handlers import Event, on
+from runhook.worker.domain.handlers import HandlerEvent, on
 
 FOLDER = Path(os.environ.get("DEMO_DIR", "."))
 TIMEOUT = 10.0
 
 
 @on("job.succeeded")
-def save(event: Event) -> None:
+def save(event: HandlerEvent) -> None:
     """Download every output. Doing it twice leaves the same files."""
     for number, output in enumerate(event.job.outputs, start=1):
         name = f"{event.job.metadata['demo']}-{number}.{output.type}"
@@ -23,7 +23,7 @@ def save(event: Event) -> None:
 
 
 @on("job.succeeded", "job.failed")
-def publish(event: Event) -> None:
+def publish(event: HandlerEvent) -> None:
     """Write the event into a book; the demo's first event of one job finds the book closed."""
     closed = FOLDER / f"closed-{event.job.id}"
     if event.job.metadata.get("handler_fails_first") and not closed.exists():

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from runhook.worker.catalogue.views import asset_document
+from runhook.worker.catalogue.views import asset_view
 from runhook.worker.cli.inputs import keep_file
 from runhook.worker.cli.talk import err, print_json, say, wiring
 from runhook.worker.net.untrusted import one_line
@@ -20,7 +20,7 @@ def upload(file: Path, as_json: bool) -> None:
     """Keep a file; jobs name it asset:<id>. It goes to RunningHub when a job needs it."""
     asset = keep_file(wiring(), file)
     if as_json:
-        print_json(asset_document(asset))
+        print_json(asset_view(asset))
     else:
         click.echo(f"asset:{asset.id}")
 

@@ -10,7 +10,7 @@ from runhook.worker.cli import screens
 from runhook.worker.cli.talk import err, escaped, out, say, wiring
 from runhook.worker.delivery.deliveries import moment_of
 from runhook.worker.delivery.subscriptions import listening_secret, outcome_of, signed
-from runhook.worker.domain.events import TYPES, Occurrence, cloud_event
+from runhook.worker.domain.events import TYPES, Event, cloud_event
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.net.outbound import Outbound
 from runhook.worker.store import event_at, is_event_id
@@ -71,7 +71,7 @@ def _start(w: Wiring, since: str | None, after: str | None) -> str:
         raise click.BadParameter("must be as 2h, or a time", param_hint="--since") from None
 
 
-def _follow(w: Wiring, cursor: str) -> Iterator[Occurrence]:
+def _follow(w: Wiring, cursor: str) -> Iterator[Event]:
     """Everything behind the cursor, for ever; a Redis that goes away meanwhile is waited for."""
     reached = False
     while True:
@@ -89,7 +89,7 @@ def _follow(w: Wiring, cursor: str) -> Iterator[Occurrence]:
         cursor = behind or cursor
 
 
-def _forward(w: Wiring, outbound: Outbound, url: str, event: Occurrence, body: bytes) -> None:
+def _forward(w: Wiring, outbound: Outbound, url: str, event: Event, body: bytes) -> None:
     """Post an event; a server that is not there is tried again for some seconds."""
     for again in (*AGAIN, None):
         heard = outbound.post(url, body, signed([listening_secret(w)], event.id, body))

@@ -11,14 +11,14 @@ from rich.text import Text
 from runhook.config.catalogue import Price
 from runhook.worker.catalogue import Model, describe, price_words, rule_words
 from runhook.worker.cli.tables import Rows
-from runhook.worker.domain.events import Occurrence, Outcome
+from runhook.worker.domain.events import Event, Outcome
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import AppField, Style
-from runhook.worker.domain.views import job_document
+from runhook.worker.domain.views import job_view
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.doctor import Finding
 from runhook.worker.net.untrusted import one_line
-from runhook.worker.store import Delivery, LineState
+from runhook.worker.store import Delivery, QueueState
 from runhook.worker.telemetry import masked
 
 COLOURS = {
@@ -53,7 +53,7 @@ def jobs_table(jobs: Iterable[Job]) -> Rows:
         cost = job.cost.money or job.cost.coins if job.cost else None
         table.add_row(
             job.id,
-            job.ask.model,
+            job.spec.model,
             state_text(job),
             job.attempt.settled_by or "",
             age(job),
@@ -65,8 +65,8 @@ def jobs_table(jobs: Iterable[Job]) -> Rows:
 
 def age(job: Job) -> str:
     """How long it took, or has taken."""
-    end = job.life.ended_at or datetime.now(UTC)
-    seconds = max(0, int((end - job.ask.created_at).total_seconds()))
+    end = job.history.ended_at or datetime.now(UTC)
+    seconds = max(0, int((end - job.spec.created_at).total_seconds()))
     if seconds < 100:
         return f"{seconds} s"
     return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
@@ -82,9 +82,9 @@ def job_screen(
 ) -> RenderableType:
     """One job with its deliveries and everything that happened to it."""
     head = _particulars()
-    document = job_document(job)
+    document = job_view(job)
     head.add_row("job", job.id)
-    head.add_row("model", job.ask.model)
+    head.add_row("model", job.spec.model)
     head.add_row("state", state_text(job))
     head.add_row("tenant", job.tenant)
     for name in ("ref", "settled_by", "created_at", "submitted_at", "ended_at"):
@@ -149,7 +149,7 @@ def delivery_screen(delivery: Delivery) -> RenderableType:
     return Group(head, Text("\nattempts", "bold"), table)
 
 
-def event_line(event: Occurrence) -> Text:
+def event_line(event: Event) -> Text:
     """An event as `listen` shows it."""
     state = State(event.type[4:]) if event.type[4:] in State._value2member_map_ else None
     line = Text.assemble(
@@ -289,7 +289,7 @@ def styles_table(styles: Sequence[Style]) -> Rows:
     return table
 
 
-def account_table(document: dict[str, Any], line: LineState) -> Rows:
+def account_table(document: dict[str, Any], line: QueueState) -> Rows:
     """What the account has, and how the line stands."""
     table = _particulars()
     rows = {

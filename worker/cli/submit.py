@@ -6,16 +6,16 @@ from typing import IO, Any
 import click
 import orjson
 
-from runhook.worker.catalogue.views import dry_run_document
+from runhook.worker.catalogue.views import dry_run_view
 from runhook.worker.cli.inputs import from_file, job_lines, options_of, typed
 from runhook.worker.cli.talk import FAILED, err, escaped, out, print_json, refuse_beside, wiring
 from runhook.worker.cli.waiting import going_on, say_end, wait
 from runhook.worker.domain.jobs import State
-from runhook.worker.domain.views import job_document
+from runhook.worker.domain.views import job_view
 from runhook.worker.errors import InvalidRequest, StoreUnavailable
 from runhook.worker.flows import create
 from runhook.worker.flows.batch import Line, accept, key_fault
-from runhook.worker.flows.create import Asked
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.wiring import Wiring, check_secrets
 
 
@@ -61,13 +61,13 @@ def submit(
         _submit_lines(w, batch, key, dry_run=dry_run)
         return
     given = (from_file(file) if file else {}) | typed(w, model, inputs)
-    asked = Asked(model, given, options_of(options), priority=priority)
+    asked = JobRequest(model, given, options_of(options), priority=priority)
     if dry_run:
         _show_price(w, asked, as_json)
         return
     new, job = create.request(w, asked, key=key)
     if not waits:
-        print_json(job_document(job)) if as_json else click.echo(job.id)
+        print_json(job_view(job)) if as_json else click.echo(job.id)
         return
     if not as_json:
         err.print(f"{job.id} {'is in the line' if new else 'was asked for before'}")
@@ -83,7 +83,7 @@ def _wait_for(w: Wiring, job_id: str, as_json: bool) -> None:
     except KeyboardInterrupt:
         err.print(going_on(job_id))
         sys.exit(FAILED)
-    print_json(job_document(job)) if as_json else say_end(job)
+    print_json(job_view(job)) if as_json else say_end(job)
     if job.state is not State.SUCCEEDED:
         sys.exit(FAILED)
 
@@ -112,13 +112,13 @@ def _told(w: Wiring, line: Line) -> dict[str, Any]:
     if line.job:
         return {"line": line.number, "id": line.job.id, "new": line.new}
     checked = line.checked
-    shown = checked and dry_run_document(checked, create.live_price(w, checked))
+    shown = checked and dry_run_view(checked, create.live_price(w, checked))
     return {"line": line.number, "dry_run": shown}
 
 
-def _show_price(w: Wiring, asked: Asked, as_json: bool) -> None:
+def _show_price(w: Wiring, asked: JobRequest, as_json: bool) -> None:
     checked = create.check(w, asked)
-    shown = dry_run_document(checked, create.live_price(w, checked))
+    shown = dry_run_view(checked, create.live_price(w, checked))
     price, now = shown["price"], shown["live_price"]
     if as_json:
         print_json(shown)

@@ -8,7 +8,7 @@ from typing import Any
 
 from runhook.worker.domain.faults import unknown_members
 from runhook.worker.domain.jobs import is_job_id, iso
-from runhook.worker.domain.views import Document
+from runhook.worker.domain.views import View
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, UnreadableRecord
 from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
@@ -188,7 +188,7 @@ def tell_again(w: Wiring, delivery: Delivery, after: float) -> bool:
     return True
 
 
-def delivery_document(delivery: Delivery) -> Document:
+def delivery_document(delivery: Delivery) -> View:
     """What was told to whom, each attempt with status, answer and time."""
     last = delivery.tries[-1] if delivery.tries else {}
     return {
@@ -206,6 +206,6 @@ def delivery_document(delivery: Delivery) -> Document:
     }
 
 
-def _attempt(tried: Mapping[str, Any]) -> Document:
+def _attempt(tried: Mapping[str, Any]) -> View:
     names = ("n", "at", "outcome", "status", "answer", "why", "took")
     return {name: tried.get(name) for name in names}

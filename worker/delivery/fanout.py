@@ -9,8 +9,8 @@ from typing import Literal
 
 from runhook.worker.delivery import handlers, subscriptions
 from runhook.worker.domain import events, receivers
-from runhook.worker.domain.events import Occurrence, Outcome, cloud_event
-from runhook.worker.domain.handlers import CeleryTask, Event, Handler
+from runhook.worker.domain.events import Event, Outcome, cloud_event
+from runhook.worker.domain.handlers import CeleryTask, Handler, HandlerEvent
 from runhook.worker.domain.receivers import Verdict
 from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from runhook.worker.net.untrusted import clean
@@ -18,11 +18,11 @@ from runhook.worker.store import (
     MISSED,
     Claim,
     Delivery,
+    DeliveryResult,
+    LeasedDelivery,
     Published,
+    Recipient,
     Subscription,
-    Taken,
-    Turn,
-    Wanted,
     is_event_id,
 )
 from runhook.worker.store.deliveries import Judge
@@ -38,7 +38,7 @@ KNOWN_LOOK = 1.0  # the same where another process has it
 # number of those who are at it together small, and fifty who hang hold the lane up for two seconds.
 STAY = 0.2
 
-Tell = Callable[[Occurrence], Outcome]
+Tell = Callable[[Event], Outcome]
 
 
 def open_event(w: Wiring, claim: Claim) -> None:
@@ -102,24 +102,24 @@ def audience(w: Wiring) -> Audience:
     return Audience(handlers, subscribers, schedule[0], {one.id: one for one in unreadable})
 
 
-def who_wants(who: Audience, event: Occurrence) -> list[Wanted]:
+def who_wants(who: Audience, event: Event) -> list[Recipient]:
     """Every handler and subscriber that is to be told of an event."""
-    only = event.job.ask.handlers if event.job else None
+    only = event.job.spec.handlers if event.job else None
     inside = [
-        Wanted(handler.name, "handlers", jittered(who.first))
+        Recipient(handler.name, "handlers", jittered(who.first))
         for handler in who.handlers
         if (only is None or handler.name in only)
         and events.wants(handler.types, [handler.model] if handler.model else [], event)
     ]
     outside = [
-        Wanted(subscription.id, "subscribers", jittered(who.first))
+        Recipient(subscription.id, "subscribers", jittered(who.first))
         for subscription in who.subscriptions
         if events.wants(subscription.events, subscription.models, event)
     ]
     return inside + outside
 
 
-def tell_handler(w: Wiring, claim: Claim) -> None:
+def deliver_to_handler(w: Wiring, claim: Claim) -> None:
     """One turn of a Python handler or a Celery task."""
     name, _ = claim.attempt
     handler = w.handlers.get(name)
@@ -133,7 +133,7 @@ def tell_handler(w: Wiring, claim: Claim) -> None:
     _deliver(w, claim, lambda event: _run(w, handler, event))
 
 
-def tell_subscriber(w: Wiring, claim: Claim) -> None:
+def deliver_to_subscriber(w: Wiring, claim: Claim) -> None:
     """One turn of an HTTP subscriber; one that is disabled or gone misses what there is."""
     name, _ = claim.attempt
     try:
@@ -147,11 +147,11 @@ def tell_subscriber(w: Wiring, claim: Claim) -> None:
     _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))
 
 
-def told(event: Occurrence) -> Event:
+def told(event: Event) -> HandlerEvent:
     """An event as a Python handler sees it."""
     data = event.data
     job = handlers.attributes(data) if event.job else None
-    return Event(event.id, event.type, event.time, job, event.previous_state, data)
+    return HandlerEvent(event.id, event.type, event.time, job, event.previous_state, data)
 
 
 def jittered(seconds: float) -> float:
@@ -175,7 +175,7 @@ def _deliver(w: Wiring, claim: Claim, tell: Tell) -> None:
         claim.over = True
 
 
-def _tell_and_record(w: Wiring, claim: Claim, taken: Taken, tell: Tell) -> None:
+def _tell_and_record(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell) -> None:
     try:
         turn, judge = _turn_of(w, claim, taken, tell)
     except UnreadableRecord as unreadable:
@@ -202,7 +202,9 @@ def _tell_and_record(w: Wiring, claim: Claim, taken: Taken, tell: Tell) -> None:
         report("subscription.disabled", subscription=claim.attempt[0], why=disabled)
 
 
-def _turn_of(w: Wiring, claim: Claim, taken: Taken, tell: Tell) -> tuple[Turn, Judge | None]:
+def _turn_of(
+    w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell
+) -> tuple[DeliveryResult, Judge | None]:
     """How it went, and what that says of who was told; nothing where nobody was."""
     try:
         event = w.store.deliveries.event_of(taken.delivery)
@@ -238,28 +240,28 @@ def _gone(delivery: Delivery) -> str:
     )
 
 
-def _untold(state: Literal["dead", "superseded"], why: str) -> Turn:
-    return Turn(state, Outcome("dead", 0, why))
+def _untold(state: Literal["dead", "superseded"], why: str) -> DeliveryResult:
+    return DeliveryResult(state, Outcome("dead", 0, why))
 
 
-def _run(w: Wiring, handler: Handler, event: Occurrence) -> Outcome:
+def _run(w: Wiring, handler: Handler, event: Event) -> Outcome:
     if isinstance(handler.target, CeleryTask):
         task = handler.target
         return w.elsewhere.send(task.name, task.queue, cloud_event(event, w.source))
     return handlers.run(handler.target, told(event))
 
 
-def _turn(w: Wiring, outcome: Outcome, place: int) -> Turn:
+def _turn(w: Wiring, outcome: Outcome, place: int) -> DeliveryResult:
     schedule = w.settings.retry_schedule
     match outcome.word:
         case "done":
-            return Turn("done", outcome)
+            return DeliveryResult("done", outcome)
         case "dead":
-            return Turn("dead", outcome)
+            return DeliveryResult("dead", outcome)
         case _ if place >= len(schedule):
             why = f"{outcome.why}; that was the last of {len(schedule)} attempts"
-            return Turn("dead", outcome, why)
+            return DeliveryResult("dead", outcome, why)
         case _:
             after = outcome.after
             again_in = max(0.0, after) if after is not None else jittered(schedule[place])
-            return Turn("pending", outcome, again_in=again_in)
+            return DeliveryResult("pending", outcome, again_in=again_in)

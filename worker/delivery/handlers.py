@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from runhook.worker.domain.events import Outcome
-from runhook.worker.domain.handlers import Event, Function, Registry, Retry, Stop, registry
+from runhook.worker.domain.handlers import Function, HandlerEvent, Registry, Retry, Stop, registry
 from runhook.worker.net.untrusted import clean
 
 LONGEST_WHY = 500  # characters of what a handler says of its failure
@@ -65,7 +65,7 @@ def attributes(document: dict[str, Any]) -> SimpleNamespace:
     return SimpleNamespace(**{key: dress(key, value) for key, value in document.items()})
 
 
-def run(function: Function, event: Event) -> Outcome:
+def run(function: Function, event: HandlerEvent) -> Outcome:
     """Tell a function, and hear how it went. Never raises what the function raised."""
     start = time.monotonic()
     try:

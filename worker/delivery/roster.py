@@ -6,7 +6,7 @@ from datetime import datetime
 
 from runhook.worker.catalogue import nearest
 from runhook.worker.domain.jobs import iso
-from runhook.worker.domain.views import Document
+from runhook.worker.domain.views import View
 from runhook.worker.errors import Conflict, NotFound
 from runhook.worker.store import Delivery
 from runhook.worker.wiring import Wiring
@@ -41,7 +41,7 @@ class Member:
     dead: int
     oldest: datetime | None
 
-    def document(self) -> Document:
+    def document(self) -> View:
         """For the API."""
         moments = {"since": self.since, "seen_at": self.seen_at, "oldest": self.oldest}
         return {

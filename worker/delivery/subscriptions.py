@@ -20,7 +20,7 @@ from runhook.worker.domain.events import (
     ANSWER_HEAD,
     CONTENT_TYPE,
     TYPES,
-    Occurrence,
+    Event,
     Outcome,
     cloud_event,
     sample,
@@ -29,7 +29,7 @@ from runhook.worker.domain.events import (
 from runhook.worker.domain.faults import unknown_members
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.receivers import Health
-from runhook.worker.domain.views import Document
+from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest, NotFound, UnreadableRecord
 from runhook.worker.net.outbound import Heard
 from runhook.worker.net.untrusted import excerpt
@@ -49,7 +49,7 @@ FIELDS = ("url", "events", "models", "enabled")
 
 
 @dataclass(frozen=True)
-class Wish:
+class SubscriptionPatch:
     """What a request wants of a subscription; None where it says nothing."""
 
     url: str | None
@@ -58,7 +58,7 @@ class Wish:
     enabled: bool | None
 
 
-def read(w: Wiring, given: Mapping[str, Any], *, new: bool) -> Wish:
+def read(w: Wiring, given: Mapping[str, Any], *, new: bool) -> SubscriptionPatch:
     """What a request's JSON wants.
 
     Raises:
@@ -76,10 +76,10 @@ def read(w: Wiring, given: Mapping[str, Any], *, new: bool) -> Wish:
         faults.append(Fault("enabled", "must be true or false"))
     if faults:
         raise InvalidRequest(faults)
-    return Wish(url, _texts(given, "events"), _texts(given, "models"), enabled)
+    return SubscriptionPatch(url, _texts(given, "events"), _texts(given, "models"), enabled)
 
 
-def create(w: Wiring, wish: Wish) -> tuple[Subscription, str]:
+def create(w: Wiring, wish: SubscriptionPatch) -> tuple[Subscription, str]:
     """A new subscription and its secret, which is shown this once."""
     now, secret = w.clock.now(), new_secret()
     subscription = Subscription(
@@ -96,7 +96,7 @@ def create(w: Wiring, wish: Wish) -> tuple[Subscription, str]:
     return subscription, secret
 
 
-def change(w: Wiring, subscription_id: str, wish: Wish) -> Subscription:
+def change(w: Wiring, subscription_id: str, wish: SubscriptionPatch) -> Subscription:
     """A subscription changed in what the wish names.
 
     Raises:
@@ -154,7 +154,7 @@ def try_out(w: Wiring, subscription: Subscription, kind: str) -> Outcome:
     return tell(w, subscription, sample(kind, w.clock.now()))
 
 
-def tell(w: Wiring, subscription: Subscription, event: Occurrence) -> Outcome:
+def tell(w: Wiring, subscription: Subscription, event: Event) -> Outcome:
     """Post an event, signed."""
     signing = open_secrets(w, subscription)
     if not signing:
@@ -278,10 +278,10 @@ def _texts(given: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     return None if value is None else tuple(dict.fromkeys(value))
 
 
-def subscription_document(subscription: Subscription, health: Health, missed: int) -> Document:
+def subscription_document(subscription: Subscription, health: Health, missed: int) -> View:
     """A subscription without its secret."""
     resting = health.left_alone_until
-    told: Document = {
+    told: View = {
         "id": subscription.id,
         "url": subscription.url,
         "events": list(subscription.events) or None,

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from runhook.worker.domain import jobs
-from runhook.worker.domain.jobs import Ask, Job, Life, State, iso
+from runhook.worker.domain.jobs import Job, JobHistory, JobSpec, State, iso
 from runhook.worker.domain.reports import Error, Output
-from runhook.worker.domain.views import Document, job_document
+from runhook.worker.domain.views import View, job_view
 
 TYPES = (
     "job.queued",
@@ -27,7 +27,7 @@ ANSWER_HEAD = 500  # characters of a subscriber's answer that are kept
 
 
 @dataclass(frozen=True)
-class Occurrence:
+class Event:
     """Something that happened, to a job or to a subscription.
 
     Attributes:
@@ -51,7 +51,7 @@ class Occurrence:
     @property
     def model(self) -> str | None:
         """What globs over models are held against."""
-        return self.job.ask.model if self.job else None
+        return self.job.spec.model if self.job else None
 
     @property
     def outdated(self) -> bool:
@@ -59,9 +59,9 @@ class Occurrence:
         return self.type == "job.failed" and self.state_now is State.SUCCEEDED
 
     @property
-    def data(self) -> Document:
+    def data(self) -> View:
         """The job, and beside it what only events say."""
-        found = job_document(self.job) if self.job else {}
+        found = job_view(self.job) if self.job else {}
         if self.previous_state:
             found["previous_state"] = self.previous_state
         return found | self.detail
@@ -89,7 +89,7 @@ class Outcome:
     gone: bool = False
 
 
-def cloud_event(what: Occurrence, source: str) -> Document:
+def cloud_event(what: Event, source: str) -> View:
     """The event as CloudEvents 1.0 spells it (structured JSON)."""
     return {
         "specversion": "1.0",
@@ -103,7 +103,7 @@ def cloud_event(what: Occurrence, source: str) -> Document:
     }
 
 
-def wants(types: Sequence[str], globs: Sequence[str], what: Occurrence) -> bool:
+def wants(types: Sequence[str], globs: Sequence[str], what: Event) -> bool:
     """Whether who asked for these types and models is told; nothing asked for means all.
 
     What is about no job is told whatever the models.
@@ -119,17 +119,17 @@ def unknown_types(types: Iterable[str]) -> list[str]:
     return [kind for kind in types if kind not in TYPES]
 
 
-def sample(kind: str, now: datetime) -> Occurrence:
+def sample(kind: str, now: datetime) -> Event:
     """An event of any type, about a job that there never was."""
     word = kind.removeprefix("job.")
     state = State(word) if word in tuple(State) else State.SUCCEEDED
     job = _sample_job(state, now)
     detail = {"alert": "this is a test"} if kind == "runhook.alert" else {}
-    return Occurrence(jobs.new_id("evt_test"), kind, now, job.id, job, None, state, detail)
+    return Event(jobs.new_id("evt_test"), kind, now, job.id, job, None, state, detail)
 
 
 def _sample_job(state: State, now: datetime) -> Job:
-    ask = Ask(
+    ask = JobSpec(
         "rhart-image-n-pro/text-to-image",
         "image",
         {"prompt": "A harbour at dawn"},
@@ -144,5 +144,5 @@ def _sample_job(state: State, now: datetime) -> Job:
         changes["outputs"] = (Output("https://example.com/harbour.png", "png"),)
     elif state is State.FAILED:
         changes["error"] = Error("failed", "This is a test: nothing was sent, nothing was paid.")
-    life = Life(now, (replace(attempt, **changes),), now if state.ended else None)
+    life = JobHistory(now, (replace(attempt, **changes),), now if state.ended else None)
     return Job(jobs.new_id("job_test"), ask, state, life)

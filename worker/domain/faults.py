@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from runhook.worker.domain.views import Document
+from runhook.worker.domain.views import View
 from runhook.worker.errors import MOST_FAULTS, Fault, InvalidRequest
 
 # Levels of lists and objects in a member of a request. What is kept is wrapped in a few more, and
@@ -18,7 +18,7 @@ MOST_COMMAS = 1_000_000
 LONGEST_NAME = 200  # characters; finding the nearest costs their square
 
 
-def json_object(text: bytes, what: str = "the body") -> Document:
+def json_object(text: bytes, what: str = "the body") -> View:
     """What a user sent, as an object.
 
     Raises:

@@ -29,7 +29,7 @@ class Stop(Exception):
 
 
 @dataclass(frozen=True)
-class Event:
+class HandlerEvent:
     """What a handler is told.
 
     Attributes:
@@ -50,7 +50,7 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-Function = Callable[[Event], object]
+Function = Callable[[HandlerEvent], object]
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Ask:
+class JobSpec:
     """What the user wants; never changes."""
 
     model: str
@@ -174,7 +174,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Life:
+class JobHistory:
     """What became of it so far."""
 
     updated_at: Moment
@@ -190,42 +190,42 @@ class Job:
     """One generation: what was asked, where it stands, its attempts, and whose it is."""
 
     id: str
-    ask: Ask
+    spec: JobSpec
     state: State
-    life: Life
+    history: JobHistory
     rev: int = 0
     tenant: str = LOCAL
 
     @property
     def attempt(self) -> Attempt:
         """The current attempt: the last, or the earlier one that settled the job."""
-        return self.life.attempts[(self.life.settled or 0) - 1]
+        return self.history.attempts[(self.history.settled or 0) - 1]
 
     @property
     def cost(self) -> Cost | None:
         """What all attempts together were charged."""
-        return total(a.cost for a in self.life.attempts if a.cost)
+        return total(a.cost for a in self.history.attempts if a.cost)
 
     def legacy(self, attempt: Attempt) -> bool:
         """Whether RunningHub is asked about an attempt through the older pair of calls."""
-        return self.ask.kind in ("workflow", "quick") or attempt.legacy
+        return self.spec.kind in ("workflow", "quick") or attempt.legacy
 
     @property
     def called_back(self) -> bool:
         """Whether it can be submitted with a webhookUrl: a quick create has none (doc-7314488)."""
-        return self.ask.kind != "quick"
+        return self.spec.kind != "quick"
 
     @property
     def expires_at(self) -> datetime | None:
         """When it is not to be sent any more, if its owner said so."""
-        seconds = self.ask.options.get("expires_in")
-        since = self.attempt.queued_at or self.ask.created_at
+        seconds = self.spec.options.get("expires_in")
+        since = self.attempt.queued_at or self.spec.created_at
         return since + timedelta(seconds=seconds) if seconds else None
 
     @property
     def retries_left(self) -> int:
         """How many more attempts its owner allowed to pay for when RunningHub itself fails."""
-        return int(self.ask.options.get("retries", 0)) + 1 - len(self.life.attempts)
+        return int(self.spec.options.get("retries", 0)) + 1 - len(self.history.attempts)
 
     @property
     def given_up(self) -> bool:
@@ -249,14 +249,14 @@ class Job:
     @property
     def line(self) -> str:
         """Which line it stands in: 415 and 814 close one instance type or queue only."""
-        if self.ask.options.get("usePersonalQueue"):
+        if self.spec.options.get("usePersonalQueue"):
             return "personal"
-        instance = self.ask.options.get("instanceType")
+        instance = self.spec.options.get("instanceType")
         return f"instance-{instance}" if instance else "main"
 
     def nth(self, n: int) -> Attempt | None:
         """The attempt of that number."""
-        return self.life.attempts[n - 1] if 0 < n <= len(self.life.attempts) else None
+        return self.history.attempts[n - 1] if 0 < n <= len(self.history.attempts) else None
 
 
 def new_id(prefix: str) -> str:
@@ -294,10 +294,10 @@ def move(job: Job, how: Move, now: datetime, **attempt_changes: Any) -> Job:
     if target is None:
         raise ImpossibleMove(f"{job.id} is {job.state} and cannot {how}")
     changed = replace(job.attempt, **attempt_changes)
-    attempts = tuple(changed if a.n == changed.n else a for a in job.life.attempts)
+    attempts = tuple(changed if a.n == changed.n else a for a in job.history.attempts)
     ended = now if target.ended else None
-    life = replace(job.life, updated_at=now, attempts=attempts, ended_at=ended)
-    return replace(job, state=target, life=life)
+    life = replace(job.history, updated_at=now, attempts=attempts, ended_at=ended)
+    return replace(job, state=target, history=life)
 
 
 def may(job: Job, how: Move) -> bool:
@@ -331,10 +331,10 @@ def another_attempt(
     over = {"state": ended, "ended_at": job.attempt.ended_at or now, **changes}
     moved = move(job, how, now, **over)
     fresh = Attempt(moved.attempt.n + 1, queued_at=now, legacy=moved.attempt.legacy)
-    attempts = (*moved.life.attempts, fresh)
-    risky = moved.life.risk or risk
-    life = replace(moved.life, attempts=attempts, ended_at=None, risk=risky, cancel_wished=False)
-    return replace(moved, life=life)
+    attempts = (*moved.history.attempts, fresh)
+    risky = moved.history.risk or risk
+    life = replace(moved.history, attempts=attempts, ended_at=None, risk=risky, cancel_wished=False)
+    return replace(moved, history=life)
 
 
 def end(job: Job, how: Move, by: SettledBy | None, now: datetime, **changes: Any) -> Job:
@@ -344,7 +344,7 @@ def end(job: Job, how: Move, by: SettledBy | None, now: datetime, **changes: Any
 
 def wish_cancel(job: Job, now: datetime, wished: bool = True) -> Job:
     """The job to be cancelled once its ref is known; or no more, because it cannot be."""
-    return replace(job, life=replace(job.life, updated_at=now, cancel_wished=wished))
+    return replace(job, history=replace(job.history, updated_at=now, cancel_wished=wished))
 
 
 def results(report: Report, now: datetime) -> dict[str, Any]:
@@ -357,5 +357,5 @@ def results(report: Report, now: datetime) -> dict[str, Any]:
 
 def with_attempt(job: Job, n: int, now: datetime, **changes: Any) -> Job:
     """The job with one attempt changed and its state as it was."""
-    attempts = tuple(replace(a, **changes) if a.n == n else a for a in job.life.attempts)
-    return replace(job, life=replace(job.life, updated_at=now, attempts=attempts))
+    attempts = tuple(replace(a, **changes) if a.n == n else a for a in job.history.attempts)
+    return replace(job, history=replace(job.history, updated_at=now, attempts=attempts))

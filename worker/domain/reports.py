@@ -130,7 +130,7 @@ class NeverLeft:
 
 
 @dataclass(frozen=True)
-class Doubtful:
+class Uncertain:
     """It may have been taken: never sent again without proof.
 
     Attributes:
@@ -148,7 +148,7 @@ class Doubtful:
     outage: bool = False
 
 
-SubmitAnswer = Accepted | Refused | Busy | NeverLeft | Doubtful
+SubmitAnswer = Accepted | Refused | Busy | NeverLeft | Uncertain
 
 
 @dataclass(frozen=True)

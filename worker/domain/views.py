@@ -6,12 +6,12 @@ from typing import Any
 from runhook.worker.domain.jobs import Attempt, Job, State, iso
 from runhook.worker.domain.reports import Account, Capacity, Cost, Error, Output
 
-Document = dict[str, Any]
+View = dict[str, Any]
 
 
-def job_document(job: Job, queue_position: int | None = None) -> Document:
+def job_view(job: Job, queue_position: int | None = None) -> View:
     """The job; the top-level results are the current attempt's, `cost` is the sum over all."""
-    ask, life, now = job.ask, job.life, job.attempt
+    ask, life, now = job.spec, job.history, job.attempt
     return {
         "id": job.id,
         "model": ask.model,
@@ -42,7 +42,7 @@ def job_document(job: Job, queue_position: int | None = None) -> Document:
     }
 
 
-def account_document(account: Account, capacity: Capacity, in_flight: int) -> Document:
+def account_view(account: Account, capacity: Capacity, in_flight: int) -> View:
     """What the account has, and what is in flight: by RunningHub's count, and by ours."""
     return {
         "type": capacity.type or account.type,
@@ -57,7 +57,7 @@ def account_document(account: Account, capacity: Capacity, in_flight: int) -> Do
     }
 
 
-def _attempt(job: Job, attempt: Attempt) -> Document:
+def _attempt(job: Job, attempt: Attempt) -> View:
     current = attempt is job.attempt
     return {
         "n": attempt.n,
@@ -81,13 +81,13 @@ def _moment(value: Any) -> str | None:
     return iso(value) if value else None
 
 
-def _error(error: Error | None) -> Document | None:
+def _error(error: Error | None) -> View | None:
     return asdict(error) if error else None
 
 
-def _cost(cost: Cost | None) -> Document | None:
+def _cost(cost: Cost | None) -> View | None:
     return asdict(cost) if cost else None
 
 
-def _outputs(outputs: tuple[Output, ...]) -> list[Document]:
+def _outputs(outputs: tuple[Output, ...]) -> list[View]:
     return [asdict(out) | {"expires_at": _moment(out.expires_at)} for out in outputs]

@@ -6,7 +6,7 @@ from runhook.worker.errors import Conflict
 from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.cancelling import stop_running
 from runhook.worker.flows.steps.outcomes import cancelled
-from runhook.worker.store import Change, Note
+from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
 
@@ -27,8 +27,8 @@ def cancel(w: Wiring, job_id: str) -> Job:
             raise Conflict(f"{job_id} has {job.state} and cannot be cancelled")
         if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
             return cancelled(job, w, "before it was sent; nothing was paid")
-        if job.state in (State.SENDING, State.UNCONFIRMED) and not job.life.cancel_wished:
-            note = Note("cancel wished", {"attempt": job.attempt.n})
+        if job.state in (State.SENDING, State.UNCONFIRMED) and not job.history.cancel_wished:
+            note = TimelineEntry("cancel wished", {"attempt": job.attempt.n})
             return Change(jobs.wish_cancel(job, w.clock.now()), (note,))
         return None
 

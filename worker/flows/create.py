@@ -12,7 +12,7 @@ from runhook.worker import catalogue
 from runhook.worker.catalogue import Asset, Checked, Media, Reach
 from runhook.worker.domain import jobs
 from runhook.worker.domain.faults import too_deep, unknown_members
-from runhook.worker.domain.jobs import LOCAL, Ask, Job, Life, State
+from runhook.worker.domain.jobs import LOCAL, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.reports import App, LivePrice
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
 from runhook.worker.files import inline
@@ -30,7 +30,7 @@ MOST_HANDLERS = 100
 
 
 @dataclass(frozen=True)
-class Asked:
+class JobRequest:
     """A job as the user asks for it, unchecked."""
 
     model: str
@@ -64,7 +64,7 @@ USUAL = {
 }
 
 
-def read(w: Wiring, given: dict[str, Any]) -> Asked:
+def read(w: Wiring, given: dict[str, Any]) -> JobRequest:
     """A job from its JSON.
 
     Raises:
@@ -75,7 +75,7 @@ def read(w: Wiring, given: dict[str, Any]) -> Asked:
     except ValidationError as error:
         raise InvalidRequest(_every_fault(w, given, error)) from None
     handlers = tuple(body.handlers) if body.handlers is not None else None
-    return Asked(
+    return JobRequest(
         body.model,
         body.input,
         body.options,
@@ -122,7 +122,7 @@ def accept(
 
 
 def request(
-    w: Wiring, asked: Asked, *, owner: str = LOCAL, key: str | None = None
+    w: Wiring, asked: JobRequest, *, owner: str = LOCAL, key: str | None = None
 ) -> tuple[bool, Job]:
     """Check a job and put it into the line. Nothing is sent yet, nothing is paid.
 
@@ -165,10 +165,10 @@ def _made_before(w: Wiring, known_by: tuple[Trace, ...]) -> tuple[bool, Job] | N
     return None
 
 
-def _put(w: Wiring, asked: Asked, owner: str, known_by: tuple[Trace, ...]) -> tuple[bool, Job]:
+def _put(w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...]) -> tuple[bool, Job]:
     checked = check(w, asked)
     given = inline.kept(checked, partial(keep, w))
-    ask = Ask(
+    ask = JobSpec(
         checked.model,
         checked.kind,
         given,
@@ -179,7 +179,9 @@ def _put(w: Wiring, asked: Asked, owner: str, known_by: tuple[Trace, ...]) -> tu
         asked.handlers,
     )
     tenant = asked.tenant or owner
-    job = Job(jobs.new_id("job"), ask, State.QUEUED, Life(ask.created_at), rev=1, tenant=tenant)
+    job = Job(
+        jobs.new_id("job"), ask, State.QUEUED, JobHistory(ask.created_at), rev=1, tenant=tenant
+    )
     word, found = w.store.jobs.create(job, owner, known_by)
     return (True, job) if found == job.id else _answer(w, word, found)
 
@@ -197,7 +199,7 @@ def _answer(w: Wiring, word: str, made: str) -> tuple[bool, Job]:
     return False, w.store.jobs.get(made)
 
 
-def check(w: Wiring, asked: Asked) -> Checked:
+def check(w: Wiring, asked: JobRequest) -> Checked:
     """Check a request and complete its input; nothing is kept.
 
     Raises:
@@ -295,7 +297,7 @@ def _every_fault(w: Wiring, given: dict[str, Any], error: ValidationError) -> li
     parts = {name: given[name] for name in known if name in given and name not in unread}
     if isinstance(given.get("handlers"), list):  # those that are names can be looked up
         parts["handlers"] = given["handlers"]
-    asked = Asked(**({"model": "", "input": {}} | parts))
+    asked = JobRequest(**({"model": "", "input": {}} | parts))
     try:
         check(w, asked)
     except InvalidRequest as also:
@@ -323,7 +325,7 @@ def tenant_faults(tenant: str | None) -> list[Fault]:
     return [Fault("tenant", "must be 1 to 100 letters, digits and _.-")]
 
 
-def _envelope_faults(w: Wiring, asked: Asked) -> list[Fault]:
+def _envelope_faults(w: Wiring, asked: JobRequest) -> list[Fault]:
     given = {"input": asked.input, "options": asked.options, "metadata": asked.metadata}
     faults = too_deep(given)
     faults += _size_faults("options", len(orjson.dumps(asked.options)))

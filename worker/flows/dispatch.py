@@ -5,7 +5,7 @@ from runhook.worker.domain.jobs import Job, Move, State
 from runhook.worker.errors import ProviderSilent, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps.outcomes import expired
 from runhook.worker.flows.steps.prepare import of_a_known_model, why_not_there
-from runhook.worker.store import Change, Claim, Duty, Note
+from runhook.worker.store import Change, Claim, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -65,7 +65,9 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         of_a_known_model(job)
         moved = jobs.move(job, Move.TURN, now, legacy=_goes_legacy(w, job))
         duty = Duty("send", f"{job_id}/{job.attempt.n}")
-        return Change(moved, (Note("turn", {"attempt": job.attempt.n}),), (duty,), turn=True)
+        return Change(
+            moved, (TimelineEntry("turn", {"attempt": job.attempt.n}),), (duty,), turn=True
+        )
 
     word, _ = w.store.jobs.change(job_id, decide)
     if word == "kept":  # it stands in the line by mistake, and would be named again and again
@@ -74,9 +76,9 @@ def _take_turn(w: Wiring, job_id: str) -> None:
 
 def _goes_legacy(w: Wiring, job: Job) -> bool:
     """Whether an app goes the older path: its key may not use V2, or V2 takes no password."""
-    if job.ask.kind != "app" or job.attempt.legacy:
+    if job.spec.kind != "app" or job.attempt.legacy:
         return job.attempt.legacy
-    return "accessPassword" in job.ask.options or w.store.assets.apps_go_legacy()
+    return "accessPassword" in job.spec.options or w.store.assets.apps_go_legacy()
 
 
 def _ask_whether_it_answers(w: Wiring) -> None:

@@ -20,7 +20,7 @@ from runhook.worker.errors import (
 from runhook.worker.flows.steps.prepare import of_a_known_model
 from runhook.worker.net.http import FAILURES, Http, why
 from runhook.worker.secrets.signing import PROBE, callback_url, probe_answer
-from runhook.worker.store.line import LineState
+from runhook.worker.store.line import QueueState
 from runhook.worker.wiring import Wiring, has_other_secrets
 
 Word = Literal["good", "warning", "bad"]
@@ -195,7 +195,7 @@ def _key(w: Wiring) -> Findings:
 
 
 def _line(w: Wiring) -> Findings:
-    state: LineState = w.store.line.state()
+    state: QueueState = w.store.line.state()
     text = f"{state.length} waiting, {state.in_flight} in flight"
     if state.unreadable:
         text += f", {state.unreadable} that cannot be read hold no slot"

@@ -14,7 +14,7 @@ from runhook.worker.flows.steps.alerts import alert, asked_for
 from runhook.worker.flows.steps.callbacks import EARLY_WAIT, is_early, set_aside, waits_for_proof
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.door import Unreadable
-from runhook.worker.store import Callback, Claim, Note
+from runhook.worker.store import Callback, Claim, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -87,4 +87,6 @@ def _left_unproved(w: Wiring, job: Job, attempt: Attempt, at: datetime) -> float
 def disbelieve(w: Wiring, job_id: str, n: int, why: str) -> None:
     """A callback is not believed: RunningHub is asked about an attempt that has not ended."""
     transcript.note(w, job_id)
-    w.store.jobs.hasten(job_id, n, Note("callback not believed", {"attempt": n, "why": why}))
+    w.store.jobs.reconcile_now(
+        job_id, n, TimelineEntry("callback not believed", {"attempt": n, "why": why})
+    )

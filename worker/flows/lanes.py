@@ -57,6 +57,6 @@ FLOWS: dict[str, Flow] = {
     "intake": _leaving_unreadable(intake.take),
     "reconcile": _leaving_unreadable(_look),
     "fanout": _leaving_unreadable(fanout.open_event),
-    "handlers": _leaving_unreadable(fanout.tell_handler),
-    "subscribers": _leaving_unreadable(fanout.tell_subscriber),
+    "handlers": _leaving_unreadable(fanout.deliver_to_handler),
+    "subscribers": _leaving_unreadable(fanout.deliver_to_subscriber),
 }

@@ -7,11 +7,11 @@ request left. Sent again, it would be paid twice; so nothing leaves until its ow
 from dataclasses import replace
 
 from runhook.worker.domain.jobs import Job, State
-from runhook.worker.domain.reports import Doubtful
+from runhook.worker.domain.reports import Uncertain
 from runhook.worker.errors import NotFound
 from runhook.worker.flows.steps.first_look import first_look
-from runhook.worker.flows.steps.outcomes import accepted, doubted
-from runhook.worker.store import Change, Departure, Note
+from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed
+from runhook.worker.store import Change, Departure, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -72,9 +72,9 @@ def _write_down(w: Wiring, departure: Departure) -> None:
 
 def _left_twice(w: Wiring, job: Job, departure: Departure) -> Change:
     """It has left again before anybody noticed: too late to prevent, so it is said."""
-    life = replace(job.life, updated_at=w.clock.now(), risk=True)
-    note = Note("left twice", {"attempt": departure.n, "ref": departure.ref})
-    return Change(replace(job, life=life), (note,))
+    life = replace(job.history, updated_at=w.clock.now(), risk=True)
+    note = TimelineEntry("left twice", {"attempt": departure.n, "ref": departure.ref})
+    return Change(replace(job, history=life), (note,))
 
 
 def _forgotten(w: Wiring, job: Job, departure: Departure) -> Change:
@@ -87,8 +87,8 @@ def _forgotten(w: Wiring, job: Job, departure: Departure) -> Change:
             first_look(w, job),
         )
     else:
-        lost = Doubtful("Redis lost what was written about it after it left")
-        found = doubted(w, job, lost)
+        lost = Uncertain("Redis lost what was written about it after it left")
+        found = left_unconfirmed(w, job, lost)
     return replace(found, left=departure.token)
 
 

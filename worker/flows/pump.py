@@ -22,7 +22,7 @@ BEAT_EVERY = 2.0
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerProfile:
     """What a process is in the pump's eyes.
 
     Attributes:
@@ -44,7 +44,7 @@ class Crew:
 class Pump:
     """One process's turn at the pump, and its heartbeat."""
 
-    def __init__(self, w: Wiring, crew: Crew) -> None:
+    def __init__(self, w: Wiring, crew: WorkerProfile) -> None:
         """Args:
         w: The process's parts, its own connections among them.
         crew: What this process is.

@@ -4,7 +4,7 @@ from runhook.worker.errors import NotFound, ProviderSilent, StoreUnavailable, Un
 from runhook.worker.flows.steps import deadline, transcript
 from runhook.worker.flows.steps.examine import examine_attempt, worth_asking
 from runhook.worker.net.untrusted import clean
-from runhook.worker.store import Claim, Note
+from runhook.worker.store import Claim, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -30,7 +30,7 @@ def examine(w: Wiring, claim: Claim) -> None:
             w.store.line.wait_for("good")
         except ProviderSilent as silent:
             w.store.line.wait_for(silent.pace)
-            note = Note("no answer", {"attempt": n, "why": str(silent)})
+            note = TimelineEntry("no answer", {"attempt": n, "why": str(silent)})
             transcript.note(listening, job_id, note)
             claim.again_in = deadline.without_answer(listening, job, n, silent)
         except (StoreUnavailable, UnreadableRecord, NotFound):

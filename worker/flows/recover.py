@@ -8,13 +8,13 @@ from typing import Any
 from runhook.worker.delivery import deliveries
 from runhook.worker.delivery.deliveries import SPREAD, read_dry_run, read_time
 from runhook.worker.delivery.fanout import Audience, audience, who_wants
-from runhook.worker.domain.events import Occurrence
+from runhook.worker.domain.events import Event
 from runhook.worker.domain.faults import unknown_members
 from runhook.worker.domain.jobs import Job, State, iso
-from runhook.worker.domain.views import Document
+from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows.steps.examine import worth_asking
-from runhook.worker.store import Delivery, Wanted, event_at
+from runhook.worker.store import Delivery, Recipient, event_at
 from runhook.worker.store.deliveries import AT_ONCE
 from runhook.worker.wiring import Wiring
 
@@ -22,7 +22,7 @@ ASK_EVERY = 0.5  # seconds between two jobs that are asked about together
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeRange:
     """What is to be made good.
 
     Attributes:
@@ -82,13 +82,13 @@ class Recovered:
             total.younger += one.younger
         return total
 
-    def document(self) -> Document:
+    def document(self) -> View:
         """For the API."""
         times = {"since": iso(self.since), "until": iso(self.until)}
         return asdict(self) | times | asdict(self.all)
 
 
-def read_span(w: Wiring, given: Mapping[str, Any]) -> tuple[Span, bool]:
+def read_range(w: Wiring, given: Mapping[str, Any]) -> tuple[TimeRange, bool]:
     """A span from its JSON, and whether it is a dry run.
 
     Raises:
@@ -110,10 +110,10 @@ def read_span(w: Wiring, given: Mapping[str, Any]) -> tuple[Span, bool]:
         faults.append(Fault("since", "must be before until, and not in the future"))
     if faults or since is None:
         raise InvalidRequest(faults)
-    return Span(since, until, handler, new_handlers), dry_run
+    return TimeRange(since, until, handler, new_handlers), dry_run
 
 
-def recover(w: Wiring, span: Span, *, dry_run: bool) -> Recovered:
+def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
     """Find what is missing and see to it, spread over time; a dry run only counts."""
     found = Recovered(span.since, span.until)
     if span.handler is None:
@@ -144,18 +144,18 @@ def _born(w: Wiring) -> dict[str, datetime]:
     return handlers | {one.id: one.created_at for one in w.store.subscriptions.all()}
 
 
-def _without_callback(w: Wiring, span: Span) -> Iterator[Job]:
+def _without_callback(w: Wiring, span: TimeRange) -> Iterator[Job]:
     """Jobs to ask RunningHub about: under way since before the span's end, or given up in it."""
     for state in (State.RUNNING, State.UNCONFIRMED):
         for job in w.store.jobs.standing(state):
-            if job.attempt.ref and job.ask.created_at <= span.until:
+            if job.attempt.ref and job.spec.created_at <= span.until:
                 yield job
     for job in w.store.jobs.ended_between(span.since, span.until):
         if job.state is State.FAILED and job.attempt.ref and worth_asking(job, job.attempt.n):
             yield job
 
 
-def _events(w: Wiring, span: Span) -> Iterator[list[Occurrence]]:
+def _events(w: Wiring, span: TimeRange) -> Iterator[list[Event]]:
     cursor: str | None = event_at(span.since)
     while True:
         found, behind = w.store.events.after(cursor, AT_ONCE, gaps=True)
@@ -167,8 +167,8 @@ def _events(w: Wiring, span: Span) -> Iterator[list[Occurrence]]:
 
 def _make_good(
     w: Wiring,
-    event: Occurrence,
-    wanted: Wanted,
+    event: Event,
+    wanted: Recipient,
     delivery: Delivery | None,
     missing: Missing,
     dry_run: bool,
@@ -184,8 +184,8 @@ def _make_good(
 
 
 def _pairs(
-    w: Wiring, span: Span, who: Audience, events: list[Occurrence]
-) -> Iterator[tuple[Occurrence, Wanted, Delivery | None]]:
+    w: Wiring, span: TimeRange, who: Audience, events: list[Event]
+) -> Iterator[tuple[Event, Recipient, Delivery | None]]:
     """Each event with everybody who wants it, and the delivery if there is one."""
     pairs = [
         (event, wanted)

@@ -10,7 +10,7 @@ from runhook.worker.flows.steps import proof, transcript
 from runhook.worker.flows.steps.accept import accept, adopt
 from runhook.worker.flows.steps.examine import look_now
 from runhook.worker.flows.steps.outcomes import requeued
-from runhook.worker.store import Change, Note
+from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
 Verdict = Literal["failed", "resubmit"]
@@ -30,7 +30,7 @@ def retry(w: Wiring, job_id: str) -> Job:
         again = jobs.another_attempt(
             job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.at_risk
         )
-        note = Note("retried", {"attempt": again.attempt.n, "risk": job.at_risk})
+        note = TimelineEntry("retried", {"attempt": again.attempt.n, "risk": job.at_risk})
         return requeued(again, w, note)
 
     return w.store.jobs.change(job_id, decide)[1]
@@ -67,14 +67,14 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
         if job.state is not State.UNCONFIRMED:
             raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
         now, n = w.clock.now(), job.attempt.n
-        if verdict == "resubmit" and job.life.cancel_wished:
+        if verdict == "resubmit" and job.history.cancel_wished:
             why = "its cancel is wished and would be forgotten; settle it as failed, then retry it"
             raise Conflict(f"{job_id} is not paid again: {why}")
         if verdict == "resubmit":
             again = jobs.another_attempt(
                 job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
             )
-            return requeued(again, w, Note("resubmitted by its owner", {"attempt": n + 1}))
+            return requeued(again, w, TimelineEntry("resubmitted by its owner", {"attempt": n + 1}))
         doubt = job.attempt.doubt
         error = Error(
             "unconfirmed",
@@ -83,7 +83,9 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
             doubt.detail if doubt else {},
         )
         moved = jobs.end(job, Move.FAIL, "user", now, error=error, named=None)
-        return Change(moved, (Note("given up by its owner", {"attempt": n}),), event="job.failed")
+        return Change(
+            moved, (TimelineEntry("given up by its owner", {"attempt": n}),), event="job.failed"
+        )
 
     return w.store.jobs.change(job_id, decide)[1]
 

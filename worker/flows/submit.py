@@ -7,22 +7,22 @@ from runhook.worker.domain.jobs import Attempt, Job, Move, State
 from runhook.worker.domain.reports import (
     Accepted,
     Busy,
-    Doubtful,
     Error,
     NeverLeft,
     Refused,
     SubmitAnswer,
+    Uncertain,
 )
 from runhook.worker.errors import NotDurable, NotFound, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps import refusals, transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.departure import Departing, say_that_it_is_gone
 from runhook.worker.flows.steps.first_look import first_look
-from runhook.worker.flows.steps.outcomes import accepted, doubted, returned
+from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed, returned
 from runhook.worker.flows.steps.prepare import Unready, request_of
 from runhook.worker.net.untrusted import clean
 from runhook.worker.runninghub.codes import NOT_THIS_PATH
-from runhook.worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Note
+from runhook.worker.store import UNREADABLE_LOOK, Change, Claim, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -43,7 +43,7 @@ def send(w: Wiring, claim: Claim) -> None:
     if job.state is not State.SENDING or job.attempt.n != n:
         return
     if job.attempt.left_at is not None:
-        lost = Doubtful(
+        lost = Uncertain(
             "the worker that sent it ended before it wrote the answer down", outage=True
         )
         _settle_answer(w, job_id, n, lost, job.attempt.left_by)
@@ -109,7 +109,7 @@ def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
         why = clean(f"{type(error).__name__}: {error}.", LONGEST_WHY)
         if departing.left:
-            return Doubtful(f"its answer could not be read: {why}")
+            return Uncertain(f"its answer could not be read: {why}")
         return NeverLeft(why, counted=True)
     if departing.held_up:
         return NeverLeft("its process was held up until its turn was over.", again_in=NOT_LEFT)
@@ -130,7 +130,7 @@ def _return_unsent(w: Wiring, claim: Claim) -> None:
         own = attempt.left_by == mine and job.state in (State.SENDING, State.UNCONFIRMED)
         if attempt.n != n or not (own or (sending and not attempt.left_at)):
             return None
-        return returned(w, job, Note("may not leave now", {"attempt": n}), aside=NOT_LEFT)
+        return returned(w, job, TimelineEntry("may not leave now", {"attempt": n}), aside=NOT_LEFT)
 
     w.store.jobs.change(job_id, decide)
 
@@ -166,7 +166,7 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
         case Accepted(ref):
             return accepted(job, ref, now, "accepted", first_look(w, job))
         case Refused(error) if _other_path(job, error):
-            note = Note("not on this path", {"attempt": n, "code": error.provider_code})
+            note = TimelineEntry("not on this path", {"attempt": n, "code": error.provider_code})
             w.store.assets.let_apps_go_legacy()
             return returned(w, job, note, {"legacy": True})
         case Refused():
@@ -175,15 +175,15 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
             return _busy(w, job, answer)
         case NeverLeft():
             return _never_left(w, job, answer)
-        case Doubtful() if sending:
-            return doubted(w, job, answer)
+        case Uncertain() if sending:
+            return left_unconfirmed(w, job, answer)
     return None  # unconfirmed already, and this proves nothing more
 
 
 def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
     """Back to the line, and a gate closes: everybody's, or that of its own machines."""
     detail = {"attempt": job.attempt.n, "code": busy.code, "why": busy.message}
-    note = Note("key refused" if busy.advice else "busy", detail)
+    note = TimelineEntry("key refused" if busy.advice else "busy", detail)
     line = job.line if busy.own_machines else "main"
     back = returned(w, job, note, gate="close", gate_line=line, why=busy.message)
     return replace(back, advice=busy.advice)
@@ -191,7 +191,7 @@ def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
 
 def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:
     """Back to the line; what one request needs is not tried without end."""
-    note = Note("never left", {"attempt": job.attempt.n, "why": answer.why})
+    note = TimelineEntry("never left", {"attempt": job.attempt.n, "why": answer.why})
     if answer.again_in is not None:
         return returned(w, job, note, aside=answer.again_in)
     if not answer.counted:
@@ -210,13 +210,13 @@ def _refused(w: Wiring, job: Job, refused: Refused) -> Change:
     left_at = now if refused.sent else None
     moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=left_at)
     detail = {"attempt": n, "code": error.provider_code or error.code, "why": error.message}
-    note = Note("refused" if refused.sent else "not sent", detail)
+    note = TimelineEntry("refused" if refused.sent else "not sent", detail)
     return Change(moved, (note,), event="job.failed")
 
 
 def _other_path(job: Job, error: Error) -> bool:
     """Whether an app that was surely refused on the V2 path may be sent on the older one."""
-    newer = job.ask.kind == "app" and not job.attempt.legacy
+    newer = job.spec.kind == "app" and not job.attempt.legacy
     return newer and error.provider_code in NOT_THIS_PATH
 
 
@@ -227,7 +227,7 @@ def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) ->
     now = w.clock.now()
     if attempt is job.attempt and job.state is State.QUEUED:
         return accepted(job, answer.ref, now, "accepted late", first_look(w, job))
-    note = Note("accepted late", {"attempt": attempt.n, "ref": answer.ref})
+    note = TimelineEntry("accepted late", {"attempt": attempt.n, "ref": answer.ref})
     kept = jobs.with_attempt(job, attempt.n, now, ref=attempt.ref or answer.ref)
     why = f"RunningHub accepted attempt {attempt.n}, which was given up; it may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=answer.ref, why=why)

@@ -21,7 +21,7 @@ from runhook.worker.flows.steps.alerts import UNBELIEVED, alert
 from runhook.worker.flows.steps.callbacks import is_early, set_aside, waits_for_proof
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.door import Unreadable
-from runhook.worker.store import Callback, Claim, Note
+from runhook.worker.store import Callback, Claim, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -135,7 +135,7 @@ def _decide(
         w.store.line.wait_for("good")
         if known.state == "unknown":
             why = f"RunningHub knows no task {ref}"
-            note = Note("callback not believed", {"attempt": attempt.n, "why": why})
+            note = TimelineEntry("callback not believed", {"attempt": attempt.n, "why": why})
             transcript.note(w, job.id, note)
             return "dropped"
         if not adopt(w, job.id, attempt.n, ref):
@@ -173,7 +173,7 @@ def _ask(w: Wiring, job: Job) -> float | None:
         again_in = question(w, job)
     except ProviderSilent as silent:
         w.store.line.wait_for(silent.pace)
-        transcript.note(w, job.id, Note("no answer", {"attempt": n, "why": str(silent)}))
+        transcript.note(w, job.id, TimelineEntry("no answer", {"attempt": n, "why": str(silent)}))
         return MINUTE
     except (StoreUnavailable, UnreadableRecord, NotFound):
         raise
@@ -185,7 +185,7 @@ def _ask(w: Wiring, job: Job) -> float | None:
 
 
 def _question(job: Job) -> tuple[int, Callable[[Wiring, Job], float | None]]:
-    """How many calls it takes to ask about a job's attempt, and the evidence."""
+    """How many calls it takes to ask about a job's attempt, and the asking."""
     query = evidence.calls_of_a_query(job, job.attempt)
     if job.state is State.RUNNING:
         return query + evidence.CALLS_OF_THE_RECORD, evidence.ask

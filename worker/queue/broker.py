@@ -143,7 +143,7 @@ def _plain(message: dict[str, Any]) -> str:
     return json.dumps({**message, "body": body, "properties": properties})
 
 
-class Elsewhere:
+class ForeignCelery:
     """Sends CloudEvents to Celery tasks of other apps, in their queues and their spelling."""
 
     def __init__(self, settings: Settings) -> None:

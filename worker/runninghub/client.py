@@ -17,7 +17,6 @@ from runhook.worker.domain.reports import (
     Account,
     App,
     Capacity,
-    Doubtful,
     Exchange,
     LivePrice,
     NeverLeft,
@@ -25,6 +24,7 @@ from runhook.worker.domain.reports import (
     Report,
     Style,
     SubmitAnswer,
+    Uncertain,
     Uploaded,
 )
 from runhook.worker.errors import ProviderRefused, ProviderSilent
@@ -88,7 +88,7 @@ class Client:
             return None
         except FAILURES as error:
             if call.left:
-                return Doubtful(f"no answer: {clean(http.why(error))}", outage=True)
+                return Uncertain(f"no answer: {clean(http.why(error))}", outage=True)
             return NeverLeft(f"no connection: {clean(http.why(error))}")
         return wire.read_submit(answer.status, answer.body)
 

@@ -14,13 +14,13 @@ from runhook.worker.domain.reports import (
     Accepted,
     AppField,
     Busy,
-    Doubtful,
     Error,
     Recorded,
     Refused,
     Report,
     SubmitAnswer,
     TaskState,
+    Uncertain,
 )
 from runhook.worker.runninghub.codes import (
     BUSY_HTTP,
@@ -134,34 +134,36 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
     except Unreadable as error:
         if ref := _task_of_unreadable(body):
             code = str(status) if status >= 400 else None
-            return Doubtful(f"only its task id can be read: {error}", code, ref, outage=bool(code))
-        return _by_http(status, str(error)) or Doubtful(str(error), outage=status >= 500)
+            return Uncertain(f"only its task id can be read: {error}", code, ref, outage=bool(code))
+        return _by_http(status, str(error)) or Uncertain(str(error), outage=status >= 500)
     legacy = "code" in said
     data = inner(said)
     ref = task_id(data) or task_id(said)
     code = error_code(said)
     text = error_text(said)
     if not ref and (odd := odd_id(data) or odd_id(said)):
-        return Doubtful(f"{odd!r} where a task id should be, error {code or 'none'}: {text}", code)
+        return Uncertain(f"{odd!r} where a task id should be, error {code or 'none'}: {text}", code)
     if ref and code is None:
         # HTTP failure and a taskId together: only asking can tell.
         if status >= 400:
-            return Doubtful(f"HTTP {status} together with a task id", str(status), ref, outage=True)
+            return Uncertain(
+                f"HTTP {status} together with a task id", str(status), ref, outage=True
+            )
         broken = broken_graph(data or said, ref) or broken_graph(said, ref)
         return Accepted(ref, broken or (None if legacy else _first_report(said, ref)))
     if code is None:
-        return _by_http(status, "no task id") or Doubtful(
+        return _by_http(status, "no task id") or Uncertain(
             "an answer with neither task id nor error"
         )
     row = explain(code)
     if ref:
         why = f"a task id together with error {code}: {text}"
-        return Doubtful(why, code, ref, busy=row.again == "later")
+        return Uncertain(why, code, ref, busy=row.again == "later")
     if row.again == "later":
         return Busy(code, text or row.meaning, row.own_machines)
     if row.again == "no":
         return Refused(rejected(code, text))
-    return Doubtful(f"error {code}: {text or row.meaning}", code, outage=code in OUTAGES)
+    return Uncertain(f"error {code}: {text or row.meaning}", code, outage=code in OUTAGES)
 
 
 def _task_of_unreadable(body: bytes) -> str | None:
@@ -178,7 +180,7 @@ def _by_http(status: int, why: str) -> SubmitAnswer | None:
     if str(status) == BUSY_HTTP:
         return Busy(BUSY_HTTP, "HTTP 429")
     if status == 408 or status >= 500:
-        return Doubtful(f"HTTP {status}, {why}", str(status), outage=True)
+        return Uncertain(f"HTTP {status}, {why}", str(status), outage=True)
     if status >= 300:
         return Refused(
             Error(

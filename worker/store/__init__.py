@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from runhook.worker.domain.lanes import Message
 from runhook.worker.store.assets import Assets
 from runhook.worker.store.callbacks import Callback, Callbacks
-from runhook.worker.store.changes import Change, Duty, Note
+from runhook.worker.store.changes import Change, Duty, TimelineEntry
 from runhook.worker.store.clock import Clock, SetClock
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import connect, reaching
-from runhook.worker.store.delivered import Delivery, Taken, Turn, Wanted
+from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery, Recipient
 from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.durability import Durability, Mode
 from runhook.worker.store.duties import Claim, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
 from runhook.worker.store.jobs import Jobs, Page
-from runhook.worker.store.line import Line, LineState, Peek
+from runhook.worker.store.line import Line, Peek, QueueState
 from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
 from runhook.worker.store.records import UNREADABLE_LOOK
@@ -37,21 +37,21 @@ __all__ = [
     "Claim",
     "Clock",
     "Delivery",
+    "DeliveryResult",
     "Departure",
     "Duty",
-    "LineState",
+    "LeasedDelivery",
     "Memory",
-    "Note",
     "Page",
     "Peek",
     "Post",
     "Published",
+    "QueueState",
+    "Recipient",
     "SetClock",
     "Store",
     "Subscription",
-    "Taken",
-    "Turn",
-    "Wanted",
+    "TimelineEntry",
     "connect",
     "event_at",
     "event_order",

@@ -12,7 +12,7 @@ from runhook.worker.domain.jobs import SettledBy
 from runhook.worker.errors import StoreUnavailable, UnreadableRecord
 from runhook.worker.net.untrusted import excerpt, without_secrets
 from runhook.worker.store import records
-from runhook.worker.store.changes import Note
+from runhook.worker.store.changes import TimelineEntry
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.duties import Claim
 from runhook.worker.store.scripts import Scripts
@@ -76,7 +76,7 @@ class Callbacks:
         facts["mark"] = mark
         entry = records.packed("callback", facts) + b"\n" + without_secrets(body)
         shown = {"attempt": attempt, "via": via, "bytes": len(body), "body": excerpt(body)}
-        note = Note("callback came", shown).packed()
+        note = TimelineEntry("callback came", shown).packed()
         keep = round(self._retention * 1000)
         word = self._scripts.waking("take_callback", 1, job_id, attempt, entry, note, keep, mark)[0]
         if word == "full":

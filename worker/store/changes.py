@@ -12,7 +12,7 @@ Gate = Literal["", "open", "close", "close-ask"]
 
 
 @dataclass(frozen=True)
-class Note:
+class TimelineEntry:
     """One line of a job's timeline: what happened, and its particulars."""
 
     what: str
@@ -49,7 +49,7 @@ class Change:
     """
 
     job: Job
-    notes: tuple[Note, ...] = ()
+    notes: tuple[TimelineEntry, ...] = ()
     duties: tuple[Duty, ...] = ()
     event: str = ""
     gate: Gate = ""

@@ -50,7 +50,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Taken:
+class LeasedDelivery:
     """A delivery in the hand of a handler's slot.
 
     Attributes:
@@ -70,7 +70,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Turn:
+class DeliveryResult:
     """How one attempt to tell a handler went, and what follows."""
 
     state: DeliveryState
@@ -94,7 +94,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Recipient:
     """Who is to be told of an event.
 
     Attributes:

@@ -7,21 +7,21 @@ from typing import Any
 
 import orjson
 
-from runhook.worker.domain.events import Occurrence
+from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.receivers import LONGEST, SLOW_AFTER, Health, Verdict
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import records
-from runhook.worker.store.changes import Note
+from runhook.worker.store.changes import TimelineEntry
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.delivered import (
     STATES,
     Delivery,
+    DeliveryResult,
     DeliveryState,
-    Taken,
-    Turn,
+    LeasedDelivery,
+    Recipient,
     Waiting,
-    Wanted,
     readable,
 )
 from runhook.worker.store.duties import Claim
@@ -50,7 +50,7 @@ class Deliveries:
         self._redis = scripts.client
         self._events = events
 
-    def open(self, event: Occurrence, wanted: Sequence[Wanted]) -> int:
+    def open(self, event: Event, wanted: Sequence[Recipient]) -> int:
         """Open a delivery for each handler that has none of this event yet; how many are new.
 
         There are none where Redis has forgotten the event: the job's next news is an event anew.
@@ -63,12 +63,12 @@ class Deliveries:
         job = event.job.id if event.job else ""
         order = {"job": job, "event": entry, "type": event.type, "items": items}
         notes = [
-            Note("delivery opened", {"event": event.type, "handler": who.handler}).packed()
+            TimelineEntry("delivery opened", {"event": event.type, "handler": who.handler}).packed()
             for who in wanted
         ]
         return int(self._scripts.waking("open_deliveries", 2, orjson.dumps(order), *notes)[1])
 
-    def miss(self, event: Occurrence, receivers: Sequence[str]) -> None:
+    def miss(self, event: Event, receivers: Sequence[str]) -> None:
         """Remember an event for receivers whose record cannot be read, until it can be."""
         entry, after = event.id.removeprefix("evt_"), round(records.UNREADABLE_LOOK * 1000)
         self._scripts.waking("miss", 1, entry, after, *receivers)
@@ -163,7 +163,7 @@ class Deliveries:
         merged = heapq.merge(*found, reverse=True)
         return [name.decode() for _, name in zip(range(AT_ONCE), merged, strict=False)]
 
-    def event_of(self, delivery: Delivery) -> Occurrence:
+    def event_of(self, delivery: Delivery) -> Event:
         """What a delivery tells: from what it kept, from the log, or an end from the job's record.
 
         Raises:
@@ -178,7 +178,7 @@ class Deliveries:
                 raise
         return self._events.of_record(delivery.event, delivery.type, delivery.job)
 
-    def take(self, claim: Claim) -> Taken | None:
+    def take(self, claim: Claim) -> LeasedDelivery | None:
         """Take a handler's next delivery into the slot's hand, and count the attempt.
 
         None when there is nothing to do now; the claim then knows when to look again.
@@ -199,7 +199,7 @@ class Deliveries:
         if word != "take":
             return None
         try:
-            return Taken(self.get(what), int(begun), *unpacked_health(health))
+            return LeasedDelivery(self.get(what), int(begun), *unpacked_health(health))
         except UnreadableRecord:
             self.postpone(claim, what)
             return None
@@ -220,7 +220,9 @@ class Deliveries:
         claim.over = True
         self._scripts.waking("postpone", 1, orjson.dumps(order))
 
-    def record(self, claim: Claim, taken: Taken, turn: Turn, judge: Judge | None) -> str | None:
+    def record(
+        self, claim: Claim, taken: LeasedDelivery, turn: DeliveryResult, judge: Judge | None
+    ) -> str | None:
         """Write down how an attempt went, and let the slot go on.
 
         Args:
@@ -267,7 +269,7 @@ class Deliveries:
         """
         order = orjson.dumps({"handler": handler, "final": final})
         tried = {"at": iso(self._scripts.clock.now()), "outcome": "missed", "why": why, "took": 0}
-        note = Note("delivery dead", {"handler": handler, "why": why}).packed()
+        note = TimelineEntry("delivery dead", {"handler": handler, "why": why}).packed()
         return int(
             self._scripts.waking("end_deliveries", 2, order, orjson.dumps(tried), note, *ids)[1]
         )
@@ -280,14 +282,14 @@ class Deliveries:
             NotFound: It was removed.
         """
         detail = {"event": delivery.type, "handler": delivery.handler}
-        note = Note("redelivered", detail).packed()
+        note = TimelineEntry("redelivered", detail).packed()
         word = self._scripts.waking("redeliver", 1, delivery.id, round(after * 1000), note)[0]
         if word == "held":
             raise Conflict(f"{delivery.id} is being told at this moment")
         if word == "gone":
             raise NotFound(f"delivery {delivery.id}")
 
-    def _tried(self, delivery: Delivery, n: int, turn: Turn) -> tuple[bytes, bytes]:
+    def _tried(self, delivery: Delivery, n: int, turn: DeliveryResult) -> tuple[bytes, bytes]:
         """An attempt as the delivery keeps it, and as the job's timeline does."""
         outcome = turn.outcome
         tried = {
@@ -303,7 +305,7 @@ class Deliveries:
         detail = {"event": delivery.type, "handler": delivery.handler, **tried}
         return (
             orjson.dumps(tried | {"answer": outcome.answer}),
-            Note(f"delivery {word}", detail).packed(),
+            TimelineEntry(f"delivery {word}", detail).packed(),
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from runhook.worker.domain.events import Occurrence
+from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import NotFound, Trimmed, UnreadableRecord
 from runhook.worker.store import records
@@ -45,7 +45,7 @@ class Events:
         """
         self._scripts.waking("alert", 1, subject, why, uuid.uuid4().hex)
 
-    def get(self, event_id: str) -> Occurrence:
+    def get(self, event_id: str) -> Event:
         """One event.
 
         Raises:
@@ -59,7 +59,7 @@ class Events:
             raise NotFound(f"event {event_id}")
         return self.of(event_id, found[0][1])
 
-    def of(self, event_id: str, fields: Fields) -> Occurrence:
+    def of(self, event_id: str, fields: Fields) -> Event:
         """An event from its entry's fields.
 
         Raises:
@@ -74,7 +74,7 @@ class Events:
             raise NotFound(f"job of event {event_id}")
         return found
 
-    def of_record(self, event_id: str, kind: str, job_id: str) -> Occurrence:
+    def of_record(self, event_id: str, kind: str, job_id: str) -> Event:
         """An event that the log has no more, as far as its job's record says the same.
 
         So it does of the end at which the job still stands, and of a failure that success overtook.
@@ -84,16 +84,16 @@ class Events:
             UnreadableRecord: The job is not for this version.
         """
         job, moment = self._jobs.get(job_id), stream_moment(event_id.removeprefix(PREFIX))
-        ended = job.life.ended_at
+        ended = job.history.ended_at
         stands = kind == f"job.{job.state}" and ended and ended <= moment + CLOCKS_APART
         overtaken = kind == "job.failed" and job.state is State.SUCCEEDED
         if not (stands or overtaken):
             raise NotFound(f"event {event_id}")
-        return Occurrence(event_id, kind, moment, job.id, job, state_now=job.state)
+        return Event(event_id, kind, moment, job.id, job, state_now=job.state)
 
     def after(
         self, cursor: str | None, most: int, *, gaps: bool = False, types: Sequence[str] = ()
-    ) -> tuple[list[Occurrence], str | None]:
+    ) -> tuple[list[Event], str | None]:
         """Events behind a cursor, oldest first, and the cursor behind those looked at.
 
         Those of large jobs are fewer: as many as fit into one page.
@@ -146,7 +146,7 @@ class Events:
         """The first of the entries, as many as one page may show: each shows its job."""
         return entries[: self._jobs.fitting([_text(fields, b"job") for _, fields in entries])]
 
-    def _many(self, entries: Sequence[Entry]) -> list[Occurrence]:
+    def _many(self, entries: Sequence[Entry]) -> list[Event]:
         """Those of the entries that can be read here and whose job is still there."""
         names = {_text(fields, b"job") for _, fields in entries if b"job" in fields}
         known = {job.id: job for job in self._jobs.many(list(names))} if names else {}
@@ -184,7 +184,7 @@ def event_order(event_id: str) -> tuple[int, int]:
     return int(left), int(right or 0)
 
 
-def _occurrence(entry: str, fields: Fields, jobs: Mapping[str, Job]) -> Occurrence | None:
+def _occurrence(entry: str, fields: Fields, jobs: Mapping[str, Job]) -> Event | None:
     """An event, or None where its job is gone.
 
     Raises:
@@ -195,15 +195,15 @@ def _occurrence(entry: str, fields: Fields, jobs: Mapping[str, Job]) -> Occurren
     return records.made(name, text, lambda: _told(entry, text, jobs))
 
 
-def _told(entry: str, text: Members, jobs: Mapping[str, Job]) -> Occurrence | None:
+def _told(entry: str, text: Members, jobs: Mapping[str, Job]) -> Event | None:
     detail: dict[str, Any] = {"alert": text["why"]} if text.get("why") else {}
     event_id, kind, moment = f"{PREFIX}{entry}", text["type"], stream_moment(entry)
     if "job" not in text:
-        return Occurrence(event_id, kind, moment, text["subject"], detail=detail)
+        return Event(event_id, kind, moment, text["subject"], detail=detail)
     job = jobs.get(text["job"])
     if job is None:
         return None
     life, _ = life_of(f"event {event_id}", text["life"].encode())
-    then = replace(job, life=life, state=State(text["state"]))
+    then = replace(job, history=life, state=State(text["state"]))
     previous = text["previous"] or None
-    return Occurrence(event_id, kind, moment, job.id, then, previous, job.state, detail)
+    return Event(event_id, kind, moment, job.id, then, previous, job.state, detail)

@@ -9,15 +9,15 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from runhook.worker.domain.jobs import LOCAL, Ask, Job, Life, State
+from runhook.worker.domain.jobs import LOCAL, Job, JobHistory, JobSpec, State
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import records
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members
 
-ASK = TypeAdapter(Ask)
-LIFE = TypeAdapter(Life)
+SPEC = TypeAdapter(JobSpec)
+HISTORY = TypeAdapter(JobHistory)
 # Bytes of records that one answer shows. Most are 2 KiB; each may be a MiB or two, and while a
 # hundred of those are made JSON nobody else in the process is answered.
 LARGEST_PAGE = 4 * 1024 * 1024
@@ -49,19 +49,19 @@ def is_of(job: Job, state: str | None, model: str | None, tenant: str | None) ->
     """Whether a job is of these, as far as they are given."""
     return (
         state in (None, job.state)
-        and model in (None, job.ask.model)
+        and model in (None, job.spec.model)
         and tenant in (None, job.tenant)
     )
 
 
-def life_of(name: str, text: bytes) -> tuple[Life, Members]:
+def life_of(name: str, text: bytes) -> tuple[JobHistory, Members]:
     """A life, and the whole of its record.
 
     Raises:
         UnreadableRecord: It is not for this version.
     """
     held = records.opened("life", name, text)
-    return records.made(name, held, lambda: LIFE.validate_python(held)), held
+    return records.made(name, held, lambda: HISTORY.validate_python(held)), held
 
 
 def read(job_id: str, record: Mapping[bytes, bytes], tenant: str) -> Held | UnreadableRecord:
@@ -76,31 +76,36 @@ def read(job_id: str, record: Mapping[bytes, bytes], tenant: str) -> Held | Unre
     return Held(job, held)
 
 
-def _job(job_id: str, record: Mapping[bytes, bytes], life: Life, ask: Members, tenant: str) -> Job:
+def _job(
+    job_id: str, record: Mapping[bytes, bytes], history: JobHistory, spec: Members, tenant: str
+) -> Job:
     attempts = tuple(
         replace(attempt, **_departure(record.get(b"left:%d" % attempt.n)))
-        for attempt in life.attempts
+        for attempt in history.attempts
     )
     return Job(
         id=job_id,
-        ask=ASK.validate_python(ask),
+        spec=SPEC.validate_python(spec),
         state=State(record[b"state"].decode()),
-        life=replace(life, attempts=attempts),
+        history=replace(history, attempts=attempts),
         rev=int(record[b"rev"]),
         tenant=record.get(b"tenant", tenant.encode()).decode(),
     )
 
 
 def packed(job: Job) -> tuple[bytes, bytes]:
-    """A new job's ask and life as they lie in Redis."""
-    ask, life = ASK.dump_python(job.ask, mode="json"), LIFE.dump_python(job.life, mode="json")
-    return records.packed("ask", ask), records.packed("life", life)
+    """A new job's spec and history as they lie in Redis, in the names of their first version."""
+    spec = SPEC.dump_python(job.spec, mode="json")
+    history = HISTORY.dump_python(job.history, mode="json")
+    return records.packed("ask", spec), records.packed("life", history)
 
 
-def changed(held: Members, life: Life) -> bytes:
+def changed(held: Members, life: JobHistory) -> bytes:
     """A life as it is to lie in Redis, with what a newer version wrote there."""
-    known = LIFE.dump_python(LIFE.validate_python(held), mode="json")
-    return records.packed("life", records.merged(held, known, LIFE.dump_python(life, mode="json")))
+    known = HISTORY.dump_python(HISTORY.validate_python(held), mode="json")
+    return records.packed(
+        "life", records.merged(held, known, HISTORY.dump_python(life, mode="json"))
+    )
 
 
 def _departure(value: bytes | None) -> dict[str, Any]:
@@ -112,7 +117,7 @@ def _departure(value: bytes | None) -> dict[str, Any]:
 
 def line_score(job: Job) -> float:
     """A queued job's place: priority first, 9 before 0; then age. Exact: below 2^53."""
-    return (9 - job.ask.priority) * 10**13 + round(job.ask.created_at.timestamp() * 1000)
+    return (9 - job.spec.priority) * 10**13 + round(job.spec.created_at.timestamp() * 1000)
 
 
 def asker(rows: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> str:

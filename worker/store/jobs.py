@@ -17,7 +17,7 @@ from runhook.worker.errors import (
     UnreadableRecord,
 )
 from runhook.worker.secrets.idempotency import Trace
-from runhook.worker.store.changes import Change, Decision, Moved, Note
+from runhook.worker.store.changes import Change, Decision, Moved, TimelineEntry
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.durability import Durability
 from runhook.worker.store.job_records import (
@@ -78,14 +78,14 @@ class Jobs:
         """
         order = {
             "job": job.id,
-            "model": job.ask.model,
+            "model": job.spec.model,
             "tenant": job.tenant,
             "line": job.line,
             "score": line_score(job),
             "traces": [[one.name, one.written, self._kept_ms(one)] for one in traces],
-            "expires": round(1000 * job.ask.options.get("expires_in", 0)),
+            "expires": round(1000 * job.spec.options.get("expires_in", 0)),
         }
-        note = Note("queued", {"model": job.ask.model, "by": owner}).packed()
+        note = TimelineEntry("queued", {"model": job.spec.model, "by": owner}).packed()
         word, found = self._scripts.waking("create", 2, orjson.dumps(order), *packed(job), note)
         if word != "known":
             return word, found
@@ -243,7 +243,7 @@ class Jobs:
             "rev": before.rev,
             "id": uuid.uuid4().hex,
             "state": job.state,
-            "n": job.life.attempts[-1].n,
+            "n": job.history.attempts[-1].n,
             "line": job.line,
             "score": line_score(job),
             "turn": change.turn,
@@ -258,9 +258,9 @@ class Jobs:
             "duration": _duration_ms(job) if succeeded else 0,
         }
         if change.left:
-            order["left"] = f"{_ms(job.life.updated_at)}:{change.left}"
+            order["left"] = f"{_ms(job.history.updated_at)}:{change.left}"
         notes = [note.packed() for note in change.notes]
-        life = changed(held.life, job.life)
+        life = changed(held.life, job.history)
         return self._scripts.waking("move", 1, orjson.dumps(order), life, *notes)[0]
 
     def mark_left(self, job: Job, token: str) -> bool:
@@ -275,7 +275,7 @@ class Jobs:
             StoreUnavailable: Redis does not answer or refuses.
         """
         n, seen = job.attempt.n, self._memory.fence
-        note = Note("request left", {"attempt": n}).packed()
+        note = TimelineEntry("request left", {"attempt": n}).packed()
         departure = self._memory.departure(token)
         me = (self._memory.process, seen)
         args = (job.id, str(n), token, job.line, note, *me, departure)
@@ -295,14 +295,14 @@ class Jobs:
     def take_back(self, job: Job, token: str, why: str) -> None:
         """The request that was to leave under this token did not: not one byte."""
         n = job.attempt.n
-        note = Note("did not leave", {"attempt": n, "why": why}).packed()
+        note = TimelineEntry("did not leave", {"attempt": n, "why": why}).packed()
         self._scripts.words("take_back", job.id, str(n), self._memory.departure(token), note)
 
-    def hasten(self, job_id: str, attempt: int, note: Note) -> str:
+    def reconcile_now(self, job_id: str, attempt: int, note: TimelineEntry) -> str:
         """Have an attempt that has not ended asked about: `hastened`, `ended`, `gone`."""
         return self._scripts.waking("hasten", 1, job_id, str(attempt), note.packed())[0]
 
-    def note(self, job_id: str, *notes: Note) -> None:
+    def note(self, job_id: str, *notes: TimelineEntry) -> None:
         """Write lines into the timeline, in one round trip."""
         with reaching():
             pipe = self._redis.pipeline(transaction=False)

@@ -33,7 +33,7 @@ class Peek:
 
 
 @dataclass(frozen=True)
-class LineState:
+class QueueState:
     """How the line stands.
 
     Attributes:
@@ -119,13 +119,13 @@ class Line:
         """Whether jobs are left to other processes."""
         return bool(self._passed)
 
-    def state(self) -> LineState:
+    def state(self) -> QueueState:
         """How the line stands now."""
         *counts, paused, why_paused, gate, ms, why, advice = self._scripts.words(
             "line_state", self.limit or ""
         )
         length, sending, running, holding, unreadable, limit = map(int, counts)
-        return LineState(
+        return QueueState(
             length,
             sending,
             running,

@@ -23,21 +23,21 @@ class Attempt(jobs.Attempt):
 
 
 @dataclass(frozen=True)
-class Ask(jobs.Ask):
+class JobSpec(jobs.JobSpec):
     """With a season."""
 
     season: str = field(default_factory=_by_chance)
 
 
 @dataclass(frozen=True)
-class Life(jobs.Life):
+class JobHistory(jobs.JobHistory):
     """With weather."""
 
     attempts: tuple[Attempt, ...] = field(default_factory=lambda: (Attempt(1),))
     weather: str = field(default_factory=_by_chance)
 
 
-jobs.Attempt, jobs.Ask, jobs.Life = Attempt, Ask, Life  # type: ignore[misc,assignment]
+jobs.Attempt, jobs.JobSpec, jobs.JobHistory = Attempt, JobSpec, JobHistory  # type: ignore[misc,assignment]
 
 # From here on everything that is imported makes its values of these classes.
 from runhook.worker.store import jobs as store_jobs  # noqa: E402

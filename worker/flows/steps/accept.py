@@ -7,7 +7,7 @@ from runhook.worker.domain.jobs import Attempt, Job, Move, SettledBy, State
 from runhook.worker.domain.reports import Cost, Error, Report, TaskState
 from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.outcomes import accepted, requeued
-from runhook.worker.store import Change, Duty, Note
+from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -44,7 +44,7 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) ->
             return None
         if attempt is job.attempt and jobs.may(job, Move.ACCEPT):
             return accepted(job, ref, now, "adopted", ADOPTED_LOOK)
-        note = Note("adopted", {"attempt": n, "ref": ref})
+        note = TimelineEntry("adopted", {"attempt": n, "ref": ref})
         duties = (Duty("reconcile", f"{job_id}/{n}", ADOPTED_LOOK),)
         return Change(jobs.with_attempt(job, n, now, ref=ref), (note,), duties)
 
@@ -87,7 +87,7 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
 def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
     now = w.clock.now()
     changes = jobs.results(replace(told, cost=_priced(w, told.cost)), now)
-    note = Note(
+    note = TimelineEntry(
         told.state,
         {"attempt": attempt.n, "ref": told.ref, "by": by, "outputs": len(told.outputs)}
         | ({"left_out": "; ".join(told.left_out)} if told.left_out else {}),
@@ -99,7 +99,7 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         again = jobs.another_attempt(
             job, Move.RETRY, now, ended=State.FAILED, risk=False, settled_by=by, **changes
         )
-        return requeued(again, w, note, Note("paid again", {"attempt": again.attempt.n}))
+        return requeued(again, w, note, TimelineEntry("paid again", {"attempt": again.attempt.n}))
     if job.state is State.RUNNING or late:
         moved = jobs.end(job, ENDINGS[told.state], by, now, **changes)
         return Change(moved, (note,), event=f"job.{moved.state}")
@@ -111,7 +111,9 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
     if job.state is State.CANCELLED and news:
         found = {"ref": told.ref, "outputs": changes["outputs"], "cost": changes["cost"]}
         kept = jobs.with_attempt(job, attempt.n, now, **found)
-        note = Note("arrived after cancel", {"ref": told.ref, "by": by, "state": told.state})
+        note = TimelineEntry(
+            "arrived after cancel", {"ref": told.ref, "by": by, "state": told.state}
+        )
         return Change(kept, (note,))
     return None  # the same news again
 
@@ -136,7 +138,7 @@ def _priced(w: Wiring, cost: Cost | None) -> Cost | None:
 
 def _worth_another(job: Job, told: Report) -> bool:
     """RunningHub's own infrastructure failed, and the owner allowed to pay for another attempt."""
-    if told.state != "failed" or told.error is None or job.life.cancel_wished:
+    if told.state != "failed" or told.error is None or job.history.cancel_wished:
         return False
     return job.retries_left > 0 and told.error.detail.get("infrastructure") is True
 
@@ -149,12 +151,14 @@ def _earlier_settled(
     if attempt.state is State.SUCCEEDED or told.state != "succeeded":
         return None
     end_state = {"state": State.SUCCEEDED, "settled_by": by, "ended_at": now}
-    note = Note("an earlier attempt succeeded", {"attempt": attempt.n, "ref": told.ref, "by": by})
+    note = TimelineEntry(
+        "an earlier attempt succeeded", {"attempt": attempt.n, "ref": told.ref, "by": by}
+    )
     kept = jobs.with_attempt(job, attempt.n, now, **changes, **end_state)
     if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
         # The new attempt never left, so it is dropped and the earlier one settles the job.
-        life = replace(kept.life, attempts=kept.life.attempts[:-1], settled=attempt.n)
-        moved = jobs.end(replace(kept, life=life), Move.SUCCEED, by, now)
+        life = replace(kept.history, attempts=kept.history.attempts[:-1], settled=attempt.n)
+        moved = jobs.end(replace(kept, history=life), Move.SUCCEED, by, now)
         return Change(moved, (note,), event="job.succeeded")
     why = f"attempt {attempt.n} succeeded too; both may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=told.ref, why=why)
@@ -177,9 +181,13 @@ def _ask_again_for_results(
             "RunningHub reports success without results, each time it is asked. It may be charged.",
         )
         moved = jobs.end(job, Move.FAIL, by, now, error=error, cost=cost)
-        return Change(moved, (Note("no results", {"attempt": attempt.n}),), event="job.failed")
+        return Change(
+            moved, (TimelineEntry("no results", {"attempt": attempt.n}),), event="job.failed"
+        )
     asked = jobs.with_attempt(job, attempt.n, now, empty_since=since, cost=cost)
-    note = Note("success without results", {"attempt": attempt.n, "by": by, "again_in": after})
+    note = TimelineEntry(
+        "success without results", {"attempt": attempt.n, "by": by, "again_in": after}
+    )
     return Change(asked, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))
 
 
@@ -197,5 +205,5 @@ def _ask_again_for_failure(w: Wiring, job: Job, attempt: Attempt, told: Report) 
     after = FAILED_LOOK - (now - since).total_seconds()
     seen = jobs.with_attempt(job, attempt.n, now, failure_seen_at=since)
     why = told.error.message if told.error else ""
-    note = Note("query says failed", {"attempt": attempt.n, "why": why, "again_in": after})
+    note = TimelineEntry("query says failed", {"attempt": attempt.n, "why": why, "again_in": after})
     return Change(seen, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))

@@ -2,7 +2,7 @@
 
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.flows.steps import transcript
-from runhook.worker.store import Change, Duty, Note
+from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -30,7 +30,7 @@ def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = T
     def decide(job: Job) -> Change:
         open_ = job.state in (State.RUNNING, State.UNCONFIRMED) and n == job.attempt.n
         duties = (asked_for(job_id, n),) if asks and open_ else ()
-        note = Note(what, {"attempt": n, "why": why})
+        note = TimelineEntry(what, {"attempt": n, "why": why})
         return Change(job, (note,), duties, "runhook.alert", why=why)
 
     transcript.change(w, job_id, decide)

@@ -5,7 +5,7 @@ from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import Conflict, ProviderRefused
 from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.outcomes import cancelled
-from runhook.worker.store import Change, Note
+from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
 
@@ -21,7 +21,9 @@ def stop_running(w: Wiring, job: Job) -> Job:
         w.client.cancel(ref)
     except ProviderRefused as refused:
         why = f"RunningHub refuses to cancel it: {refused}"
-        transcript.note(w, job.id, Note("cancel refused", {"attempt": n, "why": str(refused)}))
+        transcript.note(
+            w, job.id, TimelineEntry("cancel refused", {"attempt": n, "why": str(refused)})
+        )
         raise Conflict(f"{why}. It stays running") from refused
 
     def decide(now_job: Job) -> Change | None:
@@ -39,7 +41,7 @@ def carry_out_wish(w: Wiring, job: Job) -> None:
     """Cancel a job whose ref came home after its owner wished it; refused, it runs on."""
 
     def give_up(now_job: Job) -> Change | None:
-        if not now_job.life.cancel_wished or now_job.state is not State.RUNNING:
+        if not now_job.history.cancel_wished or now_job.state is not State.RUNNING:
             return None
         return Change(jobs.wish_cancel(now_job, w.clock.now(), wished=False))
 

@@ -15,7 +15,7 @@ from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.alerts import alert
 from runhook.worker.flows.steps.outcomes import requeued
-from runhook.worker.store import Change, Duty, Note
+from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.store.changes import Decision
 from runhook.worker.wiring import Wiring
 
@@ -31,7 +31,7 @@ RESULTS_LIVE = 86400.0  # seconds after its end in which a task may still bring 
 
 def since(job: Job) -> datetime:
     """From when a job's time is counted: its submit, or its owner's last word on its task."""
-    sent = job.attempt.submitted_at or job.life.updated_at
+    sent = job.attempt.submitted_at or job.history.updated_at
     return max(sent, job.attempt.unproved.at) if job.attempt.unproved else sent
 
 
@@ -86,8 +86,8 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
 
     def end(job: Job) -> Change:
         now = w.clock.now()
-        if w.settings.unconfirmed == "resubmit" and not job.life.cancel_wished:
-            note = Note("resubmitted at the risk of paying twice", {"attempt": n})
+        if w.settings.unconfirmed == "resubmit" and not job.history.cancel_wished:
+            note = TimelineEntry("resubmitted at the risk of paying twice", {"attempt": n})
             again = jobs.another_attempt(
                 job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
             )
@@ -101,7 +101,7 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
             f" been charged{risk}: look into the account before asking again.",
             detail=detail,
         )
-        note = Note("given up unconfirmed", {"attempt": n})
+        note = TimelineEntry("given up unconfirmed", {"attempt": n})
         duties = _late_look(job) if job.attempt.ref or job.attempt.unproved else ()
         moved = jobs.end(job, Move.FAIL, None, now, error=error)
         return Change(moved, (note,), duties, "job.failed")
@@ -146,7 +146,7 @@ def _time_out(w: Wiring, job: Job, said: str) -> None:
             " charged.",
             detail={"cancelled_there": stopped},
         )
-        note = Note("timeout", {"attempt": n, "cancelled": stopped, "why": said})
+        note = TimelineEntry("timeout", {"attempt": n, "cancelled": stopped, "why": said})
         moved = jobs.end(now_job, Move.FAIL, "query", w.clock.now(), error=error)
         return Change(moved, (note,), () if stopped else _late_look(now_job), "job.failed")
 

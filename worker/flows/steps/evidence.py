@@ -15,7 +15,7 @@ from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.errors import ProviderSilent
 from runhook.worker.flows.steps import deadline, transcript
 from runhook.worker.flows.steps.accept import accept, adopt
-from runhook.worker.store import Change, Note
+from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
 CALLS_OF_THE_RECORD = 1  # a query follows where there is none, and else at most a resend
@@ -58,7 +58,7 @@ def by_record(w: Wiring, job: Job, ref: str) -> bool:
             raise
         return False  # it says nothing usable of its record, and may of the task
     if found is None:
-        transcript.note(w, job.id, Note("no record of a callback", {"attempt": n}))
+        transcript.note(w, job.id, TimelineEntry("no record of a callback", {"attempt": n}))
         return False
     told = found.report
     if told is None or w.settings.reconcile == "resend":
@@ -72,7 +72,7 @@ def by_record(w: Wiring, job: Job, ref: str) -> bool:
 def by_query(w: Wiring, job: Job, ref: str) -> bool:
     """Rule 3: what RunningHub says of the task itself."""
     told = w.client.report(ref, legacy=job.legacy(job.attempt))
-    note = Note("queried", {"attempt": job.attempt.n, "state": told.state})
+    note = TimelineEntry("queried", {"attempt": job.attempt.n, "state": told.state})
     transcript.note(w, job.id, note)
     accept(w, job.id, job.attempt.n, told, "query")
     return True
@@ -99,7 +99,7 @@ def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
         if attempt.n != job.attempt.n:
             return None
         changed = jobs.with_attempt(now_job, attempt.n, w.clock.now(), resends=attempt.resends + 1)
-        return Change(changed, (Note("resend asked for", {"attempt": attempt.n}),))
+        return Change(changed, (TimelineEntry("resend asked for", {"attempt": attempt.n}),))
 
     transcript.change(w, job.id, count)
     w.client.resend(webhook_id, f"{url}?via=resend")

@@ -8,7 +8,7 @@ from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.cancelling import carry_out_wish
 from runhook.worker.flows.steps.first_look import first_look
 from runhook.worker.flows.steps.outcomes import DOUBT_LOOKS, returned
-from runhook.worker.store import Change, Note
+from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
 LONGEST_WAIT = 300.0  # seconds between looks at a task that nobody refused and nobody knows
@@ -54,7 +54,7 @@ def examine_attempt(w: Wiring, job: Job, n: int) -> float | None:
         return _examine_past(w, job, n)
     if job.state is State.UNCONFIRMED:
         return _examine_unconfirmed(w, job)
-    if job.life.cancel_wished:
+    if job.history.cancel_wished:
         carry_out_wish(w, job)
         return first_look(w, job)
     if deadline.is_over(w, job):
@@ -100,7 +100,7 @@ def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
         return None
     told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
     accept(w, job.id, n, told, "query")
-    known = attempt.named.at if attempt.named else attempt.submitted_at or job.ask.created_at
+    known = attempt.named.at if attempt.named else attempt.submitted_at or job.spec.created_at
     gone = (w.clock.now() - known).total_seconds()
     over = told.state not in ("queued", "running") or gone > w.settings.job_timeout
     return None if over else max(evidence.LEAST_GAP, gone / 2)
@@ -109,20 +109,22 @@ def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
 def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
     def once_more(job: Job) -> Change:
         asked = jobs.with_attempt(job, n, w.clock.now(), asked=job.attempt.asked + 1)
-        return Change(asked, (Note("unknown there", {"attempt": n, "ref": job.attempt.ref}),))
+        return Change(
+            asked, (TimelineEntry("unknown there", {"attempt": n, "ref": job.attempt.ref}),)
+        )
 
     deadline.if_unconfirmed(w, job_id, n, once_more)
 
 
-def _refused_after_all(w: Wiring, job_id: str, doubted: Attempt) -> None:
+def _refused_after_all(w: Wiring, job_id: str, left_unconfirmed: Attempt) -> None:
     """A task id came with an error, and RunningHub knows no such task each time it is asked."""
-    n, departure = doubted.n, doubted.left_by or ""
+    n, departure = left_unconfirmed.n, left_unconfirmed.left_by or ""
 
     def refuse(job: Job) -> Change | None:
-        if job.attempt.left_by != doubted.left_by:
+        if job.attempt.left_by != left_unconfirmed.left_by:
             return None  # it left again since RunningHub was asked
         now, doubt = w.clock.now(), job.attempt.doubt
-        note = Note("refused after all", {"attempt": n, "ref": job.attempt.ref})
+        note = TimelineEntry("refused after all", {"attempt": n, "ref": job.attempt.ref})
         if job.attempt.doubt_busy:
             return returned(w, job, note, {"refused": (*job.attempt.refused, departure)})
         why = doubt.detail.get("why", "") if doubt else ""

@@ -20,7 +20,7 @@ NO_CALLBACK_LOOK = 5.0  # seconds to the first question when no callback can com
 
 def usual_seconds(w: Wiring, job: Job) -> float | None:
     """How long a job of this model usually takes from its submit: the median of those here."""
-    seen = sorted(w.store.jobs.durations(job.ask.model))
+    seen = sorted(w.store.jobs.durations(job.spec.model))
     return seen[len(seen) // 2] if seen else None
 
 
@@ -30,7 +30,7 @@ def first_look(w: Wiring, job: Job) -> float:
         return w.settings.overdue_after
     if not w.settings.public_url or not job.called_back:
         return NO_CALLBACK_LOOK
-    seen = sorted(w.store.jobs.durations(job.ask.model))
+    seen = sorted(w.store.jobs.durations(job.spec.model))
     if len(seen) < ENOUGH_DURATIONS:
-        return BY_KIND.get(job.ask.kind, LONGEST_KIND)
+        return BY_KIND.get(job.spec.kind, LONGEST_KIND)
     return max(5.0, seen[int(len(seen) * 0.95)])

@@ -8,25 +8,29 @@ from typing import Any
 from runhook.worker import catalogue
 from runhook.worker.domain import jobs
 from runhook.worker.domain.jobs import Job, Move
-from runhook.worker.domain.reports import Doubtful, Error
-from runhook.worker.store import Change, Duty, Note
+from runhook.worker.domain.reports import Error, Uncertain
+from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.wiring import Wiring
 
 DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
 
 
 def returned(
-    w: Wiring, job: Job, note: Note, attempt: Mapping[str, Any] | None = None, **change: Any
+    w: Wiring,
+    job: Job,
+    note: TimelineEntry,
+    attempt: Mapping[str, Any] | None = None,
+    **change: Any,
 ) -> Change:
     """Surely not accepted: back to the line, unless its owner wished it cancelled meanwhile."""
-    if job.life.cancel_wished:
+    if job.history.cancel_wished:
         ended = cancelled(job, w, "it was not accepted; nothing was paid")
         return replace(ended, notes=(note, *ended.notes), **change)
     back = jobs.back_to_line(job, w.clock.now(), **(attempt or {}))
     return Change(back, (note,), expiry(w, job), **change)
 
 
-def doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
+def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
     """It may have been accepted: unconfirmed until proof comes or its time for that is over."""
     now, n = w.clock.now(), job.attempt.n
     risk = _money_at_risk(job)
@@ -48,7 +52,7 @@ def doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
         asked=0,
     )
     after = DOUBT_LOOKS[0] if answer.ref else w.settings.unconfirmed_after
-    note = Note("unconfirmed", {"attempt": n, "why": answer.why, "ref": answer.ref})
+    note = TimelineEntry("unconfirmed", {"attempt": n, "why": answer.why, "ref": answer.ref})
     duties = (Duty("reconcile", f"{job.id}/{n}", after), Duty("intake", f"{job.id}/{n}"))
     gate = "close-ask" if answer.outage else "close"
     return Change(moved, (note,), duties, "job.unconfirmed", gate, why=answer.why)  # type: ignore[arg-type]
@@ -56,9 +60,9 @@ def doubted(w: Wiring, job: Job, answer: Doubtful) -> Change:
 
 def _money_at_risk(job: Job) -> str | None:
     """What the attempt costs if it was accepted, by the catalogue; None where that is not known."""
-    if job.ask.kind in catalogue.COMFY_KINDS:
+    if job.spec.kind in catalogue.COMFY_KINDS:
         return None
-    quote = catalogue.quote(catalogue.find(job.ask.model), job.ask.input)
+    quote = catalogue.quote(catalogue.find(job.spec.model), job.spec.input)
     return f"{quote.money:f} {quote.currency}" if quote and quote.money is not None else None
 
 
@@ -72,7 +76,9 @@ def cancelled(job: Job, w: Wiring, why: str) -> Change:
     duties: tuple[Duty, ...] = ()
     if moved.attempt.ref:
         duties = (Duty("reconcile", f"{job.id}/{n}", COST_LOOK),)
-    return Change(moved, (Note("cancelled", {"attempt": n, "why": why}),), duties, "job.cancelled")
+    return Change(
+        moved, (TimelineEntry("cancelled", {"attempt": n, "why": why}),), duties, "job.cancelled"
+    )
 
 
 def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Change:
@@ -86,12 +92,12 @@ def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Chang
         look: Seconds until it is asked about if nothing comes.
     """
     n = job.attempt.n
-    note = Note(what, {"attempt": n, "ref": ref})
-    duty = Duty("reconcile", f"{job.id}/{n}", 0 if job.life.cancel_wished else look)
+    note = TimelineEntry(what, {"attempt": n, "ref": ref})
+    duty = Duty("reconcile", f"{job.id}/{n}", 0 if job.history.cancel_wished else look)
     return Change(jobs.accept(job, ref, now), (note,), (duty,), "job.running", "open")
 
 
-def requeued(job: Job, w: Wiring, *notes: Note) -> Change:
+def requeued(job: Job, w: Wiring, *notes: TimelineEntry) -> Change:
     """In the line again with a new attempt; its owner's time for it begins anew."""
     return Change(job, notes, expiry(w, job), "job.queued")
 
@@ -106,10 +112,12 @@ def expiry(w: Wiring, job: Job) -> tuple[Duty, ...]:
 
 def expired(w: Wiring, job: Job) -> Change:
     """Its owner's time for it is over before it was sent."""
-    seconds = job.ask.options["expires_in"]
+    seconds = job.spec.options["expires_in"]
     error = Error(
         "expired",
         f"It was still queued {seconds:g} s after it was asked for (expires_in). Nothing was paid.",
     )
     moved = jobs.end(job, Move.FAIL, None, w.clock.now(), error=error)
-    return Change(moved, (Note("expired", {"attempt": job.attempt.n}),), event="job.failed")
+    return Change(
+        moved, (TimelineEntry("expired", {"attempt": job.attempt.n}),), event="job.failed"
+    )

@@ -62,7 +62,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
     except NotFound as gone:
         raise Unready(_unsent("asset", str(gone), "Upload it again.")) from gone
     return Submit(
-        model=job.ask.model,
+        model=job.spec.model,
         given=given,
         options=options,
         webhook_url=w.callback_url(job.id, job.attempt.n) if job.called_back else None,
@@ -77,12 +77,12 @@ def of_a_known_model(job: Job) -> None:
     Raises:
         UnreadableRecord: It has, and only that process can send it.
     """
-    if job.ask.kind in COMFY_KINDS:
+    if job.spec.kind in COMFY_KINDS:
         return
     try:
-        catalogue.find(job.ask.model)
+        catalogue.find(job.spec.model)
     except NotFound:
-        why = f"its model {job.ask.model} is not in this version's catalogue"
+        why = f"its model {job.spec.model} is not in this version's catalogue"
         raise UnreadableRecord(f"job {job.id}", why, newer=True) from None
 
 
@@ -102,12 +102,12 @@ def app_of(w: Wiring, webapp_id: str) -> App:
 
 def _app(w: Wiring, job: Job) -> App | None:
     """A quick create names every node it sets, so its app must be known."""
-    found = catalogue.QUICK.fullmatch(job.ask.model)
+    found = catalogue.QUICK.fullmatch(job.spec.model)
     return app_of(w, found[1]) if found else None
 
 
 def _options(w: Wiring, job: Job) -> dict[str, Any]:
-    options = {key: value for key, value in job.ask.options.items() if key not in OURS}
+    options = {key: value for key, value in job.spec.options.items() if key not in OURS}
     if sealed := options.get("accessPassword"):
         password = unseal(w.settings.secrets, sealed)
         if password is None:
@@ -119,11 +119,11 @@ def _options(w: Wiring, job: Job) -> dict[str, Any]:
 
 def _with_files_sent(w: Wiring, job: Job) -> dict[str, Any]:
     """The input as RunningHub takes it; a model's texts stay as they are."""
-    params = () if job.ask.kind in COMFY_KINDS else catalogue.find(job.ask.model).params
+    params = () if job.spec.kind in COMFY_KINDS else catalogue.find(job.spec.model).params
     texts = {param.name for param in params if param.type not in catalogue.FILES}
     return {
         name: value if name in texts else _sent(w, job, value)
-        for name, value in job.ask.input.items()
+        for name, value in job.spec.input.items()
     }
 
 
@@ -136,9 +136,9 @@ def _sent(w: Wiring, job: Job, value: Any) -> Any:
     asset = catalogue.ASSET.fullmatch(catalogue.asset_of(value))
     if asset is None:
         return value
-    comfy = job.ask.kind in COMFY_KINDS
+    comfy = job.spec.kind in COMFY_KINDS
     # The quick create's own example holds an old upload's name; other nodes take the new one's.
-    old = comfy and (job.ask.kind == "quick" or str(value).endswith(OLD_UPLOAD))
+    old = comfy and (job.spec.kind == "quick" or str(value).endswith(OLD_UPLOAD))
     sent = uploaded(w, asset[1], old=old)
     if not comfy and sent.url is None:
         raise ProviderSilent("RunningHub took the file and named no URL for it")
@@ -195,17 +195,17 @@ def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Up
 
 def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
     """With a max_price, what RunningHub would charge now; what cannot be told is not paid."""
-    most = job.ask.options.get("max_price")
+    most = job.spec.options.get("max_price")
     if most is None:
         return
     try:
-        live = w.client.price(job.ask.model, given)
+        live = w.client.price(job.spec.model, given)
         money: Decimal | None = Decimal(0) if live.free else live.money
         currency, low = live.currency or "", False
     except ProviderSilent as silent:
         if silent.busy or not silent.there:
             raise
-        quote = catalogue.quote(catalogue.find(job.ask.model), given)
+        quote = catalogue.quote(catalogue.find(job.spec.model), given)
         money = quote.money if quote else None
         currency, low = (quote.currency, quote.at_least) if quote else ("", False)
     if money is not None and not low and money <= Decimal(str(most)):

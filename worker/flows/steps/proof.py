@@ -15,7 +15,7 @@ from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.accept import accept, adopt
 from runhook.worker.flows.steps.alerts import alert
 from runhook.worker.secrets import signing
-from runhook.worker.store import Change, Duty, Note
+from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.wiring import Wiring
 
 FIRST_LOOK, LONGEST_LOOK = 5.0, 300.0  # seconds between looks at a task that was named
@@ -44,7 +44,7 @@ def name_task(w: Wiring, job_id: str, n: int, ref: str) -> None:
             raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
         now = w.clock.now()
         named = jobs.with_attempt(job, n, now, named=OwnersTask(ref, now))
-        note = Note("task named by its owner", {"attempt": n, "ref": ref})
+        note = TimelineEntry("task named by its owner", {"attempt": n, "ref": ref})
         return Change(named, (note,), (Duty("reconcile", f"{job_id}/{n}", FIRST_LOOK),))
 
     transcript.change(w, job_id, decide)
@@ -84,7 +84,7 @@ def _write_end(w: Wiring, job_id: str, n: int, named: OwnersTask) -> None:
         attempt, now = job.nth(n), w.clock.now()
         if attempt is None or attempt.named != named:
             return None
-        note = Note("named task ended", {"attempt": n, "ref": named.ref})
+        note = TimelineEntry("named task ended", {"attempt": n, "ref": named.ref})
         seen = jobs.with_attempt(job, n, now, named=replace(named, ended_at=now))
         return Change(seen, (note,))
 
@@ -98,7 +98,7 @@ def _disprove(w: Wiring, job_id: str, n: int, ref: str, why: str) -> float:
         attempt = job.nth(n)
         if attempt is None or attempt.unproved is None or attempt.unproved.ref != ref:
             return None
-        note = Note("named task not taken", {"attempt": n, "ref": ref, "why": why})
+        note = TimelineEntry("named task not taken", {"attempt": n, "ref": ref, "why": why})
         return Change(jobs.with_attempt(job, n, w.clock.now(), named=None), (note,))
 
     text = f"task {ref}, which its owner named, is not proved to be this attempt's: {why}"

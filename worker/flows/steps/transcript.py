@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 from runhook.worker.domain.jobs import Job
-from runhook.worker.store import Change, Note
+from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.store.changes import Decision, Moved
 from runhook.worker.wiring import Wiring
 
@@ -47,7 +47,7 @@ def change(w: Wiring, job_id: str, decide: Decision) -> tuple[Moved, Job]:
     return word, job
 
 
-def note(w: Wiring, job_id: str, *more: Note) -> None:
+def note(w: Wiring, job_id: str, *more: TimelineEntry) -> None:
     """Write down what was heard, and more."""
     notes = (*_notes(w), *more)
     if notes:
@@ -55,8 +55,8 @@ def note(w: Wiring, job_id: str, *more: Note) -> None:
         _written(w)
 
 
-def _notes(w: Wiring) -> tuple[Note, ...]:
-    return tuple(Note("asked RunningHub", asdict(heard)) for heard in w.client.heard or ())
+def _notes(w: Wiring) -> tuple[TimelineEntry, ...]:
+    return tuple(TimelineEntry("asked RunningHub", asdict(heard)) for heard in w.client.heard or ())
 
 
 def _written(w: Wiring) -> None:
