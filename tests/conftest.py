@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +188,7 @@ class House:
                 worked += 1
                 if lane in self.lost:
                     continue
-                with self.w.store.duties.claim(lane, duty) as claim:
-                    if claim is not None:
-                        FLOWS[lane](self.w, claim)
+                self.w.store.duties.run(lane, duty, partial(FLOWS[lane], self.w))
         return worked
 
     def settle(self) -> None:

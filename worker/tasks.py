@@ -9,6 +9,7 @@ import sys
 import threading
 import warnings
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from celery import Celery, signals
@@ -183,9 +184,8 @@ def _own_up() -> None:
 
 
 def _look(lane: str, duty: str) -> None:
-    with process.wiring.store.duties.claim(lane, duty) as claim:
-        if claim is not None:
-            FLOWS[lane](process.wiring, claim)
+    w = process.wiring
+    w.store.duties.run(lane, duty, partial(FLOWS[lane], w))
 
 
 def _task(lane: str) -> None:

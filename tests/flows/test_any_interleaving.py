@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -389,9 +390,7 @@ class Interleaving(RuleBasedStateMachine):
         if message is None:
             return False
         duty = json.loads(json.loads(message)["body"])[0][0]
-        with self.w.store.duties.claim(lane, duty) as claim:
-            if claim is not None:
-                FLOWS[lane](self.w, claim)
+        self.w.store.duties.run(lane, duty, partial(FLOWS[lane], self.w))
         return True
 
     def _call_back(self, task: Task) -> None:

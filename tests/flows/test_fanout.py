@@ -13,7 +13,8 @@ from runhook.worker.domain.handlers import CeleryTask, Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.pump import published
-from runhook.worker.store import Delivery
+from runhook.worker.store import Delivery, LeasedDelivery
+from tests.claimed import claimed
 from tests.conftest import Build, House
 
 Function = Callable[[Event], object]
@@ -157,7 +158,7 @@ def test_a_handler_that_kills_its_process_every_time_ends_dead(build: Build) -> 
     house.until(asked, "succeeded")
     delivery = _delivery(house, asked)
     for _ in range(3):
-        claim = house.w.store.duties.claim("handlers", "killer/1").__enter__()
+        claim = house.w.store.duties.hold("handlers", "killer/1")
         assert claim
         assert house.w.store.deliveries.take(claim)
         house.clock.advance(31)
@@ -257,17 +258,17 @@ def test_a_handler_is_told_in_its_own_slots_and_no_more(build: Build) -> None:
     assert house.raw.zrange("runhook:due:handlers", 0, -1) == [b"publish/1"]
     house.w.store.processes.beat("handlers", "machine:1", 16)
     with (
-        house.w.store.duties.claim("handlers", "publish/1") as first,
-        house.w.store.duties.claim("handlers", "publish/2") as none,
+        claimed(house.w.store.duties, "handlers", "publish/1") as first,
+        claimed(house.w.store.duties, "handlers", "publish/2") as none,
     ):
         assert first
         assert none is None
         mine = house.w.store.deliveries.take(first)
-        assert mine
-        with house.w.store.duties.claim("handlers", "publish/2") as second:
+        assert isinstance(mine, LeasedDelivery)
+        with claimed(house.w.store.duties, "handlers", "publish/2") as second:
             assert second, "the second slot was called because more waits"
             other = house.w.store.deliveries.take(second)
-            assert other
+            assert isinstance(other, LeasedDelivery)
             assert other.delivery.id != mine.delivery.id
     house.lost = []
     house.later(31)

@@ -14,9 +14,10 @@ from runhook.worker.flows.pump import Pump, WorkerProfile
 from runhook.worker.flows.steps.departure import Departing
 from runhook.worker.flows.steps.examine import _refused_after_all as _say_refused
 from runhook.worker.flows.submit import _settle_answer
-from runhook.worker.store import Claim
+from runhook.worker.store import Claim, Lease
 from runhook.worker.store.durability import WAITS, Durability
 from runhook.worker.store.jobs import Jobs
+from tests.claimed import claimed
 from tests.conftest import Build, House
 
 REF = "2013508786110730241"
@@ -32,7 +33,7 @@ def _at_its_turn(house: House, **more: Any) -> Job:
 
 
 def _claimed(house: House, job: Job) -> Claim:
-    claim = house.w.store.duties.claim("send", f"{job.id}/1").__enter__()
+    claim = house.w.store.duties.hold("send", f"{job.id}/1")
     assert claim
     return claim
 
@@ -120,7 +121,7 @@ def test_what_redis_says_of_who_may_leave_does_not_count_once_it_forgot(house: H
     _go_back(house, dump)
     with pytest.raises(LostWrites):
         house.w.store.jobs.mark_left(house.job(job), claim.token)
-    with pytest.raises(LostWrites), house.w.store.duties.claim("send", f"{job.id}/1"):
+    with pytest.raises(LostWrites), claimed(house.w.store.duties, "send", f"{job.id}/1"):
         pass
 
 
@@ -174,17 +175,17 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
     """Also when its lease was renewed as soon as it woke."""
     job = _at_its_turn(house)
     claim = _claimed(house, job)
-    mark = house.w.store.jobs.mark_left
+    mark, lease = house.w.store.jobs.mark_left, Lease(claim.until)
 
     def stopped_meanwhile(*args: Any) -> bool:
         said = mark(*args)
         woke = claim.until + 1
         monkeypatch.setattr("runhook.worker.flows.steps.departure.boot_time", lambda: woke)
-        claim.until += renewed
+        lease.until += renewed
         return said
 
     monkeypatch.setattr(house.w.store.jobs, "mark_left", stopped_meanwhile)
-    departing = Departing(house.w, claim, house.job(job))
+    departing = Departing(house.w, claim, lease, house.job(job))
     assert not departing.may_leave()
     assert departing.held_up
     _settle_answer(
@@ -372,7 +373,7 @@ def test_a_child_without_a_pump_works_again_after_a_loss(
     dump = _dump(house)
     for each in (house, child):
         duties.wake("fanout", "1-1")
-        with each.w.store.duties.claim("fanout", "1-1") as claim:
+        with claimed(each.w.store.duties, "fanout", "1-1") as claim:
             assert claim
     _go_back(house, dump)
     if late:

@@ -12,6 +12,7 @@ from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Report
 from runhook.worker.flows.pump import published
 from runhook.worker.runninghub import wire
+from tests.claimed import claimed
 from tests.conftest import Build, House
 
 SURROGATE = "a broken \ud83d character"
@@ -139,7 +140,7 @@ def test_a_callback_that_comes_while_others_are_dropped_is_not_dropped(house: Ho
     job = running(house)
     store = house.w.store
     send_callback(house, job, b"first")
-    with store.duties.claim("intake", f"{job.id}/1") as claim:
+    with claimed(store.duties, "intake", f"{job.id}/1") as claim:
         assert claim
         taken = store.callbacks.waiting(job.id, 1)
         store.callbacks.drop(claim, claim.id, taken)

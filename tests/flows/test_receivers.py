@@ -26,6 +26,7 @@ from runhook.worker.net.outbound import SECONDS
 from runhook.worker.queue.broker import HANDLER_SECONDS
 from runhook.worker.store import Delivery, DeliveryResult, LeasedDelivery, Subscription
 from runhook.worker.store.deliveries import Deliveries, Judge
+from tests.claimed import claimed
 from tests.conftest import Build, House
 from tests.receiver import Receiver
 
@@ -82,10 +83,10 @@ def test_an_endpoint_that_rests_is_tried_by_one_slot_at_a_time(
     house.clock.advance(31)
     duties, store = house.w.store.duties, house.w.store.deliveries
     duties.wake("subscribers", f"{made.id}/2")
-    with duties.claim("subscribers", f"{made.id}/1") as one:
+    with claimed(duties, "subscribers", f"{made.id}/1") as one:
         assert one
         assert store.take(one)
-        with duties.claim("subscribers", f"{made.id}/2") as two:
+        with claimed(duties, "subscribers", f"{made.id}/2") as two:
             assert two
             assert store.take(two) is None
 
@@ -116,7 +117,7 @@ def _clog(house: House, count: int) -> list[str]:
     stuck = [_subscribe(house, "http://127.0.0.1:9/hook")[0].id for _ in range(count)]
     _ended(house)
     for name in stuck:
-        looking = house.w.store.duties.claim("subscribers", f"{name}/1")
+        looking = claimed(house.w.store.duties, "subscribers", f"{name}/1")
         claim = looking.__enter__()
         assert claim
         if house.w.store.deliveries.take(claim) is None:
@@ -135,7 +136,7 @@ def test_those_who_hang_hold_only_their_share_and_the_quick_are_told(
     stuck = _clog(house, mine.new + 9)
     assert house.raw.zcard("runhook:telling:subscribers") == mine.new, "however many there are"
     assert house.raw.zcard("runhook:waiting:subscribers:new") == 9
-    with house.w.store.duties.claim("subscribers", f"{quick.id}/1") as claim:
+    with claimed(house.w.store.duties, "subscribers", f"{quick.id}/1") as claim:
         assert claim
         deliver_to_subscriber(house.w, claim)
     assert house.w.store.deliveries.count("done", quick.id) == 2
@@ -156,11 +157,11 @@ def test_fifty_handlers_that_hang_from_their_first_event_on_leave_a_new_one_its_
     _ended(house)
     with ExitStack() as held:
         for name in names:
-            claim = held.enter_context(house.w.store.duties.claim("handlers", f"{name}/1"))
+            claim = held.enter_context(claimed(house.w.store.duties, "handlers", f"{name}/1"))
             assert claim
             assert house.w.store.deliveries.take(claim), name
             house.clock.advance(0.1)
-            again = held.enter_context(house.w.store.duties.claim("handlers", f"{name}/2"))
+            again = held.enter_context(claimed(house.w.store.duties, "handlers", f"{name}/2"))
             assert again is None or house.w.store.deliveries.take(again) is None, "one is enough"
 
 
@@ -205,7 +206,7 @@ def test_a_delivery_that_goes_as_it_is_taken_is_nobodys_fault(
         return get(self, name)
 
     monkeypatch.setattr(Deliveries, "get", gone)
-    with house.w.store.duties.claim("subscribers", f"{made.id}/1") as claim:
+    with claimed(house.w.store.duties, "subscribers", f"{made.id}/1") as claim:
         assert claim
         assert house.w.store.deliveries.take(claim) is None
 
@@ -219,10 +220,10 @@ def test_an_outcome_whose_writing_is_sent_again_counts_once(
     job = _ended(house)
     outcome = Outcome("failed", 0.1, "it answered HTTP 500", status=500)
     turn = DeliveryResult("pending", outcome, again_in=10)
-    with house.w.store.duties.claim("subscribers", f"{made.id}/1") as claim:
+    with claimed(house.w.store.duties, "subscribers", f"{made.id}/1") as claim:
         assert claim
         taken = house.w.store.deliveries.take(claim)
-        assert taken
+        assert isinstance(taken, LeasedDelivery)
         for _ in range(2):
             house.w.store.deliveries.record(claim, taken, turn, _judge(house, taken, outcome))
     assert house.w.store.subscriptions.health(made.id).recent == "-"
@@ -240,14 +241,14 @@ def test_two_slots_that_fail_together_both_count(build: Build, receiver: Receive
     outcome = Outcome("failed", 0.1, "it answered HTTP 500", status=500)
     turn = DeliveryResult("pending", outcome, again_in=10)
     duties, store = house.w.store.duties, house.w.store.deliveries
-    with duties.claim("subscribers", f"{made.id}/1") as one:
+    with claimed(duties, "subscribers", f"{made.id}/1") as one:
         assert one
         first = store.take(one)
-        with duties.claim("subscribers", f"{made.id}/2") as two:
+        with claimed(duties, "subscribers", f"{made.id}/2") as two:
             assert two
             second = store.take(two)
-            assert first
-            assert second
+            assert isinstance(first, LeasedDelivery)
+            assert isinstance(second, LeasedDelivery)
             for claim, taken in ((one, first), (two, second)):
                 store.record(claim, taken, turn, _judge(house, taken, outcome))
     health = house.w.store.subscriptions.health(made.id)
@@ -259,7 +260,7 @@ def test_who_never_came_back_shares_with_the_slow(build: Build, receiver: Receiv
     stuck = _clog(house, 1)
     house.clock.advance(LONGEST["subscribers"] + 1)
     house.lost = ["subscribers"]
-    with house.w.store.duties.claim("subscribers", f"{stuck[0]}/1") as claim:
+    with claimed(house.w.store.duties, "subscribers", f"{stuck[0]}/1") as claim:
         assert claim
         assert house.w.store.deliveries.take(claim)
     now = str(round(house.clock.now().timestamp() * 1000))

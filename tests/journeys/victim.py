@@ -7,6 +7,7 @@ left to do. Started by a fork server, so that a life takes milliseconds.
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,6 @@ def work(settings: dict[str, Any], now: float, book: str, ready: Any) -> None:
             while message := redis.rpop(f"runhook:queue:{lane}"):
                 quiet = time.monotonic()
                 duty = json.loads(json.loads(message)["body"])[0][0]
-                with w.store.duties.claim(lane, duty) as claim:
-                    if claim is not None:
-                        FLOWS[lane](w, claim)
+                w.store.duties.run(lane, duty, partial(FLOWS[lane], w))
         time.sleep(0.005)
     os._exit(0)

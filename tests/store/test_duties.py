@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from runhook.worker.store import Again
 from runhook.worker.store.duties import BACK_OFF, LEASES, PARKED_AFTER, SOON
+from tests.claimed import claimed
 from tests.conftest import Build, House
 
 
@@ -21,7 +23,7 @@ def test_a_duty_woken_twice_is_posted_once(house: House) -> None:
 def test_one_of_two_holders_gets_the_duty(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    with duties.claim("fanout", "a") as first, duties.claim("fanout", "a") as second:
+    with claimed(duties, "fanout", "a") as first, claimed(duties, "fanout", "a") as second:
         assert first
         assert second is None
 
@@ -29,80 +31,80 @@ def test_one_of_two_holders_gets_the_duty(house: House) -> None:
 def test_a_duty_that_is_done_cannot_be_claimed_again(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    with duties.claim("fanout", "a"):
+    with claimed(duties, "fanout", "a"):
         pass
-    with duties.claim("fanout", "a") as again:
+    with claimed(duties, "fanout", "a") as again:
         assert again is None
 
 
 def test_a_wake_up_while_it_is_held_makes_it_run_again(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    with duties.claim("fanout", "a"):
+    with claimed(duties, "fanout", "a"):
         duties.wake("fanout", "a")
     assert _messages(house) == 2
-    with duties.claim("fanout", "a") as again:
+    with claimed(duties, "fanout", "a") as again:
         assert again
 
 
 def test_a_later_wake_up_while_it_is_held_is_kept_for_its_time(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    with duties.claim("fanout", "a"):
+    with claimed(duties, "fanout", "a"):
         duties.wake("fanout", "a", after=40)
         duties.wake("fanout", "a", after=20)
-    with duties.claim("fanout", "a") as early:
+    with claimed(duties, "fanout", "a") as early:
         assert early is None
     house.clock.advance(20)
-    with duties.claim("fanout", "a") as due:
+    with claimed(duties, "fanout", "a") as due:
         assert due
 
 
 def test_the_sooner_of_what_holder_and_waker_want_counts(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    with duties.claim("fanout", "a") as claim:
+    with claimed(duties, "fanout", "a") as claim:
         assert claim
         duties.wake("fanout", "a", after=40)
-        claim.again_in = 10
+        duties.put_down(claim, Again(10))
     house.clock.advance(10)
-    with duties.claim("fanout", "a") as due:
+    with claimed(duties, "fanout", "a") as due:
         assert due
 
 
 def test_a_scheduled_duty_is_not_run_early_by_an_old_message(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    with duties.claim("fanout", "a") as claim:
+    with claimed(duties, "fanout", "a") as claim:
         assert claim
-        claim.again_in = 300
-    with duties.claim("fanout", "a") as early:
+        duties.put_down(claim, Again(300))
+    with claimed(duties, "fanout", "a") as early:
         assert early is None
 
 
 def test_a_holder_that_died_loses_the_duty_when_its_lease_runs_out(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    dead = duties.claim("fanout", "a").__enter__()
+    dead = duties.hold("fanout", "a")
     assert dead
     house.clock.advance(LEASES["fanout"] + 1)
     assert duties.pump("p", 3, [("fanout", 10)]).posted == 1
-    with duties.claim("fanout", "a") as heir:
+    with claimed(duties, "fanout", "a") as heir:
         assert heir
         assert int(heir.token) > int(dead.token)
         duties.put_down(dead)
         assert not duties.renew(dead)
-        with duties.claim("fanout", "a") as third:
+        with claimed(duties, "fanout", "a") as third:
             assert third is None, "the dead holder could not put down what the heir holds"
 
 
 def test_a_block_that_raises_leaves_the_duty_to_be_woken_again(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    with pytest.raises(RuntimeError), duties.claim("fanout", "a"):
+    with pytest.raises(RuntimeError), claimed(duties, "fanout", "a"):
         raise RuntimeError
     house.clock.advance(LEASES["fanout"] + 1)
-    with duties.claim("fanout", "a") as again:
+    with claimed(duties, "fanout", "a") as again:
         assert again
 
 
@@ -148,7 +150,7 @@ def test_every_message_has_a_tag_of_its_own(house: House) -> None:
 
 def _failing(house: House, duty: str = "a", lane: str = "fanout") -> bool:
     """Have a duty that is due fail; whether it could be claimed."""
-    with house.w.store.duties.claim(lane, duty) as claim:
+    with claimed(house.w.store.duties, lane, duty) as claim:
         if claim is None:
             return False
         raise ZeroDivisionError("no \ud83d way")
@@ -197,7 +199,7 @@ def test_a_parked_duty_that_is_released_has_one_more_try(house: House) -> None:
         _failing(house)
     assert len(duties.parked()) == 1
     duties.wake("fanout", "a")
-    with duties.claim("fanout", "a") as claim:
+    with claimed(duties, "fanout", "a") as claim:
         assert claim
     assert duties.parked() == []
 
@@ -206,9 +208,9 @@ def test_a_duty_that_kills_whoever_works_on_it_is_parked_too(house: House) -> No
     duties = house.w.store.duties
     duties.wake("fanout", "a")
     for _ in range(PARKED_AFTER):
-        assert duties.claim("fanout", "a").__enter__()
+        assert duties.hold("fanout", "a")
         house.clock.advance(LEASES["fanout"] + 1)
-    with duties.claim("fanout", "a") as claim:
+    with claimed(duties, "fanout", "a") as claim:
         assert claim is None
     assert [parked.id for parked in duties.parked()] == ["a"]
 
@@ -219,10 +221,10 @@ def test_the_pump_counts_those_who_never_came_back(house: House) -> None:
     for _ in range(PARKED_AFTER):
         duties.pump("p", 3, [("fanout", 10)])
         house.raw.delete("runhook:queue:fanout")
-        assert duties.claim("fanout", "a").__enter__()
+        assert duties.hold("fanout", "a")
         house.clock.advance(LEASES["fanout"] + 1)
     duties.pump("p", 3, [("fanout", 10)])
-    with duties.claim("fanout", "a") as claim:
+    with claimed(duties, "fanout", "a") as claim:
         assert claim is None
     assert [parked.id for parked in duties.parked()] == ["a"]
 
@@ -234,7 +236,7 @@ def test_success_forgives_earlier_failures(house: House) -> None:
         with pytest.raises(ZeroDivisionError):
             _failing(house)
         house.clock.advance(BACK_OFF[0])
-        with duties.claim("fanout", "a") as claim:
+        with claimed(duties, "fanout", "a") as claim:
             assert claim
     assert duties.parked() == []
 
@@ -247,7 +249,7 @@ def test_what_everybody_depends_on_is_never_parked(house: House) -> None:
             _failing(house, "line", lane="line")
         house.clock.advance(SOON)
     for _ in range(PARKED_AFTER + 2):
-        assert duties.claim("line", "line").__enter__()
+        assert duties.hold("line", "line")
         house.clock.advance(LEASES["line"] + 1)
     assert duties.parked() == []
 

@@ -107,7 +107,7 @@ def test_what_waits_for_a_handler_that_is_gone_can_be_ended(shop: Shop) -> None:
 def test_what_a_process_took_with_it_when_it_died_is_ended_too(shop: Shop) -> None:
     shop.house.lost = ["handlers"]
     job = shop.ended()
-    with_it = shop.house.w.store.duties.claim("handlers", "shop/1").__enter__()
+    with_it = shop.house.w.store.duties.hold("handlers", "shop/1")
     assert with_it
     assert shop.house.w.store.deliveries.take(with_it)
     shop.leaves()

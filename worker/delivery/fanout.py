@@ -16,9 +16,12 @@ from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from runhook.worker.net.untrusted import clean
 from runhook.worker.store import (
     MISSED,
+    Again,
+    Answer,
     Claim,
     Delivery,
     DeliveryResult,
+    Handed,
     LeasedDelivery,
     Published,
     Recipient,
@@ -41,7 +44,7 @@ STAY = 0.2
 Tell = Callable[[Event], Outcome]
 
 
-def open_event(w: Wiring, claim: Claim) -> None:
+def open_event(w: Wiring, claim: Claim) -> Answer:
     """Open a delivery for everybody who wants an event; doing it again opens none twice.
 
     The duty names the event, or `<event>/<receiver>` for one who missed it; or `missed/<receiver>`.
@@ -52,8 +55,7 @@ def open_event(w: Wiring, claim: Claim) -> None:
     """
     event_id, _, receiver = claim.id.partition("/")
     if event_id == MISSED:
-        _catch_up(w, claim, receiver)
-        return
+        return _catch_up(w, receiver)
     if not is_event_id(event_id):
         raise UnreadableRecord(f"duty fanout {claim.id}", "it is not known", newer=True)
     with suppress(NotFound):
@@ -64,14 +66,16 @@ def open_event(w: Wiring, claim: Claim) -> None:
             w.store.deliveries.open(event, wanted)
         if missing:
             w.store.deliveries.miss(event, missing)
+    return None
 
 
-def _catch_up(w: Wiring, claim: Claim, receiver: str) -> None:
+def _catch_up(w: Wiring, receiver: str) -> Answer:
     """Have what a receiver missed opened for it, if its record can be read now."""
     if unreadable := audience(w).unreadable.get(receiver):
         raise unreadable
     if w.store.deliveries.catch_up(receiver, CAUGHT_UP_AT_ONCE) == CAUGHT_UP_AT_ONCE:
-        claim.again_in = 0  # there may be more
+        return Again(0)  # there may be more
+    return None
 
 
 @dataclass(frozen=True)
@@ -119,32 +123,30 @@ def who_wants(who: Audience, event: Event) -> list[Recipient]:
     return inside + outside
 
 
-def deliver_to_handler(w: Wiring, claim: Claim) -> None:
+def deliver_to_handler(w: Wiring, claim: Claim) -> Answer:
     """One turn of a Python handler or a Celery task."""
     name, _ = claim.attempt
     handler = w.handlers.get(name)
     if handler is None:
         if not w.store.deliveries.count("pending", name):
-            return
+            return None
         living = {handler.name for handler in w.store.processes.handlers(UNKNOWN_LOOK)}
         report("handler.unknown", handler=name)
-        claim.again_in = KNOWN_LOOK if name in living else UNKNOWN_LOOK
-        return
-    _deliver(w, claim, lambda event: _run(w, handler, event))
+        return Again(KNOWN_LOOK if name in living else UNKNOWN_LOOK)
+    return _deliver(w, claim, lambda event: _run(w, handler, event))
 
 
-def deliver_to_subscriber(w: Wiring, claim: Claim) -> None:
+def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
     """One turn of an HTTP subscriber; one that is disabled or gone misses what there is."""
     name, _ = claim.attempt
     try:
         subscription = w.store.subscriptions.get(name)
     except NotFound:
         subscriptions.forget(w, claim)
-        return
+        return None
     if not subscription.enabled:
-        subscriptions.miss(w, claim, subscription)
-        return
-    _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))
+        return subscriptions.miss(w, subscription)
+    return _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))
 
 
 def told(event: Event) -> HandlerEvent:
@@ -159,20 +161,20 @@ def jittered(seconds: float) -> float:
     return seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
 
 
-def _deliver(w: Wiring, claim: Claim, tell: Tell) -> None:
+def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
     """Tell a handler of its next event, and write down how it went.
 
     Whoever takes his time is left to a courier, who goes on alone and puts the duty down himself.
     """
     taken = w.store.deliveries.take(claim)
-    if taken is None:
-        return
-    if claim.lane != "subscribers":
+    if not isinstance(taken, LeasedDelivery):
+        return taken
+    if claim.lane == "subscribers":
+        work = partial(_tell_and_record, w, claim, taken, tell)
+        w.couriers.carry(claim.id, work, STAY)
+    else:
         _tell_and_record(w, claim, taken, tell)
-        return
-    work = partial(_tell_and_record, w, claim, taken, tell)
-    if not w.couriers.carry(claim.id, work, STAY):
-        claim.over = True
+    return Handed.OVER
 
 
 def _tell_and_record(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell) -> None:

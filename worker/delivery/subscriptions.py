@@ -35,7 +35,7 @@ from runhook.worker.net.outbound import Heard
 from runhook.worker.net.untrusted import excerpt
 from runhook.worker.secrets.deriving import Kind, derived
 from runhook.worker.secrets.sealing import seal, unseal
-from runhook.worker.store import Claim, Subscription
+from runhook.worker.store import Again, Answer, Claim, Subscription
 from runhook.worker.store.deliveries import AT_ONCE
 from runhook.worker.wiring import Wiring
 
@@ -197,12 +197,14 @@ def outcome_of(heard: Heard) -> Outcome:
     return replace(answered, word="again", why=f"{why} and asks for {after:g} s", after=after)
 
 
-def miss(w: Wiring, claim: Claim, subscription: Subscription) -> None:
+def miss(w: Wiring, subscription: Subscription) -> Answer:
     """What a disabled subscription was to be told is kept as dead, until somebody redelivers it."""
     why = "the subscription is disabled"
     ids = next(w.store.deliveries.listed("pending", subscription.id, None), [])
     w.store.deliveries.end(subscription.id, [one.id for one in ids], why, final=False)
-    claim.again_in = 0 if len(ids) == AT_ONCE else None
+    if len(ids) == AT_ONCE:
+        return Again(0)  # there may be more
+    return None
 
 
 def forget(w: Wiring, claim: Claim) -> None:

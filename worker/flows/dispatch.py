@@ -5,7 +5,7 @@ from runhook.worker.domain.jobs import Job, Move, State
 from runhook.worker.errors import ProviderSilent, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps.outcomes import expired
 from runhook.worker.flows.steps.prepare import of_a_known_model, why_not_there
-from runhook.worker.store import Change, Claim, Duty, TimelineEntry
+from runhook.worker.store import Again, Answer, Change, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -15,7 +15,7 @@ PASSED_LOOK = 5  # seconds until the line is looked at again for jobs that were 
 STANDSTILL_LOOK = 5  # seconds between questions whether unconfirmed jobs still hold their slots
 
 
-def advance(w: Wiring, claim: Claim) -> None:
+def advance(w: Wiring) -> Answer:
     """Send the first in the line on their way while there is room and the gate lets them.
 
     Those that this version cannot read are passed over, and left to a newer process.
@@ -28,17 +28,15 @@ def advance(w: Wiring, claim: Claim) -> None:
             case "ask":
                 _ask_whether_it_answers(w)
             case "gated":
-                claim.again_in = front.wait + 0.05
-                return
+                return Again(front.wait + 0.05)
             case "doubt":
                 if not _let_go_of_unconfirmed(w, front.known, front.holding):
-                    claim.again_in = STANDSTILL_LOOK
-                    return
+                    return Again(STANDSTILL_LOOK)
             case _:  # empty, full, probing: whoever changes that wakes the line
                 if w.store.line.passes_over:
-                    claim.again_in = PASSED_LOOK
-                return
-    claim.again_in = 0
+                    return Again(PASSED_LOOK)
+                return None
+    return Again(0)
 
 
 def _try_turn(w: Wiring, job_id: str) -> None:

@@ -14,7 +14,7 @@ from runhook.worker.flows.steps.alerts import alert, asked_for
 from runhook.worker.flows.steps.callbacks import EARLY_WAIT, is_early, set_aside, waits_for_proof
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.door import Unreadable
-from runhook.worker.store import Callback, Claim, TimelineEntry
+from runhook.worker.store import Again, Answer, Callback, Claim, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -23,7 +23,7 @@ from runhook.worker.wiring import Wiring
 UNPROVED_LOOK = 900.0
 
 
-def take(w: Wiring, claim: Claim) -> None:
+def take(w: Wiring, claim: Claim) -> Answer:
     """Take in an attempt's callbacks, oldest first; what becomes of one delays no other."""
     job_id, n = claim.attempt
     taken: list[Callback] = []
@@ -34,7 +34,9 @@ def take(w: Wiring, claim: Claim) -> None:
         else:
             taken.append(callback)
     w.store.callbacks.drop(claim, claim.id, taken)
-    claim.again_in = min(waits, default=None)
+    if waits:
+        return Again(min(waits))
+    return None
 
 
 def _take_apart(w: Wiring, job_id: str, n: int, callback: Callback) -> float:

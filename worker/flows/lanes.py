@@ -15,44 +15,49 @@ from runhook.worker.flows import (
     unbelieved,
 )
 from runhook.worker.flows.steps.alerts import UNBELIEVED
-from runhook.worker.store import UNREADABLE_LOOK, Claim
+from runhook.worker.flows.steps.outcomes import EXPIRY
+from runhook.worker.store import UNREADABLE_LOOK, Again, Answer, Claim
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
-Flow = Callable[[Wiring, Claim], None]
+Flow = Callable[[Wiring, Claim], Answer]
 
 
 def _leaving_unreadable(flow: Flow) -> Flow:
     """A flow that leaves what this version cannot read to a newer process; that is no failure."""
 
-    def look(w: Wiring, claim: Claim) -> None:
+    def look(w: Wiring, claim: Claim) -> Answer:
         try:
-            flow(w, claim)
+            return flow(w, claim)
         except UnreadableRecord as unreadable:
             report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
             if not unreadable.newer:
                 raise  # broken: nobody will ever read it, so that is counted
-            claim.again_in = UNREADABLE_LOOK
+            return Again(UNREADABLE_LOOK)
 
     return look
 
 
-def _look(w: Wiring, claim: Claim) -> None:
+def _dispatch(w: Wiring, _: Claim) -> Answer:
+    return dispatch.advance(w)
+
+
+def _look(w: Wiring, claim: Claim) -> Answer:
     """Whatever a duty of the lane `reconcile` names; without a prefix, an attempt."""
     if claim.id == "limit":
-        limit.read_limit(w, claim)
-    elif claim.id == "sweep":
-        sweep.sweep(w, claim)
-    elif claim.id.startswith("expiry/"):
-        expire.expire(w, claim)
-    elif claim.id.startswith(UNBELIEVED):
-        unbelieved.look(w, claim)
-    else:
-        reconcile.examine(w, claim)
+        return limit.read_limit(w)
+    if claim.id == "sweep":
+        return sweep.sweep(w)
+    if claim.id.startswith(EXPIRY):
+        expire.expire(w, claim.id.removeprefix(EXPIRY))
+        return None
+    if claim.id.startswith(UNBELIEVED):
+        return unbelieved.look(w, claim)
+    return reconcile.examine(w, claim)
 
 
 FLOWS: dict[str, Flow] = {
-    "line": _leaving_unreadable(dispatch.advance),
+    "line": _leaving_unreadable(_dispatch),
     "send": _leaving_unreadable(submit.send),
     "intake": _leaving_unreadable(intake.take),
     "reconcile": _leaving_unreadable(_look),

@@ -4,38 +4,39 @@ from runhook.worker.errors import NotFound, ProviderSilent, StoreUnavailable, Un
 from runhook.worker.flows.steps import deadline, transcript
 from runhook.worker.flows.steps.examine import examine_attempt, worth_asking
 from runhook.worker.net.untrusted import clean
-from runhook.worker.store import Claim, TimelineEntry
+from runhook.worker.store import Again, Answer, Claim, TimelineEntry, again
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 LONGEST_WHY = 300  # characters of an error that nobody foresaw
 
 
-def examine(w: Wiring, claim: Claim) -> None:
+def examine(w: Wiring, claim: Claim) -> Answer:
     """Ask about one attempt, and say when to look again."""
     job_id, n = claim.attempt
     try:
         job = w.store.jobs.get(job_id)
     except NotFound:
-        return
+        return None
     if not worth_asking(job, n):
-        return
+        return None
     wait = w.store.line.wait_for("take")
     if wait and not deadline.is_long_over(w, job):
-        claim.again_in = wait
-        return
+        return Again(wait)
+    seconds: float | None
     with transcript.of(w, job_id) as listening:
         try:
-            claim.again_in = examine_attempt(listening, job, n)
+            seconds = examine_attempt(listening, job, n)
             w.store.line.wait_for("good")
         except ProviderSilent as silent:
             w.store.line.wait_for(silent.pace)
             note = TimelineEntry("no answer", {"attempt": n, "why": str(silent)})
             transcript.note(listening, job_id, note)
-            claim.again_in = deadline.without_answer(listening, job, n, silent)
+            seconds = deadline.without_answer(listening, job, n, silent)
         except (StoreUnavailable, UnreadableRecord, NotFound):
             raise
         except Exception as error:  # noqa: BLE001 - as good as silence, which has an end
             report("task.failed", lane="reconcile", duty=claim.id, exc_info=True)
             unforeseen = ProviderSilent(clean(f"{type(error).__name__}: {error}", LONGEST_WHY))
-            claim.again_in = deadline.without_answer(listening, job, n, unforeseen)
+            seconds = deadline.without_answer(listening, job, n, unforeseen)
+    return again(seconds)

@@ -22,7 +22,7 @@ from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed, retu
 from runhook.worker.flows.steps.prepare import Unready, request_of
 from runhook.worker.net.untrusted import clean
 from runhook.worker.runninghub.codes import NOT_THIS_PATH
-from runhook.worker.store import UNREADABLE_LOOK, Change, Claim, Duty, TimelineEntry
+from runhook.worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Lease, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -52,8 +52,8 @@ def send(w: Wiring, claim: Claim) -> None:
         _return_unsent(w, claim)
         return
     w = transcript.listening(w)
-    with w.store.duties.renewing(claim):
-        answer = refusals.sorted_out(w, _send(w, claim, job))
+    with w.store.duties.renewing(claim) as lease:
+        answer = refusals.sorted_out(w, _send(w, claim, lease, job))
     if answer is None:  # the gate closed at the last moment, or another holder has the turn
         _return_unsent(w, claim)
         return
@@ -82,7 +82,7 @@ def _take_answer(w: Wiring, claim: Claim, answer: SubmitAnswer) -> None:
         say_that_it_is_gone(w, job_id, n, answer)
 
 
-def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
+def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | None:
     """Prepare the request and send it; None when it may not leave now."""
     try:
         wanted = request_of(w, job)
@@ -97,7 +97,7 @@ def _send(w: Wiring, claim: Claim, job: Job) -> SubmitAnswer | None:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
         return NeverLeft(clean(f"{type(error).__name__}: {error}.", LONGEST_WHY), counted=True)
-    departing = Departing(w, claim, job)
+    departing = Departing(w, claim, lease, job)
     try:
         answer = w.client.submit(wanted, departing.may_leave)
     except StoreUnavailable:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from runhook.worker.errors import StorageUnavailable
-from runhook.worker.store import Claim
+from runhook.worker.store import Again, Answer
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -12,7 +12,7 @@ SWEPT_AT_ONCE = 200
 FEW = 5  # files that cannot be removed, after which the place of files counts as away
 
 
-def sweep(w: Wiring, claim: Claim) -> None:
+def sweep(w: Wiring) -> Answer:
     """Remove what ended longer ago than it is kept, and files that nobody used since."""
     before = w.clock.now() - timedelta(days=w.settings.retention_days)
     failed = 0
@@ -27,4 +27,4 @@ def sweep(w: Wiring, claim: Claim) -> None:
             continue
         w.store.assets.forget(asset)
     w.store.jobs.sweep(before, SWEPT_AT_ONCE)
-    claim.again_in = SWEEP_EVERY
+    return Again(SWEEP_EVERY)

@@ -21,7 +21,7 @@ from runhook.worker.flows.steps.alerts import UNBELIEVED, alert
 from runhook.worker.flows.steps.callbacks import is_early, set_aside, waits_for_proof
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.door import Unreadable
-from runhook.worker.store import Callback, Claim, TimelineEntry
+from runhook.worker.store import Again, Answer, Callback, Claim, TimelineEntry, again
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -40,27 +40,26 @@ class Word:
     told: Report
 
 
-def look(w: Wiring, claim: Claim) -> None:
+def look(w: Wiring, claim: Claim) -> Answer:
     """Ask about one attempt for its callbacks' sake, and say when to ask again."""
     job_id, n = claim.attempt_behind(UNBELIEVED)
     try:
         job = w.store.jobs.get(job_id)
     except NotFound:
-        return
+        return None
     attempt = job.nth(n)
     if attempt is None:
-        return
+        return None
     words = _unproved(w, job, attempt)
     if not words and not _can_be_asked_about(w, job, attempt):
-        return
-    claim.again_in = w.store.line.wait_for("take") or None
-    if claim.again_in:
-        return
+        return None
+    if wait := w.store.line.wait_for("take"):
+        return Again(wait)
     with suppress(NotFound), transcript.of(w, job_id) as listening:
         if words:
-            claim.again_in = _prove(listening, claim, job, attempt, words)
-        else:
-            claim.again_in = _ask(listening, job)
+            return again(_prove(listening, claim, job, attempt, words))
+        return again(_ask(listening, job))
+    return None
 
 
 def _unproved(w: Wiring, job: Job, attempt: Attempt) -> dict[str, list[Word]]:

@@ -19,7 +19,7 @@ class Couriers:
         self._out = 0
         self._changed = threading.Condition()
 
-    def carry(self, what: str, work: Work, stay: float) -> bool:
+    def carry(self, what: str, work: Work, stay: float) -> None:
         """Have something done, and wait for it for a moment.
 
         Without a courier that is free the caller does it himself.
@@ -29,12 +29,12 @@ class Couriers:
             work: What to do.
             stay: Seconds to wait; then it goes on alone, and what goes wrong is logged.
 
-        Returns:
-            Whether it is done. Raises what the work raised until then.
+        Raises:
+            Exception: Whatever the work raised until then.
         """
         if not self._take():
             work()
-            return True
+            return
         result: Future[None] = Future()
         left = threading.Event()
         thread = threading.Thread(
@@ -45,13 +45,13 @@ class Couriers:
         except RuntimeError:  # this machine gives no more threads
             self._give_back()
             work()
-            return True
+            return
         try:
             result.result(stay)
         except StillAtIt:
             left.set()
-            return result.done() and result.result() is None
-        return True
+            if result.done():
+                result.result()
 
     def wait(self, seconds: float) -> None:
         """Wait until all are back, or for so long."""

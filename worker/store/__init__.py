@@ -15,7 +15,7 @@ from runhook.worker.store.connection import connect, reaching
 from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery, Recipient
 from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.durability import Durability, Mode
-from runhook.worker.store.duties import Claim, Duties
+from runhook.worker.store.duties import Again, Answer, Claim, Duties, Handed, Lease, again
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
 from runhook.worker.store.jobs import Jobs, Page
 from runhook.worker.store.line import Line, Peek, QueueState
@@ -32,6 +32,8 @@ __all__ = [
     "MISSED",
     "ROOT",
     "UNREADABLE_LOOK",
+    "Again",
+    "Answer",
     "Callback",
     "Change",
     "Claim",
@@ -40,6 +42,8 @@ __all__ = [
     "DeliveryResult",
     "Departure",
     "Duty",
+    "Handed",
+    "Lease",
     "LeasedDelivery",
     "Memory",
     "Page",
@@ -52,6 +56,7 @@ __all__ = [
     "Store",
     "Subscription",
     "TimelineEntry",
+    "again",
     "connect",
     "event_at",
     "event_order",

@@ -24,7 +24,7 @@ from runhook.worker.store.delivered import (
     Waiting,
     readable,
 )
-from runhook.worker.store.duties import Claim
+from runhook.worker.store.duties import Again, Answer, Claim, Handed
 from runhook.worker.store.events import Events, kept_fields
 from runhook.worker.store.scripts import Scripts, stream_moment
 from runhook.worker.store.subscriptions import health_fields, unpacked_health
@@ -178,10 +178,10 @@ class Deliveries:
                 raise
         return self._events.of_record(delivery.event, delivery.type, delivery.job)
 
-    def take(self, claim: Claim) -> LeasedDelivery | None:
+    def take(self, claim: Claim) -> LeasedDelivery | Answer:
         """Take a handler's next delivery into the slot's hand, and count the attempt.
 
-        None when there is nothing to do now; the claim then knows when to look again.
+        With nothing to do now, what becomes of the slot's duty.
         """
         handler, slot = claim.attempt
         order = {
@@ -195,14 +195,14 @@ class Deliveries:
         packed = orjson.dumps(order)
         word, what, begun, health = self._scripts.waking("take_delivery", 4, packed)
         if word == "wait":
-            claim.again_in = int(what) / 1000
+            return Again(int(what) / 1000)
         if word != "take":
             return None
         try:
             return LeasedDelivery(self.get(what), int(begun), *unpacked_health(health))
         except UnreadableRecord:
             self.postpone(claim, what)
-            return None
+            return Handed.OVER
         except NotFound:  # removed at this moment, or Redis was put back to an older copy
             return None
 
@@ -217,7 +217,6 @@ class Deliveries:
             "token": claim.token,
             "after": round(records.UNREADABLE_LOOK * 1000),
         }
-        claim.over = True
         self._scripts.waking("postpone", 1, orjson.dumps(order))
 
     def record(
@@ -247,7 +246,6 @@ class Deliveries:
             "after": -1 if turn.again_in is None else round(turn.again_in * 1000),
         }
         tried, note = self._tried(delivery, taken.n, turn)
-        claim.over = True
         health, rev = taken.health, taken.rev
         for _ in range(TRIES if judge else 0):
             verdict = judge(health)  # type: ignore[misc]

@@ -4,9 +4,10 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 
 import orjson
 
@@ -48,16 +49,44 @@ def boot_time() -> float:
     return time.clock_gettime(_BOOT_TIME)
 
 
-@dataclass
-class Claim:
-    """One holder's turn at a duty.
+@dataclass(frozen=True)
+class Again:
+    """A flow's answer: somebody must look at its duty again.
 
     Attributes:
+        seconds: In how many; 0: at once, behind what waits already.
+    """
+
+    seconds: float
+
+
+class Handed(Enum):
+    """A flow's answer where its duty is not for its holder to put down."""
+
+    OVER = "a script of the flow's has put it down, or whoever goes on with it will"
+
+
+def again(seconds: float | None) -> Again | None:
+    """The answer of a flow that reckons in seconds to the next look; None: there is none."""
+    if seconds is None:
+        return None
+    return Again(seconds)
+
+
+# What a flow wants of its duty; None: it is done, nothing is left to look at.
+Answer = Again | Handed | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One holder's hold on a duty.
+
+    Attributes:
+        lane: The duty's lane.
+        id: The duty's name within its lane.
         token: Larger than that of every earlier holder.
-        until: When its lease runs out, by `boot_time`, as far as this process knows.
+        until: When the lease that it began with runs out, by `boot_time`.
         failures: How often in a row the duty failed before.
-        again_in: Set by the holder: seconds until somebody must look again.
-        over: A script of the holder's put the duty down already.
     """
 
     lane: str
@@ -65,8 +94,6 @@ class Claim:
     token: str
     until: float = math.inf
     failures: int = 0
-    again_in: float | None = None
-    over: bool = False
 
     @property
     def attempt(self) -> tuple[str, int]:
@@ -87,6 +114,17 @@ class Claim:
         if not n.isdecimal():
             raise UnreadableRecord(f"duty {self.lane} {self.id}", "it is not known", newer=True)
         return whose, int(n)
+
+
+@dataclass
+class Lease:
+    """How long a claim is held.
+
+    Attributes:
+        until: As far as this process knows, by `boot_time`; each renewal moves it on.
+    """
+
+    until: float
 
 
 @dataclass(frozen=True)
@@ -135,30 +173,37 @@ class Duties:
         """
         self._scripts.waking("wake", 1, lane, duty, _ms(after))
 
-    @contextmanager
-    def claim(self, lane: str, duty: str) -> Iterator[Claim | None]:
-        """Hold a duty while the block runs; None when there is nothing to do now.
+    def run(self, lane: str, duty: str, flow: Callable[[Claim], Answer]) -> None:
+        """Hold a duty, if there is anything to do now, while a flow does it.
 
-        Put down as done when the block ends, or for `claim.again_in` seconds if that is set. If
-        the block raises, that is counted: the duty is looked at again later, and parked in the
-        end. Only a Redis that is away is not the duty's fault; then its lease runs out, and the
-        pump wakes it.
+        It is put down as the flow wants. If the flow raises, that is counted: the duty is looked
+        at again later, and parked in the end. Only a Redis that is away is not the duty's fault;
+        then its lease runs out, and the pump wakes it.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+            Exception: Whatever the flow raised.
         """
-        claim = self._claimed(lane, duty)
+        claim = self.hold(lane, duty)
         if claim is None:
-            yield None
             return
         try:
-            yield claim
+            answer = flow(claim)
         except StoreUnavailable:
             raise
         except Exception as error:
-            self._fail(claim, error)
+            self.fail(claim, error)
             raise
-        if not claim.over:
-            self.put_down(claim)
+        if not isinstance(answer, Handed):
+            self.put_down(claim, answer)
 
-    def _claimed(self, lane: str, duty: str) -> Claim | None:
+    def hold(self, lane: str, duty: str) -> Claim | None:
+        """Hold a duty for its lane's lease; None: there is nothing to do now, or another holds it.
+
+        Raises:
+            LostWrites: Redis has forgotten what it was told before.
+            StoreUnavailable: Redis does not answer or refuses.
+        """
         lease = LEASES[lane]
         until = boot_time() + lease
         nonce, limit = uuid.uuid4().hex, _parked_after(duty)
@@ -168,11 +213,13 @@ class Duties:
         )
         if word == "backwards":
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
-        if word == "claimed":
-            self._memory.saw(int(token))
-        return Claim(lane, duty, token, until, int(failures)) if word == "claimed" else None
+        if word != "claimed":
+            return None
+        self._memory.saw(int(token))
+        return Claim(lane=lane, id=duty, token=token, until=until, failures=int(failures))
 
-    def _fail(self, claim: Claim, error: Exception) -> None:
+    def fail(self, claim: Claim, error: Exception) -> None:
+        """Count a failure of a claim's flow: the duty is looked at again later, or parked."""
         count = claim.failures + 1
         wait = BACK_OFF[min(count, len(BACK_OFF)) - 1]
         if claim.id in NEVER_PARKED:
@@ -196,38 +243,38 @@ class Duties:
         """Let parked duties have one more try each; how many there were."""
         return sum(int(self._scripts.waking("release", 1, one.lane, one.id)[0]) for one in parked)
 
-    def put_down(self, claim: Claim) -> None:
-        """End a claim, as done or until `again_in`."""
-        after = -1 if claim.again_in is None else _ms(claim.again_in)
+    def put_down(self, claim: Claim, again: Again | None = None) -> None:
+        """End a claim: the duty is done, or is to be looked at again."""
+        after = -1 if again is None else _ms(again.seconds)
         self._scripts.waking("finish", 1, claim.lane, claim.id, claim.token, after)
 
-    def renew(self, claim: Claim) -> bool:
-        """Hold a duty for another lease; False if somebody else has it."""
+    def renew(self, claim: Claim) -> float | None:
+        """Hold a duty for another lease; until when that is, or None if somebody else has it."""
         lease = LEASES[claim.lane]
         until = boot_time() + lease
         words = self._scripts.words("renew", claim.lane, claim.id, claim.token, _ms(lease))
-        if words[0] != "done":
-            return False
-        claim.until = until
-        return True
+        return until if words[0] == "done" else None
 
     @contextmanager
-    def renewing(self, claim: Claim) -> Iterator[None]:
+    def renewing(self, claim: Claim) -> Iterator[Lease]:
         """Keep a claim alive from another thread while the block runs."""
+        lease = Lease(claim.until)
         over = threading.Event()
 
         def keep() -> None:
             while not over.wait(LEASES[claim.lane] / 3):
                 try:
-                    if not self.renew(claim):
-                        return
+                    until = self.renew(claim)
                 except StoreUnavailable:
                     continue  # the lease may run out; what the block brings is heard all the same
+                if until is None:
+                    return
+                lease.until = until
 
         thread = threading.Thread(target=keep, name=f"renew {claim.id}", daemon=True)
         thread.start()
         try:
-            yield
+            yield lease
         finally:
             over.set()
             thread.join()

@@ -2,7 +2,7 @@
 
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.reports import Busy, NeverLeft, Refused, SubmitAnswer
-from runhook.worker.store import Claim
+from runhook.worker.store import Claim, Lease
 from runhook.worker.store.duties import boot_time
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -11,9 +11,10 @@ from runhook.worker.wiring import Wiring
 class Departing:
     """The last word before a paid byte leaves, asked once the connection is open."""
 
-    def __init__(self, w: Wiring, claim: Claim, job: Job) -> None:
+    def __init__(self, w: Wiring, claim: Claim, lease: Lease, job: Job) -> None:
         self._w = w
-        self._claim = claim
+        self._token = claim.token
+        self._lease = lease
         self._job = job
         self.left = False
         self.held_up = False
@@ -24,8 +25,8 @@ class Departing:
         A process that was stopped in between may wake after somebody else decided on the job: a
         lease that was renewed since proves nothing, so the one from before counts.
         """
-        until = self._claim.until
-        if not self._w.store.jobs.mark_left(self._job, self._claim.token):
+        until = self._lease.until
+        if not self._w.store.jobs.mark_left(self._job, self._token):
             return False
         if boot_time() >= until:
             self.held_up = True

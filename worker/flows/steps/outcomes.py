@@ -12,6 +12,7 @@ from runhook.worker.domain.reports import Error, Uncertain
 from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.wiring import Wiring
 
+EXPIRY = "expiry/"  # before the job, the duty to fail it when its owner's time for it is over
 DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
 
 
@@ -107,7 +108,7 @@ def expiry(w: Wiring, job: Job) -> tuple[Duty, ...]:
     if job.expires_at is None:
         return ()
     left = max(0.0, (job.expires_at - w.clock.now()).total_seconds())
-    return (Duty("reconcile", f"expiry/{job.id}", left),)
+    return (Duty("reconcile", f"{EXPIRY}{job.id}", left),)
 
 
 def expired(w: Wiring, job: Job) -> Change:
