@@ -16,6 +16,7 @@ from celery import Celery, signals
 
 from runhook.config.settings import Role, Settings, SettingsError
 from runhook.worker.delivery import handlers, subscriptions
+from runhook.worker.domain import policy
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.receivers import COURIERS
 from runhook.worker.errors import LostWrites, StoreUnavailable
@@ -23,26 +24,12 @@ from runhook.worker.flows import lost_writes
 from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.flows.pump import Pump, WorkerProfile, published
 from runhook.worker.net.outbound import SECONDS
-from runhook.worker.queue.broker import (
-    HANDLER_SECONDS,
-    check_broker,
-    make_app,
-    node_name,
-    task_name,
-)
+from runhook.worker.queue.broker import check_broker, make_app, node_name, task_name
 from runhook.worker.queue.hands import places
 from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
 from runhook.worker.wiring import Wiring, assemble, check_server, reached
 
-# Lanes that wait for others' servers never hold more than a quarter of the threads each, so that
-# callbacks are always taken in.
-WAITING_LANES = ("send", "reconcile", "subscribers")
-SHARE = 1 / 4
-CREWS = {
-    lane: ("handlers" if lane == "handlers" else "worker", SHARE if lane in WAITING_LANES else 1.0)
-    for lane in LANES
-}
 OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
 
 
@@ -83,7 +70,7 @@ class Process:
         self.role: Role = "worker"
         self.threads = 1
         self.hands = 1
-        self.rooms = {lane: ConcurrencyLimit(1) for lane in WAITING_LANES}
+        self.limits: dict[str, ConcurrencyLimit] = {}
         self.pump: Pump | None = None
         self.memory = Memory()  # what its threads and its pump know of Redis
         self._wiring: Wiring | None = None
@@ -105,10 +92,14 @@ class Process:
 
     def begin(self, queues: str, threads: int, hands: int) -> None:
         """Check what must be right before any work is taken."""
-        self.role = "handlers" if queues == "handlers" else "worker"
+        self.role = "worker"
+        if queues == "handlers":
+            self.role = "handlers"
         self.threads, self.hands = threads, hands
-        self.rooms = {
-            lane: ConcurrencyLimit(max(1, round(threads * SHARE))) for lane in WAITING_LANES
+        self.limits = {
+            lane.name: ConcurrencyLimit(max(1, round(threads * lane.share)))
+            for lane in LANES.values()
+            if lane.waits
         }
         self.settings = Settings.load(self.role)
         if self.role == "handlers":
@@ -128,9 +119,13 @@ class Process:
 
     def start_pump(self) -> None:
         """Keep everything going from now on."""
-        opening = OPENING if self.role == "worker" else ()
-        crew = WorkerProfile(self.role, self.threads, CREWS, opening, self.hands)
-        self.pump = Pump(assemble(self.settings, app=self.app, memory=self.memory), crew)
+        opening: tuple[tuple[str, str], ...] = ()
+        if self.role == "worker":
+            opening = OPENING
+        profile = WorkerProfile(
+            role=self.role, threads=self.threads, opening=opening, hands=self.hands
+        )
+        self.pump = Pump(assemble(self.settings, app=self.app, memory=self.memory), profile)
         self.pump.start()
         report("process.started", role=self.role, threads=self.threads)
 
@@ -151,16 +146,18 @@ def work(lane: str, duty: str) -> None:
 
     What waits is lost with the process; the pump posts it again, as anything that nobody claimed.
     """
-    room = process.rooms.get(lane)
-    if room is None:
+    limit = process.limits.get(lane)
+    if limit is None:
         attend(lane, duty)
         return
-    mine = duty if room.enter(duty) else None
+    mine: str | None = duty
+    if not limit.enter(duty):
+        return
     while mine is not None:
         try:
             attend(lane, mine)
         finally:
-            mine = room.leave()
+            mine = limit.leave()
 
 
 def attend(lane: str, duty: str) -> None:
@@ -191,7 +188,10 @@ def _look(lane: str, duty: str) -> None:
 def _task(lane: str) -> None:
     limits: dict[str, Any] = {}
     if lane == "handlers":
-        limits = {"soft_time_limit": HANDLER_SECONDS, "time_limit": HANDLER_SECONDS + 10}
+        limits = {
+            "soft_time_limit": policy.HANDLER_LONGEST,
+            "time_limit": policy.HANDLER_LONGEST + policy.HANDLER_GRACE,
+        }
 
     @app.task(name=task_name(lane), **limits)
     def look(duty: str) -> None:

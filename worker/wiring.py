@@ -11,6 +11,7 @@ from typing import TypeVar
 from celery import Celery
 
 from runhook.config.settings import Settings, SettingsError, unknown_names
+from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Registry, registry
 from runhook.worker.errors import StoreRefuses, StoreUnavailable
 from runhook.worker.files.storage import Storage
@@ -29,12 +30,23 @@ OTHER_SECRETS = (
     "way could not be verified, and a repeated request would not be known. Set theirs; to change "
     "it, put the new one in front of it"
 )
-LOOK_AGAIN = 1.0  # seconds between two looks for a Redis that is away while a process starts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """What a flow works with."""
+    """What a flow works with.
+
+    Attributes:
+        settings: The user's.
+        clock: The moment, which tests set.
+        store: Everything in Redis.
+        client: RunningHub.
+        storage: Where users' files are kept.
+        handlers: The Python handlers of this process.
+        outbound: The way to URLs that users gave.
+        elsewhere: Celery tasks of other apps.
+        couriers: Threads that wait for slow subscribers.
+    """
 
     settings: Settings
     clock: Clock
@@ -75,28 +87,38 @@ def assemble(
     conceal(settings.to_hide)
     app = app or make_app(settings)
     clock = clock or Clock()
-    store = Store(
+    return Wiring(
+        settings=settings,
+        clock=clock,
+        store=_store(settings, patience=patience, clock=clock, app=app, memory=memory),
+        client=Client(settings.base_url, settings.api_key),
+        storage=Storage(settings.storage_url),
+        handlers=handlers,
+        outbound=Outbound(
+            allow_private=settings.allow_private_urls, https_only=settings.https_only
+        ),
+        elsewhere=ForeignCelery(settings),
+        couriers=Couriers(couriers),
+    )
+
+
+def _store(
+    settings: Settings, *, patience: Patience, clock: Clock, app: Celery, memory: Memory | None
+) -> Store:
+    """Everything in Redis, as one kind of process reaches it."""
+    post = None
+    if patience == "worker":
+        post = Broker(app).post  # a web process leaves another broker to the pump
+    return Store(
         connect(settings.redis_url, patience),
         clock=clock,
         messages=messages(app, settings),
-        post=Broker(app).post if patience == "worker" else None,
+        post=post,
         retention=settings.retention_days * 86400,
         limit=settings.concurrency,
         account=fingerprint(f"{settings.base_url} {settings.api_key}"),
         durable=settings.durable,
         memory=memory,
-    )
-    client = Client(settings.base_url, settings.api_key)
-    return Wiring(
-        settings,
-        clock,
-        store,
-        client,
-        Storage(settings.storage_url),
-        handlers,
-        Outbound(allow_private=settings.allow_private_urls, https_only=settings.https_only),
-        ForeignCelery(settings),
-        Couriers(couriers),
     )
 
 
@@ -198,7 +220,7 @@ def reached(wiring: Wiring, ask: Callable[[], Answer], *, first: bool = False) -
             if not said:
                 report("redis.away", why=f"REDIS_URL: {error}; waiting for it")
             said = True
-            time.sleep(LOOK_AGAIN)
+            time.sleep(policy.REDIS_LOOK)
 
 
 def check_port(host: str, port: int, *, setting: str = "PORT", seconds: float = 0) -> None:
@@ -214,7 +236,9 @@ def check_port(host: str, port: int, *, setting: str = "PORT", seconds: float = 
         SettingsError: Nothing can listen there.
     """
     deadline = time.monotonic() + seconds
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET
+    if ":" in host:
+        family = socket.AF_INET6
     while True:
         try:
             socket.create_server((host, port), family=family).close()

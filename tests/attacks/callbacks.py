@@ -4,7 +4,7 @@ import json
 import string
 from collections.abc import Iterator
 
-from runhook.worker.flows.unbelieved import MOST_CALLS
+from runhook.worker.domain import policy
 from tests.attacks.ground import Ground, Outcome, Reply, Try, ask, refused
 from tests.conftest import eventually
 
@@ -106,7 +106,7 @@ def _flood(ground: Ground) -> Outcome:
         town.sandbox.faults()
     for one in (job, quiet):
         ask(town.web, "POST", f"/v1/jobs/{one}/cancel", JSON, b"")
-    few = calls <= MOST_CALLS + ORDINARY
+    few = calls <= policy.CALLBACK_CALLS + ORDINARY
     return Outcome(few and by == "callback", f"{calls} calls, settled by {by}")
 
 

@@ -21,7 +21,7 @@ from tests.claimed import claimed
 from tests.conftest import Build, House
 
 REF = "2013508786110730241"
-CREW = WorkerProfile("worker", 4, {"send": ("worker", 1.0)})
+PROFILE = WorkerProfile(role="worker", threads=4)
 
 
 def _at_its_turn(house: House, **more: Any) -> Job:
@@ -59,7 +59,7 @@ def _go_back(house: House, dump: Dump) -> None:
 
 
 def _rounds(house: House, count: int = 3) -> Pump:
-    pump = Pump(house.w, CREW)
+    pump = Pump(house.w, PROFILE)
     for _ in range(count):
         pump.round()
     return pump

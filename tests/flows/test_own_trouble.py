@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import StorageUnavailable
 from runhook.worker.flows import create
-from runhook.worker.flows.dispatch import TURN_FAILED
 from runhook.worker.flows.steps import prepare
-from runhook.worker.flows.submit import OWN_TROUBLE
 from tests.conftest import Build, House
 
 VIDU = "vidu/image-to-video-q2-pro"
@@ -37,7 +36,7 @@ def _with_file(house: House, tmp_path: Path, **more: Any) -> Job:
 
 def _wait_out(house: House, job: Job) -> Job:
     """Let time pass until it has ended."""
-    for seconds in OWN_TROUBLE:
+    for seconds in policy.OWN_TROUBLE:
         house.later(seconds + 1)
     return house.job(job)
 
@@ -57,7 +56,7 @@ def test_a_file_that_never_goes_through_stops_nobody_and_ends_free(
     assert ended.state is State.FAILED
     assert ended.attempt.error
     assert "Nothing was paid" in ended.attempt.error.message
-    assert f"{len(OWN_TROUBLE) + 1} times" in ended.attempt.error.message
+    assert f"{len(policy.OWN_TROUBLE) + 1} times" in ended.attempt.error.message
     assert kept.sandbox.accepted() == len(others)
 
 
@@ -99,7 +98,7 @@ def test_a_storage_error_that_nobody_foresaw_is_that_jobs_own(
     assert kept.job(troubled).state is State.QUEUED
     kept.until(kept.ask(), "succeeded")
     monkeypatch.setattr(type(kept.w.storage), "open", lambda _, name: opened(name))
-    kept.later(OWN_TROUBLE[0] + 1)
+    kept.later(policy.OWN_TROUBLE[0] + 1)
     kept.until(troubled, "succeeded")
 
 
@@ -147,7 +146,7 @@ def test_a_turn_that_raises_lets_those_behind_it_go(
     house.until(house.ask(), "succeeded")
     assert house.job(troubled).state is State.QUEUED
     monkeypatch.setattr(house.w.store.jobs, "change", change)
-    house.later(TURN_FAILED + 1)
+    house.later(policy.DISPATCH_FAILED_ASIDE + 1)
     house.until(troubled, "succeeded")
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.steps.accept import adopt
-from runhook.worker.flows.unbelieved import MINUTE, MOST_CALLS, UNPROVED_LONGEST
 from runhook.worker.store import TimelineEntry
 from tests.conftest import Build, House, eventually
 
@@ -97,13 +97,13 @@ def test_a_task_that_runninghub_does_not_know_proves_nothing(house: House) -> No
 def test_in_silence_a_callback_is_kept_and_asked_about_for_a_day_and_then_alerted(
     build: Build,
 ) -> None:
-    house = build(RUNHOOK_UNCONFIRMED_AFTER=3 * UNPROVED_LONGEST)
+    house = build(RUNHOOK_UNCONFIRMED_AFTER=3 * policy.UNPROVED_LONGEST)
     job = _unconfirmed(house, {"fault": "query_html"})
     _post(house.callback_url(job), _end_of(_task(house)))
     for _ in range(20):
         house.later(301)
     assert house.raw.llen(f"runhook:raw:{job.id}/1") == 1
-    house.later(UNPROVED_LONGEST)
+    house.later(policy.UNPROVED_LONGEST)
     house.later(301)
     assert house.raw.exists(f"runhook:raw:{job.id}/1") == 0
     assert "runhook.alert" in house.events()
@@ -139,12 +139,12 @@ def test_one_jobs_callbacks_cause_at_most_five_calls_a_minute(
     for body in bodies:
         _post(url, body)
         house.settle()
-    assert 1 <= _asked(house) <= MOST_CALLS
+    assert 1 <= _asked(house) <= policy.CALLBACK_CALLS
     for minute in range(3):
         before = _asked(house)
         _post(url, b"one more %d" % minute)
-        house.later(MINUTE + 0.1)
-        assert 1 <= _asked(house) - before <= MOST_CALLS
+        house.later(policy.CALLBACK_WINDOW + 0.1)
+        assert 1 <= _asked(house) - before <= policy.CALLBACK_CALLS
 
 
 def test_callbacks_that_name_one_task_after_another_cause_no_more(house: House) -> None:
@@ -153,13 +153,13 @@ def test_callbacks_that_name_one_task_after_another_cause_no_more(house: House) 
     for body in FOREIGN[:12]:
         _post(url, body)
         house.settle()
-    assert _asked(house) == MOST_CALLS
+    assert _asked(house) == policy.CALLBACK_CALLS
     _post(url, _end_of(_task(house)))
     for _ in range(3):
-        house.later(MINUTE + 0.1)
+        house.later(policy.CALLBACK_WINDOW + 0.1)
     ended = house.job(job)
     assert (ended.state, ended.attempt.settled_by) == ("succeeded", "callback")
-    assert _asked(house) <= 4 * MOST_CALLS
+    assert _asked(house) <= 4 * policy.CALLBACK_CALLS
 
 
 def test_the_genuine_one_counts_at_once_behind_any_number_of_forged_ones(house: House) -> None:
@@ -185,12 +185,12 @@ def test_resends_that_callbacks_lead_to_count_too(build: Build) -> None:
     spans: list[int] = []
     for _ in range(4):
         before = _asked(house)
-        house.later(MINUTE / 2)
+        house.later(policy.CALLBACK_WINDOW / 2)
         house.w.store.jobs.reconcile_now(job.id, 1, TimelineEntry("callback too large", {}))
-        house.later(MINUTE / 2)
+        house.later(policy.CALLBACK_WINDOW / 2)
         spans.append(_asked(house) - before)
     assert house.sandbox.calls(RESEND) == 2
-    assert max(spans) <= MOST_CALLS
+    assert max(spans) <= policy.CALLBACK_CALLS
     house.lost.clear()
 
 
@@ -202,11 +202,11 @@ def test_with_fetch_the_genuine_one_is_asked_about_when_the_minute_allows(build:
     for number in range(10):
         _post(house.callback_url(job), _end_of(ref, clientId=str(number)))
         house.settle()
-    assert _asked(house) <= MOST_CALLS
+    assert _asked(house) <= policy.CALLBACK_CALLS
     assert house.job(job).state == "running", "RunningHub does not say so"
     eventually(lambda: house.sandbox.books()["recorded"])
     _post(house.callback_url(job), _end_of(ref, clientId="genuine"))
-    house.later(MINUTE + 0.1)
+    house.later(policy.CALLBACK_WINDOW + 0.1)
     assert house.job(job).state == "succeeded"
 
 
@@ -246,10 +246,10 @@ def test_forged_callbacks_make_nothing_of_a_task_that_is_not_seen_yet(house: Hou
     for number in range(8):
         _post(house.callback_url(job), b"%d" % number)
         house.settle()
-        house.later(MINUTE / 60)
+        house.later(policy.CALLBACK_WINDOW / 60)
     assert house.job(job).state == "unconfirmed", "counted out before its time"
     for _ in range(3):
-        house.later(MINUTE)
+        house.later(policy.CALLBACK_WINDOW)
     assert "refused after all" in house.notes(job)
 
 

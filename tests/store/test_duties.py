@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from runhook.worker.domain.lanes import LANES
 from runhook.worker.store import Again
-from runhook.worker.store.duties import BACK_OFF, LEASES, PARKED_AFTER, SOON
+from runhook.worker.store.duties import BACK_OFF, PARKED_AFTER, SOON
 from tests.claimed import claimed
 from tests.conftest import Build, House
 
@@ -87,7 +88,7 @@ def test_a_holder_that_died_loses_the_duty_when_its_lease_runs_out(house: House)
     duties.wake("fanout", "a")
     dead = duties.hold("fanout", "a")
     assert dead
-    house.clock.advance(LEASES["fanout"] + 1)
+    house.clock.advance(LANES["fanout"].lease + 1)
     assert duties.pump("p", 3, [("fanout", 10)]).posted == 1
     with claimed(duties, "fanout", "a") as heir:
         assert heir
@@ -103,7 +104,7 @@ def test_a_block_that_raises_leaves_the_duty_to_be_woken_again(house: House) -> 
     duties.wake("fanout", "a")
     with pytest.raises(RuntimeError), claimed(duties, "fanout", "a"):
         raise RuntimeError
-    house.clock.advance(LEASES["fanout"] + 1)
+    house.clock.advance(LANES["fanout"].lease + 1)
     with claimed(duties, "fanout", "a") as again:
         assert again
 
@@ -209,7 +210,7 @@ def test_a_duty_that_kills_whoever_works_on_it_is_parked_too(house: House) -> No
     duties.wake("fanout", "a")
     for _ in range(PARKED_AFTER):
         assert duties.hold("fanout", "a")
-        house.clock.advance(LEASES["fanout"] + 1)
+        house.clock.advance(LANES["fanout"].lease + 1)
     with claimed(duties, "fanout", "a") as claim:
         assert claim is None
     assert [parked.id for parked in duties.parked()] == ["a"]
@@ -222,7 +223,7 @@ def test_the_pump_counts_those_who_never_came_back(house: House) -> None:
         duties.pump("p", 3, [("fanout", 10)])
         house.raw.delete("runhook:queue:fanout")
         assert duties.hold("fanout", "a")
-        house.clock.advance(LEASES["fanout"] + 1)
+        house.clock.advance(LANES["fanout"].lease + 1)
     duties.pump("p", 3, [("fanout", 10)])
     with claimed(duties, "fanout", "a") as claim:
         assert claim is None
@@ -250,7 +251,7 @@ def test_what_everybody_depends_on_is_never_parked(house: House) -> None:
         house.clock.advance(SOON)
     for _ in range(PARKED_AFTER + 2):
         assert duties.hold("line", "line")
-        house.clock.advance(LEASES["line"] + 1)
+        house.clock.advance(LANES["line"].lease + 1)
     assert duties.parked() == []
 
 

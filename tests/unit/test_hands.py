@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 from celery.worker import state
 
-from runhook.worker.queue.hands import HELD, Hands
+from runhook.worker.domain import policy
+from runhook.worker.queue.hands import Hands
 
 MOST, FEWEST = 64, 4
 
@@ -45,7 +46,7 @@ def hang() -> Iterator[list[Request]]:
 def _look(hands: Hands, hanging: list[Request], count: int) -> None:
     """Celery's look, while so many children are held and the others work."""
     while len(hanging) < count:
-        hanging.append(Request(time.time() - HELD - 1))
+        hanging.append(Request(time.time() - policy.CHILD_HELD - 1))
         state.active_requests.add(hanging[-1])
     hands.maybe_scale()
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from runhook.worker.domain.lanes import LANES
+from runhook.worker.domain.lanes import lanes_of
 from runhook.worker.store.embedded import end_with_parent
 
-WORKER_LANES = ",".join(lane for lane in LANES if lane != "handlers")
+WORKER_LANES = ",".join(lanes_of("worker"))
 THREADS = 32
 HANDS = ("--autoscale", "64,4")  # children that run handlers: most, and as long as none hangs
 PATIENCE = 25.0  # seconds that a process has to end by itself

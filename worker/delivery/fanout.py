@@ -8,12 +8,12 @@ from functools import partial
 from typing import Literal
 
 from runhook.worker.delivery import handlers, subscriptions
-from runhook.worker.domain import events, receivers
+from runhook.worker.domain import events, policy, receivers
 from runhook.worker.domain.events import Event, Outcome, cloud_event
 from runhook.worker.domain.handlers import CeleryTask, Handler, HandlerEvent
 from runhook.worker.domain.receivers import Verdict
 from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
-from runhook.worker.net.untrusted import clean
+from runhook.worker.net.untrusted import named
 from runhook.worker.store import (
     MISSED,
     Again,
@@ -31,15 +31,6 @@ from runhook.worker.store import (
 from runhook.worker.store.deliveries import Judge
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
-
-JITTER = 0.2
-LONGEST_WHY = 500  # characters of an error that a delivery keeps
-CAUGHT_UP_AT_ONCE = 500  # events that a receiver missed: some ms of Redis
-UNKNOWN_LOOK = 60.0  # seconds until deliveries whose handler this process lacks are tried again
-KNOWN_LOOK = 1.0  # the same where another process has it
-# Seconds that a thread of the lane stays with a subscriber: what most servers need. It keeps the
-# number of those who are at it together small, and fifty who hang hold the lane up for two seconds.
-STAY = 0.2
 
 Tell = Callable[[Event], Outcome]
 
@@ -73,7 +64,7 @@ def _catch_up(w: Wiring, receiver: str) -> Answer:
     """Have what a receiver missed opened for it, if its record can be read now."""
     if unreadable := audience(w).unreadable.get(receiver):
         raise unreadable
-    if w.store.deliveries.catch_up(receiver, CAUGHT_UP_AT_ONCE) == CAUGHT_UP_AT_ONCE:
+    if w.store.deliveries.catch_up(receiver, policy.CAUGHT_UP_AT_ONCE) == policy.CAUGHT_UP_AT_ONCE:
         return Again(0)  # there may be more
     return None
 
@@ -108,12 +99,10 @@ def audience(w: Wiring) -> Audience:
 
 def who_wants(who: Audience, event: Event) -> list[Recipient]:
     """Every handler and subscriber that is to be told of an event."""
-    only = event.job.spec.handlers if event.job else None
     inside = [
         Recipient(handler.name, "handlers", jittered(who.first))
         for handler in who.handlers
-        if (only is None or handler.name in only)
-        and events.wants(handler.types, [handler.model] if handler.model else [], event)
+        if _handler_wants(handler, event)
     ]
     outside = [
         Recipient(subscription.id, "subscribers", jittered(who.first))
@@ -123,6 +112,14 @@ def who_wants(who: Audience, event: Event) -> list[Recipient]:
     return inside + outside
 
 
+def _handler_wants(handler: Published, event: Event) -> bool:
+    """Whether a handler is told: its types and model, and the names that the job's owner gave."""
+    if event.job is not None and not event.job.spec.names(handler.name):
+        return False
+    globs = list(filter(None, [handler.model]))
+    return events.wants(handler.types, globs, event)
+
+
 def deliver_to_handler(w: Wiring, claim: Claim) -> Answer:
     """One turn of a Python handler or a Celery task."""
     name, _ = claim.attempt
@@ -130,9 +127,11 @@ def deliver_to_handler(w: Wiring, claim: Claim) -> Answer:
     if handler is None:
         if not w.store.deliveries.count("pending", name):
             return None
-        living = {handler.name for handler in w.store.processes.handlers(UNKNOWN_LOOK)}
+        living = {
+            handler.name for handler in w.store.processes.handlers(policy.UNKNOWN_HANDLER_LOOK)
+        }
         report("handler.unknown", handler=name)
-        return Again(KNOWN_LOOK if name in living else UNKNOWN_LOOK)
+        return Again(policy.ELSEWHERE_LOOK if name in living else policy.UNKNOWN_HANDLER_LOOK)
     return _deliver(w, claim, lambda event: _run(w, handler, event))
 
 
@@ -151,14 +150,15 @@ def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
 
 def told(event: Event) -> HandlerEvent:
     """An event as a Python handler sees it."""
-    data = event.data
-    job = handlers.attributes(data) if event.job else None
+    data, job = event.data, None
+    if event.job:
+        job = handlers.attributes(data)
     return HandlerEvent(event.id, event.type, event.time, job, event.previous_state, data)
 
 
 def jittered(seconds: float) -> float:
     """Give or take a fifth, so that many do not come back at the same moment."""
-    return seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return seconds * random.uniform(1 - policy.JITTER, 1 + policy.JITTER)  # noqa: S311
 
 
 def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
@@ -171,7 +171,7 @@ def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
         return taken
     if claim.lane == "subscribers":
         work = partial(_tell_and_record, w, claim, taken, tell)
-        w.couriers.carry(claim.id, work, STAY)
+        w.couriers.carry(claim.id, work, policy.SUBSCRIBER_STAY)
     else:
         _tell_and_record(w, claim, taken, tell)
     return Handed.OVER
@@ -188,7 +188,7 @@ def _tell_and_record(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell)
         raise
     except Exception as error:  # noqa: BLE001 - it is this delivery's own, and others wait behind it
         report("task.failed", lane=claim.lane, duty=taken.delivery.id, exc_info=True)
-        why = clean(f"it could not be told: {type(error).__name__}: {error}", LONGEST_WHY)
+        why = f"it could not be delivered: {named(error, policy.LONGEST_DELIVERY_WHY)}"
         turn, judge = _turn(w, Outcome("failed", 0, why), taken.place), None
     disabled = w.store.deliveries.record(claim, taken, turn, judge)
     report(
@@ -264,6 +264,7 @@ def _turn(w: Wiring, outcome: Outcome, place: int) -> DeliveryResult:
             why = f"{outcome.why}; that was the last of {len(schedule)} attempts"
             return DeliveryResult("dead", outcome, why)
         case _:
-            after = outcome.after
-            again_in = max(0.0, after) if after is not None else jittered(schedule[place])
+            again_in = jittered(schedule[place])
+            if outcome.after is not None:
+                again_in = max(0.0, outcome.after)
             return DeliveryResult("pending", outcome, again_in=again_in)

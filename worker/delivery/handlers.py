@@ -13,11 +13,11 @@ from importlib.metadata import EntryPoint, entry_points
 from types import SimpleNamespace
 from typing import Any
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.handlers import Function, HandlerEvent, Registry, Retry, Stop, registry
 from runhook.worker.net.untrusted import clean
 
-LONGEST_WHY = 500  # characters of what a handler says of its failure
 ENTRY_POINTS = "runhook.handlers"  # the group by which installed packages are found
 
 
@@ -48,7 +48,9 @@ def _import(what: str, load_it: Callable[[], object]) -> None:
 
 
 def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "an installed package"
+    if point.dist is None:
+        return "an installed package"
+    return point.dist.name
 
 
 def attributes(document: dict[str, Any]) -> SimpleNamespace:
@@ -91,12 +93,12 @@ def _again(retry: Retry, took: float) -> Outcome:
     if after is None or fine:
         return Outcome("again", took, _why(retry), after)
     why = f"Retry(after=...) takes seconds, 0 or more, not {after!r}"
-    return Outcome("failed", took, clean(why, LONGEST_WHY))
+    return Outcome("failed", took, clean(why, policy.LONGEST_DELIVERY_WHY))
 
 
 def _why(error: BaseException) -> str:
     """What an exception says, fit to be written down; it may fail to say anything."""
     try:
-        return clean(str(error), LONGEST_WHY)
+        return clean(str(error), policy.LONGEST_DELIVERY_WHY)
     except Exception as unsaid:  # noqa: BLE001 - users' code runs in __str__ too
         return f"its text cannot be read ({type(unsaid).__name__})"

@@ -156,7 +156,9 @@ class Attempt:
     @property
     def unproved(self) -> OwnersTask | None:
         """The task that its owner named, while the proof is not there."""
-        return self.named if self.named and self.named.ref != self.ref else None
+        if self.named is None or self.named.ref == self.ref:
+            return None
+        return self.named
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,10 @@ class JobSpec:
     metadata: dict[str, Any] = field(default_factory=dict)
     priority: int = 5
     handlers: tuple[str, ...] | None = None
+
+    def names(self, handler: str) -> bool:
+        """Whether a handler may be told of the job: all may, unless some are named."""
+        return self.handlers is None or handler in self.handlers
 
 
 @dataclass(frozen=True)
@@ -220,7 +226,13 @@ class Job:
         """When it is not to be sent any more, if its owner said so."""
         seconds = self.spec.options.get("expires_in")
         since = self.attempt.queued_at or self.spec.created_at
-        return since + timedelta(seconds=seconds) if seconds else None
+        if not seconds:
+            return None
+        return since + timedelta(seconds=seconds)
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its owner's time for it to be sent is over."""
+        return self.expires_at is not None and now >= self.expires_at
 
     @property
     def retries_left(self) -> int:
@@ -242,9 +254,10 @@ class Job:
     @property
     def at_risk(self) -> bool:
         """It ended here while RunningHub may still make it and charge for it."""
-        detail = self.attempt.error.detail if self.attempt.error else {}
-        over_there = detail.get("cancelled_there") or detail.get("ended_there")
-        return self.given_up or (self.timed_out and not over_there)
+        if not self.timed_out or self.attempt.error is None:
+            return self.given_up
+        detail = self.attempt.error.detail
+        return not (detail.get("cancelled_there") or detail.get("ended_there"))
 
     @property
     def line(self) -> str:
@@ -256,7 +269,7 @@ class Job:
 
     def nth(self, n: int) -> Attempt | None:
         """The attempt of that number."""
-        return self.history.attempts[n - 1] if 0 < n <= len(self.history.attempts) else None
+        return next((one for one in self.history.attempts if one.n == n), None)
 
 
 def new_id(prefix: str) -> str:
@@ -278,7 +291,9 @@ def total(costs: Iterable[Cost]) -> Cost | None:
 
     def add(name: str) -> str | None:
         amounts = [Decimal(v) for c in found if (v := getattr(c, name)) is not None]
-        return format(sum(amounts, Decimal(0)), "f") if amounts else None
+        if not amounts:
+            return None
+        return format(sum(amounts, Decimal(0)), "f")
 
     currency = next((c.currency for c in found if c.currency), None)
     return Cost(add("money"), currency, add("coins"), add("seconds"))
@@ -293,11 +308,11 @@ def move(job: Job, how: Move, now: datetime, **attempt_changes: Any) -> Job:
     target = TABLE.get((job.state, how))
     if target is None:
         raise ImpossibleMove(f"{job.id} is {job.state} and cannot {how}")
-    changed = replace(job.attempt, **attempt_changes)
-    attempts = tuple(changed if a.n == changed.n else a for a in job.history.attempts)
-    ended = now if target.ended else None
-    life = replace(job.history, updated_at=now, attempts=attempts, ended_at=ended)
-    return replace(job, state=target, history=life)
+    changed = with_attempt(job, job.attempt.n, now, **attempt_changes)
+    ended_at = None
+    if target.ended:
+        ended_at = now
+    return replace(changed, state=target, history=replace(changed.history, ended_at=ended_at))
 
 
 def may(job: Job, how: Move) -> bool:
@@ -349,13 +364,21 @@ def wish_cancel(job: Job, now: datetime, wished: bool = True) -> Job:
 
 def results(report: Report, now: datetime) -> dict[str, Any]:
     """What a report brings, as changes of an attempt."""
-    outputs = tuple(
-        replace(out, expires_at=now + OUTPUTS_LIVE) if out.url else out for out in report.outputs
-    )
+    outputs = tuple(_expiring(output, now) for output in report.outputs)
     return {"ref": report.ref, "outputs": outputs, "error": report.error, "cost": report.cost}
+
+
+def _expiring(output: Output, now: datetime) -> Output:
+    """An output with the moment at which its URL dies; text lives as long as the job."""
+    if not output.url:
+        return output
+    return replace(output, expires_at=now + OUTPUTS_LIVE)
 
 
 def with_attempt(job: Job, n: int, now: datetime, **changes: Any) -> Job:
     """The job with one attempt changed and its state as it was."""
-    attempts = tuple(replace(a, **changes) if a.n == n else a for a in job.history.attempts)
-    return replace(job, history=replace(job.history, updated_at=now, attempts=attempts))
+    attempts = list(job.history.attempts)
+    for place, attempt in enumerate(attempts):
+        if attempt.n == n:
+            attempts[place] = replace(attempt, **changes)
+    return replace(job, history=replace(job.history, updated_at=now, attempts=tuple(attempts)))

@@ -1,8 +1,49 @@
-"""Wake-ups: the lanes of duties, and the message that wakes one. Pure."""
+"""The lanes of duties, a row each: who works on it, for how long, beside whom. Pure."""
 
 from dataclasses import dataclass
 
-LANES = ("line", "send", "intake", "reconcile", "fanout", "handlers", "subscribers")
+from runhook.config.settings import Role
+
+# Threads that one lane may hold where its flows wait for others' servers: a quarter each, so that
+# however slowly they answer, callbacks are taken in and events fanned out.
+WAITING_SHARE = 1 / 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """Duties of one kind, which wait for one another only.
+
+    Attributes:
+        name: As it stands in Redis, in the Procfile and in logs.
+        process: Which process works on it.
+        lease: Seconds that a duty is held: longer than the calls of its flow can take together, or
+            short, where the flow renews it, so that a dead holder is noticed soon.
+        share: The part of a process's threads that it may hold.
+        waits: Its flows wait for others' servers, so those beyond its share wait outside.
+    """
+
+    name: str
+    process: Role
+    lease: float
+    share: float = 1.0
+    waits: bool = False
+
+
+_ROWS = (
+    Lane(name="line", process="worker", lease=45),
+    Lane(name="send", process="worker", lease=30, share=WAITING_SHARE, waits=True),
+    Lane(name="intake", process="worker", lease=60),
+    Lane(name="reconcile", process="worker", lease=90, share=WAITING_SHARE, waits=True),
+    Lane(name="fanout", process="worker", lease=30),
+    Lane(name="handlers", process="handlers", lease=15),
+    Lane(name="subscribers", process="worker", lease=15, share=WAITING_SHARE, waits=True),
+)
+LANES = {lane.name: lane for lane in _ROWS}
+
+
+def lanes_of(process: Role) -> tuple[str, ...]:
+    """The lanes that a process works on, in the order of the table."""
+    return tuple(lane.name for lane in _ROWS if lane.process == process)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Giving queued jobs their turn, one after the other, while there is room."""
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.jobs import Job, Move, State
 from runhook.worker.errors import ProviderSilent, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps.outcomes import expired
@@ -9,18 +9,13 @@ from runhook.worker.store import Again, Answer, Change, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
-TURN_FAILED = 60  # seconds aside for a job whose turn raises what nobody foresaw
-TURNS_AT_ONCE = 100  # jobs one wake-up of the line sends on their way before it lets others work
-PASSED_LOOK = 5  # seconds until the line is looked at again for jobs that were passed over
-STANDSTILL_LOOK = 5  # seconds between questions whether unconfirmed jobs still hold their slots
-
 
 def advance(w: Wiring) -> Answer:
     """Send the first in the line on their way while there is room and the gate lets them.
 
     Those that this version cannot read are passed over, and left to a newer process.
     """
-    for _ in range(TURNS_AT_ONCE):
+    for _ in range(policy.DISPATCHED_AT_ONCE):
         front = w.store.line.peek()
         match front.word:
             case "next":
@@ -28,13 +23,13 @@ def advance(w: Wiring) -> Answer:
             case "ask":
                 _ask_whether_it_answers(w)
             case "gated":
-                return Again(front.wait + 0.05)
+                return Again(front.wait + policy.BREAKER_SLACK)
             case "doubt":
                 if not _let_go_of_unconfirmed(w, front.known, front.holding):
-                    return Again(STANDSTILL_LOOK)
+                    return Again(policy.STANDSTILL_LOOK)
             case _:  # empty, full, probing: whoever changes that wakes the line
                 if w.store.line.passes_over:
-                    return Again(PASSED_LOOK)
+                    return Again(policy.PASSED_OVER_LOOK)
                 return None
     return Again(0)
 
@@ -50,7 +45,7 @@ def _try_turn(w: Wiring, job_id: str) -> None:
         w.store.line.pass_over(job_id)
     except Exception:  # noqa: BLE001 - it is that job's own
         report("task.failed", lane="line", duty=job_id, exc_info=True)
-        w.store.line.put_aside(job_id, TURN_FAILED)
+        w.store.line.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
 
 
 def _take_turn(w: Wiring, job_id: str) -> None:
@@ -58,7 +53,7 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         if job.state is not State.QUEUED:
             return None
         now = w.clock.now()
-        if job.expires_at and now >= job.expires_at:
+        if job.is_expired(now):
             return expired(w, job)
         of_a_known_model(job)
         moved = jobs.move(job, Move.TURN, now, legacy=_goes_legacy(w, job))
@@ -69,7 +64,7 @@ def _take_turn(w: Wiring, job_id: str) -> None:
 
     word, _ = w.store.jobs.change(job_id, decide)
     if word == "kept":  # it stands in the line by mistake, and would be named again and again
-        w.store.line.put_aside(job_id, TURN_FAILED)
+        w.store.line.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
 
 
 def _goes_legacy(w: Wiring, job: Job) -> bool:

@@ -13,8 +13,9 @@ def expire(w: Wiring, job_id: str) -> None:
     """Fail a job that is still queued after the time its owner gave it. Free."""
 
     def decide(job: Job) -> Change | None:
-        over = job.expires_at is not None and w.clock.now() >= job.expires_at
-        return expired(w, job) if over and job.state is State.QUEUED else None
+        if job.state is not State.QUEUED or not job.is_expired(w.clock.now()):
+            return None
+        return expired(w, job)
 
     with suppress(NotFound):
         w.store.jobs.change(job_id, decide)

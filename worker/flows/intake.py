@@ -6,21 +6,18 @@ believed by themselves are left to `unbelieved`, which asks.
 
 from datetime import datetime
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Attempt, Job
 from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.alerts import alert, asked_for
-from runhook.worker.flows.steps.callbacks import EARLY_WAIT, is_early, set_aside, waits_for_proof
+from runhook.worker.flows.steps.callbacks import is_early, set_aside, waits_for_proof
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.door import Unreadable
 from runhook.worker.store import Again, Answer, Callback, Claim, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
-
-# Seconds after which a callback that waits for proof is looked at here again: whoever decides on it
-# says so at once, unless he is gone, of an older version or parked.
-UNPROVED_LOOK = 900.0
 
 
 def take(w: Wiring, claim: Claim) -> Answer:
@@ -80,10 +77,10 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
 def _left_unproved(w: Wiring, job: Job, attempt: Attempt, at: datetime) -> float:
     """Leave a callback where it is for those who may wait for RunningHub; seconds to a look."""
     if is_early(w, job, attempt, at):
-        return EARLY_WAIT  # the answer's record wakes this duty
+        return policy.EARLY_WAIT  # the answer's record wakes this duty
     asking = asked_for(job.id, attempt.n)
     w.store.duties.wake(asking.lane, asking.id)
-    return UNPROVED_LOOK
+    return policy.UNPROVED_LOOK
 
 
 def disbelieve(w: Wiring, job_id: str, n: int, why: str) -> None:

@@ -1,11 +1,10 @@
 """How many tasks the key may have in flight, asked of RunningHub."""
 
+from runhook.worker.domain import policy
 from runhook.worker.errors import ProviderSilent
 from runhook.worker.store import Again, Answer
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
-
-LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0
 
 
 def read_limit(w: Wiring) -> Answer:
@@ -16,8 +15,8 @@ def read_limit(w: Wiring) -> Answer:
         limit = w.client.capacity().limit
     except ProviderSilent as silent:
         report("line.limit", limit=None, why=str(silent))
-        return Again(LIMIT_AGAIN)
+        return Again(policy.LIMIT_AGAIN)
     if limit is not None:
         w.store.line.set_limit(limit)
     report("line.limit", limit=limit)
-    return Again(LIMIT_EVERY)
+    return Again(policy.LIMIT_EVERY)

@@ -93,7 +93,9 @@ def _forgotten(w: Wiring, job: Job, departure: Departure) -> Change:
 
 
 def _alert(w: Wiring, departure: Departure, why: str) -> None:
-    ref = f" as task {departure.ref}" if departure.ref else ""
-    text = f"{departure.job}, attempt {departure.n}: {why}. RunningHub may charge it{ref}."
+    text = f"{departure.job}, attempt {departure.n}: {why}. RunningHub may charge it"
+    if departure.ref:
+        text = f"{text} as task {departure.ref}"
+    text = f"{text}."
     report("alert", job=departure.job, attempt=departure.n, ref=departure.ref, why=text)
     w.store.events.alert(departure.job, text)

@@ -10,25 +10,22 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from runhook.worker.domain import policy
+from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows import lost_writes
 from runhook.worker.store import Published
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring, process_name
 
-EVERY, AGAIN = 0.5, 0.05  # seconds between rounds, and when there was something due
-LEASE = 3.0  # seconds after which another process takes over
-BEAT_EVERY = 2.0
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WorkerProfile:
     """What a process is in the pump's eyes.
 
     Attributes:
         role: `worker` or `handlers`.
         threads: How many things it works on at once.
-        lanes: For each lane the role that works on it, and which share of its threads at most.
         opening: Lane and duty of what is to be looked at once this process runs.
         hands: How many things it can have running in the end, where that is more: children that
             are not there yet.
@@ -36,7 +33,6 @@ class WorkerProfile:
 
     role: str
     threads: int
-    lanes: Mapping[str, tuple[str, float]]
     opening: tuple[tuple[str, str], ...] = ()
     hands: int = 0
 
@@ -44,14 +40,14 @@ class WorkerProfile:
 class Pump:
     """One process's turn at the pump, and its heartbeat."""
 
-    def __init__(self, w: Wiring, crew: WorkerProfile) -> None:
+    def __init__(self, w: Wiring, profile: WorkerProfile) -> None:
         """Args:
         w: The process's parts, its own connections among them.
-        crew: What this process is.
+        profile: What this process is.
         """
         self._w = w
-        self._crew = crew
-        self._opening = list(crew.opening)
+        self._profile = profile
+        self._opening = list(profile.opening)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
         self._beaten = 0.0
@@ -69,9 +65,9 @@ class Pump:
         if self._thread.is_alive():
             self._thread.join(5)
         with suppress(StoreUnavailable):
-            crew = self._crew
+            profile = self._profile
             name = process_name()
-            self._w.store.processes.ended(crew.role, name, crew.threads, hands=crew.hands)
+            self._w.store.processes.ended(profile.role, name, profile.threads, hands=profile.hands)
 
     def round(self) -> int:
         """One heartbeat if it is time, and one look at every lane; how much was due.
@@ -79,18 +75,18 @@ class Pump:
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        if time.monotonic() - self._beaten > BEAT_EVERY:
+        if time.monotonic() - self._beaten > policy.BEAT_EVERY:
             self._beaten = time.monotonic()
-            crew = self._crew
+            profile = self._profile
             self._threads = self._w.store.processes.beat(
-                crew.role, process_name(), crew.threads, hands=crew.hands
+                profile.role, process_name(), profile.threads, hands=profile.hands
             )
             self._w.store.processes.publish_handlers(published(self._w))
         while self._opening:
             self._w.store.duties.wake(*self._opening[0])
             self._opening.pop(0)
         try:
-            pumped = self._w.store.duties.pump(process_name(), LEASE, self._rooms())
+            pumped = self._w.store.duties.pump(process_name(), policy.PUMP_LEASE, self._rooms())
         except LostWrites:
             lost_writes.stop_the_queue(self._w)
             lost_writes.write_down_again(self._w)
@@ -103,14 +99,16 @@ class Pump:
     def _rooms(self) -> list[tuple[str, int]]:
         """For each lane the most messages to have at once: twice what all its workers hold."""
         return [
-            (lane, max(2, round(2 * share * self._threads.get(role, 0))))
-            for lane, (role, share) in self._crew.lanes.items()
+            (lane.name, max(2, round(2 * lane.share * self._threads.get(lane.process, 0))))
+            for lane in LANES.values()
         ]
 
     def _run(self) -> None:
-        posted = 0
-        while not self._stop.wait(AGAIN if posted else EVERY):
-            posted = self._try_round()
+        wait = policy.PUMP_EVERY
+        while not self._stop.wait(wait):
+            wait = policy.PUMP_EVERY
+            if self._try_round():
+                wait = policy.PUMP_AGAIN
 
     def _try_round(self) -> int:
         """One round, whatever goes wrong: without the pump nothing here ever runs again."""

@@ -1,5 +1,6 @@
 """A user's word on a job: pay for it again, ask RunningHub now, settle an unconfirmed one."""
 
+from dataclasses import replace
 from typing import Literal
 
 from runhook.worker.domain import jobs
@@ -75,13 +76,8 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
                 job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
             )
             return requeued(again, w, TimelineEntry("resubmitted by its owner", {"attempt": n + 1}))
-        doubt = job.attempt.doubt
-        error = Error(
-            "unconfirmed",
-            "Its owner gave it up unproved. RunningHub may have charged it.",
-            doubt.provider_code if doubt else None,
-            doubt.detail if doubt else {},
-        )
+        text = "Its owner gave it up unproved. RunningHub may have charged it."
+        error = replace(job.attempt.doubt or Error("unconfirmed", text), message=text)
         moved = jobs.end(job, Move.FAIL, "user", now, error=error, named=None)
         return Change(
             moved, (TimelineEntry("given up by its owner", {"attempt": n}),), event="job.failed"
@@ -121,7 +117,9 @@ def _take_task(w: Wiring, job: Job, ref: str, force: bool) -> None:
     told = w.client.report(ref, legacy=job.legacy(job.attempt))
     if told.state == "unknown":
         raise Conflict(f"RunningHub knows no task {ref}")
-    found = None if force else w.client.recorded(ref)
+    found = None
+    if not force:
+        found = w.client.recorded(ref)
     if force or (found and proof.is_ours(w, found.webhook_url, job.id, n)):
         proof.name_task(w, job.id, n, ref)
         adopt(w, job.id, n, ref, instead=True)

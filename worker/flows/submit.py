@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.jobs import Attempt, Job, Move, State
 from runhook.worker.domain.reports import (
     Accepted,
@@ -20,17 +20,11 @@ from runhook.worker.flows.steps.departure import Departing, say_that_it_is_gone
 from runhook.worker.flows.steps.first_look import first_look
 from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed, returned
 from runhook.worker.flows.steps.prepare import Unready, request_of
-from runhook.worker.net.untrusted import clean
+from runhook.worker.net.untrusted import named
 from runhook.worker.runninghub.codes import NOT_THIS_PATH
 from runhook.worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Lease, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
-
-# Seconds that a job stands aside, behind all others, after what it needs failed for the n-th time;
-# then it fails, free. Together some twenty minutes: longer than a deploy or a short outage there.
-OWN_TROUBLE = (5, 15, 60, 300, 900)
-LONGEST_WHY = 300  # characters of an error that nobody foresaw
-NOT_LEFT = 5  # seconds aside for a job that may not leave although it was its turn
 
 
 def send(w: Wiring, claim: Claim) -> None:
@@ -64,11 +58,11 @@ def _take_answer(w: Wiring, claim: Claim, answer: SubmitAnswer) -> None:
     """Remember what came of a submit, log it, and write it down."""
     job_id, n = claim.attempt
     departure = w.store.memory.departure(claim.token)
-    w.store.memory.answered(
-        departure,
-        ref=answer.ref if isinstance(answer, Accepted) else None,
-        refused=isinstance(answer, Refused | Busy | NeverLeft),
-    )
+    ref = None
+    if isinstance(answer, Accepted):
+        ref = answer.ref
+    refused = isinstance(answer, Refused | Busy | NeverLeft)
+    w.store.memory.answered(departure, ref=ref, refused=refused)
     report(
         "submit.answered",
         job=job_id,
@@ -96,7 +90,7 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
         return NeverLeft(f"{unreadable}.", counted=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
-        return NeverLeft(clean(f"{type(error).__name__}: {error}.", LONGEST_WHY), counted=True)
+        return NeverLeft(f"{named(error, policy.LONGEST_WHY)}.", counted=True)
     departing = Departing(w, claim, lease, job)
     try:
         answer = w.client.submit(wanted, departing.may_leave)
@@ -107,12 +101,14 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
         return Busy("not_durable", f"{undurable}")
     except Exception as error:  # noqa: BLE001 - who pays is known all the same
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
-        why = clean(f"{type(error).__name__}: {error}.", LONGEST_WHY)
+        why = f"{named(error, policy.LONGEST_WHY)}."
         if departing.left:
             return Uncertain(f"its answer could not be read: {why}")
         return NeverLeft(why, counted=True)
     if departing.held_up:
-        return NeverLeft("its process was held up until its turn was over.", again_in=NOT_LEFT)
+        return NeverLeft(
+            "its process was held up until its turn was over.", again_in=policy.NOT_LEFT_ASIDE
+        )
     return answer
 
 
@@ -130,7 +126,9 @@ def _return_unsent(w: Wiring, claim: Claim) -> None:
         own = attempt.left_by == mine and job.state in (State.SENDING, State.UNCONFIRMED)
         if attempt.n != n or not (own or (sending and not attempt.left_at)):
             return None
-        return returned(w, job, TimelineEntry("may not leave now", {"attempt": n}), aside=NOT_LEFT)
+        return returned(
+            w, job, TimelineEntry("may not leave now", {"attempt": n}), aside=policy.NOT_LEFT_ASIDE
+        )
 
     w.store.jobs.change(job_id, decide)
 
@@ -183,9 +181,13 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
 def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
     """Back to the line, and a gate closes: everybody's, or that of its own machines."""
     detail = {"attempt": job.attempt.n, "code": busy.code, "why": busy.message}
-    note = TimelineEntry("key refused" if busy.advice else "busy", detail)
-    line = job.line if busy.own_machines else "main"
-    back = returned(w, job, note, gate="close", gate_line=line, why=busy.message)
+    what, line = "busy", "main"
+    if busy.advice:
+        what = "key refused"
+    if busy.own_machines:
+        line = job.line
+    entry = TimelineEntry(what, detail)
+    back = returned(w, job, entry, gate="close", gate_line=line, why=busy.message)
     return replace(back, advice=busy.advice)
 
 
@@ -197,21 +199,24 @@ def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:
     if not answer.counted:
         return returned(w, job, note, gate="close-ask", why=answer.why)
     unready = job.attempt.unready + 1
-    if unready > len(OWN_TROUBLE):
+    if unready > len(policy.OWN_TROUBLE):
         message = f"It was not sent: {answer.why} This was so {unready} times. Nothing was paid."
-        error = Error("rejected" if answer.code else "asset", message, answer.code)
-        return _refused(w, job, Refused(error, sent=False))
-    aside = OWN_TROUBLE[unready - 1]
+        code = "asset"
+        if answer.code:
+            code = "rejected"
+        return _refused(w, job, Refused(Error(code, message, answer.code), sent=False))
+    aside = policy.OWN_TROUBLE[unready - 1]
     return returned(w, job, note, {"unready": unready}, aside=aside)
 
 
 def _refused(w: Wiring, job: Job, refused: Refused) -> Change:
     now, n, error = w.clock.now(), job.attempt.n, refused.error
-    left_at = now if refused.sent else None
-    moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=left_at)
+    what, submitted_at = "not sent", None
+    if refused.sent:
+        what, submitted_at = "refused", now
+    moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=submitted_at)
     detail = {"attempt": n, "code": error.provider_code or error.code, "why": error.message}
-    note = TimelineEntry("refused" if refused.sent else "not sent", detail)
-    return Change(moved, (note,), event="job.failed")
+    return Change(moved, (TimelineEntry(what, detail),), event="job.failed")
 
 
 def _other_path(job: Job, error: Error) -> bool:

@@ -2,29 +2,28 @@
 
 from datetime import timedelta
 
+from runhook.worker.domain import policy
 from runhook.worker.errors import StorageUnavailable
 from runhook.worker.store import Again, Answer
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
-
-SWEEP_EVERY = 3600.0
-SWEPT_AT_ONCE = 200
-FEW = 5  # files that cannot be removed, after which the place of files counts as away
 
 
 def sweep(w: Wiring) -> Answer:
     """Remove what ended longer ago than it is kept, and files that nobody used since."""
     before = w.clock.now() - timedelta(days=w.settings.retention_days)
     failed = 0
-    for asset in w.store.assets.unused_since(before, SWEPT_AT_ONCE):
+    for asset in w.store.assets.unused_since(before, policy.SWEPT_AT_ONCE):
         try:
             w.storage.remove(asset)
         except StorageUnavailable as away:
             report("storage.away", why=str(away))
             failed += 1
-            if failed == FEW:  # not one file's trouble, it seems; those behind come next time
+            if (
+                failed == policy.FILES_THAT_FAIL
+            ):  # not one file's trouble, it seems; those behind come next time
                 break
             continue
         w.store.assets.forget(asset)
-    w.store.jobs.sweep(before, SWEPT_AT_ONCE)
-    return Again(SWEEP_EVERY)
+    w.store.jobs.sweep(before, policy.SWEPT_AT_ONCE)
+    return Again(policy.SWEEP_EVERY)

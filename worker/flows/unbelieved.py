@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.domain.reports import Report
 from runhook.worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
@@ -24,12 +25,6 @@ from runhook.worker.runninghub.door import Unreadable
 from runhook.worker.store import Again, Answer, Callback, Claim, TimelineEntry, again
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
-
-# Calls to RunningHub that one job's callbacks may cause within so many seconds: an honest one that
-# is unreadable needs two for its resend, and two more should that be unreadable too.
-MOST_CALLS, MINUTE = 5, 60.0
-SILENT_WAIT, SILENT_LONGEST = 5.0, 300.0  # seconds between questions about a task it names
-UNPROVED_LONGEST = 86400.0  # seconds such a callback is kept for: then its results are dead too
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,9 @@ def _can_be_asked_about(w: Wiring, job: Job, attempt: Attempt) -> bool:
 
 def _too_soon(w: Wiring, job: Job, calls: int) -> float:
     """Seconds until so many calls may be made; 0: now, and they are counted."""
-    return w.store.callbacks.allow_calls(job.id, calls, MOST_CALLS, MINUTE)
+    return w.store.callbacks.allow_calls(
+        job.id, calls, policy.CALLBACK_CALLS, policy.CALLBACK_WINDOW
+    )
 
 
 def _prove(
@@ -140,7 +137,9 @@ def _decide(
         if not adopt(w, job.id, attempt.n, ref):
             return "overtaken"
         for word in words:
-            told = known if w.settings.verify == "fetch" else word.told
+            told = word.told
+            if w.settings.verify == "fetch":
+                told = known
             accept(w, job.id, attempt.n, told, word.callback.by)
     except (ProviderSilent, StoreUnavailable, UnreadableRecord, NotFound):
         raise
@@ -155,11 +154,11 @@ def _kept_in_silence(
 ) -> float:
     """Seconds until RunningHub is asked again of a task; 0: not any more, and that is said."""
     age = (w.clock.now() - words[0].callback.at).total_seconds()
-    if age > UNPROVED_LONGEST:
+    if age > policy.UNPROVED_LONGEST:
         why = f"RunningHub said nothing of task {words[0].told.ref} for {age:.0f} s: {silent}"
         alert(w, job.id, attempt.n, "callback not believed", why)
         return 0
-    return min(SILENT_LONGEST, max(SILENT_WAIT, age / 4))
+    return min(policy.SILENT_LONGEST, max(policy.SILENT_WAIT, age / 4))
 
 
 def _ask(w: Wiring, job: Job) -> float | None:
@@ -173,12 +172,12 @@ def _ask(w: Wiring, job: Job) -> float | None:
     except ProviderSilent as silent:
         w.store.line.wait_for(silent.pace)
         transcript.note(w, job.id, TimelineEntry("no answer", {"attempt": n, "why": str(silent)}))
-        return MINUTE
+        return policy.CALLBACK_WINDOW
     except (StoreUnavailable, UnreadableRecord, NotFound):
         raise
     except Exception:  # noqa: BLE001 - as good as silence
         report("task.failed", lane="reconcile", duty=f"{UNBELIEVED}{job.id}/{n}", exc_info=True)
-        return MINUTE
+        return policy.CALLBACK_WINDOW
     w.store.line.wait_for("good")
     return again_in
 

@@ -21,7 +21,6 @@ from runhook.worker.domain.lanes import LANES, Message
 from runhook.worker.telemetry import masked, report
 
 KEYS = "runhook:queue:"  # before the name of every queue in Redis
-HANDLER_SECONDS = 300  # a handler may take so long; then it gets an exception, 10 s later the kill
 
 
 def make_app(settings: Settings) -> Celery:
@@ -105,7 +104,9 @@ def node_name(role: str, given: str) -> str:
         given: What Celery would call it; kept unless that is only its default.
     """
     name, _, host = given.partition("@")
-    return f"{role}-{os.getpid()}@{host}" if name == "celery" else given
+    if name != "celery":
+        return given
+    return f"{role}-{os.getpid()}@{host}"
 
 
 def task_name(lane: str) -> str:
@@ -205,6 +206,8 @@ def _celery_url(url: str) -> tuple[str, dict[str, Any]]:
     if parts.scheme != "sentinel":
         return url, {}
     address = SentinelAddress.of(url)
-    head = f":{quote(address.password, safe='')}@" if address.password else ""
+    head = ""
+    if address.password:
+        head = f":{quote(address.password, safe='')}@"
     nodes = ";".join(f"sentinel://{head}{node}/{address.db}" for node in address.nodes)
     return nodes, {"master_name": address.service}

@@ -18,19 +18,6 @@ from runhook.worker.store.connection import reaching
 from runhook.worker.store.memory import Memory
 from runhook.worker.store.scripts import Scripts
 
-# Seconds a claim lasts: longer than the flow's calls together can take. `send`, `handlers` and
-# `subscribers` are renewed while they work, so that a dead holder is noticed soon.
-LEASES = {
-    "line": 45,
-    "send": 30,
-    "intake": 60,
-    "reconcile": 90,
-    "fanout": 30,
-    "handlers": 15,
-    "subscribers": 15,
-}
-
-
 # Seconds until a duty that failed is looked at again, by how often it did so in a row; what fails
 # more often is parked: five minutes apart it hurts nobody, and after ten it needs a person.
 BACK_OFF = (5, 10, 30, 60, 120, 300, 300, 300, 300)
@@ -204,7 +191,7 @@ class Duties:
             LostWrites: Redis has forgotten what it was told before.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        lease = LEASES[lane]
+        lease = LANES[lane].lease
         until = boot_time() + lease
         nonce, limit = uuid.uuid4().hex, _parked_after(duty)
         seen = self._memory.fence
@@ -250,7 +237,7 @@ class Duties:
 
     def renew(self, claim: Claim) -> float | None:
         """Hold a duty for another lease; until when that is, or None if somebody else has it."""
-        lease = LEASES[claim.lane]
+        lease = LANES[claim.lane].lease
         until = boot_time() + lease
         words = self._scripts.words("renew", claim.lane, claim.id, claim.token, _ms(lease))
         return until if words[0] == "done" else None
@@ -262,7 +249,7 @@ class Duties:
         over = threading.Event()
 
         def keep() -> None:
-            while not over.wait(LEASES[claim.lane] / 3):
+            while not over.wait(LANES[claim.lane].lease / 3):
                 try:
                     until = self.renew(claim)
                 except StoreUnavailable:

@@ -1,8 +1,9 @@
 """The one way into a job's life for whatever RunningHub says of an attempt."""
 
 from dataclasses import replace
+from typing import Any
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.jobs import Attempt, Job, Move, SettledBy, State
 from runhook.worker.domain.reports import Cost, Error, Report, TaskState
 from runhook.worker.flows.steps import transcript
@@ -11,9 +12,6 @@ from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
-EMPTY_LOOKS = (5, 15, 30, 60)  # seconds at which a success without results is asked about
-FAILED_LOOK = 30  # seconds after which a failure that only a query reported is asked about again
-ADOPTED_LOOK = 30.0  # seconds to the first look at an attempt that its callback brought home
 ENDINGS: dict[TaskState, Move] = {
     "succeeded": Move.SUCCEED,
     "failed": Move.FAIL,
@@ -43,9 +41,9 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) ->
         if attempt.ref not in (None, ref) and not instead:
             return None
         if attempt is job.attempt and jobs.may(job, Move.ACCEPT):
-            return accepted(job, ref, now, "adopted", ADOPTED_LOOK)
+            return accepted(job, ref, now, "adopted", policy.ADOPTED_LOOK)
         note = TimelineEntry("adopted", {"attempt": n, "ref": ref})
-        duties = (Duty("reconcile", f"{job_id}/{n}", ADOPTED_LOOK),)
+        duties = (Duty("reconcile", f"{job_id}/{n}", policy.ADOPTED_LOOK),)
         return Change(jobs.with_attempt(job, n, now, ref=ref), (note,), duties)
 
     _, job = transcript.change(w, job_id, decide)
@@ -87,11 +85,15 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
 def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
     now = w.clock.now()
     changes = jobs.results(replace(told, cost=_priced(w, told.cost)), now)
-    note = TimelineEntry(
-        told.state,
-        {"attempt": attempt.n, "ref": told.ref, "by": by, "outputs": len(told.outputs)}
-        | ({"left_out": "; ".join(told.left_out)} if told.left_out else {}),
-    )
+    detail: dict[str, Any] = {
+        "attempt": attempt.n,
+        "ref": told.ref,
+        "by": by,
+        "outputs": len(told.outputs),
+    }
+    if told.left_out:
+        detail["left_out"] = "; ".join(told.left_out)
+    note = TimelineEntry(told.state, detail)
     if attempt is not job.attempt:
         return _earlier_settled(w, job, attempt, changes, told, by)
     late = told.state == "succeeded" and job.state is State.FAILED
@@ -105,8 +107,9 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         return Change(moved, (note,), event=f"job.{moved.state}")
     if job.given_up or job.timed_out:
         known = _known_after_all(job, attempt, told, {**changes, "settled_by": by})
-        kept = jobs.with_attempt(job, attempt.n, now, **known) if known else None
-        return Change(kept, (note,)) if kept else None
+        if known is None:
+            return None
+        return Change(jobs.with_attempt(job, attempt.n, now, **known), (note,))
     news = (told.outputs and not attempt.outputs) or (told.cost and not attempt.cost)
     if job.state is State.CANCELLED and news:
         found = {"ref": told.ref, "outputs": changes["outputs"], "cost": changes["cost"]}
@@ -133,7 +136,9 @@ def _known_after_all(
 
 def _priced(w: Wiring, cost: Cost | None) -> Cost | None:
     """A cost with the account's currency."""
-    return replace(cost, currency=w.settings.currency) if cost and cost.money else cost
+    if cost is None or not cost.money:
+        return cost
+    return replace(cost, currency=w.settings.currency)
 
 
 def _worth_another(job: Job, told: Report) -> bool:
@@ -174,7 +179,7 @@ def _ask_again_for_results(
     now, cost = w.clock.now(), _priced(w, told.cost) or attempt.cost
     since = attempt.empty_since or now
     gone = (now - since).total_seconds()
-    after = next((look - gone for look in EMPTY_LOOKS if look > gone + 0.5), None)
+    after = next((look - gone for look in policy.EMPTY_LOOKS if look > gone + 0.5), None)
     if after is None:
         error = Error(
             "no_output",
@@ -193,7 +198,7 @@ def _ask_again_for_results(
 
 def _fresh_failure(w: Wiring, attempt: Attempt) -> bool:
     seen = attempt.failure_seen_at
-    return seen is None or (w.clock.now() - seen).total_seconds() < FAILED_LOOK - 0.5
+    return seen is None or (w.clock.now() - seen).total_seconds() < policy.FAILED_LOOK - 0.5
 
 
 def _ask_again_for_failure(w: Wiring, job: Job, attempt: Attempt, told: Report) -> Change | None:
@@ -202,8 +207,10 @@ def _ask_again_for_failure(w: Wiring, job: Job, attempt: Attempt, told: Report) 
         return None
     now = w.clock.now()
     since = attempt.failure_seen_at or now
-    after = FAILED_LOOK - (now - since).total_seconds()
+    after = policy.FAILED_LOOK - (now - since).total_seconds()
     seen = jobs.with_attempt(job, attempt.n, now, failure_seen_at=since)
-    why = told.error.message if told.error else ""
-    note = TimelineEntry("query says failed", {"attempt": attempt.n, "why": why, "again_in": after})
+    detail: dict[str, Any] = {"attempt": attempt.n, "why": "", "again_in": after}
+    if told.error:
+        detail["why"] = told.error.message
+    note = TimelineEntry("query says failed", detail)
     return Change(seen, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))

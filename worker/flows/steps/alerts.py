@@ -29,7 +29,9 @@ def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = T
 
     def decide(job: Job) -> Change:
         open_ = job.state in (State.RUNNING, State.UNCONFIRMED) and n == job.attempt.n
-        duties = (asked_for(job_id, n),) if asks and open_ else ()
+        duties: tuple[Duty, ...] = ()
+        if asks and open_:
+            duties = (asked_for(job_id, n),)
         note = TimelineEntry(what, {"attempt": n, "why": why})
         return Change(job, (note,), duties, "runhook.alert", why=why)
 

@@ -2,21 +2,19 @@
 
 from datetime import datetime
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.domain.reports import Report
 from runhook.worker.flows.steps.alerts import alert
-from runhook.worker.net.untrusted import clean
+from runhook.worker.net.untrusted import named
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
-
-EARLY_WAIT, EARLY_LONGEST = 1.0, 5.0  # seconds a callback waits for the submit's answer
-LONGEST_WHY = 300  # characters of an exception's text
 
 
 def set_aside(w: Wiring, job_id: str, n: int, error: Exception) -> None:
     """A callback that raises what nobody foresaw is given up, and its owner told."""
     report("task.failed", lane="intake", duty=f"{job_id}/{n}", exc_info=True)
-    why = f"{type(error).__name__}: {clean(str(error), LONGEST_WHY)}"
+    why = named(error, policy.LONGEST_WHY)
     alert(w, job_id, n, "callback set aside", f"a callback could not be taken in ({why})")
 
 
@@ -31,4 +29,4 @@ def waits_for_proof(job: Job, attempt: Attempt, told: Report) -> bool:
 def is_early(w: Wiring, job: Job, attempt: Attempt, at: datetime) -> bool:
     """Whether the submit's answer may still be on its way to a callback that came then."""
     sending = job.state is State.SENDING and attempt is job.attempt
-    return sending and (w.clock.now() - at).total_seconds() < EARLY_LONGEST
+    return sending and (w.clock.now() - at).total_seconds() < policy.EARLY_LONGEST

@@ -6,8 +6,9 @@ then. Silence is not: it is asked again, but not without end either.
 
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.jobs import Job, Move, SettledBy, State
 from runhook.worker.domain.reports import Error
 from runhook.worker.errors import ProviderRefused, ProviderSilent
@@ -19,20 +20,15 @@ from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.store.changes import Decision
 from runhook.worker.wiring import Wiring
 
-LEAST_GAP, LONGEST_GAP = 5.0, 300.0  # seconds between two questions that bring no answer
-# Seconds of silence that a job is held for beyond its time: an outage of an hour costs nobody his
-# result, and a longer time-out bears a longer one.
-LONGEST_SILENCE = 3600.0
-# Seconds after which a task that was not stopped there is asked about for the last time: its result
-# lives for a day, and what is still running then is paid for anyway.
-LATE_LOOK = 3600.0
 RESULTS_LIVE = 86400.0  # seconds after its end in which a task may still bring something
 
 
 def since(job: Job) -> datetime:
     """From when a job's time is counted: its submit, or its owner's last word on its task."""
     sent = job.attempt.submitted_at or job.history.updated_at
-    return max(sent, job.attempt.unproved.at) if job.attempt.unproved else sent
+    if job.attempt.unproved:
+        return max(sent, job.attempt.unproved.at)
+    return sent
 
 
 def is_over(w: Wiring, job: Job) -> bool:
@@ -43,7 +39,7 @@ def is_over(w: Wiring, job: Job) -> bool:
 def is_long_over(w: Wiring, job: Job) -> bool:
     """Whether not even silence holds it any more."""
     limit = _limit(w, job)
-    return _gone(w, job) >= limit + max(LONGEST_SILENCE, limit)
+    return _gone(w, job) >= limit + max(policy.LONGEST_SILENCE, limit)
 
 
 def without_answer(w: Wiring, job: Job, n: int, silent: ProviderSilent) -> float | None:
@@ -54,13 +50,17 @@ def without_answer(w: Wiring, job: Job, n: int, silent: ProviderSilent) -> float
         _end_without_answer(w, job, silent)
         return None
     gone, limit = _gone(w, job), _limit(w, job)
-    gap = max(LEAST_GAP, gone / 4)
+    gap = max(policy.LEAST_GAP, gone / 4)
     if not current:
         attempt = job.nth(n) or job.attempt
         past = (w.clock.now() - (attempt.ended_at or since(job))).total_seconds()
-        return min(LATE_LOOK, gap) if past < RESULTS_LIVE else None
-    gap = min(LONGEST_GAP, gap)
-    return gap if gone >= limit else min(gap, max(0.1, limit - gone))
+        if past >= RESULTS_LIVE:
+            return None
+        return min(policy.LATE_LOOK, gap)
+    gap = min(policy.LONGEST_GAP, gap)
+    if gone < limit:
+        gap = min(gap, max(policy.SHORTEST_GAP, limit - gone))
+    return gap
 
 
 def end_running(w: Wiring, job: Job) -> None:
@@ -75,7 +75,8 @@ def end_running(w: Wiring, job: Job) -> None:
     if told.state == "unknown":
         with suppress(ProviderRefused):
             found = w.client.recorded(ref)
-            told, by = (found.report, "detail") if found and found.report else (told, by)
+            if found and found.report:
+                told, by = found.report, "detail"
     accept(w, job.id, n, told, by)
     if told.state not in ("succeeded", "failed", "cancelled"):
         _time_out(w, job, f"Asked once more, it says that the task is {told.state}.")
@@ -92,29 +93,38 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
                 job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
             )
             return requeued(again, w, note)
-        after = w.settings.unconfirmed_after
-        detail = job.attempt.doubt.detail if job.attempt.doubt else {}
-        risk = f" ({detail['money_at_risk']})" if detail.get("money_at_risk") else ""
-        error = Error(
-            "unconfirmed",
-            f"Whether RunningHub accepted it was not proved within {after:g} s. {said}It may have"
-            f" been charged{risk}: look into the account before asking again.",
-            detail=detail,
-        )
         note = TimelineEntry("given up unconfirmed", {"attempt": n})
-        duties = _late_look(job) if job.attempt.ref or job.attempt.unproved else ()
-        moved = jobs.end(job, Move.FAIL, None, now, error=error)
+        moved = jobs.end(job, Move.FAIL, None, now, error=_unproved(w, job, said))
+        duties: tuple[Duty, ...] = ()
+        if job.attempt.ref or job.attempt.unproved:
+            duties = _late_look(job)
         return Change(moved, (note,), duties, "job.failed")
 
     if_unconfirmed(w, job_id, n, end)
+
+
+def _unproved(w: Wiring, job: Job, said: str) -> Error:
+    """Why a job fails for want of proof, and what that means for its owner's money."""
+    detail: dict[str, Any] = {}
+    if job.attempt.doubt:
+        detail = job.attempt.doubt.detail
+    charged = "charged"
+    if at_risk := detail.get("money_at_risk"):
+        charged = f"charged ({at_risk})"
+    text = (
+        f"Whether RunningHub accepted it was not proved within {w.settings.unconfirmed_after:g} s."
+        f" {said}It may have been {charged}: look into the account before asking again."
+    )
+    return Error("unconfirmed", text, detail=detail)
 
 
 def if_unconfirmed(w: Wiring, job_id: str, n: int, then: Decision) -> bool:
     """Change an attempt unless proof came meanwhile; whether it was changed."""
 
     def decide(job: Job) -> Change | None:
-        still = job.attempt.n == n and job.state is State.UNCONFIRMED
-        return then(job) if still else None
+        if job.attempt.n != n or job.state is not State.UNCONFIRMED:
+            return None
+        return then(job)
 
     return transcript.change(w, job_id, decide)[0] == "done"
 
@@ -134,12 +144,14 @@ def _end_without_answer(w: Wiring, job: Job, silent: ProviderSilent) -> None:
 
 def _time_out(w: Wiring, job: Job, said: str) -> None:
     n, after = job.attempt.n, w.settings.job_timeout
+    did, duties = "It could not be cancelled there", _late_look(job)
     stopped = _cancelled_there(w, job.attempt.ref or "")
+    if stopped:
+        did, duties = "It was cancelled there", ()
 
     def decide(now_job: Job) -> Change | None:
         if now_job.state is not State.RUNNING or now_job.attempt.n != n:
             return None
-        did = "It was cancelled there" if stopped else "It could not be cancelled there"
         error = Error(
             "timeout",
             f"RunningHub did not end it within {after:g} s. {said} {did}; its run time may be"
@@ -148,13 +160,13 @@ def _time_out(w: Wiring, job: Job, said: str) -> None:
         )
         note = TimelineEntry("timeout", {"attempt": n, "cancelled": stopped, "why": said})
         moved = jobs.end(now_job, Move.FAIL, "query", w.clock.now(), error=error)
-        return Change(moved, (note,), () if stopped else _late_look(now_job), "job.failed")
+        return Change(moved, (note,), duties, "job.failed")
 
     transcript.change(w, job.id, decide)
 
 
 def _late_look(job: Job) -> tuple[Duty, ...]:
-    return (Duty("reconcile", f"{job.id}/{job.attempt.n}", LATE_LOOK),)
+    return (Duty("reconcile", f"{job.id}/{job.attempt.n}", policy.LATE_LOOK),)
 
 
 def _cancelled_there(w: Wiring, ref: str) -> bool:
@@ -170,5 +182,6 @@ def _gone(w: Wiring, job: Job) -> float:
 
 
 def _limit(w: Wiring, job: Job) -> float:
-    unconfirmed = job.state is State.UNCONFIRMED
-    return w.settings.unconfirmed_after if unconfirmed else w.settings.job_timeout
+    if job.state is State.UNCONFIRMED:
+        return w.settings.unconfirmed_after
+    return w.settings.job_timeout

@@ -42,10 +42,9 @@ def say_that_it_is_gone(w: Wiring, job_id: str, n: int, answer: SubmitAnswer) ->
     """
     if isinstance(answer, Refused | Busy | NeverLeft):
         return  # nothing is paid
-    task = f" as task {answer.ref}" if answer.ref else ""
-    why = (
-        f"{job_id}, attempt {n}: the job is not in Redis any more, and RunningHub may have it{task}"
-        " and charge it. Look into RunningHub's account before you ask for it again."
-    )
+    why = f"{job_id}, attempt {n}: the job is not in Redis any more, and RunningHub may have it"
+    if answer.ref:
+        why = f"{why} as task {answer.ref}"
+    why = f"{why} and charge it. Look into RunningHub's account before you ask for it again."
     report("alert", job=job_id, attempt=n, why=why)
     w.store.events.alert(job_id, why)

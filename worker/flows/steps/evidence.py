@@ -10,7 +10,7 @@ What is learnt goes through `accept`, like a callback.
 from collections.abc import Callable
 from datetime import datetime
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.errors import ProviderSilent
 from runhook.worker.flows.steps import deadline, transcript
@@ -19,9 +19,6 @@ from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
 CALLS_OF_THE_RECORD = 1  # a query follows where there is none, and else at most a resend
-LEAST_GAP = 5.0  # seconds between two looks at one job, at least
-RESENDS = 2  # resends asked for an attempt before its task is asked about instead
-RESEND_WAIT = 20.0  # seconds for a resend to come in before the attempt is looked at again
 
 Rule = Callable[[Wiring, Job, str], bool]
 
@@ -36,7 +33,9 @@ def ask(w: Wiring, job: Job) -> float | None:
         ProviderSilent: No usable answer.
     """
     calls_back = w.settings.public_url and job.called_back
-    rules: tuple[Rule, ...] = (by_record, by_query) if calls_back else (by_query,)
+    rules: tuple[Rule, ...] = (by_query,)
+    if calls_back:
+        rules = (by_record, by_query)
     for rule in rules:
         if rule(w, job, job.attempt.ref or ""):
             break
@@ -91,7 +90,7 @@ def takes_home(w: Wiring, job: Job, ref: str) -> bool:
 def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
     """Have the callback sent again, to a newly signed URL; False after a few times."""
     url = w.callback_url(job.id, job.attempt.n)
-    if job.attempt.resends >= RESENDS or url is None:
+    if job.attempt.resends >= policy.RESENDS or url is None:
         return False
 
     def count(now_job: Job) -> Change | None:
@@ -114,10 +113,10 @@ def _next_look(w: Wiring, job: Job, before: Job) -> float | None:
     ):
         return None  # accept() set the time of the next look itself
     if attempt.resends > before.attempt.resends:
-        return RESEND_WAIT
+        return policy.RESEND_WAIT
     gone = (w.clock.now() - deadline.since(job)).total_seconds()
     left = w.settings.job_timeout - gone
-    return max(0.1, min(max(LEAST_GAP, gone / 2), left))
+    return max(policy.SHORTEST_GAP, min(max(policy.LEAST_GAP, gone / 2), left))
 
 
 def _waits_on_purpose(attempt: Attempt) -> tuple[datetime | None, datetime | None]:

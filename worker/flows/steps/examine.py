@@ -1,17 +1,15 @@
 """Asking about an attempt whatever state its job is in, and when to ask again."""
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.jobs import Attempt, Job, Move, State
 from runhook.worker.domain.reports import Error
 from runhook.worker.flows.steps import deadline, evidence, proof, transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.cancelling import carry_out_wish
 from runhook.worker.flows.steps.first_look import first_look
-from runhook.worker.flows.steps.outcomes import DOUBT_LOOKS, returned
+from runhook.worker.flows.steps.outcomes import returned
 from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
-
-LONGEST_WAIT = 300.0  # seconds between looks at a task that nobody refused and nobody knows
 
 
 def look_now(w: Wiring, job: Job) -> None:
@@ -22,7 +20,10 @@ def look_now(w: Wiring, job: Job) -> None:
     """
     n = job.attempt.n
     with transcript.of(w, job.id) as w:
-        again_in = examine_attempt(w, job, n) if worth_asking(job, n) else _examine_past(w, job, n)
+        examine = _examine_past
+        if worth_asking(job, n):
+            examine = examine_attempt
+        again_in = examine(w, job, n)
     if again_in is not None:
         w.store.duties.wake("reconcile", f"{job.id}/{n}", again_in)
 
@@ -72,12 +73,12 @@ def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
         return _wait_for_proof(w, job)
     if evidence.takes_home(w, job, attempt.ref):
         return first_look(w, job)
-    if attempt.asked + 1 < len(DOUBT_LOOKS):
+    if attempt.asked + 1 < len(policy.UNKNOWN_LOOKS):
         _count_unknown(w, job.id, attempt.n)
-        return DOUBT_LOOKS[attempt.asked + 1] - DOUBT_LOOKS[attempt.asked]
+        return policy.UNKNOWN_LOOKS[attempt.asked + 1] - policy.UNKNOWN_LOOKS[attempt.asked]
     if attempt.doubt is None or attempt.doubt.provider_code is None:
         left = _wait_for_proof(w, job)  # nobody refused it: the id stood in an unreadable answer
-        return left and min(left, LONGEST_WAIT)
+        return left and min(left, policy.LONGEST_GAP)
     _refused_after_all(w, job.id, attempt)
     return None
 
@@ -100,10 +101,13 @@ def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
         return None
     told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
     accept(w, job.id, n, told, "query")
-    known = attempt.named.at if attempt.named else attempt.submitted_at or job.spec.created_at
+    known = attempt.submitted_at or job.spec.created_at
+    if attempt.named:
+        known = attempt.named.at
     gone = (w.clock.now() - known).total_seconds()
-    over = told.state not in ("queued", "running") or gone > w.settings.job_timeout
-    return None if over else max(evidence.LEAST_GAP, gone / 2)
+    if told.state not in ("queued", "running") or gone > w.settings.job_timeout:
+        return None
+    return max(policy.LEAST_GAP, gone / 2)
 
 
 def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
@@ -116,23 +120,23 @@ def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
     deadline.if_unconfirmed(w, job_id, n, once_more)
 
 
-def _refused_after_all(w: Wiring, job_id: str, left_unconfirmed: Attempt) -> None:
+def _refused_after_all(w: Wiring, job_id: str, doubted: Attempt) -> None:
     """A task id came with an error, and RunningHub knows no such task each time it is asked."""
-    n, departure = left_unconfirmed.n, left_unconfirmed.left_by or ""
+    n, departure = doubted.n, doubted.left_by or ""
 
     def refuse(job: Job) -> Change | None:
-        if job.attempt.left_by != left_unconfirmed.left_by:
+        if job.attempt.left_by != doubted.left_by:
             return None  # it left again since RunningHub was asked
         now, doubt = w.clock.now(), job.attempt.doubt
         note = TimelineEntry("refused after all", {"attempt": n, "ref": job.attempt.ref})
         if job.attempt.doubt_busy:
             return returned(w, job, note, {"refused": (*job.attempt.refused, departure)})
-        why = doubt.detail.get("why", "") if doubt else ""
+        doubt = doubt or Error("unconfirmed", "")
         error = Error(
             "rejected",
-            f"RunningHub refused it ({why}) and knows no such task, asked {len(DOUBT_LOOKS)} times."
-            " Nothing was paid.",
-            doubt.provider_code if doubt else None,
+            f"RunningHub refused it ({doubt.detail.get('why', '')}) and knows no such task, asked"
+            f" {len(policy.UNKNOWN_LOOKS)} times. Nothing was paid.",
+            doubt.provider_code,
         )
         moved = jobs.end(job, Move.FAIL, "query", now, error=error)
         return Change(moved, (note,), event="job.failed")

@@ -1,5 +1,6 @@
 """When an attempt is asked about for the first time: after what its kind usually takes."""
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
 from runhook.worker.wiring import Wiring
 
@@ -14,14 +15,14 @@ BY_KIND = {
     "3d": 600.0,
 }
 LONGEST_KIND = 600.0  # of a kind that only a newer version knows
-ENOUGH_DURATIONS = 20
-NO_CALLBACK_LOOK = 5.0  # seconds to the first question when no callback can come
 
 
 def usual_seconds(w: Wiring, job: Job) -> float | None:
     """How long a job of this model usually takes from its submit: the median of those here."""
     seen = sorted(w.store.jobs.durations(job.spec.model))
-    return seen[len(seen) // 2] if seen else None
+    if not seen:
+        return None
+    return seen[len(seen) // 2]
 
 
 def first_look(w: Wiring, job: Job) -> float:
@@ -29,8 +30,8 @@ def first_look(w: Wiring, job: Job) -> float:
     if w.settings.overdue_after is not None:
         return w.settings.overdue_after
     if not w.settings.public_url or not job.called_back:
-        return NO_CALLBACK_LOOK
+        return policy.NO_CALLBACK_LOOK
     seen = sorted(w.store.jobs.durations(job.spec.model))
-    if len(seen) < ENOUGH_DURATIONS:
+    if len(seen) < policy.ENOUGH_DURATIONS:
         return BY_KIND.get(job.spec.kind, LONGEST_KIND)
-    return max(5.0, seen[int(len(seen) * 0.95)])
+    return max(policy.LEAST_OVERDUE, seen[int(len(seen) * policy.OVERDUE_PERCENTILE)])

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from runhook.worker import catalogue
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.jobs import Job, Move
 from runhook.worker.domain.reports import Error, Uncertain
 from runhook.worker.store import Change, Duty, TimelineEntry
+from runhook.worker.store.changes import Gate
 from runhook.worker.wiring import Wiring
 
 EXPIRY = "expiry/"  # before the job, the duty to fail it when its owner's time for it is over
-DOUBT_LOOKS = (2, 10, 30, 60)  # seconds at which a task id that came with an error is asked about
 
 
 def returned(
@@ -34,8 +34,9 @@ def returned(
 def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
     """It may have been accepted: unconfirmed until proof comes or its time for that is over."""
     now, n = w.clock.now(), job.attempt.n
-    risk = _money_at_risk(job)
-    charged = f"charged ({risk})" if risk else "charged"
+    risk, charged = _money_at_risk(job), "charged"
+    if risk:
+        charged = f"charged ({risk})"
     message = (
         f"RunningHub's answer is missing ({answer.why}). It may have been accepted and {charged}; "
         "it is not sent again without proof."
@@ -52,11 +53,15 @@ def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
         submitted_at=now,
         asked=0,
     )
-    after = DOUBT_LOOKS[0] if answer.ref else w.settings.unconfirmed_after
+    after: float = w.settings.unconfirmed_after
+    if answer.ref:
+        after = policy.UNKNOWN_LOOKS[0]
     note = TimelineEntry("unconfirmed", {"attempt": n, "why": answer.why, "ref": answer.ref})
     duties = (Duty("reconcile", f"{job.id}/{n}", after), Duty("intake", f"{job.id}/{n}"))
-    gate = "close-ask" if answer.outage else "close"
-    return Change(moved, (note,), duties, "job.unconfirmed", gate, why=answer.why)  # type: ignore[arg-type]
+    gate: Gate = "close"
+    if answer.outage:
+        gate = "close-ask"
+    return Change(moved, (note,), duties, "job.unconfirmed", gate, why=answer.why)
 
 
 def _money_at_risk(job: Job) -> str | None:
@@ -64,10 +69,9 @@ def _money_at_risk(job: Job) -> str | None:
     if job.spec.kind in catalogue.COMFY_KINDS:
         return None
     quote = catalogue.quote(catalogue.find(job.spec.model), job.spec.input)
-    return f"{quote.money:f} {quote.currency}" if quote and quote.money is not None else None
-
-
-COST_LOOK = 30.0  # seconds after which a cancelled task is asked what it cost
+    if quote is None or quote.money is None:
+        return None
+    return f"{quote.money:f} {quote.currency}"
 
 
 def cancelled(job: Job, w: Wiring, why: str) -> Change:
@@ -76,7 +80,7 @@ def cancelled(job: Job, w: Wiring, why: str) -> Change:
     moved = jobs.end(job, Move.CANCEL, "user", w.clock.now(), error=None, doubt=None)
     duties: tuple[Duty, ...] = ()
     if moved.attempt.ref:
-        duties = (Duty("reconcile", f"{job.id}/{n}", COST_LOOK),)
+        duties = (Duty("reconcile", f"{job.id}/{n}", policy.COST_LOOK),)
     return Change(
         moved, (TimelineEntry("cancelled", {"attempt": n, "why": why}),), duties, "job.cancelled"
     )
@@ -94,7 +98,9 @@ def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Chang
     """
     n = job.attempt.n
     note = TimelineEntry(what, {"attempt": n, "ref": ref})
-    duty = Duty("reconcile", f"{job.id}/{n}", 0 if job.history.cancel_wished else look)
+    if job.history.cancel_wished:
+        look = 0
+    duty = Duty("reconcile", f"{job.id}/{n}", look)
     return Change(jobs.accept(job, ref, now), (note,), (duty,), "job.running", "open")
 
 

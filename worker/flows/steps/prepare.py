@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from runhook.worker import catalogue
 from runhook.worker.catalogue import COMFY_KINDS, OLD_UPLOAD, Asset
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
 from runhook.worker.errors import (
@@ -26,7 +27,6 @@ from runhook.worker.wiring import Wiring
 
 OURS = ("expires_in", "retries", "max_price")  # options that RunningHub never sees
 NO_TASK = "1"  # a task id that nobody has: RunningHub answers that it knows none
-SENT_BY_ANOTHER = 5.0  # seconds until a job looks again whether another one has sent its file
 LARGEST_OLD = 30 * 1024 * 1024  # Upload Resource (api-276642711)
 
 Obstacle = Refused | NeverLeft | Busy
@@ -162,7 +162,7 @@ def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
         if beat is None:
             # Waiting here would hold a place that jobs with other files could use.
             busy = "another job is sending the same file."
-            raise Unready(NeverLeft(busy, again_in=SENT_BY_ANOTHER))
+            raise Unready(NeverLeft(busy, again_in=policy.SENT_BY_ANOTHER_LOOK))
         found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old, beat)
         w.store.assets.was_uploaded(asset_id, way, found)
         return found

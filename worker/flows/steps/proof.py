@@ -8,7 +8,7 @@ word is written down, and the task is looked at until the record shows whether h
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.jobs import Attempt, Job, OwnersTask, State
 from runhook.worker.errors import Conflict
 from runhook.worker.flows.steps import transcript
@@ -17,11 +17,6 @@ from runhook.worker.flows.steps.alerts import alert
 from runhook.worker.secrets import signing
 from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.wiring import Wiring
-
-FIRST_LOOK, LONGEST_LOOK = 5.0, 300.0  # seconds between looks at a task that was named
-# Seconds after its end in which a record must be there: RunningHub's retries take three minutes.
-RECORD_WAIT = 600.0
-AT_ONCE = 1.0  # seconds until what remains of the attempt is looked at
 
 
 def is_ours(w: Wiring, url: str, job_id: str, n: int) -> bool:
@@ -45,7 +40,7 @@ def name_task(w: Wiring, job_id: str, n: int, ref: str) -> None:
         now = w.clock.now()
         named = jobs.with_attempt(job, n, now, named=OwnersTask(ref, now))
         note = TimelineEntry("task named by its owner", {"attempt": n, "ref": ref})
-        return Change(named, (note,), (Duty("reconcile", f"{job_id}/{n}", FIRST_LOOK),))
+        return Change(named, (note,), (Duty("reconcile", f"{job_id}/{n}", policy.NAMED_LOOK),))
 
     transcript.change(w, job_id, decide)
 
@@ -74,9 +69,9 @@ def examine(w: Wiring, job: Job, attempt: Attempt, named: OwnersTask) -> float |
             return _disprove(w, job.id, n, ref, f"it did not end within {gone:.0f} s")
     elif named.ended_at is None:
         _write_end(w, job.id, n, named)
-    elif (w.clock.now() - named.ended_at).total_seconds() > RECORD_WAIT:
+    elif (w.clock.now() - named.ended_at).total_seconds() > policy.RECORD_WAIT:
         return _disprove(w, job.id, n, ref, "it ended, and RunningHub recorded no callback of it")
-    return min(LONGEST_LOOK, max(FIRST_LOOK, gone / 2))
+    return min(policy.NAMED_LONGEST, max(policy.NAMED_LOOK, gone / 2))
 
 
 def _write_end(w: Wiring, job_id: str, n: int, named: OwnersTask) -> None:
@@ -105,4 +100,4 @@ def _disprove(w: Wiring, job_id: str, n: int, ref: str, why: str) -> float:
     why = f"{text}; `resolve --ref {ref} --force` takes it all the same"
     alert(w, job_id, n, "no proof", why, asks=False)
     transcript.change(w, job_id, decide)
-    return AT_ONCE
+    return policy.DISPROVED_LOOK

@@ -39,7 +39,9 @@ def change(w: Wiring, job_id: str, decide: Decision) -> tuple[Moved, Job]:
 
     def with_heard(job: Job) -> Change | None:
         wanted = decide(job)
-        return replace(wanted, notes=(*heard, *wanted.notes)) if wanted else None
+        if wanted is None:
+            return None
+        return replace(wanted, notes=(*heard, *wanted.notes))
 
     word, job = w.store.jobs.change(job_id, with_heard)
     if word == "done":

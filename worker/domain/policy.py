@@ -1,0 +1,95 @@
+"""Every wait, limit and back-off of the engine, with its reason; seconds where no unit is said."""
+
+# Dispatching and sending
+
+# Aside, behind all others, after what a job needs failed for the n-th time; then it fails, free.
+# Together some twenty minutes: longer than a deploy or a short outage there.
+OWN_TROUBLE = (5, 15, 60, 300, 900)
+NOT_LEFT_ASIDE = 5  # for a job that may not leave although it was dispatched
+DISPATCH_FAILED_ASIDE = 60  # for a job whose dispatch raises what nobody foresaw
+DISPATCHED_AT_ONCE = 100  # jobs that one wake-up sends on their way before it lets others work
+PASSED_OVER_LOOK = 5  # until the queue is looked at again for jobs that were passed over
+STANDSTILL_LOOK = 5  # between questions whether unconfirmed jobs still hold their slots
+SENT_BY_ANOTHER_LOOK = 5.0  # until a job looks whether another one has uploaded its file
+BREAKER_SLACK = 0.05  # beyond the breaker's own time, so that a wake-up finds it over
+
+# Callbacks
+
+# A callback may overtake the answer to its submit, which is on its way for some hundred ms.
+EARLY_WAIT, EARLY_LONGEST = 1.0, 5.0
+# Until a callback that waits for proof is looked at by intake again: whoever decides on it says so
+# at once, unless it is gone, of an older version or parked.
+UNPROVED_LOOK = 900.0
+UNPROVED_LONGEST = 86400.0  # such a callback is kept for so long: then its results are dead too
+# Calls to RunningHub that one job's callbacks may cause within a minute: an honest one that is
+# unreadable needs two for its resend, and two more should that be unreadable too.
+CALLBACK_CALLS, CALLBACK_WINDOW = 5, 60.0
+SILENT_WAIT, SILENT_LONGEST = 5.0, 300.0  # between questions about a task that a callback names
+
+# Asking about attempts
+
+ENOUGH_DURATIONS = 20  # jobs of a model from which the usual time is known better than by its kind
+OVERDUE_PERCENTILE = 0.95  # of those: later than all but one in twenty is overdue
+LEAST_OVERDUE = 5.0  # however quick a model is, its callback needs a moment
+NO_CALLBACK_LOOK = 5.0  # to the first question when no callback can come
+ADOPTED_LOOK = 30.0  # to the first look at an attempt that its callback brought home
+COST_LOOK = 30.0  # after which a cancelled task is asked what it cost
+LEAST_GAP, LONGEST_GAP = 5.0, 300.0  # between two looks at one attempt; gaps grow with its age
+SHORTEST_GAP = 0.1  # where the time-out cuts one short
+RESENDS = 2  # asked for an attempt before its task is asked about instead
+RESEND_WAIT = 20.0  # for a resend to come in before the attempt is looked at again
+EMPTY_LOOKS = (5, 15, 30, 60)  # at which a success without results is asked about
+FAILED_LOOK = 30  # after which a failure that only a query reported is asked about again
+UNKNOWN_LOOKS = (2, 10, 30, 60)  # at which a task id that came with an error is asked about
+
+# A task that an owner names is looked at until RunningHub's record of its callback is there.
+NAMED_LOOK, NAMED_LONGEST = 5.0, 300.0
+RECORD_WAIT = 600.0  # after its end a record must be there: RunningHub's retries take three minutes
+DISPROVED_LOOK = 1.0  # until what remains of an attempt is looked at, whose named task was not its
+
+# Every job ends
+
+# Silence that a job is held for beyond its time: an outage of an hour costs nobody a result, and a
+# longer time-out bears a longer one.
+LONGEST_SILENCE = 3600.0
+# After which a task that was not stopped there is asked about for the last time: its result lives
+# for a day, and what is still running then is paid for anyway.
+LATE_LOOK = 3600.0
+
+# Delivery
+
+JITTER = 0.2  # of a wait, give or take, so that many do not come back at the same moment
+CAUGHT_UP_AT_ONCE = 500  # events that a receiver missed: some ms of Redis
+UNKNOWN_HANDLER_LOOK = 60.0  # until deliveries whose handler no living process has are tried again
+ELSEWHERE_LOOK = 1.0  # the same where another process has it
+# That a thread of the lane stays with a subscriber: what most servers need. It keeps the number of
+# those who are at it together small, and fifty who hang hold the lane up for two seconds.
+SUBSCRIBER_STAY = 0.2
+# A handler may take so long; then it gets an exception, and after the grace its child is killed.
+HANDLER_LONGEST, HANDLER_GRACE = 300, 10
+
+# Children that run handlers
+
+CHILDREN_LOOK = 0.5  # between two counts of those that are held
+# After which a child counts as held: what makes a handler slow. Who waits for a child while fifty
+# hang waits this long for each time that they double.
+CHILD_HELD = 1.0
+# Children at most for each delivery that may be with a slow or a new handler. The rest is for those
+# that were quick until now: nobody knows of them before they hang, a dozen or two in one moment.
+CHILDREN_A_PLACE = 4
+CHILD_SPARE = 60.0  # since the last was added, until those that nobody needs are ended
+
+# Housekeeping
+
+PUMP_EVERY, PUMP_AGAIN = 0.5, 0.05  # between rounds, and when there was something due
+PUMP_LEASE = 3.0  # after which another process pumps
+BEAT_EVERY = 2.0  # between two signs of life of a process
+LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0  # between questions for the key's limit; after no answer
+SWEEP_EVERY = 3600.0  # between removals of what is kept no longer: retention is counted in days
+SWEPT_AT_ONCE = 200  # jobs, and files: some ms of Redis
+FILES_THAT_FAIL = 5  # that cannot be removed, after which the place of files counts as away
+REDIS_LOOK = 1.0  # between looks for a Redis that is away while a process starts
+
+# Characters that are kept of an error's text: enough to know it by, in a record that stays small.
+LONGEST_WHY = 300
+LONGEST_DELIVERY_WHY = 500
