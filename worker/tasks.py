@@ -18,14 +18,14 @@ from runhook.config.settings import Role, Settings, SettingsError
 from runhook.worker.delivery import handlers, subscriptions
 from runhook.worker.domain import policy
 from runhook.worker.domain.lanes import LANES
-from runhook.worker.domain.receivers import COURIERS
+from runhook.worker.domain.receivers import OVERFLOW_THREADS
 from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows import lost_writes
 from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.flows.pump import Pump, WorkerProfile, published
 from runhook.worker.net.outbound import SECONDS
+from runhook.worker.queue.autoscale import places
 from runhook.worker.queue.broker import check_broker, make_app, node_name, task_name
-from runhook.worker.queue.hands import places
 from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
 from runhook.worker.wiring import Wiring, assemble, check_server, reached
@@ -80,7 +80,7 @@ class Process:
         """The parts; in a prefork child, the child's own."""
         if self._wiring is None:
             self._wiring = assemble(
-                self.settings, app=self.app, memory=self.memory, couriers=COURIERS
+                self.settings, app=self.app, memory=self.memory, overflow=OVERFLOW_THREADS
             )
         return self._wiring
 
@@ -138,7 +138,9 @@ try:
 except SettingsError as wrong:
     sys.exit(f"runhook: {wrong}")
 app = process.app
-app.conf.worker_autoscaler = "runhook.worker.queue.hands:Hands"  # for commands that say --autoscale
+app.conf.worker_autoscaler = (
+    "runhook.worker.queue.autoscale:HandlerAutoscaler"  # for commands that say --autoscale
+)
 
 
 def work(lane: str, duty: str) -> None:
@@ -251,5 +253,5 @@ def _is_no_missing_pool(record: logging.LogRecord) -> bool:
 def _stopped(**_: object) -> None:
     if process.pump:
         process.pump.stop()
-    process.wiring.couriers.wait(SECONDS)
+    process.wiring.overflow.wait(SECONDS)
     report("process.stopped", role=process.role)

@@ -17,7 +17,7 @@ from runhook.worker.errors import StoreRefuses, StoreUnavailable
 from runhook.worker.files.storage import Storage
 from runhook.worker.net.outbound import Outbound
 from runhook.worker.queue.broker import Broker, ForeignCelery, make_app, messages
-from runhook.worker.queue.couriers import Couriers
+from runhook.worker.queue.overflow import OverflowPool
 from runhook.worker.runninghub.client import Client
 from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
 from runhook.worker.store import Clock, Memory, Store, connect
@@ -45,7 +45,7 @@ class Wiring:
         handlers: The Python handlers of this process.
         outbound: The way to URLs that users gave.
         elsewhere: Celery tasks of other apps.
-        couriers: Threads that wait for slow subscribers.
+        overflow: Threads that wait for slow subscribers.
     """
 
     settings: Settings
@@ -56,7 +56,7 @@ class Wiring:
     handlers: Registry
     outbound: Outbound
     elsewhere: ForeignCelery
-    couriers: Couriers
+    overflow: OverflowPool
 
     @property
     def source(self) -> str:
@@ -78,11 +78,11 @@ def assemble(
     handlers: Registry = registry,
     app: Celery | None = None,
     memory: Memory | None = None,
-    couriers: int = 0,
+    overflow: int = 0,
 ) -> Wiring:
     """Build the parts of a process. Nothing is connected yet.
 
-    With `couriers`, subscribers who take their time hold no thread of the lane.
+    With `overflow` threads, subscribers that take their time hold no thread of the lane.
     """
     conceal(settings.to_hide)
     app = app or make_app(settings)
@@ -98,7 +98,7 @@ def assemble(
             allow_private=settings.allow_private_urls, https_only=settings.https_only
         ),
         elsewhere=ForeignCelery(settings),
-        couriers=Couriers(couriers),
+        overflow=OverflowPool(overflow),
     )
 
 

@@ -11,7 +11,7 @@ from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Accepted, Busy, NeverLeft
 from runhook.worker.errors import LostWrites
 from runhook.worker.flows.pump import Pump, WorkerProfile
-from runhook.worker.flows.steps.departure import Departing
+from runhook.worker.flows.steps.departure import DepartureCheck
 from runhook.worker.flows.steps.examine import _refused_after_all as _say_refused
 from runhook.worker.flows.submit import _settle_answer
 from runhook.worker.store import Claim, Lease
@@ -185,7 +185,7 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
         return said
 
     monkeypatch.setattr(house.w.store.jobs, "mark_left", stopped_meanwhile)
-    departing = Departing(house.w, claim, lease, house.job(job))
+    departing = DepartureCheck(house.w, claim, lease, house.job(job))
     assert not departing.may_leave()
     assert departing.held_up
     _settle_answer(

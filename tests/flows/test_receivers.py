@@ -13,9 +13,9 @@ from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.receivers import (
-    COURIERS,
     LEAST_JUDGED,
     LONGEST,
+    OVERFLOW_THREADS,
     REST,
     Health,
     after,
@@ -132,7 +132,7 @@ def test_those_who_hang_hold_only_their_share_and_the_quick_are_told(
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1")
     quick, _ = _subscribe(house, receiver.url)
     _ended(house)
-    mine = share("subscribers", COURIERS)
+    mine = share("subscribers", OVERFLOW_THREADS)
     stuck = _clog(house, mine.new + 9)
     assert house.raw.zcard("runhook:telling:subscribers") == mine.new, "however many there are"
     assert house.raw.zcard("runhook:waiting:subscribers:new") == 9
@@ -167,7 +167,7 @@ def test_fifty_handlers_that_hang_from_their_first_event_on_leave_a_new_one_its_
 
 def test_who_waits_for_a_place_is_called_when_one_is_free(build: Build) -> None:
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,999")
-    stuck = _clog(house, share("subscribers", COURIERS).new + 2)
+    stuck = _clog(house, share("subscribers", OVERFLOW_THREADS).new + 2)
     waiting = house.raw.zrange("runhook:waiting:subscribers:new", 0, -1)
     assert waiting == [f"{name}/1".encode() for name in stuck[-2:]]
     house.later(LONGEST["subscribers"] + 1)

@@ -164,14 +164,14 @@ def jittered(seconds: float) -> float:
 def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
     """Tell a handler of its next event, and write down how it went.
 
-    Whoever takes his time is left to a courier, who goes on alone and puts the duty down himself.
+    A subscriber that takes its time is left to an overflow thread, which puts the duty down itself.
     """
     taken = w.store.deliveries.take(claim)
     if not isinstance(taken, LeasedDelivery):
         return taken
     if claim.lane == "subscribers":
         work = partial(_tell_and_record, w, claim, taken, tell)
-        w.couriers.carry(claim.id, work, policy.SUBSCRIBER_STAY)
+        w.overflow.run(claim.id, work, policy.SUBSCRIBER_STAY)
     else:
         _tell_and_record(w, claim, taken, tell)
     return Handed.OVER

@@ -19,7 +19,9 @@ SLOW_AFTER = 1.0
 # longest there is, five minutes of a handler and fifteen seconds of a subscriber.
 LONGEST = {"handlers": 330.0, "subscribers": 30.0}
 SUBSCRIBER_SLOTS = 2  # deliveries that one subscriber gets at once, so that order is nearly kept
-COURIERS = 128  # subscribers that one worker process waits for at once; each is an idle thread
+OVERFLOW_THREADS = (
+    128  # subscribers that one worker process waits for at once; each is an idle thread
+)
 
 WINDOW = 20  # last attempts by which a subscriber is judged
 LEAST_JUDGED = 10  # attempts, before which the rate of failures says nothing

@@ -1,7 +1,7 @@
 """Taking in callbacks as they came.
 
 Nothing here waits for RunningHub: the lane takes in everybody's callbacks. Those that cannot be
-believed by themselves are left to `unbelieved`, which asks.
+believed by themselves are left to `verify`, which asks.
 """
 
 from datetime import datetime

@@ -12,9 +12,9 @@ from runhook.worker.flows import (
     reconcile,
     submit,
     sweep,
-    unbelieved,
+    verify,
 )
-from runhook.worker.flows.steps.alerts import UNBELIEVED
+from runhook.worker.flows.steps.alerts import VERIFY
 from runhook.worker.flows.steps.outcomes import EXPIRY
 from runhook.worker.store import UNREADABLE_LOOK, Again, Answer, Claim
 from runhook.worker.telemetry import report
@@ -51,8 +51,8 @@ def _look(w: Wiring, claim: Claim) -> Answer:
     if claim.id.startswith(EXPIRY):
         expire.expire(w, claim.id.removeprefix(EXPIRY))
         return None
-    if claim.id.startswith(UNBELIEVED):
-        return unbelieved.look(w, claim)
+    if claim.id.startswith(VERIFY):
+        return verify.look(w, claim)
     return reconcile.examine(w, claim)
 
 

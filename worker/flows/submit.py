@@ -16,7 +16,7 @@ from runhook.worker.domain.reports import (
 from runhook.worker.errors import NotDurable, NotFound, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps import refusals, transcript
 from runhook.worker.flows.steps.accept import accept
-from runhook.worker.flows.steps.departure import Departing, say_that_it_is_gone
+from runhook.worker.flows.steps.departure import DepartureCheck, say_that_it_is_gone
 from runhook.worker.flows.steps.first_look import first_look
 from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed, returned
 from runhook.worker.flows.steps.prepare import Unready, request_of
@@ -91,7 +91,7 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
         return NeverLeft(f"{named(error, policy.LONGEST_WHY)}.", counted=True)
-    departing = Departing(w, claim, lease, job)
+    departing = DepartureCheck(w, claim, lease, job)
     try:
         answer = w.client.submit(wanted, departing.may_leave)
     except StoreUnavailable:

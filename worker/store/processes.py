@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from runhook.worker.domain.receivers import COURIERS, share
+from runhook.worker.domain.receivers import OVERFLOW_THREADS, share
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import records
 from runhook.worker.store.connection import reaching
@@ -155,7 +155,7 @@ class Processes:
                 known: sum(_threads(name) for name in names)
                 for known, names in zip(ROLES, (workers, handlers), strict=True)
             }
-            places = {"handlers": found["handlers"], "subscribers": COURIERS * len(workers)}
+            places = {"handlers": found["handlers"], "subscribers": OVERFLOW_THREADS * len(workers)}
             all_hands = {"handlers": sum(_hands(name) for name in handlers)}
             pipe = self._redis.pipeline(transaction=False)
             for name, count in _shares(places, all_hands).items():

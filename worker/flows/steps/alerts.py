@@ -6,12 +6,12 @@ from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
-UNBELIEVED = "callback/"  # before the attempt, the duty to ask about it for its callbacks' sake
+VERIFY = "callback/"  # before the attempt, the duty to ask about it for its callbacks' sake
 
 
 def asked_for(job_id: str, n: int) -> Duty:
     """The duty to ask about an attempt for its callbacks' sake, as often as that is allowed."""
-    return Duty("reconcile", f"{UNBELIEVED}{job_id}/{n}")
+    return Duty("reconcile", f"{VERIFY}{job_id}/{n}")
 
 
 def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = True) -> None:

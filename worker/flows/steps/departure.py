@@ -8,7 +8,7 @@ from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 
-class Departing:
+class DepartureCheck:
     """The last word before a paid byte leaves, asked once the connection is open."""
 
     def __init__(self, w: Wiring, claim: Claim, lease: Lease, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""Couriers: threads that wait for whoever takes his time, so that no thread of a lane does."""
+"""OverflowPool: threads that wait for whoever takes his time, so that no thread of a lane does."""
 
 import threading
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from runhook.worker.telemetry import report
 Work = Callable[[], None]
 
 
-class Couriers:
-    """So many threads at most, each made for one piece of work."""
+class OverflowPool:
+    """So many threads at most, each made for one piece of work and idle while it waits."""
 
     def __init__(self, most: int) -> None:
         self._free = most
         self._out = 0
         self._changed = threading.Condition()
 
-    def carry(self, what: str, work: Work, stay: float) -> None:
+    def run(self, what: str, work: Work, stay: float) -> None:
         """Have something done, and wait for it for a moment.
 
-        Without a courier that is free the caller does it himself.
+        With no thread free, the caller does it itself.
 
         Args:
             what: What it is about, for the log.
@@ -38,7 +38,7 @@ class Couriers:
         result: Future[None] = Future()
         left = threading.Event()
         thread = threading.Thread(
-            target=self._run, args=(what, work, result, left), name=f"courier {what}", daemon=True
+            target=self._run, args=(what, work, result, left), name=f"overflow {what}", daemon=True
         )
         try:
             thread.start()

@@ -1,6 +1,6 @@
-"""The children that run handlers: a few, and more as soon as handlers hold them for long.
+"""How many children run handlers: a few, and more as soon as handlers hold them for long.
 
-So handlers that hang leave hands free without a machine's memory being taken before they do.
+So handlers that hang leave children free, and no memory is taken for them before they do.
 """
 
 import time
@@ -17,7 +17,7 @@ def places(most: int) -> int:
     return max(1, most // policy.CHILDREN_A_PLACE)
 
 
-class Hands(Autoscaler):
+class HandlerAutoscaler(Autoscaler):
     """Celery's own grows with what waits, so a burst of quick work would fork; this does not."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

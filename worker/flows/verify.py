@@ -18,7 +18,7 @@ from runhook.worker.domain.reports import Report
 from runhook.worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps import deadline, evidence, transcript
 from runhook.worker.flows.steps.accept import accept, adopt
-from runhook.worker.flows.steps.alerts import UNBELIEVED, alert
+from runhook.worker.flows.steps.alerts import VERIFY, alert
 from runhook.worker.flows.steps.callbacks import is_early, set_aside, waits_for_proof
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.door import Unreadable
@@ -37,7 +37,7 @@ class Word:
 
 def look(w: Wiring, claim: Claim) -> Answer:
     """Ask about one attempt for its callbacks' sake, and say when to ask again."""
-    job_id, n = claim.attempt_behind(UNBELIEVED)
+    job_id, n = claim.attempt_behind(VERIFY)
     try:
         job = w.store.jobs.get(job_id)
     except NotFound:
@@ -176,7 +176,7 @@ def _ask(w: Wiring, job: Job) -> float | None:
     except (StoreUnavailable, UnreadableRecord, NotFound):
         raise
     except Exception:  # noqa: BLE001 - as good as silence
-        report("task.failed", lane="reconcile", duty=f"{UNBELIEVED}{job.id}/{n}", exc_info=True)
+        report("task.failed", lane="reconcile", duty=f"{VERIFY}{job.id}/{n}", exc_info=True)
         return policy.CALLBACK_WINDOW
     w.store.line.wait_for("good")
     return again_in

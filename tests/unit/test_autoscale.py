@@ -8,7 +8,7 @@ import pytest
 from celery.worker import state
 
 from runhook.worker.domain import policy
-from runhook.worker.queue.hands import Hands
+from runhook.worker.queue.autoscale import HandlerAutoscaler
 
 MOST, FEWEST = 64, 4
 
@@ -43,24 +43,24 @@ def hang() -> Iterator[list[Request]]:
         state.active_requests.discard(one)
 
 
-def _look(hands: Hands, hanging: list[Request], count: int) -> None:
+def _look(scaler: HandlerAutoscaler, hanging: list[Request], count: int) -> None:
     """Celery's look, while so many children are held and the others work."""
     while len(hanging) < count:
         hanging.append(Request(time.time() - policy.CHILD_HELD - 1))
         state.active_requests.add(hanging[-1])
-    hands.maybe_scale()
+    scaler.maybe_scale()
 
 
 def test_children_double_though_those_just_made_are_not_held_yet(hang: list[Request]) -> None:
     pool = Pool()
-    hands = Hands(pool, MOST, FEWEST, keepalive=1)
-    _look(hands, hang, FEWEST)
+    scaler = HandlerAutoscaler(pool, MOST, FEWEST, keepalive=1)
+    _look(scaler, hang, FEWEST)
     for _ in range(4):
-        _look(hands, hang, pool.num_processes - 1)
+        _look(scaler, hang, pool.num_processes - 1)
     assert pool.num_processes == MOST
 
 
 def test_nobody_is_made_while_no_child_is_held(hang: list[Request]) -> None:
     pool = Pool()
-    _look(Hands(pool, MOST, FEWEST, keepalive=1), hang, 0)
+    _look(HandlerAutoscaler(pool, MOST, FEWEST, keepalive=1), hang, 0)
     assert pool.num_processes == FEWEST
