@@ -17,6 +17,7 @@ from tests.chaos.leftovers import Leftovers
 from tests.chaos.order import Order, kept_back, prompt_of
 from tests.chaos.spread import spread
 from tests.chaos.storm import Kill, Storm
+from tests.chaos.twice import around
 
 TRUTH = {"SUCCESS": "succeeded", "FAILED": "failed", "CANCEL": "cancelled"}
 MISTAKE = 700  # characters of a log line that show what was wrong
@@ -86,7 +87,10 @@ class Books:
             **self.order.breaches(),
             **self.left.breaches(len(self.jobs)),
         }
-        return [f"{what}: {len(which)}, {which[:3]}" for what, which in found.items() if which]
+        lines = [f"{what}: {len(which)}, {which[:3]}" for what, which in found.items() if which]
+        return lines + [
+            around(what, self.tasks, self.kills, self.backs) for what in self.unexcused()
+        ]
 
     def paid_twice(self) -> list[str]:
         """Attempts that RunningHub accepted more than once, or without there being one."""

@@ -1,4 +1,4 @@
-"""OverflowPool: threads that wait for whoever takes his time, so that no thread of a lane does."""
+"""Threads that take over what takes long, so that no thread of a lane waits for it."""
 
 import threading
 from collections.abc import Callable

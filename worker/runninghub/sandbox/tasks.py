@@ -168,6 +168,7 @@ class Office:
                     "webhookUrl": t.webhook_url,
                     "prompt": t.prompt,
                     "faults": sorted(t.faults.values),
+                    "bornAt": t.born_at,
                     "endsAt": t.born_at + t.seconds,
                     "body": t.body,
                 }
