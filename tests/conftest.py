@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -38,6 +38,7 @@ from runhook.worker.domain.lanes import LANES
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.lanes import FLOWS
+from runhook.worker.runninghub.client import Client
 from runhook.worker.runninghub.sandbox.faults import Faults
 from runhook.worker.runninghub.sandbox.server import create_app as create_sandbox
 from runhook.worker.runninghub.sandbox.server import serve
@@ -66,6 +67,11 @@ def eventually(
             raise AssertionError(f"did not become true within {seconds} s, last was {shown!r}")
         time.sleep(0.01)
     return found
+
+
+def provider_at(w: Wiring, url: str) -> None:
+    """From now on RunningHub is asked at this URL."""
+    cast(Client, w.client)._http._base = url
 
 
 @pytest.fixture(autouse=True)

@@ -18,13 +18,13 @@ from runhook.config.catalogue import Model, models
 from runhook.config.settings import Settings
 from runhook.worker import catalogue
 from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.provider import Submit
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.runninghub.client import Client
 from runhook.worker.runninghub.sandbox.faults import Faults
 from runhook.worker.runninghub.sandbox.server import create_app, serve
-from runhook.worker.runninghub.wire import Submit
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
 from tests.bodies import invalid, valid
@@ -111,7 +111,8 @@ def main() -> None:
         client = Client(url, "key")
 
         def send(job: Job) -> str:
-            answer = client.submit(Submit(job.spec.model, job.spec.input), lambda: True)
+            wanted = Submit(model=job.spec.model, given=job.spec.input)
+            answer = client.submit(wanted, lambda: True)
             return type(answer).__name__.lower()
 
         rows = [

@@ -13,6 +13,7 @@ from celery import Celery
 from runhook.config.settings import Settings, SettingsError, unknown_names
 from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Registry, registry
+from runhook.worker.domain.provider import Provider
 from runhook.worker.errors import StoreRefuses, StoreUnavailable
 from runhook.worker.files.storage import Storage
 from runhook.worker.net.outbound import Outbound
@@ -21,6 +22,7 @@ from runhook.worker.queue.overflow import OverflowPool
 from runhook.worker.runninghub.client import Client
 from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
 from runhook.worker.store import Clock, Memory, Store, connect
+from runhook.worker.store.changes import LineOf
 from runhook.worker.store.connection import Patience
 from runhook.worker.telemetry import conceal, masked, report
 
@@ -51,7 +53,7 @@ class Wiring:
     settings: Settings
     clock: Clock
     store: Store
-    client: Client
+    client: Provider
     storage: Storage
     handlers: Registry
     outbound: Outbound
@@ -86,12 +88,14 @@ def assemble(
     """
     conceal(settings.to_hide)
     app = app or make_app(settings)
-    clock = clock or Clock()
+    clock, client = clock or Clock(), Client(settings.base_url, settings.api_key)
     return Wiring(
         settings=settings,
         clock=clock,
-        store=_store(settings, patience=patience, clock=clock, app=app, memory=memory),
-        client=Client(settings.base_url, settings.api_key),
+        store=_store(
+            settings, patience, clock=clock, app=app, memory=memory, line_of=client.line_of
+        ),
+        client=client,
         storage=Storage(settings.storage_url),
         handlers=handlers,
         outbound=Outbound(
@@ -103,7 +107,13 @@ def assemble(
 
 
 def _store(
-    settings: Settings, *, patience: Patience, clock: Clock, app: Celery, memory: Memory | None
+    settings: Settings,
+    patience: Patience,
+    *,
+    clock: Clock,
+    app: Celery,
+    memory: Memory | None,
+    line_of: LineOf,
 ) -> Store:
     """Everything in Redis, as one kind of process reaches it."""
     post = None
@@ -119,6 +129,7 @@ def _store(
         account=fingerprint(f"{settings.base_url} {settings.api_key}"),
         durable=settings.durable,
         memory=memory,
+        line_of=line_of,
     )
 
 

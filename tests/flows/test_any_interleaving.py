@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.lanes import LANES
+from runhook.worker.domain.provider import Submit
 from runhook.worker.domain.reports import (
     Accepted,
     Busy,
@@ -47,7 +48,9 @@ from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.flows.pump import published
 from runhook.worker.flows.resolve import retry
-from runhook.worker.runninghub.wire import Submit
+from runhook.worker.runninghub.capabilities import CAPABILITIES, line_of
+from runhook.worker.runninghub.codes import explain
+from runhook.worker.runninghub.wire import read_callback
 from tests.conftest import IMAGE, Build, House
 
 ANSWERS = ("accepted", "lost", "lost unaccepted", "both", "busy", "refused", "never left")
@@ -84,6 +87,9 @@ class Provider:
     """RunningHub, as the client shows it."""
 
     heard: None = None
+    capabilities = CAPABILITIES
+    line_of = staticmethod(line_of)
+    explain = staticmethod(explain)
 
     def listening(self) -> "Provider":
         """It tells nobody what it was asked."""
@@ -118,11 +124,23 @@ class Provider:
             case _:
                 return Uncertain("no answer", outage=True)
 
-    def report(self, ref: str, *, legacy: bool) -> Report:
+    def report(self, ref: str, kind: str, *, legacy: bool = False) -> Report:
         """Query."""
         self._answer()
         task = self.tasks.get(ref)
         return task.report() if task else Report(ref, "unknown")
+
+    def calls_of_report(self, kind: str, *, legacy: bool) -> int:
+        """Query is one call."""
+        return 1
+
+    def signs_of_life(self) -> tuple[Callable[[], object], ...]:
+        """Anything."""
+        return (self.capacity,)
+
+    def read_callback(self, body: bytes) -> Report:
+        """As the client reads it."""
+        return read_callback(body)
 
     def recorded(self, ref: str) -> Recorded | None:
         """The record of a callback."""

@@ -9,7 +9,7 @@ from runhook.worker.domain.reports import Accepted
 from runhook.worker.errors import Conflict, NotFound, ProviderSilent
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.steps import accept
-from tests.conftest import Build, House
+from tests.conftest import Build, House, provider_at
 
 
 def test_a_queued_job_is_cancelled_at_once_and_costs_nothing(house: House) -> None:
@@ -48,7 +48,7 @@ def test_a_cancel_that_nobody_answers_leaves_it_running(house: House) -> None:
     house.sandbox.faults({"fault": "slow", "value": 600})
     job = house.ask()
     house.until(job, "running")
-    house.w.client._http._base = "http://127.0.0.1:9"
+    provider_at(house.w, "http://127.0.0.1:9")
     with pytest.raises(ProviderSilent):
         cancel(house.w, job.id)
     assert house.job(job).state is State.RUNNING

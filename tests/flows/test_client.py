@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from runhook.worker.domain.provider import Submit
 from runhook.worker.domain.reports import NeverLeft, Uncertain
 from runhook.worker.errors import ProviderSilent
 from runhook.worker.runninghub.client import Client
-from runhook.worker.runninghub.wire import Submit
 
 Serve = Callable[[socket.socket], None]
 
@@ -89,7 +89,7 @@ def _redirect(connection: socket.socket) -> None:
 
 def _submit(url: str, leaving: Callable[[], bool] = lambda: True) -> object:
     client = Client(url, "the-key", submit=1, question=1)
-    return client.submit(Submit("vidu/x", {"prompt": "a"}), leaving)
+    return client.submit(Submit(model="vidu/x", given={"prompt": "a"}), leaving)
 
 
 BAD = [_drip, _drip_headers, _cut, _garbage, _silence, _reset]
@@ -204,9 +204,9 @@ def _says(body: bytes) -> Serve:
 def test_an_answer_about_another_task_is_no_answer() -> None:
     other = _says(b'{"taskId": "2", "status": "SUCCESS", "results": []}')
     with _server(other) as (url, _), pytest.raises(ProviderSilent, match="told about 2"):
-        Client(url, "k").report("1", legacy=False)
+        Client(url, "k").report("1", "image")
 
 
 def test_an_answer_that_names_no_task_is_about_the_one_asked() -> None:
     with _server(_says(b'{"status": "RUNNING"}')) as (url, _):
-        assert Client(url, "k").report("1", legacy=False).ref == "1"
+        assert Client(url, "k").report("1", "image").ref == "1"

@@ -6,7 +6,7 @@ import pytest
 
 from runhook.worker.domain.jobs import State
 from runhook.worker.errors import InvalidRequest
-from tests.conftest import Build, House
+from tests.conftest import Build, House, provider_at
 
 APP = "app/1877265245566922800"
 QUICK = "quick/1876205853438365698/001"
@@ -158,9 +158,9 @@ def test_an_app_that_is_not_there_is_refused_before_it_is_sent(house: House) -> 
 
 def test_an_app_whose_fields_nobody_tells_is_checked_by_runninghub(build: Build) -> None:
     house = build()
-    house.w.client._http._base = "http://127.0.0.1:9"
+    provider_at(house.w, "http://127.0.0.1:9")
     job = house.ask(APP, input={"no.such": "a"})
-    house.w.client._http._base = house.sandbox.url
+    provider_at(house.w, house.sandbox.url)
     house.settle()
     error = house.job(job).attempt.error
     assert error

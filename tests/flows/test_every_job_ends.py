@@ -9,7 +9,7 @@ from runhook.worker.domain.reports import Cost, Error, Report
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.resolve import retry
 from runhook.worker.flows.steps.accept import accept
-from tests.conftest import Build, House
+from tests.conftest import Build, House, provider_at
 from tests.receiver import Receiver, Reply
 
 UNUSABLE = {
@@ -30,7 +30,7 @@ def answers(house: House, receiver: Receiver, reply: Reply | None) -> None:
     """From now on RunningHub answers every question so, or not at all."""
     if reply:
         receiver.replies = [reply]
-    house.w.client._http._base = receiver.url if reply else "http://127.0.0.1:9"
+    provider_at(house.w, receiver.url if reply else "http://127.0.0.1:9")
 
 
 def running(house: House) -> Job:
@@ -87,7 +87,7 @@ def test_success_after_the_silence_settles_the_job(build: Build, receiver: Recei
     for _ in range(16):
         house.later(300)
     assert house.job(job).state is State.FAILED
-    house.w.client._http._base = house.sandbox.url
+    provider_at(house.w, house.sandbox.url)
     house.later(3700)
     assert house.job(job).state is State.SUCCEEDED
     assert house.job(job).attempt.error is None
@@ -162,7 +162,7 @@ def test_a_record_that_cannot_be_read_leaves_the_task_to_be_asked_about(
     body = {"taskId": job.attempt.ref, "status": "SUCCESS", "code": "1002"}
     query = {**body, "code": None, "results": [{"url": "https://a.example/b.png"}]}
     receiver.replies = [Reply(200, body=json.dumps(said).encode()) for said in (body, query)]
-    house.w.client._http._base = receiver.url
+    provider_at(house.w, receiver.url)
     house.later(61)
     assert house.job(job).attempt.settled_by == "query"
 

@@ -18,7 +18,7 @@ from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps import prepare
 from runhook.worker.net.http import Form
 from runhook.worker.runninghub.sandbox.outputs import make
-from tests.conftest import Build, House, Sandbox
+from tests.conftest import Build, House, Sandbox, provider_at
 
 VIDU = "vidu/image-to-video-q2-pro"
 LIP_SYNC = "kling-lip-sync/identify-face"
@@ -362,7 +362,7 @@ def test_a_large_file_is_streamed_and_memory_stays_flat(kept: House, tmp_path: P
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with path.open("rb") as file:
         asset = kept.w.storage.keep("large.bin", file, kept.w.clock.now())
-    kept.w.client._http._base = f"http://127.0.0.1:{sink.getsockname()[1]}"
+    provider_at(kept.w, f"http://127.0.0.1:{sink.getsockname()[1]}")
     with kept.w.storage.open(asset.id) as stored:
         assert kept.w.client.upload("large.bin", stored, size).url == "b"
     thread.join(10)

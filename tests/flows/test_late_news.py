@@ -7,7 +7,7 @@ import urllib.error
 import pytest
 
 from runhook.worker.domain.jobs import State
-from tests.conftest import Build, House, Sandbox, eventually
+from tests.conftest import Build, House, Sandbox, eventually, provider_at
 
 DETAIL, QUERY = "/task/openapi/getWebhookDetail", "/openapi/v2/query"
 
@@ -211,11 +211,11 @@ def test_an_outage_of_the_provider_fails_nothing(build: Build) -> None:
     house.sandbox.faults({"fault": "slow", "value": 600})
     asked = house.ask()
     house.settle()
-    house.w.client._http._base = "http://127.0.0.1:9"
+    provider_at(house.w, "http://127.0.0.1:9")
     for _ in range(40):
         house.later(60)
     assert house.job(asked).state is State.RUNNING
-    house.w.client._http._base = house.sandbox.url
+    provider_at(house.w, house.sandbox.url)
     house.later(300)
     assert house.job(asked).state is State.FAILED
 

@@ -13,7 +13,7 @@ from runhook.worker.domain.reports import Report
 from runhook.worker.flows.pump import published
 from runhook.worker.runninghub import wire
 from tests.claimed import claimed
-from tests.conftest import Build, House
+from tests.conftest import Build, House, provider_at
 
 SURROGATE = "a broken \ud83d character"
 WITHOUT_END = b"1e60000000"
@@ -124,13 +124,13 @@ def test_a_callback_whose_task_cannot_be_asked_about_lets_those_behind_it_pass(
     house.sandbox.faults({"fault": "answer_lost"}, {"fault": "callback_unrecorded"})
     job = house.until(house.ask(), "unconfirmed")
     ref = house.sandbox.books()["tasks"][0]["taskId"]
-    base, house.w.client._http._base = house.w.client._http._base, "http://127.0.0.1:9"
+    provider_at(house.w, "http://127.0.0.1:9")
     ended = {"status": "SUCCESS", "results": [{"url": "https://a.example/b.png"}]}
     send_callback(house, job, json.dumps({"taskId": ref, "eventData": ended}).encode())
     send_callback(house, job, b"<html>")
     house.settle()
     assert house.raw.llen(f"runhook:raw:{job.id}/1") == 1
-    house.w.client._http._base = base
+    provider_at(house.w, house.sandbox.url)
     house.later(6)
     assert house.job(job).state is State.SUCCEEDED
 

@@ -8,7 +8,7 @@ from runhook.worker.errors import Conflict, NotFound, ProviderSilent
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.resolve import ask_now, resolve, resolve_by_ref, retry
 from runhook.worker.flows.steps import accept
-from tests.conftest import Build, House, eventually
+from tests.conftest import Build, House, eventually, provider_at
 
 PICTURE = Output("https://a.example/x.png", "png")
 
@@ -191,7 +191,7 @@ def test_reconcile_of_a_silent_provider_changes_nothing(house: House) -> None:
     house.sandbox.faults({"fault": "slow", "value": 600})
     job = house.ask()
     house.until(job, "running")
-    house.w.client._http._base = "http://127.0.0.1:9"
+    provider_at(house.w, "http://127.0.0.1:9")
     with pytest.raises(ProviderSilent):
         ask_now(house.w, job.id)
     assert house.job(job).state is State.RUNNING

@@ -5,7 +5,7 @@ import urllib.request
 from typing import Any
 
 from runhook.worker.domain.jobs import Job
-from tests.conftest import IMAGE, Build, House, eventually
+from tests.conftest import IMAGE, Build, House, eventually, provider_at
 
 KEY = "a-key-of-thirty-two-characters-x"
 
@@ -38,7 +38,7 @@ def test_what_was_asked_late_and_what_no_change_took_along_is_written_too(build:
     [_, query] = entries(house, job, "asked RunningHub")
     assert query["call"] == "POST /openapi/v2/query"
     assert "QUEUED" in query["answer"] or "RUNNING" in query["answer"]
-    house.w.client._http._base = "http://127.0.0.1:9"
+    provider_at(house.w, "http://127.0.0.1:9")
     house.later(30)
     last = entries(house, job, "asked RunningHub")[-1]
     assert last["status"] is None

@@ -262,8 +262,8 @@ def test_a_submits_answer_that_comes_while_another_task_is_asked_about_stays(
     (ref,) = map(str, {*tasks} - {other})
     report = house.w.client.report
 
-    def slow_report(asked: str, **more: Any) -> Any:
-        said = report(asked, **more)
+    def slow_report(asked: str, *more: Any, **named: Any) -> Any:
+        said = report(asked, *more, **named)
         adopt(house.w, job.id, 1, ref)  # as the answer's record does
         return said
 

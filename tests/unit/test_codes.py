@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from runhook.worker.domain.provider import Code
 from runhook.worker.domain.reports import Busy, Refused, Uncertain
 from runhook.worker.runninghub import wire
-from runhook.worker.runninghub.codes import CODES, UNKNOWN, Code, explain, heals_by_new_task
+from runhook.worker.runninghub.codes import CODES, UNKNOWN, explain, heals_by_new_task
 
 # What clients of RunningHub agree on. `0` and `200` are no errors.
 SURELY_REFUSED = [
@@ -73,7 +74,7 @@ def test_a_row_sorts_a_submit_by_who_pays_and_says_what_to_do(code: str, row: Co
                 assert isinstance(found, Refused)
                 error = found.error
                 assert (error.code, error.provider_code) == ("rejected", code)
-                assert error.detail["kind"] == row.kind
+                assert error.detail["kind"] == row.matter
                 for words in (row.meaning, "why", "Nothing was paid.", row.advice):
                     assert words in error.message
             case "later":

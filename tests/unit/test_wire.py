@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.domain.provider import Submit, Unreadable
 from runhook.worker.domain.reports import Accepted, Busy, Capacity, Cost, Output, Refused, Uncertain
 from runhook.worker.runninghub import facts, wire
 from runhook.worker.runninghub.codes import CODES
-from runhook.worker.runninghub.door import Unreadable
-from runhook.worker.runninghub.wire import Submit
 
 BIG = 2052287938007814145
 REF = str(BIG)
@@ -279,7 +278,12 @@ def test_the_keys_limit_is_read_from_text_and_numbers() -> None:
 def test_a_workflows_fields_become_node_infos() -> None:
     given = {"6.text": "a", "3.seed": 7}
     path, body = wire.submit_request(
-        Submit("workflow/12", given, {"instanceType": "plus"}, "https://h.example")
+        Submit(
+            model="workflow/12",
+            given=given,
+            options={"instanceType": "plus"},
+            webhook_url="https://h.example",
+        )
     )
     assert path == "/task/openapi/create"
     assert body == {
@@ -294,7 +298,7 @@ def test_a_workflows_fields_become_node_infos() -> None:
 
 
 def test_without_a_webhook_url_none_is_sent() -> None:
-    assert wire.submit_request(Submit("vidu/x", {"prompt": "a"})) == (
+    assert wire.submit_request(Submit(model="vidu/x", given={"prompt": "a"})) == (
         "/openapi/v2/vidu/x",
         {"prompt": "a"},
     )

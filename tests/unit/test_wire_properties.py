@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from runhook.worker.domain.provider import Unreadable
 from runhook.worker.domain.reports import Accepted, Uncertain
 from runhook.worker.runninghub import facts, wire
 from runhook.worker.runninghub.codes import CODES
-from runhook.worker.runninghub.door import Unreadable
 from runhook.worker.runninghub.shapes import STATES
 
 NAMES = (

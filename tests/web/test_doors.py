@@ -14,7 +14,7 @@ from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import ASKING, BATCHES
 from runhook.worker.domain.jobs import LOCAL
 from runhook.worker.runninghub.sandbox.outputs import make
-from tests.conftest import IMAGE, SHOP, Build, House
+from tests.conftest import IMAGE, SHOP, Build, House, provider_at
 
 PNG = make("image", "a picture", "1")[1]
 
@@ -153,7 +153,7 @@ def test_cancel_says_when_runninghub_refuses_or_is_away(client: FlaskClient, tow
     refused = client.post(f"/v1/jobs/{job.id}/cancel")
     assert (refused.status_code, refused.content_type) == (409, "application/problem+json")
     assert client.get(f"/v1/jobs/{job.id}").get_json()["state"] == "running"
-    town.w.client._http._base = "http://127.0.0.1:9"
+    provider_at(town.w, "http://127.0.0.1:9")
     away = client.post(f"/v1/jobs/{job.id}/cancel")
     assert away.status_code == 503
     assert away.headers["Retry-After"]
@@ -189,7 +189,7 @@ def test_the_account_is_asked_about(client: FlaskClient, town: House) -> None:
         "total": 1,
         "in_flight": 1,
     }
-    town.w.client._http._base = "http://127.0.0.1:9"
+    provider_at(town.w, "http://127.0.0.1:9")
     assert client.get("/v1/account").status_code == 503
 
 

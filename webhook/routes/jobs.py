@@ -200,7 +200,8 @@ def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager
 
 def _document(job: Job) -> dict[str, Any]:
     queued = job.state is State.QUEUED
-    place = wiring().store.line.position(job.line, job.id) if queued else None
+    line = wiring().client.line_of(job.spec.options)
+    place = wiring().store.line.position(line, job.id) if queued else None
     return job_view(job, place) | {"progress": _progress(job)}
 
 

@@ -16,7 +16,7 @@ from runhook.worker.catalogue.finding import (
     search,
 )
 from runhook.worker.catalogue.media import ASSET, DATA_URI, Asset, Media, Reach, media_values
-from runhook.worker.catalogue.nodes import OLD_UPLOAD, asset_of
+from runhook.worker.catalogue.nodes import EVERY_JOB, OLD_UPLOAD, asset_of
 from runhook.worker.catalogue.prices import Quote, price_words, quote
 from runhook.worker.catalogue.sentences import rule_words
 from runhook.worker.catalogue.values import FILES, describe
@@ -28,6 +28,7 @@ __all__ = [
     "COMFY",
     "COMFY_KINDS",
     "DATA_URI",
+    "EVERY_JOB",
     "FILES",
     "OLD_UPLOAD",
     "QUICK",

@@ -25,7 +25,7 @@ RETAIN = (10, 180)  # seconds an instance is kept for the key's next task; bille
 LONGEST_EXPIRY = 30 * 86400
 MOST_RETRIES = 10
 LONGEST_PRICE = 30  # characters; every answer shows it
-EVERY_JOB = ("expires_in", "retries", "max_price")
+EVERY_JOB = ("expires_in", "retries", "max_price")  # runhook's own; RunningHub sees none of them
 BY_KIND: dict[str, tuple[str, ...]] = {
     "workflow": (
         "instanceType",

@@ -104,11 +104,12 @@ def jobs(
 @click.option("--json", "as_json", is_flag=True)
 def job(job_id: str, as_json: bool) -> None:
     """Show one job with its deliveries and its timeline."""
-    store = wiring().store
+    w = wiring()
+    store = w.store
     found = store.jobs.get(job_id)
     timeline = store.jobs.timeline(job_id)
     if as_json:
-        place = store.line.position(found.line, job_id)
+        place = store.line.position(w.client.line_of(found.spec.options), job_id)
         print_json({**job_view(found, place), "timeline": timeline})
     else:
         out.print(screens.job_screen(found, store.deliveries.of_job(job_id), timeline))

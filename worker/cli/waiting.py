@@ -19,7 +19,8 @@ def wait(w: Wiring, job_id: str, *, quiet: bool) -> Job:
     shown = None
     while True:
         found = w.store.jobs.get(job_id)
-        place = w.store.line.position(found.line, job_id) if found.state is State.QUEUED else None
+        line = w.client.line_of(found.spec.options)
+        place = w.store.line.position(line, job_id) if found.state is State.QUEUED else None
         if not quiet and (found.state, place) != shown:
             usual = usual_seconds(w, found) if found.state is State.RUNNING else None
             err.print(screens.progress_line(found, place, usual))

@@ -23,7 +23,6 @@ from runhook.worker.errors import ImpossibleMove
 _births = itertools.count()
 LOCAL = "local"  # who asks on this machine, and whose jobs are that say nothing of it
 JOB_ID = re.compile(r"job_[0-9a-f]{28}")
-OUTPUTS_LIVE = timedelta(hours=24)  # model pages of the reference: result URLs die after 24 hours
 
 SettledBy = Literal["callback", "resend", "detail", "query", "submit", "user"]
 
@@ -212,15 +211,6 @@ class Job:
         """What all attempts together were charged."""
         return total(a.cost for a in self.history.attempts if a.cost)
 
-    def legacy(self, attempt: Attempt) -> bool:
-        """Whether RunningHub is asked about an attempt through the older pair of calls."""
-        return self.spec.kind in ("workflow", "quick") or attempt.legacy
-
-    @property
-    def called_back(self) -> bool:
-        """Whether it can be submitted with a webhookUrl: a quick create has none (doc-7314488)."""
-        return self.spec.kind != "quick"
-
     @property
     def expires_at(self) -> datetime | None:
         """When it is not to be sent any more, if its owner said so."""
@@ -258,14 +248,6 @@ class Job:
             return self.given_up
         detail = self.attempt.error.detail
         return not (detail.get("cancelled_there") or detail.get("ended_there"))
-
-    @property
-    def line(self) -> str:
-        """Which line it stands in: 415 and 814 close one instance type or queue only."""
-        if self.spec.options.get("usePersonalQueue"):
-            return "personal"
-        instance = self.spec.options.get("instanceType")
-        return f"instance-{instance}" if instance else "main"
 
     def nth(self, n: int) -> Attempt | None:
         """The attempt of that number."""
@@ -362,17 +344,17 @@ def wish_cancel(job: Job, now: datetime, wished: bool = True) -> Job:
     return replace(job, history=replace(job.history, updated_at=now, cancel_wished=wished))
 
 
-def results(report: Report, now: datetime) -> dict[str, Any]:
-    """What a report brings, as changes of an attempt."""
-    outputs = tuple(_expiring(output, now) for output in report.outputs)
+def results(report: Report, expires_at: datetime) -> dict[str, Any]:
+    """What a report brings, as changes of an attempt; its outputs' URLs die at that moment."""
+    outputs = tuple(_expiring(output, expires_at) for output in report.outputs)
     return {"ref": report.ref, "outputs": outputs, "error": report.error, "cost": report.cost}
 
 
-def _expiring(output: Output, now: datetime) -> Output:
+def _expiring(output: Output, expires_at: datetime) -> Output:
     """An output with the moment at which its URL dies; text lives as long as the job."""
     if not output.url:
         return output
-    return replace(output, expires_at=now + OUTPUTS_LIVE)
+    return replace(output, expires_at=expires_at)
 
 
 def with_attempt(job: Job, n: int, now: datetime, **changes: Any) -> Job:

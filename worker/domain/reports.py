@@ -91,10 +91,12 @@ class Refused:
 
     Attributes:
         sent: RunningHub said so; else what it needs was missing before it was sent.
+        other_path: Its older path may take what it refused on this one.
     """
 
     error: Error
     sent: bool = True
+    other_path: bool = False
 
 
 @dataclass(frozen=True)

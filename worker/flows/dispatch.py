@@ -68,10 +68,11 @@ def _take_turn(w: Wiring, job_id: str) -> None:
 
 
 def _goes_legacy(w: Wiring, job: Job) -> bool:
-    """Whether an app goes the older path: its key may not use V2, or V2 takes no password."""
-    if job.spec.kind != "app" or job.attempt.legacy:
+    """Whether it goes the older path: the newer takes not all its options, or not this key."""
+    options = w.client.capabilities.kind(job.spec.kind).older_path
+    if options is None or job.attempt.legacy:
         return job.attempt.legacy
-    return "accessPassword" in job.spec.options or w.store.assets.apps_go_legacy()
+    return any(name in job.spec.options for name in options) or w.store.assets.apps_go_legacy()
 
 
 def _ask_whether_it_answers(w: Wiring) -> None:

@@ -8,13 +8,12 @@ from datetime import datetime
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Attempt, Job
+from runhook.worker.domain.provider import Unreadable
 from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.alerts import alert, asked_for
 from runhook.worker.flows.steps.callbacks import is_early, set_aside, waits_for_proof
-from runhook.worker.runninghub import wire
-from runhook.worker.runninghub.door import Unreadable
 from runhook.worker.store import Again, Answer, Callback, Claim, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -57,7 +56,7 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
     if attempt is None:
         return 0
     try:
-        told = wire.read_callback(callback.body)
+        told = w.client.read_callback(callback.body)
     except Unreadable as error:
         report("callback.unreadable", job=job_id, attempt=n, why=str(error))
         disbelieve(w, job_id, n, f"unreadable: {error}")

@@ -114,7 +114,7 @@ def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> 
 
 def _take_task(w: Wiring, job: Job, ref: str, force: bool) -> None:
     n = job.attempt.n
-    told = w.client.report(ref, legacy=job.legacy(job.attempt))
+    told = w.client.report(ref, job.spec.kind, legacy=job.attempt.legacy)
     if told.state == "unknown":
         raise Conflict(f"RunningHub knows no task {ref}")
     found = None
@@ -128,7 +128,7 @@ def _take_task(w: Wiring, job: Job, ref: str, force: bool) -> None:
         raise Conflict(
             f"task {ref} has another callback on record, not this attempt's; force takes it"
         )
-    elif not (w.settings.public_url and job.called_back):
+    elif not (w.settings.public_url and w.client.capabilities.kind(job.spec.kind).calls_back):
         raise Conflict(
             f"nothing can prove that task {ref} is this attempt's: it was sent without a callback "
             "URL, so RunningHub records none; force takes it by your word"

@@ -21,7 +21,6 @@ from runhook.worker.flows.steps.first_look import first_look
 from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed, returned
 from runhook.worker.flows.steps.prepare import Unready, request_of
 from runhook.worker.net.untrusted import named
-from runhook.worker.runninghub.codes import NOT_THIS_PATH
 from runhook.worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Lease, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -42,7 +41,7 @@ def send(w: Wiring, claim: Claim) -> None:
         )
         _settle_answer(w, job_id, n, lost, job.attempt.left_by)
         return
-    if not w.store.line.lets_through(job_id, job.line):
+    if not w.store.line.lets_through(job_id, w.client.line_of(job.spec.options)):
         _return_unsent(w, claim)
         return
     w = transcript.listening(w)
@@ -163,7 +162,7 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
     match answer:
         case Accepted(ref):
             return accepted(job, ref, now, "accepted", first_look(w, job))
-        case Refused(error) if _other_path(job, error):
+        case Refused(error, other_path=True) if not job.attempt.legacy:
             note = TimelineEntry("not on this path", {"attempt": n, "code": error.provider_code})
             w.store.assets.let_apps_go_legacy()
             return returned(w, job, note, {"legacy": True})
@@ -185,7 +184,7 @@ def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
     if busy.advice:
         what = "key refused"
     if busy.own_machines:
-        line = job.line
+        line = w.client.line_of(job.spec.options)
     entry = TimelineEntry(what, detail)
     back = returned(w, job, entry, gate="close", gate_line=line, why=busy.message)
     return replace(back, advice=busy.advice)
@@ -217,12 +216,6 @@ def _refused(w: Wiring, job: Job, refused: Refused) -> Change:
     moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=submitted_at)
     detail = {"attempt": n, "code": error.provider_code or error.code, "why": error.message}
     return Change(moved, (TimelineEntry(what, detail),), event="job.failed")
-
-
-def _other_path(job: Job, error: Error) -> bool:
-    """Whether an app that was surely refused on the V2 path may be sent on the older one."""
-    newer = job.spec.kind == "app" and not job.attempt.legacy
-    return newer and error.provider_code in NOT_THIS_PATH
 
 
 def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) -> Change | None:

@@ -14,14 +14,13 @@ from typing import Literal
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Attempt, Job, State
+from runhook.worker.domain.provider import Unreadable
 from runhook.worker.domain.reports import Report
 from runhook.worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps import deadline, evidence, transcript
 from runhook.worker.flows.steps.accept import accept, adopt
 from runhook.worker.flows.steps.alerts import VERIFY, alert
 from runhook.worker.flows.steps.callbacks import is_early, set_aside, waits_for_proof
-from runhook.worker.runninghub import wire
-from runhook.worker.runninghub.door import Unreadable
 from runhook.worker.store import Again, Answer, Callback, Claim, TimelineEntry, again
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -62,7 +61,7 @@ def _unproved(w: Wiring, job: Job, attempt: Attempt) -> dict[str, list[Word]]:
     found: dict[str, list[Word]] = {}
     for callback in w.store.callbacks.waiting(job.id, attempt.n):
         try:
-            told = wire.read_callback(callback.body)
+            told = w.client.read_callback(callback.body)
         except Unreadable:
             continue  # intake says so
         if waits_for_proof(job, attempt, told) and not is_early(w, job, attempt, callback.at):
@@ -92,7 +91,7 @@ def _prove(
     """
     waits: list[float] = []
     for ref in random.sample(sorted(words), len(words)):
-        if wait := _too_soon(w, job, evidence.calls_of_a_query(job, attempt)):
+        if wait := _too_soon(w, job, evidence.calls_of_a_query(w, job, attempt)):
             waits.append(wait)
             break
         try:
@@ -127,7 +126,7 @@ def _decide(
         ProviderSilent: No usable answer.
     """
     try:
-        known = w.client.report(ref, legacy=job.legacy(attempt))
+        known = w.client.report(ref, job.spec.kind, legacy=attempt.legacy)
         w.store.line.wait_for("good")
         if known.state == "unknown":
             why = f"RunningHub knows no task {ref}"
@@ -164,7 +163,7 @@ def _kept_in_silence(
 def _ask(w: Wiring, job: Job) -> float | None:
     """Ask about a job's attempt; seconds until it is asked about again, if it has not ended."""
     n = job.attempt.n
-    calls, question = _question(job)
+    calls, question = _question(w, job)
     if wait := _too_soon(w, job, calls):
         return wait
     try:
@@ -182,9 +181,9 @@ def _ask(w: Wiring, job: Job) -> float | None:
     return again_in
 
 
-def _question(job: Job) -> tuple[int, Callable[[Wiring, Job], float | None]]:
+def _question(w: Wiring, job: Job) -> tuple[int, Callable[[Wiring, Job], float | None]]:
     """How many calls it takes to ask about a job's attempt, and the asking."""
-    query = evidence.calls_of_a_query(job, job.attempt)
+    query = evidence.calls_of_a_query(w, job, job.attempt)
     if job.state is State.RUNNING:
         return query + evidence.CALLS_OF_THE_RECORD, evidence.ask
     return query, _ask_in_doubt

@@ -1,18 +1,20 @@
-"""Calls to RunningHub for one key: the paid submit, free questions, and files.
+"""Calls to RunningHub for one key, as `domain.provider` wants them: the submit, questions, files.
 
 What comes back is read by `wire` and `facts`; here it is only asked for, and what no answer means
 is decided: for a submit by whether a byte left, for a question by asking again.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import orjson
 
+from runhook.worker.domain.provider import Capabilities, Code, Submit, Unreadable
 from runhook.worker.domain.reports import (
     Account,
     App,
@@ -21,6 +23,7 @@ from runhook.worker.domain.reports import (
     LivePrice,
     NeverLeft,
     Recorded,
+    Refused,
     Report,
     Style,
     SubmitAnswer,
@@ -32,11 +35,8 @@ from runhook.worker.net import http
 from runhook.worker.net.addresses import is_private_host
 from runhook.worker.net.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
 from runhook.worker.net.untrusted import clean, excerpt
-from runhook.worker.runninghub import facts, wire
-from runhook.worker.runninghub.codes import OUTAGES, TOO_LARGE
-from runhook.worker.runninghub.door import Unreadable
+from runhook.worker.runninghub import capabilities, codes, facts, wire
 from runhook.worker.runninghub.shapes import Refusal
-from runhook.worker.runninghub.wire import Submit
 
 SUBMIT, QUESTION = 90.0, 15.0  # seconds in all
 LONGEST_WHY = 300  # characters of why no answer came
@@ -47,7 +47,14 @@ Read = Callable[[int, bytes], Fact]
 
 
 class Client:
-    """RunningHub's API for one key. Safe to share between threads."""
+    """RunningHub's API for one key. Safe to share between threads.
+
+    Attributes:
+        capabilities: What RunningHub does for which kind of job.
+        heard: What was asked and answered since `listening`; None for one that does not listen.
+    """
+
+    capabilities: Capabilities = capabilities.CAPABILITIES
 
     def __init__(
         self, base_url: str, api_key: str, *, submit: float = SUBMIT, question: float = QUESTION
@@ -70,6 +77,14 @@ class Client:
         other.heard = []
         return other
 
+    def explain(self, code: str) -> Code:
+        """What an error code means; a row that says so for one that nobody has explained."""
+        return codes.explain(code)
+
+    def line_of(self, options: Mapping[str, Any]) -> str:
+        """Which line a job with these options stands in: `main`, or that of its own machines."""
+        return capabilities.line_of(options)
+
     def submit(self, wanted: Submit, leaving: Callable[[], bool]) -> SubmitAnswer | None:
         """Send one paid submit, at most once, and sort the answer by who pays.
 
@@ -90,20 +105,49 @@ class Client:
             if call.left:
                 return Uncertain(f"no answer: {clean(http.why(error))}", outage=True)
             return NeverLeft(f"no connection: {clean(http.why(error))}")
-        return wire.read_submit(answer.status, answer.body)
+        return self._with_other_path(wanted, wire.read_submit(answer.status, answer.body))
 
-    def report(self, ref: str, *, legacy: bool) -> Report:
+    def _with_other_path(self, wanted: Submit, answer: SubmitAnswer) -> SubmitAnswer:
+        """The answer, marked where the older path may take what this one surely refused."""
+        kind = wanted.model.partition("/")[0]
+        newer = self.capabilities.kind(kind).older_path is not None and not wanted.legacy
+        if newer and isinstance(answer, Refused):
+            other = answer.error.provider_code in codes.NOT_THIS_PATH
+            return replace(answer, other_path=other)
+        return answer
+
+    def read_callback(self, body: bytes) -> Report:
+        """What a callback says, in any shape seen, whoever sent it.
+
+        Raises:
+            Unreadable: It says nothing of a task's end.
+        """
+        return wire.read_callback(body)
+
+    def signs_of_life(self) -> Sequence[Callable[[], object]]:
+        """Two questions of different kinds, free: one may be out of order for good."""
+        return self.capacity, partial(self.report, capabilities.NO_TASK, "image")
+
+    def calls_of_report(self, kind: str, *, legacy: bool) -> int:
+        """How many calls it takes at most to ask about a task: one, or the older pair."""
+        return 1 + int(self._asks_older(kind, legacy))
+
+    def _asks_older(self, kind: str, legacy: bool) -> bool:
+        return legacy or self.capabilities.kind(kind).older_calls
+
+    def report(self, ref: str, kind: str, *, legacy: bool = False) -> Report:
         """What RunningHub says of a task now.
 
         Args:
             ref: The task's id.
-            legacy: A ComfyUI task is asked about through its own pair of calls.
+            kind: The kind of its job: it says whether one call or the older pair is asked.
+            legacy: It was submitted on the older path, so the pair is asked.
 
         Raises:
             ProviderSilent: No usable answer.
         """
         asked = {"taskId": ref}
-        if not legacy:
+        if not self._asks_older(kind, legacy):
             report = self._ask("/openapi/v2/query", asked, wire.read_query)
             if report.ref not in ("", ref):
                 why = f"asked about task {ref}, told about {report.ref}"
@@ -283,11 +327,11 @@ class Client:
         if wire.asks_to_slow_down(answer.status, answer.body):
             raise ProviderSilent(f"{shown}: RunningHub asks to slow down", busy=True, there=there)
         if answer.status == 413:
-            raise ProviderRefused(f"{shown}: HTTP 413, too large", TOO_LARGE)
+            raise ProviderRefused(f"{shown}: HTTP 413, too large", codes.TOO_LARGE)
         try:
             return read(answer.status, answer.body)
         except Refusal as error:
-            answered = there and error.code not in OUTAGES
+            answered = there and not codes.explain(error.code).outage
             raise ProviderRefused(f"{shown}: {error}", error.code, answered=answered) from error
         except Unreadable as error:
             raise ProviderSilent(f"{shown}: {error}", answered=there) from error

@@ -5,208 +5,354 @@ and, where no page has them (392, 414, 605, 1505, 1516 to 1520), from clients' r
 codes also come as V2 `errorCode`.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-Again = Literal["no", "later", "unknown"]
-Kind = Literal["request", "access", "money", "capacity", "state", "provider", "content", "unknown"]
-
-
-@dataclass(frozen=True)
-class Code:
-    """One error code.
-
-    Attributes:
-        kind: Whose matter it is: the request's, the key's access, the account's money, capacity,
-            a task's state, the provider's own failure, the content check's.
-        meaning: What happened, in plain words.
-        again: For a submit, and with it who pays: `no` surely refused, nothing paid; `later` the
-            same, for now; `unknown` it may have been accepted and charged.
-        advice: What to do next.
-    """
-
-    kind: Kind
-    meaning: str
-    again: Again
-    advice: str
-
-    @property
-    def own_machines(self) -> bool:
-        """It speaks of one instance type or personal queue only."""
-        return self in (CODES["415"], CODES["814"])
-
+from runhook.worker.domain.provider import Code
 
 LOOK = "Look into the account before sending it again."
 WAITED = "runhook waits and tries again."
 NEW_TASK = "Only a new task can succeed."
 
 UNKNOWN = Code(
-    "unknown", "RunningHub answered with a code that nobody has explained", "unknown", LOOK
+    matter="unknown",
+    meaning="RunningHub answered with a code that nobody has explained",
+    again="unknown",
+    advice=LOOK,
 )
-BUSY_HTTP = "429"
-SLOW_DOWN = ("1003", "429")
-OUTAGES = ("500", "1005", "1010", "1011", "1012")
-UPLOAD_FAILED, TOO_LARGE = "808", "809"
+BUSY_HTTP = "429"  # HTTP's own word for what 1003 says
+SLOW_DOWN = ("1003", BUSY_HTTP)
+TOO_LARGE = "809"  # what an HTTP 413 of an upload means, which comes without a code
 NO_SUCH_TASK = ("423", "807", "1004")
 TASK_RUNNING, TASK_FAILED, TASK_QUEUED = "804", "805", "813"
-# A submit to the V2 path of apps so answered was surely not taken, and the older path may take it.
+# A submit to the V2 path of apps so answered was surely not taken, and the older path may take it:
+# 1014 is for keys that are not enterprise-shared, 404 and 1001 a path that the site does not have.
 NOT_THIS_PATH = ("404", "412", "1001", "1014")
-# Each may mean that the key is good for nothing, or be about one request only: the reference names
-# both for 412, and an HTTP status has no words. A free question tells.
-KEY_REFUSED = ("401", "403", "412", "801", "802", "806", "811", "1002")
 # Seen in production: these succeed when run again as a new task.
 INFRASTRUCTURE = ("stale file handle", "errno 116", "broken pipe")
 
 CODES: dict[str, Code] = {
     "1": Code(
-        "request",
-        "refused without a reason of its own",
-        "no",
-        "Check the ids and fields that were sent.",
+        matter="request",
+        meaning="refused without a reason of its own",
+        again="no",
+        advice="Check the ids and fields that were sent.",
     ),
     "301": Code(
-        "request",
-        "bad parameters",
-        "no",
-        "Compare the input with `runhook model` or `runhook workflow`.",
+        matter="request",
+        meaning="bad parameters",
+        again="no",
+        advice="Compare the input with `runhook model` or `runhook workflow`.",
     ),
     "380": Code(
-        "request",
-        "the workflow does not exist",
-        "no",
-        "Check the workflow's id, and that the key belongs to the same site.",
+        matter="request",
+        meaning="the workflow does not exist",
+        again="no",
+        advice="Check the workflow's id, and that the key belongs to the same site.",
     ),
     "392": Code(
-        "provider",
-        "out of GPU memory",
-        "no",
-        "Ask for a bigger machine: options.instanceType plus or ultra.",
+        matter="provider",
+        meaning="out of GPU memory",
+        again="no",
+        advice="Ask for a bigger machine: options.instanceType plus or ultra.",
     ),
     "401": Code(
-        "access",
-        "the API key was not accepted",
-        "no",
-        "Check RUNNINGHUB_API_KEY and RUNNINGHUB_BASE_URL: the two sites share no keys.",
+        matter="access",
+        meaning="the API key was not accepted",
+        again="no",
+        advice="Check RUNNINGHUB_API_KEY and RUNNINGHUB_BASE_URL: the two sites share no keys.",
+        refuses_key=True,
+    ),
+    # A bare HTTP status that no page has as a code; the reference's own kit takes it as final.
+    "403": Code(
+        matter="access",
+        meaning="access was refused, without a reason of its own",
+        again="unknown",
+        advice="Check RUNNINGHUB_API_KEY and RUNNINGHUB_BASE_URL: the two sites share no keys.",
+        refuses_key=True,
     ),
     "412": Code(
-        "access",
-        "the token is missing or invalid; often the path is wrong",
-        "no",
-        "Check RUNNINGHUB_API_KEY and RUNNINGHUB_BASE_URL.",
+        matter="access",
+        meaning="the token is missing or invalid; often the path is wrong",
+        again="no",
+        advice="Check RUNNINGHUB_API_KEY and RUNNINGHUB_BASE_URL.",
+        refuses_key=True,
     ),
-    "414": Code("money", "not enough RH coins", "no", "Top up the account, then send it again."),
-    "415": Code("capacity", "all machines of the exclusive plan are busy", "later", WAITED),
-    "416": Code("money", "the wallet is too low", "no", "Top up the account, then send it again."),
-    "421": Code("capacity", "the key's concurrency limit is reached", "later", WAITED),
-    "423": Code("state", "no such task, or purged", "unknown", "Check the task id."),
+    "414": Code(
+        matter="money",
+        meaning="not enough RH coins",
+        again="no",
+        advice="Top up the account, then send it again.",
+    ),
+    "415": Code(
+        matter="capacity",
+        meaning="all machines of the exclusive plan are busy",
+        again="later",
+        advice=WAITED,
+        own_machines=True,
+    ),
+    "416": Code(
+        matter="money",
+        meaning="the wallet is too low",
+        again="no",
+        advice="Top up the account, then send it again.",
+    ),
+    "421": Code(
+        matter="capacity",
+        meaning="the key's concurrency limit is reached",
+        again="later",
+        advice=WAITED,
+    ),
+    "423": Code(
+        matter="state",
+        meaning="no such task, or purged",
+        again="unknown",
+        advice="Check the task id.",
+    ),
     "433": Code(
-        "request",
-        "the workflow graph is invalid",
-        "no",
-        "Run the workflow once on the site and mend the node it names.",
+        matter="request",
+        meaning="the workflow graph is invalid",
+        again="no",
+        advice="Run the workflow once on the site and mend the node it names.",
     ),
     "435": Code(
-        "request",
-        "the exclusive key has no such instance",
-        "no",
-        "Set options.instanceType to one that the plan has.",
+        matter="request",
+        meaning="the exclusive key has no such instance",
+        again="no",
+        advice="Set options.instanceType to one that the plan has.",
     ),
     "436": Code(
-        "access",
-        "the exclusive plan is missing or expired",
-        "no",
-        "Renew the plan, or leave out options.usePersonalQueue.",
+        matter="access",
+        meaning="the exclusive plan is missing or expired",
+        again="no",
+        advice="Renew the plan, or leave out options.usePersonalQueue.",
     ),
-    "500": Code("provider", "unknown error on RunningHub's side", "unknown", LOOK),
-    "605": Code("money", "the balance is too low", "no", "Top up the account, then send it again."),
+    "500": Code(
+        matter="provider",
+        meaning="unknown error on RunningHub's side",
+        again="unknown",
+        advice=LOOK,
+        outage=True,
+        passing=True,
+    ),
+    "605": Code(
+        matter="money",
+        meaning="the balance is too low",
+        again="no",
+        advice="Top up the account, then send it again.",
+    ),
     "801": Code(
-        "access", "free accounts cannot use the API", "no", "Use a key of a paying account."
+        matter="access",
+        meaning="free accounts cannot use the API",
+        again="no",
+        advice="Use a key of a paying account.",
+        refuses_key=True,
     ),
-    "802": Code("access", "the API key is not authorised", "no", "Check RUNNINGHUB_API_KEY."),
+    "802": Code(
+        matter="access",
+        meaning="the API key is not authorised",
+        again="no",
+        advice="Check RUNNINGHUB_API_KEY.",
+        refuses_key=True,
+    ),
     "803": Code(
-        "request",
-        "the node fields do not fit the workflow",
-        "no",
-        "See its fields with `runhook workflow ID` or `runhook app ID`.",
+        matter="request",
+        meaning="the node fields do not fit the workflow",
+        again="no",
+        advice="See its fields with `runhook workflow ID` or `runhook app ID`.",
     ),
-    "804": Code("state", "the task is running", "unknown", "Wait for its end."),
-    "805": Code("state", "the task failed, was interrupted or cancelled", "unknown", NEW_TASK),
-    "806": Code("access", "the key's user was not found", "no", "Check RUNNINGHUB_API_KEY."),
-    "807": Code("state", "no such task", "unknown", "Check the task id."),
-    "808": Code("provider", "the upload failed", "no", "Upload it again."),
-    "809": Code("request", "the file is too large", "no", "Send a smaller file."),
+    "804": Code(
+        matter="state", meaning="the task is running", again="unknown", advice="Wait for its end."
+    ),
+    "805": Code(
+        matter="state",
+        meaning="the task failed, was interrupted or cancelled",
+        again="unknown",
+        advice=NEW_TASK,
+    ),
+    "806": Code(
+        matter="access",
+        meaning="the key's user was not found",
+        again="no",
+        advice="Check RUNNINGHUB_API_KEY.",
+        refuses_key=True,
+    ),
+    "807": Code(
+        matter="state", meaning="no such task", again="unknown", advice="Check the task id."
+    ),
+    "808": Code(
+        matter="provider",
+        meaning="the upload failed",
+        again="no",
+        advice="Upload it again.",
+        passing=True,
+    ),
+    "809": Code(
+        matter="request", meaning="the file is too large", again="no", advice="Send a smaller file."
+    ),
     "810": Code(
-        "request",
-        "the workflow was never saved and run on the site",
-        "no",
-        "Save it and run it once on the site.",
+        matter="request",
+        meaning="the workflow was never saved and run on the site",
+        again="no",
+        advice="Save it and run it once on the site.",
     ),
-    "811": Code("access", "the enterprise key is wrong", "no", "Check RUNNINGHUB_API_KEY."),
+    "811": Code(
+        matter="access",
+        meaning="the enterprise key is wrong",
+        again="no",
+        advice="Check RUNNINGHUB_API_KEY.",
+        refuses_key=True,
+    ),
     "812": Code(
-        "money",
-        "the enterprise wallet is too low",
-        "no",
-        "Top up the enterprise wallet, then send it again.",
+        matter="money",
+        meaning="the enterprise wallet is too low",
+        again="no",
+        advice="Top up the enterprise wallet, then send it again.",
     ),
-    "813": Code("state", "the task is queued", "unknown", "Wait for its end."),
-    "814": Code("capacity", "the personal queue is full", "later", WAITED),
+    "813": Code(
+        matter="state", meaning="the task is queued", again="unknown", advice="Wait for its end."
+    ),
+    "814": Code(
+        matter="capacity",
+        meaning="the personal queue is full",
+        again="later",
+        advice=WAITED,
+        own_machines=True,
+    ),
     "901": Code(
-        "request",
-        "the AI app does not exist",
-        "no",
-        "Check the app's id, and that the key belongs to the same site.",
+        matter="request",
+        meaning="the AI app does not exist",
+        again="no",
+        advice="Check the app's id, and that the key belongs to the same site.",
     ),
-    "1000": Code("provider", "unknown error on RunningHub's side", "unknown", LOOK),
-    "1001": Code("request", "an invalid URL", "no", "Check the model's endpoint."),
+    "1000": Code(
+        matter="provider",
+        meaning="unknown error on RunningHub's side",
+        again="unknown",
+        advice=LOOK,
+    ),
+    "1001": Code(
+        matter="request", meaning="an invalid URL", again="no", advice="Check the model's endpoint."
+    ),
     "1002": Code(
-        "access",
-        "the API key is invalid",
-        "no",
-        "Check RUNNINGHUB_API_KEY and RUNNINGHUB_BASE_URL.",
+        matter="access",
+        meaning="the API key is invalid",
+        again="no",
+        advice="Check RUNNINGHUB_API_KEY and RUNNINGHUB_BASE_URL.",
+        refuses_key=True,
     ),
-    "1003": Code("capacity", "too many requests", "later", WAITED),
-    "1004": Code("state", "no such task, or expired", "unknown", "Check the task id."),
-    "1005": Code("provider", "internal error on RunningHub's side", "unknown", LOOK),
-    "1006": Code("provider", "the task timed out", "unknown", NEW_TASK),
-    "1007": Code("request", "invalid parameters", "no", "Compare the input with `runhook model`."),
-    "1008": Code("request", "a file is too large", "no", "Send a smaller file."),
+    "1003": Code(matter="capacity", meaning="too many requests", again="later", advice=WAITED),
+    "1004": Code(
+        matter="state",
+        meaning="no such task, or expired",
+        again="unknown",
+        advice="Check the task id.",
+    ),
+    "1005": Code(
+        matter="provider",
+        meaning="internal error on RunningHub's side",
+        again="unknown",
+        advice=LOOK,
+        outage=True,
+        passing=True,
+    ),
+    "1006": Code(matter="provider", meaning="the task timed out", again="unknown", advice=NEW_TASK),
+    "1007": Code(
+        matter="request",
+        meaning="invalid parameters",
+        again="no",
+        advice="Compare the input with `runhook model`.",
+    ),
+    "1008": Code(
+        matter="request", meaning="a file is too large", again="no", advice="Send a smaller file."
+    ),
     "1009": Code(
-        "request",
-        "the HTTP method is not supported",
-        "no",
-        "Report it: runhook asked in a wrong way.",
+        matter="request",
+        meaning="the HTTP method is not supported",
+        again="no",
+        advice="Report it: runhook asked in a wrong way.",
     ),
-    "1010": Code("provider", "the service is unavailable", "unknown", LOOK),
-    "1011": Code("provider", "the system is busy", "unknown", LOOK),
-    "1012": Code("provider", "the service behind it answered wrongly", "unknown", LOOK),
-    "1013": Code("provider", "a file could not be processed", "unknown", "Try another file."),
+    "1010": Code(
+        matter="provider",
+        meaning="the service is unavailable",
+        again="unknown",
+        advice=LOOK,
+        outage=True,
+        passing=True,
+    ),
+    "1011": Code(
+        matter="provider",
+        meaning="the system is busy",
+        again="unknown",
+        advice=LOOK,
+        outage=True,
+        passing=True,
+    ),
+    "1012": Code(
+        matter="provider",
+        meaning="the service behind it answered wrongly",
+        again="unknown",
+        advice=LOOK,
+        outage=True,
+        passing=True,
+    ),
+    "1013": Code(
+        matter="provider",
+        meaning="a file could not be processed",
+        again="unknown",
+        advice="Try another file.",
+    ),
     "1014": Code(
-        "access",
-        "this key may not use it: enterprise-shared keys only",
-        "no",
-        "Use an enterprise-shared key.",
+        matter="access",
+        meaning="this key may not use it: enterprise-shared keys only",
+        again="no",
+        advice="Use an enterprise-shared key.",
     ),
-    "1015": Code("provider", "the generation failed", "unknown", NEW_TASK),
+    "1015": Code(
+        matter="provider", meaning="the generation failed", again="unknown", advice=NEW_TASK
+    ),
     "1101": Code(
-        "request",
-        "the node fields are wrong",
-        "no",
-        "See the fields with `runhook workflow ID` or `runhook app ID`.",
+        matter="request",
+        meaning="the node fields are wrong",
+        again="no",
+        advice="See the fields with `runhook workflow ID` or `runhook app ID`.",
     ),
     "1501": Code(
-        "content", "the content check refused it", "no", "Change the prompt or the picture."
+        matter="content",
+        meaning="the content check refused it",
+        again="no",
+        advice="Change the prompt or the picture.",
     ),
-    "1504": Code("provider", "the model timed out", "unknown", NEW_TASK),
+    "1504": Code(
+        matter="provider", meaning="the model timed out", again="unknown", advice=NEW_TASK
+    ),
     "1505": Code(
-        "content",
-        "photorealistic real people are prohibited",
-        "no",
-        "Change the prompt or the picture.",
+        matter="content",
+        meaning="photorealistic real people are prohibited",
+        again="no",
+        advice="Change the prompt or the picture.",
     ),
-    "1516": Code("unknown", "a code whose meaning no source tells", "unknown", LOOK),
-    "1517": Code("unknown", "a code whose meaning no source tells", "unknown", LOOK),
-    "1519": Code("unknown", "a code whose meaning no source tells", "unknown", LOOK),
-    "1520": Code("capacity", "the user's concurrency limit is reached", "later", WAITED),
+    "1516": Code(
+        matter="unknown",
+        meaning="a code whose meaning no source tells",
+        again="unknown",
+        advice=LOOK,
+    ),
+    "1517": Code(
+        matter="unknown",
+        meaning="a code whose meaning no source tells",
+        again="unknown",
+        advice=LOOK,
+    ),
+    "1519": Code(
+        matter="unknown",
+        meaning="a code whose meaning no source tells",
+        again="unknown",
+        advice=LOOK,
+    ),
+    "1520": Code(
+        matter="capacity",
+        meaning="the user's concurrency limit is reached",
+        again="later",
+        advice=WAITED,
+    ),
 }
 
 

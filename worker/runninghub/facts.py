@@ -8,6 +8,7 @@ and api-276642711), LoRA upload (api-276642712), account (api-276642710), quick 
 from decimal import Decimal
 from typing import Any
 
+from runhook.worker.domain.provider import Unreadable
 from runhook.worker.domain.reports import (
     Account,
     App,
@@ -17,7 +18,7 @@ from runhook.worker.domain.reports import (
     Style,
     Uploaded,
 )
-from runhook.worker.runninghub.door import Json, Unreadable, decimal, read_json, read_object, whole
+from runhook.worker.runninghub.parsing import Json, decimal, read_json, read_object, whole
 from runhook.worker.runninghub.shapes import data_of, error_code, error_text, no_answer
 
 LONGEST_COUNT = 9  # digits of how many tasks an account has

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from runhook.worker.domain.provider import Unreadable
 from runhook.worker.domain.reports import Cost, Error, Output, Report, TaskState
 from runhook.worker.runninghub.codes import (
     NO_SUCH_TASK,
@@ -16,10 +17,9 @@ from runhook.worker.runninghub.codes import (
     explain,
     heals_by_new_task,
 )
-from runhook.worker.runninghub.door import (
+from runhook.worker.runninghub.parsing import (
     LONGEST_NAME,
     Json,
-    Unreadable,
     decimal,
     read_json,
     read_object,
@@ -140,7 +140,7 @@ def rejected(code: str, text: str) -> Error:
     row = explain(code)
     said = f" ({text})" if text and text.casefold() != row.meaning else ""
     message = f"RunningHub refused it: {row.meaning}{said}. Nothing was paid. {row.advice}"
-    return Error("rejected", message, code, {"kind": row.kind})
+    return Error("rejected", message, code, {"kind": row.matter})
 
 
 def broken_graph(said: Json, ref: str) -> Report | None:

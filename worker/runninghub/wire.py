@@ -5,14 +5,12 @@ Facts from the documentation pages of RunningHub's API: submit and query V2 (api
 """
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
+from runhook.worker.domain.provider import Submit, Unreadable
 from runhook.worker.domain.reports import (
     Accepted,
-    AppField,
     Busy,
     Error,
     Recorded,
@@ -25,14 +23,12 @@ from runhook.worker.domain.reports import (
 from runhook.worker.runninghub.codes import (
     BUSY_HTTP,
     NO_SUCH_TASK,
-    OUTAGES,
     SLOW_DOWN,
     TASK_FAILED,
     explain,
 )
-from runhook.worker.runninghub.door import (
+from runhook.worker.runninghub.parsing import (
     Json,
-    Unreadable,
     odd_id,
     parsed,
     read_object,
@@ -56,27 +52,6 @@ NO_WEBHOOK_EVENT = "1"  # "webhook event not exists", seen
 
 
 # Out: requests.
-
-
-@dataclass(frozen=True)
-class Submit:
-    """What one paid submit says.
-
-    Attributes:
-        model: An endpoint, or `workflow/<id>`, `app/<id>`, `quick/<id>/<code>`.
-        given: The checked input, its files uploaded.
-        options: ComfyUI options, as the API names them.
-        webhook_url: Where RunningHub reports the end.
-        legacy: An app goes the older path.
-        fields: The app's fields by "<nodeId>.<fieldName>", for a quick create, which names them.
-    """
-
-    model: str
-    given: Mapping[str, Any]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    webhook_url: str | None = None
-    legacy: bool = False
-    fields: Mapping[str, AppField] = field(default_factory=dict)
 
 
 def submit_request(wanted: Submit) -> tuple[str, Json]:
@@ -163,7 +138,7 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
         return Busy(code, text or row.meaning, row.own_machines)
     if row.again == "no":
         return Refused(rejected(code, text))
-    return Uncertain(f"error {code}: {text or row.meaning}", code, outage=code in OUTAGES)
+    return Uncertain(f"error {code}: {text or row.meaning}", code, outage=row.outage)
 
 
 def _task_of_unreadable(body: bytes) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from runhook.worker.domain.lanes import Message
 from runhook.worker.store.assets import Assets
 from runhook.worker.store.callbacks import Callback, Callbacks
-from runhook.worker.store.changes import Change, Duty, TimelineEntry
+from runhook.worker.store.changes import Change, Duty, LineOf, TimelineEntry
 from runhook.worker.store.clock import Clock, SetClock
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import connect, reaching
@@ -79,24 +79,24 @@ class Store:
         account: str,
         durable: Mode = "none",
         memory: Memory | None = None,
+        line_of: LineOf,
     ) -> None:
         """Args:
         client: A connection made by `connect`.
         clock: Redis's own, or one that tests set.
-        messages: Celery messages that scripts post themselves; empty when the broker is
-            elsewhere.
+        messages: Celery messages that scripts post themselves, if Redis is the broker.
         post: Sends a wake-up for (lane, duty) when scripts do not; None leaves it to the pump.
         retention: Seconds that ended jobs are kept.
         limit: Most tasks in flight, if set by hand.
         account: Tells RunningHub's accounts apart.
         durable: What a paid request waits for once its departure is written down.
         memory: What this process knows of Redis already.
+        line_of: Which line a job with such options stands in.
         """
         self.memory = memory or Memory()
         scripts = Scripts(client, ROOT, clock, messages, post)
-        self.client = client
-        self.clock = clock
-        self.jobs = Jobs(scripts, retention, limit, Durability(durable), self.memory)
+        self.client, self.clock = client, clock
+        self.jobs = Jobs(scripts, retention, limit, Durability(durable), self.memory, line_of)
         self.duties = Duties(scripts, self.memory)
         self.line = Line(scripts, limit)
         self.callbacks = Callbacks(scripts, retention)

@@ -62,4 +62,5 @@ class Change:
 
 
 Decision = Callable[[Job], Change | None]
+LineOf = Callable[[Mapping[str, Any]], str]  # a job's options to the line it stands in
 Moved = Literal["done", "kept", "full", "gated"]

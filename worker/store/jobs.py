@@ -17,7 +17,7 @@ from runhook.worker.errors import (
     UnreadableRecord,
 )
 from runhook.worker.secrets.idempotency import Trace
-from runhook.worker.store.changes import Change, Decision, Moved, TimelineEntry
+from runhook.worker.store.changes import Change, Decision, LineOf, Moved, TimelineEntry
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.durability import Durability
 from runhook.worker.store.job_records import (
@@ -57,13 +57,13 @@ class Jobs:
         limit: int | None,
         durability: Durability,
         memory: Memory,
+        line_of: LineOf,
     ) -> None:
         self._scripts = scripts
         self._redis = scripts.client
-        self._retention = retention
-        self._limit = limit
-        self._durability = durability
-        self._memory = memory
+        self._retention, self._limit = retention, limit
+        self._durability, self._memory = durability, memory
+        self.line_of = line_of
 
     def create(self, job: Job, owner: str, traces: Sequence[Trace]) -> tuple[str, str]:
         """Write a new job into the line, or find the one this idempotency key made.
@@ -80,7 +80,7 @@ class Jobs:
             "job": job.id,
             "model": job.spec.model,
             "tenant": job.tenant,
-            "line": job.line,
+            "line": self.line_of(job.spec.options),
             "score": line_score(job),
             "traces": [[one.name, one.written, self._kept_ms(one)] for one in traces],
             "expires": round(1000 * job.spec.options.get("expires_in", 0)),
@@ -244,7 +244,7 @@ class Jobs:
             "id": uuid.uuid4().hex,
             "state": job.state,
             "n": job.history.attempts[-1].n,
-            "line": job.line,
+            "line": self.line_of(job.spec.options),
             "score": line_score(job),
             "turn": change.turn,
             "limit": self._limit or "",
@@ -278,7 +278,7 @@ class Jobs:
         note = TimelineEntry("request left", {"attempt": n}).packed()
         departure = self._memory.departure(token)
         me = (self._memory.process, seen)
-        args = (job.id, str(n), token, job.line, note, *me, departure)
+        args = (job.id, str(n), token, self.line_of(job.spec.options), note, *me, departure)
         said, *durable = self._scripts.run_and("mark_left", args, *self._durability.commands)
         if said == [b"backwards"]:
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")

@@ -115,7 +115,8 @@ class Upkeep:
         wrong = 0
         for names in _some(self._keys("job:*")):
             for job in self._jobs.many(names):
-                order = (job.id, job.line, line_score(job), job.tenant)
+                line = self._jobs.line_of(job.spec.options)
+                order = (job.id, line, line_score(job), job.tenant)
                 wrong += int(self._scripts.run("repair_job", *order))
         for pattern in INDICES:
             for index in self._keys(pattern, whole=True):

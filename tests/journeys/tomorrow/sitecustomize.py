@@ -59,9 +59,9 @@ def stamped(kind: records.Kind, members: records.Members) -> records.Members:
     return found
 
 
-def results(report: Any, now: Any) -> dict[str, Any]:
+def results(report: Any, expires_at: Any) -> dict[str, Any]:
     """With an error that older processes do not know."""
-    found = _results(report, now)
+    found = _results(report, expires_at)
     if found["error"]:
         found["error"] = replace(found["error"], code="overslept")
     return found

@@ -84,7 +84,8 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
 
 def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
     now = w.clock.now()
-    changes = jobs.results(replace(told, cost=_priced(w, told.cost)), now)
+    expires_at = now + w.client.capabilities.outputs_live
+    changes = jobs.results(replace(told, cost=_priced(w, told.cost)), expires_at)
     detail: dict[str, Any] = {
         "attempt": attempt.n,
         "ref": told.ref,

@@ -70,7 +70,7 @@ def end_running(w: Wiring, job: Job) -> None:
         ProviderSilent: No usable answer; `without_answer` says what that means.
     """
     n, ref = job.attempt.n, job.attempt.ref or ""
-    told = w.client.report(ref, legacy=job.legacy(job.attempt))
+    told = w.client.report(ref, job.spec.kind, legacy=job.attempt.legacy)
     by: SettledBy = "query"
     if told.state == "unknown":
         with suppress(ProviderRefused):

@@ -32,7 +32,8 @@ def ask(w: Wiring, job: Job) -> float | None:
     Raises:
         ProviderSilent: No usable answer.
     """
-    calls_back = w.settings.public_url and job.called_back
+    kind = w.client.capabilities.kind(job.spec.kind)
+    calls_back = w.settings.public_url and kind.calls_back
     rules: tuple[Rule, ...] = (by_query,)
     if calls_back:
         rules = (by_record, by_query)
@@ -42,9 +43,9 @@ def ask(w: Wiring, job: Job) -> float | None:
     return _next_look(w, w.store.jobs.get(job.id), job)
 
 
-def calls_of_a_query(job: Job, attempt: Attempt) -> int:
-    """How many calls it takes at most to ask about an attempt's task: one, or the older pair."""
-    return 1 + int(job.legacy(attempt))
+def calls_of_a_query(w: Wiring, job: Job, attempt: Attempt) -> int:
+    """How many calls it takes at most to ask about an attempt's task."""
+    return w.client.calls_of_report(job.spec.kind, legacy=attempt.legacy)
 
 
 def by_record(w: Wiring, job: Job, ref: str) -> bool:
@@ -70,7 +71,7 @@ def by_record(w: Wiring, job: Job, ref: str) -> bool:
 
 def by_query(w: Wiring, job: Job, ref: str) -> bool:
     """Rule 3: what RunningHub says of the task itself."""
-    told = w.client.report(ref, legacy=job.legacy(job.attempt))
+    told = w.client.report(ref, job.spec.kind, legacy=job.attempt.legacy)
     note = TimelineEntry("queried", {"attempt": job.attempt.n, "state": told.state})
     transcript.note(w, job.id, note)
     accept(w, job.id, job.attempt.n, told, "query")
@@ -79,7 +80,7 @@ def by_query(w: Wiring, job: Job, ref: str) -> bool:
 
 def takes_home(w: Wiring, job: Job, ref: str) -> bool:
     """Ask about the task that an unconfirmed attempt may be; if there is one, it is that."""
-    told = w.client.report(ref, legacy=job.legacy(job.attempt))
+    told = w.client.report(ref, job.spec.kind, legacy=job.attempt.legacy)
     if told.state == "unknown":
         return False
     if adopt(w, job.id, job.attempt.n, ref):

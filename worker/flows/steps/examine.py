@@ -99,7 +99,7 @@ def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
         return proof.examine(w, job, attempt, attempt.unproved)
     if attempt is None or attempt.ref is None:
         return None
-    told = w.client.report(attempt.ref, legacy=job.legacy(attempt))
+    told = w.client.report(attempt.ref, job.spec.kind, legacy=attempt.legacy)
     accept(w, job.id, n, told, "query")
     known = attempt.submitted_at or job.spec.created_at
     if attempt.named:

@@ -5,13 +5,13 @@ within its limit. Nothing here is paid, and all of it may be done twice.
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from typing import IO, Any
 
 from runhook.worker import catalogue
 from runhook.worker.catalogue import COMFY_KINDS, OLD_UPLOAD, Asset
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.provider import Submit
 from runhook.worker.domain.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
 from runhook.worker.errors import (
     NotFound,
@@ -20,14 +20,10 @@ from runhook.worker.errors import (
     StorageUnavailable,
     UnreadableRecord,
 )
-from runhook.worker.runninghub.codes import BUSY_HTTP, OUTAGES, UPLOAD_FAILED, explain
-from runhook.worker.runninghub.wire import Submit
 from runhook.worker.secrets.sealing import unseal
 from runhook.worker.wiring import Wiring
 
-OURS = ("expires_in", "retries", "max_price")  # options that RunningHub never sees
-NO_TASK = "1"  # a task id that nobody has: RunningHub answers that it knows none
-LARGEST_OLD = 30 * 1024 * 1024  # Upload Resource (api-276642711)
+TOO_MANY_REQUESTS = "429"  # HTTP's own word, for an answer that only asks to slow down
 
 Obstacle = Refused | NeverLeft | Busy
 
@@ -54,18 +50,19 @@ def request_of(w: Wiring, job: Job) -> Submit:
         given = _with_files_sent(w, job)
         _within_price(w, job, given)
     except ProviderRefused as refused:
-        raise Unready(_refused(str(refused), refused.code)) from refused
+        raise Unready(_refused(w, str(refused), refused.code)) from refused
     except ProviderSilent as silent:
         raise Unready(_unanswered(w, silent)) from silent
     except StorageUnavailable as away:
         raise Unready(NeverLeft(f"{away}.", counted=True)) from away
     except NotFound as gone:
         raise Unready(_unsent("asset", str(gone), "Upload it again.")) from gone
+    kind = w.client.capabilities.kind(job.spec.kind)
     return Submit(
         model=job.spec.model,
         given=given,
         options=options,
-        webhook_url=w.callback_url(job.id, job.attempt.n) if job.called_back else None,
+        webhook_url=w.callback_url(job.id, job.attempt.n) if kind.calls_back else None,
         legacy=job.attempt.legacy,
         fields={field.key: field for field in app.fields} if app else {},
     )
@@ -101,13 +98,16 @@ def app_of(w: Wiring, webapp_id: str) -> App:
 
 
 def _app(w: Wiring, job: Job) -> App | None:
-    """A quick create names every node it sets, so its app must be known."""
-    found = catalogue.QUICK.fullmatch(job.spec.model)
-    return app_of(w, found[1]) if found else None
+    """The app of a job whose submit names every node it sets."""
+    if not w.client.capabilities.kind(job.spec.kind).names_fields:
+        return None
+    return app_of(w, job.spec.model.split("/")[1])
 
 
 def _options(w: Wiring, job: Job) -> dict[str, Any]:
-    options = {key: value for key, value in job.spec.options.items() if key not in OURS}
+    options = {
+        key: value for key, value in job.spec.options.items() if key not in catalogue.EVERY_JOB
+    }
     if sealed := options.get("accessPassword"):
         password = unseal(w.settings.secrets, sealed)
         if password is None:
@@ -137,8 +137,8 @@ def _sent(w: Wiring, job: Job, value: Any) -> Any:
     if asset is None:
         return value
     comfy = job.spec.kind in COMFY_KINDS
-    # The quick create's own example holds an old upload's name; other nodes take the new one's.
-    old = comfy and (job.spec.kind == "quick" or str(value).endswith(OLD_UPLOAD))
+    kind = w.client.capabilities.kind(job.spec.kind)
+    old = comfy and (kind.old_uploads or str(value).endswith(OLD_UPLOAD))
     sent = uploaded(w, asset[1], old=old)
     if not comfy and sent.url is None:
         raise ProviderSilent("RunningHub took the file and named no URL for it")
@@ -185,8 +185,10 @@ class _Beating:
 
 def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Uploaded:
     asset: Asset = w.store.assets.get(asset_id)
-    if old and asset.media.size > LARGEST_OLD:
-        why = f"asset {asset_id} has {asset.media.size} bytes, the old upload takes 30 MB"
+    largest = w.client.capabilities.largest_old_upload
+    if old and asset.media.size > largest:
+        limit = f"{largest // 2**20} MB"
+        why = f"asset {asset_id} has {asset.media.size} bytes, the old upload takes {limit}"
         raise Unready(_unsent("asset", why, "Send a smaller file."))
     with w.storage.open(asset_id) as file:
         name = f"{asset_id}.{asset.media.ext}"
@@ -218,7 +220,7 @@ def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
 def _unanswered(w: Wiring, silent: ProviderSilent) -> Obstacle:
     """No usable answer to what this job needs: its own trouble, if RunningHub answers otherwise."""
     if silent.busy:
-        return Busy(BUSY_HTTP, str(silent))
+        return Busy(TOO_MANY_REQUESTS, str(silent))
     own = silent.there or why_not_there(w) is None
     return NeverLeft(f"{silent}.", counted=own)
 
@@ -226,11 +228,10 @@ def _unanswered(w: Wiring, silent: ProviderSilent) -> Obstacle:
 def why_not_there(w: Wiring) -> str | None:
     """Why RunningHub seems to be away. None when it is there: any answer below 500 proves that.
 
-    Two questions of different kinds, for one that is out of order for good would stop the queue.
+    One question that is out of order for good would stop the queue, so there are several.
     """
-    questions = (w.client.capacity, partial(w.client.report, NO_TASK, legacy=False))
     why = None
-    for ask in questions:
+    for ask in w.client.signs_of_life():
         try:
             ask()
         except ProviderSilent as silent:
@@ -242,12 +243,12 @@ def why_not_there(w: Wiring) -> str | None:
     return why
 
 
-def _refused(why: str, code: str) -> Obstacle:
+def _refused(w: Wiring, why: str, code: str) -> Obstacle:
     """A code in answer to a free question of the preparation."""
-    row = explain(code)
+    row = w.client.explain(code)
     if row.again == "later":
         return Busy(code, why, row.own_machines)
-    if code in (*OUTAGES, UPLOAD_FAILED):
+    if row.passing:
         return NeverLeft(why, counted=True, code=code)
     return Refused(
         Error("rejected", f"{why} Nothing was sent, nothing was paid.", code), sent=False

@@ -60,7 +60,7 @@ def examine(w: Wiring, job: Job, attempt: Attempt, named: OwnersTask) -> float |
         return None  # adopt() set the time of the next look
     if found:
         return _disprove(w, job.id, n, ref, "its callback went elsewhere")
-    told = w.client.report(ref, legacy=job.legacy(attempt))
+    told = w.client.report(ref, job.spec.kind, legacy=attempt.legacy)
     gone = (w.clock.now() - named.at).total_seconds()
     if told.state == "unknown":
         return _disprove(w, job.id, n, ref, "RunningHub knows no such task any more")

@@ -10,7 +10,6 @@ from typing import Literal
 
 from runhook.worker.domain.reports import Busy, Refused, SubmitAnswer
 from runhook.worker.errors import ProviderRefused, ProviderSilent
-from runhook.worker.runninghub.codes import CODES, KEY_REFUSED, explain
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -27,25 +26,26 @@ def sorted_out(w: Wiring, answer: SubmitAnswer | None) -> SubmitAnswer | None:
     if not isinstance(answer, Refused):
         return answer
     code = answer.error.provider_code or ""
-    if code not in KEY_REFUSED or not _refuses_the_key(w):
+    row = w.client.explain(code)
+    if not row.refuses_key or not _refuses_the_key(w):
         return answer
-    why = f"RunningHub refuses the account's key (error {code}: {explain(code).meaning})"
-    advice = f"{CODES.get(code, CODES['401']).advice} {MEANWHILE}"
+    why = f"RunningHub refuses the account's key (error {code}: {row.meaning})"
+    advice = f"{row.advice} {MEANWHILE}"
     report("alert", why=f"{why}. {advice}")
     return Busy(code, why, advice=advice)
 
 
 def _refuses_the_key(w: Wiring) -> bool:
     """Whether one of two free questions is refused for the key, and none is answered."""
-    said = {_said_of_key(ask) for ask in (w.client.capacity, w.client.account)}
+    said = {_said_of_key(w, ask) for ask in (w.client.capacity, w.client.account)}
     return "refused" in said and "taken" not in said
 
 
-def _said_of_key(ask: Callable[[], object]) -> Literal["taken", "refused", "nothing"]:
+def _said_of_key(w: Wiring, ask: Callable[[], object]) -> Literal["taken", "refused", "nothing"]:
     try:
         ask()
     except ProviderRefused as refused:
-        if refused.code in KEY_REFUSED:
+        if w.client.explain(refused.code).refuses_key:
             return "refused"
         if not refused.answered:
             return "nothing"

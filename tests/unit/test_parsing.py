@@ -6,10 +6,11 @@ from decimal import Decimal
 import orjson
 import pytest
 
+from runhook.worker.domain.provider import Unreadable
 from runhook.worker.domain.reports import Accepted, Busy, Cost, Refused, Uncertain
 from runhook.worker.net.untrusted import EXCERPT, LONGEST, clean, excerpt
 from runhook.worker.runninghub import facts, wire
-from runhook.worker.runninghub.door import Unreadable, decimal, read_json, read_object, task_id
+from runhook.worker.runninghub.parsing import decimal, read_json, read_object, task_id
 from runhook.worker.runninghub.shapes import MOST_OUTPUTS
 
 REF = "2052287938007814145"

@@ -1,4 +1,4 @@
-"""The door through which all of RunningHub's JSON comes in: read, cleaned and bounded. Pure.
+"""Parsing RunningHub's JSON: every byte of theirs comes in here, and is cleaned and bounded. Pure.
 
 Nothing behind it meets a text that cannot be written down, a number that fills a disk, or JSON
 nested without end. What is absurd is not corrected: it counts as not told.
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
+from runhook.worker.domain.provider import Unreadable
 from runhook.worker.net.untrusted import LONGEST, clean, writable
 
 Json = dict[str, Any]
@@ -20,15 +21,11 @@ FRACTION = 20  # digits behind it: a double that was written out has seventeen
 LONGEST_NUMBER = 40  # characters: more than any amount or id has
 LONGEST_REF = 30  # digits; a task's id has 19
 LONGEST_NAME = 100  # characters of an id, code or currency
-# Members that hold JSON as text, which comes through this door by itself and so is not cut.
+# Members that hold JSON as text, which is parsed here by itself and so is not cut.
 HOLDS_JSON = ("eventData", "promptTips", "prompt", "fieldData")
 OURS = "webhookUrl"  # compared with the URL that we signed, and kept nowhere
 # Members that decide about money: named twice with two values, they are not believed.
 DECIDING = ("taskId", "task_id", "status", "code", "errorCode", "error_code", "eventData")
-
-
-class Unreadable(Exception):
-    """What came is not what RunningHub's API says. The text says how."""
 
 
 def read_object(body: bytes, status: int = 200) -> Json:
