@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills chaos bench books models catalogue lint types architecture wheels lock audit attacks clean
+.PHONY: demo test test-kills chaos bench books models catalogue lint types architecture shape wheels lock audit attacks clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -56,6 +56,11 @@ types: .venv/ready
 
 architecture: .venv/ready
 	PYTHONPATH=.venv/src $(BIN)/lint-imports
+
+# How the code reads, in figures, and whether the walls stand. SHAPE=--all names each.
+SHAPE ?=
+shape: .venv/ready
+	@$(BIN)/python -m tests.shape $(SHAPE)
 
 # Every pinned requirement has a wheel for each Python we name.
 wheels: .venv/ready
