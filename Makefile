@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills chaos bench books models catalogue lint types architecture shape wheels lock audit attacks clean
+.PHONY: demo test test-kills chaos bench books models states catalogue lint types architecture shape wheels lock audit attacks clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -42,6 +42,10 @@ books: .venv/ready
 # Every model with a good and a bad body against a sandbox; writes docs/models.md.
 models: .venv/ready
 	@$(BIN)/python -m tests.every_model
+
+# Every state and every move of a job, in words; writes docs/states.md.
+states: .venv/ready
+	@$(BIN)/python -m tests.every_move
 
 # Rebuild or extend the catalogue: make catalogue FACTS="models.json --prices pricing.json"
 catalogue: .venv/ready

@@ -9,6 +9,7 @@ from runhook.worker.domain import jobs
 from runhook.worker.domain.jobs import TABLE, Job, JobHistory, JobSpec, Move, State
 from runhook.worker.domain.reports import Cost
 from runhook.worker.errors import ImpossibleMove
+from tests.every_move import MOVES, PAGE, STATES, page
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -28,6 +29,12 @@ def test_a_move_is_in_the_table_or_impossible(state: State, how: Move) -> None:
         assert not jobs.may(job, how)
         with pytest.raises(ImpossibleMove, match=f"{state}.*{how}"):
             jobs.move(job, how, NOW)
+
+
+def test_the_page_of_states_tells_every_state_and_every_move_of_the_table() -> None:
+    assert set(STATES) == set(State)
+    assert set(MOVES) == set(TABLE)
+    assert PAGE.read_text() == page(), "it is stale: make states"
 
 
 def test_an_end_is_left_only_by_late_success_and_by_the_users_retry() -> None:
