@@ -6,7 +6,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,11 +99,19 @@ class Town:
 
 
 @contextmanager
-def a_town(folder: Path, *, listens: Path | None = None, **settings: str) -> Iterator[Town]:
+def a_town(
+    folder: Path,
+    commands: Mapping[str, tuple[str, ...]] = COMMANDS,
+    /,
+    *,
+    listens: Path | None = None,
+    **settings: str,
+) -> Iterator[Town]:
     """Start everything; afterwards nothing is left running.
 
     Args:
         folder: Where everything is kept.
+        commands: How each process is started.
         listens: The server's socket, where it must be known before.
         settings: By their variables' names.
     """
@@ -132,7 +140,7 @@ def a_town(folder: Path, *, listens: Path | None = None, **settings: str) -> Ite
         server.start()
         pace = ("--pace", "0.1", "--retry-gap", "1")
         fleet.start("sandbox", sandbox_command(sandbox, *pace))
-        for name, command in COMMANDS.items():
+        for name, command in commands.items():
             fleet.start(name, command)
         for url in (f"http://127.0.0.1:{sandbox}/sandbox/books", f"http://127.0.0.1:{web}/readyz"):
             wrong = wait_until_ready(url, 40, fleet.tend)
