@@ -47,7 +47,7 @@ def test_every_script_is_called_and_says_what_it_does() -> None:
 
 
 def test_procfile_and_up_start_the_same_processes() -> None:
-    from runhook.worker.cli.fleet import COMMANDS
+    from runhook.worker.cli.processes import COMMANDS
 
     lines = (ROOT / "Procfile").read_text().splitlines()
     procfile = {name: rest.split() for name, _, rest in (line.partition(": ") for line in lines)}
@@ -64,8 +64,8 @@ CONNECTS = {
     "worker/net/outbound.py": "looks names up and judges them; it dials nothing",
     "worker/store/embedded.py": "asks who is behind its own socket on this machine",
     "worker/wiring.py": "asks whether a port is free; it dials nothing",
-    "worker/cli/fleet.py": "asks its own children on this machine whether they are ready",
-    "worker/cli/demo.py": "reads the books of its own sandbox",
+    "worker/cli/processes.py": "asks its own children on this machine whether they are ready",
+    "worker/cli/demo_report.py": "reads the books of its own sandbox",
     "worker/cli/demo_handlers.py": "what a user's handler does",
     "worker/runninghub/sandbox/answers.py": "hangs up on whoever asks for it",
     "worker/runninghub/sandbox/webhooks.py": "the sandbox is a program of its own",

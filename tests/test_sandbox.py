@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from runhook.worker import catalogue
-from runhook.worker.cli.up import sandbox as command
+from runhook.worker.cli.sandbox import sandbox as command
 from runhook.worker.runninghub.sandbox.faults import FAULTS, Faults
 from runhook.worker.runninghub.sandbox.outputs import make
 from runhook.worker.runninghub.sandbox.prices import price

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
+from runhook.worker.cli.processes import COMMANDS, Fleet, free_port, wait_until_ready
 from tests.attacks import (
     access,
     addresses,

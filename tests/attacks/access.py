@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from runhook.webhook.edge.access import MOST_WRONG
-from runhook.worker.cli.fleet import free_port
+from runhook.worker.cli.processes import free_port
 from tests.attacks.ground import (
     READER,
     STALL,

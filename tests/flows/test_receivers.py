@@ -180,10 +180,10 @@ def test_who_waits_for_a_place_is_called_when_one_is_free(build: Build) -> None:
 def test_one_that_hangs_today_shares_with_the_slow_until_it_is_quick_again() -> None:
     health = Health()
     for took in (0.1, 15.0):
-        health = after_telling(health, Outcome("done", took))
+        health = after_telling(health, Outcome(word="done", took=took))
     assert health.pace == "slow"
     for _ in range(4):
-        health = after_telling(health, Outcome("done", 0.1))
+        health = after_telling(health, Outcome(word="done", took=0.1))
     assert health.pace == "quick"
 
 
@@ -218,7 +218,7 @@ def test_an_outcome_whose_writing_is_sent_again_counts_once(
     made, _ = _subscribe(house, receiver.url)
     house.lost = ["subscribers"]
     job = _ended(house)
-    outcome = Outcome("failed", 0.1, "it answered HTTP 500", status=500)
+    outcome = Outcome(word="failed", took=0.1, why="it answered HTTP 500", status=500)
     turn = DeliveryResult("pending", outcome, again_in=10)
     with claimed(house.w.store.duties, "subscribers", f"{made.id}/1") as claim:
         assert claim
@@ -238,7 +238,7 @@ def test_two_slots_that_fail_together_both_count(build: Build, receiver: Receive
     house.lost = ["subscribers"]
     _ended(house)
     _ended(house)
-    outcome = Outcome("failed", 0.1, "it answered HTTP 500", status=500)
+    outcome = Outcome(word="failed", took=0.1, why="it answered HTTP 500", status=500)
     turn = DeliveryResult("pending", outcome, again_in=10)
     duties, store = house.w.store.duties, house.w.store.deliveries
     with claimed(duties, "subscribers", f"{made.id}/1") as one:
@@ -270,11 +270,13 @@ def test_who_never_came_back_shares_with_the_slow(build: Build, receiver: Receiv
 def test_a_probe_that_heard_ends_the_rest_but_not_what_was_asked_for() -> None:
     health, now = Health(), datetime.now(UTC)
     for number in range(LEAST_JUDGED):
-        health = after(health, Outcome("failed", 0.1), f"dlv_{number}", now).health
+        health = after(health, Outcome(word="failed", took=0.1), f"dlv_{number}", now).health
     assert (health.rest, health.rests_until) == (REST, now + timedelta(seconds=REST))
-    asks = Outcome("again", 0.1, after=60.0)
+    asks = Outcome(word="again", took=0.1, after=60.0)
     health = after(health, asks, "dlv_0", now + timedelta(seconds=REST)).health
     assert health.rest == 2 * REST
-    heard = after(health, Outcome("done", 0.1), "dlv_0", now + timedelta(seconds=20)).health
+    heard = after(
+        health, Outcome(word="done", took=0.1), "dlv_0", now + timedelta(seconds=20)
+    ).health
     assert (heard.recent, heard.rest, heard.failing_since) == ("+", None, None)
     assert heard.left_alone_until == now + timedelta(seconds=REST + 60)

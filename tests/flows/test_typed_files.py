@@ -24,9 +24,9 @@ def _nothing_kept(house: House) -> bool:
 
 
 def test_a_device_is_no_file(house: House) -> None:
-    with pytest.raises(click.UsageError, match="/dev/zero is no plain file"):
+    with pytest.raises(click.UsageError, match="/dev/zero is not a regular file"):
         keep_file(house.w, Path("/dev/zero"))
-    with pytest.raises(click.UsageError, match="/dev/zero is no plain file"):
+    with pytest.raises(click.UsageError, match="/dev/zero is not a regular file"):
         option("workflow", "@/dev/zero")
     assert _nothing_kept(house)
 
@@ -35,7 +35,7 @@ def test_a_pipe_is_refused_and_not_waited_for(house: House, tmp_path: Path) -> N
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
     for name in ("pipe", "link"):
-        with pytest.raises(click.UsageError, match="no plain file"):
+        with pytest.raises(click.UsageError, match="not a regular file"):
             keep_file(house.w, tmp_path / name)
     assert _nothing_kept(house)
 

@@ -15,7 +15,13 @@ from typing import Any
 import pytest
 
 from runhook.config.settings import Settings
-from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, sandbox_command, wait_until_ready
+from runhook.worker.cli.processes import (
+    COMMANDS,
+    Fleet,
+    free_port,
+    sandbox_command,
+    wait_until_ready,
+)
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
 from tests.conftest import SECRET, Sandbox, eventually

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runhook.worker.cli.fleet import free_port
+from runhook.worker.cli.processes import free_port
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 

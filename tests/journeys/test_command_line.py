@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.cli.fleet import free_port
+from runhook.worker.cli.processes import free_port
 from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town
@@ -273,7 +273,7 @@ def test_without_a_server_the_command_line_says_so_with_3(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("process", ["web", "worker", "handlers"])
 def test_a_wrong_setting_stops_each_process_in_one_line(tmp_path: Path, process: str) -> None:
-    from runhook.worker.cli.fleet import COMMANDS
+    from runhook.worker.cli.processes import COMMANDS
 
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUNHOOK_JOB_TIMEOUT": "soon"}
     done = subprocess.run(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import redis
 
-from runhook.worker.cli.fleet import free_port
+from runhook.worker.cli.processes import free_port
 from runhook.worker.store.embedded import EmbeddedServer, binary
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.cli.fleet import COMMANDS, Fleet, wait_until_ready
+from runhook.worker.cli.processes import COMMANDS, Fleet, wait_until_ready
 from runhook.worker.store import records
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town

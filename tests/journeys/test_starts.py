@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from runhook.worker.cli.fleet import COMMANDS, free_port
+from runhook.worker.cli.processes import COMMANDS, free_port
 from runhook.worker.queue.broker import make_app
 from runhook.worker.store.embedded import binary
 from tests.conftest import SECRET, eventually

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from runhook.config.settings import Settings, SettingsError
-from runhook.worker.cli.fleet import free_port
+from runhook.worker.cli.processes import free_port
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.store.embedded import EmbeddedServer
 from tests.conftest import SECRET, eventually

@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 from runhook.worker import catalogue
-from runhook.worker.cli import screens
+from runhook.worker.cli.console import WIDE
+from runhook.worker.cli.jobs import jobs_table
+from runhook.worker.cli.models import models_table
 from runhook.worker.cli.tables import Rows
-from runhook.worker.cli.talk import WIDE
 from runhook.worker.domain.events import sample
 
 
@@ -23,7 +24,7 @@ def _lines(shown: object, width: int | None = None) -> list[str]:
 
 def test_in_a_pipe_each_model_is_one_line() -> None:
     found = catalogue.search("")
-    lines = _lines(screens.models_table(found))
+    lines = _lines(models_table(found))
     assert [line.split("\t")[0] for line in lines] == [model.endpoint for model in found]
 
 
@@ -32,8 +33,8 @@ def test_on_a_terminal_a_record_is_one_line_that_fits(width: int) -> None:
     job = sample("job.succeeded", datetime.now(UTC)).job
     assert job
     for table, count in (
-        (screens.models_table(catalogue.search("")), len(catalogue.search(""))),
-        (screens.jobs_table([job] * 3), 3),
+        (models_table(catalogue.search("")), len(catalogue.search(""))),
+        (jobs_table([job] * 3), 3),
     ):
         lines = _lines(table, width)
         assert len(lines) == count + 1
@@ -43,11 +44,11 @@ def test_on_a_terminal_a_record_is_one_line_that_fits(width: int) -> None:
 def test_columns_give_way_by_importance() -> None:
     job = sample("job.succeeded", datetime.now(UTC)).job
     assert job
-    heads = {width: _lines(screens.jobs_table([job]), width)[0].split() for width in (60, 80, 120)}
+    heads = {width: _lines(jobs_table([job]), width)[0].split() for width in (60, 80, 120)}
     assert {"job", "model", "state"} <= set(heads[60])
     assert set(heads[60]) < set(heads[80]) <= set(heads[120])
     assert "ref" in heads[120]
-    assert "succeeded" in _lines(screens.jobs_table([job]), 60)[1]
+    assert "succeeded" in _lines(jobs_table([job]), 60)[1]
 
 
 def test_what_a_cell_holds_cannot_end_its_line_or_colour_it() -> None:

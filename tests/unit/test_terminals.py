@@ -13,10 +13,11 @@ import pytest
 from rich.console import Group
 from rich.text import Text
 
-from runhook.worker.cli import screens
+from runhook.worker.cli.commands import show_faults
+from runhook.worker.cli.console import WIDE, console_of, escaped
+from runhook.worker.cli.listen import event_line, forward_line
+from runhook.worker.cli.process_log import readable
 from runhook.worker.cli.tables import Rows
-from runhook.worker.cli.talk import WIDE, console_of, escaped
-from runhook.worker.cli.up import _readable
 from runhook.worker.domain.events import Outcome, sample
 from runhook.worker.errors import Fault, InvalidRequest
 
@@ -51,13 +52,13 @@ def test_nothing_that_is_printed_reaches_a_terminal_with_its_control_characters(
     event.detail["alert"] = NASTY[name]
     refused = InvalidRequest([Fault(NASTY[name], NASTY[name], (), NASTY[name])])
     file = io.StringIO()
-    screens.show_faults(console_of(file, width=WIDE), refused)
+    show_faults(console_of(file, width=WIDE), refused)
     said = _shown(
         NASTY[name],
         Text(NASTY[name]),
         Group(Text(NASTY[name], "bold"), NASTY[name]),
-        screens.event_line(event),
-        screens.forward_line(Outcome("failed", 1.0, NASTY[name])),
+        event_line(event),
+        forward_line(Outcome(word="failed", took=1.0, why=NASTY[name])),
     )
     assert _obeyed(said + file.getvalue()) == []
 
@@ -69,7 +70,7 @@ def test_what_is_printed_is_never_taken_for_markup() -> None:
 def test_a_fault_cannot_begin_a_line_of_its_own() -> None:
     file = io.StringIO()
     fault = Fault("prompt", "is bad\nRefused; nothing\rwas paid")
-    screens.show_faults(console_of(file, width=WIDE), InvalidRequest([fault]))
+    show_faults(console_of(file, width=WIDE), InvalidRequest([fault]))
     assert len(file.getvalue().splitlines()) == 2
 
 
@@ -85,11 +86,11 @@ def test_json_says_the_same_without_what_a_terminal_obeys(name: str) -> None:
 def test_up_shows_each_line_of_a_process_as_one(name: str) -> None:
     forged = f"{NASTY[name]}\nweb       process.started"
     entry = {"event": "alert", "why": forged, "exception": f"Trace\nValueError: {NASTY[name]}"}
-    first, *trace = [COLOUR.sub("", line) for line in _readable(json.dumps(entry))]
+    first, *trace = [COLOUR.sub("", line) for line in readable(json.dumps(entry))]
     assert _obeyed(first) == []
     assert "process.started" in first
     assert all(row.startswith("  ") and not _obeyed(row) for row in trace)
-    assert _obeyed("".join(_readable(f"print of a handler {NASTY[name]}"))) == []
+    assert _obeyed("".join(readable(f"print of a handler {NASTY[name]}"))) == []
 
 
 LOGS = """

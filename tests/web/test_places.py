@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.cli.fleet import COMMANDS, Fleet, free_port, wait_until_ready
+from runhook.worker.cli.processes import COMMANDS, Fleet, free_port, wait_until_ready
 from runhook.worker.runninghub.sandbox.outputs import make
 from runhook.worker.secrets.signing import callback_url
 from runhook.worker.store.embedded import EmbeddedServer

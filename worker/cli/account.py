@@ -1,34 +1,78 @@
-"""`runhook account`, `pause` and `resume`: what is left, and whether the line moves."""
+"""`runhook account`, `pause` and `resume`: what is left, and whether the queue moves."""
+
+from typing import Any
 
 import click
+from rich.text import Text
 
-from runhook.worker.cli import screens
-from runhook.worker.cli.talk import out, print_json, wiring
+from runhook.worker.cli.commands import wiring
+from runhook.worker.cli.console import out, print_json
+from runhook.worker.cli.tables import Rows, particulars
 from runhook.worker.domain.views import account_view
+from runhook.worker.store import QueueState
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True)
 def account(as_json: bool) -> None:
-    """Show what the account has left, its limit and what is in flight."""
+    """Show what the account has left, its limit, and what is in flight."""
     w = wiring(asks=True)
     state = w.store.line.state()
-    document = account_view(w.client.account(), w.client.capacity(), state.in_flight)
+    view = account_view(w.client.account(), w.client.capacity(), state.in_flight)
     if as_json:
-        print_json(document | {"line": state.document()})
+        print_json(view | {"line": state.document()})
     else:
-        out.print(screens.account_table(document, state))
+        out.print(_table(view, state))
 
 
 @click.command()
 def pause() -> None:
-    """Stop the line: what is queued stays queued, what is under way goes on."""
+    """Pause the queue: queued jobs stay queued, running ones go on."""
     wiring().store.line.pause(True)
-    click.echo("the line stands still; `runhook resume` lets it go on")
+    click.echo("the queue is paused: nothing is sent until `runhook resume`")
 
 
 @click.command()
 def resume() -> None:
-    """Let the line go on."""
+    """Let the queue go on."""
     wiring().store.line.pause(False)
-    click.echo("the line goes on")
+    click.echo("the queue goes on")
+
+
+def _table(account: dict[str, Any], queue: QueueState) -> Rows:
+    """What the account has, and how the queue stands."""
+    rows = {
+        "key": account["type"],
+        "money": _money(account),
+        "coins": account["coins"],
+        "limit": account["limit"],
+        "at RunningHub": f"{account['running'] or 0} running, {account['queued'] or 0} queued",
+        "in flight here": queue.in_flight,
+        "queued here": queue.length,
+        "sends jobs": _sends(queue),
+    }
+    table = particulars()
+    for name, value in rows.items():
+        if value is not None:
+            table.add_row(name, str(value))
+    if queue.paused:
+        table.add_row("queue", Text("paused; `runhook resume` lets it go on", "yellow"))
+    return table
+
+
+def _money(account: dict[str, Any]) -> str | None:
+    if not account["money"]:
+        return None
+    return f"{account['money']} {account['currency'] or ''}"
+
+
+def _sends(queue: QueueState) -> str:
+    """Whether the circuit breaker lets jobs go to RunningHub, and if not, why."""
+    if queue.gate == "open":
+        return "yes"
+    answer = "one, to see whether it works again"
+    if queue.gate == "closed":
+        answer = "not now"
+    if queue.why:
+        return f"{answer}: {queue.why}"
+    return answer

@@ -1,20 +1,33 @@
-"""`runhook deliveries`, `redeliver`, `recover`: what was told to whom, and telling it again."""
+"""`runhook deliveries`, `redeliver`, `recover`: what was delivered to whom, and doing it again."""
 
+from collections.abc import Iterable
 from itertools import islice
 
 import click
+from rich.console import Group, RenderableType
+from rich.text import Text
 
-from runhook.worker.cli import screens
-from runhook.worker.cli.talk import out, print_json, refuse_beside, say, show, wiring, wrong_usage
+from runhook.worker.cli.commands import refuse_beside, wiring, wrong_usage
+from runhook.worker.cli.console import out, print_json, say, show
+from runhook.worker.cli.tables import Rows, particulars
 from runhook.worker.delivery import deliveries as flows
 from runhook.worker.delivery.deliveries import Filter, delivery_document
 from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows.recover import read_range
 from runhook.worker.flows.recover import recover as make_good
+from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
+from runhook.worker.telemetry import masked
+from runhook.worker.wiring import Wiring
 
-SINCE = "As 2h, or 2026-11-22T10:00:00Z."
+COLOURS = {
+    "pending": "blue",
+    "done": "green",
+    "dead": "red",
+    "superseded": "bright_black",
+}
+TIMES = "As 2h (ago), or 2026-11-22T10:00:00Z."
 
 
 @click.command()
@@ -32,33 +45,39 @@ def deliveries(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List what was told to whom, newest first; or show one delivery with every attempt."""
+    """List deliveries, newest first, or show one with every attempt."""
     if delivery_id:
-        refuse_beside("one delivery's ID", "state", "handler", "job", "limit")
-    w = wiring()
-    if delivery_id:
-        one = w.store.deliveries.get(delivery_id)
-        print_json(delivery_document(one)) if as_json else out.print(screens.delivery_screen(one))
+        refuse_beside("a delivery's ID", "state", "handler", "job", "limit")
+        _show_one(wiring(), delivery_id, as_json=as_json)
         return
+    w = wiring()
     faults: list[Fault] = []
     of_job = flows.job_named(job, faults)
     with wrong_usage():
         if faults:
             raise InvalidRequest(faults)
-    found = list(islice(flows.matching(w, Filter(state, handler, of_job)), limit))
+    found = list(islice(flows.matching(w, Filter(state=state, handler=handler, job=of_job)), limit))
     if as_json:
         print_json({"items": [delivery_document(one) for one in found], "next": None})
     else:
-        show(screens.deliveries_table(found, ids=True), len(found), "no deliveries")
+        show(deliveries_table(found, ids=True), len(found), "no deliveries")
+
+
+def _show_one(w: Wiring, delivery_id: str, *, as_json: bool) -> None:
+    delivery = w.store.deliveries.get(delivery_id)
+    if as_json:
+        print_json(delivery_document(delivery))
+    else:
+        out.print(_delivery(delivery))
 
 
 @click.command()
 @click.argument("delivery_id", required=False)
 @click.option("--state", type=click.Choice(STATES), default="dead", show_default=True)
-@click.option("--handler", help="All of a handler or a subscription.")
-@click.option("--job", help="All of a job.")
-@click.option("--since", help=f"All of events since then. {SINCE}")
-@click.option("--until", help="All of events before then.")
+@click.option("--handler", help="All of this handler or subscription.")
+@click.option("--job", help="All of this job.")
+@click.option("--since", help=f"All whose event happened since then. {TIMES}")
+@click.option("--until", help="All whose event happened before then.")
 @click.option("--dry-run", is_flag=True, help="Only say how many.")
 def redeliver(
     delivery_id: str | None,
@@ -69,33 +88,49 @@ def redeliver(
     until: str | None,
     dry_run: bool,
 ) -> None:
-    """Tell a handler again: one delivery, or all that match."""
-    given = {"handler": handler, "job": job, "since": since, "until": until}
-    given = {name: value for name, value in given.items() if value is not None}
+    """Deliver an event again: one delivery, or all that match."""
+    given = _without_none(handler=handler, job=job, since=since, until=until)
     if (delivery_id is None) == (not given):
-        raise click.UsageError("say one delivery's ID, or --handler, --job, --since, --until")
+        raise click.UsageError(
+            "name a delivery by its ID, or many by --handler, --job, --since, --until"
+        )
     if delivery_id:
-        refuse_beside("one delivery's ID", "state")
-    w = wiring()
-    if delivery_id:
-        one = w.store.deliveries.get(delivery_id) if dry_run else flows.redeliver(w, delivery_id)
-        say(f"{one.handler} {'would be' if dry_run else 'is'} told of {one.type} again")
-        if note := word_of_absence(w, one.lane, one.handler):
-            say(note)
+        refuse_beside("a delivery's ID", "state")
+        _redeliver_one(wiring(), delivery_id, dry_run=dry_run)
         return
+    w = wiring()
     with wrong_usage():
         wanted, _ = flows.read_filter(w, given | {"state": state})
-    told, skipped = flows.redeliver_all(w, wanted, dry_run=dry_run)
-    say(f"{told} {'would be' if dry_run else 'are'} told again")
+    count, skipped = flows.redeliver_all(w, wanted, dry_run=dry_run)
+    if dry_run:
+        say(f"{count} would be delivered again")
+    else:
+        say(f"{count} will be delivered again")
     if skipped:
-        say(f"{skipped} cannot be told now: being told, disabled or removed")
+        say(f"{skipped} cannot be now: under way, or their receiver is disabled or removed")
+
+
+def _without_none(**options: str | bool | None) -> dict[str, str | bool]:
+    """Options as a body would name them: one that was not typed is not there."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _redeliver_one(w: Wiring, delivery_id: str, *, dry_run: bool) -> None:
+    if dry_run:
+        delivery = w.store.deliveries.get(delivery_id)
+        say(f"{delivery.type} would be delivered to {delivery.handler} again")
+    else:
+        delivery = flows.redeliver(w, delivery_id)
+        say(f"{delivery.type} will be delivered to {delivery.handler} again")
+    if note := word_of_absence(w, delivery.lane, delivery.handler):
+        say(note)
 
 
 @click.command()
-@click.option("--since", required=True, help=SINCE)
-@click.option("--until", help="Left out: now.")
-@click.option("--handler", help="Only what is to be told to this handler or subscription.")
-@click.option("--new-handlers", is_flag=True, help="Tell those that came later too.")
+@click.option("--since", required=True, help=f"Start of the period. {TIMES}")
+@click.option("--until", help="End of the period; left out: now.")
+@click.option("--handler", help="Only deliveries to this handler or subscription.")
+@click.option("--new-handlers", is_flag=True, help="Include handlers that did not exist yet.")
 @click.option("--dry-run", is_flag=True, help="Only say what is missing.")
 @click.option("--json", "as_json", is_flag=True)
 def recover(
@@ -106,24 +141,84 @@ def recover(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Make good what is missing since a time: callbacks that never came, deliveries dead or never
-    made. Nothing is submitted; what handlers do when they are told is theirs."""
+    """Make good what is missing since a time: callbacks that never came, and deliveries that died
+    or were never made. Nothing is submitted or paid for, but handlers run again."""
     w = wiring()
-    given = {"since": since, "until": until, "handler": handler, "new_handlers": new_handlers}
+    given = _without_none(since=since, until=until, handler=handler, new_handlers=new_handlers)
     with wrong_usage():
-        span, _ = read_range(w, {name: value for name, value in given.items() if value is not None})
+        span, _ = read_range(w, given)
     found = make_good(w, span, dry_run=dry_run)
     if as_json:
         print_json(found.document() | {"dry_run": dry_run})
         return
-    does = "it would:" if dry_run else "it does:"
-    say(f"{found.since:%Y-%m-%d %H:%M:%S} to {found.until:%Y-%m-%d %H:%M:%S} UTC, {does}")
+    does = "doing"
+    if dry_run:
+        does = "would do"
+    say(f"{found.since:%Y-%m-%d %H:%M:%S} to {found.until:%Y-%m-%d %H:%M:%S} UTC, {does}:")
     say(f"{found.asked:6}  ask RunningHub about jobs whose callback is missing")
     for name, missing in found.handlers.items():
-        say(f"{missing.opened:6}  tell {name} what it was never told")
-        say(f"{missing.redelivered:6}  tell {name} again what it did not take")
+        say(f"{missing.opened:6}  deliver to {name} for the first time")
+        say(f"{missing.redelivered:6}  deliver to {name} again")
         if missing.skipped:
-            say(f"{missing.skipped:6}  not told to {name}: disabled, or being told now")
+            say(f"{missing.skipped:6}  not to {name}: it is disabled, or delivery is under way")
         if missing.younger:
-            text = f"not told to {name}: it came later; --new-handlers tells it"
+            text = f"not to {name}: it was added later; --new-handlers includes it"
             say(f"{missing.younger:6}  {text}")
+
+
+def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Rows:
+    """Deliveries, a line each.
+
+    Args:
+        deliveries: Which.
+        ids: Show ids, which end with the handler, so that one can be named to another command.
+    """
+    who = "handler"
+    if ids:
+        who = "delivery"
+    names = ("event", who, "state", "tries", "last")
+    table = Rows(*names, gives_way=("last", "tries", "event"), cut=("last", "handler"))
+    for delivery in deliveries:
+        shown = {"handler": delivery.handler, "delivery": delivery.id}
+        table.add_row(
+            delivery.type,
+            shown[who],
+            _state_text(delivery),
+            str(len(delivery.tries)),
+            _last_outcome(delivery),
+        )
+    return table
+
+
+def _last_outcome(delivery: Delivery) -> Text:
+    """Why the last attempt went as it did."""
+    if not delivery.tries:
+        return Text("")
+    last = delivery.tries[-1]
+    return Text(masked(str(last.get("why") or last.get("outcome") or "")))
+
+
+def _state_text(delivery: Delivery) -> Text:
+    """The state in its colour."""
+    return Text(delivery.state, COLOURS[delivery.state])
+
+
+def _delivery(delivery: Delivery) -> RenderableType:
+    """One delivery with every attempt."""
+    head = particulars()
+    head.add_row("delivery", delivery.id)
+    head.add_row("event", f"{delivery.event}  {delivery.type}")
+    head.add_row("job", delivery.job or "none")
+    head.add_row("handler", delivery.handler)
+    head.add_row("state", _state_text(delivery))
+    if delivery.due_at:
+        head.add_row("next", f"{delivery.due_at:%Y-%m-%d %H:%M:%S} UTC")
+    names = ("try", "at", "outcome", "status", "took", "why", "answer")
+    table = Rows(*names, gives_way=("took",), wraps=("at", "why", "answer"))
+    for tried in delivery.tries:
+        took = f"{tried.get('took') or 0:.2f} s"
+        facts = [str(tried.get(name) or "") for name in ("n", "at", "outcome", "status")]
+        # What a receiver wrote may hold a secret of ours.
+        theirs = [Text(masked(str(tried.get(name) or ""))) for name in ("why", "answer")]
+        table.add_row(*facts, took, *theirs)
+    return Group(head, Text("\nattempts", "bold"), table)

@@ -1,4 +1,4 @@
-"""The demo's handlers: one keeps each output, one tells a shop and fails the first time it must."""
+"""The demo's handlers: one keeps outputs; one publishes them, and fails at first where it must."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from runhook.worker.domain.handlers import HandlerEvent, on
 
 FOLDER = Path(os.environ.get("DEMO_DIR", "."))
-TIMEOUT = 10.0
+TIMEOUT = 10.0  # seconds; the outputs come from this machine
 
 
 @on("job.succeeded")

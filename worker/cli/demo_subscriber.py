@@ -16,8 +16,14 @@ EVENTS = ["job.succeeded", "job.failed"]
 
 
 @dataclass
-class Heard:
-    """What the subscriber heard: events by id, and how many requests bore no good signature."""
+class Received:
+    """What the subscriber received.
+
+    Attributes:
+        events: Their ids, of those that it accepted.
+        forged: How many requests bore no good signature.
+        refused: Ids of events that it answered 503 once, so that they must come again.
+    """
 
     events: set[str] = field(default_factory=set)
     forged: int = 0
@@ -25,14 +31,14 @@ class Heard:
 
 
 @contextmanager
-def subscriber(w: Wiring) -> Iterator[Heard]:
+def subscriber(w: Wiring) -> Iterator[Received]:
     """Serve one on this machine and subscribe it; the first time it must, it answers 503."""
-    heard, secret = Heard(), ""
+    received, secret = Received(), ""
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(_answer(heard, secret, body, dict(self.headers)))
+            self.send_response(_answer(received, secret, body, dict(self.headers)))
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -45,22 +51,22 @@ def subscriber(w: Wiring) -> Iterator[Heard]:
     _, secret = subscriptions.create(w, wish)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield heard
+        yield received
     finally:
         server.shutdown()
         server.server_close()
 
 
-def _answer(heard: Heard, secret: str, body: bytes, headers: dict[str, str]) -> int:
+def _answer(received: Received, secret: str, body: bytes, headers: dict[str, str]) -> int:
     try:
         Webhook(secret).verify(body, headers)
     except WebhookVerificationError:
-        heard.forged += 1
+        received.forged += 1
         return 401
     event = json.loads(body)
     metadata = event["data"]["metadata"]
-    if metadata.get("handler_fails_first") and event["id"] not in heard.refused:
-        heard.refused.add(event["id"])
+    if metadata.get("handler_fails_first") and event["id"] not in received.refused:
+        received.refused.add(event["id"])
         return 503
-    heard.events.add(event["id"])
+    received.events.add(event["id"])
     return 204

@@ -2,40 +2,69 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
+from rich.text import Text
 
-from runhook.worker.cli import screens
-from runhook.worker.cli.talk import FAILED, out, print_json, wiring
-from runhook.worker.flows.doctor import examine
+from runhook.worker.cli.commands import FAILED, wiring
+from runhook.worker.cli.console import out, print_json
+from runhook.worker.cli.tables import Rows
+from runhook.worker.flows.doctor import Finding, examine
 from runhook.worker.secrets.signing import account_fingerprint
+from runhook.worker.wiring import Wiring
+
+MARKS = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
 
 
 @click.command()
 @click.option(
-    "--fix", is_flag=True, help="First make every index right, and let parked duties try once more."
+    "--fix", is_flag=True, help="First repair every index, and let parked duties try once more."
 )
 @click.option(
-    "--take-over", is_flag=True, help="The jobs here are this key's: it is new, the account is not."
+    "--take-over",
+    is_flag=True,
+    help="The key is a new one of the same account: the jobs here are its own.",
 )
 @click.option("--json", "as_json", is_flag=True)
 def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
-    """Check settings, server, processes, callbacks, key, line and duties."""
+    """Check settings, server, processes, callbacks, key, queue and duties."""
     w = wiring()
     if take_over:
         account = account_fingerprint(w.settings.base_url, w.settings.api_key)
         w.store.processes.take_over_account(account)
     fixed = None
     if fix:  # without Redis this ends with status 3
-        fixed = w.store.upkeep.repair() + w.store.duties.release(w.store.duties.parked())
-    found = examine(w, os.environ)
+        fixed = _fix(w)
+    findings = examine(w, os.environ)
     if as_json:
-        print_json({"items": [asdict(finding) for finding in found], "fixed": fixed})
+        print_json({"items": [asdict(finding) for finding in findings], "fixed": fixed})
     else:
-        out.print(screens.findings_table(found))
-        if fixed is not None:
-            said = f"{fixed} places were wrong and are right now" if fixed else "none was wrong"
-            out.print(f"\nindexes: {said}")
-    if any(finding.word == "bad" for finding in found):
+        out.print(_table(findings))
+        _print_fixed(fixed)
+    if any(finding.word == "bad" for finding in findings):
         sys.exit(FAILED)
+
+
+def _fix(w: Wiring) -> int:
+    """How many places of indexes were repaired and parked duties released."""
+    return w.store.upkeep.repair() + w.store.duties.release(w.store.duties.parked())
+
+
+def _print_fixed(fixed: int | None) -> None:
+    if fixed is None:
+        return
+    if fixed:
+        out.print(f"\nindexes: {fixed} entries were wrong and have been repaired")
+    else:
+        out.print("\nindexes: none was wrong")
+
+
+def _table(findings: Sequence[Finding]) -> Rows:
+    """What was found, and what to do about it."""
+    table = Rows("", "check", "says", "what to do", wraps=("says", "what to do"))
+    for found in findings:
+        mark, colour = MARKS[found.word]
+        table.add_row(Text(mark, colour), found.what, Text(found.says), Text(found.advice))
+    return table

@@ -8,8 +8,9 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from runhook.worker.catalogue.views import asset_view
+from runhook.worker.cli.commands import wiring
+from runhook.worker.cli.console import err, print_json, say
 from runhook.worker.cli.inputs import keep_file
-from runhook.worker.cli.talk import err, print_json, say, wiring
 from runhook.worker.net.untrusted import one_line
 
 
@@ -17,7 +18,7 @@ from runhook.worker.net.untrusted import one_line
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True)
 def upload(file: Path, as_json: bool) -> None:
-    """Keep a file; jobs name it asset:<id>. It goes to RunningHub when a job needs it."""
+    """Keep a file that jobs can name as asset:<id>; RunningHub gets it when a job needs it."""
     asset = keep_file(wiring(), file)
     if as_json:
         print_json(asset_view(asset))
@@ -27,28 +28,28 @@ def upload(file: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--name", help="Its name there; the file's own when left out.")
+@click.option("--name", help="Its name at RunningHub; left out: the file's own.")
 @click.option("--json", "as_json", is_flag=True)
 def lora(file: Path, name: str | None, as_json: bool) -> None:
-    """Send a LoRA file to RunningHub; the node RHLoraLoader reads it by the name printed."""
+    """Upload a LoRA to RunningHub; use the printed name in the node RHLoraLoader."""
     if not file.is_file():
-        raise click.UsageError(f"{file} is no plain file")
+        raise click.UsageError(f"{file} is not a regular file")
     client = wiring(asks=True).client
     size = file.stat().st_size
     with file.open("rb") as content:
         md5 = _md5_of(content)
-        found, url = client.lora_url(name or file.stem, md5)
+        stored_name, url = client.lora_url(name or file.stem, md5)
         content.seek(0)
-        with _Shown(content, size, file.name) as shown:
+        with _Progress(content, size, file.name) as shown:
             client.put(url, shown)
     if as_json:
-        print_json({"file_name": found, "md5": md5, "size": size})
+        print_json({"file_name": stored_name, "md5": md5, "size": size})
     else:
-        say(found)
+        say(stored_name)
 
 
-class _Shown:
-    """A file that is read while its progress is shown: a bar on a terminal, else nothing."""
+class _Progress:
+    """A file whose reading is shown: by a bar on a terminal, elsewhere not at all."""
 
     def __init__(self, file: Any, size: int, name: str) -> None:
         """Args:
@@ -67,7 +68,7 @@ class _Shown:
         )
         self._task = self._bar.add_task(one_line(name), total=size)
 
-    def __enter__(self) -> "_Shown":
+    def __enter__(self) -> "_Progress":
         self._bar.start()
         return self
 
@@ -75,13 +76,14 @@ class _Shown:
         self._bar.stop()
 
     def __len__(self) -> int:
+        # By it requests sends a Content-Length; without it, it would send chunks.
         return self._size
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
-        found: bytes = self._file.read(size)
-        self._bar.advance(self._task, len(found))
-        return found
+        piece: bytes = self._file.read(size)
+        self._bar.advance(self._task, len(piece))
+        return piece
 
 
 def _md5_of(file: Any) -> str:

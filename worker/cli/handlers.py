@@ -1,12 +1,14 @@
-"""`runhook handlers`: who is told inside, what waits for each, and how what waits in vain ends."""
+"""`runhook handlers`: which there are, what waits for each, and ending what waits in vain."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import click
 from rich.text import Text
 
+from runhook.worker.cli.commands import wiring
+from runhook.worker.cli.console import out, print_json, say
 from runhook.worker.cli.tables import Rows
-from runhook.worker.cli.talk import out, print_json, say, wiring
 from runhook.worker.delivery import roster
 from runhook.worker.delivery.roster import Member
 
@@ -15,28 +17,38 @@ from runhook.worker.delivery.roster import Member
 @click.option("--end", metavar="NAME", help="End what waits for a handler that is gone for good.")
 @click.option("--json", "as_json", is_flag=True)
 def handlers(end: str | None, as_json: bool) -> None:
-    """List handlers: whether a process has each, since when, what waits for it."""
+    """List handlers: whether a process runs each, since when, and what waits for it."""
     w = wiring()
     if end is not None:
         ended = roster.end(w, end)
         if as_json:
             print_json({"name": end, "ended": ended})
         else:
-            say(f"{end} is ended; {ended} deliveries were still to be told, and are dead")
+            say(f"{end} is removed; {ended} deliveries that waited for it are dead")
         return
-    found = roster.members(w)
+    members = roster.members(w)
     if as_json:
-        print_json({"items": [member.document() for member in found], "next": None})
+        print_json({"items": [member.document() for member in members], "next": None})
+    elif members:
+        out.print(_table(members))
     else:
-        out.print(_table(found) if found else "no handlers")
+        out.print("no handlers")
 
 
 def _table(members: Sequence[Member]) -> Rows:
-    names = ("handler", "", "since", "last had", "pending", "dead", "oldest")
-    table = Rows(*names, gives_way=("since", "oldest", "last had"), cut=("handler",))
+    names = ("handler", "", "since", "last seen", "pending", "dead", "oldest")
+    table = Rows(*names, gives_way=("since", "oldest", "last seen"), cut=("handler",))
     for one in members:
-        alive = Text("alive", "green") if one.alive else Text("gone", "yellow")
-        moments = [f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (one.since, one.seen_at)]
-        oldest = f"{one.oldest:%Y-%m-%d %H:%M}" if one.oldest else ""
-        table.add_row(one.name, alive, *moments, str(one.pending), str(one.dead), oldest)
+        alive = Text("gone", "yellow")
+        if one.alive:
+            alive = Text("alive", "green")
+        counts = (str(one.pending), str(one.dead))
+        moments = (_minute(one.since), _minute(one.seen_at))
+        table.add_row(one.name, alive, *moments, *counts, _minute(one.oldest))
     return table
+
+
+def _minute(at: datetime | None) -> str:
+    if at is None:
+        return ""
+    return f"{at:%Y-%m-%d %H:%M}"

@@ -17,6 +17,9 @@ from runhook.worker.wiring import Wiring
 
 LARGEST_FILE = 4 * 1024**3  # bytes; more than any model or workflow takes
 LARGEST_JSON = 64 * 1024**2  # bytes of parameters or of a workflow's graph, with files in data URIs
+# Options whose value is text whatever it looks like: 0.10 as a number is 0.1, and a password may be
+# all digits.
+AS_TYPED = ("max_price", "accessPassword")
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -30,19 +33,25 @@ def pair(text: str) -> tuple[str, str]:
 def typed(w: Wiring, model: str, pairs: Iterable[str]) -> dict[str, Any]:
     """The input that was typed; a value that begins with @ names a file, which is kept first."""
     given: dict[str, Any] = {}
-    for name, value in map(pair, pairs):
-        if value.startswith("@") and _takes_files(model, name):
-            found: Any = f"asset:{keep_file(w, Path(value[1:])).id}"
-            found = [found] if _is_list(model, name) else found
-        else:
-            found = _typed(model, name, value)
-        if isinstance(found, list) and isinstance(given.get(name), list):
-            given[name] += found
+    for name, text in map(pair, pairs):
+        value = _value(w, model, name, text)
+        if isinstance(value, list) and isinstance(given.get(name), list):
+            given[name] += value
         elif name in given:
-            raise click.UsageError(f"-i {name} is given twice, and takes one value")
+            raise click.UsageError(f"-i {name} is given twice, but takes one value")
         else:
-            given[name] = found
+            given[name] = value
     return given
+
+
+def _value(w: Wiring, model: str, name: str, text: str) -> Any:
+    """One parameter as it was typed, its file kept."""
+    if not (text.startswith("@") and _takes_files(model, name)):
+        return _typed(model, name, text)
+    asset = f"asset:{keep_file(w, Path(text[1:])).id}"
+    if _is_list(model, name):
+        return [asset]
+    return asset
 
 
 def options_of(pairs: Iterable[str]) -> dict[str, Any]:
@@ -70,7 +79,7 @@ def _plain_file(path: Path) -> Iterator[IO[bytes]]:
         with os.fdopen(handle, "rb") as file:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
-                raise click.UsageError(f"{path} is no plain file")
+                raise click.UsageError(f"{path} is not a regular file")
             if found.st_size > LARGEST_FILE:
                 raise click.UsageError(f"{path} is over {LARGEST_FILE >> 30} GiB")
             yield cast(IO[bytes], _AsLong(file, found.st_size))
@@ -85,10 +94,12 @@ class _AsLong:
         self._file, self._left = file, left
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        found = self._file.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(found)
-        return found
+        """The next bytes; all that are left where no size is given."""
+        if size < 0:
+            size = self._left
+        piece = self._file.read(min(size, self._left))
+        self._left -= len(piece)
+        return piece
 
 
 def from_file(file: Any) -> dict[str, Any]:
@@ -110,13 +121,13 @@ def job_lines(file: IO[bytes]) -> Iterator[bytes]:
     while line := file.readline(LARGEST_JSON + 1):
         if len(line) > LARGEST_JSON:
             raise click.UsageError(
-                f"a line of --batch is over {LARGEST_JSON >> 20} MiB; the lines before were taken"
+                f"a line of --batch is over {LARGEST_JSON >> 20} MiB; those before were accepted"
             )
         yield line
 
 
 def guess(value: str) -> Any:
-    """JSON where it is JSON, else text."""
+    """What the text says as JSON, or the text itself where it is none: `5` is a number."""
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError:
@@ -124,8 +135,16 @@ def guess(value: str) -> Any:
 
 
 def option(name: str, value: str) -> Any:
-    """An option's value; money and passwords stay as they are typed, @ names a file of JSON."""
-    if name in ("max_price", "accessPassword"):
+    """An option's value; `@` names a file whose text it is.
+
+    Args:
+        name: Of the option.
+        value: As it was typed.
+
+    Raises:
+        UsageError: The file cannot be read, is too large or no text.
+    """
+    if name in AS_TYPED:
         return value
     if not value.startswith("@"):
         return guess(value)
@@ -164,5 +183,9 @@ def _typed(model: str, name: str, value: str) -> Any:
     if param is None:
         return value
     if param.list or param.type == "object":
-        return guess(value) if value[:1] in "[{" else [value]
-    return guess(value) if param.type in ("integer", "number", "boolean") else value
+        if value[:1] in "[{":
+            return guess(value)
+        return [value]
+    if param.type in ("integer", "number", "boolean"):
+        return guess(value)
+    return value

@@ -5,26 +5,30 @@ from collections.abc import Iterator
 
 import click
 import orjson
+from rich.text import Text
 
-from runhook.worker.cli import screens
-from runhook.worker.cli.talk import err, escaped, out, say, wiring
+from runhook.worker.cli.commands import wiring
+from runhook.worker.cli.console import err, escaped, out, say
+from runhook.worker.cli.jobs import COLOURS
 from runhook.worker.delivery.deliveries import moment_of
 from runhook.worker.delivery.subscriptions import listening_secret, outcome_of, signed
-from runhook.worker.domain.events import TYPES, Event, cloud_event
+from runhook.worker.domain.events import TYPES, Event, Outcome, cloud_event
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.net.outbound import Outbound
+from runhook.worker.net.untrusted import one_line
 from runhook.worker.store import event_at, is_event_id
 from runhook.worker.wiring import Wiring
 
-EVERY, AWAY = 0.3, 1.0  # seconds between two looks at the log
-AT_ONCE = 100
+EVERY = 0.3  # seconds between two looks at the log; short enough to feel live
+AWAY = 1.0  # seconds between two looks for a Redis that went away meanwhile
+AT_ONCE = 100  # events that one look reads, so that a long replay needs few
 AGAIN = (0.5, 1.0, 2.0, 4.0)  # seconds; a local server that restarts is back by then
 
 
 @click.command()
-@click.option("--forward", metavar="URL", help="Post every event there, as subscribers get it.")
-@click.option("--since", help="Replay from then on first. As 2h, or 2026-11-22T10:00:00Z.")
-@click.option("--after", metavar="EVENT", help="Replay what came after this event first.")
+@click.option("--forward", metavar="URL", help="Post every event there, as a subscriber gets it.")
+@click.option("--since", help="First replay from then on. As 2h (ago), or 2026-11-22T10:00:00Z.")
+@click.option("--after", metavar="EVENT", help="First replay what came after this event.")
 @click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="Only these.")
 @click.option("--json", "as_json", is_flag=True, help="A CloudEvent a line.")
 def listen(
@@ -47,9 +51,10 @@ def listen(
             if types and event.type not in types:
                 continue
             body = orjson.dumps(cloud_event(event, w.source))
-            click.echo(escaped(body.decode())) if as_json else out.print(
-                screens.event_line(event), soft_wrap=True
-            )
+            if as_json:
+                click.echo(escaped(body.decode()))
+            else:
+                out.print(event_line(event), soft_wrap=True)
             if forward:
                 _forward(w, outbound, forward, event, body)
     except KeyboardInterrupt:
@@ -57,18 +62,20 @@ def listen(
 
 
 def _start(w: Wiring, since: str | None, after: str | None) -> str:
+    """The event behind which it begins."""
     if since and after:
-        raise click.UsageError("say --since or --after")
+        raise click.UsageError("say --since or --after, not both")
     if after:
         if not is_event_id(after):
-            raise click.BadParameter("no event's id", param_hint="--after")
+            raise click.BadParameter("is not an event's id", param_hint="--after")
         return after
     if since is None:
         return w.store.events.newest()
     try:
         return event_at(moment_of(since, w.clock.now()))
     except ValueError:
-        raise click.BadParameter("must be as 2h, or a time", param_hint="--since") from None
+        text = "must be as 2h (ago), or a time as 2026-11-22T10:00:00Z"
+        raise click.BadParameter(text, param_hint="--since") from None
 
 
 def _follow(w: Wiring, cursor: str) -> Iterator[Event]:
@@ -90,10 +97,30 @@ def _follow(w: Wiring, cursor: str) -> Iterator[Event]:
 
 
 def _forward(w: Wiring, outbound: Outbound, url: str, event: Event, body: bytes) -> None:
-    """Post an event; a server that is not there is tried again for some seconds."""
+    """Post an event; a server that does not answer at all is tried again for some seconds."""
     for again in (*AGAIN, None):
-        heard = outbound.post(url, body, signed([listening_secret(w)], event.id, body))
-        err.print(screens.forward_line(outcome_of(heard)), soft_wrap=True)
-        if heard.status is not None or again is None:
+        answer = outbound.post(url, body, signed([listening_secret(w)], event.id, body))
+        err.print(forward_line(outcome_of(answer)), soft_wrap=True)
+        if answer.status is not None or again is None:
             return
         time.sleep(again)
+
+
+def event_line(event: Event) -> Text:
+    """An event as a line: when, what, about what."""
+    colours = {f"job.{state}": colour for state, colour in COLOURS.items()}
+    what = event.model or event.detail.get("alert", "")
+    return Text.assemble(
+        (f"{event.time:%H:%M:%S}  ", "bright_black"),
+        (f"{event.type:<16}", colours.get(event.type, "yellow")),
+        f"  {event.subject}",
+        (f"  {one_line(str(what))}", "bright_black"),
+    )
+
+
+def forward_line(outcome: Outcome) -> Text:
+    """How forwarding one went."""
+    took = f"{outcome.took:.2f} s"
+    if outcome.word == "done":
+        return Text(f"          → {outcome.status} in {took}", "green")
+    return Text(f"          → {one_line(outcome.why or '')} in {took}", "red")

@@ -7,12 +7,13 @@ import click
 import orjson
 
 from runhook.worker.catalogue.views import dry_run_view
+from runhook.worker.cli.commands import FAILED, refuse_beside, wiring
+from runhook.worker.cli.console import err, escaped, out, print_json
 from runhook.worker.cli.inputs import from_file, job_lines, options_of, typed
-from runhook.worker.cli.talk import FAILED, err, escaped, out, print_json, refuse_beside, wiring
-from runhook.worker.cli.waiting import going_on, say_end, wait
+from runhook.worker.cli.watch import goes_on, print_end, wait
 from runhook.worker.domain.jobs import State
-from runhook.worker.domain.views import job_view
-from runhook.worker.errors import InvalidRequest, StoreUnavailable
+from runhook.worker.domain.views import View, job_view
+from runhook.worker.errors import InvalidRequest, RunhookError, StoreUnavailable
 from runhook.worker.flows import create
 from runhook.worker.flows.batch import Line, accept, key_fault
 from runhook.worker.flows.create import JobRequest
@@ -22,16 +23,18 @@ from runhook.worker.wiring import Wiring, check_secrets
 @click.command(name="submit")
 @click.argument("model", required=False)
 @click.option(
-    "-i", "inputs", multiple=True, metavar="NAME=VALUE", help="A parameter; @FILE a file."
+    "-i", "inputs", multiple=True, metavar="NAME=VALUE", help="One parameter; @FILE sends a file."
 )
-@click.option("--input", "file", type=click.File("rb"), help="All parameters, as JSON.")
-@click.option("--batch", type=click.File("rb"), help="Jobs as JSON lines, as POST /v1/jobs takes.")
+@click.option("--input", "file", type=click.File("rb"), help="All parameters, as a JSON file.")
+@click.option("--batch", type=click.File("rb"), help="Many jobs: JSON lines as POST /v1/jobs has.")
 @click.option("-o", "options", multiple=True, metavar="NAME=VALUE", help="One option.")
-@click.option("--priority", type=click.IntRange(0, 9), default=5, show_default=True)
 @click.option(
-    "--key", help="Idempotency key: the same makes one job, or one for each line of a batch."
+    "--priority", type=click.IntRange(0, 9), default=5, show_default=True, help="9 goes first."
 )
-@click.option("--dry-run", is_flag=True, help="Check it and show its price; nothing is kept.")
+@click.option(
+    "--key", help="Idempotency key: repeat the command with it, and nothing is paid for twice."
+)
+@click.option("--dry-run", is_flag=True, help="Only check it and show its price; nothing is kept.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until it has ended.")
 @click.option("--json", "as_json", is_flag=True)
 def submit(
@@ -46,7 +49,7 @@ def submit(
     waits: bool,
     as_json: bool,
 ) -> None:
-    """Put a job into the line."""
+    """Queue a job, or a job for each line of a file."""
     if (model is None) == (batch is None):
         raise click.UsageError("name a MODEL, or a --batch FILE")
     if key is not None and (fault := key_fault(key, "--key")):
@@ -60,32 +63,52 @@ def submit(
     if model is None:
         _submit_lines(w, batch, key, dry_run=dry_run)
         return
-    given = (from_file(file) if file else {}) | typed(w, model, inputs)
-    asked = JobRequest(model, given, options_of(options), priority=priority)
+    given: dict[str, Any] = {}
+    if file:
+        given = from_file(file)
+    given |= typed(w, model, inputs)
+    asked = JobRequest(model=model, input=given, options=options_of(options), priority=priority)
     if dry_run:
-        _show_price(w, asked, as_json)
-        return
+        _show_price(w, asked, as_json=as_json)
+    elif waits:
+        _submit_and_wait(w, asked, key, as_json=as_json)
+    else:
+        _submit(w, asked, key, as_json=as_json)
+
+
+def _submit(w: Wiring, asked: JobRequest, key: str | None, *, as_json: bool) -> None:
+    _, job = create.request(w, asked, key=key)
+    if as_json:
+        print_json(job_view(job))
+    else:
+        click.echo(job.id)
+
+
+def _submit_and_wait(w: Wiring, asked: JobRequest, key: str | None, *, as_json: bool) -> None:
+    """Queue a job and print how it ended; Ctrl-C says that it goes on."""
     new, job = create.request(w, asked, key=key)
-    if not waits:
-        print_json(job_view(job)) if as_json else click.echo(job.id)
-        return
     if not as_json:
-        err.print(f"{job.id} {'is in the line' if new else 'was asked for before'}")
-    _wait_for(w, job.id, as_json)
-
-
-def _wait_for(w: Wiring, job_id: str, as_json: bool) -> None:
-    """Wait for a job and say how it ended; Ctrl-C says what goes on."""
-    if not as_json and w.store.line.state().paused:
-        err.print("the line is paused; nothing is sent until `runhook resume`")
+        _print_queued(w, job.id, new=new)
     try:
-        job = wait(w, job_id, quiet=as_json)
+        job = wait(w, job.id, quiet=as_json)
     except KeyboardInterrupt:
-        err.print(going_on(job_id))
+        err.print(goes_on(job.id))
         sys.exit(FAILED)
-    print_json(job_view(job)) if as_json else say_end(job)
+    if as_json:
+        print_json(job_view(job))
+    else:
+        print_end(job)
     if job.state is not State.SUCCEEDED:
         sys.exit(FAILED)
+
+
+def _print_queued(w: Wiring, job_id: str, *, new: bool) -> None:
+    if new:
+        err.print(f"{job_id} is queued")
+    else:
+        err.print(f"{job_id} was made by an earlier request with this --key; nothing new was made")
+    if w.store.line.state().paused:
+        err.print("the queue is paused; nothing is sent until `runhook resume`")
 
 
 def _submit_lines(w: Wiring, file: IO[bytes], key: str | None, *, dry_run: bool) -> None:
@@ -93,22 +116,27 @@ def _submit_lines(w: Wiring, file: IO[bytes], key: str | None, *, dry_run: bool)
     refused = taken = 0
     for line in accept(w, job_lines(file), key=key, dry_run=dry_run):
         if isinstance(line.error, StoreUnavailable):
-            again = "with the same --key nothing is asked for twice" if key else "leave them out"
-            err.print(f"{taken} lines before were taken; to go on, {again}")
+            err.print(f"{taken} lines were queued before this; {_how_to_go_on(key)}")
             raise line.error
         refused += line.error is not None
         taken += line.job is not None
-        click.echo(escaped(orjson.dumps(_told(w, line)).decode()))
+        click.echo(escaped(orjson.dumps(_line_view(w, line)).decode()))
     if refused:
-        err.print(f"{refused} lines were refused; nothing was sent of them, nothing is paid")
+        err.print(f"{refused} lines were refused; nothing was sent or paid for them")
         sys.exit(FAILED)
 
 
-def _told(w: Wiring, line: Line) -> dict[str, Any]:
+def _how_to_go_on(key: str | None) -> str:
+    """How to submit the rest of a batch that broke off, and pay for none of it twice."""
+    if key:
+        return "run it again with the same --key, and none of them is queued twice"
+    return "take them out before you run it again, or they are paid for twice"
+
+
+def _line_view(w: Wiring, line: Line) -> View:
+    """What became of a line of a batch, as its line of output."""
     if line.error:
-        faults = line.error.listed if isinstance(line.error, InvalidRequest) else ()
-        errors = [{"path": f.path, "message": f.message} for f in faults]
-        return {"line": line.number, "error": str(line.error), "errors": errors}
+        return {"line": line.number, "error": str(line.error), "errors": _faults(line.error)}
     if line.job:
         return {"line": line.number, "id": line.job.id, "new": line.new}
     checked = line.checked
@@ -116,19 +144,32 @@ def _told(w: Wiring, line: Line) -> dict[str, Any]:
     return {"line": line.number, "dry_run": shown}
 
 
-def _show_price(w: Wiring, asked: JobRequest, as_json: bool) -> None:
+def _faults(error: RunhookError) -> list[View]:
+    if not isinstance(error, InvalidRequest):
+        return []
+    return [{"path": fault.path, "message": fault.message} for fault in error.listed]
+
+
+def _show_price(w: Wiring, asked: JobRequest, *, as_json: bool) -> None:
     checked = create.check(w, asked)
     shown = dry_run_view(checked, create.live_price(w, checked))
-    price, now = shown["price"], shown["live_price"]
     if as_json:
         print_json(shown)
         return
-    out.print("It is good. Nothing was sent, nothing is paid.")
-    if now:
-        out.print(f"RunningHub's price now: {now['money']} {now['currency'] or ''}")
-    if price:
-        low = "at least " if price["at_least"] else ""
-        money = f"{low}{price['money']} {price['currency']}" if price["money"] else "not known"
-        out.print(f"By the catalogue: {money} ({price['text']})")
-    if not now and not price:
-        out.print("No price is known.")
+    out.print("The job is valid. Nothing was sent, and nothing was paid.")
+    live, listed = shown["live_price"], shown["price"]
+    if live:
+        out.print(f"RunningHub's price now: {live['money']} {live['currency'] or ''}")
+    if listed:
+        out.print(f"By the catalogue: {_listed_price(listed)} ({listed['text']})")
+    if not live and not listed:
+        out.print("Its price is unknown.")
+
+
+def _listed_price(price: View) -> str:
+    if not price["money"]:
+        return "unknown"
+    money = f"{price['money']} {price['currency']}"
+    if price["at_least"]:
+        return f"at least {money}"
+    return money

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from runhook.worker.net.untrusted import one_line
 
-GAP = 2  # spaces between columns
+GAP = 2  # spaces between columns; with one, words of two columns read as one sentence
 LEAST = 12  # characters of a column that is cut; fewer tell nothing
 
 
@@ -43,14 +43,14 @@ class Rows:
         self._rows: list[list[Text]] = []
 
     def add_row(self, *cells: str | Text) -> None:
-        """One record; what would break its line is a space."""
+        """Add one record; a character that would break its line becomes a space."""
         self._rows.append([_one_line(cell) for cell in cells])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """A table where somebody looks at it, else tabs between the cells and nothing else."""
         if console.is_terminal:
             table = self._fitted(options.max_width - self._indent)
-            yield Padding(table, (0, 0, 0, self._indent)) if self._indent else table
+            yield Padding(table, (0, 0, 0, self._indent))
             return
         for row in self._rows:
             yield Segment("\t".join(cell.plain for cell in row))
@@ -59,21 +59,36 @@ class Rows:
     def _fitted(self, room: int) -> Table:
         table = plain_table()
         table.show_header = self._head
-        widths = fitted(self._columns, self._widths(), room, self._gives_way, self._elastic)
+        widths = fitted(
+            self._columns,
+            self._widths(),
+            room=room,
+            gives_way=self._gives_way,
+            elastic=self._elastic,
+        )
         for index, width in widths.items():
             name = self._columns[index]
-            wraps = name in self._wraps
-            table.add_column(
-                name, width=width, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis"
-            )
+            if name in self._wraps:
+                table.add_column(name, width=width, overflow="fold")
+            else:
+                table.add_column(name, width=width, no_wrap=True, overflow="ellipsis")
         for row in self._rows:
             table.add_row(*(row[index] for index in widths))
         return table
 
     def _widths(self) -> list[int]:
-        heads = self._columns if self._head else ("",) * len(self._columns)
-        cells = [[row[index].cell_len for row in self._rows] for index in range(len(heads))]
-        return [max([len(head), *column]) for head, column in zip(heads, cells, strict=True)]
+        """What each column takes: its longest cell, or its name where that is shown."""
+        widths = [0] * len(self._columns)
+        if self._head:
+            widths = [len(name) for name in self._columns]
+        for row in self._rows:
+            widths = [max(w, cell.cell_len) for w, cell in zip(widths, row, strict=True)]
+        return widths
+
+
+def particulars() -> Rows:
+    """A table that tells one thing, a name and a value a line."""
+    return Rows("", "value", wraps=("value",), head=False)
 
 
 def plain_table(*columns: str) -> Table:
@@ -87,6 +102,7 @@ def plain_table(*columns: str) -> Table:
 def fitted(
     names: Sequence[str],
     widths: Sequence[int],
+    *,
     room: int,
     gives_way: Sequence[str],
     elastic: Sequence[str],
@@ -95,29 +111,39 @@ def fitted(
 
     Args:
         names: Of all columns.
-        widths: What each would take.
-        room: What there is.
-        gives_way: Those that are left out, the first of them first.
-        elastic: Those that may be narrower than they would be, down to `LEAST`.
+        widths: How many characters each would take.
+        room: How many characters there are.
+        gives_way: Columns that are left out, the first of them first.
+        elastic: Columns that may be narrower than they would be, down to `LEAST`.
     """
     kept = dict(enumerate(widths))
 
     def needed() -> int:
-        least = [min(w, LEAST) if names[i] in elastic else w for i, w in kept.items()]
-        return sum(least) + GAP * (len(least) - 1)
+        inner = sum(_least(w, elastic=names[i] in elastic) for i, w in kept.items())
+        return inner + GAP * (len(kept) - 1)
 
     for name in gives_way:
         if needed() > room:
             kept = {index: width for index, width in kept.items() if names[index] != name}
-    cut = [i for i in kept if names[i] in elastic] if needed() <= room else list(kept)
+    # Where not even that is enough, every column is cut.
+    cut = [i for i in kept if names[i] in elastic or needed() > room]
     free = room - GAP * (len(kept) - 1) - sum(w for i, w in kept.items() if i not in cut)
-    for left, index in enumerate(sorted(cut, key=lambda index: kept[index])):
-        kept[index] = max(1, min(kept[index], free // (len(cut) - left)))
+    # The narrowest first: what it leaves of its share goes to the wider ones.
+    for done, index in enumerate(sorted(cut, key=lambda index: kept[index])):
+        kept[index] = max(1, min(kept[index], free // (len(cut) - done)))
         free -= kept[index]
     return kept
 
 
+def _least(width: int, *, elastic: bool) -> int:
+    """How narrow a column may become."""
+    if elastic:
+        return min(width, LEAST)
+    return width
+
+
 def _one_line(cell: str | Text) -> Text:
     """A cell in which nothing ends the line, moves the cursor or is taken for markup."""
-    text = cell if isinstance(cell, Text) else Text(cell)
-    return Text(one_line(text.plain), text.style)
+    if isinstance(cell, Text):
+        return Text(one_line(cell.plain), cell.style)
+    return Text(one_line(cell))

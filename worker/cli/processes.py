@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -19,10 +19,16 @@ from runhook.worker.domain.lanes import lanes_of
 from runhook.worker.store.embedded import end_with_parent
 
 WORKER_LANES = ",".join(lanes_of("worker"))
-THREADS = 32
+THREADS = 32  # of the worker: more duties at once than one account's limit ever keeps busy
 HANDS = ("--autoscale", "64,4")  # children that run handlers: most, and as long as none hangs
-PATIENCE = 25.0  # seconds that a process has to end by itself
-RESTARTS = 5  # in a minute; more often means that it cannot start
+PATIENCE = 25.0  # seconds that a process has to end by itself; then it is killed
+# A process that ends more often than this within a minute cannot work, and one that ends with 1 in
+# its first seconds has refused to start: its last line says why.
+RESTARTS, RESTARTS_WITHIN = 5, 60.0
+REFUSED, REFUSED_WITHIN = 1, 10.0  # an exit status; seconds
+SAME_UMASK = -1  # what Popen takes for: as this process
+LOOK_EVERY = 0.1  # seconds between two questions whether a process is ready
+LONGEST_ANSWER = 300  # bytes of what a process says while it is not ready
 
 Say = Callable[[str, str], None]
 CELERY = (
@@ -50,12 +56,32 @@ def sandbox_command(port: int, *options: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "runhook.worker.cli", "sandbox", "--port", str(port), *options)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Member:
+    """One process.
+
+    Attributes:
+        name: What it is called in what it prints.
+        command: How it is started, and started again.
+        process: As it runs now.
+        starts: When it was started of late, by the monotonic clock.
+    """
+
     name: str
     command: tuple[str, ...]
     process: subprocess.Popen[bytes]
     starts: list[float] = field(default_factory=list)
+
+    def cannot_start(self, status: int, now: float) -> bool:
+        """Whether starting it again would most likely bring the same end.
+
+        Args:
+            status: With which it ended.
+            now: By the monotonic clock.
+        """
+        self.starts = [at for at in self.starts if now - at < RESTARTS_WITHIN]
+        refused = status == REFUSED and now - max(self.starts, default=0.0) < REFUSED_WITHIN
+        return refused or len(self.starts) > RESTARTS
 
 
 class Fleet:
@@ -91,22 +117,27 @@ class Fleet:
 
     def start(self, name: str, command: tuple[str, ...]) -> None:
         """Start a process."""
-        self._members[name] = _Member(name, command, self._spawn(name, command), [time.monotonic()])
+        self._members[name] = _Member(
+            name=name,
+            command=command,
+            process=self._spawn(name, command),
+            starts=[time.monotonic()],
+        )
 
     def tend(self) -> str | None:
-        """Restart what ended by itself; the name of one that ends again and again."""
+        """Restart what ended by itself.
+
+        Returns:
+            The name of a process that cannot start, or None.
+        """
         for member in self._members.values():
             if self._ending or member.process.poll() is None:
                 continue
-            code = member.process.returncode
-            now = time.monotonic()
-            member.starts = [at for at in member.starts if now - at < 60]
-            if (code == 1 and now - (member.starts or [0.0])[-1] < 10) or len(
-                member.starts
-            ) > RESTARTS:
+            status, now = member.process.returncode, time.monotonic()
+            if member.cannot_start(status, now):
                 return member.name
             if self._say:
-                self._say(member.name, f"ended with {code}; started again")
+                self._say(member.name, f"ended with status {status}; started again")
             member.process = self._spawn(member.name, member.command)
             member.starts.append(now)
         return None
@@ -137,9 +168,11 @@ class Fleet:
             self._logs.mkdir(parents=True, exist_ok=True)
             out = (self._logs / f"{name}.log").open("ab")
         umask = self._umasks.get(name)
+        if umask is None:
+            umask = SAME_UMASK
         process = subprocess.Popen(  # noqa: S603
             command,
-            umask=-1 if umask is None else umask,
+            umask=umask,
             cwd=self._cwd,
             env={**self._environ, **self._own.get(name, {})},
             stdin=subprocess.DEVNULL,
@@ -161,7 +194,16 @@ class Fleet:
 
 
 def wait_until_ready(url: str, seconds: float, broken: Callable[[], str | None]) -> str | None:
-    """Wait until an address answers 200; None when it does, else why not."""
+    """Wait until an address answers 200.
+
+    Args:
+        url: Which.
+        seconds: How long to wait.
+        broken: Called again and again; the name of a process that cannot start ends the wait.
+
+    Returns:
+        Why it is not ready, or None when it is.
+    """
     deadline = time.monotonic() + seconds
     last = "no answer"
     while time.monotonic() < deadline:
@@ -171,19 +213,52 @@ def wait_until_ready(url: str, seconds: float, broken: Callable[[], str | None])
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310
                 return None
         except urllib.error.HTTPError as error:
-            last = error.read(300).decode("utf-8", "replace")
+            last = error.read(LONGEST_ANSWER).decode("utf-8", "replace")
         except OSError as error:
             last = str(error)
-        time.sleep(0.1)
+        time.sleep(LOOK_EVERY)
     return f"{url}: {last}"
 
 
 def free_port(wanted: int = 0) -> int:
-    """A port on this machine that nobody listens on; the wanted one if it is free."""
-    with socket.socket() as found:
+    """A port on this machine that nobody listens on.
+
+    Args:
+        wanted: Taken if it is free; 0: any.
+    """
+    with socket.socket() as probe:
         try:
-            found.bind(("127.0.0.1", wanted))
+            probe.bind(("127.0.0.1", wanted))
         except OSError:
-            found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+            probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
         return port
+
+
+def keep_off_proxies(environ: dict[str, str]) -> dict[str, str]:
+    """The same environment, in which calls on this machine go through no proxy."""
+    for name in ("NO_PROXY", "no_proxy"):
+        environ[name] = ",".join(filter(None, (environ.get(name), "127.0.0.1,localhost")))
+    os.environ.update({name: environ[name] for name in ("NO_PROXY", "no_proxy")})
+    return environ
+
+
+class Ended(BaseException):
+    """SIGTERM or SIGINT came: end everything in order."""
+
+
+@contextlib.contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Raise Ended on SIGTERM or SIGINT, once: a second Ctrl-C must not break off the ending."""
+
+    def end(*_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        raise Ended
+
+    before = {n: signal.signal(n, end) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,214 @@
+"""`runhook jobs`, `job`, `cancel`, `retry`, `reconcile`, `resolve`: jobs, shown and changed."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import click
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from runhook.worker import catalogue
+from runhook.worker.cli.commands import refuse_beside, wiring
+from runhook.worker.cli.console import out, print_json, show
+from runhook.worker.cli.deliveries import deliveries_table
+from runhook.worker.cli.tables import Rows, particulars
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.reports import Cost
+from runhook.worker.domain.views import job_view
+from runhook.worker.flows import resolve as resolving
+from runhook.worker.flows.cancel import cancel as cancel_job
+from runhook.worker.store import Delivery
+from runhook.worker.telemetry import masked
+
+COLOURS = {
+    State.QUEUED: "bright_black",
+    State.SENDING: "cyan",
+    State.UNCONFIRMED: "yellow",
+    State.RUNNING: "blue",
+    State.SUCCEEDED: "green",
+    State.FAILED: "red",
+    State.CANCELLED: "magenta",
+}
+# Characters of one value in the timeline; an answer of RunningHub may have 4 KiB, and --json has
+# the whole of it.
+LONGEST_SHOWN = 160
+CLOCK_TIME = slice(11, 23)  # 10:00:00.123 of 2026-11-22T10:00:00.123Z
+# An age is told in seconds below the first, in minutes below the second (both in seconds): two
+# figures say enough.
+IN_SECONDS, IN_MINUTES = 100, 2 * 60 * 60
+
+
+@click.command()
+@click.option("--state", type=click.Choice([state.value for state in State]))
+@click.option("--model", help="An endpoint, or the reference's name.")
+@click.option("--tenant", help="Only this tenant's.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def jobs(
+    state: str | None, model: str | None, tenant: str | None, limit: int, as_json: bool
+) -> None:
+    """List jobs, newest first."""
+    if model:
+        model = catalogue.canonical(model)
+    page = wiring().store.jobs.page(state, model or None, None, limit, tenant=tenant)
+    if as_json:
+        print_json({"items": [job_view(job) for job in page.jobs], "next": page.next})
+    else:
+        show(jobs_table(page.jobs), len(page.jobs), "no jobs")
+
+
+@click.command()
+@click.argument("job_id")
+@click.option("--json", "as_json", is_flag=True)
+def job(job_id: str, as_json: bool) -> None:
+    """Show one job with its deliveries and its timeline."""
+    w = wiring()
+    store = w.store
+    found = store.jobs.get(job_id)
+    timeline = store.jobs.timeline(job_id)
+    if as_json:
+        place = store.line.position(w.client.line_of(found.spec.options), job_id)
+        print_json({**job_view(found, place), "timeline": timeline})
+    else:
+        out.print(_job(found, store.deliveries.of_job(job_id), timeline))
+
+
+@click.command()
+@click.argument("job_id")
+def cancel(job_id: str) -> None:
+    """Cancel a job: free until it is sent; after that RunningHub may charge for its run time."""
+    found = cancel_job(wiring(), job_id)
+    if found.state is State.CANCELLED:
+        click.echo("cancelled")
+        return
+    click.echo(
+        f"It is {found.state}: RunningHub may already have it. It will be cancelled as soon as"
+        " its task id is known, and its run time until then may be charged."
+        f" `runhook resolve {job_id}` settles it yourself."
+    )
+
+
+@click.command()
+@click.argument("job_id")
+def retry(job_id: str) -> None:
+    """Run a failed or cancelled job again; the new attempt is paid for."""
+    found = resolving.retry(wiring(), job_id)
+    click.echo(f"attempt {found.attempt.n} is queued")
+
+
+@click.command()
+@click.argument("job_id")
+def reconcile(job_id: str) -> None:
+    """Ask RunningHub about a job now."""
+    out.print(state_text(resolving.ask_now(wiring(asks=True), job_id)))
+
+
+@click.command()
+@click.argument("job_id")
+@click.option("--as", "verdict", type=click.Choice(["failed", "resubmit"]), help="How to end it.")
+@click.option("--ref", metavar="TASK", help="The id of the task that RunningHub made of it.")
+@click.option("--force", is_flag=True, help="Take the task even if its callback is another job's.")
+def resolve(
+    job_id: str, verdict: Literal["failed", "resubmit"] | None, ref: str | None, force: bool
+) -> None:
+    """Settle an unconfirmed job yourself; resubmit risks paying twice."""
+    if (verdict is None) == (ref is None):
+        raise click.UsageError("say one of --as failed, --as resubmit, --ref TASK")
+    if ref is not None:
+        found = resolving.resolve_by_ref(wiring(asks=True), job_id, ref, force=force)
+    elif verdict is not None:
+        refuse_beside("--as", "force")
+        found = resolving.resolve(wiring(), job_id, verdict)
+    out.print(state_text(found))
+    if found.attempt.unproved:
+        click.echo("noted: the task is taken once it has ended and RunningHub's record proves it")
+
+
+def state_text(job: Job) -> Text:
+    """The state in its colour."""
+    return Text(job.state.value, COLOURS[job.state])
+
+
+def age(job: Job) -> str:
+    """How long it took from its creation to its end, or to now while it has none."""
+    end = job.history.ended_at or datetime.now(UTC)
+    seconds = max(0, int((end - job.spec.created_at).total_seconds()))
+    if seconds < IN_SECONDS:
+        return f"{seconds} s"
+    if seconds < IN_MINUTES:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h"
+
+
+def jobs_table(jobs: Iterable[Job]) -> Rows:
+    """Jobs, a line each."""
+    names = ("job", "model", "state", "by", "age", "cost", "ref")
+    table = Rows(*names, gives_way=("ref", "by", "cost", "age"), cut=("model",))
+    for job in jobs:
+        table.add_row(
+            job.id,
+            job.spec.model,
+            state_text(job),
+            job.attempt.settled_by or "",
+            age(job),
+            _amount(job.cost),
+            job.attempt.ref or "",
+        )
+    return table
+
+
+def _amount(cost: Cost | None) -> str:
+    """The figure alone: a column says no unit."""
+    if cost is None:
+        return ""
+    return str(cost.money or cost.coins or "")
+
+
+def _job(
+    job: Job, deliveries: Sequence[Delivery], timeline: Sequence[dict[str, Any]]
+) -> RenderableType:
+    """One job with its deliveries and everything that happened to it."""
+    parts: list[RenderableType] = [_job_table(job)]
+    if deliveries:
+        parts += [Text("\ndeliveries", "bold"), deliveries_table(deliveries)]
+    return Group(*parts, Text("\ntimeline", "bold"), _timeline_table(timeline))
+
+
+def _job_table(job: Job) -> Rows:
+    table = particulars()
+    view = job_view(job)
+    table.add_row("job", job.id)
+    table.add_row("model", job.spec.model)
+    table.add_row("state", state_text(job))
+    table.add_row("tenant", job.tenant)
+    for name in ("ref", "settled_by", "created_at", "submitted_at", "ended_at"):
+        if view[name]:
+            table.add_row(name.replace("_", " "), view[name])
+    for output in view["outputs"]:
+        table.add_row("output", output["url"] or output["text"] or "")
+    if error := view["error"]:
+        table.add_row("error", Text(f"{error['code']}: {error['message']}", "red"))
+    if job.cost:
+        table.add_row("cost", _price(job.cost))
+    return table
+
+
+def _price(cost: Cost) -> str:
+    """Money, coins, or both; each with its unit."""
+    parts = []
+    if cost.money:
+        parts.append(f"{cost.money} {cost.currency or ''}".strip())
+    if cost.coins:
+        parts.append(f"{cost.coins} coins")
+    return ", ".join(parts) or "0"
+
+
+def _timeline_table(timeline: Sequence[dict[str, Any]]) -> Rows:
+    """Everything that happened, oldest first."""
+    table = Rows("at", "what", "particulars", wraps=("particulars",))
+    for entry in timeline:
+        rest = {k: v for k, v in entry.items() if k not in ("at", "what") and v not in (None, "")}
+        values = ", ".join(f"{k} {str(v)[:LONGEST_SHOWN]}" for k, v in rest.items())
+        table.add_row(entry["at"][CLOCK_TIME], entry["what"], Text(masked(values)))
+    return table

@@ -1,0 +1,128 @@
+"""`runhook watch`, and waiting for a job: how it goes until it has ended."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+from rich.live import Live
+from rich.text import Text
+
+from runhook.worker.cli.commands import FAILED, wiring
+from runhook.worker.cli.console import err, out, say
+from runhook.worker.cli.jobs import age, jobs_table, state_text
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.flows.steps.first_look import usual_seconds
+from runhook.worker.net.untrusted import lines
+from runhook.worker.wiring import Wiring
+
+EVERY = 0.5  # seconds between two looks at Redis; each costs it a few commands
+NEWEST = 20  # jobs that `watch` shows: as many as `runhook jobs`, and they fit a terminal
+
+
+@click.command()
+@click.argument("job_id", required=False)
+def watch(job_id: str | None) -> None:
+    """Watch one job until it ends, or the newest until Ctrl-C."""
+    if job_id:
+        _watch_one(job_id)
+    else:
+        _watch_newest()
+
+
+def _watch_one(job_id: str) -> None:
+    """Exit as the job ends; Ctrl-C says that the job goes on."""
+    try:
+        job = wait(wiring(), job_id, quiet=False)
+    except KeyboardInterrupt:
+        err.print(goes_on(job_id))
+        return
+    print_end(job)
+    if job.state is not State.SUCCEEDED:
+        sys.exit(FAILED)
+
+
+def _watch_newest() -> None:
+    """A live table; in a pipe a line for each job whenever its state has changed."""
+    w = wiring()
+    try:
+        if not out.is_terminal:
+            _print_changes(w)
+        with Live(console=out, refresh_per_second=4) as live:
+            while True:
+                live.update(jobs_table(_newest(w)))
+                time.sleep(EVERY)
+    except KeyboardInterrupt:
+        return
+
+
+def _print_changes(w: Wiring) -> NoReturn:
+    shown: dict[str, State] = {}
+    while True:
+        changed = [job for job in reversed(_newest(w)) if shown.get(job.id) is not job.state]
+        out.print(jobs_table(changed))
+        shown |= {job.id: job.state for job in changed}
+        time.sleep(EVERY)
+
+
+def _newest(w: Wiring) -> Sequence[Job]:
+    return w.store.jobs.page(None, None, None, NEWEST).jobs
+
+
+def wait(w: Wiring, job_id: str, *, quiet: bool) -> Job:
+    """Wait until a job has ended, for as long as that takes.
+
+    Args:
+        w: The parts of the command.
+        job_id: Which job.
+        quiet: Print nothing; else each new state is a line on standard error.
+
+    Raises:
+        NotFound: There is no such job.
+    """
+    shown = None
+    while True:
+        found = w.store.jobs.get(job_id)
+        place = _place(w, found)
+        if not quiet and (found.state, place) != shown:
+            err.print(_progress(w, found, place))
+            shown = (found.state, place)
+        if found.state.ended:
+            return found
+        time.sleep(EVERY)
+
+
+def _place(w: Wiring, job: Job) -> int | None:
+    """Its place in the queue while it stands there."""
+    if job.state is not State.QUEUED:
+        return None
+    return w.store.line.position(w.client.line_of(job.spec.options), job.id)
+
+
+def _progress(w: Wiring, job: Job, place: int | None) -> Text:
+    """Where a job stands: its place in the queue, or how long such jobs usually run."""
+    line = Text.assemble(state_text(job), f"  {age(job)}")
+    if place is not None:
+        line.append(f"  place {place} in the queue")
+    if job.state is State.RUNNING and job.attempt.submitted_at:
+        usual = usual_seconds(w, job)
+        if usual is not None:
+            line.append(f"  usually {usual:.0f} s")
+    return line
+
+
+def goes_on(job_id: str) -> str:
+    """What Ctrl-C did not end, what it may cost, and how to end it."""
+    return (
+        f"{job_id} goes on without you, and is paid for once it is sent: "
+        f"`runhook watch {job_id}` or `runhook cancel {job_id}`"
+    )
+
+
+def print_end(job: Job) -> None:
+    """Print where the outputs are, or why there are none."""
+    for output in job.attempt.outputs:
+        click.echo(lines(output.url or output.text or ""))
+    if job.attempt.error:
+        say(f"{job.attempt.error.code}: {job.attempt.error.message}", err=True)
