@@ -189,7 +189,7 @@ def _tell_and_record(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell)
     except Exception as error:  # noqa: BLE001 - it is this delivery's own, and others wait behind it
         report("task.failed", lane=claim.lane, duty=taken.delivery.id, exc_info=True)
         why = f"it could not be delivered: {named(error, policy.LONGEST_DELIVERY_WHY)}"
-        turn, judge = _turn(w, Outcome("failed", 0, why), taken.place), None
+        turn, judge = _turn(w, Outcome(word="failed", took=0, why=why), taken.place), None
     disabled = w.store.deliveries.record(claim, taken, turn, judge)
     report(
         "delivery.recorded",
@@ -243,7 +243,7 @@ def _gone(delivery: Delivery) -> str:
 
 
 def _untold(state: Literal["dead", "superseded"], why: str) -> DeliveryResult:
-    return DeliveryResult(state, Outcome("dead", 0, why))
+    return DeliveryResult(state, Outcome(word="dead", took=0, why=why))
 
 
 def _run(w: Wiring, handler: Handler, event: Event) -> Outcome:

@@ -75,25 +75,27 @@ def run(function: Function, event: HandlerEvent) -> Outcome:
     except Retry as retry:
         return _again(retry, time.monotonic() - start)
     except Stop as stop:
-        return Outcome("dead", time.monotonic() - start, _why(stop) or "the handler said stop")
+        return Outcome(
+            word="dead", took=time.monotonic() - start, why=_why(stop) or "the handler said stop"
+        )
     except (Exception, SystemExit) as error:  # noqa: BLE001 - what users' code raises is an outcome
         where = traceback.extract_tb(error.__traceback__)[-1]
         why = f"{type(error).__name__}: {_why(error)} ({where.name}, line {where.lineno})"
-        return Outcome("failed", time.monotonic() - start, why)
+        return Outcome(word="failed", took=time.monotonic() - start, why=why)
     took = time.monotonic() - start
     if inspect.iscoroutine(answered):
         answered.close()
-        return Outcome("failed", took, "it returned a coroutine, which nobody runs")
-    return Outcome("done", took)
+        return Outcome(word="failed", took=took, why="it returned a coroutine, which nobody runs")
+    return Outcome(word="done", took=took)
 
 
 def _again(retry: Retry, took: float) -> Outcome:
     after = retry.after
     fine = isinstance(after, int | float) and 0 <= after < math.inf
     if after is None or fine:
-        return Outcome("again", took, _why(retry), after)
+        return Outcome(word="again", took=took, why=_why(retry), after=after)
     why = f"Retry(after=...) takes seconds, 0 or more, not {after!r}"
-    return Outcome("failed", took, clean(why, policy.LONGEST_DELIVERY_WHY))
+    return Outcome(word="failed", took=took, why=clean(why, policy.LONGEST_DELIVERY_WHY))
 
 
 def _why(error: BaseException) -> str:

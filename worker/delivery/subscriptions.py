@@ -159,7 +159,7 @@ def tell(w: Wiring, subscription: Subscription, event: Event) -> Outcome:
     signing = open_secrets(w, subscription)
     if not signing:
         why = "its secret cannot be read with RUNHOOK_SECRET; rotate it"
-        return Outcome("failed", 0, why)
+        return Outcome(word="failed", took=0, why=why)
     body = orjson.dumps(cloud_event(event, w.source))
     heard = w.outbound.post(subscription.url, body, signed(signing, event.id, body))
     return outcome_of(heard)
@@ -182,9 +182,9 @@ def signed(signing: list[str], event_id: str, body: bytes) -> dict[str, str]:
 def outcome_of(heard: Heard) -> Outcome:
     """What an answer means: 2xx is done, 410 wants nothing any more, all else is told again."""
     if heard.status is None:
-        return Outcome("failed", heard.took, heard.why)
+        return Outcome(word="failed", took=heard.took, why=heard.why)
     head = excerpt(heard.answer)[:ANSWER_HEAD]
-    answered = Outcome("done", heard.took, status=heard.status, answer=head or None)
+    answered = Outcome(word="done", took=heard.took, status=heard.status, answer=head or None)
     if 200 <= heard.status < 300:
         return answered
     if heard.status == 410:

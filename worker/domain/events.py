@@ -1,4 +1,4 @@
-"""What happened, as it is told: types, who wants which, the CloudEvent, how telling went. Pure."""
+"""What happened, as subscribers get it: types, who wants which, the CloudEvent, outcomes. Pure."""
 
 import fnmatch
 from collections.abc import Iterable, Sequence
@@ -22,21 +22,25 @@ TYPES = (
     "group.ended",
     "runhook.alert",
 )
-CONTENT_TYPE = "application/cloudevents+json"
-ANSWER_HEAD = 500  # characters of a subscriber's answer that are kept
+# The state that a job has when such an event of it happens; other types may find it in any.
+STATES = {f"job.{state}": state for state in State if f"job.{state}" in TYPES}
+CONTENT_TYPE = "application/cloudevents+json"  # the structured mode of CloudEvents 1.0
+ANSWER_HEAD = 500  # characters of a subscriber's answer that are kept: enough for its error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """Something that happened, to a job or to a subscription.
 
     Attributes:
-        id: The event's: the same in every attempt to tell it, and its place in the log.
+        id: The event's: the same in every attempt to deliver it, and its place in the log.
+        type: One of TYPES.
+        time: When it happened, by Redis's clock.
         subject: The job's id, or the subscription's.
         job: The job as it was then; None where it is about none.
         previous_state: The state that the job left.
         state_now: The job's state since.
-        detail: What an alert says, in words and particulars.
+        detail: What an alert says: a sentence and its particulars.
     """
 
     id: str
@@ -50,34 +54,40 @@ class Event:
 
     @property
     def model(self) -> str | None:
-        """What globs over models are held against."""
-        return self.job.spec.model if self.job else None
+        """The job's model, which a subscription's globs must match; None where there is no job."""
+        if self.job is None:
+            return None
+        return self.job.spec.model
 
     @property
     def outdated(self) -> bool:
-        """A failure that late success has overtaken."""
+        """Whether it is a failure that late success has overtaken."""
         return self.type == "job.failed" and self.state_now is State.SUCCEEDED
 
     @property
     def data(self) -> View:
-        """The job, and beside it what only events say."""
-        found = job_view(self.job) if self.job else {}
+        """What the CloudEvent carries: the job, and beside it what only events say."""
+        view: View = {}
+        if self.job:
+            view = job_view(self.job)
         if self.previous_state:
-            found["previous_state"] = self.previous_state
-        return found | self.detail
+            view["previous_state"] = self.previous_state
+        return view | self.detail
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How one attempt to tell somebody went.
+    """How one attempt to deliver an event went.
 
     Attributes:
-        word: `again` and `failed` are told again, the first when the handler says so itself.
-        took: Seconds.
-        after: Seconds until it wants to be told again.
+        word: `done`; `again`: when the receiver asked for it; `failed`: again by the schedule;
+            `dead`: never again unless somebody redelivers.
+        took: Seconds from its begin to the answer.
+        why: Why it is not done, as a sentence.
+        after: Seconds that the receiver asks to be left alone for.
         status: The HTTP status of a subscriber's answer.
-        answer: The answer's head.
-        gone: It never wants to be told anything again.
+        answer: The head of that answer.
+        gone: The subscriber wants nothing ever again (410).
     """
 
     word: Literal["done", "again", "dead", "failed"]
@@ -90,7 +100,12 @@ class Outcome:
 
 
 def cloud_event(what: Event, source: str) -> View:
-    """The event as CloudEvents 1.0 spells it (structured JSON)."""
+    """The event as CloudEvents 1.0 spells it (structured JSON).
+
+    Args:
+        what: The event.
+        source: Which installation it comes from: its public URL, or `/runhook`.
+    """
     return {
         "specversion": "1.0",
         "id": what.id,
@@ -104,9 +119,13 @@ def cloud_event(what: Event, source: str) -> View:
 
 
 def wants(types: Sequence[str], globs: Sequence[str], what: Event) -> bool:
-    """Whether who asked for these types and models is told; nothing asked for means all.
+    """Whether a receiver with these filters wants an event.
 
-    What is about no job is told whatever the models.
+    Args:
+        types: Event types; none: all.
+        globs: Patterns of models, as `vidu/*`; none: all. An event that is about no job is wanted
+            whatever they say.
+        what: The event.
     """
     if types and what.type not in types:
         return False
@@ -115,21 +134,35 @@ def wants(types: Sequence[str], globs: Sequence[str], what: Event) -> bool:
 
 
 def unknown_types(types: Iterable[str]) -> list[str]:
-    """Those that no event has."""
+    """Those of the types that no event has."""
     return [kind for kind in types if kind not in TYPES]
 
 
 def sample(kind: str, now: datetime) -> Event:
-    """An event of any type, about a job that there never was."""
-    word = kind.removeprefix("job.")
-    state = State(word) if word in tuple(State) else State.SUCCEEDED
+    """An event of any type, about a job that never existed: what a subscription's test delivers.
+
+    Args:
+        kind: One of TYPES.
+        now: When everything about it happened.
+    """
+    state = STATES.get(kind, State.SUCCEEDED)
     job = _sample_job(state, now)
-    detail = {"alert": "this is a test"} if kind == "runhook.alert" else {}
-    return Event(jobs.new_id("evt_test"), kind, now, job.id, job, None, state, detail)
+    detail = {}
+    if kind == "runhook.alert":
+        detail["alert"] = "this is a test"
+    return Event(
+        id=jobs.new_id("evt_test"),
+        type=kind,
+        time=now,
+        subject=job.id,
+        job=job,
+        state_now=state,
+        detail=detail,
+    )
 
 
 def _sample_job(state: State, now: datetime) -> Job:
-    ask = JobSpec(
+    spec = JobSpec(
         "rhart-image-n-pro/text-to-image",
         "image",
         {"prompt": "A harbour at dawn"},
@@ -138,11 +171,19 @@ def _sample_job(state: State, now: datetime) -> Job:
     )
     attempt = jobs.Attempt(1, now)
     if state not in (State.QUEUED, State.UNCONFIRMED):
-        attempt = jobs.Attempt(1, now, ref="1900000000000000000", submitted_at=now)
-    changes: dict[str, Any] = {"ended_at": now, "settled_by": "callback"} if state.ended else {}
+        attempt = replace(attempt, ref="1900000000000000000", submitted_at=now)
+    history = JobHistory(now, (attempt,), None)
+    if state.ended:
+        history = JobHistory(now, (_ended(attempt, state, now),), now)
+    return Job(jobs.new_id("job_test"), spec, state, history)
+
+
+def _ended(attempt: jobs.Attempt, state: State, now: datetime) -> jobs.Attempt:
+    attempt = replace(attempt, ended_at=now, settled_by="callback")
     if state is State.SUCCEEDED:
-        changes["outputs"] = (Output("https://example.com/harbour.png", "png"),)
-    elif state is State.FAILED:
-        changes["error"] = Error("failed", "This is a test: nothing was sent, nothing was paid.")
-    life = JobHistory(now, (replace(attempt, **changes),), now if state.ended else None)
-    return Job(jobs.new_id("job_test"), ask, state, life)
+        output = Output("https://example.com/harbour.png", "png")
+        return replace(attempt, outputs=(output,))
+    if state is State.FAILED:
+        error = Error("failed", "This is a test: nothing was sent, nothing was paid.")
+        return replace(attempt, error=error)
+    return attempt

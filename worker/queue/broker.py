@@ -160,8 +160,8 @@ class ForeignCelery:
             )
         except (kombu_exceptions.KombuError, OSError, ImportError) as error:
             why = f"its broker did not take it: {type(error).__name__}: {masked(str(error))}"
-            return Outcome("failed", time.monotonic() - start, why[:500])
-        return Outcome("done", time.monotonic() - start)
+            return Outcome(word="failed", took=time.monotonic() - start, why=why[:500])
+        return Outcome(word="done", took=time.monotonic() - start)
 
     def _connected(self) -> Celery:
         if self._app is None:

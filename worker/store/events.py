@@ -89,7 +89,9 @@ class Events:
         overtaken = kind == "job.failed" and job.state is State.SUCCEEDED
         if not (stands or overtaken):
             raise NotFound(f"event {event_id}")
-        return Event(event_id, kind, moment, job.id, job, state_now=job.state)
+        return Event(
+            id=event_id, type=kind, time=moment, subject=job.id, job=job, state_now=job.state
+        )
 
     def after(
         self, cursor: str | None, most: int, *, gaps: bool = False, types: Sequence[str] = ()
@@ -199,11 +201,20 @@ def _told(entry: str, text: Members, jobs: Mapping[str, Job]) -> Event | None:
     detail: dict[str, Any] = {"alert": text["why"]} if text.get("why") else {}
     event_id, kind, moment = f"{PREFIX}{entry}", text["type"], stream_moment(entry)
     if "job" not in text:
-        return Event(event_id, kind, moment, text["subject"], detail=detail)
+        return Event(id=event_id, type=kind, time=moment, subject=text["subject"], detail=detail)
     job = jobs.get(text["job"])
     if job is None:
         return None
     life, _ = life_of(f"event {event_id}", text["life"].encode())
     then = replace(job, history=life, state=State(text["state"]))
     previous = text["previous"] or None
-    return Event(event_id, kind, moment, job.id, then, previous, job.state, detail)
+    return Event(
+        id=event_id,
+        type=kind,
+        time=moment,
+        subject=job.id,
+        job=then,
+        previous_state=previous,
+        state_now=job.state,
+        detail=detail,
+    )
