@@ -1,18 +1,19 @@
-"""Everything that can go wrong in words of who is at fault and who pays.
+"""Everything that can go wrong, by whose fault it is and who pays.
 
     RunhookError
-    ├── InvalidRequest      the asker's: every fault named, nothing sent, nothing paid
-    ├── NotFound            the asker's: there is no such job or model
-    ├── Conflict            the asker's: it contradicts what there is, which stands
-    ├── Trimmed             the asker's: what he wants to read on from is no longer kept
-    ├── StoreUnavailable    Redis does not take or give it; nothing was changed unless said
-    │   ├── StoreRefuses    it is there and lets nobody in as it is set: waiting helps nothing
-    │   └── LostWrites      it has forgotten what it was told before
+    ├── InvalidRequest      the caller's: every fault named, nothing sent, nothing paid
+    ├── NotFound            the caller's: there is no such job or model
+    ├── Conflict            the caller's: it contradicts the present state, which stays as it is
+    ├── Trimmed             the caller's: the events to read on from are no longer kept
+    ├── StoreUnavailable    Redis does not answer; nothing was changed unless the text says so
+    │   ├── StoreRefuses    it answers and lets nobody in as it is set: waiting does not help
+    │   └── LostWrites      it has forgotten what it had confirmed
     ├── UnreadableRecord    a newer version's or a broken record, which is left as it is
-    ├── StorageUnavailable  the place of kept files does not take or give one
+    ├── NotDurable          Redis has it, but not as safely as it must before money is spent
+    ├── StorageUnavailable  the storage of files neither takes nor gives one
     ├── ProviderSilent      RunningHub gave no usable answer to a free question: ask again
     │   └── ProviderRefused it answered, and the answer is no
-    └── ImpossibleMove      ours: a job was told to make a move that its state does not allow
+    └── ImpossibleMove      ours: a job cannot make that move from its state
 
 What RunningHub answers to a paid submit is not an error but a value: see `reports`.
 """
@@ -23,10 +24,12 @@ from typing import Literal
 
 MOST_FAULTS = 100  # that an answer lists: nobody mends more at once, the others are counted
 LONGEST_PATH, LONGEST_MESSAGE = 300, 4000  # characters of a fault, which may quote what was sent
+# What follows a Conflict wherever it is shown, because the first question is whether money went.
+UNPAID = "Nothing new was submitted, and nothing was paid."
 
 
 class RunhookError(Exception):
-    """The root of all of them."""
+    """The root of all of them; its text is one sentence for the user, without a full stop."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Fault:
 
     Attributes:
         path: Where, as a JSON path without the dollar: `input.duration`.
-        message: What is wrong and what is allowed, in words.
+        message: What is wrong and what is allowed, as the rest of a sentence that begins with path.
         allowed: The allowed values, where they can be listed.
         nearest: The name or value that was probably meant.
     """
@@ -51,14 +54,14 @@ class InvalidRequest(RunhookError):
 
     Attributes:
         faults: All of them.
-        listed: The first of them, each as long as an answer may be.
+        listed: The first MOST_FAULTS, each as long as an answer may be.
     """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         self.listed = tuple(_shortened(fault) for fault in faults[:MOST_FAULTS])
-        told = (f"{fault.path}: {fault.message}".removeprefix(": ") for fault in self.listed)
-        super().__init__("; ".join(told))
+        texts = (f"{fault.path}: {fault.message}".removeprefix(": ") for fault in self.listed)
+        super().__init__("; ".join(texts))
 
 
 def _shortened(fault: Fault) -> Fault:
@@ -67,26 +70,29 @@ def _shortened(fault: Fault) -> Fault:
 
 
 class NotFound(RunhookError):
-    """There is no such thing."""
+    """There is no such thing.
+
+    Attributes:
+        nearest: Names that were probably meant.
+    """
 
     def __init__(self, what: str, nearest: Sequence[str] = ()) -> None:
         self.nearest = tuple(nearest)
-        hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
-        super().__init__(f"there is no {what}{hint}")
-
-
-UNPAID = "Nothing new was made, nothing is paid."  # what follows a Conflict wherever it is shown
+        text = f"there is no {what}"
+        if nearest:
+            text += f"; did you mean {', '.join(nearest)}?"
+        super().__init__(text)
 
 
 class Conflict(RunhookError):
-    """The request contradicts what there is, which stands as it is."""
+    """The request contradicts the present state, which stays as it is."""
 
 
 class Trimmed(RunhookError):
-    """What was to be read on from is no longer kept.
+    """The events to read on from are no longer kept.
 
     Attributes:
-        oldest: The id of the first event that is kept.
+        oldest: The id of the first event that is kept; None where there is none.
     """
 
     def __init__(self, why: str, oldest: str | None) -> None:
@@ -95,15 +101,15 @@ class Trimmed(RunhookError):
 
 
 class StoreUnavailable(RunhookError):
-    """Redis does not answer, or refuses."""
+    """Redis does not answer, or refuses a command."""
 
 
 class LostWrites(StoreUnavailable):
-    """Redis knows less than it did: a fail-over, a power loss or an old dump took writes back."""
+    """Redis knows less than it did: a failover, a power loss or an old dump took writes back."""
 
 
 class StoreRefuses(StoreUnavailable):
-    """Redis is there and lets nobody in as REDIS_URL says: password, rights, database, TLS."""
+    """Redis answers and lets nobody in as REDIS_URL says: password, rights, database, TLS."""
 
 
 class UnreadableRecord(RunhookError):
@@ -119,7 +125,7 @@ class UnreadableRecord(RunhookError):
         self.name = name
         self.newer = newer
         self.id = name.partition(" ")[2]
-        super().__init__(f"{name} cannot be read here: {why}")
+        super().__init__(f"this version cannot read {name}: {why}")
 
 
 class NotDurable(RunhookError):
@@ -127,7 +133,7 @@ class NotDurable(RunhookError):
 
 
 class StorageUnavailable(RunhookError):
-    """The place of kept files does not take or give one."""
+    """The storage of RUNHOOK_STORAGE_URL neither takes nor gives a file."""
 
 
 class ProviderSilent(RunhookError):
@@ -135,9 +141,9 @@ class ProviderSilent(RunhookError):
 
     Attributes:
         busy: RunningHub asked us to slow down (1003 or HTTP 429).
-        there: It answered, with a status below 500: whatever it said, it is there.
-        answered: What it said is no outage either, but says nothing of what was asked: asking
-            again would most likely bring the same.
+        there: It answered with a status below 500: whatever it said, it is no outage.
+        answered: Moreover, asking again would most likely bring the same answer, which says nothing
+            of what was asked.
     """
 
     def __init__(
@@ -150,7 +156,7 @@ class ProviderSilent(RunhookError):
 
     @property
     def pace(self) -> Literal["busy", "good"]:
-        """What it says of the pace of free questions."""
+        """Whether free questions should come more slowly from now on."""
         if self.busy:
             return "busy"
         return "good"
@@ -160,7 +166,7 @@ class ProviderRefused(ProviderSilent):
     """RunningHub answered a free question with one of its error codes.
 
     Attributes:
-        code: Which.
+        code: Which, as a row in `runninghub/codes.py` explains it.
     """
 
     def __init__(self, why: str, code: str, *, answered: bool = True) -> None:
@@ -169,4 +175,4 @@ class ProviderRefused(ProviderSilent):
 
 
 class ImpossibleMove(RunhookError):
-    """The table of moves does not have this one."""
+    """The table of moves in `domain/jobs.py` does not have this one."""

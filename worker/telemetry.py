@@ -1,4 +1,4 @@
-"""The one catalogue of what processes report: log lines with fields, and what is masked in them."""
+"""What processes report: the catalogue of log lines, and what is masked in everything they say."""
 
 import base64
 import json
@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 import structlog
 
+# What is masked, in every text that a log, the timeline or a command shows.
 PASSWORD = re.compile(r"(?<=://)[^\s/]*@")  # a URL's, and who it is of
 SIGNATURE = re.compile(r"(/callbacks/[^/\s]+/\d+/)[^/?\s\"]+")
 # The same of our own making: 40 hexadecimal digits, also where the URL is quoted in another.
@@ -26,33 +27,35 @@ TOKENS = re.compile(
 
 SHORTEST_HIDDEN = 8  # characters; what is shorter is a sandbox's and would blot out common words
 
-# What is worth a line, and how loud. A name that is not here cannot be logged.
+# What is worth a line, and how loud: errors want somebody to act, warnings to know, the rest tells
+# what goes on. A name that is not here cannot be logged. Names and fields stay: people search their
+# logs by them.
 EVENTS = {
-    "process.started": logging.INFO,
+    "process.started": logging.INFO,  # a process is ready
     "process.stopped": logging.INFO,
-    "settings.unknown": logging.WARNING,
-    "redis.not_durable": logging.WARNING,
-    "redis.away": logging.WARNING,
+    "settings.unknown": logging.WARNING,  # a variable that begins like ours: most often misspelt
+    "redis.not_durable": logging.WARNING,  # a restart of Redis would lose jobs
+    "redis.away": logging.WARNING,  # it does not answer; said once until it is back
     "redis.back": logging.INFO,
-    "redis.lost_writes": logging.ERROR,
-    "storage.away": logging.WARNING,
-    "job.moved": logging.INFO,
-    "submit.answered": logging.INFO,
-    "line.limit": logging.INFO,
-    "callback.refused": logging.WARNING,
-    "token.refused": logging.WARNING,
-    "callback.unreadable": logging.WARNING,
-    "callback.not_kept": logging.ERROR,
-    "alert": logging.ERROR,
-    "delivery.recorded": logging.INFO,
-    "subscription.disabled": logging.ERROR,
-    "handler.unknown": logging.WARNING,
-    "record.unreadable": logging.WARNING,
+    "redis.lost_writes": logging.ERROR,  # it forgot what it had confirmed; the queue is paused
+    "storage.away": logging.WARNING,  # files can be neither kept nor read
+    "job.moved": logging.INFO,  # a job changed its state
+    "submit.answered": logging.INFO,  # what RunningHub answered to a paid request
+    "line.limit": logging.INFO,  # how many jobs RunningHub allows at once
+    "callback.refused": logging.WARNING,  # a wrong signature; rate-limited
+    "token.refused": logging.WARNING,  # somebody tries tokens; rate-limited
+    "callback.unreadable": logging.WARNING,  # kept, not believed; RunningHub is asked instead
+    "callback.not_kept": logging.ERROR,  # Redis did not take it; RunningHub sends it again
+    "alert": logging.ERROR,  # what is also a `runhook.alert` event
+    "delivery.recorded": logging.INFO,  # how one attempt to deliver an event went
+    "subscription.disabled": logging.ERROR,  # nothing is delivered to it any more
+    "handler.unknown": logging.WARNING,  # a delivery waits for a handler that no process has
+    "record.unreadable": logging.WARNING,  # left as it is
     "lane.busy": logging.DEBUG,
-    "task.failed": logging.ERROR,
-    "celery.says": logging.WARNING,
+    "task.failed": logging.ERROR,  # an exception nobody foresaw; its duty is tried again
+    "celery.says": logging.WARNING,  # a warning of celery's or kombu's own
 }
-# Whose warnings and errors are ours to show: without a handler kombu's loggers keep them to
+# Libraries whose warnings are ours to show: without a handler kombu's loggers keep them to
 # themselves. Users' own loggers are left to users.
 LIBRARIES = ("celery", "kombu", "multiprocessing")
 
@@ -61,7 +64,11 @@ _spellings: tuple[str, ...] = ()  # of every secret of this process, the longest
 
 
 def conceal(secrets: Iterable[str]) -> None:
-    """From now on these values are shown nowhere, in none of the spellings that an echo has."""
+    """From now on show these values nowhere, in none of the spellings that an echo may have.
+
+    Args:
+        secrets: Of this process; those shorter than SHORTEST_HIDDEN characters are left out.
+    """
     global _spellings
     found = {*_spellings}
     for secret in secrets:
@@ -104,29 +111,40 @@ def masked(text: str) -> str:
 def _harmless(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Fields in which nothing moves the cursor or begins a line of its own; a trace is indented."""
     for name, value in event.items():
-        if isinstance(value, str):
-            rows = [value] if name != "exception" else value.splitlines()
-            plain = ("".join(c if c.isprintable() else " " for c in row) for row in rows)
-            event[name] = "\n  ".join(plain)
+        if name == "exception":
+            event[name] = "\n  ".join(_printable(row) for row in str(value).splitlines())
+        elif isinstance(value, str):
+            event[name] = _printable(value)
     return event
 
 
+def _printable(text: str) -> str:
+    return "".join(_shown(char) for char in text)
+
+
+def _shown(char: str) -> str:
+    if char.isprintable():
+        return char
+    return " "
+
+
 def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {k: masked(v) if isinstance(v, str) else v for k, v in event.items()}
+    texts = {name: masked(value) for name, value in event.items() if isinstance(value, str)}
+    return {**event, **texts}
 
 
 def configure() -> None:
     """Log to standard error: colours on a terminal, one JSON object a line elsewhere."""
-    terminal = sys.stderr.isatty()
-    last: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    for_whom: list[Any] = [structlog.processors.JSONRenderer()]
+    if sys.stderr.isatty():
+        for_whom = [_harmless, structlog.dev.ConsoleRenderer()]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _mask,
-            *([_harmless] if terminal else []),
-            last,
+            *for_whom,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=_Lines,
@@ -138,16 +156,16 @@ def configure() -> None:
 
 
 class _Lines:
-    """Standard error, a line one write: children share it, and no lock is held across a fork.
+    """Standard error, each line in one write: children share it, and no lock is held over a fork.
 
-    A pipe takes so many as 4096 bytes in one piece.
+    A pipe takes up to 4096 bytes in one piece, so that lines of two processes are not mixed.
     """
 
     def __init__(self, *_: object) -> None:
         self._file = sys.stderr.fileno()
 
     def msg(self, line: str) -> None:
-        """Write one."""
+        """Write one line."""
         os.write(self._file, f"{hidden(line)}\n".encode(errors="backslashreplace"))
 
     log = debug = info = warning = error = critical = msg
@@ -164,5 +182,13 @@ class _Library(logging.Handler):
 
 
 def report(name: str, /, **fields: Any) -> None:
-    """Write one line of the catalogue."""
+    """Write one line to the log.
+
+    Args:
+        name: One of EVENTS, which tells its level.
+        fields: Its particulars; secrets in them are masked.
+
+    Raises:
+        KeyError: The catalogue has no such line.
+    """
     structlog.get_logger().log(EVENTS[name], name, **fields)
