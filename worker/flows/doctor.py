@@ -10,7 +10,9 @@ from typing import Literal
 from runhook.config.settings import Role, Settings, SettingsError, unknown_names
 from runhook.config.strength import HOW
 from runhook.worker.delivery import roster
+from runhook.worker.delivery.roster import Member
 from runhook.worker.domain.jobs import State
+from runhook.worker.domain.reports import Account
 from runhook.worker.errors import (
     ProviderRefused,
     ProviderSilent,
@@ -26,14 +28,23 @@ from runhook.worker.wiring import Wiring, has_other_secrets
 Word = Literal["good", "warning", "bad"]
 SKEW = 5.0  # seconds between this machine's clock and Redis's that matter to nobody
 STUCK = 120.0  # seconds a duty may be past its time: the longest lease, and the pump's round
-PROBE_SECONDS = 10.0
+OK = 200  # the HTTP status
+WEB_SECONDS = 3.0  # for an answer of this machine; /healthz asks nobody else
+PROBE_SECONDS = 10.0  # for an answer through whatever stands before web, a sleeping tunnel included
 NAMED = 3  # records that a line of the report names; the rest are counted
 ROLES: tuple[Role, ...] = ("web", "worker", "handlers")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one check found, and what to do about it."""
+    """What one check found.
+
+    Attributes:
+        what: Which check, in a word.
+        word: How bad it is: `good`, `warning` or `bad`, with which doctor exits with 1.
+        says: What was found.
+        advice: What to do about it; empty where nothing is.
+    """
 
     what: str
     word: Word
@@ -44,16 +55,36 @@ class Finding:
 Findings = Iterator[Finding]
 
 
+def _good(what: str, says: str) -> Finding:
+    return Finding(what=what, word="good", says=says)
+
+
+def _warning(what: str, says: str, advice: str) -> Finding:
+    """Something works less well than it could, or will not for long."""
+    return Finding(what=what, word="warning", says=says, advice=advice)
+
+
+def _bad(what: str, says: str, advice: str) -> Finding:
+    """Something does not work."""
+    return Finding(what=what, word="bad", says=says, advice=advice)
+
+
 def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
-    """Every check, in the order in which things depend on each other; without Redis the first."""
+    """Every check, in the order in which things depend on each other; without Redis only the first.
+
+    Args:
+        w: The parts of the process that asks.
+        environ: Its environment, in which a misspelt setting may stand.
+    """
     checks: tuple[Callable[[Wiring], Findings], ...] = (
         _server,
         _secrets,
         _clock,
         _processes,
+        _web,
         _public_url,
         _key,
-        _line,
+        _queue,
         _duties,
         _unconfirmed,
         _unreadable,
@@ -67,201 +98,220 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
         for check in checks:
             found += check(w)
     except StoreUnavailable as away:
-        found.append(Finding("server", "bad", str(away), "Start Redis, or `runhook up`."))
+        found.append(_bad("server", str(away), "Start Redis, or `runhook up`."))
     return found
 
 
 def _settings(w: Wiring, environ: Mapping[str, str]) -> Findings:
-    wrong, told = set(), w.settings.told_by_sandbox()
+    wrong, beside_sandbox = set(), w.settings.told_by_sandbox()
     for role in ROLES:
         try:
-            Settings.load(role, **told)
+            Settings.load(role, **beside_sandbox)
         except SettingsError as error:
             wrong.add(str(error))
     for text in sorted(wrong):
-        yield Finding("settings", "bad", text, "Set it in the environment or in .env.")
+        yield _bad("settings", text, "Set it in the environment or in .env.")
     made_up = w.settings.made_up()
     for name in made_up:
-        text = f"{name}: one of its values has few different characters, so it could be guessed"
-        yield Finding("settings", "warning", text, f"Make one with: {HOW}")
+        text = f"{name}: one of its values repeats few characters, so it could be guessed"
+        yield _warning("settings", text, f"Make a new one with: {HOW}")
     for name in unknown_names(environ):
-        yield Finding("settings", "warning", f"{name} is no setting", "See config/env.example.")
+        yield _warning("settings", f"{name} is not a setting", "See config/env.example.")
     if not wrong and not made_up:
-        yield Finding("settings", "good", "complete for web, worker and handlers")
+        yield _good("settings", "complete for web, worker and handlers")
 
 
 def _server(w: Wiring) -> Findings:
     server = w.store.processes.server()
     if server.too_old:
-        yield Finding("server", "bad", f"Redis {server.version}", "Use Redis 6.2 or later.")
+        yield _bad("server", f"Redis {server.version} is too old", "Use Redis 6.2 or later.")
     else:
-        yield Finding("server", "good", f"Redis {server.version}")
+        yield _good("server", f"Redis {server.version}")
     if server.evicts:
-        text = f"maxmemory-policy {server.policy} evicts queued work"
-        yield Finding("eviction", "bad", text, "Set maxmemory-policy noeviction.")
-    if not server.durable:
-        text = "no append-only file: a restart of Redis loses jobs"
-        yield Finding("persistence", "warning", text, "Set appendonly yes.")
+        text = f"with maxmemory-policy {server.policy} Redis may evict queued jobs"
+        yield _bad("eviction", text, "Set maxmemory-policy noeviction.")
+    if server.durable:
+        yield _good("persistence", "append-only file")
     else:
-        yield Finding("persistence", "good", "append-only file")
+        text = "no append-only file: a restart of Redis loses jobs"
+        yield _warning("persistence", text, "Set appendonly yes.")
 
 
 def _secrets(w: Wiring) -> Findings:
     if has_other_secrets(w):
-        text = "RUNHOOK_SECRET here is none of those that other processes use"
-        advice = "Set theirs; to change it, put the new one in front of it and restart everything."
-        yield Finding("secrets", "bad", text, advice)
+        text = "RUNHOOK_SECRET differs from the one that the other processes use"
+        advice = "Set theirs. To change it, put the new one in front of it and restart everything."
+        yield _bad("secrets", text, advice)
 
 
 def _clock(w: Wiring) -> Findings:
     skew = abs((datetime.now(UTC) - w.clock.now()).total_seconds())
     if skew > SKEW:
-        text = f"this machine and Redis differ by {skew:.0f} s"
-        yield Finding("clock", "warning", text, "Let both keep time by NTP.")
+        text = f"the clocks of this machine and of Redis differ by {skew:.0f} s"
+        yield _warning("clock", text, "Synchronize both by NTP.")
     else:
-        yield Finding("clock", "good", "as Redis's")
+        yield _good("clock", "agrees with Redis's")
 
 
 def _processes(w: Wiring) -> Findings:
     for role in ("worker", "handlers"):
-        alive = w.store.processes.alive(role)
-        if alive:
-            yield Finding(role, "good", f"{alive} alive")
+        if alive := w.store.processes.alive(role):
+            yield _good(role, f"{alive} alive")
         else:
-            text = "none was heard in the last 15 s"
-            yield Finding(role, "bad", text, f"Start it: see {role} in the Procfile.")
+            text = "none has been seen in the last 15 s"
+            yield _bad(role, text, f"Start one: see {role} in the Procfile.")
+
+
+def _web(w: Wiring) -> Findings:
+    """Whether it answers on this machine; with a public URL it may well run on another."""
     address = f"http://127.0.0.1:{w.settings.port}"
+    here = Http(address, proxies=False)
     try:
-        answer = Http(address, proxies=False).request(
-            "GET", "/healthz", headers={}, data=None, seconds=3
-        )
-        status = answer.status
+        answer = here.request("GET", "/healthz", headers={}, data=None, seconds=WEB_SECONDS)
+        if answer.status == OK:
+            yield _good("web", f"answers at {address}")
+            return
     except FAILURES:
-        status = 0
-    if status == 200:
-        yield Finding("web", "good", f"answers at {address}")
-    elif not w.settings.public_url:
-        yield Finding("web", "warning", f"does not answer at {address}", "Start it, or set PORT.")
+        pass
+    if not w.settings.public_url:
+        yield _warning("web", f"does not answer at {address}", "Start it, or set PORT.")
 
 
 def _public_url(w: Wiring) -> Findings:
     """A probe, signed as one, through whatever stands before web."""
     base = w.settings.public_url
     if not base:
-        text = "none: RunningHub cannot report, and every job ends by asking"
+        text = "not set: RunningHub cannot call back, so jobs end later, by asking RunningHub"
         advice = "Set RUNHOOK_PUBLIC_URL to where web is reached from outside."
-        yield Finding("public URL", "warning", text, advice)
+        yield _warning("public URL", text, advice)
         return
     number = secrets.randbelow(10**9) + 1
     path = callback_url(base, w.settings.secrets, PROBE, number).removeprefix(base)
-    advice = "Let RUNHOOK_PUBLIC_URL lead to web, POST and all; same secret, same version."
+    advice = (
+        "Make RUNHOOK_PUBLIC_URL lead to a web of this version with the same secret, "
+        "POST requests included."
+    )
     try:
         answer = Http(base).request("POST", path, headers={}, data=b"{}", seconds=PROBE_SECONDS)
     except FAILURES as error:
-        yield Finding("public URL", "bad", f"{base} does not answer: {why(error)}", advice)
+        yield _bad("public URL", f"{base} does not answer: {why(error)}", advice)
         return
     expected = probe_answer(w.settings.secrets[0], number).encode()
-    if answer.status == 200 and answer.body == expected:
-        yield Finding("public URL", "good", f"{base} leads here, and the secrets agree")
+    if answer.status == OK and answer.body == expected:
+        yield _good("public URL", f"{base} leads here, and the secrets agree")
     else:
-        yield Finding(
-            "public URL", "bad", f"{base} answers HTTP {answer.status}, not as web", advice
-        )
+        text = f"{base} answers HTTP {answer.status}, but not as web does"
+        yield _bad("public URL", text, advice)
 
 
 def _key(w: Wiring) -> Findings:
     if not w.settings.api_key:
-        yield Finding("key", "bad", "RUNNINGHUB_API_KEY is missing", "Set the account's key.")
+        yield _bad("key", "RUNNINGHUB_API_KEY is missing", "Set the account's key.")
         return
     try:
         capacity = w.client.capacity()
         account = w.client.account()
     except ProviderRefused as refused:
-        yield Finding("key", "bad", f"refused: {refused}", "Check key and site.")
+        advice = "Check RUNNINGHUB_API_KEY, and that RUNNINGHUB_BASE_URL is its site."
+        yield _bad("key", f"RunningHub refuses it: {refused}", advice)
         return
     except ProviderSilent as silent:
-        yield Finding("key", "warning", f"RunningHub does not answer: {silent}", "Try again later.")
+        yield _warning("key", f"RunningHub does not answer: {silent}", "Try again later.")
         return
-    money = f"{account.money} {account.currency or ''}".strip() if account.money else ""
-    coins = f"{account.coins} coins" if account.coins else ""
-    left = " and ".join(part for part in (money, coins) if part) or "nothing"
-    yield Finding("key", "good", f"{capacity.type or 'valid'}, {left} left")
-    ours, theirs = w.settings.concurrency, capacity.limit
+    yield _good("key", f"{capacity.type or 'valid'}, {_left(account)} left")
+    yield _limit(w.settings.concurrency, capacity.limit)
+
+
+def _left(account: Account) -> str:
+    """What may still be spent."""
+    parts = []
+    if account.money:
+        parts.append(f"{account.money} {account.currency or ''}".strip())
+    if account.coins:
+        parts.append(f"{account.coins} coins")
+    return " and ".join(parts) or "nothing"
+
+
+def _limit(ours: int | None, theirs: int | None) -> Finding:
+    """How many jobs run at once: as we are set, and as RunningHub says."""
     if ours and theirs and ours > theirs:
-        text = f"RUNHOOK_CONCURRENCY is {ours}, RunningHub allows {theirs}"
-        yield Finding("limit", "warning", text, "Jobs above it wait behind a gate; lower it.")
-    else:
-        yield Finding("limit", "good", f"{ours or theirs or 1} at once")
+        text = f"RUNHOOK_CONCURRENCY is {ours}, but RunningHub allows {theirs}"
+        advice = "Lower it: RunningHub refuses the jobs above its limit, and they must wait anyway."
+        return _warning("limit", text, advice)
+    return _good("limit", f"{ours or theirs or 1} at once")
 
 
-def _line(w: Wiring) -> Findings:
+def _queue(w: Wiring) -> Findings:
     state: QueueState = w.store.line.state()
-    text = f"{state.length} waiting, {state.in_flight} in flight"
+    text = f"{state.length} queued, {state.in_flight} in flight"
     if state.unreadable:
-        text += f", {state.unreadable} that cannot be read hold no slot"
+        text += f", {state.unreadable} unreadable, which hold no slot"
     if state.why_paused:
-        yield Finding("line", "bad", f"{text}; {state.why_paused}", "Then `runhook resume`.")
+        yield _bad("line", f"{text}; {state.why_paused}", "Then `runhook resume`.")
     elif state.paused:
-        yield Finding("line", "warning", f"paused, {text}", "`runhook resume` lets it go on.")
-    elif state.gate != "open":
-        why_closed = f"gate {state.gate}: {state.why}"
-        if state.advice:
-            yield Finding("line", "bad", f"{text}, {why_closed}", state.advice)
-            return
-        yield Finding("line", "warning", f"{text}, {why_closed}", "It opens by itself.")
+        yield _warning("line", f"paused, {text}", "`runhook resume` lets it go on.")
+    elif state.gate == "open":
+        yield _good("line", text)
+    elif state.advice:
+        yield _bad("line", f"{text}; nothing is sent: {state.why}", state.advice)
     else:
-        yield Finding("line", "good", text)
+        advice = "Nothing to do: it tries again by itself."
+        yield _warning("line", f"{text}; nothing is sent for now: {state.why}", advice)
 
 
 def _duties(w: Wiring) -> Findings:
     stuck = w.store.upkeep.stuck(STUCK)
     for lane in stuck:
-        text = f"{lane.count} of {lane.lane} are over {STUCK:.0f} s late, first {lane.oldest}"
-        yield Finding("duties", "bad", text, "Start a worker; look into its log.")
+        text = (
+            f"{lane.count} of lane {lane.lane} are over {STUCK:.0f} s late, the first {lane.oldest}"
+        )
+        yield _bad("duties", text, "Start a worker, or see its log for why it does not get there.")
     parked = w.store.duties.parked()
     for one in parked:
-        text = f"{one.id} of {one.lane} is parked after {one.failures} failures: {one.why}"
-        yield Finding("duties", "bad", text, "`runhook doctor --fix` lets it try once more.")
+        text = f"{one.id} of lane {one.lane} is parked after {one.failures} failures: {one.why}"
+        yield _bad("duties", text, "Mend that, then `runhook doctor --fix` lets it try once more.")
     if not stuck and not parked:
-        yield Finding("duties", "good", "none is late or parked")
+        yield _good("duties", "none is late or parked")
 
 
 def _unconfirmed(w: Wiring) -> Findings:
     names = w.store.upkeep.unconfirmed()
     if not names:
         return
-    risks = [
-        job.attempt.doubt.detail.get("money_at_risk")
-        for job in w.store.jobs.many(names)
-        if job.attempt.doubt
-    ]
+    doubts = [job.attempt.doubt for job in w.store.jobs.many(names)]
+    risks = [doubt.detail.get("money_at_risk") for doubt in doubts if doubt]
     known = sum((Decimal(risk.split()[0]) for risk in risks if risk), Decimal(0))
-    text = f"{len(names)} may have been charged and are not proved, at least {known:f} at risk"
-    yield Finding("unconfirmed", "warning", text, "`runhook jobs --state unconfirmed`, resolve.")
+    text = f"{len(names)} may have been charged without proof, at least {known:f} at risk"
+    advice = (
+        "They wait for proof. `runhook resolve` settles one of `runhook jobs --state unconfirmed`."
+    )
+    yield _warning("unconfirmed", text, advice)
 
 
 def _unreadable(w: Wiring) -> Findings:
     """Records that this version leaves alone, and queued jobs whose model it does not have."""
     found = [*w.store.upkeep.unreadable(), *_of_unknown_models(w)]
     if not found:
-        yield Finding("records", "good", "all can be read")
+        yield _good("records", "all can be read")
         return
-    named = "; ".join(str(one) for one in found[:NAMED])
-    more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    waits = any(one.newer for one in found)
-    advice = (
-        "Start processes of the version that wrote them; nothing of them is lost or paid meanwhile."
-        if waits
-        else "They are left as they are, and nothing more is paid for them: docs/upgrades.md."
-    )
-    yield Finding("records", "bad", f"{len(found)} left alone: {named}{more}", advice)
+    text = f"{len(found)} left alone: " + "; ".join(str(one) for one in found[:NAMED])
+    if len(found) > NAMED:
+        text += f"; and {len(found) - NAMED} more"
+    advice = "They stay as they are, and nothing more is paid for them: see docs/upgrades.md."
+    if any(one.newer for one in found):
+        advice = (
+            "Start processes of the version that wrote them. "
+            "Until then nothing of them is lost or paid for."
+        )
+    yield _bad("records", text, advice)
 
 
 def _missed(w: Wiring) -> Findings:
     for one in (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable()):
         if missed := w.store.deliveries.missed(one.id):
-            text = f"{missed} events wait until {one.name} can be read and says which it wants"
-            yield Finding("receivers", "warning", text, "All others were told: docs/upgrades.md.")
+            text = f"{missed} events wait because {one.name}, which may want them, is unreadable"
+            advice = "Everybody else gets them: see docs/upgrades.md."
+            yield _warning("receivers", text, advice)
 
 
 def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:
@@ -275,38 +325,51 @@ def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:
 def _strays(w: Wiring) -> Findings:
     count, last = w.store.callbacks.strays(), w.store.callbacks.last_stray()
     if last:
-        text = f"{count} callbacks came for jobs that nobody knows, the last for {last.job_id}"
+        text = f"{count} callbacks came for unknown jobs, the last for {last.job_id}"
         text += f" at {last.at:%Y-%m-%d %H:%M} UTC: {last.why}"
-        yield Finding("strays", "warning", text, "Does another installation share the secret?")
+        yield _warning("strays", text, "Does another installation share RUNHOOK_SECRET?")
 
 
 def _handlers(w: Wiring) -> Findings:
     for one in roster.members(w):
         if one.alive and one.dead:
-            text = f"{one.dead} deliveries to {one.name!r} are dead: it never heard"
-            advice = f"`runhook deliveries --handler {one.name} --state dead` says why; redeliver."
-            yield Finding("handlers", "warning", text, advice)
-        if one.alive or not one.pending:
-            continue
-        text = f"deliveries wait for {one.name!r}, which no living process has: {one.pending}"
-        if one.oldest:
-            text += f", the oldest since {one.oldest:%Y-%m-%d %H:%M} UTC"
-        start = "Start a process whose RUNHOOK_HANDLERS have it"
-        advice = f"{start}, or end what waits: `runhook handlers --end {one.name}`."
-        yield Finding("handlers", "bad", text, advice)
+            text = f"{one.dead} deliveries to {one.name!r} are dead"
+            advice = (
+                f"`runhook deliveries --handler {one.name} --state dead` says why, "
+                f"`runhook redeliver --handler {one.name}` delivers them again."
+            )
+            yield _warning("handlers", text, advice)
+        if one.pending and not one.alive:
+            yield _waiting_for(one)
+
+
+def _waiting_for(gone: Member) -> Finding:
+    """What waits for a handler that no living process has."""
+    text = f"deliveries wait for {gone.name!r}, which no living process has: {gone.pending}"
+    if gone.oldest:
+        text += f", the oldest since {gone.oldest:%Y-%m-%d %H:%M} UTC"
+    advice = (
+        "Start a process whose RUNHOOK_HANDLERS has it, "
+        f"or end what waits: `runhook handlers --end {gone.name}`."
+    )
+    return _bad("handlers", text, advice)
 
 
 def _subscriptions(w: Wiring) -> Findings:
     for one in w.store.subscriptions.all():
         since = w.store.subscriptions.health(one.id).failing_since
-        missed = w.store.deliveries.count("dead", one.id)
         if w.outbound.too_open(one.url):
-            text = f"{one.id} is not told: its URL is http, and only https is allowed"
+            text = f"{one.id} gets nothing: its URL is http, and only https is allowed"
             advice = "PATCH its url to https, or set RUNHOOK_HTTPS_ONLY=false; then redeliver."
-            yield Finding("subscriber", "bad", text, advice)
+            yield _bad("subscriber", text, advice)
         if not one.enabled:
-            text = f"{one.id} is disabled{': ' + one.why if one.why else ''}, {missed} missed"
-            yield Finding("subscriber", "warning", text, "PATCH it enabled, then redeliver.")
+            text = f"{one.id} is disabled"
+            if one.why:
+                text += f": {one.why}"
+            missed = w.store.deliveries.count("dead", one.id)
+            advice = "PATCH it with enabled true, then redeliver."
+            yield _warning("subscriber", f"{text}; {missed} missed", advice)
         elif since:
-            text = f"{one.id} has answered nothing but failures since {since:%Y-%m-%d %H:%M} UTC"
-            yield Finding("subscriber", "warning", text, f"`runhook deliveries --handler {one.id}`")
+            text = f"{one.id}: nothing but failures since {since:%Y-%m-%d %H:%M} UTC"
+            advice = f"`runhook deliveries --handler {one.id}` says why."
+            yield _warning("subscriber", text, advice)
