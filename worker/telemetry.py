@@ -38,7 +38,7 @@ EVENTS = {
     "redis.away": logging.WARNING,  # it does not answer; said once until it is back
     "redis.back": logging.INFO,
     "redis.lost_writes": logging.ERROR,  # it forgot what it had confirmed; the queue is paused
-    "storage.away": logging.WARNING,  # files can be neither kept nor read
+    "storage.away": logging.WARNING,  # the storage of files does not answer
     "job.moved": logging.INFO,  # a job changed its state
     "submit.answered": logging.INFO,  # what RunningHub answered to a paid request
     "line.limit": logging.INFO,  # how many jobs RunningHub allows at once

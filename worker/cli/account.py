@@ -15,7 +15,7 @@ from runhook.worker.store import QueueState
 @click.command()
 @click.option("--json", "as_json", is_flag=True)
 def account(as_json: bool) -> None:
-    """Show what the account has left, its limit, and what is in flight."""
+    """Show the account's balance, limit and use."""
     w = wiring(asks=True)
     state = w.store.line.state()
     view = account_view(w.client.account(), w.client.capacity(), state.in_flight)

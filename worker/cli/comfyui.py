@@ -24,7 +24,10 @@ KINDS: dict[type, str] = {str: "STRING", bool: "BOOLEAN", int: "INT", float: "FL
 @click.argument("workflow_id")
 @click.option("--json", "as_json", is_flag=True, help="The whole workflow as RunningHub has it.")
 def workflow(workflow_id: str, as_json: bool) -> None:
-    """Show the fields of a workflow that a job may set."""
+    """Show the fields of a workflow.
+
+    They are what a job's input may set.
+    """
     graph = wiring(asks=True).client.workflow(workflow_id.removeprefix("workflow/"))
     if as_json:
         print_json(graph)
@@ -38,7 +41,10 @@ def workflow(workflow_id: str, as_json: bool) -> None:
 @click.option("--styles", type=int, metavar="TYPE", help="Show its styles of this type instead.")
 @click.option("--json", "as_json", is_flag=True)
 def app(webapp_id: str, styles: int | None, as_json: bool) -> None:
-    """Show the fields of an AI app that a job may set, or the styles of a quick create."""
+    """Show the fields of an AI app, or its styles.
+
+    Fields are what a job's input may set; styles are those of a quick create.
+    """
     client = wiring(asks=True).client
     webapp_id = webapp_id.removeprefix("app/")
     if styles is None:

@@ -91,7 +91,7 @@ def show_faults(console: Console, error: InvalidRequest) -> None:
 def _fault_line(fault: Fault) -> Text:
     line = Text.assemble("  ", (one_line(fault.path), "bold"), f"  {one_line(fault.message)}")
     if fault.nearest:
-        line.append(f"  did you mean {one_line(fault.nearest)}?", "yellow")
+        line.append(f"; did you mean {one_line(fault.nearest)}?", "yellow")
     return line
 
 

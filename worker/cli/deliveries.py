@@ -45,7 +45,10 @@ def deliveries(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List deliveries, newest first, or show one with every attempt."""
+    """List deliveries, or show one.
+
+    The list has the newest first; one delivery is shown with every attempt.
+    """
     if delivery_id:
         refuse_beside("a delivery's ID", "state", "handler", "job", "limit")
         _show_one(wiring(), delivery_id, as_json=as_json)
@@ -88,7 +91,7 @@ def redeliver(
     until: str | None,
     dry_run: bool,
 ) -> None:
-    """Deliver an event again: one delivery, or all that match."""
+    """Deliver again: one, or all that match."""
     given = _without_none(handler=handler, job=job, since=since, until=until)
     if (delivery_id is None) == (not given):
         raise click.UsageError(
@@ -141,8 +144,11 @@ def recover(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Make good what is missing since a time: callbacks that never came, and deliveries that died
-    or were never made. Nothing is submitted or paid for, but handlers run again."""
+    """Make good what is missing since a time.
+
+    RunningHub is asked about callbacks that never came, and deliveries that died or were never
+    made are made. Nothing is submitted or paid for, but handlers run again.
+    """
     w = wiring()
     given = _without_none(since=since, until=until, handler=handler, new_handlers=new_handlers)
     with wrong_usage():

@@ -47,7 +47,7 @@ CALLERS_OWN = ("RUNHOOK_", "RUNNINGHUB_", "REDIS_URL", "CELERY_", "PORT", "WEB_C
 
 @click.command()
 def demo() -> None:
-    """See jobs live through everything that can happen, for free."""
+    """See everything that can happen, for free."""
     check_installed(server=True, sandbox=True)
     console = _console()
     settings = Settings.load()

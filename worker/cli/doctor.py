@@ -29,7 +29,11 @@ MARKS = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "r
 )
 @click.option("--json", "as_json", is_flag=True)
 def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
-    """Check settings, server, processes, callbacks, key, queue and duties."""
+    """Find what is wrong here, and what to do.
+
+    Settings, Redis, processes, public URL, key, queue, duties and receivers are checked. Exits
+    with 1 if something does not work.
+    """
     w = wiring()
     if take_over:
         account = account_fingerprint(w.settings.base_url, w.settings.api_key)

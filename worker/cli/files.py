@@ -18,7 +18,10 @@ from runhook.worker.net.untrusted import one_line
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True)
 def upload(file: Path, as_json: bool) -> None:
-    """Keep a file that jobs can name as asset:<id>; RunningHub gets it when a job needs it."""
+    """Keep a file for jobs.
+
+    Jobs name it asset:<id>, as printed; RunningHub gets it when a job needs it.
+    """
     asset = keep_file(wiring(), file)
     if as_json:
         print_json(asset_view(asset))
@@ -31,7 +34,10 @@ def upload(file: Path, as_json: bool) -> None:
 @click.option("--name", help="Its name at RunningHub; left out: the file's own.")
 @click.option("--json", "as_json", is_flag=True)
 def lora(file: Path, name: str | None, as_json: bool) -> None:
-    """Upload a LoRA to RunningHub; use the printed name in the node RHLoraLoader."""
+    """Upload a LoRA to RunningHub.
+
+    The node RHLoraLoader loads it by the name that is printed.
+    """
     if not file.is_file():
         raise click.UsageError(f"{file} is not a regular file")
     client = wiring(asks=True).client

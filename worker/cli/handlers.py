@@ -17,7 +17,7 @@ from runhook.worker.delivery.roster import Member
 @click.option("--end", metavar="NAME", help="End what waits for a handler that is gone for good.")
 @click.option("--json", "as_json", is_flag=True)
 def handlers(end: str | None, as_json: bool) -> None:
-    """List handlers: whether a process runs each, since when, and what waits for it."""
+    """List handlers, and what waits for each."""
     w = wiring()
     if end is not None:
         ended = roster.end(w, end)

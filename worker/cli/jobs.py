@@ -77,7 +77,10 @@ def job(job_id: str, as_json: bool) -> None:
 @click.command()
 @click.argument("job_id")
 def cancel(job_id: str) -> None:
-    """Cancel a job: free until it is sent; after that RunningHub may charge for its run time."""
+    """Cancel a job; free until it is sent.
+
+    After that RunningHub may charge for the time that it ran.
+    """
     found = cancel_job(wiring(), job_id)
     if found.state is State.CANCELLED:
         click.echo("cancelled")
@@ -92,7 +95,10 @@ def cancel(job_id: str) -> None:
 @click.command()
 @click.argument("job_id")
 def retry(job_id: str) -> None:
-    """Run a failed or cancelled job again; the new attempt is paid for."""
+    """Run a job again, and pay for it again.
+
+    It must have failed or been cancelled.
+    """
     found = resolving.retry(wiring(), job_id)
     click.echo(f"attempt {found.attempt.n} is queued")
 
@@ -112,7 +118,11 @@ def reconcile(job_id: str) -> None:
 def resolve(
     job_id: str, verdict: Literal["failed", "resubmit"] | None, ref: str | None, force: bool
 ) -> None:
-    """Settle an unconfirmed job yourself; resubmit risks paying twice."""
+    """Settle an unconfirmed job yourself.
+
+    An unconfirmed job may have been accepted and charged. `--as resubmit` sends it again and so
+    risks paying twice; `--as failed` gives it up; `--ref` says which task it is.
+    """
     if (verdict is None) == (ref is None):
         raise click.UsageError("say one of --as failed, --as resubmit, --ref TASK")
     if ref is not None:

@@ -26,7 +26,7 @@ from runhook.worker.wiring import Wiring, check_secrets
     "-i", "inputs", multiple=True, metavar="NAME=VALUE", help="One parameter; @FILE sends a file."
 )
 @click.option("--input", "file", type=click.File("rb"), help="All parameters, as a JSON file.")
-@click.option("--batch", type=click.File("rb"), help="Many jobs: JSON lines as POST /v1/jobs has.")
+@click.option("--batch", type=click.File("rb"), help="Many jobs, as JSON lines for POST /v1/jobs.")
 @click.option("-o", "options", multiple=True, metavar="NAME=VALUE", help="One option.")
 @click.option(
     "--priority", type=click.IntRange(0, 9), default=5, show_default=True, help="9 goes first."

@@ -41,7 +41,10 @@ TEND_EVERY = 0.5  # seconds between two looks whether a process has ended
 @click.command()
 @click.option("--sandbox", is_flag=True, help="Use a free sandbox instead of RunningHub.")
 def up(sandbox: bool) -> None:
-    """Run everything on this machine: Redis, web, worker, handlers."""
+    """Run everything on this machine.
+
+    That is Redis (unless REDIS_URL is set), web, worker and handlers, until Ctrl-C.
+    """
     base = Settings.load()
     check_installed(server=base.embedded, sandbox=sandbox)
     environ, beside, port = keep_off_proxies(dict(os.environ)), {}, None

@@ -24,7 +24,7 @@ NEWEST = 20  # jobs that `watch` shows: as many as `runhook jobs`, and they fit 
 @click.command()
 @click.argument("job_id", required=False)
 def watch(job_id: str | None) -> None:
-    """Watch one job until it ends, or the newest until Ctrl-C."""
+    """Watch a job until it ends, or the newest."""
     if job_id:
         _watch_one(job_id)
     else:
