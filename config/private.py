@@ -62,7 +62,7 @@ def opened(path: Path, mode: str, flags: int) -> Iterator[IO[str]]:
     with os.fdopen(handle, mode) as file:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            raise ValueError(f"{path} is no plain file; remove it")
+            raise ValueError(f"{path} is not a regular file; remove it")
         if found.st_uid != os.geteuid():
             raise ValueError(f"{path} belongs to another user; remove it")
         if found.st_mode & OTHERS:

@@ -28,8 +28,8 @@ from runhook.worker.telemetry import conceal, masked, report
 
 Answer = TypeVar("Answer")
 OTHER_SECRETS = (
-    "RUNHOOK_SECRET: none of these secrets is the one that other processes use; callbacks under "
-    "way could not be verified, and a repeated request would not be known. Set theirs; to change "
+    "RUNHOOK_SECRET: it differs from the one that the other processes use, so callbacks under way "
+    "could not be verified, and a repeated request could be paid for twice. Set theirs; to change "
     "it, put the new one in front of it"
 )
 
@@ -151,11 +151,11 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
     server = reached(wiring, wiring.store.processes.server, first=True)
     if server.too_old:
         raise SettingsError(
-            f"REDIS_URL: the server is Redis {server.version}, 6.2 or later is needed"
+            f"REDIS_URL: the server is Redis {server.version}; use Redis 6.2 or later, or Valkey"
         )
     if server.evicts:
         raise SettingsError(
-            f"REDIS_URL: the server's maxmemory-policy {server.policy} evicts queued work; "
+            f"REDIS_URL: with maxmemory-policy {server.policy} the server may evict queued jobs; "
             "set noeviction"
         )
     if not server.durable:
@@ -204,9 +204,9 @@ def _check_account(wiring: Wiring) -> None:
     account = account_fingerprint(settings.base_url, settings.api_key)
     if not wiring.store.processes.knows_account(account):
         raise SettingsError(
-            "RUNNINGHUB_API_KEY: the jobs in this Redis are of another account or site. Set "
-            "another REDIS_URL, or let them end first; if it is a new key of the same account, "
-            "`runhook doctor --take-over` says so"
+            "RUNNINGHUB_API_KEY: the jobs in this Redis belong to another account or site. Use "
+            "another REDIS_URL, or let them end first; if this is a new key of the same account, "
+            "run `runhook doctor --take-over`"
         )
 
 
@@ -225,8 +225,8 @@ def reached(wiring: Wiring, ask: Callable[[], Answer], *, first: bool = False) -
         except StoreUnavailable as error:
             if first and wiring.settings.embedded:
                 raise SettingsError(
-                    "REDIS_URL is missing: set it, or let `runhook up` run a server in "
-                    f"{wiring.settings.data_dir}, where none answers now"
+                    "REDIS_URL is missing, and no server of `runhook up` answers in "
+                    f"{wiring.settings.data_dir}: set REDIS_URL, or run `runhook up`"
                 ) from None
             if not said:
                 report("redis.away", why=f"REDIS_URL: {error}; waiting for it")

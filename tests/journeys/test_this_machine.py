@@ -91,7 +91,7 @@ def test_a_link_in_place_of_a_file_of_ours_is_refused_and_not_followed(
 
 def test_a_fifo_in_place_of_the_secret_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "secret")
-    with pytest.raises(SettingsError, match="no plain file"):
+    with pytest.raises(SettingsError, match="not a regular file"):
         _ = Settings.load(RUNHOOK_DATA_DIR=tmp_path).secrets
 
 
