@@ -14,9 +14,11 @@ import structlog
 
 # What is masked, in every text that a log, the timeline or a command shows.
 PASSWORD = re.compile(r"(?<=://)[^\s/]*@")  # a URL's, and who it is of
+# Any signature of a callback URL, also one of a stranger's making.
 SIGNATURE = re.compile(r"(/callbacks/[^/\s]+/\d+/)[^/?\s\"]+")
 # The same of our own making: 40 hexadecimal digits, also where the URL is quoted in another.
 SIGNED = re.compile(r"(callbacks(?:\\?/|%2F)[\w.~-]+(?:\\?/|%2F)\d+(?:\\?/|%2F))[0-9a-f]{40}", re.I)
+# A presigned URL is as good as a password to what it names.
 QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 # Behind "token" and no sign a word of a sentence may follow; what is secret has digits or capitals.
 TOKENS = re.compile(
@@ -74,6 +76,7 @@ def conceal(secrets: Iterable[str]) -> None:
     for secret in secrets:
         if len(secret) >= SHORTEST_HIDDEN:
             found |= _spelt(secret)
+    # The longest first: a part that was masked would hide the rest of a longer one.
     _spellings = tuple(sorted(found, key=len, reverse=True))
 
 
@@ -92,6 +95,7 @@ def _spelt(secret: str) -> set[str]:
     found = {secret, quoted, quote_plus(secret), escaped, escaped.replace("/", "\\/")}
     found.add(re.sub("%..", lambda one: one[0].lower(), quoted))
     raw = secret.encode()
+    # Base64 writes three bytes at a time, so the same bytes look in three ways.
     for before in range(3):
         bits = base64.b64encode(bytes(before) + raw).decode()
         # Characters that hold bits of the secret alone.

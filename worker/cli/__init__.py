@@ -32,6 +32,7 @@ def cli(ctx: click.Context) -> None:
     configure()
 
 
+# As a user meets them; --help sorts them by name.
 for command in (
     up,
     demo,

@@ -28,14 +28,14 @@ def account(as_json: bool) -> None:
 @click.command()
 def pause() -> None:
     """Pause the queue: queued jobs stay queued, running ones go on."""
-    wiring().store.line.pause(True)
+    wiring().store.line.pause(paused=True)
     click.echo("the queue is paused: nothing is sent until `runhook resume`")
 
 
 @click.command()
 def resume() -> None:
     """Let the queue go on."""
-    wiring().store.line.pause(False)
+    wiring().store.line.pause(paused=False)
     click.echo("the queue goes on")
 
 
@@ -53,6 +53,7 @@ def _table(account: dict[str, Any], queue: QueueState) -> Rows:
     }
     table = particulars()
     for name, value in rows.items():
+        # What RunningHub did not say is left out: a nought would be a lie.
         if value is not None:
             table.add_row(name, str(value))
     if queue.paused:
@@ -70,6 +71,7 @@ def _sends(queue: QueueState) -> str:
     """Whether the circuit breaker lets jobs go to RunningHub, and if not, why."""
     if queue.gate == "open":
         return "yes"
+    # Also while it is due to try: the next job is that one.
     answer = "one, to see whether it works again"
     if queue.gate == "closed":
         answer = "not now"

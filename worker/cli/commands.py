@@ -48,6 +48,7 @@ class Commands(click.Group):
             say(f"runhook: {masked(_sentence(error))}", err=True)
             ctx.exit(_exit_status(error))
         except click.ClickException as error:
+            # As click would, but what was typed may hold a secret or control characters.
             if isinstance(error, click.UsageError) and error.ctx:
                 click.echo(error.ctx.get_usage(), err=True)
             say(f"Error: {masked(error.format_message())}", err=True)
@@ -121,6 +122,7 @@ def refuse_beside(other: str, *names: str) -> None:
         UsageError: One of them was typed.
     """
     context = click.get_current_context()
+    # A value that was typed counts even where it is the default.
     typed = [
         max(param.opts, key=len)
         for param in context.command.params

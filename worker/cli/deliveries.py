@@ -14,7 +14,7 @@ from runhook.worker.delivery import deliveries as flows
 from runhook.worker.delivery.deliveries import Filter, delivery_document
 from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.errors import Fault, InvalidRequest
-from runhook.worker.flows.recover import read_range
+from runhook.worker.flows.recover import Recovered, read_range
 from runhook.worker.flows.recover import recover as make_good
 from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
@@ -59,6 +59,7 @@ def deliveries(
     with wrong_usage():
         if faults:
             raise InvalidRequest(faults)
+    # They are found one after the other, so the rest of a long list is never read.
     found = list(islice(flows.matching(w, Filter(state=state, handler=handler, job=of_job)), limit))
     if as_json:
         print_json({"items": [delivery_document(one) for one in found], "next": None})
@@ -125,6 +126,7 @@ def _redeliver_one(w: Wiring, delivery_id: str, *, dry_run: bool) -> None:
     else:
         delivery = flows.redeliver(w, delivery_id)
         say(f"{delivery.type} will be delivered to {delivery.handler} again")
+    # It will wait, and without a word of that one would wait for it in vain.
     if note := word_of_absence(w, delivery.lane, delivery.handler):
         say(note)
 
@@ -157,18 +159,23 @@ def recover(
     if as_json:
         print_json(found.document() | {"dry_run": dry_run})
         return
-    does = "doing"
+    _print_recovered(found, dry_run=dry_run)
+
+
+def _print_recovered(found: Recovered, *, dry_run: bool) -> None:
+    does = "this is done"
     if dry_run:
-        does = "would do"
+        does = "this would be done"
     say(f"{found.since:%Y-%m-%d %H:%M:%S} to {found.until:%Y-%m-%d %H:%M:%S} UTC, {does}:")
-    say(f"{found.asked:6}  ask RunningHub about jobs whose callback is missing")
+    say(f"{found.asked:6}  jobs whose callback is missing: RunningHub is asked")
     for name, missing in found.handlers.items():
-        say(f"{missing.opened:6}  deliver to {name} for the first time")
-        say(f"{missing.redelivered:6}  deliver to {name} again")
+        say(f"{missing.opened:6}  deliveries to {name} for the first time")
+        say(f"{missing.redelivered:6}  deliveries to {name} again")
         if missing.skipped:
-            say(f"{missing.skipped:6}  not to {name}: it is disabled, or delivery is under way")
+            text = f"not delivered to {name}: it is disabled, or they are under way"
+            say(f"{missing.skipped:6}  {text}")
         if missing.younger:
-            text = f"not to {name}: it was added later; --new-handlers includes it"
+            text = f"not delivered to {name}, which was added later; --new-handlers includes it"
             say(f"{missing.younger:6}  {text}")
 
 
@@ -185,6 +192,7 @@ def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Ro
     names = ("event", who, "state", "tries", "last")
     table = Rows(*names, gives_way=("last", "tries", "event"), cut=("last", "handler"))
     for delivery in deliveries:
+        # An id alone would do, for it ends with the handler's name; both would not fit.
         shown = {"handler": delivery.handler, "delivery": delivery.id}
         table.add_row(
             delivery.type,

@@ -18,6 +18,7 @@ from runhook.worker.domain.jobs import Job, State
 from runhook.worker.store import Delivery
 from runhook.worker.wiring import Wiring
 
+# Read without colours too.
 GOOD, WRONG = Text("✓", "green"), Text("✗", "red")
 
 
@@ -157,6 +158,7 @@ def sum_up(
     paid, twice = _paid(w.settings.base_url)
     count = len(received.events)
     good = all(ending.good for ending in endings) and not twice and not received.forged
+    # One submit and one end for each job: neither paid twice nor lost.
     good = good and paid == count == len(scenes)
     console.print(Text("What happened", "bold"))
     console.print(table)
@@ -190,6 +192,7 @@ def _paid(sandbox: str) -> tuple[int, int]:
     """How many submits the sandbox accepted, and how many of them for an attempt it had before."""
     with urllib.request.urlopen(f"{sandbox}/sandbox/books", timeout=5) as answer:  # noqa: S310
         tasks = json.load(answer)["tasks"]
+    # A webhookUrl is one attempt's alone, so a second task with it is the same attempt paid twice.
     return len(tasks), len(tasks) - len({task["webhookUrl"] for task in tasks})
 
 

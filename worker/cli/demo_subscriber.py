@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from runhook.worker.delivery import subscriptions
 from runhook.worker.wiring import Wiring
 
-EVENTS = ["job.succeeded", "job.failed"]
+EVENTS = ["job.succeeded", "job.failed"]  # one for each job: the demo counts them
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Received:
 @contextmanager
 def subscriber(w: Wiring) -> Iterator[Received]:
     """Serve one on this machine and subscribe it; the first time it must, it answers 503."""
+    # Subscribing needs the URL and brings the secret; no event comes before.
     received, secret = Received(), ""
 
     class Hook(BaseHTTPRequestHandler):
@@ -43,12 +44,13 @@ def subscriber(w: Wiring) -> Iterator[Received]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Print nothing: standard error is the demo's."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     url = f"http://127.0.0.1:{server.server_port}/hook"
     wish = subscriptions.read(w, {"url": url, "events": EVENTS}, new=True)
     _, secret = subscriptions.create(w, wish)
+    # A daemon, so that a demo that is broken off does not wait for it.
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield received

@@ -35,6 +35,7 @@ def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
     with 1 if something does not work.
     """
     w = wiring()
+    # Before the checks, so that they see what it changed.
     if take_over:
         account = account_fingerprint(w.settings.base_url, w.settings.api_key)
         w.store.processes.take_over_account(account)

@@ -45,6 +45,7 @@ def lora(file: Path, name: str | None, as_json: bool) -> None:
     with file.open("rb") as content:
         md5 = _md5_of(content)
         stored_name, url = client.lora_url(name or file.stem, md5)
+        # Read twice: RunningHub wants the MD5 before it names a URL.
         content.seek(0)
         with _Progress(content, size, file.name) as shown:
             client.put(url, shown)

@@ -37,6 +37,7 @@ def handlers(end: str | None, as_json: bool) -> None:
 
 def _table(members: Sequence[Member]) -> Rows:
     names = ("handler", "", "since", "last seen", "pending", "dead", "oldest")
+    # Whether it lives and what waits is what one looks for; the times give way.
     table = Rows(*names, gives_way=("since", "oldest", "last seen"), cut=("handler",))
     for one in members:
         alive = Text("gone", "yellow")

@@ -17,6 +17,7 @@ def check_installed(*, server: bool, sandbox: bool) -> None:
     Raises:
         SettingsError: Something is missing; the line says what, and what to install.
     """
+    # Everything that is missing at once, so that nobody installs it piece by piece.
     missing = []
     if sandbox:
         try:

@@ -126,6 +126,7 @@ def resolve(
     if (verdict is None) == (ref is None):
         raise click.UsageError("say one of --as failed, --as resubmit, --ref TASK")
     if ref is not None:
+        # RunningHub is asked whether the task is this job's.
         found = resolving.resolve_by_ref(wiring(asks=True), job_id, ref, force=force)
     elif verdict is not None:
         refuse_beside("--as", "force")

@@ -39,6 +39,7 @@ def readable(line: str) -> list[str]:
     try:
         entry = json.loads(line)
         event = one_line(str(entry.pop("event")))
+    # Not a line of ours: what a handler prints may be anything, JSON that is no object too.
     except (ValueError, TypeError, KeyError, AttributeError):
         return [one_line(line)]
     trace = str(entry.pop("exception", "")).splitlines()

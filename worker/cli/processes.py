@@ -148,7 +148,7 @@ class Fleet:
 
     def stop(self) -> None:
         """End all of them, the last started first, and wait until they are gone."""
-        self._ending = True
+        self._ending = True  # what ends from here on is not started again
         members = list(reversed(self._members.values()))
         for member in members:
             if member.process.poll() is None:
@@ -178,7 +178,7 @@ class Fleet:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C comes to us alone, and we end them in order
             preexec_fn=end_with_parent,
         )
         if process.stdout is not None:

@@ -24,6 +24,7 @@ SANDBOX_PORT = 8090  # beside 8080, where `web` listens
 def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_gap: float) -> None:
     """Serve RunningHub's API for free; any key is accepted."""
     check_installed(server=False, sandbox=True)
+    # Not at the top: the server needs pillow, which only runhook[local] brings.
     from runhook.worker.runninghub.sandbox.faults import Faults
     from runhook.worker.runninghub.sandbox.server import create_app, serve
 

@@ -59,6 +59,7 @@ def submit(
     if dry_run:
         refuse_beside("--dry-run, which keeps nothing", "key", "waits")
     w = wiring()
+    # Another folder may have another secret, with which no callback could be verified.
     check_secrets(w)
     if model is None:
         _submit_lines(w, batch, key, dry_run=dry_run)
@@ -66,7 +67,7 @@ def submit(
     given: dict[str, Any] = {}
     if file:
         given = from_file(file)
-    given |= typed(w, model, inputs)
+    given |= typed(w, model, inputs)  # what is typed wins over the file
     asked = JobRequest(model=model, input=given, options=options_of(options), priority=priority)
     if dry_run:
         _show_price(w, asked, as_json=as_json)
@@ -115,6 +116,7 @@ def _submit_lines(w: Wiring, file: IO[bytes], key: str | None, *, dry_run: bool)
     """A job for each line; one line of JSON on standard output for each, in order."""
     refused = taken = 0
     for line in accept(w, job_lines(file), key=key, dry_run=dry_run):
+        # Not a fault of this line: the lines behind it would fare the same.
         if isinstance(line.error, StoreUnavailable):
             err.print(f"{taken} lines were queued before this; {_how_to_go_on(key)}")
             raise line.error
@@ -157,6 +159,7 @@ def _show_price(w: Wiring, asked: JobRequest, *, as_json: bool) -> None:
         print_json(shown)
         return
     out.print("The job is valid. Nothing was sent, and nothing was paid.")
+    # Both: RunningHub's is what counts, and the catalogue's says what it depends on.
     live, listed = shown["live_price"], shown["price"]
     if live:
         out.print(f"RunningHub's price now: {live['money']} {live['currency'] or ''}")

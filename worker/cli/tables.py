@@ -52,6 +52,7 @@ class Rows:
             table = self._fitted(options.max_width - self._indent)
             yield Padding(table, (0, 0, 0, self._indent))
             return
+        # Segments and not text: rich would lay that out.
         for row in self._rows:
             yield Segment("\t".join(cell.plain for cell in row))
             yield Segment.line()

@@ -55,15 +55,16 @@ def up(sandbox: bool) -> None:
     base.own_data_dir()
     if base.embedded and not base.secret_setting:
         base.make_secret()
-    os.environ.update(environ)
+    os.environ.update(environ)  # the settings of this process are read from it, too
     settings = Settings.load("worker")
     web = _own_token(settings)
-    Settings.load("web", **web)
+    Settings.load("web", **web)  # refuses here what web would refuse, in one line
     server = EmbeddedServer(settings.data_dir, settings.embedded_socket)
     usual = click.get_current_context().obj  # files that handlers write are their owner's matter
     fleet = Fleet(environ, say=shower(), umasks={"handlers": usual}, own={"web": web})
     with _alone_in(settings.data_dir), ending_on_signals():
         try:
+            # First, so that no command finds the sandbox of an `up` that was killed.
             _announce(settings, beside)
             check_port("127.0.0.1", settings.port)
             if base.embedded:

@@ -36,7 +36,7 @@ def _watch_one(job_id: str) -> None:
     try:
         job = wait(wiring(), job_id, quiet=False)
     except KeyboardInterrupt:
-        err.print(goes_on(job_id))
+        err.print(goes_on(job_id))  # and exit with 0: watching is what was asked for
         return
     print_end(job)
     if job.state is not State.SUCCEEDED:
@@ -60,6 +60,7 @@ def _watch_newest() -> None:
 def _print_changes(w: Wiring) -> NoReturn:
     shown: dict[str, State] = {}
     while True:
+        # The oldest first, as they happened.
         changed = [job for job in reversed(_newest(w)) if shown.get(job.id) is not job.state]
         out.print(jobs_table(changed))
         shown |= {job.id: job.state for job in changed}
@@ -67,6 +68,7 @@ def _print_changes(w: Wiring) -> NoReturn:
 
 
 def _newest(w: Wiring) -> Sequence[Job]:
+    # Of any state and any model, from the newest on.
     return w.store.jobs.page(None, None, None, NEWEST).jobs
 
 

@@ -170,6 +170,7 @@ def _sample_job(state: State, now: datetime) -> Job:
         metadata={"test": True},
     )
     attempt = jobs.Attempt(1, now)
+    # Of these two RunningHub's task is not known yet.
     if state not in (State.QUEUED, State.UNCONFIRMED):
         attempt = replace(attempt, ref="1900000000000000000", submitted_at=now)
     history = JobHistory(now, (attempt,), None)

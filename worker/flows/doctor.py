@@ -104,6 +104,8 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
 
 def _settings(w: Wiring, environ: Mapping[str, str]) -> Findings:
     wrong, beside_sandbox = set(), w.settings.told_by_sandbox()
+    # Every process, because doctor may stand on another machine than they do; what is wrong for two
+    # is said once.
     for role in ROLES:
         try:
             Settings.load(role, **beside_sandbox)
@@ -185,6 +187,7 @@ def _public_url(w: Wiring) -> Findings:
         advice = "Set RUNHOOK_PUBLIC_URL to where web is reached from outside."
         yield _warning("public URL", text, advice)
         return
+    # Drawn each time: an answer that somebody recorded proves nothing.
     number = secrets.randbelow(10**9) + 1
     path = callback_url(base, w.settings.secrets, PROBE, number).removeprefix(base)
     advice = (
@@ -208,6 +211,7 @@ def _key(w: Wiring) -> Findings:
     if not w.settings.api_key:
         yield _bad("key", "RUNNINGHUB_API_KEY is missing", "Set the account's key.")
         return
+    # Both are free questions.
     try:
         capacity = w.client.capacity()
         account = w.client.account()
@@ -280,6 +284,7 @@ def _unconfirmed(w: Wiring) -> Findings:
         return
     doubts = [job.attempt.doubt for job in w.store.jobs.many(names)]
     risks = [doubt.detail.get("money_at_risk") for doubt in doubts if doubt]
+    # Of some jobs no price is known, so the sum is a floor.
     known = sum((Decimal(risk.split()[0]) for risk in risks if risk), Decimal(0))
     text = f"{len(names)} may have been charged without proof, at least {known:f} at risk"
     advice = (
