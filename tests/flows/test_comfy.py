@@ -66,7 +66,7 @@ def test_a_workflow_given_inline_goes_as_text(house: House, graph: Any) -> None:
         ({}, {"workflow": {"nodes": []}}, "API format"),
         ({}, {"retainSeconds": 5}, "whole number from 10 to 180"),
         ({}, {"addMetadata": "yes"}, "true or false"),
-        ({}, {"accessPassword": ""}, "must be text"),
+        ({}, {"accessPassword": ""}, "must be a string"),
         ({}, {"expires_in": 0}, "from 1 to"),
         ({}, {"retries": 1.5}, "whole number"),
     ],

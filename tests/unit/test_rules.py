@@ -42,8 +42,8 @@ BREACHES: list[tuple[str, dict[str, Any], dict[str, Media] | None, str]] = [
     ("kling-lip-sync/identify-face", {"videoUrl": None}, None, "exactly one of videoUrl and vid"),
     ("kling-lip-sync/identify-face", {"videoUrl": VIDEO, "videoId": "1"}, None, "are given"),
     ("skyreels-v4/omni-reference", {"refImages": None}, None, "at least one of refImages and ref"),
-    (OMNI, {"audioUrls": [AUDIO]}, None, "with audioUrls at least one of imageUrls and videoUrls"),
-    ("youchuan/text-to-image-v7", {"ow": 200}, None, "ow counts only together with oref"),
+    (OMNI, {"audioUrls": [AUDIO]}, None, "with audioUrls, at least one of imageUrls and videoUrls"),
+    ("youchuan/text-to-image-v7", {"ow": 200}, None, "ow is used only together with oref"),
     ("kling-v3.0-pro/image-to-video", {"multiPrompt": [{}]}, None, "ignored when multiShot is fal"),
     ("kling-v3.0-pro/image-to-video", {"shotType": "intelligence"}, None, "shotType is ignored wh"),
     (
@@ -52,7 +52,7 @@ BREACHES: list[tuple[str, dict[str, Any], dict[str, Media] | None, str]] = [
         None,
         "sound is ignored when videoUrl is given",
     ),
-    (WAN_IMAGE, {"customWidth": 512}, None, "count only when aspectRatio is custom"),
+    (WAN_IMAGE, {"customWidth": 512}, None, "are used only when aspectRatio is custom"),
     (
         "pixverse-v5.6/text-to-video",
         {"duration": "10", "resolution": "1080p"},
@@ -64,13 +64,13 @@ BREACHES: list[tuple[str, dict[str, Any], dict[str, Media] | None, str]] = [
         "alibaba/wan-2.6/reference-to-video",
         {"imageUrls": [IMAGE] * 3, "videoUrls": [VIDEO] * 3},
         None,
-        "imageUrls and videoUrls together have at most 5 items; there are 6",
+        "imageUrls and videoUrls may have at most 5 items together; there are 6",
     ),
     (
         "kling-video-o3-pro/reference-to-video",
         {"imageUrls": [IMAGE] * 5, "videoUrl": VIDEO},
         None,
-        "imageUrls has at most 4 items with videoUrl, 7 without",
+        "imageUrls may have at most 4 items with videoUrl, 7 without",
     ),
     ("kling-lip-sync/identify-face", {"videoUrl": CLIP}, _clip(1.5), "at least 2 s, at most 60 s"),
     ("kling-v2.6-pro/motion-control", {"videoUrl": CLIP}, _clip(31), "at most 30 s when character"),
@@ -128,7 +128,10 @@ def test_a_parameter_that_a_case_requires_is_missed() -> None:
     rule = RequiredWhen(kind="required_when", param="shotType", when={"multiShot": True})
     bare = Model(**model.model_dump() | {"rules": (rule.model_dump(),)})
     given = {"multiShot": True}
-    assert "shotType is needed" in rule_faults(Input(bare, given, given, {}))[0].message
+    assert (
+        "shotType is required"
+        in rule_faults(Input(model=bare, values=given, written=given, media={}))[0].message
+    )
 
 
 def _kinds() -> dict[type, Rule]:

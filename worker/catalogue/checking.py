@@ -5,23 +5,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from runhook.config.catalogue import Model
-from runhook.worker.catalogue.finding import APP, QUICK, WORKFLOW, find
+from runhook.config.catalogue import Model, Param
+from runhook.worker.catalogue.finding import COMFY, find
 from runhook.worker.catalogue.media import Media, Reach
 from runhook.worker.catalogue.nodes import node_faults, option_faults
 from runhook.worker.catalogue.prices import Quote, quote
 from runhook.worker.catalogue.rules import Input, relaxed, rule_faults
 from runhook.worker.catalogue.values import describe, faults_of
-from runhook.worker.domain.faults import nearest
+from runhook.worker.domain.faults import misspelt
 from runhook.worker.domain.reports import App
 from runhook.worker.errors import Fault, InvalidRequest, NotFound
 
-COMFY_KINDS = (("workflow", WORKFLOW), ("app", APP), ("quick", QUICK))
-PROXIES = ("proxy", "proxy-plus")
+PROXIES = ("proxy", "proxy-plus")  # paths of the native ComfyUI proxy (doc-8287337)
+LONGEST_NAME = 200  # characters of a model's name that a message repeats
 ANYWHERE_PUBLIC = Reach()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Checked:
     """A request that may be sent.
 
@@ -63,29 +63,29 @@ def check(
         InvalidRequest: With every fault of model, input and options at once.
     """
     known = media or {}
-    for kind, pattern in COMFY_KINDS:
-        if pattern.fullmatch(name):
-            faults = [*node_faults(given, known, app), *option_faults(kind, given, options)]
-            if faults:
-                raise InvalidRequest(faults)
-            return Checked(name, kind, dict(given))
+    if COMFY.fullmatch(name):
+        kind = name.partition("/")[0]
+        faults = [*node_faults(given, known, app), *option_faults(kind, given, options)]
+        if faults:
+            raise InvalidRequest(faults)
+        return Checked(model=name, kind=kind, input=dict(given))
     model = _model(name)
     completed, faults = _complete(model, given, known, reach)
     faults += option_faults(model.output, given, options)
-    price = None if faults else quote(model, completed)
-    if price and (fault := _too_dear(price, options)):
-        faults.append(fault)
     if faults:
         raise InvalidRequest(faults)
-    return Checked(model.endpoint, model.output, completed, price)
+    price = quote(model, completed)
+    if price and (fault := _too_dear(price, options)):
+        raise InvalidRequest([fault])
+    return Checked(model=model.endpoint, kind=model.output, input=completed, quote=price)
 
 
 def _model(name: str) -> Model:
     try:
         return find(name)
     except NotFound as error:
-        near = error.nearest[0] if error.nearest else None
-        text = f"there is no model {name[:200]!r}"
+        near = next(iter(error.nearest), None)
+        text = f"there is no model {name[:LONGEST_NAME]!r}"
         if name.strip("/").partition("/")[0] in PROXIES:
             text = (
                 "the native ComfyUI proxy is a whole ComfyUI server under a URL that holds the key:"
@@ -100,8 +100,10 @@ def _complete(
 ) -> tuple[dict[str, Any], list[Fault]]:
     """The input with defaults filled in, and all that is wrong with it."""
     written, faults = _named(model, given)
+    # Defaults are sent too: the record then says what was paid for, and one that RunningHub changes
+    # meanwhile changes no job that was checked.
     completed = {
-        param.name: written.get(param.name, [param.default] if param.list else param.default)
+        param.name: written.get(param.name, _default(param))
         for param in model.params
         if param.name in written or param.default is not None
     }
@@ -113,14 +115,22 @@ def _complete(
     ]
     if not model.params:  # the provider serves it, and no source tells its parameters
         completed = {key: value for key, value in given.items() if key != "webhookUrl"}
-    whole = Input(model, completed, written, known)
+    whole = Input(model=model, values=completed, written=written, media=known)
     missing = [
         Fault(f"input.{param.name}", f"is required: {describe(param)}")
         for param in model.params
         if param.required and param.name not in completed and param.name not in relaxed(whole)
     ]
-    # A rule about values that are wrong in themselves would only say it twice.
-    return completed, [*faults, *wrong, *missing, *([] if wrong else rule_faults(whole))]
+    faults += [*wrong, *missing]
+    if not wrong:  # a rule about values that are wrong in themselves would only say it twice
+        faults += rule_faults(whole)
+    return completed, faults
+
+
+def _default(param: Param) -> Any:
+    if param.list:
+        return [param.default]
+    return param.default
 
 
 def _named(model: Model, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
@@ -134,8 +144,11 @@ def _named(model: Model, given: Mapping[str, Any]) -> tuple[dict[str, Any], list
             if key in names:
                 written[key] = value
         elif param.name in given:
-            faults.append(Fault(f"input.{key}", f"is {param.name}, which is given too"))
+            faults.append(
+                Fault(f"input.{key}", f"is the old name of {param.name}, which is given too")
+            )
         else:
+            # Older pages number an enumeration's values; what is sent is always the word.
             indices = {index: plain for plain, index in param.alias_values.items()}
             written[param.name] = indices.get(str(value), value)
     return written, faults
@@ -149,14 +162,13 @@ def _unknown(
         if key == "webhookUrl":
             yield Fault("input.webhookUrl", "is set by runhook itself, one for each attempt")
         elif names and key not in names and key not in by_alias:
-            near = nearest(key, names)
-            text = f"{model.endpoint} has no such parameter; it has {', '.join(names) or 'none'}"
-            yield Fault(f"input.{key}", text, names, near[0] if near else None)
+            text = f"{model.endpoint} has no such parameter; it has {', '.join(names)}"
+            yield misspelt(f"input.{key}", text, key, names)
 
 
 def _too_dear(price: Quote, options: Mapping[str, Any]) -> Fault | None:
-    most = options.get("max_price")
-    if most is None or price.money is None or price.money <= Decimal(str(most)):
+    limit = options.get("max_price")
+    if limit is None or price.money is None or price.money <= Decimal(str(limit)):
         return None
-    text = f"is {most}, but this job costs {price.money:f} {price.currency} ({price.text})"
+    text = f"is {limit}, but this job costs {price.money:f} {price.currency} ({price.text})"
     return Fault("options.max_price", text)

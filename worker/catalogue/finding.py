@@ -8,10 +8,12 @@ from runhook.config.catalogue import Model, models
 from runhook.worker.domain.faults import nearest
 from runhook.worker.errors import NotFound
 
+# RunningHub's ids are whole numbers; those seen have 19 digits.
 WORKFLOW = re.compile(r"workflow/([1-9]\d{0,19})")
 APP = re.compile(r"app/([1-9]\d{0,19})")
 QUICK = re.compile(r"quick/([1-9]\d{0,19})/([\w.-]{1,64})")
-COMFY_KINDS = ("workflow", "app", "quick")
+COMFY_KINDS = ("workflow", "app", "quick")  # what COMFY's names begin with
+# A quick create's code comes from the site's URLs; no page says how long it may be.
 COMFY = re.compile(f"{WORKFLOW.pattern}|{APP.pattern}|{QUICK.pattern}")
 
 
@@ -44,7 +46,9 @@ def canonical(name: str) -> str:
     Raises:
         NotFound: There is no such model.
     """
-    return name if COMFY.fullmatch(name) else find(name).endpoint
+    if COMFY.fullmatch(name):
+        return name
+    return find(name).endpoint
 
 
 def search(query: str) -> list[Model]:
@@ -59,5 +63,6 @@ def search(query: str) -> list[Model]:
 
 def _nearest_models(name: str) -> list[str]:
     endpoints = {n: m.endpoint for m in models() if not m.deprecated for n in (m.endpoint, m.name)}
+    # Six for three: an endpoint and its reference name are often near together and name one model.
     close = nearest(name, list(endpoints), most=6)
     return list(dict.fromkeys(endpoints[found] for found in close))[:3]

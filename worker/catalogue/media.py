@@ -13,11 +13,13 @@ from runhook.worker.errors import Fault
 from runhook.worker.net.addresses import is_private_host
 from runhook.worker.net.http import FAILURES, dialled
 
-ASSET = re.compile(r"asset:([0-9a-f]{32})")
+ASSET = re.compile(r"asset:([0-9a-f]{32})")  # our own: half a SHA-256 of its content
 THEIRS = "asset://"  # an asset registered at RunningHub; pages of the seedance models take it
+# As much of a data URI as says what it claims to be, and that something stands behind the comma.
 DATA_URI = re.compile(r"data:(\w+)/[\w.+-]+;base64,.")
+# Endings that name the same format as another, which is what `measure` calls it.
 ALIKE = {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff", "m4v": "mp4", "qt": "mov"}
-MEGABYTE = 1024 * 1024
+MEGABYTE = 1024 * 1024  # bytes; the model pages' "MB" does not say, so the larger one
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def media_faults(
 ) -> list[Fault]:
     """What is wrong with one media value."""
     if value.startswith(THEIRS):
-        return []
+        return []  # only RunningHub knows what it is
     if value.startswith("asset:"):
         if not_here(value, known):
             return [missing_asset(path)]
@@ -100,8 +102,9 @@ def media_faults(
         kind = DATA_URI.match(value)
         if kind is None or kind[1] != param.type:
             return [Fault(path, f"must be data:{param.type}/…;base64,…")]
-        found = known.get(value)
-        return _content_faults(param, path, found) if found else []
+        if value not in known:
+            return []
+        return _content_faults(param, path, known[value])
     return _url_faults(param, path, value, reach)
 
 
@@ -113,7 +116,7 @@ def not_here(value: str, known: Mapping[str, Media]) -> bool:
 def missing_asset(path: str) -> Fault:
     """The fault of naming an asset that is not here."""
     return Fault(
-        path, "names no asset that is kept here; POST /v1/assets or `runhook upload` first"
+        path, "names no asset that is kept here; POST /v1/assets or `runhook upload` it first"
     )
 
 
@@ -129,14 +132,17 @@ def _content_faults(param: Param, path: str, found: Media) -> list[Fault]:
         faults.append(Fault(path, text, param.accept))
     if param.max_mb is not None and found.size > param.max_mb * MEGABYTE:
         size = found.size / MEGABYTE
-        faults.append(Fault(path, f"has {size:.1f} MB, at most {param.max_mb:g} MB are allowed"))
+        faults.append(Fault(path, f"has {size:.1f} MB; at most {param.max_mb:g} MB are allowed"))
     return faults
 
 
 def article(kind: str) -> str:
     """A word with its article."""
-    kind = f"{kind} file" if kind == "audio" else kind
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    if kind == "audio":
+        kind = "audio file"
+    if kind[0] in "aeiou":
+        return f"an {kind}"
+    return f"a {kind}"
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:
@@ -150,6 +156,7 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
         return None
 
 
+# What a URL holds is not looked at: anybody could have this machine ask any server.
 def _url_faults(param: Param, path: str, value: str, reach: Reach) -> list[Fault]:
     if reach.is_own(value):
         return []

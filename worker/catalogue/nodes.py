@@ -7,25 +7,32 @@ Quick Create Invocation (doc-7314488), the per-app pages of the V2 run path.
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from runhook.worker.catalogue.finding import COMFY_KINDS
-from runhook.worker.catalogue.media import Media, missing_asset, not_here
+from runhook.worker.catalogue.media import Media, article, missing_asset, not_here
 from runhook.worker.catalogue.values import kind_of
-from runhook.worker.domain.faults import nearest
+from runhook.worker.domain.faults import misspelt
 from runhook.worker.domain.reports import App, AppField
 from runhook.worker.errors import Fault
 
-NODE_FIELD = re.compile(r"[^.\s]+\.[^.\s]+")
+NODE_FIELD = re.compile(r"[^.\s]+\.[^.\s]+")  # neither part may hold the dot that parts them
 OLD_UPLOAD = "?upload=old"  # an asset so marked goes through Upload Resource (api-276642711)
-INSTANCE_TYPES = ("default", "plus", "ultra")  # 24, 48 and 84 GB
-RETAIN = (10, 180)  # seconds an instance is kept for the key's next task; billed
-LONGEST_EXPIRY = 30 * 86400
-MOST_RETRIES = 10
+INSTANCE_TYPES = ("default", "plus", "ultra")  # 24, 48 and 84 GB (pages of run/ai-app)
+RETAIN = (10, 180)  # seconds an instance is kept for the key's next task; billed (api-425761093)
+LONGEST_EXPIRY = 30 * 86400  # seconds; the usual retention, after which nobody looks for a job
+MOST_RETRIES = 10  # each may be paid: more is a mistake, or a script's loop
 LONGEST_PRICE = 30  # characters; every answer shows it
-EVERY_JOB = ("expires_in", "retries", "max_price")  # runhook's own; RunningHub sees none of them
+LONGEST_PASSWORD = 200  # characters; it is sealed and kept with the job
+SHOWN_CHOICES = 24  # of a field's, in a message; an app may have thousands
+# Options of runhook's own: RunningHub sees none of them.
+EVERY_JOB = ("expires_in", "retries", "max_price")
+# What RunningHub takes besides: all that Start ComfyUI Task 2 - Advanced (api-425761093) names, and
+# Start AI App Task (api-425761096). The quick create (doc-7314488) takes none.
 BY_KIND: dict[str, tuple[str, ...]] = {
     "workflow": (
         "instanceType",
@@ -47,82 +54,97 @@ def option_faults(kind: str, given: Mapping[str, Any], options: Mapping[str, Any
         given: The input, which an inline workflow excludes.
         options: As the user wrote them.
     """
-    known = (*EVERY_JOB, *BY_KIND.get(kind, ()))
-    faults = []
-    for key, value in options.items():
-        path = f"options.{key}"
-        if key == "max_price" and kind in COMFY_KINDS:
-            text = "RunningHub charges it by its run time, which nobody knows before"
-            faults.append(Fault(path, text))
-        elif key not in known:
-            near = nearest(key, known)
-            text = f"is no option of {'a model' if kind not in BY_KIND else f'a {kind}'}"
-            text += f" job; there are {', '.join(known)}"
-            faults.append(Fault(path, text, known, near[0] if near else None))
-        elif why := OPTIONS[key](value):
-            allowed = INSTANCE_TYPES if key == "instanceType" else ()
-            faults.append(Fault(path, why, allowed))
+    faults = [fault for key, value in options.items() for fault in _option(kind, key, value)]
+    # An inline graph has its values in it, and RunningHub does not merge.
     if given and "workflow" in options and kind == "workflow":
-        text = "excludes input: RunningHub takes fields or a whole workflow, not both (803)"
+        text = "excludes input: RunningHub takes fields or a whole workflow, not both (error 803)"
         faults.append(Fault("options.workflow", text))
     return faults
 
 
-def _number(low: float, high: float, *, whole: bool) -> Any:
-    def why_not(value: Any) -> str | None:
-        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if number and math.isfinite(value) and low <= value <= high:
-            return None
-        return f"must be {'a whole' if whole else 'a'} number from {low:g} to {high:g}"
+def _option(kind: str, key: str, value: Any) -> Iterable[Fault]:
+    path, known = f"options.{key}", (*EVERY_JOB, *BY_KIND.get(kind, ()))
+    if key == "max_price" and kind in COMFY_KINDS:
+        yield Fault(path, "cannot be kept: RunningHub charges run time, which nobody knows before")
+    elif key not in known:
+        jobs = f"{kind} jobs"
+        if kind not in COMFY_KINDS:
+            jobs = "jobs of a model"
+        text = f"is not an option of {jobs}; expected one of {', '.join(known)}"
+        yield misspelt(path, text, key, known)
+    elif not OPTIONS[key].accepts(value):
+        yield Fault(path, f"must be {OPTIONS[key].wanted}", OPTIONS[key].allowed)
 
-    return why_not
+
+@dataclass(frozen=True)
+class _Option:
+    """What one option takes.
+
+    Attributes:
+        wanted: In words, after "must be".
+        accepts: Whether a value is that.
+        allowed: The values, where they can be listed.
+    """
+
+    wanted: str
+    accepts: Callable[[Any], bool]
+    allowed: tuple[str, ...] = ()
 
 
-def _price(value: Any) -> str | None:
-    why = 'must be an amount of money above 0, for example "0.50"'
+def _number(low: float, high: float) -> _Option:
+    def accepts(value: Any) -> bool:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and math.isfinite(value) and low <= value <= high
+
+    return _Option(f"a number from {low:g} to {high:g}", accepts)
+
+
+def _whole_number(low: int, high: int) -> _Option:
+    def accepts(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+    return _Option(f"a whole number from {low} to {high}", accepts)
+
+
+def _is_price(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return why
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return why
-    written = len(str(value)) <= LONGEST_PRICE
-    return None if written and amount.is_finite() and amount > 0 else why
+        return False
+    if len(str(value)) > LONGEST_PRICE:
+        return False
+    amount = _amount(str(value))
+    return amount is not None and amount > 0
 
 
-def _boolean(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "must be true or false"
+def _is_password(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_PASSWORD
 
 
-def _instance(value: Any) -> str | None:
-    return None if value in INSTANCE_TYPES else f"must be one of {', '.join(INSTANCE_TYPES)}"
+def _is_graph(value: Any) -> bool:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return False
+    if not isinstance(value, dict) or not value:
+        return False
+    return all(isinstance(node, dict) and "class_type" in node for node in value.values())
 
 
-def _password(value: Any) -> str | None:
-    return None if isinstance(value, str) and 0 < len(value) <= 200 else "must be text"
-
-
-def _graph(value: Any) -> str | None:
-    try:
-        graph = json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
-        graph = None
-    nodes = graph.values() if isinstance(graph, dict) else ()
-    if nodes and all(isinstance(node, dict) and "class_type" in node for node in nodes):
-        return None
-    return "must be a workflow in ComfyUI's API format: node ids with class_type and inputs"
-
-
+BOOLEAN = _Option("true or false", lambda value: isinstance(value, bool))
 OPTIONS = {
-    "expires_in": _number(1, LONGEST_EXPIRY, whole=False),
-    "retries": _number(0, MOST_RETRIES, whole=True),
-    "max_price": _price,
-    "instanceType": _instance,
-    "usePersonalQueue": _boolean,
-    "retainSeconds": _number(*RETAIN, whole=True),
-    "accessPassword": _password,
-    "addMetadata": _boolean,
-    "workflow": _graph,
+    "expires_in": _number(1, LONGEST_EXPIRY),
+    "retries": _whole_number(0, MOST_RETRIES),
+    "max_price": _Option('an amount of money above 0, for example "0.50"', _is_price),
+    "instanceType": _Option(
+        f"one of {', '.join(INSTANCE_TYPES)}", INSTANCE_TYPES.__contains__, INSTANCE_TYPES
+    ),
+    "usePersonalQueue": BOOLEAN,
+    "retainSeconds": _whole_number(*RETAIN),
+    "accessPassword": _Option(f"a string of 1 to {LONGEST_PASSWORD} characters", _is_password),
+    "addMetadata": BOOLEAN,
+    "workflow": _Option(
+        "a workflow in ComfyUI's API format: node ids with class_type and inputs", _is_graph
+    ),
 }
 
 
@@ -136,19 +158,27 @@ def node_faults(
         known: The assets that are here.
         app: The app's own fields, where they could be read.
     """
-    fields = {field.key: field for field in app.fields} if app else None
+    # Without the app's own fields only the shape is checked; RunningHub refuses the rest with 803,
+    # which is free.
+    fields = _by_key(app)
     for key, value in given.items():
         path = f"input.{key}"
         if not NODE_FIELD.fullmatch(key):
             yield Fault(path, 'must be named "<nodeId>.<fieldName>", for example "6.text"')
         elif not isinstance(value, str | int | float | bool):
-            yield Fault(path, f"must be text, a number or true/false, not {kind_of(value)}")
+            yield Fault(path, f"must be a string, a number or a boolean, not {kind_of(value)}")
         elif isinstance(value, float) and not math.isfinite(value):
-            yield Fault(path, "must be a number")
+            yield Fault(path, "must be a finite number")
         elif asset_of(value) and not_here(asset_of(value), known):
             yield missing_asset(path)
         elif fields is not None:
             yield from _field_faults(path, key, value, fields, known)
+
+
+def _by_key(app: App | None) -> Mapping[str, AppField] | None:
+    if app is None:
+        return None
+    return {field.key: field for field in app.fields}
 
 
 def asset_of(value: Any) -> str:
@@ -167,31 +197,36 @@ def _field_faults(
 ) -> Iterable[Fault]:
     field = fields.get(key)
     if field is None:
-        names = tuple(fields)
-        near = nearest(key, names)
-        text = f"the app has no such field; it has {', '.join(names) or 'none'}"
-        yield Fault(path, text, names, near[0] if near else None)
-        return
-    text = "" if isinstance(value, bool) else str(value)
-    if field.type == "INT" and not re.fullmatch(r"[+-]?\d+", text):
+        text = f"the app has no such field; it has {', '.join(fields) or 'none'}"
+        yield misspelt(path, text, key, tuple(fields))
+    elif field.type == "INT" and not _is_number(value, whole=True):
         yield Fault(path, f"must be a whole number, not {kind_of(value)}")
-    elif field.type == "FLOAT" and _amount(text) is None:
+    elif field.type == "FLOAT" and not _is_number(value, whole=False):
         yield Fault(path, f"must be a number, not {kind_of(value)}")
     elif field.type == "BOOLEAN" and str(value).lower() not in ("true", "false"):
         yield Fault(path, "must be true or false", ("true", "false"))
     elif field.choices and str(value) not in field.choices:
-        near = nearest(str(value), field.choices)
-        shown = ", ".join(field.choices[:24])
-        yield Fault(path, f"must be one of {shown}", field.choices, near[0] if near else None)
+        shown = ", ".join(field.choices[:SHOWN_CHOICES])
+        yield misspelt(path, f"must be one of {shown}", str(value), field.choices)
     elif field.type in ("IMAGE", "AUDIO", "VIDEO") and (asset := asset_of(value)):
         found = known.get(asset)
         if found and found.kind not in (field.type.lower(), "file"):
-            yield Fault(path, f"is {found.kind} ({found.ext}), must be {field.type.lower()}")
+            kind = field.type.lower()
+            yield Fault(path, f"is {article(found.kind)} ({found.ext}), must be {article(kind)}")
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+    """Whether it is a number, also as text: a node's value may come as either."""
+    if isinstance(value, bool):
+        return False
+    if whole:
+        return re.fullmatch(r"[+-]?\d+", str(value)) is not None
+    return _amount(str(value)) is not None
 
 
 def _amount(text: str) -> Decimal | None:
-    try:
+    with suppress(InvalidOperation):
         amount = Decimal(text)
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
+        if amount.is_finite():
+            return amount
+    return None

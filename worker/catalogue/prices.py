@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from runhook.config.catalogue import Model, Price
+from runhook.worker.catalogue.sentences import written
 
+# The units that the price facts of config/models name, in words.
 UNITS = {
     "call": "a call",
     "second": "a second of output video",
@@ -17,15 +19,17 @@ UNITS = {
     "1000_characters": "1000 characters of text",
     "5_seconds": "5 seconds",
 }
+# Parameters that say how many of the unit are made: the first that a model has.
 COUNTS = {"second": ("duration",), "image": ("imageNum", "n", "maxImages")}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quote:
     """A price for one input.
 
     Attributes:
-        money: None where the facts do not tell for this input.
+        money: In `currency`; None where the facts do not tell for this input.
+        currency: CNY or USD, as its page says.
         at_least: It may be more.
         text: The rule in words.
     """
@@ -37,15 +41,27 @@ class Quote:
 
 
 def quote(model: Model, values: Mapping[str, Any]) -> Quote | None:
-    """The price of a completed input; None where nothing is known."""
+    """The price of a completed input; None where nothing is known.
+
+    Args:
+        model: Its facts, gathered from the model pages and as old as they are.
+        values: With every default filled in, since a default may be what is charged by.
+    """
     price = model.price
     if price is None:
         return None
     one = _of_one(price, values)
     count = _count(price, values)
-    money = one * count if one is not None and count is not None else None
-    rounded = price.unit == "1000_characters"
-    return Quote(money, price.currency, price.at_least or rounded, price_words(price))
+    money = None
+    if one is not None and count is not None:
+        money = one * count
+    rounded = price.unit == "1000_characters"  # how RunningHub rounds them, no page says
+    return Quote(
+        money=money,
+        currency=price.currency,
+        at_least=price.at_least or rounded,
+        text=price_words(price),
+    )
 
 
 def price_words(price: Price) -> str:
@@ -53,15 +69,20 @@ def price_words(price: Price) -> str:
     if price.text:
         return f"{price.currency}, {price.text}"
     unit = UNITS[price.unit or "call"]
-    low = "from " if price.at_least else ""
-    if price.price is not None:
-        per = f" and {price.per}" if price.per else ""
-        return f"{low}{price.price:f} {price.currency} {unit}{per}"
-    amounts = sorted(price.table.values())
-    return (
-        f"{low}{amounts[0]:f} to {amounts[-1]:f} {price.currency} {unit}, "
-        f"by {' and '.join(price.by)}"
-    )
+    text = _rule_of(price, unit)
+    if price.at_least:
+        return f"from {text}"
+    return text
+
+
+def _rule_of(price: Price, unit: str) -> str:
+    if price.price is None:
+        amounts = sorted(price.table.values())
+        by = " and ".join(price.by)
+        return f"{amounts[0]:f} to {amounts[-1]:f} {price.currency} {unit}, by {by}"
+    if price.per:
+        return f"{price.price:f} {price.currency} {unit} and {price.per}"
+    return f"{price.price:f} {price.currency} {unit}"
 
 
 def _of_one(price: Price, values: Mapping[str, Any]) -> Decimal | None:
@@ -70,8 +91,7 @@ def _of_one(price: Price, values: Mapping[str, Any]) -> Decimal | None:
     chosen = [values.get(name) for name in price.by]
     if any(value is None for value in chosen):
         return None
-    words = [str(v).lower() if isinstance(v, bool) else str(v) for v in chosen]
-    return price.table.get("|".join(words))
+    return price.table.get("|".join(map(written, chosen)))
 
 
 def _count(price: Price, values: Mapping[str, Any]) -> Decimal | None:
@@ -92,4 +112,6 @@ def _count(price: Price, values: Mapping[str, Any]) -> Decimal | None:
 
 def _whole(value: Any) -> Decimal | None:
     text = str(value)
-    return Decimal(text) if text.isdecimal() and int(text) > 0 else None
+    if text.isdecimal() and int(text) > 0:
+        return Decimal(text)
+    return None

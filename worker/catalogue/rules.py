@@ -4,6 +4,7 @@ A parameter that RunningHub would take no notice of is refused when it was writt
 another value than its default: who writes it wants it to count, and it would be paid for.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -34,14 +35,18 @@ from runhook.worker.catalogue.media import Media
 from runhook.worker.catalogue.sentences import rule_words, written
 from runhook.worker.errors import Fault
 
+SECONDS_SLACK = 0.05  # a container rounds its length, and RunningHub measures by another reader
+LONGEST_VALUE = 80  # characters of a wrong one that a message repeats
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Input:
     """An input under check.
 
     Attributes:
+        model: Whose rules count.
         values: With every default filled in.
-        written: What the user wrote himself.
+        written: What the user wrote, without defaults.
         media: What is known of assets and data URIs.
     """
 
@@ -70,27 +75,32 @@ class Input:
     def count(self, name: str) -> int:
         """How many items it has."""
         value = self.values.get(name)
-        return len(value) if isinstance(value, list) else int(self.has(name))
+        if isinstance(value, list):
+            return len(value)
+        return int(self.has(name))
 
     def files(self, name: str) -> list[Media]:
         """What is known of its media."""
-        value = self.values.get(name)
-        items = value if isinstance(value, list) else [value]
+        items = self.values.get(name)
+        if not isinstance(items, list):
+            items = [items]
         return [self.media[item] for item in items if isinstance(item, str) and item in self.media]
 
     def _at(self, path: str) -> Any:
         name, _, member = path.partition(".")
         value = self.values.get(name)
-        return value.get(member) if member and isinstance(value, Mapping) else value
+        if member and isinstance(value, Mapping):
+            return value.get(member)
+        return value
 
 
 def rule_faults(given: Input) -> list[Fault]:
     """Every rule of the model that the input breaks."""
     faults = []
     for rule in given.model.rules:
-        check = CHECKS.get(type(rule))
-        for path, what in check(rule, given) if check else ():
-            text = f"{rule_words(rule)}; {what}" if what else rule_words(rule)
+        check = CHECKS.get(type(rule), _only_explains)
+        for path, what in check(rule, given):
+            text = "; ".join(filter(None, (rule_words(rule), what)))
             faults.append(Fault(f"input.{path}", text))
     return faults
 
@@ -101,13 +111,20 @@ def relaxed(given: Input) -> set[str]:
     return {rule.param for rule in rules if given.holds(rule.when)}
 
 
-Broken = Iterator[tuple[str, str]]  # where, and what is so
+Broken = Iterator[tuple[str, str]]  # the parameter that breaks the rule, and how it is with it
+
+
+def _only_explains(_: object, __: Input) -> Broken:
+    """A rule that says what a value means, and forbids nothing."""
+    return iter(())
 
 
 def _exactly_one(rule: ExactlyOne, given: Input) -> Broken:
     there = [name for name in rule.params if given.has(name)]
-    if len(there) != 1:
-        yield rule.params[0], f"{' and '.join(there)} are given" if there else "none is given"
+    if not there:
+        yield rule.params[0], "none is given"
+    elif len(there) > 1:
+        yield rule.params[0], f"{' and '.join(there)} are given"
 
 
 def _at_least_one(rule: AtLeastOne, given: Input) -> Broken:
@@ -131,6 +148,7 @@ def _required_when(rule: RequiredWhen, given: Input) -> Broken:
 
 
 def _ignored_when(rule: IgnoredWhen, given: Input) -> Broken:
+    # A required one must be written even where it is ignored, so writing it says nothing.
     if given.holds(rule.when) and given.meant(rule.param) and not given.param(rule.param).required:
         yield rule.param, "leave it out"
 
@@ -149,7 +167,7 @@ def _used_when(rule: UsedWhen, given: Input) -> Broken:
 
 def _not_together(rule: NotTogether, given: Input) -> Broken:
     if given.holds(rule.when) and all(given.has(name) for name in rule.params):
-        yield rule.params[0] if rule.params else next(iter(rule.when)), ""
+        yield next(iter((*rule.params, *rule.when))), ""
 
 
 def _overrides(rule: Overrides, given: Input) -> Broken:
@@ -166,22 +184,32 @@ def _max_total(rule: MaxTotal, given: Input) -> Broken:
 
 
 def _max_items_when(rule: MaxItemsWhen, given: Input) -> Broken:
-    most = rule.max_with if given.has(rule.with_param) else rule.max_without
-    if given.count(rule.param) > most:
+    limit = rule.max_without
+    if given.has(rule.with_param):
+        limit = rule.max_with
+    if given.count(rule.param) > limit:
         yield rule.param, f"there are {given.count(rule.param)}"
 
 
 def _media_seconds(rule: MediaSeconds, given: Input) -> Broken:
     lengths = [file.seconds for file in given.files(rule.param) if file.seconds is not None]
-    most = [rule.each_max] if rule.each_max is not None else []
+    longest = min(_limits(rule, given), default=math.inf) + SECONDS_SLACK
+    shortest = (rule.each_min or 0) - SECONDS_SLACK
+    for seconds in lengths:
+        if not shortest <= seconds <= longest:
+            yield rule.param, f"this one has {seconds:.1f} s"
+    if rule.total_max is not None and sum(lengths) > rule.total_max + SECONDS_SLACK:
+        yield rule.param, f"these have {sum(lengths):.1f} s together"
+
+
+def _limits(rule: MediaSeconds, given: Input) -> Iterator[float]:
+    """How long one file may be, by each limit that counts for this input."""
+    if rule.each_max is not None:
+        yield rule.each_max
     for case, seconds in rule.max_when.items():
         name, _, value = case.partition("=")
-        most += [seconds] if given.holds({name: value}) else []
-    for seconds in lengths:
-        if any(seconds > limit + 0.05 for limit in most) or seconds + 0.05 < (rule.each_min or 0):
-            yield rule.param, f"this one has {seconds:.1f} s"
-    if rule.total_max is not None and sum(lengths) > rule.total_max + 0.05:
-        yield rule.param, f"these have {sum(lengths):.1f} s together"
+        if given.holds({name: value}):
+            yield seconds
 
 
 def _image_size(rule: ImageSizeOneOf, given: Input) -> Broken:
@@ -196,6 +224,7 @@ def _pixel_area(rule: PixelArea, given: Input) -> Broken:
     if not all(isinstance(side, int) and side > 0 for side in sides):
         return
     width, height = (int(side) for side in sides if side)
+    # Fractions, because 16:9 has no exact float and its own limit must pass.
     low, high = _ratio(rule.ratio_min), _ratio(rule.ratio_max)
     inside = all(rule.each_min <= side <= rule.each_max for side in (width, height))
     if not (inside and rule.min <= width * height <= rule.max):
@@ -213,9 +242,10 @@ def _format(rule: Format, given: Input) -> Broken:
     wrong |= "letters" in rule.contains and not any(c.isalpha() for c in value)
     wrong |= "digits" in rule.contains and not any(c.isdigit() for c in value)
     if wrong:
-        yield rule.param, f"{value[:80]!r} does not"
+        yield rule.param, f"{value[:LONGEST_VALUE]!r} does not"
 
 
+# By kind of rule, as `sentences.SENTENCES` has its words. ValueMeaning only explains.
 CHECKS: dict[type, Callable[[Any, Input], Broken]] = {
     ExactlyOne: _exactly_one,
     AtLeastOne: _at_least_one,

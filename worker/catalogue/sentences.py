@@ -32,8 +32,10 @@ def rule_words(rule: Rule) -> str:
 
 
 def written(value: Any) -> str:
-    """A value as RunningHub writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """A value as RunningHub writes it: true, not True."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 def _and(names: Iterable[str]) -> str:
@@ -52,7 +54,7 @@ def _not_together(rule: NotTogether) -> str:
 
 def _media_seconds(rule: MediaSeconds) -> str:
     if rule.used_seconds is not None:
-        return f"of {rule.param} the first {rule.used_seconds:g} s are used"
+        return f"only the first {rule.used_seconds:g} s of {rule.param} are used"
     parts = []
     if rule.each_min is not None:
         parts.append(f"at least {rule.each_min:g} s")
@@ -61,32 +63,42 @@ def _media_seconds(rule: MediaSeconds) -> str:
     for case, seconds in rule.max_when.items():
         parts.append(f"at most {seconds:g} s when {case.replace('=', ' is ')}")
     if rule.total_max is not None:
-        parts.append(f"all together at most {rule.total_max:g} s")
+        parts.append(f"at most {rule.total_max:g} s in all")
     return f"{rule.param} must be {', '.join(parts)} long"
 
 
 def _format(rule: Format) -> str:
-    parts = [f"at least {rule.min_length} characters"] if rule.min_length else []
-    parts += ["a letter first"] if rule.starts_with else []
-    parts += [_and(rule.contains)] if rule.contains else []
-    unique = "; nobody may have used it before" if rule.unique else ""
-    return f"{rule.param} must have {', '.join(parts)}{unique}"
+    parts = []
+    if rule.min_length:
+        parts.append(f"at least {rule.min_length} characters")
+    if rule.starts_with:
+        parts.append("a letter first")
+    if rule.contains:
+        parts.append(_and(rule.contains))
+    text = f"{rule.param} must have {', '.join(parts)}"
+    if rule.unique:
+        return f"{text}; nobody may have used it before"
+    return text
 
 
+# One for each kind of rule that config/catalogue.py has; tests meet a missing one before users do.
 SENTENCES: dict[type, Callable[[Any], str]] = {
-    ExactlyOne: lambda r: f"exactly one of {_and(r.params)} is needed",
-    AtLeastOne: lambda r: f"at least one of {_and(r.params)} is needed",
-    AtLeastOneWhen: lambda r: f"with {r.when_present} at least one of {_and(r.params)} is needed",
-    Needs: lambda r: f"{r.param} counts only together with {r.requires}",
-    RequiredWhen: lambda r: f"{r.param} is needed when {_case(r.when)}",
+    ExactlyOne: lambda r: f"exactly one of {_and(r.params)} is required",
+    AtLeastOne: lambda r: f"at least one of {_and(r.params)} is required",
+    AtLeastOneWhen: lambda r: (
+        f"with {r.when_present}, at least one of {_and(r.params)} is required"
+    ),
+    Needs: lambda r: f"{r.param} is used only together with {r.requires}",
+    RequiredWhen: lambda r: f"{r.param} is required when {_case(r.when)}",
     IgnoredWhen: lambda r: f"{r.param} is ignored when {_case(r.when)}",
     IgnoredWhenPresent: lambda r: f"{r.param} is ignored when {r.with_param} is given",
-    UsedWhen: lambda r: f"{_and(r.params)} count only when {_case(r.when)}",
+    UsedWhen: lambda r: f"{_and(r.params)} are used only when {_case(r.when)}",
     NotTogether: _not_together,
     Overrides: lambda r: f"{r.param} overrides {_and(r.over)}: give one or the other",
-    MaxTotal: lambda r: f"{_and(r.params)} together have at most {r.max} items",
+    MaxTotal: lambda r: f"{_and(r.params)} may have at most {r.max} items together",
     MaxItemsWhen: lambda r: (
-        f"{r.param} has at most {r.max_with} items with {r.with_param}, {r.max_without} without"
+        f"{r.param} may have at most {r.max_with} items with {r.with_param}, "
+        f"{r.max_without} without"
     ),
     MediaSeconds: _media_seconds,
     ImageSizeOneOf: lambda r: f"{r.param} must have one of the sizes {', '.join(r.sizes)} pixels",

@@ -6,6 +6,9 @@ from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.reports import LivePrice
 from runhook.worker.domain.views import View
 
+# What every parameter tells, also where the reference says nothing: callers need not look for it.
+ALWAYS = ("name", "type", "required", "default", "values", "min", "max")
+
 
 def model_view(model: Model) -> View:
     """A model with what each of its parameters takes."""
@@ -21,7 +24,7 @@ def model_view(model: Model) -> View:
             rule.model_dump(mode="json", exclude_defaults=True) | {"text": rule_words(rule)}
             for rule in model.rules
         ],
-        "price": _price(model.price) if model.price else None,
+        "price": _price(model.price),
     }
 
 
@@ -31,15 +34,23 @@ def dry_run_view(checked: Checked, live: LivePrice | None) -> View:
         "model": checked.model,
         "input": checked.input,
         "price": _quote(checked.quote),
-        "live_price": {"money": f"{live.money:f}", "currency": live.currency} if live else None,
+        "live_price": _live(live),
     }
+
+
+def _live(price: LivePrice | None) -> View | None:
+    if price is None:
+        return None
+    return {"money": f"{price.money:f}", "currency": price.currency}
 
 
 def _quote(quote: Quote | None) -> View | None:
     """The price of one input; money is a decimal string, null where the facts do not tell."""
     if quote is None:
         return None
-    money = f"{quote.money:f}" if quote.money is not None else None
+    money = None
+    if quote.money is not None:
+        money = f"{quote.money:f}"
     return {
         "money": money,
         "currency": quote.currency,
@@ -65,14 +76,15 @@ def asset_view(asset: Asset) -> View:
     }
 
 
-def _price(price: Price) -> View:
+def _price(price: Price | None) -> View | None:
+    if price is None:
+        return None
     said = price.model_dump(mode="json", exclude_defaults=True)
     return said | {"text": price_words(price)}
 
 
 def _param(param: Param) -> View:
     """What is always there comes first; the rest only where the reference says something."""
-    always = ("name", "type", "required", "default", "values", "min", "max")
     facts = param.model_dump()
-    said = {k: v for k, v in facts.items() if k not in always and v not in (None, False, (), {})}
-    return {name: facts[name] for name in always} | {"values": param.values or None} | said
+    rest = {k: v for k, v in facts.items() if k not in ALWAYS and v not in (None, False, (), {})}
+    return {name: facts[name] for name in ALWAYS} | {"values": param.values or None} | rest

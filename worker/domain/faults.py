@@ -60,13 +60,18 @@ def _nests(value: Any) -> bool:
 
 def unknown_members(given: Mapping[str, Any], known: tuple[str, ...]) -> list[Fault]:
     """A fault for each member that is not taken."""
-    text = f"is unknown; there are {', '.join(known) or 'none'}"
+    text = f"is unknown; expected one of {', '.join(known) or 'none'}"
     unknown = [name for name in given if name not in known]
     listed = [
         Fault(name, text, known, next(iter(nearest(name, known)), None))
         for name in unknown[:MOST_FAULTS]
     ]
     return [*listed, *(Fault(name, text, known) for name in unknown[MOST_FAULTS:])]
+
+
+def misspelt(path: str, message: str, word: str, known: Sequence[str]) -> Fault:
+    """The fault of a word that is not a known one, naming the one that was probably meant."""
+    return Fault(path, message, tuple(known), next(iter(nearest(word, known)), None))
 
 
 def nearest(word: str, known: Sequence[str], most: int = 1) -> list[str]:
