@@ -10,7 +10,7 @@ from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Accepted
 from runhook.worker.flows.submit import _settle_answer
 from runhook.worker.runninghub import wire
-from runhook.worker.runninghub.sandbox.dirt import nested
+from runhook.worker.runninghub.sandbox.garbling import nested
 from tests.claimed import claimed
 from tests.conftest import Build, House, Sandbox, eventually
 

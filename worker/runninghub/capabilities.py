@@ -57,5 +57,6 @@ def line_of(options: Mapping[str, Any]) -> str:
     """
     if options.get("usePersonalQueue"):
         return "personal"
-    instance = options.get("instanceType")
-    return f"instance-{instance}" if instance else "main"
+    if instance := options.get("instanceType"):
+        return f"instance-{instance}"
+    return "main"

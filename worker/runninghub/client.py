@@ -262,10 +262,11 @@ class Client:
             ProviderRefused: It is too large or of a kind that is not taken.
             ProviderSilent: No usable answer; nothing is paid, send it again.
         """
-        fields = {"apiKey": self._key, "fileType": "input"} if old else {}
+        path, fields = "/openapi/v2/media/upload/binary", {}
+        if old:
+            path, fields = "/task/openapi/upload", {"apiKey": self._key, "fileType": "input"}
         form = Form(fields, name, file, size)
         headers = {"Content-Type": form.content_type, "Content-Length": str(len(form))}
-        path = "/task/openapi/upload" if old else "/openapi/v2/media/upload/binary"
         seconds = UPLOAD + size / SLOWEST
         return self._heard(path, "POST", headers, form, seconds, facts.read_upload)
 
@@ -305,7 +306,9 @@ class Client:
 
     def _ask(self, path: str, asked: dict[str, Any] | None, read: Read[Fact]) -> Fact:
         headers, data = self._json(path, asked)
-        method = "GET" if asked is None else "POST"
+        method = "POST"
+        if asked is None:
+            method = "GET"
         return self._heard(path, method, headers, data, self._seconds["question"], read)
 
     def _heard(

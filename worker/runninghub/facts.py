@@ -18,7 +18,7 @@ from runhook.worker.domain.reports import (
     Style,
     Uploaded,
 )
-from runhook.worker.runninghub.parsing import Json, decimal, read_json, read_object, whole
+from runhook.worker.runninghub.parsing import Json, as_text, decimal, read_json, read_object, whole
 from runhook.worker.runninghub.shapes import data_of, error_code, error_text, no_answer
 
 LONGEST_COUNT = 9  # digits of how many tasks an account has
@@ -38,7 +38,13 @@ def read_queue_status(status: int, body: bytes) -> Capacity:
             raise Unreadable("queue/status names no counts")
         total = running + queued
     limit = _count(data.get("concurrentLimit"))
-    return Capacity(limit or None, total, running, queued, whole(data.get("apiKeyType")))
+    return Capacity(
+        limit=limit or None,
+        total=total,
+        running=running,
+        queued=queued,
+        type=whole(data.get("apiKeyType")),
+    )
 
 
 def read_account(status: int, body: bytes) -> Account:
@@ -92,9 +98,10 @@ def read_workflow(status: int, body: bytes) -> dict[str, Any]:
     Raises:
         Unreadable: It holds no graph.
     """
-    prompt = _object(body, status).get("prompt")
+    graph = _object(body, status).get("prompt")
     try:
-        graph = read_json(prompt, float) if isinstance(prompt, str) else prompt
+        if isinstance(graph, str):
+            graph = read_json(graph, float)
     except Unreadable as error:
         raise Unreadable(f"the workflow cannot be read: {error}") from None
     if not isinstance(graph, dict):
@@ -124,8 +131,7 @@ def read_upload(status: int, body: bytes) -> Uploaded:
     name = data.get("fileName") or data.get("filename")
     if not isinstance(name, str) or not name:
         raise Unreadable("the answer names no file")
-    url = data.get("download_url") or data.get("downloadUrl")
-    return Uploaded(name, url if isinstance(url, str) else None)
+    return Uploaded(name, as_text(data.get("download_url") or data.get("downloadUrl")))
 
 
 def read_lora_url(status: int, body: bytes) -> tuple[str, str]:
@@ -150,11 +156,13 @@ def _object(body: bytes, status: int) -> Json:
 
 def _field(row: Json) -> AppField:
     default = row.get("fieldValue")
+    if default is not None:
+        default = str(default)
     return AppField(
         key=f"{whole(row.get('nodeId')) or ''}.{row.get('fieldName') or ''}",
         node_name=str(row.get("nodeName") or ""),
         type=str(row.get("fieldType") or "STRING").upper(),
-        default=None if default is None else str(default),
+        default=default,
         choices=_choices(row),
         description=str(row.get("descriptionEn") or row.get("description") or ""),
     )
@@ -166,7 +174,8 @@ def _choices(row: Json) -> tuple[str, ...]:
         return ()
     data = row.get("fieldData")
     try:
-        data = read_json(data) if isinstance(data, str) and data else data
+        if isinstance(data, str) and data:
+            data = read_json(data)
     except Unreadable:
         return ()
     if isinstance(data, list) and data and isinstance(data[0], list):
@@ -192,10 +201,14 @@ def _style(row: Json) -> Style:
 
 
 def _count(value: Any) -> int | None:
-    text = whole(value)
-    return int(text) if text and text.isdecimal() and len(text) <= LONGEST_COUNT else None
+    text = whole(value) or ""
+    if text.isdecimal() and len(text) <= LONGEST_COUNT:
+        return int(text)
+    return None
 
 
 def _amount(value: Any) -> str | None:
     amount: Decimal | None = decimal(value)
-    return f"{amount:f}" if amount is not None else None
+    if amount is None:
+        return None
+    return f"{amount:f}"

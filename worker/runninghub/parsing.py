@@ -36,9 +36,10 @@ def read_object(body: bytes, status: int = 200) -> Json:
     """
     try:
         said = read_json(body.decode("utf-8-sig"))
-    except (Unreadable, UnicodeDecodeError) as error:
-        why = error if isinstance(error, Unreadable) else "not JSON"
-        raise Unreadable(f"HTTP {status}, {why}: {_head(body)}") from None
+    except UnicodeDecodeError:
+        raise Unreadable(f"HTTP {status}, not JSON: {_head(body)}") from None
+    except Unreadable as error:
+        raise Unreadable(f"HTTP {status}, {error}: {_head(body)}") from None
     if not isinstance(said, dict):
         raise Unreadable(f"HTTP {status}, not a JSON object: {_head(body)}")
     return cast(Json, said)
@@ -103,7 +104,9 @@ def _member(name: str, item: Any, deepest: int) -> Any:
         return _cleaned(item, deepest, LONGEST)
     if name == OURS:
         return writable(item, LONGEST)
-    return clean(item, len(item) if name in HOLDS_JSON else LONGEST)
+    if name in HOLDS_JSON:
+        return clean(item, len(item))
+    return clean(item, LONGEST)
 
 
 def _integer(text: str) -> int | str:
@@ -111,13 +114,17 @@ def _integer(text: str) -> int | str:
     if len(text) > LONGEST_NUMBER:
         return text
     number = int(text)
-    return number if -LARGEST_INT <= number <= LARGEST_INT else text
+    if -LARGEST_INT <= number <= LARGEST_INT:
+        return number
+    return text
 
 
 def _amount(text: str) -> Decimal | str:
     """A number with a point or an exponent; an absurd one stays its text."""
     amount = decimal(text)
-    return text if amount is None else amount
+    if amount is None:
+        return text
+    return amount
 
 
 def decimal(value: Any) -> Decimal | None:
@@ -134,19 +141,44 @@ def decimal(value: Any) -> Decimal | None:
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int):
         return None  # NaN or Infinity
-    fits = -FRACTION <= exponent <= DIGITS and amount.adjusted() < DIGITS
-    return amount if fits else None
+    if not -FRACTION <= exponent <= DIGITS or amount.adjusted() >= DIGITS:
+        return None
+    return amount
 
 
 def whole(value: Any) -> str | None:
     """A code, id or word as text, also when it comes as a number; None when it is neither."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"  # 421.0 is 421
-    return value.strip()[:LONGEST_NAME] if isinstance(value, str) else None
+    match value:
+        case bool():  # an int to Python
+            return None
+        case int():
+            return str(value)
+        case Decimal():
+            return f"{value.normalize():f}"  # 421.0 is 421
+        case str():
+            return value.strip()[:LONGEST_NAME]
+    return None
+
+
+def as_object(value: Any) -> Json:
+    """An object; what stands in the place of one is as good as an empty one."""
+    if isinstance(value, dict):
+        return value
+    return {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list; what stands in the place of one is as good as an empty one."""
+    if isinstance(value, list):
+        return value
+    return []
+
+
+def as_text(value: Any) -> str | None:
+    """A text; None when it is none."""
+    if isinstance(value, str):
+        return value
+    return None
 
 
 def task_id(said: Json) -> str | None:
@@ -161,15 +193,20 @@ def odd_id(said: Json) -> str | None:
     """What stands where a task's id should and may name one, but not in a way that can be asked."""
     for name in ("taskId", "task_id"):
         text = whole(said.get(name)) or ""
-        if text.strip("-0") and text.casefold() not in ("null", "none", "undefined"):
-            return None if _ref(text) or text.startswith("-") else text
+        if not text.strip("-0") or text.casefold() in ("null", "none", "undefined"):
+            continue
+        if _ref(text) or text.startswith("-"):
+            return None
+        return text
     return None
 
 
 def _ref(value: Any) -> str | None:
     text = whole(value) or ""
     digits = text.isascii() and text.isdigit() and len(text) <= LONGEST_REF
-    return text if digits and text.strip("0") else None
+    if digits and text.strip("0"):
+        return text
+    return None
 
 
 def _head(body: bytes) -> str:

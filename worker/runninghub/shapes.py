@@ -3,12 +3,13 @@
 `wire` reads whole answers; this file knows what their parts look like, in both generations.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
-from runhook.worker.domain.provider import Unreadable
+from runhook.worker.domain.provider import Code, Unreadable
 from runhook.worker.domain.reports import Cost, Error, Output, Report, TaskState
 from runhook.worker.runninghub.codes import (
     NO_SUCH_TASK,
@@ -20,6 +21,9 @@ from runhook.worker.runninghub.codes import (
 from runhook.worker.runninghub.parsing import (
     LONGEST_NAME,
     Json,
+    as_list,
+    as_object,
+    as_text,
     decimal,
     read_json,
     read_object,
@@ -28,11 +32,20 @@ from runhook.worker.runninghub.parsing import (
 )
 
 MOST_OUTPUTS = 200  # of one task; a record is read and written whole at each step of its job
-AMOUNTS = ("consumeMoney", "thirdPartyConsumeMoney", "consumeCoins", "taskCostTime")
+MOST_NODES = 20  # of a graph that are named with their errors; nobody mends more at once
+# Run time and third party are charged side by side (model pages), so what is paid is their sum.
+MONEY = ("consumeMoney", "thirdPartyConsumeMoney")
+AMOUNTS = (*MONEY, "consumeCoins", "taskCostTime")
+# Of failedReason (query V2, api-425767306); the rest are the inputs, which may hold anything.
+REASONS = ("node_id", "node_name", "exception_type", "exception_message")
 LONGEST_WHY = 2000  # characters of a failure's reason; a traceback's last lines fit
-TEXTS = ("text", "content", "output")
+LONGEST_TEXT = 500  # characters of an error's text, which comes with every answer
+LONGEST_NODE_ERROR = 300  # characters; there may be twenty of them
+TEXTS = ("text", "content", "output")  # where the reference's own kit looks for a text
+NO_REASON = Code(matter="unknown", meaning="no reason given", again="unknown", advice="")
 Kept = tuple[tuple[Output, ...], tuple[str, ...]]  # outputs, and what was left out of them
 
+# Both generations' words, and the spellings of CANCEL that clients tolerate.
 STATES: dict[str, TaskState] = {
     "CREATE": "queued",
     "QUEUED": "queued",
@@ -59,8 +72,16 @@ class Refusal(Unreadable):
 
 
 def read_event(event: Any, ref: str | None) -> Report:
-    if isinstance(event, str):
-        event = read_json(event)
+    """What a callback's eventData says, an object or JSON in a text.
+
+    Args:
+        event: The member as it came, or the whole body where there is no envelope.
+        ref: The task that the envelope names.
+
+    Raises:
+        Unreadable: It is no report of an end.
+    """
+    event = _unpacked(event)
     if not isinstance(event, dict):
         raise Unreadable("it holds no event data")
     if "code" in event and isinstance(inner := event.get("data"), dict) and "status" in inner:
@@ -77,6 +98,11 @@ def read_event(event: Any, ref: str | None) -> Report:
 
 
 def v2_report(said: Json, ref: str) -> Report:
+    """What query V2, a V2 callback or a submit's answer with results says of a task.
+
+    Raises:
+        Unreadable: Its status is not one that the reference names.
+    """
     word = str(said.get("status") or "").upper()
     outputs, left_out = _v2_outputs(said.get("results"))
     code = error_code(said)
@@ -94,9 +120,10 @@ def v2_report(said: Json, ref: str) -> Report:
 
 
 def legacy_report(said: Json, ref: str) -> Report:
+    """What Check Task Output (api-276642708) or a legacy callback says, by its code."""
     code, data = error_code(said), said.get("data")
     if code is None:
-        items = data if isinstance(data, list) else []
+        items = as_list(data)
         outputs, left_out = _outputs(items, ("fileUrl",), "fileType")
         cost, absurd = _legacy_cost(items)
         return Report(ref, "succeeded", outputs, None, cost, (*left_out, *absurd))
@@ -106,81 +133,92 @@ def legacy_report(said: Json, ref: str) -> Report:
         return Report(ref, "queued")
     if code in NO_SUCH_TASK:
         return Report(ref, "unknown")
-    reason = data.get("failedReason") if isinstance(data, dict) else None
+    reason = as_object(data).get("failedReason")
     return Report(ref, "failed", (), _failure("failed", code, error_text(said), reason))
 
 
-def _failure(state: str, code: str | None, text: str, reason: Any) -> Error:
-    reason = reason if isinstance(reason, dict) else {}
-    named = {
-        "node_id": reason.get("node_id"),
-        "node_name": reason.get("node_name"),
-        "exception_type": reason.get("exception_type"),
-        "exception_message": reason.get("exception_message"),
-    }
+def _failure(
+    state: Literal["failed", "cancelled"], code: str | None, text: str, reason: Any
+) -> Error:
+    """Why a task ended without success, and what that means for the money."""
+    reason = as_object(reason)
     detail: dict[str, Any] = {
-        key: str(value)[:LONGEST_WHY] for key, value in named.items() if value
+        key: str(value)[:LONGEST_WHY] for key in REASONS if (value := reason.get(key))
     }
-    why = (
-        detail.get("exception_message")
-        or text
-        or (explain(code).meaning if code else "no reason given")
-    )
-    where = f" in node {detail['node_name']}" if "node_name" in detail else ""
-    if state == "failed" and heals_by_new_task(f"{why} {text}"):
-        detail["infrastructure"] = True
-    ours = "cancelled" if state == "cancelled" else "failed"
-    advice = f" {explain(code).advice}" if code and state == "failed" else ""
-    message = f"RunningHub {ours} it{where}: {why}. Run time up to here may be charged.{advice}"
-    return Error(ours, message, code, detail)
+    row = NO_REASON
+    if code:
+        row = explain(code)
+    why = detail.get("exception_message") or text or row.meaning
+    where, advice = "", ""
+    if "node_name" in detail:
+        where = f" in node {detail['node_name']}"
+    if state == "failed":
+        advice = f" {row.advice}"
+        if heals_by_new_task(f"{why} {text}"):
+            detail["infrastructure"] = True
+    message = f"RunningHub {state} it{where}: {why}. Run time up to here may be charged.{advice}"
+    return Error(state, message.rstrip(), code, detail)
 
 
 def rejected(code: str, text: str) -> Error:
     """A surely refused submit, in plain words: what happened, what is paid, what to do."""
     row = explain(code)
-    said = f" ({text})" if text and text.casefold() != row.meaning else ""
-    message = f"RunningHub refused it: {row.meaning}{said}. Nothing was paid. {row.advice}"
+    why = row.meaning
+    if text and text.casefold() != row.meaning:
+        why = f"{row.meaning} ({text})"
+    message = f"RunningHub refused it: {why}. Nothing was paid. {row.advice}"
     return Error("rejected", message, code, {"kind": row.matter})
 
 
 def broken_graph(said: Json, ref: str) -> Report | None:
     """`promptTips` with node errors: a task id came, but the graph will not run (api-276642704)."""
-    tips = said.get("promptTips")
     try:
-        tips = read_json(tips) if isinstance(tips, str) else tips
+        tips = _unpacked(said.get("promptTips"))
     except Unreadable:
         return None
     if not isinstance(tips, dict) or not (tips.get("node_errors") or tips.get("result") is False):
         return None
-    errors = tips.get("node_errors")
-    nodes = errors if isinstance(errors, dict) else {}
-    named = [_node_error(node, found) for node, found in list(nodes.items())[:20]]
-    why = "; ".join(named) or str(tips.get("error") or "its graph is invalid")[:500]
+    nodes = as_object(tips.get("node_errors"))
+    named = [_node_error(node, as_object(nodes[node])) for node in list(nodes)[:MOST_NODES]]
+    why = "; ".join(named) or str(tips.get("error") or "its graph is invalid")[:LONGEST_TEXT]
     message = (
-        f"RunningHub took it, but its graph will not run: {why}. Whether anything is charged it "
-        "does not say. Mend the node, then ask again."
+        f"RunningHub took it, but its graph will not run: {why}. It does not say whether anything "
+        "is charged. Mend the node, then ask again."
     )
-    detail: dict[str, Any] = {"nodes": list(nodes)[:20]}
+    detail: dict[str, Any] = {"nodes": list(nodes)[:MOST_NODES]}
     if len(nodes) == 1:
         detail["node_id"] = next(iter(nodes))
     return Report(ref, "failed", (), Error("failed", message, "433", detail))
 
 
-def _node_error(node: str, found: Any) -> str:
-    found = found if isinstance(found, dict) else {}
-    name = f" ({found['class_type']})" if found.get("class_type") else ""
-    errors = found.get("errors")
+def _node_error(node: str, found: Json) -> str:
+    name = f"node {node}"
+    if found.get("class_type"):
+        name = f"node {node} ({found['class_type']})"
     texts = [
         " ".join(str(error[k]) for k in ("message", "details") if error.get(k))
-        for error in (errors if isinstance(errors, list) else [])
+        for error in as_list(found.get("errors"))
         if isinstance(error, dict)
     ]
-    return f"node {node}{name}: {'; '.join(texts)[:300] or 'invalid'}"
+    return f"{name}: {'; '.join(texts)[:LONGEST_NODE_ERROR] or 'invalid'}"
+
+
+def _unpacked(value: Any) -> Any:
+    """A member that pages show as an object and answers hold as JSON in a text, or the other way.
+
+    Raises:
+        Unreadable: It is a text and not JSON.
+    """
+    if isinstance(value, str):
+        return read_json(value)
+    return value
 
 
 def no_answer(code: str | None, text: str) -> Unreadable:
     """Why a free question has no usable answer: an error code, or nothing in it."""
-    return Refusal(code, text) if code else Unreadable("an answer without content")
+    if code:
+        return Refusal(code, text)
+    return Unreadable("an answer without content")
 
 
 def data_of(body: bytes, status: int) -> Any:
@@ -201,7 +239,7 @@ def _outputs(items: list[Any], url_names: tuple[str, ...], kind: str) -> Kept:
     """What a task made, a URL and a text beside it both, and what was left out."""
     outputs, left_out = [], []
     for item in items:
-        found = _output(item, url_names, kind) if isinstance(item, dict) else None
+        found = _output(as_object(item), url_names, kind)
         if found:
             outputs.append(found)
         elif not isinstance(item, dict) or any(item.get(name) for name in (*url_names, *TEXTS)):
@@ -212,47 +250,52 @@ def _outputs(items: list[Any], url_names: tuple[str, ...], kind: str) -> Kept:
 
 
 def _output(item: Json, url_names: tuple[str, ...], kind: str) -> Output | None:
-    url = next((url for name in url_names if (url := _str(item.get(name)))), None)
+    url = next((url for name in url_names if (url := as_text(item.get(name)))), None)
     text = next((text for name in TEXTS if (text := _text(item.get(name)))), None)
+    if not url and not text:
+        return None
     node = whole(item.get("nodeId")) or None
-    return Output(url, _str(item.get(kind)), text, node) if url or text else None
-
-
-def _str(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return Output(url=url, type=as_text(item.get(kind)), text=text, node_id=node)
 
 
 def _text(value: Any) -> str | None:
     """A text that was made; a list or an object that was made stays JSON."""
+    if value is None or value is False or value in ([], {}):
+        return None
     if isinstance(value, dict | list):
-        return orjson.dumps(value, default=str).decode() if value else None
-    return str(value) if value is not None and value is not False else None
+        return orjson.dumps(value, default=str).decode()
+    return str(value)
 
 
 def _v2_outputs(results: Any) -> Kept:
-    items = results if isinstance(results, list) else []
-    return _outputs(items, ("url", "outputUrl"), "outputType")
+    return _outputs(as_list(results), ("url", "outputUrl"), "outputType")
 
 
 def _cost(usage: Any) -> tuple[Cost | None, tuple[str, ...]]:
     """What was charged, and the amounts that are none, which count as not told."""
-    usage = usage if isinstance(usage, dict) else {}
+    usage = as_object(usage)
     given = {name: decimal(usage.get(name)) for name in AMOUNTS}
     absurd = tuple(
         f"{name} {str(value)[:40]!r} is no amount"
         for name, amount in given.items()
         if amount is None and (value := usage.get(name)) not in (None, "", False)
     )
-    paid = [given[name] for name in AMOUNTS[:2]]
-    amounts = [amount for amount in paid if amount is not None]
-    money = format(sum(amounts, Decimal(0)), "f") if amounts else None
-    coins, seconds = given["consumeCoins"], given["taskCostTime"]
     cost = Cost(
-        money=money,
-        coins=format(coins, "f") if coins is not None else None,
-        seconds=format(seconds, "f") if seconds is not None else None,
+        money=_sum(given[name] for name in MONEY),
+        coins=_sum([given["consumeCoins"]]),
+        seconds=_sum([given["taskCostTime"]]),
     )
-    return cost if cost != Cost() else None, absurd
+    if cost == Cost():
+        return None, absurd
+    return cost, absurd
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> str | None:
+    """The exact sum of the amounts that were told; None where none was."""
+    told = [amount for amount in amounts if amount is not None]
+    if not told:
+        return None
+    return format(sum(told, Decimal(0)), "f")
 
 
 def _legacy_cost(items: list[Any]) -> tuple[Cost | None, tuple[str, ...]]:
@@ -263,8 +306,8 @@ def _legacy_cost(items: list[Any]) -> tuple[Cost | None, tuple[str, ...]]:
 
 
 def inner(said: Json) -> Json:
-    data = said.get("data")
-    return data if isinstance(data, dict) else {}
+    """What an answer of the older generation holds under `data`."""
+    return as_object(said.get("data"))
 
 
 def error_code(said: Json) -> str | None:
@@ -274,14 +317,15 @@ def error_code(said: Json) -> str | None:
     """
     for name in ("code", "errorCode", "error_code"):
         value = said.get(name)
-        code = whole(value) or (str(value)[:LONGEST_NAME] if value else None)
-        if code not in (None, "", "0", "200"):  # the upload page shows 200 for success
+        code = whole(value) or str(value or "")[:LONGEST_NAME]
+        if code not in ("", "0", "200"):  # the upload page shows 200 for success
             return code
     return None
 
 
 def error_text(said: Json) -> str:
+    """What an answer says of its error, in any generation's member; "" for success."""
     for name in ("msg", "message", "errorMessage", "error_message"):
         if isinstance(text := said.get(name), str) and text and text.casefold() != "success":
-            return text[:500]
+            return text[:LONGEST_TEXT]
     return ""

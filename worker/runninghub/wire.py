@@ -1,4 +1,6 @@
-"""RunningHub's JSON, in and out: with `shapes` the only place that knows their field names. Pure.
+"""Our values as RunningHub's JSON and back: requests, and what answers and callbacks mean. Pure.
+
+With `shapes` and `facts` it is the only place that knows their field names.
 
 Facts from the documentation pages of RunningHub's API: submit and query V2 (api-425767306), create
 (api-276642704), outputs (api-276642708), webhook detail (api-276642713), upload (api-425749007).
@@ -29,6 +31,7 @@ from runhook.worker.runninghub.codes import (
 )
 from runhook.worker.runninghub.parsing import (
     Json,
+    as_text,
     odd_id,
     parsed,
     read_object,
@@ -57,7 +60,9 @@ NO_WEBHOOK_EVENT = "1"  # "webhook event not exists", seen
 def submit_request(wanted: Submit) -> tuple[str, Json]:
     """Path and body of a paid submit; the legacy ones get their apiKey from the client."""
     kind, _, rest = wanted.model.partition("/")
-    hook = {"webhookUrl": wanted.webhook_url} if wanted.webhook_url else {}
+    hook: Json = {}
+    if wanted.webhook_url:
+        hook["webhookUrl"] = wanted.webhook_url
     match kind:
         case "workflow":
             return _workflow_request(rest, wanted, hook)
@@ -103,35 +108,43 @@ def _nodes(wanted: Submit) -> list[Json]:
 
 
 def read_submit(status: int, body: bytes) -> SubmitAnswer:
-    """Sort the answer to a paid submit by who pays; what is unreadable is doubtful."""
+    """Sort the answer to a paid submit by who pays; what cannot be read is uncertain.
+
+    Args:
+        status: The HTTP status; RunningHub says most errors under 200.
+        body: In either generation's shape (api-425767306, api-276642704).
+    """
     try:
         said = read_object(body)
     except Unreadable as error:
-        if ref := _task_of_unreadable(body):
-            code = str(status) if status >= 400 else None
-            return Uncertain(f"only its task id can be read: {error}", code, ref, outage=bool(code))
-        return _by_http(status, str(error)) or Uncertain(str(error), outage=status >= 500)
-    legacy = "code" in said
-    data = inner(said)
+        return _unreadable(status, body, str(error))
+    data, code = inner(said), error_code(said)
     ref = task_id(data) or task_id(said)
-    code = error_code(said)
-    text = error_text(said)
     if not ref and (odd := odd_id(data) or odd_id(said)):
-        return Uncertain(f"{odd!r} where a task id should be, error {code or 'none'}: {text}", code)
-    if ref and code is None:
-        # HTTP failure and a taskId together: only asking can tell.
-        if status >= 400:
-            return Uncertain(
-                f"HTTP {status} together with a task id", str(status), ref, outage=True
-            )
-        broken = broken_graph(data or said, ref) or broken_graph(said, ref)
-        return Accepted(ref, broken or (None if legacy else _first_report(said, ref)))
-    if code is None:
-        return _by_http(status, "no task id") or Uncertain(
-            "an answer with neither task id nor error"
-        )
+        why = f"{odd!r} where a task id should be, error {code or 'none'}: {error_text(said)}"
+        return Uncertain(why, code)
+    if code is not None:
+        return _with_code(code, error_text(said), ref)
+    if ref:
+        return _with_task(status, said, ref)
+    return _by_http(status, "no task id") or Uncertain("an answer with neither task id nor error")
+
+
+def _unreadable(status: int, body: bytes, why: str) -> SubmitAnswer:
+    ref = _task_of_unreadable(body)
+    if ref is None:
+        return _by_http(status, why) or Uncertain(why, outage=status >= 500)
+    why = f"only its task id can be read: {why}"
+    if status >= 400:
+        return Uncertain(why, str(status), ref, outage=True)
+    return Uncertain(why, ref=ref)
+
+
+def _with_code(code: str, text: str, ref: str | None) -> SubmitAnswer:
+    """What an error code means; a task id beside it makes it uncertain, whatever the code."""
     row = explain(code)
     if ref:
+        # Sources disagree: some let the code decide and send again, some the id. Only asking tells.
         why = f"a task id together with error {code}: {text}"
         return Uncertain(why, code, ref, busy=row.again == "later")
     if row.again == "later":
@@ -139,6 +152,16 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
     if row.again == "no":
         return Refused(rejected(code, text))
     return Uncertain(f"error {code}: {text or row.meaning}", code, outage=row.outage)
+
+
+def _with_task(status: int, said: Json, ref: str) -> SubmitAnswer:
+    """A task id and no error: accepted, unless the HTTP status says otherwise."""
+    if status >= 400:
+        return Uncertain(f"HTTP {status} together with a task id", str(status), ref, outage=True)
+    report = broken_graph(inner(said) or said, ref) or broken_graph(said, ref)
+    if report is None and "code" not in said:  # the older envelope never holds results
+        report = _first_report(said, ref)
+    return Accepted(ref, report)
 
 
 def _task_of_unreadable(body: bytes) -> str | None:
@@ -173,10 +196,9 @@ def _first_report(said: Json, ref: str) -> Report | None:
         report = v2_report(said, ref)
     except Unreadable:
         return None
-    ended = report.state in ("failed", "cancelled") or (
-        report.state == "succeeded" and report.outputs
-    )
-    return report if ended else None
+    if report.state in ("failed", "cancelled") or (report.state == "succeeded" and report.outputs):
+        return report
+    return None
 
 
 # In: what is known of a task.
@@ -267,8 +289,8 @@ def read_webhook_detail(status: int, body: bytes) -> Recorded | None:
         report = None
     if report:
         report = replace(report, ref=ref or report.ref)
-    url = data.get("webhookUrl")
-    return Recorded(whole(data.get("id")) or "", url if isinstance(url, str) else "", report)
+    url = as_text(data.get("webhookUrl")) or ""
+    return Recorded(webhook_id=whole(data.get("id")) or "", webhook_url=url, report=report)
 
 
 def read_done(status: int, body: bytes) -> None:

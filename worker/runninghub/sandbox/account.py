@@ -14,8 +14,8 @@ from runhook.worker.runninghub.sandbox.answers import (
     prompt_of,
     v2_error,
 )
-from runhook.worker.runninghub.sandbox.dirt import page, soiled
 from runhook.worker.runninghub.sandbox.faults import OF_CAPACITY, OF_PRICES, Faults
+from runhook.worker.runninghub.sandbox.garbling import garbled, page
 from runhook.worker.runninghub.sandbox.prices import price
 from runhook.worker.runninghub.sandbox.tasks import Office
 
@@ -82,12 +82,14 @@ class Account:
             return page(404, "Not Found")
         if "not_shared" in chosen or "price_refused" in chosen:
             refusal = v2_error("1014", "Access denied: enterprise-shared API keys only")
-            return soiled(refusal, chosen)
+            return garbled(refusal, chosen)
         model = self._models.get(endpoint)
         if model is None:
             return v2_error("1001", "Invalid URL")
         stated = price(model, body)
-        told = f"{chosen.value('price', float(stated)):g}" if "price" in chosen else f"{stated:f}"
+        told = f"{stated:f}"
+        if "price" in chosen:
+            told = f"{chosen.value('price', float(stated)):g}"
         return {
             "errorCode": "",
             "errorMessage": "",

@@ -18,7 +18,9 @@ BAD_GRAPH = (
 def asked() -> Json:
     """The request's JSON body."""
     body = request.get_json(force=True, silent=True)
-    return body if isinstance(body, dict) else {}
+    if not isinstance(body, dict):
+        return {}
+    return body
 
 
 def prompt_of(body: Json) -> str:

@@ -58,6 +58,7 @@ FAULTS = {
     "nested": "answers hold lists nested `value` deep (500)",
     "many_results": "the results are listed `value` times (10000)",
 }
+# Which faults which kind of request can have: a rule that counts down is not used up by others.
 OF_UPLOADS = ("upload_outage", "upload_refused", "upload_too_large", "upload_reset")
 OF_CAPACITY = ("capacity_refused", "capacity_forbidden", "capacity_outage")
 OF_EVERY_CALL = ("key_refused",)
@@ -97,15 +98,25 @@ class Chosen:
     def value(self, fault: str, usual: float) -> float:
         """The fault's number, or the usual one."""
         given = self.values.get(fault)
-        return usual if given is None else given
+        if given is None:
+            return usual
+        return given
+
+    def seconds(self, fault: str, usual: float) -> float:
+        """The fault's number if it is among them, else 0: so long it holds up what it is about."""
+        if fault not in self:
+            return 0.0
+        return self.value(fault, usual)
 
 
 class Faults:
     """The rules in force. Seeded, so that a run can be repeated."""
 
     def __init__(self, spec: Any = None) -> None:
+        if spec is None:
+            spec = {}
         self._lock = threading.Lock()
-        self.set({} if spec is None else spec)
+        self.set(spec)
 
     def set(self, spec: Any) -> None:
         """Take new rules.
@@ -121,7 +132,9 @@ class Faults:
         with self._lock:
             self._rules = rules
             self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
-            self._seed = secrets.token_hex(8) if seed is None else seed
+            self._seed = secrets.token_hex(8)
+            if seed is not None:
+                self._seed = str(seed)
 
     def choose(self, text: str, whose: str = "", among: Collection[str] = tuple(FAULTS)) -> Chosen:
         """The faults of a request.
@@ -161,15 +174,8 @@ def _rules(spec: Any) -> tuple[list[Rule], int | None]:
     if not isinstance(spec, dict):
         raise ValueError("faults are a JSON object")
     seed = spec.get("seed")
-    rows = spec.get("rules", [])
-    rows = [
-        *rows,
-        *(
-            {"fault": name, "rate": rate}
-            for name, rate in spec.items()
-            if name not in ("rules", "seed")
-        ),
-    ]
+    rates = {name: rate for name, rate in spec.items() if name not in ("rules", "seed")}
+    rows = [*spec.get("rules", []), *({"fault": name, "rate": rates[name]} for name in rates)]
     rules = []
     for row in rows:
         try:
@@ -179,7 +185,7 @@ def _rules(spec: Any) -> tuple[list[Rule], int | None]:
                 f"a rule is fault, match, rate, times, value, lasting: {error}"
             ) from None
         if rule.fault not in FAULTS:
-            raise ValueError(f"no fault {rule.fault!r}; there are {', '.join(FAULTS)}")
+            raise ValueError(f"no fault {rule.fault!r}; expected one of {', '.join(FAULTS)}")
         if isinstance(rule.rate, bool) or not isinstance(rule.rate, int | float):
             raise ValueError(f"the rate of {rule.fault} is a number from 0 to 1")
         rules.append(rule)

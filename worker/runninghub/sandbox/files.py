@@ -14,11 +14,11 @@ from runhook.worker.runninghub.sandbox.answers import (
     legacy,
     own_url,
 )
-from runhook.worker.runninghub.sandbox.dirt import page
 from runhook.worker.runninghub.sandbox.faults import OF_UPLOADS, Faults
+from runhook.worker.runninghub.sandbox.garbling import page
 from runhook.worker.runninghub.sandbox.tasks import Office
 
-LARGEST_OLD = 30 * 1024 * 1024
+LARGEST_OLD = 30 * 1024 * 1024  # bytes that Upload Resource (api-276642711) takes
 KINDS = {
     "png": "image/png",
     "mp4": "video/mp4",
@@ -26,7 +26,7 @@ KINDS = {
     "glb": "model/gltf-binary",
     "txt": "text/plain",
 }
-CHUNK = 1024 * 1024
+CHUNK = 1024 * 1024  # bytes read at a time; a LoRA file may have gigabytes
 
 
 class Files:
@@ -109,7 +109,9 @@ class Files:
 
         self._office.keep(name, save)
         good = name == f"{digest.hexdigest()}.safetensors" and "q-signature" in request.args
-        return Response("", 200 if good else 403)
+        if not good:
+            return Response("", 403)
+        return Response("")
 
     def view(self, name: str) -> Any:
         """A result or an uploaded file."""
@@ -117,8 +119,7 @@ class Files:
         if uploaded:
             return send_file(uploaded)
         task = self._office.get(name.rpartition(".")[0].partition("-")[0])
-        data = task.files.get(name) if task else None
-        if data is None:
+        if task is None or name not in task.files:
             return Response("no such file", 404)
         kind = KINDS.get(name.rpartition(".")[2], "application/octet-stream")
-        return Response(data, content_type=kind)
+        return Response(task.files[name], content_type=kind)

@@ -20,7 +20,9 @@ def price(model: Json | None, body: Json) -> Decimal:
     given = {param["name"]: param.get("default") for param in model["params"]}
     given |= {name: value for name, value in body.items() if value is not None}
     one = _of_one(facts, given)
-    return UNTOLD if one is None else one * _count(facts, given)
+    if one is None:
+        return UNTOLD
+    return one * _count(facts, given)
 
 
 def _of_one(facts: Json, given: Json) -> Decimal | None:
@@ -37,10 +39,14 @@ def _count(facts: Json, given: Json) -> Decimal:
     """How many units the body makes; 1 where only the result would tell."""
     if facts.get("unit") == "1000_characters":
         return Decimal(len(str(given.get("text", "")))) / 1000
-    counts = (facts["per"],) if facts.get("per") else COUNTS.get(facts.get("unit", "call"), ())
+    counts = COUNTS.get(facts.get("unit", "call"), ())
+    if facts.get("per"):
+        counts = (facts["per"],)
     told = (_written(given.get(name)) for name in counts)
     return next((Decimal(text) for text in told if text.isdecimal() and int(text) > 0), Decimal(1))
 
 
 def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -25,9 +25,9 @@ from runhook.worker.runninghub.sandbox.answers import (
     v2,
     v2_error,
 )
-from runhook.worker.runninghub.sandbox.dirt import DEEP, nested, page, soiled
 from runhook.worker.runninghub.sandbox.faults import OF_EVERY_CALL, OF_SUBMITS, Chosen, Faults
 from runhook.worker.runninghub.sandbox.files import Files
+from runhook.worker.runninghub.sandbox.garbling import DEEP, garbled, nested, page
 from runhook.worker.runninghub.sandbox.prices import price
 from runhook.worker.runninghub.sandbox.tasks import (
     Office,
@@ -39,8 +39,10 @@ from runhook.worker.runninghub.sandbox.tasks import (
 )
 from runhook.worker.runninghub.sandbox.webhooks import Sender
 
-NO_STATUS, NO_CODE = "SUSPENDED", 899  # no source names them
+NO_STATUS, NO_CODE = "SUSPENDED", 899  # no source names them: whoever reads them must not guess
 NOT_FOUND = {"code": 807, "msg": "APIKEY_TASK_NOT_FOUND", "data": None}
+HEAD_START = 1.0  # seconds that an early callback is before the submit's answer
+FULL = "TASK_QUEUE_MAXED"  # Start ComfyUI Task (api-276642704)
 FULL_V2 = "api queue limit reached, please retry later | API 并发数已达上线，请降低并发或稍后重试"
 OUTPUTS = ("image", "video", "audio", "3d", "string")
 
@@ -133,7 +135,7 @@ class Sandbox:
     def count(self) -> None:
         """Every call is in the books."""
         path = request.path
-        named = str(request.url_rule) if request.url_rule else path
+        named = str(request.url_rule or path)
         name = named.replace("<path:endpoint>", "{endpoint}")
         if not path.startswith(("/sandbox", "/view")):
             self.office.calls[name] += 1
@@ -212,13 +214,13 @@ class Sandbox:
         shown = {key: value for key, value in body.items() if key != "apiKey"}
         prompt = prompt_of(body)
         wanted = Wanted(
-            model,
-            kind,
-            prompt,
-            body.get("webhookUrl"),
-            legacy_shape,
-            shown,
-            price(self.models.get(model), body),
+            model=model,
+            kind=kind,
+            prompt=prompt,
+            webhook_url=body.get("webhookUrl"),
+            legacy=legacy_shape,
+            body=shown,
+            money=price(self.models.get(model), body),
         )
         chosen = self.faults.choose(json.dumps(body, ensure_ascii=False), prompt, OF_SUBMITS)
         refusal = self._refusal(chosen, legacy_shape)
@@ -226,7 +228,7 @@ class Sandbox:
             return refusal
         task = self.office.accept(wanted, chosen, own_url())
         if task is None:
-            return _error(legacy_shape, "421", "TASK_QUEUE_MAXED" if legacy_shape else FULL_V2)
+            return _full(legacy_shape)
         self.sender.watch(task)
         return self._acceptance(task)
 
@@ -239,9 +241,9 @@ class Sandbox:
             return v2_error("1014", "Access denied: enterprise-shared API keys only")
         if "refused" in chosen:
             code = f"{chosen.value('refused', 1007):.0f}"
-            return soiled(_error(legacy_shape, code, "the sandbox was asked to refuse"), chosen)
+            return garbled(_error(legacy_shape, code, "the sandbox was asked to refuse"), chosen)
         if "busy" in chosen:
-            return _error(legacy_shape, "421", "TASK_QUEUE_MAXED")
+            return _error(legacy_shape, "421", FULL)
         if "answer_both_refused" in chosen:
             said = v2("2999999999999999999", "RUNNING")
             return said | {"errorCode": "421", "errorMessage": FULL_V2}
@@ -253,14 +255,18 @@ class Sandbox:
             return hang_up()
         if "answer_html" in faults:
             return page(200, "gateway")
-        if "answer_slow" in faults or "callback_early" in faults:
-            time.sleep(faults.value("answer_slow", 5 if "answer_slow" in faults else 1))
+        if "answer_slow" in faults:
+            time.sleep(faults.value("answer_slow", 5))
+        elif "callback_early" in faults:
+            time.sleep(HEAD_START)
         if "answer_nested" in faults:
             deep = nested(int(faults.value("answer_nested", DEEP)))
             return v2(spoken_id(task), "RUNNING") | {"extra": deep}
         if "answer_both" in faults:
             return v2(task.id, "RUNNING") | {"errorCode": "421", "errorMessage": FULL_V2}
-        tips = BAD_GRAPH if "node_errors" in faults else GOOD_GRAPH
+        tips = GOOD_GRAPH
+        if "node_errors" in faults:
+            tips = BAD_GRAPH
         if task.legacy:
             data = {
                 "netWssUrl": None,
@@ -269,10 +275,10 @@ class Sandbox:
                 "taskStatus": "QUEUED",
                 "promptTips": tips,
             }
-            return legacy(0, "success", soiled(data, faults))
+            return legacy(0, "success", garbled(data, faults))
         if "results_at_once" in faults:
-            return soiled(query_answer(task), faults)
-        return soiled(v2(spoken_id(task), "RUNNING", tips), faults)
+            return garbled(query_answer(task), faults)
+        return garbled(v2(spoken_id(task), "RUNNING", tips), faults)
 
     def query(self) -> Any:
         """Query V2."""
@@ -285,8 +291,10 @@ class Sandbox:
             }
         if "query_html" in task.faults:
             return page(200, "gateway")
-        said = soiled(query_answer(task), task.faults)
-        return said | ({"status": NO_STATUS} if "status_unknown" in task.faults else {})
+        said = garbled(query_answer(task), task.faults)
+        if "status_unknown" in task.faults:
+            said["status"] = NO_STATUS
+        return said
 
     def outputs(self) -> Any:
         """Check Task Output."""
@@ -297,7 +305,7 @@ class Sandbox:
             return page(200, "gateway")
         if "status_unknown" in task.faults:
             return legacy(NO_CODE, f"APIKEY_TASK_IS_{NO_STATUS}")
-        return soiled(outputs_answer(task), task.faults)
+        return garbled(outputs_answer(task), task.faults)
 
     def status(self) -> Any:
         """Check Task Status."""
@@ -306,8 +314,12 @@ class Sandbox:
             return NOT_FOUND
         if "query_html" in task.faults:
             return page(200, "gateway")
-        word = NO_STATUS if "status_unknown" in task.faults else task.status()
-        return {"code": 0, "msg": "", "data": "FAILED" if word == "CANCEL" else word}
+        status = task.status()
+        if "status_unknown" in task.faults:
+            status = NO_STATUS
+        elif status == "CANCEL":  # Check Task Status has no word for it
+            status = "FAILED"
+        return {"code": 0, "msg": "", "data": status}
 
     def cancel(self) -> Any:
         """Cancel a task."""
@@ -355,13 +367,25 @@ def _wrong_parameter(model: Json, body: Json) -> str | None:
         if value is None:
             if param["required"] and param.get("default") is None:
                 return f"{param['name']} is required"
-        elif param["type"] == "enum" and not param.get("list"):
-            values = param["values"]
-            folded = [v.lower() for v in values] if param.get("ignore_case") else values
-            if (str(value).lower() if param.get("ignore_case") else value) not in folded:
-                return f"{param['name']} must be one of {values}"
+        elif param["type"] == "enum" and not param.get("list") and not _is_one_of(param, value):
+            return f"{param['name']} must be one of {param['values']}"
     return None
 
 
+def _is_one_of(param: Json, value: Any) -> bool:
+    if param.get("ignore_case"):
+        return str(value).lower() in [one.lower() for one in param["values"]]
+    return value in param["values"]
+
+
 def _error(legacy_shape: bool, code: str, text: str) -> Json:
-    return legacy(int(code), text) if legacy_shape else v2_error(code, text)
+    if legacy_shape:
+        return legacy(int(code), text)
+    return v2_error(code, text)
+
+
+def _full(legacy_shape: bool) -> Json:
+    """The concurrency limit is reached; the two generations say it in their own words."""
+    if legacy_shape:
+        return legacy(421, FULL)
+    return v2_error("421", FULL_V2)

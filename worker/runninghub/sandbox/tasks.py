@@ -14,19 +14,38 @@ from typing import Any
 
 from runhook.worker.runninghub.sandbox.faults import Chosen
 
+# Seconds a task takes at pace 1: long enough to see each state, short enough to wait for.
 SECONDS = {"image": 2.0, "video": 4.0, "audio": 2.0, "3d": 3.0, "string": 1.0, "comfy": 3.0}
 LOOKS_FAILED_FOR = 3.0  # seconds a task with failed_then_succeeds is reported FAILED
 EARLY_SHARE = 0.25  # of its time a task is QUEUED
+# RunningHub's ids have 19 digits and are beyond 2^53, which JavaScript rounds.
+FIRST_ID, IDS = 2_000_000_000_000_000_000, 9 * 10**17
+# The failure of its own that RunningHub's users have met, and that a new task heals.
+STALE = {
+    "exception_type": "OSError",
+    "node_name": "LoadImage",
+    "exception_message": "[Errno 116] Stale file handle",
+}
 
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a submit asks for."""
+    """What a submit asks for.
+
+    Attributes:
+        model: An endpoint, or `workflow/<id>` and so on.
+        kind: image, video, audio, 3d, string or comfy: what it makes.
+        prompt: What is to be made, in words; rules match it.
+        webhook_url: Where its end is reported; None: nowhere.
+        legacy: It speaks the legacy shapes.
+        body: The request without its key, for the books.
+        money: What it costs when it succeeds.
+    """
 
     model: str
-    kind: str  # image, video, audio, 3d, string; comfy
+    kind: str
     prompt: str
     webhook_url: str | None
     legacy: bool
@@ -34,9 +53,21 @@ class Wanted:
     money: Decimal
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Task:
-    """One task. Everything it will say follows from the clock and its faults."""
+    """One task. Everything it will say follows from the clock and its faults.
+
+    Attributes:
+        id: 19 digits, as RunningHub's.
+        model, kind, prompt, webhook_url, legacy, body: As `Wanted` has them.
+        faults: What goes wrong with it.
+        born: When it was accepted, on the monotonic clock; `born_at` by the calendar.
+        seconds: How long it takes.
+        base_url: Where the sandbox gives out its files.
+        stopped: Somebody cancelled it.
+        files: What it made, by name; made when first asked for.
+        money: What it costs when it succeeds; a legacy task costs a coin instead.
+    """
 
     id: str
     model: str
@@ -47,13 +78,13 @@ class Task:
     born: float
     seconds: float
     base_url: str
-    legacy: bool = False  # it speaks the legacy shapes
+    legacy: bool = False
     born_at: float = field(default_factory=time.time)
     ended_at: float | None = None
     stopped: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
     body: Json = field(default_factory=dict)
-    money: Decimal = Decimal(0)  # what it costs when it succeeds; legacy tasks cost a coin
+    money: Decimal = Decimal(0)
 
     def status(self) -> str:
         """QUEUED, RUNNING, SUCCESS, FAILED or CANCEL."""
@@ -61,7 +92,9 @@ class Task:
         if self.stopped:
             return "CANCEL"
         if gone < self.seconds:
-            return "QUEUED" if gone < self.seconds * EARLY_SHARE else "RUNNING"
+            if gone < self.seconds * EARLY_SHARE:
+                return "QUEUED"
+            return "RUNNING"
         if "cancelled" in self.faults:
             return "CANCEL"
         if any(fault in self.faults for fault in ("failed", "infrastructure", "node_errors")):
@@ -73,8 +106,14 @@ class Task:
     def shows_results(self) -> bool:
         """Whether a success has its results yet."""
         gone = time.monotonic() - self.born - self.seconds
-        late = self.faults.value("late_output", 8) if "late_output" in self.faults else 0
+        late = self.faults.seconds("late_output", 8)
         return "no_output" not in self.faults and gone >= late
+
+    def results(self) -> list[tuple[str, str, str | None]]:
+        """What it shows of its outputs now, as `outputs` has them."""
+        if not self.shows_results():
+            return []
+        return outputs(self)
 
 
 class Office:
@@ -98,24 +137,24 @@ class Office:
 
     def accept(self, wanted: "Wanted", faults: Chosen, base_url: str) -> Task | None:
         """Take a task; None when the key's limit is reached."""
-        slow = faults.value("slow", 60) if "slow" in faults else 0.0
-        instant = "callback_early" in faults or "results_at_once" in faults
-        seconds = 0.0 if instant else SECONDS[wanted.kind] * self._pace + slow
+        seconds = SECONDS[wanted.kind] * self._pace + faults.seconds("slow", 60)
+        if "callback_early" in faults or "results_at_once" in faults:
+            seconds = 0.0
         with self._lock:
             if self._in_flight() >= self._limit:
                 return None
-            number = str(2_000_000_000_000_000_000 + secrets.randbelow(9 * 10**17))
+            number = str(FIRST_ID + secrets.randbelow(IDS))
             task = Task(
-                number,
-                wanted.model,
-                wanted.kind,
-                wanted.prompt,
-                wanted.webhook_url,
-                faults,
-                time.monotonic(),
-                seconds,
-                base_url,
-                wanted.legacy,
+                id=number,
+                model=wanted.model,
+                kind=wanted.kind,
+                prompt=wanted.prompt,
+                webhook_url=wanted.webhook_url,
+                faults=faults,
+                born=time.monotonic(),
+                seconds=seconds,
+                base_url=base_url,
+                legacy=wanted.legacy,
                 body=wanted.body,
                 money=wanted.money,
             )
@@ -194,24 +233,40 @@ class Office:
 
 def spoken_id(task: Task) -> str | int:
     """Its id as answers write it."""
-    return int(task.id) if "numeric_id" in task.faults else task.id
+    if "numeric_id" in task.faults:
+        return int(task.id)
+    return task.id
 
 
 def outputs(task: Task) -> list[tuple[str, str, str | None]]:
     """(ending, url, text) of what it made."""
     from runhook.worker.runninghub.sandbox.outputs import make
 
-    many = int(task.faults.value("many_outputs", 3)) if "many_outputs" in task.faults else 1
+    many = 1
+    if "many_outputs" in task.faults:
+        many = int(task.faults.value("many_outputs", 3))
     while len(task.files) < many:
         ending, data = make(task.kind, task.prompt, task.id)
-        name = f"{task.id}-{len(task.files)}" if task.files else task.id
+        name = task.id
+        if task.files:
+            name = f"{task.id}-{len(task.files)}"
         task.files[f"{name}.{ending}"] = data
-    rows = []
-    for name, data in task.files.items():
-        ending = name.rpartition(".")[2]
-        text = data.decode() if ending == "txt" else None
-        rows.append((ending, f"{task.base_url}/view/{name}", text))
-    return rows
+    return [_row(task, name, data) for name, data in task.files.items()]
+
+
+def _row(task: Task, name: str, data: bytes) -> tuple[str, str, str | None]:
+    ending, url = name.rpartition(".")[2], f"{task.base_url}/view/{name}"
+    if ending == "txt":
+        return ending, url, data.decode()
+    return ending, url, None
+
+
+def _v2_result(ending: str, url: str, text: str | None) -> Json:
+    """A text comes without a URL, as the reference's example of query V2 has it."""
+    result: Json = {"url": url, "nodeId": "2", "outputType": ending, "text": text}
+    if text:
+        result["url"] = None
+    return result
 
 
 def query_answer(task: Task) -> Json:
@@ -233,14 +288,10 @@ def query_answer(task: Task) -> Json:
         "thirdPartyConsumeMoney": f"{task.money:f}",
     }
     if status == "SUCCESS":
-        rows = outputs(task) if task.shows_results() else []
         said |= {
             "failedReason": {},
             "usage": usage,
-            "results": [
-                {"url": None if text else url, "nodeId": "2", "outputType": ending, "text": text}
-                for ending, url, text in rows
-            ],
+            "results": [_v2_result(*row) for row in task.results()],
         }
     elif status == "FAILED":
         said |= {
@@ -265,7 +316,6 @@ def outputs_answer(task: Task) -> Json:
             "msg": "APIKEY_TASK_STATUS_ERROR",
             "data": {"failedReason": _reason(task)},
         }
-    rows = outputs(task) if task.shows_results() else []
     return {
         "code": 0,
         "msg": "success",
@@ -279,21 +329,21 @@ def outputs_answer(task: Task) -> Json:
                 "consumeMoney": None,
                 "consumeCoins": "1",
             }
-            for ending, url, _ in rows
+            for ending, url, _ in task.results()
         ],
     }
 
 
 def _reason(task: Task) -> Json:
-    stale = "infrastructure" in task.faults
-    return {
+    reason = {
         "current_outputs": "{}",
-        "exception_type": "OSError" if stale else "RuntimeError",
-        "node_name": "LoadImage" if stale else "KSampler",
+        "exception_type": "RuntimeError",
+        "node_name": "KSampler",
         "current_inputs": "{}",
         "traceback": "[]",
         "node_id": "3",
-        "exception_message": "[Errno 116] Stale file handle"
-        if stale
-        else "the sandbox was asked to fail",
+        "exception_message": "the sandbox was asked to fail",
     }
+    if "infrastructure" in task.faults:
+        return reason | STALE
+    return reason

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from runhook.worker.runninghub.sandbox.dirt import soiled
+from runhook.worker.runninghub.sandbox.garbling import garbled
 from runhook.worker.runninghub.sandbox.tasks import (
     Json,
     Task,
@@ -18,14 +18,26 @@ from runhook.worker.runninghub.sandbox.tasks import (
     spoken_id,
 )
 
-TIMEOUT = 10.0
-RETRIES = 3
+TIMEOUT = 10.0  # seconds for a receiver; RunningHub's own is not published
+RETRIES = 3  # the documented sample of a record shows three, a minute apart
+FOREIGN = "1234567890123456789"  # a task that nobody has
 RUBBISH = "<html>502 Bad Gateway</html>"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Record:
-    """What getWebhookDetail tells."""
+    """What getWebhookDetail (api-276642713) tells.
+
+    Attributes:
+        id: What a resend is asked with; not the task's.
+        task: Whose end it is.
+        url: Where it went.
+        event: Its eventData, always a text here.
+        status: SUCCESS once a receiver answered 2xx, else FAILED.
+        response: The receiver's answer, or why there was none.
+        retries: How often it was sent again; -1 before the first time.
+        created, updated: Moments without a zone, as RunningHub writes them.
+    """
 
     id: str
     task: Task
@@ -102,12 +114,14 @@ class Sender:
             time.sleep(faults.value("callback_late", 20))
         if "callback_unrecorded" in faults:
             return
-        unreadable = "callback_unreadable" in faults
+        event, body = _event_text(task), None
+        if "callback_unreadable" in faults:
+            event, body = RUBBISH, RUBBISH.encode()
         record = Record(
-            str(int(task.id) + 7),
-            task,
-            str(task.webhook_url),
-            RUBBISH if unreadable else _event_text(task),
+            id=str(int(task.id) + 7),
+            task=task,
+            url=str(task.webhook_url),
+            event=event,
             created=_now(),
         )
         if "callback_lost" in faults:
@@ -115,7 +129,6 @@ class Sender:
             record.response = "I/O error on POST request: Connection reset"
             self._records[task.id] = record
             return
-        body = RUBBISH.encode() if unreadable else None
         self._deliver(record, record.url, RETRIES + 1, body)
         if "callback_doubled" in faults:
             self._deliver(record, record.url, 1, body)
@@ -147,15 +160,18 @@ def _event_text(task: Task) -> str:
 
 
 def _event(task: Task) -> Json:
-    return soiled(outputs_answer(task) if task.legacy else query_answer(task), task.faults)
+    if task.legacy:
+        return garbled(outputs_answer(task), task.faults)
+    return garbled(query_answer(task), task.faults)
 
 
 def _body(task: Task) -> bytes:
-    event: Any = _event_text(task) if task.legacy else _event(task)
-    foreign = "callback_foreign" in task.faults
-    named = "1234567890123456789" if foreign else spoken_id(task)
-    if isinstance(event, dict):
-        event = event | {"taskId": named}
+    named = spoken_id(task)
+    if "callback_foreign" in task.faults:
+        named = FOREIGN
+    event: Any = _event(task) | {"taskId": named}
+    if task.legacy:
+        event = _event_text(task)
     return json.dumps({"event": "TASK_END", "taskId": named, "eventData": event}).encode()
 
 

@@ -26,7 +26,7 @@ def page(status: int, title: str) -> Response:
     return Response(PAGE.format(f"{status} {title}"), status, content_type="text/html")
 
 
-def soiled(answer: Json, faults: Chosen) -> Json:
+def garbled(answer: Json, faults: Chosen) -> Json:
     """An answer, a callback's event or a refusal with the dirt that was asked for."""
     found: Json = _walked(answer, faults)
     if "many_results" in faults:
@@ -48,13 +48,13 @@ def nested(deep: int) -> Any:
 
 def _walked(value: Any, faults: Chosen) -> Any:
     if isinstance(value, dict):
-        return {name: _soiled(name, _walked(item, faults), faults) for name, item in value.items()}
+        return {name: _garbled(name, _walked(item, faults), faults) for name, item in value.items()}
     if isinstance(value, list):
         return [_walked(item, faults) for item in value]
     return value
 
 
-def _soiled(name: str, value: Any, faults: Chosen) -> Any:
+def _garbled(name: str, value: Any, faults: Chosen) -> Any:
     if name in AMOUNTS and "money_absurd" in faults:
         return ABSURD[AMOUNTS.index(name) % len(ABSURD)]
     if name in AMOUNTS and "numbers_long" in faults:
