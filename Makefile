@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills chaos bench books models states settings catalogue lint types architecture shape wheels lock audit attacks clean
+.PHONY: demo test test-kills chaos bench books models redis states settings catalogue lint types architecture shape wheels lock audit attacks clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -50,6 +50,10 @@ states: .venv/ready
 # Every setting, from config/env.example; writes docs/settings.md.
 settings: .venv/ready
 	@$(BIN)/python -m tests.every_setting
+
+# Every key in Redis as a page; writes docs/redis.md.
+redis: .venv/ready
+	@$(BIN)/python -m tests.redis_page
 
 # Rebuild or extend the catalogue: make catalogue FACTS="models.json --prices pricing.json"
 catalogue: .venv/ready

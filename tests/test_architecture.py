@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from runhook.worker.store.sources import used
+
 ROOT = Path(__file__).parents[1]
 FILES = [f for room in ("config", "worker", "webhook") for f in sorted((ROOT / room).rglob("*.py"))]
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
@@ -41,9 +43,14 @@ def test_every_script_is_called_and_says_what_it_does() -> None:
     for script in scripts.glob("*.lua"):
         text = script.read_text()
         assert text.startswith("-- ")
-        if script.stem != "prelude":
-            assert f'"{script.stem}"' in code
-            assert "-- Returns" in text
+        assert f'"{script.stem}"' in code
+        assert "-- KEYS[1]" in text
+        assert "-- Returns" in text
+    texts = [script.read_text() for script in scripts.rglob("*.lua")]
+    named = {name for text in texts for name in used(text)}
+    for library in scripts.glob("lib/*.lua"):
+        assert library.read_text().startswith("-- ")
+        assert library.stem in named
 
 
 def test_procfile_and_up_start_the_same_processes() -> None:

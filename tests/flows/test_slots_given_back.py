@@ -5,9 +5,9 @@ from contextlib import suppress
 import pytest
 
 from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.policy import BACK_OFF
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.flows.doctor import examine
-from runhook.worker.store.duties import BACK_OFF
 from tests.conftest import Build, House, eventually
 
 IN_FLIGHT = pytest.mark.parametrize("state", ["sending", "running", "unconfirmed"])

@@ -10,11 +10,12 @@ import pytest
 from runhook.worker.delivery import roster, subscriptions
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.policy import BACK_OFF
 from runhook.worker.errors import NotFound, UnreadableRecord
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published
 from runhook.worker.store import UNREADABLE_LOOK, Subscription, records
-from runhook.worker.store.duties import BACK_OFF, Parked
+from runhook.worker.store.duties import Parked
 from runhook.worker.tasks import Process
 from tests.conftest import Build, House
 from tests.receiver import Receiver

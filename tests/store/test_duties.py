@@ -5,8 +5,8 @@ import json
 import pytest
 
 from runhook.worker.domain.lanes import LANES
+from runhook.worker.domain.policy import BACK_OFF, PARKED_AFTER, SOON
 from runhook.worker.store import Again
-from runhook.worker.store.duties import BACK_OFF, PARKED_AFTER, SOON
 from tests.claimed import claimed
 from tests.conftest import Build, House
 

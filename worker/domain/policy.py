@@ -1,4 +1,7 @@
-"""Every wait, limit and back-off of the engine, with its reason; seconds where no unit is said."""
+"""Every wait, limit and back-off, with its reason; in seconds where no unit is said. Pure.
+
+Scripts in worker/store/lua read these as `policy.NAME`, so each number is written down once.
+"""
 
 # Dispatching and sending
 
@@ -93,3 +96,70 @@ REDIS_LOOK = 1.0  # between looks for a Redis that is away while a process start
 # Characters that are kept of an error's text: enough to know it by, in a record that stays small.
 LONGEST_WHY = 300
 LONGEST_DELIVERY_WHY = 500
+
+# The store: duties and their wake-ups.
+
+# Seconds until a duty that failed is looked at again, by how often it did so in a row; what fails
+# more often is parked: five minutes apart it hurts nobody, and after ten it needs a person.
+BACK_OFF = (5, 10, 30, 60, 120, 300, 300, 300, 300)
+PARKED_AFTER = len(BACK_OFF) + 1  # failures in a row
+# What everybody depends on is tried for ever, and often enough that nobody notices one failure.
+NEVER_PARKED = ("line", "limit", "sweep")
+NEVER = 10**9  # failures in a row that no duty reaches
+SOON = 30  # seconds: the longest wait of those that are never parked
+
+# ms that a posted wake-up has to be claimed before it is posted again, and as much more for each
+# message before it in its queue: posted again sooner it would only be there twice.
+WAKE_UP_GRACE_MS = 30_000
+WAKE_UP_GRACE_EACH_MS = 50
+PUMPED_AT_ONCE = 50  # duties of a lane in one round: some ms, while Redis serves nobody else
+# ms in which something may be asked again under the same nonce: redis-py asks again when an answer
+# is lost, four times ten seconds and its waits.
+ASKED_AGAIN_MS = 60_000
+MARK_KEPT_MS = 7 * 86_400_000  # ms a process's mark is kept: longer than any is away and comes back
+# How far the fence goes on above all tokens one process knows of: others may know higher ones, and
+# a thousand million are decades of work.
+FENCE_AHEAD = 10**9
+
+# The store: the queue's circuit breaker (`gate:<line>`) and the pace of free questions. What
+# follows from a job's change is decided in the script that writes it, so the steps are taken there:
+# deciding here would take one more round trip on the paid path, to read the gate first.
+
+# ms a gate stays closed at first, and at most, doubling with each probe that fails: RunningHub's
+# "busy" is over in seconds, and two minutes is the longest that a queue should not notice its end.
+GATE_FIRST_MS, GATE_LAST_MS = 5_000, 120_000
+# Times the gate's step that a failed probe stands aside, so that another job probes next: one whose
+# own trouble closes the gate would else keep it closed for ever.
+PROBE_ASIDE_STEPS = 1.5
+# ms after which trouble with the key that lasts, or comes back, is told again.
+KEY_ALERTED_AGAIN_MS = 3_600_000
+BACK_FROM_ASIDE_AT_ONCE = 100  # jobs in one look at the line: some ms of Redis
+ASKED_ABOUT_AT_ONCE = 100  # unconfirmed jobs that one look at a full line names
+
+# Free questions a second: at first, at least, at most. RunningHub names no limit for them.
+PACE_FIRST, PACE_LEAST, PACE_MOST = 10, 0.2, 50
+PACE_MORE = 0.2  # questions a second more after each that was answered; "slow down" halves the rate
+PACE_REST_MS = 2_000  # ms nobody asks after "slow down"
+PACE_BURST_MS = 1_000  # ms of unused turns that may be caught up
+
+# The store: callbacks. Whoever holds a genuine URL could send for ever.
+
+CALLBACKS_EVER = 100  # callbacks of an attempt that are kept in its life; RunningHub sends a few
+CALLBACK_BYTES_WAITING = 17_825_792  # bytes of an attempt that wait: 4 of the largest there may be
+UNBELIEVED_ASKED_MS = 60_000  # ms until RunningHub is asked instead of believing more callbacks
+# ms within which an attempt whose callbacks go on coming is asked about: whoever sends without end
+# does not wake it each time.
+CALLBACK_LOOK_MS = 60_000
+STRAYS_KEPT = 1_000  # callbacks for jobs that nobody knows: enough to see what goes wrong
+STRAY_BYTES = 1_024  # bytes of each, its head among them: 1 MiB in all
+
+# The store: what is kept.
+
+TIMELINE_KEPT = 1_000  # entries of a job's timeline, about: some 4 MiB if all are of the largest
+DURATIONS_KEPT = 100  # durations of a model, from submit to success; its p95 is made of them
+DURATIONS_KEPT_S = 30 * 86_400  # seconds since the last of them: ids of workflows have no end
+SWEPT_DELIVERIES = 5_000  # deliveries of the jobs that one script looks at: some ten ms of Redis
+
+# The store: who is told.
+
+PLACE_LOOK_MS = 15_000  # ms until a slot that waits for a place looks again, were it not woken

@@ -26,11 +26,8 @@ from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
 from runhook.worker.store.upkeep import Upkeep
 
-ROOT = "runhook:"
-
 __all__ = [
     "MISSED",
-    "ROOT",
     "UNREADABLE_LOOK",
     "Again",
     "Answer",
@@ -94,8 +91,9 @@ class Store:
         line_of: Which line a job with such options stands in.
         """
         self.memory = memory or Memory()
-        scripts = Scripts(client, ROOT, clock, messages, post)
-        self.client, self.clock = client, clock
+        scripts = Scripts(client, clock, messages, post)
+        self.client = client
+        self.clock = clock
         self.jobs = Jobs(scripts, retention, limit, Durability(durable), self.memory, line_of)
         self.duties = Duties(scripts, self.memory)
         self.line = Line(scripts, limit)

@@ -12,13 +12,15 @@ from pydantic import TypeAdapter
 from runhook.worker.catalogue import Asset
 from runhook.worker.domain.reports import App, Uploaded
 from runhook.worker.errors import NotFound, UnreadableRecord
-from runhook.worker.store import records
+from runhook.worker.store import keys, records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Kind, Members
-from runhook.worker.store.scripts import Scripts
+from runhook.worker.store.scripts import Scripts, milliseconds
 
 UPLOAD_LIVES = 20 * 3600  # seconds of a day that an upload is used again; the rest is for its task
 APP_LIVES = 600
+# Scores up to here are seconds, as the release before wrote them: in ms it is the year 1973.
+SECONDS_END = 10**11
 HELD = 90  # seconds after which a sender that died holds nobody up any more
 BEAT = 10.0  # seconds between its signs of life
 UPLOADED, APP = TypeAdapter(Uploaded), TypeAdapter(App)
@@ -36,7 +38,6 @@ class Assets:
     def __init__(self, scripts: Scripts, account: str) -> None:
         self._scripts = scripts
         self._redis = scripts.client
-        self._root = scripts.root
         self._account = account
 
     def put(self, asset: Asset) -> None:
@@ -46,15 +47,15 @@ class Assets:
             UnreadableRecord: It is kept already, in a way that is not for this version.
         """
         with reaching():
-            found = self._redis.hmget(f"{self._root}asset", [asset.id])[0]
+            found = self._redis.hmget(keys.asset_records(), [asset.id])[0]
         members: Members = KEPT.dump_python(asset, mode="json")
         if found:
             known, held = _asset(asset.id, found)
             members = records.merged(held, KEPT.dump_python(known, mode="json"), members)
         with reaching():
             pipe = self._redis.pipeline()
-            pipe.hset(f"{self._root}asset", asset.id, records.packed("asset", members))
-            pipe.zadd(f"{self._root}assets", {asset.id: self._now()})
+            pipe.hset(keys.asset_records(), asset.id, records.packed("asset", members))
+            pipe.zadd(keys.assets(), {asset.id: self._now()})
             pipe.execute()
 
     def many(self, ids: Sequence[str]) -> dict[str, Asset]:
@@ -67,8 +68,8 @@ class Assets:
             return {}
         with reaching():
             pipe = self._redis.pipeline()
-            pipe.hmget(f"{self._root}asset", ids)
-            pipe.zadd(f"{self._root}assets", {name: self._now() for name in ids}, xx=True)
+            pipe.hmget(keys.asset_records(), ids)
+            pipe.zadd(keys.assets(), {name: self._now() for name in ids}, xx=True)
             packed = pipe.execute()[0]
         found = zip(ids, packed, strict=True)
         return {asset_id: _asset(asset_id, row)[0] for asset_id, row in found if row}
@@ -76,7 +77,7 @@ class Assets:
     def unreadable(self) -> list[UnreadableRecord]:
         """Those that cannot be read here, and why."""
         with reaching():
-            rows = self._redis.hgetall(f"{self._root}asset")
+            rows = self._redis.hgetall(keys.asset_records())
         found = []
         for asset_id, row in rows.items():
             try:
@@ -98,36 +99,38 @@ class Assets:
 
     def unused_since(self, before: datetime, most: int) -> list[str]:
         """Assets that nobody used since."""
+        key, moment = keys.assets(), milliseconds(before)
         with reaching():
-            names = self._redis.zrangebyscore(
-                f"{self._root}assets", "-inf", before.timestamp(), start=0, num=most
-            )
-        return [name.decode() for name in names]
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.zrangebyscore(key, "-inf", moment / 1000, start=0, num=most)
+            pipe.zrangebyscore(key, f"({SECONDS_END}", moment, start=0, num=most)
+            old, new = pipe.execute()
+        return [name.decode() for name in (*old, *new)][:most]
 
     def forget(self, asset_id: str) -> None:
         """Its file is gone."""
         with reaching():
             pipe = self._redis.pipeline()
-            pipe.hdel(f"{self._root}asset", asset_id)
-            pipe.zrem(f"{self._root}assets", asset_id)
+            pipe.hdel(keys.asset_records(), asset_id)
+            pipe.zrem(keys.assets(), asset_id)
             pipe.execute()
 
     def uploaded(self, asset_id: str, way: str) -> Uploaded | None:
         """What RunningHub calls it, if it was sent there lately."""
         with reaching():
-            found = self._redis.get(self._key("upload", f"{asset_id}:{way}"))
+            found = self._redis.get(keys.upload(self._account, asset_id, way))
         return _lately("upload", UPLOADED, found)
 
     def was_uploaded(self, asset_id: str, way: str, uploaded: Uploaded) -> None:
         """RunningHub has it."""
-        key = self._key("upload", f"{asset_id}:{way}")
+        key = keys.upload(self._account, asset_id, way)
         with reaching():
             self._redis.set(key, _packed("upload", UPLOADED, uploaded), ex=UPLOAD_LIVES)
 
     @contextmanager
     def uploading(self, asset_id: str, way: str) -> Iterator[Callable[[], None] | None]:
         """A sign of life to give while it is sent there; None while somebody else sends it."""
-        key, token = self._key("uploading", f"{asset_id}:{way}"), uuid.uuid4().bytes
+        key, token = keys.uploading(self._account, asset_id, way), uuid.uuid4().bytes
         with reaching():
             mine = self._redis.set(key, token, ex=HELD, nx=True)
         if not mine:
@@ -152,29 +155,28 @@ class Assets:
     def app(self, webapp_id: str) -> App | None:
         """An app's fields, if they were asked for lately."""
         with reaching():
-            found = self._redis.get(self._key("app", webapp_id))
+            found = self._redis.get(keys.app(self._account, webapp_id))
         return _lately("app", APP, found)
 
     def app_is(self, webapp_id: str, app: App) -> None:
         """Remember an app's fields for a while."""
         with reaching():
-            self._redis.set(self._key("app", webapp_id), _packed("app", APP, app), ex=APP_LIVES)
+            self._redis.set(
+                keys.app(self._account, webapp_id), _packed("app", APP, app), ex=APP_LIVES
+            )
 
     def let_apps_go_legacy(self) -> None:
         """RunningHub does not take this key's apps on the V2 path; asked again after a day."""
         with reaching():
-            self._redis.set(self._key("legacy", "apps"), b"1", ex=86400)
+            self._redis.set(keys.legacy_apps(self._account), b"1", ex=86400)
 
     def apps_go_legacy(self) -> bool:
         """Whether it said so lately."""
         with reaching():
-            return self._redis.get(self._key("legacy", "apps")) is not None
+            return self._redis.get(keys.legacy_apps(self._account)) is not None
 
-    def _key(self, kind: str, rest: str) -> str:
-        return f"{self._root}{kind}:{self._account}:{rest}"
-
-    def _now(self) -> float:
-        return self._scripts.clock.now().timestamp()
+    def _now(self) -> int:
+        return milliseconds(self._scripts.clock.now())
 
 
 def _asset(asset_id: str, row: bytes) -> tuple[Asset, Members]:

@@ -11,7 +11,7 @@ import orjson
 from runhook.worker.domain.jobs import SettledBy
 from runhook.worker.errors import StoreUnavailable, UnreadableRecord
 from runhook.worker.net.untrusted import excerpt, without_secrets
-from runhook.worker.store import records
+from runhook.worker.store import keys, records
 from runhook.worker.store.changes import TimelineEntry
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.duties import Claim
@@ -90,9 +90,7 @@ class Callbacks:
             UnreadableRecord: One of them is a newer version's.
         """
         with reaching():
-            entries = self._scripts.client.lrange(
-                f"{self._scripts.root}raw:{job_id}/{attempt}", 0, -1
-            )
+            entries = self._scripts.client.lrange(keys.raw(f"{job_id}/{attempt}"), 0, -1)
         name, now = f"callback of {job_id}/{attempt}", self._scripts.clock.now()
         return [_callback(name, entry, now) for entry in dict.fromkeys(entries)]
 
@@ -121,12 +119,12 @@ class Callbacks:
     def strays(self) -> int:
         """How many came for jobs that nobody knows; the last thousand are kept."""
         with reaching():
-            return int(self._scripts.client.llen(f"{self._scripts.root}strays"))
+            return int(self._scripts.client.llen(keys.strays()))
 
     def last_stray(self) -> Stray | None:
         """The one that came last."""
         with reaching():
-            found = self._scripts.client.lrange(f"{self._scripts.root}strays", -1, -1)
+            found = self._scripts.client.lrange(keys.strays(), -1, -1)
         return _stray(found[0]) if found else None
 
 

@@ -11,7 +11,7 @@ from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.receivers import LONGEST, SLOW_AFTER, Health, Verdict
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
-from runhook.worker.store import records
+from runhook.worker.store import keys, records
 from runhook.worker.store.changes import TimelineEntry
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.delivered import (
@@ -76,7 +76,7 @@ class Deliveries:
     def missed(self, receiver: str) -> int:
         """How many events wait until a receiver's record can be read."""
         with reaching():
-            return int(self._redis.zcard(f"{self._scripts.root}missed:{receiver}"))
+            return int(self._redis.zcard(keys.missed(receiver)))
 
     def catch_up(self, receiver: str, most: int) -> int:
         """Have `most` events that a receiver missed opened for it alone; how many there were."""
@@ -113,14 +113,14 @@ class Deliveries:
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             for name in ids:
-                pipe.hgetall(f"{self._scripts.root}delivery:{name}")
+                pipe.hgetall(keys.delivery(name))
             found = pipe.execute()
         return [readable(name, record) for name, record in zip(ids, found, strict=True) if record]
 
     def of_job(self, job_id: str) -> list[Delivery]:
         """All deliveries of a job's events, in the order of the events."""
         with reaching():
-            names = self._redis.smembers(f"{self._scripts.root}deliveries:{job_id}")
+            names = self._redis.smembers(keys.deliveries_of_job(job_id))
         return self.many(sorted(name.decode() for name in names))
 
     def listed(
@@ -138,15 +138,15 @@ class Deliveries:
     def count(self, state: DeliveryState, handler: str) -> int:
         """How many of a handler's deliveries are in a state."""
         with reaching():
-            return int(self._redis.zcard(f"{self._scripts.root}deliveries:of:{handler}:{state}"))
+            return int(self._redis.zcard(keys.deliveries_of(handler, state)))
 
     def waiting(self, handler: str) -> Waiting:
         """What a handler has not heard yet, or never will by itself."""
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             for state in ("pending", "dead"):
-                pipe.zcard(f"{self._scripts.root}deliveries:of:{handler}:{state}")
-            pipe.zrange(f"{self._scripts.root}deliveries:of:{handler}:pending", 0, 0)
+                pipe.zcard(keys.deliveries_of(handler, state))
+            pipe.zrange(keys.deliveries_of(handler, "pending"), 0, 0)
             pending, dead, first = pipe.execute()
         oldest = stream_moment(first[0].decode().removeprefix("dlv_")) if first else None
         return Waiting(int(pending), int(dead), oldest)
@@ -156,9 +156,7 @@ class Deliveries:
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             for one in (state,) if state else STATES:
-                place = f"of:{handler}:{one}" if handler else f"state:{one}"
-                key = f"{self._scripts.root}deliveries:{place}"
-                pipe.zrevrangebylex(key, end, "-", start=0, num=AT_ONCE)
+                pipe.zrevrangebylex(_index(one, handler), end, "-", start=0, num=AT_ONCE)
             found = pipe.execute()
         merged = heapq.merge(*found, reverse=True)
         return [name.decode() for _, name in zip(range(AT_ONCE), merged, strict=False)]
@@ -305,6 +303,13 @@ class Deliveries:
             orjson.dumps(tried | {"answer": outcome.answer}),
             TimelineEntry(f"delivery {word}", detail).packed(),
         )
+
+
+def _index(state: str, handler: str | None) -> str:
+    """The narrowest list that holds all deliveries of a state, and of a handler if one is given."""
+    if handler:
+        return keys.deliveries_of(handler, state)
+    return keys.deliveries_in_state(state)
 
 
 def _judged(handler: str, verdict: Verdict, rev: int) -> dict[str, Any]:

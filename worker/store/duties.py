@@ -12,20 +12,20 @@ from enum import Enum
 import orjson
 
 from runhook.worker.domain.lanes import LANES
+from runhook.worker.domain.policy import (
+    BACK_OFF,
+    LONGEST_WHY,
+    NEVER,
+    NEVER_PARKED,
+    PARKED_AFTER,
+    SOON,
+)
 from runhook.worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
 from runhook.worker.net.untrusted import clean
+from runhook.worker.store import keys
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.memory import Memory
 from runhook.worker.store.scripts import Scripts
-
-# Seconds until a duty that failed is looked at again, by how often it did so in a row; what fails
-# more often is parked: five minutes apart it hurts nobody, and after ten it needs a person.
-BACK_OFF = (5, 10, 30, 60, 120, 300, 300, 300, 300)
-PARKED_AFTER = len(BACK_OFF) + 1
-# What everybody depends on is tried for ever, and often enough that nobody notices one failure.
-NEVER_PARKED = ("line", "limit", "sweep")
-NEVER, SOON = 10**9, 30
-LONGEST_WHY = 300  # characters of the reason that a parked duty keeps
 
 # Time that goes on while the machine is stopped or sleeps, where the system has such a clock.
 _BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -222,7 +222,7 @@ class Duties:
         found = []
         for lane in LANES:
             with reaching():
-                rows = self._scripts.client.hgetall(f"{self._scripts.root}parked:{lane}")
+                rows = self._scripts.client.hgetall(keys.parked(lane))
             found += [_parked(lane, name, packed) for name, packed in rows.items()]
         return found
 

@@ -13,12 +13,12 @@ import orjson
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import NotFound, Trimmed, UnreadableRecord
-from runhook.worker.store import records
+from runhook.worker.store import keys, records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.job_records import life_of
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.records import Members
-from runhook.worker.store.scripts import Scripts, stream_moment
+from runhook.worker.store.scripts import Scripts, milliseconds, stream_moment
 
 PREFIX = "evt_"
 EVENT_ID = re.compile(rf"({PREFIX})?[0-9]{{1,19}}(-[0-9]{{1,19}})?")
@@ -35,7 +35,7 @@ class Events:
         self._scripts = scripts
         self._redis = scripts.client
         self._jobs = jobs
-        self._key = f"{scripts.root}events"
+        self._key = keys.events()
 
     def alert(self, subject: str, why: str) -> None:
         """Tell everybody who wants alerts of something that no job's change can say.
@@ -113,7 +113,7 @@ class Events:
         entry = cursor.removeprefix(PREFIX) if cursor else "0-0"
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.get(f"{self._scripts.root}trimmed")
+            pipe.get(keys.trimmed())
             pipe.xrange(self._key, f"({entry}", "+", count=most)
             trimmed, entries = pipe.execute()
         if cursor and trimmed and not gaps and event_order(entry) < event_order(trimmed.decode()):
@@ -171,8 +171,10 @@ def kept_fields(packed: str) -> Fields:
 
 def event_at(moment: datetime) -> str:
     """The cursor just before everything that happened since a moment."""
-    milliseconds = round(moment.timestamp() * 1000)
-    return f"{PREFIX}{milliseconds - 1}-{2**64 - 1}" if milliseconds > 0 else f"{PREFIX}0-0"
+    ms = milliseconds(moment)
+    if ms <= 0:
+        return f"{PREFIX}0-0"
+    return f"{PREFIX}{ms - 1}-{2**64 - 1}"
 
 
 def is_event_id(text: str) -> bool:

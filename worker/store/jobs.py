@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import LOCAL, Job, State, iso
 from runhook.worker.errors import (
     LostWrites,
@@ -17,6 +18,7 @@ from runhook.worker.errors import (
     UnreadableRecord,
 )
 from runhook.worker.secrets.idempotency import Trace
+from runhook.worker.store import keys
 from runhook.worker.store.changes import Change, Decision, LineOf, Moved, TimelineEntry
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.durability import Durability
@@ -32,7 +34,7 @@ from runhook.worker.store.job_records import (
     read,
 )
 from runhook.worker.store.memory import Departure, Memory
-from runhook.worker.store.scripts import Scripts, stream_moment
+from runhook.worker.store.scripts import Scripts, milliseconds, stream_moment
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
 OLDEST_SCAN = 5000
@@ -98,8 +100,7 @@ class Jobs:
         Only a look, so that a repeated request is not judged anew; `create` decides between twins.
         """
         with reaching():
-            root = self._scripts.root
-            known = self._redis.mget([f"{root}idempotency:{one.name}" for one in traces])
+            known = self._redis.mget([keys.idempotency(one.name) for one in traces])
         for one, row in zip(traces, known, strict=True):
             if row is not None:
                 return one.said_by(row.decode())
@@ -125,7 +126,7 @@ class Jobs:
 
     def fitting(self, job_ids: Sequence[str]) -> int:
         """How many of the jobs, from the first on, one page may show; one at least."""
-        return fitting(self._redis, [self._key(job_id) for job_id in job_ids])
+        return fitting(self._redis, [keys.job(job_id) for job_id in job_ids])
 
     def unreadable(self, job_ids: Sequence[str]) -> list[UnreadableRecord]:
         """Those of the jobs that cannot be read here, and why."""
@@ -144,7 +145,7 @@ class Jobs:
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
-                pipe.hgetall(self._key(job_id))
+                pipe.hgetall(keys.job(job_id))
             found = pipe.execute()
         there = [(name, record) for name, record in zip(job_ids, found, strict=True) if record]
         old = self.asked_by([name for name, record in there if b"tenant" not in record])
@@ -153,7 +154,7 @@ class Jobs:
     def tenant(self, job_id: str) -> str | None:
         """Whose job it is, also of one that cannot be read here; None: there is no such job."""
         with reaching():
-            tenant, state = self._redis.hmget(self._key(job_id), ["tenant", "state"])
+            tenant, state = self._redis.hmget(keys.job(job_id), ["tenant", "state"])
         if state is None:
             return None
         if tenant is None:
@@ -167,7 +168,7 @@ class Jobs:
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
-                pipe.xrange(f"{self._scripts.root}timeline:{job_id}", count=1)
+                pipe.xrange(keys.timeline(job_id), count=1)
             found = pipe.execute()
         return {name: asker(rows) for name, rows in zip(job_ids, found, strict=True)}
 
@@ -178,7 +179,7 @@ class Jobs:
             with reaching():
                 pipe = self._redis.pipeline(transaction=False)
                 for name in names:
-                    pipe.hexists(self._key(name), "tenant")
+                    pipe.hexists(keys.job(name), "tenant")
                 said = pipe.execute()
             silent = [name for name, has in zip(names, said, strict=True) if not has]
             for job_id, tenant in self.asked_by(silent).items():
@@ -188,23 +189,22 @@ class Jobs:
 
     def _before(self, cursor: str) -> list[str]:
         with reaching():
-            key = f"{self._scripts.root}jobs"
+            key = keys.jobs()
             names = self._redis.zrevrangebylex(key, cursor, "-", start=0, num=PIECE)
         return [name.decode() for name in names]
 
     def standing(self, state: State) -> Iterator[Job]:
         """Every job that is in a state, in pieces."""
-        yield from self._pieces(f"jobs:state:{state}", "-inf", "+inf")
+        yield from self._pieces(keys.jobs_in_state(state), "-inf", "+inf")
 
     def ended_between(self, since: datetime, until: datetime) -> Iterator[Job]:
         """Every job whose end is of that time, in pieces."""
-        start, end = (round(moment.timestamp() * 1000) for moment in (since, until))
-        yield from self._pieces("ended", start, end)
+        start, end = map(milliseconds, (since, until))
+        yield from self._pieces(keys.ended(), start, end)
 
     def _pieces(self, index: str, start: float | str, end: float | str) -> Iterator[Job]:
         with reaching():
-            key = f"{self._scripts.root}{index}"
-            names = self._redis.zrangebyscore(key, start, end, start=0, num=MOST_AT_ONCE)
+            names = self._redis.zrangebyscore(index, start, end, start=0, num=MOST_AT_ONCE)
         for at in range(0, len(names), PIECE):
             yield from self.many([name.decode() for name in names[at : at + PIECE]])
 
@@ -258,7 +258,7 @@ class Jobs:
             "duration": _duration_ms(job) if succeeded else 0,
         }
         if change.left:
-            order["left"] = f"{_ms(job.history.updated_at)}:{change.left}"
+            order["left"] = f"{milliseconds(job.history.updated_at)}:{change.left}"
         notes = [note.packed() for note in change.notes]
         life = changed(held.life, job.history)
         return self._scripts.waking("move", 1, orjson.dumps(order), life, *notes)[0]
@@ -306,15 +306,17 @@ class Jobs:
         """Write lines into the timeline, in one round trip."""
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
-            key = f"{self._scripts.root}timeline:{job_id}"
+            key = keys.timeline(job_id)
             for note in notes:
-                pipe.xadd(key, {"note": note.packed()}, maxlen=1000, approximate=True)
+                pipe.xadd(
+                    key, {"note": note.packed()}, maxlen=policy.TIMELINE_KEPT, approximate=True
+                )
             pipe.execute()
 
     def timeline(self, job_id: str) -> list[dict[str, Any]]:
         """Everything that happened to it, oldest first."""
         with reaching():
-            entries = self._redis.xrange(f"{self._scripts.root}timeline:{job_id}")
+            entries = self._redis.xrange(keys.timeline(job_id))
         return [
             {"at": iso(stream_moment(entry_id)), **noted(fields.get(b"note", b""))}
             for entry_id, fields in entries
@@ -338,9 +340,7 @@ class Jobs:
         below = f"({cursor}" if cursor else "+"
         for _ in range(OLDEST_SCAN // most + 1):
             with reaching():
-                names = self._redis.zrevrangebylex(
-                    self._scripts.root + index, below, "-", start=0, num=most + 1
-                )
+                names = self._redis.zrevrangebylex(index, below, "-", start=0, num=most + 1)
             ids = [name.decode() for name in names]
             looked = ids[: self.fitting(ids[:most])]
             for job in self.many(looked):
@@ -359,7 +359,7 @@ class Jobs:
     def durations(self, model: str) -> list[float]:
         """Seconds from submit to success of this model's last hundred here."""
         with reaching():
-            found = self._redis.lrange(f"{self._scripts.root}durations:{model}", 0, -1)
+            found = self._redis.lrange(keys.durations(model), 0, -1)
         return [int(ms) / 1000 for ms in found]
 
     def sweep(self, before: datetime, most: int = 200) -> int:
@@ -367,31 +367,24 @@ class Jobs:
 
         Jobs that somebody is still to be told of stay, and are passed by.
         """
-        milliseconds, removed, stay = round(before.timestamp() * 1000), 0, 0
+        moment, removed, stay = milliseconds(before), 0, 0
         while True:
-            told, gone, kept = map(int, self._scripts.run("sweep", milliseconds, most, stay))
+            told, gone, kept = map(int, self._scripts.run("sweep", moment, most, stay))
             removed += gone
             stay += kept
             if told < most and not gone and not kept:
                 return removed
 
-    def _key(self, job_id: str) -> str:
-        return f"{self._scripts.root}job:{job_id}"
-
 
 def _index(state: str | None, model: str | None, tenant: str | None) -> str:
     """The narrowest list that holds all of them: a tenant never waits for another's jobs."""
     if tenant:
-        return f"jobs:tenant:{tenant}"
+        return keys.jobs_of_tenant(tenant)
     if model:
-        return f"jobs:model:{model}"
+        return keys.jobs_of_model(model)
     if state:
-        return f"jobs:state:{state}"
-    return "jobs"
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+        return keys.jobs_in_state(state)
+    return keys.jobs()
 
 
 def _duration_ms(job: Job) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from runhook.worker.store import keys
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import UNREADABLE_LOOK
 from runhook.worker.store.scripts import Scripts
@@ -171,16 +172,15 @@ class Line:
     def position(self, line: str, job_id: str) -> int | None:
         """A queued job's place, 1 for the first; None when it is not queued."""
         with reaching():
-            score = self._scripts.client.zscore(f"{self._scripts.root}line:{line}", job_id)
+            score = self._scripts.client.zscore(keys.line(line), job_id)
             if score is None:
                 return None
-            names = self._scripts.client.smembers(f"{self._scripts.root}lines")
-            keys = [f"{self._scripts.root}line:{name.decode()}" for name in names]
+            names = self._scripts.client.smembers(keys.lines())
+            others = {keys.line(name.decode()) for name in names} - {keys.line(line)}
             pipe = self._scripts.client.pipeline(transaction=False)
-            pipe.zrank(f"{self._scripts.root}line:{line}", job_id)
-            for key in keys:
-                if key != f"{self._scripts.root}line:{line}":
-                    pipe.zcount(key, "-inf", f"({score}")
+            pipe.zrank(keys.line(line), job_id)
+            for key in others:
+                pipe.zcount(key, "-inf", f"({score}")
             return 1 + sum(int(count or 0) for count in pipe.execute())
 
     def wait_for(self, action: Literal["take", "good", "busy"]) -> float:

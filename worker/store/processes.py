@@ -9,7 +9,7 @@ import orjson
 
 from runhook.worker.domain.receivers import OVERFLOW_THREADS, share
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.store import records
+from runhook.worker.store import keys, records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import Scripts, stream_moment
@@ -85,13 +85,12 @@ class Processes:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
         self._redis = scripts.client
-        self._root = scripts.root
 
     def publish_handlers(self, handlers: Iterable[Published]) -> None:
         """These handlers are here to be told."""
         now = self._scripts.clock.now().timestamp()
         with reaching():
-            held = self._redis.hgetall(f"{self._root}handlers")
+            held = self._redis.hgetall(keys.handlers())
         rows = []
         for handler in handlers:
             row = _published_row(handler, now, held.get(handler.name.encode()))
@@ -111,8 +110,8 @@ class Processes:
     def _look(self) -> list[Known | UnreadableRecord]:
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.hgetall(f"{self._root}handlers")
-            pipe.hgetall(f"{self._root}handlers:first")
+            pipe.hgetall(keys.handlers())
+            pipe.hgetall(keys.handlers_first())
             rows, first = pipe.execute()
         return [
             _known(name.decode("utf-8", "replace"), row, first.get(name, b"0"))
@@ -144,10 +143,10 @@ class Processes:
         self._scripts.publish_messages()
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.zadd(f"{self._root}alive:{role}", {_alive(process, threads, hands): now})
-            pipe.zremrangebyscore(f"{self._root}alive:{role}", "-inf", now - 3600)
+            pipe.zadd(keys.alive(role), {_alive(process, threads, hands): now})
+            pipe.zremrangebyscore(keys.alive(role), "-inf", now - 3600)
             for known in ROLES:
-                pipe.zrangebyscore(f"{self._root}alive:{known}", now - WORKS_WITHIN, "+inf")
+                pipe.zrangebyscore(keys.alive(known), now - WORKS_WITHIN, "+inf")
             pipe.time()
             *_, workers, handlers, (seconds, micros) = pipe.execute()
             self._scripts.clock.heard(seconds * 1000 + micros / 1000)
@@ -159,20 +158,20 @@ class Processes:
             all_hands = {"handlers": sum(_hands(name) for name in handlers)}
             pipe = self._redis.pipeline(transaction=False)
             for name, count in _shares(places, all_hands).items():
-                pipe.hset(f"{self._root}slots", name, count)
+                pipe.hset(keys.slots(), name, count)
             pipe.execute()
         return found
 
     def ended(self, role: str, process: str, threads: int, *, hands: int = 0) -> None:
         """This process does not live any more."""
         with reaching():
-            self._redis.zrem(f"{self._root}alive:{role}", _alive(process, threads, hands))
+            self._redis.zrem(keys.alive(role), _alive(process, threads, hands))
 
     def alive(self, role: str) -> int:
         """How many processes of a role were heard in the last seconds."""
         now = self._scripts.clock.now().timestamp()
         with reaching():
-            return int(self._redis.zcount(f"{self._root}alive:{role}", now - ALIVE_WITHIN, "+inf"))
+            return int(self._redis.zcount(keys.alive(role), now - ALIVE_WITHIN, "+inf"))
 
     def knows_secrets(self, fingerprints: tuple[str, ...]) -> bool:
         """Whether one of the secrets is known here already; all are from now on.
@@ -181,7 +180,7 @@ class Processes:
         """
         if self.has_other_secrets(fingerprints):
             return False
-        key = f"{self._root}secrets"
+        key = keys.secrets()
         with reaching():
             pipe = self._redis.pipeline()
             pipe.delete(key)
@@ -192,7 +191,7 @@ class Processes:
     def has_other_secrets(self, fingerprints: tuple[str, ...]) -> bool:
         """Whether those who work here have secrets, and none of these."""
         with reaching():
-            known = {name.decode() for name in self._redis.smembers(f"{self._root}secrets")}
+            known = {name.decode() for name in self._redis.smembers(keys.secrets())}
         return bool(known) and not known & set(fingerprints)
 
     def knows_account(self, fingerprint: str) -> bool:
@@ -201,14 +200,14 @@ class Processes:
         The first process ever says which account it is. Another one may take over a Redis in which
         nothing waits, nothing is in flight and nobody else works.
         """
-        key = f"{self._root}account"
+        key = keys.account()
         with reaching():
             if self._redis.set(key, fingerprint.encode(), nx=True):
                 return True
             if self._redis.get(key) == fingerprint.encode():
                 return True
-            counts = [self._redis.zcard(f"{self._root}jobs:state:{one}") for one in UNDER_WAY]
-            counts.append(self._redis.scard(f"{self._root}unreadable"))
+            counts = [self._redis.zcard(keys.jobs_in_state(one)) for one in UNDER_WAY]
+            counts.append(self._redis.scard(keys.unreadable()))
             if any(counts) or any(self.alive(role) for role in ROLES):
                 return False
             self._redis.set(key, fingerprint.encode())
@@ -217,7 +216,7 @@ class Processes:
     def take_over_account(self, fingerprint: str) -> None:
         """The jobs here are this account's, whoever's they were."""
         with reaching():
-            self._redis.set(f"{self._root}account", fingerprint.encode())
+            self._redis.set(keys.account(), fingerprint.encode())
 
     def server(self) -> Server:
         """What the server says of its version, persistence and eviction."""

@@ -15,7 +15,7 @@ from pydantic_core import from_json, to_json
 
 from runhook.worker.errors import UnreadableRecord
 
-VERSION = 1  # of what this release writes; scripts name it too, in lua/prelude.lua
+VERSION = 1  # of what this release writes; scripts say it as `records.VERSION`
 
 Kind = Literal[
     "ask",

@@ -1,20 +1,19 @@
 """The Lua scripts beside this file: each is one round trip, and safe to be sent again.
 
 A script that wakes a duty also posts its Celery message when broker and state share one Redis.
-Otherwise it returns the woken duties and `post` sends them; without `post` the pump does. The bytes
-of a script are the same in every process, so that Redis keeps each once however many start.
+Otherwise it returns the woken duties and `post` sends them; without `post` the pump does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from runhook.worker.domain.lanes import Message
+from runhook.worker.store import keys
 from runhook.worker.store.clock import Clock
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
+from runhook.worker.store.sources import source
 
 Post = Callable[[str, str], None]
 
@@ -25,28 +24,22 @@ def stream_moment(entry_id: bytes | str) -> datetime:
     return datetime.fromtimestamp(int(text.partition("-")[0]) / 1000, UTC)
 
 
-@cache
-def _source(name: str) -> str:
-    """A script as Redis gets it: the prelude and itself, without their comments."""
-    lua = files("runhook.worker.store").joinpath("lua")
-    text = lua.joinpath("prelude.lua").read_text() + lua.joinpath(f"{name}.lua").read_text()
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("--"))
+def milliseconds(moment: datetime) -> int:
+    """A moment as scores and scripts have it: milliseconds since 1970."""
+    return round(moment.timestamp() * 1000)
 
 
 class Scripts:
-    """Calls scripts by name with the root key and the clock's argument in front."""
+    """Calls scripts by name with the root of all keys and the clock's argument in front."""
 
     def __init__(
         self,
         client: Redis,
-        root: str,
         clock: Clock,
         messages: Mapping[str, Message],
         post: Post | None,
     ) -> None:
         self.client = client
-        self.root = root
         self.clock = clock
         self._post = post
         self._messages = {lane: message.text for lane, message in messages.items()}
@@ -58,7 +51,7 @@ class Scripts:
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        key = f"{self.root}wakeups"
+        key = keys.wakeups()
         with reaching():
             pipe = self.client.pipeline()
             pipe.delete(key)
@@ -73,7 +66,7 @@ class Scripts:
             StoreUnavailable: Redis does not answer or refuses.
         """
         with reaching():
-            return self._script(name)(keys=[self.root], args=[self._head, *args])
+            return self._script(name)(keys=[keys.ROOT], args=[self._head, *args])
 
     def run_and(
         self, name: str, args: Sequence[str | bytes | int | float], *commands: Sequence[str | int]
@@ -88,7 +81,7 @@ class Scripts:
         """
         with reaching():
             pipe = self.client.pipeline(transaction=False)
-            self._script(name)(keys=[self.root], args=[self._head, *args], client=pipe)
+            self._script(name)(keys=[keys.ROOT], args=[self._head, *args], client=pipe)
             for command in commands:
                 pipe.execute_command(*command)
             answers: list[Any] = pipe.execute(raise_on_error=False)
@@ -102,7 +95,7 @@ class Scripts:
 
     def _script(self, name: str) -> Any:
         if name not in self._loaded:
-            self._loaded[name] = self.client.register_script(_source(name))
+            self._loaded[name] = self.client.register_script(source(name))
         return self._loaded[name]
 
     def words(self, name: str, *args: str | bytes | int | float) -> list[str]:

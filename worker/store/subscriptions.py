@@ -12,10 +12,10 @@ import orjson
 from runhook.worker.domain.events import TYPES
 from runhook.worker.domain.receivers import Health
 from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
-from runhook.worker.store import records
+from runhook.worker.store import keys, records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members
-from runhook.worker.store.scripts import Scripts, stream_moment
+from runhook.worker.store.scripts import Scripts, milliseconds, stream_moment
 
 TRIES = 20
 
@@ -52,7 +52,6 @@ class Subscriptions:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
         self._redis = scripts.client
-        self._root = scripts.root
 
     def get(self, subscription_id: str) -> Subscription:
         """One subscription.
@@ -73,17 +72,17 @@ class Subscriptions:
 
     def _look(self) -> list[Subscription | UnreadableRecord]:
         with reaching():
-            found = self._redis.zrange(f"{self._root}subscriptions", 0, -1)
+            found = self._redis.zrange(keys.subscriptions(), 0, -1)
             names = [name.decode() for name in found]
             pipe = self._redis.pipeline(transaction=False)
             for name in names:
-                pipe.hgetall(f"{self._root}subscription:{name}")
+                pipe.hgetall(keys.subscription(name))
             held = pipe.execute() if names else []
         return [_readable(n, records.texts(r)) for n, r in zip(names, held, strict=True) if r]
 
     def _held(self, subscription_id: str) -> Members:
         with reaching():
-            record = self._redis.hgetall(f"{self._root}subscription:{subscription_id}")
+            record = self._redis.hgetall(keys.subscription(subscription_id))
         if not record:
             raise NotFound(f"subscription {subscription_id}")
         return records.texts(record)
@@ -121,7 +120,7 @@ class Subscriptions:
     def health(self, subscription_id: str) -> Health:
         """How telling it goes."""
         with reaching():
-            record = self._redis.hgetall(f"{self._root}endpoint:{subscription_id}")
+            record = self._redis.hgetall(keys.endpoint(subscription_id))
         return _health(records.texts(record))
 
     def _write(self, one: Subscription, before: Subscription | None, held: Members) -> bool:
@@ -144,7 +143,7 @@ class Subscriptions:
 
 
 def _fields(one: Subscription) -> Members:
-    old = [[sealed, _milliseconds(until)] for sealed, until in one.old_secrets]
+    old = [[sealed, milliseconds(until)] for sealed, until in one.old_secrets]
     return {
         "url": one.url,
         "events": orjson.dumps(one.events).decode(),
@@ -153,8 +152,8 @@ def _fields(one: Subscription) -> Members:
         "why": one.why,
         "secret": one.secret,
         "old_secrets": orjson.dumps(old).decode(),
-        "created": str(_milliseconds(one.created_at)),
-        "updated": str(_milliseconds(one.updated_at)),
+        "created": str(milliseconds(one.created_at)),
+        "updated": str(milliseconds(one.updated_at)),
     }
 
 
@@ -207,7 +206,7 @@ def health_fields(health: Health) -> list[tuple[str, str]]:
         ("pace", health.pace),
         ("failed", " ".join(health.failed)),
         *((name, f"{value:.3f}") for name, value in numbers.items() if value is not None),
-        *((name, str(_milliseconds(at))) for name, at in moments.items() if at is not None),
+        *((name, str(milliseconds(at))) for name, at in moments.items() if at is not None),
     ]
 
 
@@ -241,7 +240,3 @@ def _health(fields: Mapping[str, str]) -> Health:
         rests_until=moment("rests"),
         asked_until=moment("asked"),
     )
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -3,27 +3,30 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import State
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import UnreadableRecord
+from runhook.worker.store import keys
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.deliveries import Deliveries
 from runhook.worker.store.job_records import line_score
 from runhook.worker.store.jobs import Jobs
+from runhook.worker.store.keys import Key
 from runhook.worker.store.scripts import Scripts
 
 AT_ONCE = 500
 FOR_EVER = -1  # Redis's word for a key without an end
-DURATIONS_KEPT = 30 * 86400  # seconds, as move.lua has it
-SETS = ("holding", "unreadable")
+SETS = (keys.holding(), keys.unreadable())
+# Whose members are jobs, as SCAN takes them.
 INDICES = (
-    "jobs",
-    "jobs:state:*",
-    "jobs:model:*",
-    "jobs:tenant:*",
-    "line:*",
-    "aside",
-    "ended",
+    keys.jobs(),
+    keys.jobs_in_state("*"),
+    keys.jobs_of_model("*"),
+    keys.jobs_of_tenant("*"),
+    keys.line("*"),
+    keys.aside(),
+    keys.ended(),
     *SETS,
 )
 
@@ -55,7 +58,6 @@ class Upkeep:
         """
         self._scripts = scripts
         self._redis = scripts.client
-        self._root = scripts.root
         self._jobs = jobs
         self._deliveries = deliveries
         self._few = few
@@ -66,10 +68,8 @@ class Upkeep:
         found = []
         for lane in LANES:
             with reaching():
-                count = self._redis.zcount(f"{self._root}due:{lane}", "-inf", before)
-                oldest = self._redis.zrangebyscore(
-                    f"{self._root}due:{lane}", "-inf", before, start=0, num=1
-                )
+                count = self._redis.zcount(keys.due(lane), "-inf", before)
+                oldest = self._redis.zrangebyscore(keys.due(lane), "-inf", before, start=0, num=1)
             if count:
                 found.append(Stuck(lane, int(count), oldest[0].decode() if oldest else ""))
         return found
@@ -78,7 +78,7 @@ class Upkeep:
         """Jobs that may have been accepted and were never proved."""
         with reaching():
             names = self._redis.zrangebyscore(
-                f"{self._root}jobs:state:{State.UNCONFIRMED}", "-inf", "+inf", start=0, num=AT_ONCE
+                keys.jobs_in_state(State.UNCONFIRMED), "-inf", "+inf", start=0, num=AT_ONCE
             )
         return [name.decode() for name in names]
 
@@ -86,16 +86,16 @@ class Upkeep:
         """Handlers that a pending delivery waits for."""
         with reaching():
             names = self._redis.zrangebyscore(
-                f"{self._root}due:handlers", "-inf", "+inf", start=0, num=20 * AT_ONCE
+                keys.due("handlers"), "-inf", "+inf", start=0, num=20 * AT_ONCE
             )
         return {name.decode().partition("/")[0] for name in names}
 
     def unreadable(self) -> list[UnreadableRecord]:
         """Every record that this version cannot read, and why."""
         found = [one for unreadable in self._few for one in unreadable()]
-        for names in _some(self._keys("job:*")):
+        for names in _some(self._named(keys.job)):
             found += self._jobs.unreadable(names)
-        for names in _some(self._keys("delivery:*")):
+        for names in _some(self._named(keys.delivery)):
             found += self._deliveries.unreadable(names)
         return found
 
@@ -104,45 +104,45 @@ class Upkeep:
         jobs that do not say whose they are under their tenants."""
         self._jobs.adopt_old()
         with reaching():
-            for key in self._redis.scan_iter(f"{self._root}failing:*", count=AT_ONCE):
-                self._redis.delete(key.decode())
-            for key in self._redis.scan_iter(f"{self._root}durations:*", count=AT_ONCE):
-                if self._redis.ttl(key.decode()) == FOR_EVER:
-                    self._redis.expire(key.decode(), DURATIONS_KEPT)
+            for key in self._keys(keys.OLD):
+                self._redis.delete(key)
+            for key in self._keys(keys.durations("*")):
+                if self._redis.ttl(key) == FOR_EVER:
+                    self._redis.expire(key, policy.DURATIONS_KEPT_S)
 
     def repair(self) -> int:
         """Make every index say what the job records say; how many places were wrong."""
         wrong = 0
-        for names in _some(self._keys("job:*")):
+        for names in _some(self._named(keys.job)):
             for job in self._jobs.many(names):
                 line = self._jobs.line_of(job.spec.options)
                 order = (job.id, line, line_score(job), job.tenant)
                 wrong += int(self._scripts.run("repair_job", *order))
         for pattern in INDICES:
-            for index in self._keys(pattern, whole=True):
+            for index in self._keys(pattern):
                 for members in _some(self._members(index)):
                     wrong += int(self._scripts.run("drop_strangers", index, *members))
-        for names in _some(self._keys("delivery:*")):
+        for names in _some(self._named(keys.delivery)):
             wrong += sum(int(self._scripts.run("repair_delivery", name)) for name in names)
         return wrong
 
-    def _keys(self, pattern: str, *, whole: bool = False) -> Iterator[str]:
-        """What stands behind the pattern's name; the whole name behind the root if asked for."""
-        cut = 0 if whole else len(pattern) - 1
+    def _keys(self, pattern: str) -> Iterator[str]:
         with reaching():
-            for key in self._redis.scan_iter(f"{self._root}{pattern}", count=AT_ONCE):
-                yield key.decode().removeprefix(self._root)[cut:]
+            for key in self._redis.scan_iter(pattern, count=AT_ONCE):
+                yield key.decode()
+
+    def _named(self, kind: Key) -> Iterator[str]:
+        """What stands in the hole of each key of a kind: the names of all jobs, say."""
+        for key in self._keys(kind("*")):
+            yield key.removeprefix(kind(""))
 
     def _members(self, index: str) -> Iterator[str]:
-        key = f"{self._root}{index}"
         with reaching():
-            found: Iterable[bytes] = (
-                self._redis.smembers(key)
-                if index in SETS
-                else [member for member, _ in self._redis.zscan_iter(key, count=AT_ONCE)]
-            )
-        for member in found:
-            yield member.decode()
+            if index in SETS:
+                yield from (member.decode() for member in self._redis.smembers(index))
+                return
+            rows = list(self._redis.zscan_iter(index, count=AT_ONCE))
+        yield from (member.decode() for member, _ in rows)
 
 
 def _some(items: Iterable[str]) -> Iterator[Sequence[str]]:

@@ -1,24 +1,29 @@
 -- Accept a job: its record, its place in the line, its event, the line's wake-up; or the job that
 -- the same idempotency key made before.
--- ARGV[2]  {job, model, tenant, line, score, traces, expires}: traces of an idempotency key, each {the row's
---          name, what a new row says, the ms it is remembered}, none without a key; expires the ms until
---          it is not to be sent any more, 0: never
--- ARGV[3]  ask   ARGV[4]  life   ARGV[5]  note
+-- KEYS[1]  the root of every key
+-- ARGV[2]  {job, model, tenant, line, score, traces, expires}: traces of an idempotency key, each
+--          {the row's name, what a new row says, the ms it is remembered}, none without a key;
+--          expires the ms until it is not to be sent any more, 0: never
+-- ARGV[3]  ask
+-- ARGV[4]  life
+-- ARGV[5]  note
 -- Returns  "created", the job's id | "known", which trace has a row, and that row
+-- uses: wakeups, duties, timeline, events, jobs
+
 local order = cjson.decode(ARGV[2])
-local key = root .. 'job:' .. order.job
+local key = keys.job(order.job)
 if redis.call('EXISTS', key) == 1 then return answer('created', order.job) end
 for i, trace in ipairs(order.traces) do
-  local known = redis.call('GET', root .. 'idempotency:' .. trace[1])
+  local known = redis.call('GET', keys.idempotency(trace[1]))
   if known then return answer('known', i .. ' ' .. known) end
 end
 for _, trace in ipairs(order.traces) do
-  redis.call('SET', root .. 'idempotency:' .. trace[1], trace[2] .. ' ' .. order.job, 'PX', trace[3])
+  redis.call('SET', keys.idempotency(trace[1]), trace[2] .. ' ' .. order.job, 'PX', trace[3])
 end
 redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n', 1, 'rev', 1,
   'model', order.model)
-redis.call('ZADD', root .. 'jobs', 0, order.job)
-redis.call('ZADD', root .. 'jobs:model:' .. order.model, 0, order.job)
+redis.call('ZADD', keys.jobs(), 0, order.job)
+redis.call('ZADD', keys.jobs_of_model(order.model), 0, order.job)
 adopt(order.job, order.tenant)
 note(order.job, ARGV[5])
 announce(order.job, 'job.queued', 'queued', '', ARGV[4])

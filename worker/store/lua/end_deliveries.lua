@@ -1,16 +1,21 @@
 -- End deliveries that cannot be told: their subscription is disabled, or whoever was told is gone.
--- ARGV[2]  {handler, final}: final ones, dead ones among them, are removed in time; else they wait for
---          somebody to redeliver them   ARGV[3]  the attempt that was none   ARGV[4]  note
+-- KEYS[1]  the root of every key
+-- ARGV[2]  {handler, final}: final ones, dead ones among them, are removed in time; else they wait
+--          for somebody to redeliver them
+-- ARGV[3]  the attempt that was none
+-- ARGV[4]  note
 -- ARGV[5...]  deliveries
 -- Returns  "done", how many were pending
+-- uses: time, wakeups, duties, timeline, deliveries
+
 local order = cjson.decode(ARGV[2])
-local held, ended = root .. 'held:' .. order.handler, 0
+local held, ended = keys.held(order.handler), 0
 
 -- In hand is what a slot took under the claim that it still has. A process that died left the rest.
 local function in_hand(k, id)
-  local found = redis.call('HMGET', root .. 'delivery:' .. id, 'lane', 'token')
+  local found = redis.call('HMGET', keys.delivery(id), 'lane', 'token')
   local lane, slot = found[1] or '', order.handler .. '/' .. k
-  local till = tonumber(redis.call('ZSCORE', root .. 'due:' .. lane, slot) or 0)
+  local till = tonumber(redis.call('ZSCORE', keys.due(lane), slot) or 0)
   return till > now and holds(lane, slot, found[2])
 end
 
@@ -24,17 +29,17 @@ for i = 1, #hands, 2 do
 end
 for i = 5, #ARGV do
   local id = ARGV[i]
-  local key = root .. 'delivery:' .. id
+  local key = keys.delivery(id)
   local found = redis.call('HMGET', key, 'state', 'job', 'event')
   if found[1] == 'pending' and not taken[id] then
     local n = redis.call('HINCRBY', key, 'begun', 1)
     redis.call('HSET', key, 'state', 'dead', 'try:' .. text(n), ARGV[3])
-    redis.call('ZREM', root .. 'outbox:' .. order.handler, id)
+    redis.call('ZREM', keys.outbox(order.handler), id)
     list_delivery(id, order.handler, 'pending', 'dead')
     keep_event(key, found[3])
     if found[2] ~= '' then note(found[2], ARGV[4]) end
     ended = ended + 1
   end
-  if order.final and found[1] and not taken[id] then redis.call('ZADD', root .. 'told', now, id) end
+  if order.final and found[1] and not taken[id] then redis.call('ZADD', keys.told(), now, id) end
 end
 return answer('done', text(ended))

@@ -1,10 +1,17 @@
 -- Count a failure of a duty and put it down: to be looked at again, or parked.
--- ARGV[2]  lane   ARGV[3]  id   ARGV[4]  token   ARGV[5]  ms until the next look, negative: park it
--- ARGV[6]  why   ARGV[7]  the job whose record cannot be read, where that is why: parked, its slot is given back
+-- KEYS[1]  the root of every key
+-- ARGV[2]  lane
+-- ARGV[3]  id
+-- ARGV[4]  token
+-- ARGV[5]  ms until the next look, negative: park it
+-- ARGV[6]  why
+-- ARGV[7]  the job whose record cannot be read, where that is why: parked, its slot is given back
 -- Returns  "again" | "parked" | "stale" (somebody else has it)
+-- uses: time, wakeups, duties, parking, jobs
+
 local lane, id, after = ARGV[2], ARGV[3], tonumber(ARGV[5])
 if not holds(lane, id, ARGV[4]) then return answer('stale') end
-local count = redis.call('HINCRBY', root .. 'failures:' .. lane, id, 1)
+local count = redis.call('HINCRBY', keys.failures(lane), id, 1)
 if after < 0 then
   local why = ARGV[6]
   if ARGV[7] ~= '' and give_back_slot(ARGV[7]) then
@@ -13,6 +20,6 @@ if after < 0 then
   park(lane, id, count, why)
   return answer('parked')
 end
-redis.call('HDEL', root .. 'claims:' .. lane, id)
-redis.call('ZADD', root .. 'due:' .. lane, now + after, id)
+redis.call('HDEL', keys.claims(lane), id)
+redis.call('ZADD', keys.due(lane), now + after, id)
 return answer('again')

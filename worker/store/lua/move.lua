@@ -1,7 +1,8 @@
 -- Change a job if nobody did meanwhile, with everything that follows from it: its place, its event,
 -- the gate, its duties, its timeline.
--- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, gate, why, advice, duties, aside, left,
---          duration}
+-- KEYS[1]  the root of every key
+-- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, gate, why, advice,
+--          duties, aside, left, duration}
 --          turn: it needs room in flight and a gate that lets it through
 --          gate: "open" | "close" | "close-ask" (RunningHub must answer before the next) | ""
 --          advice: what the account's owner must do about a gate that closes, or ""
@@ -9,11 +10,13 @@
 --          aside: ms that a job that is queued again stands behind all others
 --          left: when and by which token its request left, where Redis had lost that
 --          duration: ms from submit to success, for the model's p95; 0: none
--- ARGV[3]  life   ARGV[4...]  notes
+-- ARGV[3]  life
+-- ARGV[4...]  notes
 -- Returns  "done" | "stale" (read it again) | "gone" | "full" | "gated"
-local ALERTED_AGAIN = 3600000  -- ms after which trouble that lasts, or comes back, is told again
+-- uses: states, wakeups, duties, timeline, events, queue, breaker, jobs
+
 local order = cjson.decode(ARGV[2])
-local job, key = order.job, root .. 'job:' .. order.job
+local job, key = order.job, keys.job(order.job)
 local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant')
 if not held[1] then return answer('gone') end
 if held[2] == order.id then return answer('done') end
@@ -29,7 +32,7 @@ if order.turn then
     if word == 'closed' or word == 'probing' then return answer('gated') end
   end
   for _, line in ipairs(gates) do
-    if gate_word(line) == 'due' then redis.call('HSET', root .. 'gate:' .. line, 'probe', job) end
+    if gate_word(line) == 'due' then redis.call('HSET', keys.gate(line), 'probe', job) end
   end
 end
 
@@ -43,9 +46,11 @@ if order.gate == 'open' then
   for _, line in ipairs(gates) do open_gate(line) end
 elseif order.gate ~= '' then
   -- 415 and 814 close their own line only; all else is everybody's.
-  local behind = close_gate(order.gate_line, job, order.gate == 'close-ask', order.why, order.advice)
+  local asks = order.gate == 'close-ask'
+  local behind = close_gate(order.gate_line, job, asks, order.why, order.advice)
   aside = math.max(aside, behind)
-  if order.advice ~= '' and redis.call('SET', root .. 'alerted:key', '1', 'NX', 'PX', ALERTED_AGAIN) then
+  if order.advice ~= '' and redis.call('SET', keys.alerted_of_key(), '1', 'NX', 'PX',
+    policy.KEY_ALERTED_AGAIN_MS) then
     alert('line', order.why .. '. ' .. order.advice)
   end
 end
@@ -59,13 +64,13 @@ if old == 'sending' and new ~= 'sending' then
 end
 if ENDED[new] then retire('reconcile', job .. '/' .. order.n) end
 for _, duty in ipairs(order.duties) do wake(duty[1], duty[2], duty[3]) end
-if new == 'running' and redis.call('EXISTS', root .. 'raw:' .. job .. '/' .. order.n) == 1 then
+if new == 'running' and redis.call('EXISTS', keys.raw(job .. '/' .. order.n)) == 1 then
   wake('intake', job .. '/' .. order.n, 0)  -- its callback was early and waits for the ref
 end
 if order.duration > 0 then
-  redis.call('LPUSH', root .. 'durations:' .. model, order.duration)
-  redis.call('LTRIM', root .. 'durations:' .. model, 0, 99)
-  redis.call('EXPIRE', root .. 'durations:' .. model, 30 * 86400)  -- seconds; workflow ids have no end
+  redis.call('LPUSH', keys.durations(model), order.duration)
+  redis.call('LTRIM', keys.durations(model), 0, policy.DURATIONS_KEPT - 1)
+  redis.call('EXPIRE', keys.durations(model), policy.DURATIONS_KEPT_S)
 end
 if order.event ~= '' then announce(job, order.event, new, old, ARGV[3], order.why) end
 return answer('done')

@@ -1,23 +1,28 @@
 -- Open one delivery for each handler of an event, each once however often this runs.
--- ARGV[2]  {job, event, type, items = {{id, handler, lane, ms}, ...}}: job is empty where the event is
---          about none   ARGV[3...]  a note for each
+-- KEYS[1]  the root of every key
+-- ARGV[2]  {job, event, type, items = {{id, handler, lane, ms}, ...}}: job is empty where the event
+--          is about none
+-- ARGV[3...]  a note for each
 -- Returns  "done" | "gone" (the log has no such event: Redis has forgotten it), how many are new
+-- uses: time, wakeups, timeline, deliveries
+
 local order = cjson.decode(ARGV[2])
 local new = 0
-if not redis.call('XRANGE', root .. 'events', order.event, order.event)[1] then return answer('gone', '0') end
+local event = redis.call('XRANGE', keys.events(), order.event, order.event)[1]
+if not event then return answer('gone', '0') end
 for i, item in ipairs(order.items) do
   local id, handler, lane = item[1], item[2], item[3]
-  local key = root .. 'delivery:' .. id
+  local key = keys.delivery(id)
   if redis.call('HSETNX', key, 'event', order.event) == 1 then
-    redis.call('HSET', key, 'v', VERSION, 'handler', handler, 'job', order.job, 'type', order.type,
-      'state', 'pending', 'begun', 0, 'from', 0, 'opened', text(now), 'due', text(now + item[4]),
-      'lane', lane)
+    redis.call('HSET', key, 'v', records.VERSION, 'handler', handler, 'job', order.job,
+      'type', order.type, 'state', 'pending', 'begun', 0, 'from', 0,
+      'opened', text(now), 'due', text(now + item[4]), 'lane', lane)
     if order.job ~= '' then
-      redis.call('SADD', root .. 'deliveries:' .. order.job, id)
+      redis.call('SADD', keys.deliveries_of_job(order.job), id)
       note(order.job, ARGV[2 + i])
     end
     list_delivery(id, handler, nil, 'pending')
-    redis.call('ZADD', root .. 'outbox:' .. handler, now + item[4], id)
+    redis.call('ZADD', keys.outbox(handler), now + item[4], id)
     stir(lane, handler)
     new = new + 1
   end

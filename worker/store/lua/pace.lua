@@ -1,22 +1,25 @@
 -- One free question to RunningHub, at a rate that gives way to its "slow down".
--- ARGV[2]  "take" | "good" | "busy"   ARGV[3]  nonce
+-- KEYS[1]  the root of every key
+-- ARGV[2]  "take" | "good" | "busy"
+-- ARGV[3]  nonce
 -- Returns  ms to wait before asking; 0: ask now
-local FIRST, LEAST, MOST = 10, 0.2, 50  -- questions a second
+-- uses: time, once
+
 if is_done(ARGV[3]) then return 0 end
-local key = root .. 'pace'
+local key = keys.pace()
 local held = redis.call('HMGET', key, 'rate', 'next')
-local rate, turn = tonumber(held[1]) or FIRST, tonumber(held[2]) or 0
+local rate, turn = tonumber(held[1]) or policy.PACE_FIRST, tonumber(held[2]) or 0
 if ARGV[2] == 'busy' then
   mark_done(ARGV[3])
-  redis.call('HSET', key, 'rate', math.max(rate / 2, LEAST), 'next', text(now + 2000))
+  redis.call('HSET', key, 'rate', math.max(rate / 2, policy.PACE_LEAST),
+    'next', text(now + policy.PACE_REST_MS))
   return 0
 elseif ARGV[2] == 'good' then
   mark_done(ARGV[3])
-  redis.call('HSET', key, 'rate', math.min(rate + 0.2, MOST))
+  redis.call('HSET', key, 'rate', math.min(rate + policy.PACE_MORE, policy.PACE_MOST))
   return 0
 end
-local burst = 1000  -- ms of unused turns that may be caught up
-turn = math.max(turn, now - burst)
+turn = math.max(turn, now - policy.PACE_BURST_MS)
 if turn > now then return math.ceil(turn - now) end
 mark_done(ARGV[3])
 redis.call('HSET', key, 'next', turn + 1000 / rate)

@@ -1,22 +1,36 @@
 -- Who is next, or why nobody is.
--- ARGV[2]  the limit that is set by hand, or empty   ARGV[3...]  jobs to pass over
--- Returns  "paused" | "next", job | "ask", job (RunningHub must answer a free question first) | "empty"
---          | "full" | "doubt", how many run, holding... | "gated", ms until a gate opens or one comes back from
---          aside | "probing"
+-- KEYS[1]  the root of every key
+-- ARGV[2]  the limit that is set by hand, or empty
+-- ARGV[3...]  jobs to pass over
+-- Returns  "paused" | "next", job | "ask", job (RunningHub must answer a free question first)
+--          | "empty" | "full" | "doubt", how many run, holding...
+--          | "gated", ms until a gate opens or one comes back from aside | "probing"
+-- uses: time, queue, breaker
+
+-- Those whose time aside is over stand in their lines again.
+local function return_from_aside()
+  for _, job in ipairs(redis.call('ZRANGEBYSCORE', keys.aside(), '-inf', now,
+    'LIMIT', 0, policy.BACK_FROM_ASIDE_AT_ONCE)) do
+    redis.call('ZREM', keys.aside(), job)
+    local held = redis.call('HMGET', keys.job(job), 'state', 'line', 'score')
+    if held[1] == 'queued' then stand(job, held[2], held[3], 0) end
+  end
+end
+
 if paused() then return {'paused'} end
 return_from_aside()
 if in_flight() >= limit_of(ARGV[2]) then
-  local holding = redis.call('SRANDMEMBER', root .. 'holding', 100)
+  local holding = redis.call('SRANDMEMBER', keys.holding(), policy.ASKED_ABOUT_AT_ONCE)
   if #holding == 0 then return {'full'} end
   -- What is being sent may not be there yet, so it would hide an unconfirmed one that is.
-  return {'doubt', text(redis.call('ZCARD', root .. 'jobs:state:running')), unpack(holding)}
+  return {'doubt', text(redis.call('ZCARD', keys.jobs_in_state('running'))), unpack(holding)}
 end
 local passed = {}
 for i = 3, #ARGV do passed[ARGV[i]] = true end
 
 -- The first of a line that is not passed over, and its score.
 local function head_of(line)
-  local found = redis.call('ZRANGE', root .. 'line:' .. line, 0, #ARGV - 2, 'WITHSCORES')
+  local found = redis.call('ZRANGE', keys.line(line), 0, #ARGV - 2, 'WITHSCORES')
   for i = 1, #found, 2 do
     if not passed[found[i]] then return {found[i], found[i + 1]} end
   end
@@ -24,13 +38,13 @@ local function head_of(line)
 end
 
 local best, best_score, wait, probing
-local aside = redis.call('ZRANGE', root .. 'aside', 0, 0, 'WITHSCORES')
+local aside = redis.call('ZRANGE', keys.aside(), 0, 0, 'WITHSCORES')
 if aside[2] then wait = math.max(0, tonumber(aside[2]) - now) end
 local main, main_wait, main_ask = gate_word('main')
-for _, line in ipairs(redis.call('SMEMBERS', root .. 'lines')) do
+for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
   local head = head_of(line)
   if not head[1] then
-    if not head.all_passed then redis.call('SREM', root .. 'lines', line) end
+    if not head.all_passed then redis.call('SREM', keys.lines(), line) end
   else
     local word, ms = main, main_wait
     if line ~= 'main' and (word == 'open' or word == 'due') then

@@ -1,11 +1,15 @@
 -- Let a queued job stand behind all others for a while: its turn could not be taken.
--- ARGV[2]  job   ARGV[3]  ms
+-- KEYS[1]  the root of every key
+-- ARGV[2]  job
+-- ARGV[3]  ms
 -- Returns  "done" | "gone" (it stands in no line, or stood there by mistake)
-for _, line in ipairs(redis.call('SMEMBERS', root .. 'lines')) do
-  local score = redis.call('ZSCORE', root .. 'line:' .. line, ARGV[2])
+-- uses: wakeups, queue
+
+for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+  local score = redis.call('ZSCORE', keys.line(line), ARGV[2])
   if score then
-    redis.call('ZREM', root .. 'line:' .. line, ARGV[2])
-    if redis.call('HGET', root .. 'job:' .. ARGV[2], 'state') ~= 'queued' then return answer('gone') end
+    redis.call('ZREM', keys.line(line), ARGV[2])
+    if redis.call('HGET', keys.job(ARGV[2]), 'state') ~= 'queued' then return answer('gone') end
     stand(ARGV[2], line, score, tonumber(ARGV[3]))
     return answer('done')
   end

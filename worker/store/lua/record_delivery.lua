@@ -1,17 +1,22 @@
--- Write down how an attempt to tell a handler went, and let its slot go on with the next. A holder whose
--- lease ran out is heard too: what the handler answered is a fact.
+-- Write down how an attempt to tell a handler went, and let its slot go on with the next. A holder
+-- whose lease ran out is heard too: what the handler answered is a fact.
+-- KEYS[1]  the root of every key
 -- ARGV[2]  {delivery, lane, handler, slot, token, n, state, after, rev, health, disabled, alert}
 --          after: ms to the next attempt, negative: none
---          health: {{field, value}, ...} of how telling the handler goes now, decided on revision `rev`
---          of it; none: it stays as it is
---          disabled, alert: why a subscription is told nothing any more, and what an alert says of it
--- ARGV[3]  the attempt   ARGV[4]  note
+--          health: {{field, value}, ...} of how telling the handler goes now, decided on revision
+--          `rev` of it; none: it stays as it is
+--          disabled, alert: why a subscription is told nothing any more, and what an alert says of
+--          it
+-- ARGV[3]  the attempt
+-- ARGV[4]  note
 -- Returns  "done" | "ended" (somebody else ended it before) | "disabled" (and recorded)
 --          | "stale", the health as fields and values: decide again; nothing was written
+-- uses: time, wakeups, duties, timeline, events, places, deliveries
+
 local order = cjson.decode(ARGV[2])
 local id, lane, handler = order.delivery, order.lane, order.handler
-local key, slot = root .. 'delivery:' .. id, order.handler .. '/' .. order.slot
-local health, subscription = root .. 'endpoint:' .. handler, root .. 'subscription:' .. handler
+local key, slot = keys.delivery(id), order.handler .. '/' .. order.slot
+local health, subscription = keys.endpoint(handler), keys.subscription(handler)
 local by, word = 'by:' .. order.slot, 'done'
 
 if redis.call('HGET', health, by) == order.token then return answer('done', '') end  -- asked again
@@ -39,8 +44,8 @@ end
 
 local held = redis.call('HMGET', key, 'state', 'job', 'event', 'token')
 local mine = held[4] == order.token  -- else somebody else took it when the lease had run out
-if mine and redis.call('HGET', root .. 'held:' .. handler, order.slot) == id then
-  redis.call('HDEL', root .. 'held:' .. handler, order.slot)
+if mine and redis.call('HGET', keys.held(handler), order.slot) == id then
+  redis.call('HDEL', keys.held(handler), order.slot)
   leave_place(lane, slot)
 end
 if held[1] ~= 'pending' then
@@ -50,15 +55,15 @@ else
   if held[2] ~= '' then note(held[2], ARGV[4]) end
   if order.state == 'pending' then
     redis.call('HSET', key, 'due', text(now + order.after))
-    redis.call('ZADD', root .. 'outbox:' .. handler, now + order.after, id)
+    redis.call('ZADD', keys.outbox(handler), now + order.after, id)
   else
-    redis.call('ZREM', root .. 'outbox:' .. handler, id)
+    redis.call('ZREM', keys.outbox(handler), id)
     list_delivery(id, handler, 'pending', order.state)
     if order.state == 'dead' then
       keep_event(key, held[3])
     else
       redis.call('HDEL', key, 'kept')
-      redis.call('ZADD', root .. 'told', now, id)
+      redis.call('ZADD', keys.told(), now, id)
     end
   end
 end

@@ -1,13 +1,17 @@
--- Keep a callback as it came, and have it taken in. The same body is kept once while it waits, and an
--- attempt's callbacks have a limit: whoever holds a genuine URL could send for ever.
--- One for a job that nobody knows is a stray: the last of them are kept for as long as ended jobs are,
--- cut short; 1 MiB in all.
--- ARGV[2]  job   ARGV[3]  attempt   ARGV[4]  the entry   ARGV[5]  note
--- ARGV[6]  ms that strays are kept   ARGV[7]  the entry's mark, made of its body
--- Returns  "taken" | "full": as many bytes as may wait do | "enough": of all that may ever come | "stray"
-local MOST_STRAYS, LONGEST_STRAY = 1000, 1024  -- entries; bytes of each, its head among them
-local MOST, MOST_BYTES = 100, 17825792  -- callbacks of an attempt in its life; bytes that wait: 4 of the largest
-local ASKED_WITHIN = 60000  -- ms until RunningHub is asked instead of believing more callbacks
+-- Keep a callback as it came, and have it taken in. The same body is kept once while it waits, and
+-- an attempt's callbacks have a limit: whoever holds a genuine URL could send for ever.
+-- One for a job that nobody knows is a stray: the last of them are kept for as long as ended jobs
+-- are, cut short; 1 MiB in all.
+-- KEYS[1]  the root of every key
+-- ARGV[2]  job
+-- ARGV[3]  attempt
+-- ARGV[4]  the entry
+-- ARGV[5]  note
+-- ARGV[6]  ms that strays are kept
+-- ARGV[7]  the entry's mark, made of its body
+-- Returns  "taken" | "full": as many bytes as may wait do | "enough": of all that may ever come
+--          | "stray"
+-- uses: time, wakeups, duties, timeline
 
 local function is_old(stray)
   if not stray then return false end
@@ -17,32 +21,34 @@ end
 
 -- A stray that comes again is the last one still.
 local function keep_stray(why)
-  local strays, head = root .. 'strays', cjson.encode({ms = now, why = why}) .. '\n'
+  local strays, head = keys.strays(), cjson.encode({ms = now, why = why}) .. '\n'
   local last = redis.call('LINDEX', strays, -1)
   if last and last:find('"' .. ARGV[7] .. '"', 1, true) then redis.call('RPOP', strays) end
-  redis.call('RPUSH', strays, head .. ARGV[4]:sub(1, LONGEST_STRAY - #head))
-  redis.call('LTRIM', strays, -MOST_STRAYS, -1)
+  redis.call('RPUSH', strays, head .. ARGV[4]:sub(1, policy.STRAY_BYTES - #head))
+  redis.call('LTRIM', strays, -policy.STRAYS_KEPT, -1)
   while is_old(redis.call('LINDEX', strays, 0)) do redis.call('LPOP', strays) end
   redis.call('PEXPIRE', strays, ARGV[6])
 end
 
-local held = redis.call('HMGET', root .. 'job:' .. ARGV[2], 'state', 'n')
+local held = redis.call('HMGET', keys.job(ARGV[2]), 'state', 'n')
 if not held[1] then
   keep_stray('no such job')
   return answer('stray')
 end
 local duty = ARGV[2] .. '/' .. ARGV[3]
-local raw, unread, heard = root .. 'raw:' .. duty, root .. 'unread:' .. duty, root .. 'heard:' .. duty
+local raw, unread, heard = keys.raw(duty), keys.unread(duty), keys.heard(duty)
 if redis.call('EXISTS', raw) == 0 then redis.call('DEL', unread) end
 if redis.call('HEXISTS', unread, ARGV[7]) == 0 then
-  if tonumber(redis.call('GET', heard) or 0) >= MOST then
+  if tonumber(redis.call('GET', heard) or 0) >= policy.CALLBACKS_EVER then
     local open = held[1] == 'running' or held[1] == 'unconfirmed'
-    if open and held[2] == ARGV[3] then wake('reconcile', 'callback/' .. duty, ASKED_WITHIN) end
+    if open and held[2] == ARGV[3] then
+      wake('reconcile', 'callback/' .. duty, policy.UNBELIEVED_ASKED_MS)
+    end
     return answer('enough')
   end
   local waiting = #ARGV[4]
   for _, bytes in ipairs(redis.call('HVALS', unread)) do waiting = waiting + tonumber(bytes) end
-  if waiting > MOST_BYTES then
+  if waiting > policy.CALLBACK_BYTES_WAITING then
     wake('intake', duty, 0)
     return answer('full')
   end

@@ -1,14 +1,18 @@
 -- Put a handler's next delivery into the hand of one of its slots, and count the attempt before it
 -- runs, so that one which kills its process is counted too.
--- ARGV[2]  {lane, handler, slot, token, longest, slow_after}: slot is its number, longest the ms after
---          which an attempt counts as lost, slow_after those after which it counts as slow
--- Returns  "take", delivery, how many attempts have begun, the handler's health as fields and values
+-- KEYS[1]  the root of every key
+-- ARGV[2]  {lane, handler, slot, token, longest, slow_after}: slot is its number, longest the ms
+--          after which an attempt counts as lost, slow_after those after which it counts as slow
+-- Returns  "take", delivery, how many attempts have begun, the handler's health as fields and
+--          values
 --          | "wait", ms: nothing is due before, or there is no place
 --          | "none": nothing to do, or others are at it
+-- uses: time, wakeups, duties, places, deliveries
+
 local order = cjson.decode(ARGV[2])
 local lane, handler, k = order.lane, order.handler, order.slot
-local slot, held = handler .. '/' .. k, root .. 'held:' .. handler
-local health = root .. 'endpoint:' .. handler
+local slot, held = handler .. '/' .. k, keys.held(handler)
+local health = keys.endpoint(handler)
 if not holds(lane, slot, order.token) then return answer('none', '0', '0', '') end
 
 local function take(id, begun)
@@ -26,7 +30,7 @@ end
 local function pace_now()
   local pace = redis.call('HGET', health, 'pace') or 'new'
   for other = 1, slots_of(lane) do
-    local since = redis.call('ZSCORE', root .. 'slow:' .. lane, handler .. '/' .. other)
+    local since = redis.call('ZSCORE', keys.slow(lane), handler .. '/' .. other)
     if since and pace == 'new' then return nil end
     if since and tonumber(since) <= now then pace = 'slow' end
   end
@@ -35,12 +39,12 @@ end
 
 local mine = redis.call('HGET', held, k)
 if mine then
-  local key = root .. 'delivery:' .. mine
+  local key = keys.delivery(mine)
   if redis.call('HGET', key, 'token') == order.token then  -- asked again: the answer was lost
     return take(mine, redis.call('HGET', key, 'begun'))
   end
   redis.call('HDEL', held, k)  -- whoever had it in hand is gone, and did not answer in time
-  if lane == 'handlers' or redis.call('EXISTS', root .. 'subscription:' .. handler) == 1 then
+  if lane == 'handlers' or redis.call('EXISTS', keys.subscription(handler)) == 1 then
     redis.call('HSET', health, 'pace', 'slow')
   end
 end
@@ -62,22 +66,22 @@ if due > now then return leave('wait', due - now) end
 local pace = pace_now()
 if not pace then return leave('none') end
 if not has_place(lane, pace) then
-  redis.call('ZREM', root .. 'waiting:' .. lane .. (pace == 'new' and ':slow' or ':new'), slot)
-  redis.call('ZADD', root .. 'waiting:' .. lane .. ':' .. pace, 'NX', now, slot)
-  return answer('wait', text(WAITS_AT_MOST), '0', '')
+  redis.call('ZREM', keys.waiting(lane, pace == 'new' and 'slow' or 'new'), slot)
+  redis.call('ZADD', keys.waiting(lane, pace), 'NX', now, slot)
+  return answer('wait', text(policy.PLACE_LOOK_MS), '0', '')
 end
 -- Those that hold one already leave the last places to those that hold none.
 if redis.call('HLEN', held) > 0
-  and redis.call('ZCARD', root .. 'telling:' .. lane) >= share_of(lane .. ':common') then
+  and redis.call('ZCARD', keys.telling(lane)) >= share_of(lane .. ':common') then
   return leave('none')
 end
 stop_waiting(lane, slot)
 local slow_from = pace == 'slow' and now or now + order.slow_after
-redis.call('ZADD', root .. 'telling:' .. lane, now + order.longest, slot)
-redis.call('ZADD', root .. 'slow:' .. lane, slow_from, slot)
-if pace == 'new' then redis.call('ZADD', root .. 'unproved:' .. lane, slow_from, slot) end
+redis.call('ZADD', keys.telling(lane), now + order.longest, slot)
+redis.call('ZADD', keys.slow(lane), slow_from, slot)
+if pace == 'new' then redis.call('ZADD', keys.unproved(lane), slow_from, slot) end
 redis.call('HSET', held, k, id)
-redis.call('HSET', root .. 'delivery:' .. id, 'token', order.token)
-local begun = redis.call('HINCRBY', root .. 'delivery:' .. id, 'begun', 1)
+redis.call('HSET', keys.delivery(id), 'token', order.token)
+local begun = redis.call('HINCRBY', keys.delivery(id), 'begun', 1)
 if not rest[2] then stir(lane, handler) end
 return take(id, text(begun))

@@ -1,0 +1,33 @@
+"""Every key as a page for people: `python -m tests.redis_page` writes docs/redis.md."""
+
+from pathlib import Path
+
+from runhook.worker.store import keys
+
+PAGE = Path(__file__).parents[1] / "docs" / "redis.md"
+HEAD = f"""# What lies in Redis
+
+Written by `make redis` from `worker/store/keys.py`, which names every key; a test fails when this
+page is behind it. Every name begins with `{keys.ROOT}`. *Records* are JSON that says its version:
+[upgrades.md](upgrades.md). ms are milliseconds since 1970, by the clock of Redis.
+"""
+
+
+def page() -> str:
+    """All families with their keys."""
+    return HEAD + "".join(_family(family) for family in keys.FAMILIES)
+
+
+def _family(family: keys.Family) -> str:
+    rows = [key for key in keys.ALL.values() if key.family is family]
+    parts = [
+        f"\n## {family.title}\n",
+        f"Written by {family.owner}. Ends: {family.end}.\n",
+        "| key | type | holds | score |\n|---|---|---|---|",
+        *(f"| `{key.name}` | {key.type} | {key.holds} | {key.score} |" for key in rows),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,301 @@
+"""Every key in Redis: its type, its score, who owns it and when it ends.
+
+`keys.due("send")` is a name; scripts say `keys.due(lane)` for the same. docs/redis.md is made of
+this file, and a test fails on a key that is not here.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Type = Literal["string", "hash", "list", "set", "zset", "stream"]
+ROOT = "runhook:"  # before every key, so that others may use the same Redis
+HOLE = re.compile(r"<[^>]+>")
+BY_NAME = "0: in the order of names, which of ids is the order of time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Keys that have one owner and one end.
+
+    Attributes:
+        title: What they are, as a heading.
+        owner: The module and the scripts that write them.
+        end: What removes them.
+        expires: Redis itself does, so each has a time to live.
+    """
+
+    title: str
+    owner: str
+    end: str
+    expires: bool = False
+
+    def key(self, name: str, type: Type, holds: str, *, by: str = "") -> "Key":
+        """One of them; `by` is what a sorted set is ordered by, and the unit."""
+        return Key(name=name, type=type, holds=holds, score=by, family=self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """One kind of key.
+
+    Attributes:
+        name: Behind the root, with `<holes>`.
+        type: What Redis holds there.
+        holds: What that is to us.
+        score: Of a sorted set: what its members are ordered by, and the unit.
+    """
+
+    name: str
+    type: Type
+    holds: str
+    family: Family
+    score: str = ""
+
+    def __call__(self, *parts: str) -> str:
+        """The key's whole name.
+
+        Args:
+            parts: What stands in its holes, in their order.
+
+        Raises:
+            TypeError: They are not as many as there are holes.
+        """
+        return self._template % parts
+
+    @property
+    def pattern(self) -> str:
+        """As SCAN takes it, behind the root."""
+        return HOLE.sub("*", self.name)
+
+    @cached_property
+    def _template(self) -> str:
+        return ROOT + HOLE.sub("%s", self.name)
+
+
+JOBS = Family(
+    title="A job",
+    owner="jobs.py, callbacks.py; create, move, mark_left, take_callback",
+    end="its job is swept, RUNHOOK_RETENTION_DAYS after it ended",
+)
+LISTS = Family(
+    title="Where jobs stand",
+    owner="jobs.py; create, move (lib/jobs); repair_job makes them right",
+    end="a member goes when its job changes or is swept",
+)
+QUEUE = Family(
+    title="The queue",
+    owner="line.py; move, pause, set_limit, answered (lib/queue, lib/breaker)",
+    end="never: there is one of each, and a gate is gone once it opens",
+)
+DUTIES = Family(
+    title="Duties",
+    owner="duties.py; claim, finish, fail, pump and all that wake (lib/duties)",
+    end="never: there are as many as lanes; a member goes when its duty is done",
+)
+EVENTS = Family(
+    title="Events and deliveries",
+    owner="events.py, deliveries.py; open_deliveries, take_delivery, record_delivery",
+    end="sweep, RUNHOOK_RETENTION_DAYS after it happened or was told",
+)
+PLACES = Family(
+    title="Places of those who are told",
+    owner="take_delivery, record_delivery, forget_handler (lib/places)",
+    end="a member goes when its attempt comes back, counts as lost, or finds a place",
+)
+RECEIVERS = Family(
+    title="Those who are told",
+    owner="subscriptions.py, processes.py; change_subscription, publish_handlers, miss",
+    end="its subscription is removed, or its handler forgotten a day after it was last seen",
+)
+PROCESSES = Family(
+    title="Processes",
+    owner="processes.py; publish_handlers, change_subscription",
+    end="never: there are as many as roles, lanes and types of events; a process goes an hour "
+    "after its last sign of life",
+)
+FILES = Family(
+    title="Files",
+    owner="assets.py",
+    end="the sweep finds that nobody used the file for RUNHOOK_RETENTION_DAYS",
+)
+SHORT = Family(
+    title="What expires by itself",
+    owner="the script or module that is named with each",
+    end="its time to live, which is named with it",
+    expires=True,
+)
+
+
+job = JOBS.key(
+    "job:<job>",
+    "hash",
+    "`ask`, `life` (records), `state`, `n` (the attempt), `rev`, `move` (the last "
+    "change), `model`, `tenant`, `line` and `score` (its place), `left:<n>` (when and "
+    "under which name the attempt's request left)",
+)
+timeline = JOBS.key("timeline:<job>", "stream", "what happened, a `note` each")
+raw = JOBS.key("raw:<job/n>", "list", "an attempt's callbacks not yet taken in")
+unread = JOBS.key("unread:<job/n>", "hash", "their marks, and the bytes of each")
+heard = JOBS.key("heard:<job/n>", "string", "how many it had in its life")
+
+jobs = LISTS.key("jobs", "zset", "every job", by=BY_NAME)
+jobs_in_state = LISTS.key("jobs:state:<state>", "zset", "those in a state", by=BY_NAME)
+jobs_of_model = LISTS.key("jobs:model:<model>", "zset", "those of a model", by=BY_NAME)
+jobs_of_tenant = LISTS.key("jobs:tenant:<tenant>", "zset", "a tenant's", by=BY_NAME)
+ended = LISTS.key("ended", "zset", "those that ended", by="ms: when they did")
+line = LISTS.key(
+    "line:<line>",
+    "zset",
+    "queued jobs: `main` is everybody's, others have a breaker of their own",
+    by="(9 - priority) × 10^13 + ms: when it was made. Below 2^53, so exact",
+)
+lines = LISTS.key("lines", "set", "the lines somebody stands in")
+aside = LISTS.key(
+    "aside",
+    "zset",
+    "queued jobs that stand behind all others for a while",
+    by="ms: when they stand in their line again",
+)
+holding = LISTS.key("holding", "set", "unconfirmed jobs that may hold a slot")
+unreadable = LISTS.key(
+    "unreadable", "set", "jobs in flight whose record nobody can read; they hold no slot"
+)
+
+queue_settings = QUEUE.key(
+    "line",
+    "hash",
+    "`limit` and `at` (RunningHub's word, and when: ms), `paused` and `why`, `losses` "
+    "(the last time that Redis lost writes)",
+)
+gate = QUEUE.key(
+    "gate:<line>",
+    "hash",
+    "a closed breaker: `until` (ms), `step` (ms), `probe` (a job), `ask`, `why`, `advice`",
+)
+pace = QUEUE.key("pace", "hash", "free questions: `rate` a second, `next` (ms)")
+
+due = DUTIES.key("due:<lane>", "zset", "a lane's duties", by="ms: when somebody must look")
+claims = DUTIES.key(
+    "claims:<lane>",
+    "hash",
+    "why a duty does not simply wait: `p` a wake-up is posted, `h<token>/<nonce>` "
+    "somebody holds it, `…+<ms>` it was woken meanwhile for that time",
+)
+failures = DUTIES.key("failures:<lane>", "hash", "how often in a row one failed")
+parked = DUTIES.key(
+    "parked:<lane>", "hash", "those that failed too often: since when, how often, why"
+)
+fence = DUTIES.key("fence", "string", "the last token that was given out")
+wakeups = DUTIES.key("wakeups", "hash", "each lane's Celery message, for scripts")
+queue = DUTIES.key("queue:<lane>", "list", "Celery's: wake-ups not yet taken")
+
+events = EVENTS.key("events", "stream", "the log")
+trimmed = EVENTS.key("trimmed", "string", "the last event that the log lost")
+delivery = EVENTS.key(
+    "delivery:<delivery>",
+    "hash",
+    "`state`, `handler`, `lane`, `job`, `event`, `type`, `opened`, `due` (ms), `begun` "
+    "and `from` (attempts), `token` (its holder's), `try:<n>`, `kept` (a dead one's "
+    "event)",
+)
+deliveries_of_job = EVENTS.key("deliveries:<job>", "set", "a job's deliveries")
+deliveries_in_state = EVENTS.key("deliveries:state:<state>", "zset", "those in a state", by=BY_NAME)
+deliveries_of = EVENTS.key(
+    "deliveries:of:<handler>:<state>", "zset", "a handler's in a state", by=BY_NAME
+)
+told = EVENTS.key("told", "zset", "deliveries that need nobody any more", by="ms: since when")
+outbox = EVENTS.key(
+    "outbox:<handler>", "zset", "a handler's pending deliveries", by="ms: when each is tried next"
+)
+held = EVENTS.key("held:<handler>", "hash", "the delivery in the hand of each slot")
+
+telling = PLACES.key(
+    "telling:<lane>", "zset", "slots with a delivery in hand", by="ms: when that counts as lost"
+)
+slow = PLACES.key("slow:<lane>", "zset", "the same", by="ms: when it begins to count as slow")
+unproved = PLACES.key(
+    "unproved:<lane>", "zset", "those of new receivers", by="ms: as in slow:<lane>"
+)
+waiting = PLACES.key(
+    "waiting:<lane>:<pace>", "zset", "slots that find no place", by="ms: since when"
+)
+
+subscription = RECEIVERS.key(
+    "subscription:<subscription>",
+    "hash",
+    "`url`, `events`, `models`, `enabled`, `why`, `secret` and `old_secrets` (sealed), "
+    "`created` and `updated` (ms), `rev`, `change`",
+)
+subscriptions = RECEIVERS.key("subscriptions", "zset", "every one", by=BY_NAME)
+endpoint = RECEIVERS.key(
+    "endpoint:<receiver>",
+    "hash",
+    "how telling it goes (`until` and other moments in ms), and its `rev`",
+)
+missed = RECEIVERS.key(
+    "missed:<receiver>",
+    "zset",
+    "events that wait until a receiver's record can be read",
+    by="ms: when they happened",
+)
+handlers = RECEIVERS.key("handlers", "hash", "what each handler wants (records)")
+handlers_first = RECEIVERS.key("handlers:first", "hash", "when a process first had it, ms")
+
+alive = PROCESSES.key(
+    "alive:<role>",
+    "zset",
+    "processes, with their threads in the name",
+    by="seconds: its last sign of life. The one score that is not in ms: to a process of the "
+    "release before, ms would mean one that lives for ever",
+)
+secrets = PROCESSES.key("secrets", "set", "fingerprints of RUNHOOK_SECRET")
+account = PROCESSES.key("account", "string", "fingerprint of key and base URL")
+slots = PROCESSES.key("slots", "hash", "how a lane's places are shared: domain/receivers")
+wanted = PROCESSES.key("wanted", "set", "types of events that somebody ever wanted")
+
+asset_records = FILES.key("asset", "hash", "every asset (records)")
+assets = FILES.key(
+    "assets",
+    "zset",
+    "their ids",
+    by="ms: when each was last used; below 10^11 seconds, as the release before writes them",
+)
+
+idempotency = SHORT.key(
+    "idempotency:<trace>",
+    "string",
+    "the job a key made (create); as long as an ended job is kept, or less",
+)
+durations = SHORT.key(
+    "durations:<model>", "list", "the last, from submit to success, ms (move); 30 days"
+)
+asked = SHORT.key(
+    "asked:<job>", "list", "when calls were made for its callbacks' sake, ms (allow_calls); minutes"
+)
+strays = SHORT.key(
+    "strays",
+    "list",
+    "callbacks for jobs nobody knows (take_callback); as long as an ended job is kept",
+)
+alerted_of_key = SHORT.key("alerted:key", "string", "trouble with it was told (move); an hour")
+done = SHORT.key("done:<nonce>", "string", "this was done already (lib/once); a minute")
+seen = SHORT.key("seen:<process>", "string", "the last token it was given (lib/fence); 7 days")
+pump = SHORT.key("pump", "string", "who pumps (pump); its lease")
+upload = SHORT.key(
+    "upload:<account>:<asset>:<way>", "string", "what RunningHub calls a file (assets.py); 20 hours"
+)
+uploading = SHORT.key(
+    "uploading:<account>:<asset>:<way>",
+    "string",
+    "who uploads it (assets.py); 90 s after its last sign of life",
+)
+app = SHORT.key("app:<account>:<app>", "string", "an app's fields (assets.py); ten minutes")
+legacy_apps = SHORT.key(
+    "legacy:<account>:apps", "string", "apps go on the old path (assets.py); a day"
+)
+
+ALL = {name: value for name, value in list(globals().items()) if isinstance(value, Key)}
+FAMILIES = tuple(value for value in list(globals().values()) if isinstance(value, Family))
+OLD = f"{ROOT}failing:*"  # no release writes these any more; upkeep removes them

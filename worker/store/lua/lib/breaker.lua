@@ -1,0 +1,72 @@
+-- Gates: the circuit breaker before RunningHub, `main` for everybody and one for each other line.
+-- The numbers are domain/policy's; the steps are taken here, in the script that writes what they
+-- follow from, for a gate that is read first and set later would cost a round trip on the paid
+-- path.
+-- uses: time, duties, queue
+
+-- until, step, probe, ask, why, advice. No hash: open.
+local function gate_of(line)
+  local g = redis.call('HMGET', keys.gate(line), 'until', 'step', 'probe', 'ask')
+  if not g[1] then return nil end
+  return {till = tonumber(g[1]), step = tonumber(g[2]), probe = g[3] or '', ask = g[4] == '1'}
+end
+
+-- Whether anybody stands in a line.
+local function somebody_waits()
+  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+    if redis.call('ZCARD', keys.line(line)) > 0 then return true end
+  end
+  return false
+end
+
+-- Returns the ms that the job stands aside: if it was the probe and others wait, one of them probes
+-- next.
+-- advice: what the account's owner must do, or empty.
+local function close_gate(line, job, ask, why, advice)
+  local gate = gate_of(line)
+  if gate and gate.probe ~= job and (gate.till > now or gate.probe ~= '') then
+    if ask then redis.call('HSET', keys.gate(line), 'ask', '1') end
+    return 0
+  end
+  local step = gate and gate.step or policy.GATE_FIRST_MS
+  local probed = gate and gate.probe == job
+  if probed then step = math.min(step * 2, policy.GATE_LAST_MS) end
+  local asks = (ask or (gate and gate.ask)) and '1' or '0'
+  redis.call('HSET', keys.gate(line), 'until', text(now + step), 'step', text(step),
+    'probe', '', 'ask', asks, 'why', why, 'advice', advice)
+  wake('line', 'line', step)
+  return probed and somebody_waits() and math.floor(step * policy.PROBE_ASIDE_STEPS) or 0
+end
+
+local function open_gate(line)
+  if redis.call('DEL', keys.gate(line)) == 1 then wake('line', 'line', 0) end
+end
+
+local function release_probe(line, job)
+  if redis.call('HGET', keys.gate(line), 'probe') == job then
+    redis.call('HSET', keys.gate(line), 'probe', '')
+    wake('line', 'line', 0)
+  end
+end
+
+-- "open", "closed" with the ms to wait, or "probing".
+local function gate_word(line)
+  local gate = gate_of(line)
+  if not gate then return 'open', 0, false end
+  if gate.till > now then return 'closed', gate.till - now, gate.ask end
+  if gate.probe ~= '' then return 'probing', 0, gate.ask end
+  return 'due', 0, gate.ask
+end
+
+local function gates_of(line) return line == 'main' and {'main'} or {'main', line} end
+
+-- Whether a job that took its turn may still leave: the line is not paused, and no gate has closed
+-- since, or it is the probe.
+local function lets_through(line, job)
+  if paused() then return false end
+  for _, name in ipairs(gates_of(line)) do
+    local gate = gate_of(name)
+    if gate and gate.probe ~= job then return false end
+  end
+  return true
+end

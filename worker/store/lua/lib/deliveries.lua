@@ -1,0 +1,59 @@
+-- Deliveries. `outbox:<handler>` scores a handler's pending deliveries by when each is tried next.
+-- A handler is told in a few slots, duties "<handler>/<k>" of its lane; `held:<handler>` says which
+-- delivery each slot has in hand, `endpoint:<handler>` how telling it goes.
+-- uses: time, duties, places
+
+-- The first delivery of a handler that nobody has in hand, and when it is tried.
+local function next_turn(handler)
+  local taken, count = {}, 0
+  for _, id in ipairs(redis.call('HVALS', keys.held(handler))) do
+    taken[id] = true
+    count = count + 1
+  end
+  local first = redis.call('ZRANGE', keys.outbox(handler), 0, count, 'WITHSCORES')
+  for i = 1, #first, 2 do
+    if not taken[first[i]] then return first[i], tonumber(first[i + 1]) end
+  end
+end
+
+-- In how many ms a handler's next delivery may be tried; an endpoint that fails is left alone a
+-- while.
+local function next_look(handler)
+  local id, due = next_turn(handler)
+  if not id then return nil end
+  local till = tonumber(redis.call('HGET', keys.endpoint(handler), 'until')) or 0
+  return math.max(0, due - now, till - now)
+end
+
+-- Have a slot that is free look at a handler's next delivery when its time comes. With none free,
+-- the first looks again when it is.
+local function stir(lane, handler)
+  local delay = next_look(handler)
+  if not delay then return end
+  for k = 1, slots_of(lane) do
+    local slot = handler .. '/' .. k
+    if waits_for_place(lane, slot) then return end
+    local busy = redis.call('HGET', keys.claims(lane), slot)
+      and tonumber(redis.call('ZSCORE', keys.due(lane), slot) or 0) > now
+    if not busy then return wake(lane, slot, delay) end
+  end
+  wake(lane, handler .. '/1', delay)
+end
+
+-- A delivery's place in what is listed by state.
+local function list_delivery(id, handler, old, new)
+  if old then
+    redis.call('ZREM', keys.deliveries_in_state(old), id)
+    redis.call('ZREM', keys.deliveries_of(handler, old), id)
+  end
+  if new then
+    redis.call('ZADD', keys.deliveries_in_state(new), 0, id)
+    redis.call('ZADD', keys.deliveries_of(handler, new), 0, id)
+  end
+end
+
+-- The event stream is trimmed by time; a dead delivery keeps what it would be told again with.
+local function keep_event(key, entry)
+  local event = redis.call('XRANGE', keys.events(), entry, entry)
+  if event[1] then redis.call('HSET', key, 'kept', cjson.encode(event[1][2])) end
+end

@@ -1,0 +1,69 @@
+-- Duties. `due:<lane>` scores each by when somebody must look. `claims:<lane>` says why it is not
+-- simply waiting: "p" a wake-up is posted; "h<token>/<nonce>" the claimer of that nonce holds it;
+-- "h<token>/<nonce>+<ms>" it was woken meanwhile, for that time. `failures:<lane>` counts how often
+-- in a row it failed, `parked:<lane>` says of those that failed too often when that was, and why.
+-- uses: time, wakeups
+
+local HELD = '^h(%d+)/(%x*)%+?(%d*)$'
+
+local function wake(lane, id, delay)
+  local due, claims = keys.due(lane), keys.claims(lane)
+  local mark = redis.call('HGET', claims, id)
+  local score = redis.call('ZSCORE', due, id)
+  local fresh = score and tonumber(score) > now
+  if mark and mark:sub(1, 1) == 'h' and fresh then
+    local token, nonce, wished = mark:match(HELD)
+    local wish = math.min(tonumber(wished) or math.huge, now + math.max(delay, 0))
+    redis.call('HSET', claims, id, 'h' .. token .. '/' .. nonce .. '+' .. text(wish))
+  elseif mark == 'p' and fresh then
+    return
+  elseif delay <= 0 then
+    post_now(lane, id)
+  elseif not score or tonumber(score) > now + delay then
+    redis.call('ZADD', due, now + delay, id)
+    redis.call('HDEL', claims, id)
+  end
+end
+
+-- A duty is no more.
+local function drop(lane, id)
+  redis.call('ZREM', keys.due(lane), id)
+  for _, key in ipairs({keys.claims(lane), keys.failures(lane), keys.parked(lane)}) do
+    redis.call('HDEL', key, id)
+  end
+end
+
+-- Nothing is left to do for a duty, unless somebody holds it: its holder puts it down.
+local function retire(lane, id)
+  local mark = redis.call('HGET', keys.claims(lane), id)
+  if not mark or mark:sub(1, 1) ~= 'h' then drop(lane, id) end
+end
+
+-- Whether the token holds the duty, and for when it was woken meanwhile.
+local function holds(lane, id, token)
+  local mark = redis.call('HGET', keys.claims(lane), id) or ''
+  local holder, _, wished = mark:match(HELD)
+  return holder == token, tonumber(wished)
+end
+
+-- after: ms until the next look, or negative: nothing is left to do. A wake-up that came meanwhile
+-- counts if it is sooner.
+local function finish(lane, id, token, after)
+  local mine, wish = holds(lane, id, token)
+  if not mine then return 'stale' end
+  local next = after >= 0 and now + after or nil
+  if wish and (not next or wish < next) then next = wish end
+  if not next then
+    drop(lane, id)
+    return 'done'
+  end
+  redis.call('HDEL', keys.claims(lane), id)
+  redis.call('HDEL', keys.failures(lane), id)
+  redis.call('HDEL', keys.parked(lane), id)
+  if next <= now then
+    post_now(lane, id)
+  else
+    redis.call('ZADD', keys.due(lane), next, id)
+  end
+  return 'done'
+end

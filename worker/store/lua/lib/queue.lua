@@ -1,0 +1,29 @@
+-- The line, and its room.
+-- uses: time, duties
+
+-- In flight are sizes of sets, so there is nothing to leak. `unreadable` are jobs that stand in
+-- none of them although they are in flight: nobody can read them, and they hold no slot.
+local function in_flight()
+  return redis.call('ZCARD', keys.jobs_in_state('sending'))
+    + redis.call('ZCARD', keys.jobs_in_state('running'))
+    + redis.call('SCARD', keys.holding())
+end
+
+local function limit_of(given)
+  return tonumber(given) or tonumber(redis.call('HGET', keys.queue_settings(), 'limit')) or 1
+end
+
+-- Whether its owner stopped the line.
+local function paused() return redis.call('HGET', keys.queue_settings(), 'paused') == '1' end
+
+-- A queued job stands in its line, or aside for some ms, behind all others until then.
+local function stand(job, line, score, aside)
+  redis.call('HSET', keys.job(job), 'line', line, 'score', score)
+  if aside > 0 then
+    redis.call('ZADD', keys.aside(), now + aside, job)
+    wake('line', 'line', aside)
+  else
+    redis.call('ZADD', keys.line(line), score, job)
+    redis.call('SADD', keys.lines(), line)
+  end
+end
