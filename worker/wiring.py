@@ -21,7 +21,7 @@ from runhook.worker.queue.broker import Broker, ForeignCelery, make_app, message
 from runhook.worker.queue.overflow import OverflowPool
 from runhook.worker.runninghub.client import Client
 from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
-from runhook.worker.store import Clock, Memory, Store, connect
+from runhook.worker.store import Clock, Memory, Scripts, Store, connect
 from runhook.worker.store.changes import LineOf
 from runhook.worker.store.connection import Patience
 from runhook.worker.telemetry import conceal, masked, report
@@ -119,11 +119,9 @@ def _store(
     post = None
     if patience == "worker":
         post = Broker(app).post  # a web process leaves another broker to the pump
+    redis = connect(settings.redis_url, patience)
     return Store(
-        connect(settings.redis_url, patience),
-        clock=clock,
-        messages=messages(app, settings),
-        post=post,
+        Scripts(redis, clock, messages(app, settings), post),
         retention=settings.retention_days * 86400,
         limit=settings.concurrency,
         account=fingerprint(f"{settings.base_url} {settings.api_key}"),

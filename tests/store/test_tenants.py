@@ -108,7 +108,7 @@ def test_an_older_processs_jobs_are_listed_once_a_worker_starts(house: House) ->
     house.w.store.upkeep.end_what_older_versions_left()
     assert _listed(house, "local") == [jobs[0].id], "nothing says whose it is"
     assert _listed(house, "shop") == [jobs[1].id], "the index was lost with the other's"
-    assert house.w.store.jobs.adopt_old() == 0
+    assert house.w.store.upkeep.adopt_old() == 0
     assert house.w.store.upkeep.repair() == 1
     assert _listed(house, "shop") == [jobs[2].id, jobs[1].id]
     assert house.w.store.upkeep.repair() == 0

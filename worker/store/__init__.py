@@ -3,14 +3,10 @@
 A change of a job, its duties and its event are one script, so none can exist without the others.
 """
 
-from collections.abc import Mapping
-
-from runhook.worker.domain.lanes import Message
 from runhook.worker.store.assets import Assets
 from runhook.worker.store.callbacks import Callback, Callbacks
 from runhook.worker.store.changes import Change, Duty, LineOf, TimelineEntry
 from runhook.worker.store.clock import Clock, SetClock
-from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import connect, reaching
 from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery, Recipient
 from runhook.worker.store.deliveries import MISSED, Deliveries
@@ -49,6 +45,7 @@ __all__ = [
     "Published",
     "QueueState",
     "Recipient",
+    "Scripts",
     "SetClock",
     "Store",
     "Subscription",
@@ -66,11 +63,8 @@ class Store:
 
     def __init__(
         self,
-        client: Redis,
+        scripts: Scripts,
         *,
-        clock: Clock,
-        messages: Mapping[str, Message],
-        post: Post | None,
         retention: float,
         limit: int | None,
         account: str,
@@ -79,10 +73,7 @@ class Store:
         line_of: LineOf,
     ) -> None:
         """Args:
-        client: A connection made by `connect`.
-        clock: Redis's own, or one that tests set.
-        messages: Celery messages that scripts post themselves, if Redis is the broker.
-        post: Sends a wake-up for (lane, duty) when scripts do not; None leaves it to the pump.
+        scripts: The way to Redis, over a connection made by `connect`.
         retention: Seconds that ended jobs are kept.
         limit: Most tasks in flight, if set by hand.
         account: Tells RunningHub's accounts apart.
@@ -91,10 +82,15 @@ class Store:
         line_of: Which line a job with such options stands in.
         """
         self.memory = memory or Memory()
-        scripts = Scripts(client, clock, messages, post)
-        self.client = client
-        self.clock = clock
-        self.jobs = Jobs(scripts, retention, limit, Durability(durable), self.memory, line_of)
+        self.client, self.clock = scripts.client, scripts.clock
+        self.jobs = Jobs(
+            scripts,
+            retention=retention,
+            limit=limit,
+            durability=Durability(durable),
+            memory=self.memory,
+            line_of=line_of,
+        )
         self.duties = Duties(scripts, self.memory)
         self.line = Line(scripts, limit)
         self.callbacks = Callbacks(scripts, retention)

@@ -18,7 +18,8 @@ from runhook.worker.store.records import Kind, Members
 from runhook.worker.store.scripts import Scripts, milliseconds
 
 UPLOAD_LIVES = 20 * 3600  # seconds of a day that an upload is used again; the rest is for its task
-APP_LIVES = 600
+APP_LIVES = 600  # seconds an app's fields are believed: its author may change them
+LEGACY_LIVES = 86400  # seconds until the V2 path is tried again
 # Scores up to here are seconds, as the release before wrote them: in ms it is the year 1973.
 SECONDS_END = 10**11
 HELD = 90  # seconds after which a sender that died holds nobody up any more
@@ -48,6 +49,7 @@ class Assets:
         """
         with reaching():
             found = self._redis.hmget(keys.asset_records(), [asset.id])[0]
+        # The same file again: what a newer version wrote of it stays.
         members: Members = KEPT.dump_python(asset, mode="json")
         if found:
             known, held = _asset(asset.id, found)
@@ -149,6 +151,7 @@ class Assets:
             yield beat
         finally:
             with reaching():
+                # Whoever took over when this one counted as dead keeps its own.
                 if self._redis.get(key) == token:
                     self._redis.delete(key)
 
@@ -168,7 +171,7 @@ class Assets:
     def let_apps_go_legacy(self) -> None:
         """RunningHub does not take this key's apps on the V2 path; asked again after a day."""
         with reaching():
-            self._redis.set(keys.legacy_apps(self._account), b"1", ex=86400)
+            self._redis.set(keys.legacy_apps(self._account), b"1", ex=LEGACY_LIVES)
 
     def apps_go_legacy(self) -> bool:
         """Whether it said so lately."""

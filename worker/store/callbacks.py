@@ -18,12 +18,14 @@ from runhook.worker.store.duties import Claim
 from runhook.worker.store.scripts import Scripts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Callback:
     """One HTTP request of RunningHub, verified but unread.
 
     Attributes:
-        via: callback, or resend.
+        at: When it came.
+        via: `callback`, or `resend`: we asked RunningHub to send it again.
+        body: Without what is secret in it.
         entry: As it lies in Redis. No other is the same: each has an id of its own.
     """
 
@@ -42,7 +44,13 @@ class Callback:
 
 @dataclass(frozen=True)
 class Stray:
-    """A callback that no attempt could be given."""
+    """A callback that no attempt could be given.
+
+    Attributes:
+        at: When it came.
+        why: What no attempt was found by.
+        job_id: Which job its URL names.
+    """
 
     at: datetime
     why: str
@@ -71,6 +79,8 @@ class Callbacks:
             StoreUnavailable: Redis did not take it; RunningHub must send it again.
         """
         at = self._scripts.clock.now().timestamp()
+        # The mark is the same for a callback that comes twice; the id is not, so that forgetting
+        # one that was decided on takes no twin away that came meanwhile.
         mark = hashlib.sha256(f"{job_id} {attempt} {via} ".encode() + body).hexdigest()
         facts = {"job": job_id, "attempt": attempt, "at": at, "via": via, "id": uuid.uuid4().hex}
         facts["mark"] = mark
@@ -125,7 +135,7 @@ class Callbacks:
         """The one that came last."""
         with reaching():
             found = self._scripts.client.lrange(keys.strays(), -1, -1)
-        return _stray(found[0]) if found else None
+        return next(map(_stray, found), None)
 
 
 def _callback(name: str, entry: bytes, now: datetime) -> Callback:
@@ -135,7 +145,7 @@ def _callback(name: str, entry: bytes, now: datetime) -> Callback:
     except UnreadableRecord as unreadable:
         if unreadable.newer:
             raise
-        return Callback(now, "callback", entry, entry)
+        return Callback(at=now, via="callback", body=entry, entry=entry)
 
 
 def _read(name: str, entry: bytes) -> Callback:
@@ -143,7 +153,8 @@ def _read(name: str, entry: bytes) -> Callback:
     facts = records.opened("callback", name, head)
 
     def made() -> Callback:
-        return Callback(datetime.fromtimestamp(facts["at"], UTC), facts["via"], body, entry)
+        at = datetime.fromtimestamp(facts["at"], UTC)
+        return Callback(at=at, via=facts["via"], body=body, entry=entry)
 
     return records.made(name, facts, made)
 

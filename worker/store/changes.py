@@ -13,7 +13,12 @@ Gate = Literal["", "open", "close", "close-ask"]
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One line of a job's timeline: what happened, and its particulars."""
+    """One line of a job's timeline.
+
+    Attributes:
+        what: What happened, in a few words.
+        detail: Its particulars, by name.
+    """
 
     what: str
     detail: Mapping[str, Any]
@@ -25,7 +30,13 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class Duty:
-    """A duty that a change leaves behind."""
+    """A duty that a change leaves behind.
+
+    Attributes:
+        lane: Its lane.
+        id: Which duty: docs/upgrades.md has the kinds.
+        after: Seconds until somebody must look.
+    """
 
     lane: str
     id: str
@@ -38,6 +49,8 @@ class Change:
 
     Attributes:
         job: The job after it.
+        notes: What its timeline says of it.
+        duties: What must happen next.
         event: The event's type, if somebody may want to hear of it.
         gate: What it means for the line's gate.
         why: Of a gate that closes, or of an alert.

@@ -15,6 +15,9 @@ from runhook.config.settings import SentinelAddress
 from runhook.worker.errors import StoreRefuses, StoreUnavailable
 from runhook.worker.store.commands import Redis
 
+SENTINEL_PORT = 26379  # where Sentinel listens unless the address says otherwise
+SENTINEL_TIMEOUT = 3  # seconds until the next Sentinel is asked
+
 Patience = Literal["door", "worker"]
 # Redis says these instead of doing what it was asked to; nothing was written.
 # BUSY: somebody's slow script runs, and until it ends Redis does nothing else.
@@ -41,21 +44,24 @@ def connect(url: str, patience: Patience) -> Redis:
         patience: `door` gives up after 2.5 s, so that a callback is answered within 3 s;
             `worker` waits longer and tries again. Scripts are idempotent, so it may.
     """
+    # What stood idle for 15 s is asked first whether it lives: a firewall may have dropped it.
     options: dict[str, Any] = {"health_check_interval": 15, "socket_keepalive": True}
     if patience == "door":
+        # A second try would take a callback over its 3 s, and RunningHub tries again by itself.
         options |= {
             "socket_timeout": 1.5,
             "socket_connect_timeout": 1.0,
             "retry": Retry(ExponentialBackoff(), 0),
         }
     else:
+        # Four tries: policy.ASKED_AGAIN_MS is longer than all of them and the waits between.
         options |= {
             "socket_timeout": 10,
             "socket_connect_timeout": 3,
             "retry": Retry(ExponentialBackoff(cap=1, base=0.05), 3),
         }
     parts = urlsplit(url)
-    if parts.scheme == "unix":
+    if parts.scheme == "unix":  # has no keepalive, and redis-py refuses the option
         del options["socket_keepalive"]
     if parts.scheme != "sentinel":
         return cast(Redis, redis.Redis.from_url(url, **options))
@@ -65,10 +71,10 @@ def connect(url: str, patience: Patience) -> Redis:
 def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
     address = SentinelAddress.of(url)
     pairs = (node.partition(":") for node in address.nodes)
-    nodes = [(host, int(port or 26379)) for host, _, port in pairs]
+    nodes = [(host, int(port or SENTINEL_PORT)) for host, _, port in pairs]
     if address.password:
         options["password"] = address.password
-    found: Any = Sentinel(nodes, socket_timeout=3)  # type: ignore[no-untyped-call]
+    found: Any = Sentinel(nodes, socket_timeout=SENTINEL_TIMEOUT)  # type: ignore[no-untyped-call]
     return cast(Redis, found.master_for(address.service, db=address.db, **options))
 
 

@@ -18,15 +18,24 @@ DeliveryState = Literal["pending", "done", "dead", "superseded"]
 STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     """One handler's turn at one event.
 
     Attributes:
+        id: `dlv_<event>_<handler>`, so there is one of each.
+        event: The id of the event it tells.
+        handler: Who is told: a handler's name, or a subscription's id.
+        job: The event's job; None: it is about none.
+        type: The event's type.
+        state: `superseded`: a failure not yet told when success came late.
+        opened_at: When it was.
+        tries: How each attempt that came back went, in their order.
         begun: Attempts begun, those that never came back among them.
         start: Attempts before it was last redelivered; its schedule counts from there.
         lane: `handlers` or `subscribers`.
         due_at: When it is tried next, where it is pending.
+        kept: The event as a dead one keeps it, for the log is trimmed.
     """
 
     id: str
@@ -49,13 +58,15 @@ class Delivery:
         return stream_moment(self.event.removeprefix("evt_"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LeasedDelivery:
     """A delivery in the hand of a handler's slot.
 
     Attributes:
+        delivery: Which.
         n: The number of the attempt that begins.
-        health: How telling its handler goes, as of revision `rev`.
+        health: How telling its handler goes.
+        rev: The revision of that.
     """
 
     delivery: Delivery
@@ -71,7 +82,14 @@ class LeasedDelivery:
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """How one attempt to tell a handler went, and what follows."""
+    """How one attempt to tell a handler went, and what follows.
+
+    Attributes:
+        state: The delivery's from now on; `pending`: it is told again.
+        outcome: What the handler answered.
+        why: What ended it, where that is not the handler's answer.
+        again_in: Seconds until the next attempt; None: there is none.
+    """
 
     state: DeliveryState
     outcome: Outcome
@@ -84,6 +102,7 @@ class Waiting:
     """What waits for a handler.
 
     Attributes:
+        pending: Those that are told by and by.
         dead: Those that somebody may redeliver.
         oldest: When the oldest pending one happened.
     """
@@ -98,7 +117,8 @@ class Recipient:
     """Who is to be told of an event.
 
     Attributes:
-        lane: Where his turn comes: `handlers` or `subscribers`.
+        handler: A handler's name, or a subscription's id.
+        lane: Where its turn comes: `handlers` or `subscribers`.
         after: Seconds before the first attempt.
     """
 
@@ -108,6 +128,7 @@ class Recipient:
 
 
 def readable(name: str, record: Mapping[bytes, bytes]) -> Delivery | UnreadableRecord:
+    """A delivery from its hash, or why this version cannot read it."""
     what = f"delivery {name}"
     try:
         text = records.brought_up("delivery", what, records.texts(record))
@@ -118,6 +139,9 @@ def readable(name: str, record: Mapping[bytes, bytes]) -> Delivery | UnreadableR
 
 def _delivery(name: str, text: Members) -> Delivery:
     stream_moment(text["event"])  # an event's id is the moment it happened, and is read as one
+    due_at = None
+    if text["state"] == "pending":
+        due_at = stream_moment(text["due"])
     tries = sorted((int(k[4:]), v) for k, v in text.items() if k.startswith("try:"))
     return Delivery(
         id=name,
@@ -131,6 +155,6 @@ def _delivery(name: str, text: Members) -> Delivery:
         opened_at=stream_moment(text["opened"]),
         tries=tuple({"n": n} | orjson.loads(value) for n, value in tries),
         lane=text["lane"],
-        due_at=stream_moment(text["due"]) if text["state"] == "pending" else None,
+        due_at=due_at,
         kept=text.get("kept"),
     )

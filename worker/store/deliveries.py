@@ -26,12 +26,15 @@ from runhook.worker.store.delivered import (
 )
 from runhook.worker.store.duties import Again, Answer, Claim, Handed
 from runhook.worker.store.events import Events, kept_fields
-from runhook.worker.store.scripts import Scripts, stream_moment
+from runhook.worker.store.scripts import Scripts, stream_moment, until_ms
 from runhook.worker.store.subscriptions import health_fields, unpacked_health
 
-AT_ONCE = 200
+AT_ONCE = 200  # deliveries in a piece of a list: some 200 KiB of records in one answer of Redis
 MISSED = "missed"  # begins the fan-out duty of a receiver that could not be read
+# An event's entry and a receiver's name, so that an event has one delivery to each.
 DELIVERY_ID = re.compile(r"dlv_[0-9]{1,19}-[0-9]{1,19}_[A-Za-z0-9_.-]{1,100}")
+# A state as the timeline shows the attempt that led to it: what is told again has failed so far.
+SHOWN_AS = {"pending": "failed"}
 TRIES = 20  # times that a health is judged anew because another slot wrote it meanwhile
 
 Judge = Callable[[Health], Verdict]
@@ -60,7 +63,9 @@ class Deliveries:
             for who in wanted
         ]
         entry = event.id.removeprefix("evt_")
-        job = event.job.id if event.job else ""
+        job = ""
+        if event.job:
+            job = event.job.id
         order = {"job": job, "event": entry, "type": event.type, "items": items}
         notes = [
             TimelineEntry("delivery opened", {"event": event.type, "handler": who.handler}).packed()
@@ -148,16 +153,22 @@ class Deliveries:
                 pipe.zcard(keys.deliveries_of(handler, state))
             pipe.zrange(keys.deliveries_of(handler, "pending"), 0, 0)
             pending, dead, first = pipe.execute()
-        oldest = stream_moment(first[0].decode().removeprefix("dlv_")) if first else None
-        return Waiting(int(pending), int(dead), oldest)
+        moments = (stream_moment(name.decode().removeprefix("dlv_")) for name in first)
+        return Waiting(pending=int(pending), dead=int(dead), oldest=next(moments, None))
 
     def _names(self, state: str | None, handler: str | None, before: str | None) -> list[str]:
-        end = f"({before}" if before else "+"
+        states: Sequence[str] = STATES
+        if state:
+            states = (state,)
+        end = "+"
+        if before:
+            end = f"({before}"
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
-            for one in (state,) if state else STATES:
+            for one in states:
                 pipe.zrevrangebylex(_index(one, handler), end, "-", start=0, num=AT_ONCE)
             found = pipe.execute()
+        # Each list is in the order of names, newest first: so is what is merged of their heads.
         merged = heapq.merge(*found, reverse=True)
         return [name.decode() for _, name in zip(range(AT_ONCE), merged, strict=False)]
 
@@ -181,12 +192,7 @@ class Deliveries:
 
         With nothing to do now, what becomes of the slot's duty.
         """
-        handler, slot = claim.attempt
-        order = {
-            "lane": claim.lane,
-            "handler": handler,
-            "slot": str(slot),
-            "token": claim.token,
+        order = _slot_of(claim) | {
             "longest": round(LONGEST[claim.lane] * 1000),
             "slow_after": round(SLOW_AFTER * 1000),
         }
@@ -197,22 +203,18 @@ class Deliveries:
         if word != "take":
             return None
         try:
-            return LeasedDelivery(self.get(what), int(begun), *unpacked_health(health))
+            delivery, (known, rev) = self.get(what), unpacked_health(health)
         except UnreadableRecord:
             self.postpone(claim, what)
             return Handed.OVER
         except NotFound:  # removed at this moment, or Redis was put back to an older copy
             return None
+        return LeasedDelivery(delivery=delivery, n=int(begun), health=known, rev=rev)
 
     def postpone(self, claim: Claim, delivery_id: str) -> None:
         """Put back a delivery that cannot be told here, uncounted; those behind it go on."""
-        handler, slot = claim.attempt
-        order = {
+        order = _slot_of(claim) | {
             "delivery": delivery_id,
-            "lane": claim.lane,
-            "handler": handler,
-            "slot": slot,
-            "token": claim.token,
             "after": round(records.UNREADABLE_LOOK * 1000),
         }
         self._scripts.waking("postpone", 1, orjson.dumps(order))
@@ -232,26 +234,26 @@ class Deliveries:
         Returns:
             Why the subscription is told nothing any more, if this disabled it.
         """
-        delivery, (handler, slot) = taken.delivery, claim.attempt
-        order = {
+        delivery, (handler, _) = taken.delivery, claim.attempt
+        order = _slot_of(claim) | {
             "delivery": delivery.id,
-            "lane": claim.lane,
-            "handler": handler,
-            "slot": str(slot),
-            "token": claim.token,
             "n": taken.n,
             "state": turn.state,
-            "after": -1 if turn.again_in is None else round(turn.again_in * 1000),
+            "after": until_ms(turn.again_in),
         }
         tried, note = self._tried(delivery, taken.n, turn)
         health, rev = taken.health, taken.rev
-        for _ in range(TRIES if judge else 0):
-            verdict = judge(health)  # type: ignore[misc]
+        for _ in range(TRIES):
+            if judge is None:
+                break
+            verdict = judge(health)
             judged = _judged(handler, verdict, rev)
             packed = orjson.dumps(order | judged)
             word, now = self._scripts.waking("record_delivery", 2, packed, tried, note)
+            if word == "disabled":
+                return verdict.disabled
             if word != "stale":
-                return verdict.disabled if word == "disabled" else None
+                return None
             health, rev = unpacked_health(now)
         # What the handler answered is a fact; that it says nothing of its health is a small loss.
         self._scripts.waking("record_delivery", 2, orjson.dumps(order), tried, note)
@@ -287,17 +289,22 @@ class Deliveries:
 
     def _tried(self, delivery: Delivery, n: int, turn: DeliveryResult) -> tuple[bytes, bytes]:
         """An attempt as the delivery keeps it, and as the job's timeline does."""
-        outcome = turn.outcome
+        outcome, again_in = turn.outcome, turn.again_in
+        result: str = outcome.word
+        if turn.state == "superseded":
+            result = turn.state
+        if again_in is not None:
+            again_in = round(again_in, 3)
         tried = {
             "n": n,
             "at": iso(self._scripts.clock.now()),
-            "outcome": "superseded" if turn.state == "superseded" else outcome.word,
+            "outcome": result,
             "status": outcome.status,
             "why": turn.why or outcome.why,
             "took": round(outcome.took, 3),
-            "again_in": None if turn.again_in is None else round(turn.again_in, 3),
+            "again_in": again_in,
         }
-        word = turn.state if turn.state != "pending" else "failed"
+        word = SHOWN_AS.get(turn.state, turn.state)
         detail = {"event": delivery.type, "handler": delivery.handler, **tried}
         return (
             orjson.dumps(tried | {"answer": outcome.answer}),
@@ -310,6 +317,12 @@ def _index(state: str, handler: str | None) -> str:
     if handler:
         return keys.deliveries_of(handler, state)
     return keys.deliveries_in_state(state)
+
+
+def _slot_of(claim: Claim) -> dict[str, Any]:
+    """The slot that a claim holds, as scripts read it."""
+    handler, slot = claim.attempt
+    return {"lane": claim.lane, "handler": handler, "slot": str(slot), "token": claim.token}
 
 
 def _judged(handler: str, verdict: Verdict, rev: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from runhook.worker.telemetry import report
 
 Mode = Literal["auto", "fsync", "replica", "none"]
 PATIENCE_MS = 5000  # an fsync a second is usual; one that takes five is a disk that fails
+# How many local files and replicas must have it, and how long that is waited for. `auto` asks for
+# no replica: most have none, and where there is one a fail-over is noticed (memory.py).
 WAITS: dict[Mode, tuple[str | int, ...]] = {
     "auto": ("WAITAOF", 1, 0, PATIENCE_MS),
     "fsync": ("WAITAOF", 1, 0, PATIENCE_MS),
@@ -32,7 +34,9 @@ class Durability:
     def commands(self) -> tuple[tuple[str | int, ...], ...]:
         """What to ask the server behind the write, on the same connection."""
         wait = WAITS[self.mode]
-        return (wait,) if wait and not self._cannot else ()
+        if not wait or self._cannot:
+            return ()
+        return (wait,)
 
     def kept(self, answers: Sequence[Any]) -> bool:
         """Whether the write is as durable as it must be, by the server's answers to `commands`."""
@@ -43,5 +47,6 @@ class Durability:
             self._cannot = True
             report("redis.not_durable", why=f"departures are not fsynced: {answer}")
             return True
-        count = answer[0] if isinstance(answer, list) else answer
-        return isinstance(count, int) and count >= 1
+        if isinstance(answer, list):  # WAITAOF: how many local files, how many replicas
+            answer = answer[0]
+        return isinstance(answer, int) and answer >= 1

@@ -114,9 +114,16 @@ class Lease:
     until: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Parked:
-    """A duty that failed too often."""
+    """A duty that failed too often.
+
+    Attributes:
+        lane: Its lane.
+        id: Which duty.
+        failures: How often in a row it failed.
+        why: What went wrong the last time.
+    """
 
     lane: str
     id: str
@@ -211,7 +218,9 @@ class Duties:
         wait = BACK_OFF[min(count, len(BACK_OFF)) - 1]
         if claim.id in NEVER_PARKED:
             wait = min(wait, SOON)
-        after = -1 if count >= _parked_after(claim.id) else _ms(wait)
+        after = _ms(wait)
+        if count >= _parked_after(claim.id):
+            after = -1  # parked
         short = clean(f"{type(error).__name__}: {error}", LONGEST_WHY)
         unreadable = _job_not_read(claim, error)
         mine = (claim.lane, claim.id, claim.token)
@@ -299,9 +308,11 @@ def _job_not_read(claim: Claim, error: Exception) -> str:
 
 
 def _parked_after(duty: str) -> int:
-    return NEVER if duty in NEVER_PARKED else PARKED_AFTER
+    if duty in NEVER_PARKED:
+        return NEVER
+    return PARKED_AFTER
 
 
 def _parked(lane: str, name: bytes, packed: bytes) -> Parked:
     row = orjson.loads(packed)
-    return Parked(lane, name.decode(), row["failures"], row["why"])
+    return Parked(lane=lane, id=name.decode(), failures=row["failures"], why=row["why"])

@@ -23,7 +23,7 @@ from redis.retry import Retry
 from runhook.config import private
 from runhook.worker.errors import StoreUnavailable
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1  # of Linux's prctl: what a process gets when its parent dies
 PATIENCE = 20.0  # seconds to load the data of a large file
 SHARED = Path("/tmp")  # noqa: S108 - where a socket may lie itself: only its owner can move it
 PEER = struct.Struct("3i")  # process, user and group of who listens, as Linux tells them
@@ -72,7 +72,9 @@ class EmbeddedServer:
     @property
     def process_id(self) -> int | None:
         """The server's process, if this object started it."""
-        return self._process.pid if self._process else None
+        if self._process is None:
+            return None
+        return self._process.pid
 
     def start(self) -> None:
         """Start it, or take over one that still runs on the same data.
@@ -100,7 +102,7 @@ class EmbeddedServer:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C is for us: we have it write its data, and end it
             preexec_fn=end_with_parent,
             umask=private.OTHERS,
         )
@@ -110,7 +112,7 @@ class EmbeddedServer:
                 self.stop()
                 tail = log.read_text()[-400:] if log.exists() else "no log"
                 raise StoreUnavailable(f"the embedded server did not come up: {tail}")
-            time.sleep(0.02)
+            time.sleep(0.02)  # s; it is up in a few of these
 
     def stop(self) -> None:
         """Have it write its data and end."""
@@ -166,5 +168,5 @@ class EmbeddedServer:
             return False
 
     def _client(self) -> redis.Redis:
-        once = Retry(NoBackoff(), 0)
+        once = Retry(NoBackoff(), 0)  # who asks whether it is there wants to know it now
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=10, retry=once)

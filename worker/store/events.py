@@ -20,7 +20,9 @@ from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import Scripts, milliseconds, stream_moment
 
-PREFIX = "evt_"
+PREFIX = "evt_"  # before an entry of the log where people see it
+FIRST = f"{PREFIX}0-0"  # a cursor before all that ever happened
+# As Redis writes an entry: two numbers of 64 bits; people may leave the prefix and the second out.
 EVENT_ID = re.compile(rf"({PREFIX})?[0-9]{{1,19}}(-[0-9]{{1,19}})?")
 # An end is dated by a process and its event by Redis; an end that came later is never so near.
 CLOCKS_APART = timedelta(seconds=1)
@@ -66,9 +68,9 @@ class Events:
             NotFound: Its job was removed.
             UnreadableRecord: It or its job is not for this version.
         """
-        job = fields.get(b"job")
-        name = job.decode("utf-8", "replace") if job else ""
-        known = {name: self._jobs.get(name)} if name else {}
+        name, known = _text(fields, b"job"), {}
+        if name:
+            known[name] = self._jobs.get(name)  # an event has its own life, the rest is the job's
         found = _occurrence(event_id.removeprefix(PREFIX), fields, known)
         if found is None:
             raise NotFound(f"job of event {event_id}")
@@ -110,7 +112,7 @@ class Events:
             Trimmed: Events behind the cursor are gone.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        entry = cursor.removeprefix(PREFIX) if cursor else "0-0"
+        entry = (cursor or FIRST).removeprefix(PREFIX)
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             pipe.get(keys.trimmed())
@@ -130,18 +132,19 @@ class Events:
         """The id of the first event that is kept."""
         with reaching():
             found = self._redis.xrange(self._key, "-", "+", count=1)
-        return PREFIX + found[0][0].decode() if found else None
+        return next((PREFIX + entry.decode() for entry, _ in found), None)
 
     def newest(self) -> str:
         """The id of the last event so far; what comes next is behind it."""
         with reaching():
             found = self._redis.xrevrange(self._key, "+", "-", count=1)
-        return PREFIX + (found[0][0].decode() if found else "0-0")
+        return next((PREFIX + entry.decode() for entry, _ in found), FIRST)
 
     def wait(self, cursor: str, seconds: float) -> None:
         """Wait until there is an event behind the cursor, or for so long."""
         entry = cursor.removeprefix(PREFIX)
         with reaching():
+            # 1 ms at least: 0 would wait for ever.
             self._redis.xread({self._key: entry}, count=1, block=max(1, round(seconds * 1000)))
 
     def _fitting(self, entries: Sequence[Entry]) -> Sequence[Entry]:
@@ -151,7 +154,7 @@ class Events:
     def _many(self, entries: Sequence[Entry]) -> list[Event]:
         """Those of the entries that can be read here and whose job is still there."""
         names = {_text(fields, b"job") for _, fields in entries if b"job" in fields}
-        known = {job.id: job for job in self._jobs.many(list(names))} if names else {}
+        known = {job.id: job for job in self._jobs.many(list(names))}
         found = []
         for entry, fields in entries:
             with suppress(UnreadableRecord):
@@ -173,7 +176,7 @@ def event_at(moment: datetime) -> str:
     """The cursor just before everything that happened since a moment."""
     ms = milliseconds(moment)
     if ms <= 0:
-        return f"{PREFIX}0-0"
+        return FIRST
     return f"{PREFIX}{ms - 1}-{2**64 - 1}"
 
 
@@ -200,7 +203,9 @@ def _occurrence(entry: str, fields: Fields, jobs: Mapping[str, Job]) -> Event | 
 
 
 def _told(entry: str, text: Members, jobs: Mapping[str, Job]) -> Event | None:
-    detail: dict[str, Any] = {"alert": text["why"]} if text.get("why") else {}
+    detail: dict[str, Any] = {}
+    if text.get("why"):
+        detail["alert"] = text["why"]
     event_id, kind, moment = f"{PREFIX}{entry}", text["type"], stream_moment(entry)
     if "job" not in text:
         return Event(id=event_id, type=kind, time=moment, subject=text["subject"], detail=detail)

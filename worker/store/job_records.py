@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from runhook.worker.domain.jobs import LOCAL, Job, JobHistory, JobSpec, State
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.store import records
+from runhook.worker.store import keys, records
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members
@@ -25,7 +25,12 @@ LARGEST_PAGE = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Held:
-    """A job as it lies in Redis: what this version understands, and the whole of its life."""
+    """A job as it lies in Redis.
+
+    Attributes:
+        job: What this version understands of it.
+        life: The whole of its `life`, with what a newer version wrote there.
+    """
 
     job: Job
     life: Members
@@ -42,6 +47,7 @@ def fitting(redis: Redis, keys: Sequence[str]) -> int:
             pipe.hstrlen(key, "life")
         sizes = pipe.execute()
     so_far = accumulate(map(sum, zip(sizes[::2], sizes[1::2], strict=True)))
+    # One at least: a record larger than a page must not end the list.
     return max(1, sum(1 for size in so_far if size <= LARGEST_PAGE))
 
 
@@ -117,6 +123,7 @@ def _departure(value: bytes | None) -> dict[str, Any]:
 
 def line_score(job: Job) -> float:
     """A queued job's place: priority first, 9 before 0; then age. Exact: below 2^53."""
+    # 10^13 ms are 317 years, so no age reaches into the next priority.
     return (9 - job.spec.priority) * 10**13 + round(job.spec.created_at.timestamp() * 1000)
 
 
@@ -135,3 +142,22 @@ def noted(row: bytes) -> dict[str, Any]:
         return dict(orjson.loads(row))
     except (ValueError, TypeError):
         return {"what": "unreadable", "why": "this line cannot be read here"}
+
+
+def index_of(state: str | None, model: str | None, tenant: str | None) -> str:
+    """The narrowest list that holds all of them: a tenant never waits for another's jobs."""
+    if tenant:
+        return keys.jobs_of_tenant(tenant)
+    if model:
+        return keys.jobs_of_model(model)
+    if state:
+        return keys.jobs_in_state(state)
+    return keys.jobs()
+
+
+def duration_ms(job: Job) -> int:
+    """From submit to success, 1 at least; 0: it is not known."""
+    start, end = job.attempt.submitted_at, job.attempt.ended_at
+    if start is None or end is None:
+        return 0
+    return max(1, round((end - start).total_seconds() * 1000))

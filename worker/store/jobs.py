@@ -26,7 +26,9 @@ from runhook.worker.store.job_records import (
     Held,
     asker,
     changed,
+    duration_ms,
     fitting,
+    index_of,
     is_of,
     line_score,
     noted,
@@ -37,13 +39,20 @@ from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.scripts import Scripts, milliseconds, stream_moment
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
+# Jobs that a page looks at for those that are asked for, before it is a short one: some hundred ms.
 OLDEST_SCAN = 5000
-MOST_AT_ONCE, PIECE = 100_000, 500
+MOST_AT_ONCE = 100_000  # names of jobs in one answer: 3 MiB
+PIECE = 500  # records in one round trip: a MiB, so that Redis serves others between
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some jobs, newest first, and where the next page begins."""
+    """Some jobs, newest first.
+
+    Attributes:
+        jobs: Those of this page.
+        next: The cursor of the next page; None: there is none.
+    """
 
     jobs: tuple[Job, ...]
     next: str | None
@@ -55,12 +64,21 @@ class Jobs:
     def __init__(
         self,
         scripts: Scripts,
+        *,
         retention: float,
         limit: int | None,
         durability: Durability,
         memory: Memory,
         line_of: LineOf,
     ) -> None:
+        """Args:
+        scripts: Redis.
+        retention: Seconds that ended jobs are kept.
+        limit: Most tasks in flight, if set by hand.
+        durability: How durable a departure is before its first byte.
+        memory: What this process knows of Redis.
+        line_of: Which line a job with such options stands in.
+        """
         self._scripts = scripts
         self._redis = scripts.client
         self._retention, self._limit = retention, limit
@@ -143,6 +161,7 @@ class Jobs:
     def _look(self, job_ids: Sequence[str]) -> list[Held | UnreadableRecord]:
         """What there is of each of the jobs."""
         with reaching():
+            # No transaction: what is decided on a job compares its revision anyway.
             pipe = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
                 pipe.hgetall(keys.job(job_id))
@@ -172,27 +191,6 @@ class Jobs:
             found = pipe.execute()
         return {name: asker(rows) for name, rows in zip(job_ids, found, strict=True)}
 
-    def adopt_old(self) -> int:
-        """List what older processes made under its tenants; how many that were."""
-        adopted, before = 0, "+"
-        while names := self._before(before):
-            with reaching():
-                pipe = self._redis.pipeline(transaction=False)
-                for name in names:
-                    pipe.hexists(keys.job(name), "tenant")
-                said = pipe.execute()
-            silent = [name for name, has in zip(names, said, strict=True) if not has]
-            for job_id, tenant in self.asked_by(silent).items():
-                adopted += int(self._scripts.run("adopt", job_id, tenant))
-            before = f"({names[-1]}"
-        return adopted
-
-    def _before(self, cursor: str) -> list[str]:
-        with reaching():
-            key = keys.jobs()
-            names = self._redis.zrevrangebylex(key, cursor, "-", start=0, num=PIECE)
-        return [name.decode() for name in names]
-
     def standing(self, state: State) -> Iterator[Job]:
         """Every job that is in a state, in pieces."""
         yield from self._pieces(keys.jobs_in_state(state), "-inf", "+inf")
@@ -203,6 +201,8 @@ class Jobs:
         yield from self._pieces(keys.ended(), start, end)
 
     def _pieces(self, index: str, start: float | str, end: float | str) -> Iterator[Job]:
+        # All names first: jobs leave and enter the list while its pieces are worked on, so a piece
+        # that begins at a place of it would miss some.
         with reaching():
             names = self._redis.zrangebyscore(index, start, end, start=0, num=MOST_AT_ONCE)
         for at in range(0, len(names), PIECE):
@@ -230,17 +230,22 @@ class Jobs:
             if wanted is None:
                 return "kept", job
             word = self._write(held, wanted)
-            if word in ("done", "full", "gated"):
-                return word, replace(wanted.job, rev=job.rev + 1) if word == "done" else job  # type: ignore[return-value]
+            if word == "done":
+                return "done", replace(wanted.job, rev=job.rev + 1)
+            if word in ("full", "gated"):
+                return word, job  # type: ignore[return-value]
         raise StoreUnavailable(f"{job_id} changed {TRIES} times while it was read")
 
     def _write(self, held: Held, change: Change) -> str:
         before, job = held.job, change.job
-        succeeded = job.state is State.SUCCEEDED and before.state is State.RUNNING
+        duration = 0
+        if job.state is State.SUCCEEDED and before.state is State.RUNNING:
+            duration = duration_ms(job)
         order = {
             "job": job.id,
             "tenant": job.tenant,
             "rev": before.rev,
+            # The change's own name: sent again because its answer was lost it is done once.
             "id": uuid.uuid4().hex,
             "state": job.state,
             "n": job.history.attempts[-1].n,
@@ -255,7 +260,7 @@ class Jobs:
             "advice": change.advice,
             "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
             "aside": round(change.aside * 1000),
-            "duration": _duration_ms(job) if succeeded else 0,
+            "duration": duration,
         }
         if change.left:
             order["left"] = f"{milliseconds(job.history.updated_at)}:{change.left}"
@@ -279,6 +284,7 @@ class Jobs:
         departure = self._memory.departure(token)
         me = (self._memory.process, seen)
         args = (job.id, str(n), token, self.line_of(job.spec.options), note, *me, departure)
+        # Record and wait in one round trip: the claim's lease runs meanwhile.
         said, *durable = self._scripts.run_and("mark_left", args, *self._durability.commands)
         if said == [b"backwards"]:
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
@@ -289,7 +295,7 @@ class Jobs:
             why = "Redis did not make its departure durable in time (RUNHOOK_DURABLE)"
             self.take_back(job, token, why)
             raise NotDurable(why)
-        self._memory.left(Departure(job.id, n, departure))
+        self._memory.left(Departure(job=job.id, n=n, token=departure))
         return True
 
     def take_back(self, job: Job, token: str, why: str) -> None:
@@ -335,9 +341,11 @@ class Jobs:
 
         Large ones make a short page: `next` goes on behind it.
         """
-        index = _index(state, model, tenant)
+        index = index_of(state, model, tenant)
         found: list[Job] = []
-        below = f"({cursor}" if cursor else "+"
+        below = "+"
+        if cursor:
+            below = f"({cursor}"
         for _ in range(OLDEST_SCAN // most + 1):
             with reaching():
                 names = self._redis.zrevrangebylex(index, below, "-", start=0, num=most + 1)
@@ -347,8 +355,10 @@ class Jobs:
                 if is_of(job, state, model, tenant):
                     found.append(job)
                     if len(found) == most:
-                        more = len(ids) > most or job.id != ids[-1]
-                        return Page(tuple(found), job.id if more else None)
+                        if len(ids) <= most and job.id == ids[-1]:
+                            return Page(tuple(found), None)
+                        return Page(tuple(found), job.id)
+            # Only the list was narrowed, by one of the three; the others are looked for in it.
             if len(ids) == len(looked):
                 return Page(tuple(found), None)
             if found and len(looked) < most:
@@ -374,19 +384,3 @@ class Jobs:
             stay += kept
             if told < most and not gone and not kept:
                 return removed
-
-
-def _index(state: str | None, model: str | None, tenant: str | None) -> str:
-    """The narrowest list that holds all of them: a tenant never waits for another's jobs."""
-    if tenant:
-        return keys.jobs_of_tenant(tenant)
-    if model:
-        return keys.jobs_of_model(model)
-    if state:
-        return keys.jobs_in_state(state)
-    return keys.jobs()
-
-
-def _duration_ms(job: Job) -> int:
-    start, end = job.attempt.submitted_at, job.attempt.ended_at
-    return max(1, round((end - start).total_seconds() * 1000)) if start and end else 0

@@ -13,7 +13,7 @@ from runhook.worker.store.scripts import Scripts
 Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "gated", "probing"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Peek:
     """What stands at the front of the line.
 
@@ -33,16 +33,21 @@ class Peek:
     holding: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QueueState:
     """How the line stands.
 
     Attributes:
         length: Jobs that wait for their turn.
+        sending: Those whose paid request is about to leave or has left.
+        running: Those that RunningHub has.
         unconfirmed: Those that may hold a slot at RunningHub.
         unreadable: Those in flight whose record nobody can read; they count no more.
+        limit: How many may be in flight.
+        paused: It stands still until somebody has it go on.
         why_paused: Why it stands still, where its owner did not stop it.
         gate: `open`; `closed` for `opens_in` seconds; `due` to let one job try; `probing` with it.
+        opens_in: Seconds; 0 where it is not closed.
         why: Why the gate closed.
         advice: What the account's owner must do for it to open.
     """
@@ -93,6 +98,7 @@ class Line:
     def __init__(self, scripts: Scripts, limit: int | None) -> None:
         self._scripts = scripts
         self.limit = limit  # set by hand; else what RunningHub said is in Redis
+        # Jobs that this process cannot read, and until when it does not look at them again.
         self._passed: dict[str, datetime] = {}
 
     def peek(self) -> Peek:
@@ -102,18 +108,18 @@ class Line:
         word, *rest = self._scripts.words("peek_line", self.limit or "", *self._passed)
         match word:
             case "next" | "ask":
-                return Peek(word, job=rest[0])
+                return Peek(word=word, job=rest[0])
             case "gated":
-                return Peek("gated", wait=int(rest[0]) / 1000)
+                return Peek(word="gated", wait=int(rest[0]) / 1000)
             case "doubt":
-                return Peek("doubt", known=int(rest[0]), holding=tuple(rest[1:]))
+                return Peek(word="doubt", known=int(rest[0]), holding=tuple(rest[1:]))
             case _:
-                return Peek(word)  # type: ignore[arg-type]
+                return Peek(word=word)  # type: ignore[arg-type]
 
     def pass_over(self, job_id: str) -> None:
         """This process cannot read a job, so it looks past it for a while; others do not."""
         until = self._scripts.clock.now() + timedelta(seconds=UNREADABLE_LOOK)
-        self._passed = {**self._passed, job_id: until}
+        self._passed = {**self._passed, job_id: until}  # a new one: threads may read the old
 
     @property
     def passes_over(self) -> bool:
@@ -125,25 +131,28 @@ class Line:
         *counts, paused, why_paused, gate, ms, why, advice = self._scripts.words(
             "line_state", self.limit or ""
         )
-        length, sending, running, holding, unreadable, limit = map(int, counts)
+        length, sending, running, unconfirmed, unreadable, limit = map(int, counts)
         return QueueState(
-            length,
-            sending,
-            running,
-            holding,
-            unreadable,
-            limit,
-            bool(paused),
-            why_paused,
-            gate,  # type: ignore[arg-type]
-            int(ms) / 1000,
-            why,
-            advice,
+            length=length,
+            sending=sending,
+            running=running,
+            unconfirmed=unconfirmed,
+            unreadable=unreadable,
+            limit=limit,
+            paused=bool(paused),
+            why_paused=why_paused,
+            gate=gate,  # type: ignore[arg-type]
+            opens_in=int(ms) / 1000,
+            why=why,
+            advice=advice,
         )
 
     def pause(self, paused: bool) -> None:
         """Stop the line, or let it go on; what is under way goes on either way."""
-        self._scripts.waking("pause", 1, "1" if paused else "")
+        stop = ""
+        if paused:
+            stop = "1"
+        self._scripts.waking("pause", 1, stop)
 
     def put_aside(self, job_id: str, seconds: float) -> None:
         """Let a queued job stand behind all others for a while."""
@@ -184,6 +193,12 @@ class Line:
             return 1 + sum(int(count or 0) for count in pipe.execute())
 
     def wait_for(self, action: Literal["take", "good", "busy"]) -> float:
-        """The pace of free questions: seconds to wait before asking one more (`take`), or how
-        the last one went."""
+        """Keep to the pace of free questions.
+
+        Args:
+            action: `take`: one more is to be asked; `good`, `busy`: how the last one went.
+
+        Returns:
+            Seconds to wait before asking; 0: ask now.
+        """
         return int(self._scripts.run("pace", action, uuid.uuid4().hex)) / 1000

@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 MOST_DEPARTURES = 2000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Departure:
     """A paid request that left from here.
 
     Attributes:
+        job: Whose.
+        n: The attempt's number.
         token: Its name, after the claim under which it left.
         ref: RunningHub's task, once its answer named it.
         refused: Its answer was a sure no: nothing was paid.
@@ -38,7 +40,7 @@ class Memory:
     def __init__(self) -> None:
         self.process = uuid.uuid4().hex  # whose mark in Redis it is
         self._lock = threading.Lock()
-        self._fence = 0
+        self._fence = 0  # nothing was given yet: no Redis is below that
         self._departures: OrderedDict[str, Departure] = OrderedDict()
 
     def departure(self, token: str) -> str:

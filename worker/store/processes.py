@@ -15,14 +15,15 @@ from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import Scripts, stream_moment
 
 OLDEST = (6, 2)  # the Redis that the scripts are written for
-WAITAOF_SINCE = (7, 2)
-ROLES = ("worker", "handlers")
+WAITAOF_SINCE = (7, 2)  # Redis says since then when a write is on disk
+ROLES = ("worker", "handlers")  # whose threads are places for duties; web works on none
 HANDS = re.compile(rb":([0-9]{1,9})h:[0-9]+$")  # in the name of a process that lives
 ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process counts as alive
 # Seconds since its last heartbeat, of which there is one every two, for which its hands count. Who
 # was killed and started again counts twice until then, and those that hang take hands not there.
 WORKS_WITHIN = 6.0
-UNDER_WAY = ("queued", "sending", "unconfirmed", "running")
+UNDER_WAY = ("queued", "sending", "unconfirmed", "running")  # states that keep their account here
+FORGOTTEN_AFTER = 3600  # seconds since its last heartbeat after which a process is not listed
 # Seconds for which a handler that no process publishes any more still gets deliveries: longer than
 # any deploy or restart, short enough that a renamed one does not fill Redis.
 HANDLER_KEPT = 86400
@@ -30,7 +31,13 @@ HANDLER_KEPT = 86400
 
 @dataclass(frozen=True)
 class Published:
-    """A handler as processes publish it: what it wants to hear."""
+    """A handler as processes publish it: what it wants to hear.
+
+    Attributes:
+        name: Its name.
+        types: Types of events.
+        model: A glob; None: of every model.
+    """
 
     name: str
     types: tuple[str, ...]
@@ -42,6 +49,7 @@ class Known:
     """A handler, and when processes had it.
 
     Attributes:
+        handler: Which.
         seen: When one last said so.
         since: When one first did; None: before that was written down.
     """
@@ -57,11 +65,17 @@ class Known:
 
 @dataclass(frozen=True)
 class Server:
-    """What the server says of itself."""
+    """What the server says of itself.
+
+    Attributes:
+        version: Of Redis, or of the Redis that it is compatible with.
+        policy: What it does when its memory is full.
+        durable: It keeps an append-only file.
+    """
 
     version: str
-    policy: str  # what it does when its memory is full
-    durable: bool  # it keeps an append-only file
+    policy: str
+    durable: bool
 
     @property
     def too_old(self) -> bool:
@@ -144,7 +158,7 @@ class Processes:
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             pipe.zadd(keys.alive(role), {_alive(process, threads, hands): now})
-            pipe.zremrangebyscore(keys.alive(role), "-inf", now - 3600)
+            pipe.zremrangebyscore(keys.alive(role), "-inf", now - FORGOTTEN_AFTER)
             for known in ROLES:
                 pipe.zrangebyscore(keys.alive(known), now - WORKS_WITHIN, "+inf")
             pipe.time()
@@ -154,7 +168,9 @@ class Processes:
                 known: sum(_threads(name) for name in names)
                 for known, names in zip(ROLES, (workers, handlers), strict=True)
             }
-            places = {"handlers": found["handlers"], "subscribers": OVERFLOW_THREADS * len(workers)}
+            # Whoever beats shares the places anew. All see the same names, so all write the same.
+            waiting = OVERFLOW_THREADS * len(workers)
+            places = {"handlers": found["handlers"], "subscribers": waiting}
             all_hands = {"handlers": sum(_hands(name) for name in handlers)}
             pipe = self._redis.pipeline(transaction=False)
             for name, count in _shares(places, all_hands).items():
@@ -182,6 +198,7 @@ class Processes:
             return False
         key = keys.secrets()
         with reaching():
+            # In one transaction: were there none for a moment, any secret would do.
             pipe = self._redis.pipeline()
             pipe.delete(key)
             pipe.sadd(key, *fingerprints)
@@ -206,6 +223,7 @@ class Processes:
                 return True
             if self._redis.get(key) == fingerprint.encode():
                 return True
+            # What is under way is another account's: this key's RunningHub knows none of it.
             counts = [self._redis.zcard(keys.jobs_in_state(one)) for one in UNDER_WAY]
             counts.append(self._redis.scard(keys.unreadable()))
             if any(counts) or any(self.alive(role) for role in ROLES):
@@ -227,9 +245,9 @@ class Processes:
             moment = self._redis.time()
         self._scripts.clock.heard(moment[0] * 1000 + moment[1] / 1000)
         return Server(
-            str(version),
-            str(memory.get("maxmemory_policy", "noeviction")),
-            str(persistence.get("aof_enabled", 0)) == "1",
+            version=str(version),
+            policy=str(memory.get("maxmemory_policy", "noeviction")),
+            durable=str(persistence.get("aof_enabled", 0)) == "1",
         )
 
 
@@ -252,12 +270,16 @@ def _hands(alive: bytes) -> int:
 def _threads(alive: bytes) -> int:
     """On how many things a process works at once; a newer version's may say it otherwise."""
     last = alive.rpartition(b":")[2]
-    return int(last) if last.isdigit() else 1
+    if last.isdigit():
+        return int(last)
+    return 1
 
 
 def _known(name: str, row: bytes, first: bytes) -> Known | UnreadableRecord:
     what = f"handler {name}"
-    since = stream_moment(first) if first.isdigit() and int(first) else None
+    since = None
+    if first.isdigit() and int(first):
+        since = stream_moment(first)
 
     def made(held: Members) -> Known:
         handler = Published(name, tuple(held["types"]), held["model"])
@@ -278,7 +300,9 @@ def _published_row(handler: Published, now: float, held: bytes | None) -> bytes 
     try:
         members = records.opened("handler", f"handler {handler.name}", held)
     except UnreadableRecord as unreadable:
-        return None if unreadable.newer else records.packed("handler", row)
+        if unreadable.newer:
+            return None
+        return records.packed("handler", row)
     known = {name: members[name] for name in row if name in members}
     return records.packed("handler", records.merged(members, known, row))
 

@@ -124,7 +124,9 @@ def stamped(kind: Kind, members: Members) -> Members:
     """A record's members with their version; what a newer version wrote stays of that version."""
     found = members | {"v": max(VERSION, int(members.get("v", 0)))}
     needs = max(NEEDS.get(kind, 0), int(members.get("needs", 0)))
-    return found | {"needs": needs} if needs else found
+    if needs:
+        found["needs"] = needs
+    return found
 
 
 def packed(kind: Kind, members: Members) -> bytes:
@@ -167,4 +169,6 @@ def _why(wrong: Exception) -> str:
     if isinstance(wrong, ValidationError):
         first = wrong.errors(include_input=False, include_url=False)[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return f"{wrong} is missing" if isinstance(wrong, KeyError) else str(wrong)
+    if isinstance(wrong, KeyError):
+        return f"{wrong} is missing"
+    return str(wrong)

@@ -15,18 +15,26 @@ from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.sources import source
 
-Post = Callable[[str, str], None]
+Post = Callable[[str, str], None]  # of a lane and a duty of it
 
 
 def stream_moment(entry_id: bytes | str) -> datetime:
     """When an entry was written into its stream: its id begins with Redis's milliseconds."""
-    text = entry_id.decode() if isinstance(entry_id, bytes) else entry_id
-    return datetime.fromtimestamp(int(text.partition("-")[0]) / 1000, UTC)
+    if isinstance(entry_id, bytes):
+        entry_id = entry_id.decode()
+    return datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, UTC)
 
 
 def milliseconds(moment: datetime) -> int:
     """A moment as scores and scripts have it: milliseconds since 1970."""
     return round(moment.timestamp() * 1000)
+
+
+def until_ms(seconds: float | None) -> int:
+    """Seconds as scripts take a wait: in ms, negative where there is nothing to wait for."""
+    if seconds is None:
+        return -1
+    return round(seconds * 1000)
 
 
 class Scripts:
@@ -43,6 +51,7 @@ class Scripts:
         self.clock = clock
         self._post = post
         self._messages = {lane: message.text for lane, message in messages.items()}
+        # A script that was registered goes as its hash, and as text only where Redis has it not.
         self._loaded: dict[str, Any] = {}
 
     def publish_messages(self) -> None:
@@ -54,6 +63,7 @@ class Scripts:
         key = keys.wakeups()
         with reaching():
             pipe = self.client.pipeline()
+            # All are written anew: scripts must post none that this release does not read.
             pipe.delete(key)
             if self._messages:
                 pipe.hset(key, mapping=self._messages)
@@ -80,7 +90,9 @@ class Scripts:
             StoreUnavailable: Redis does not answer or refuses the script.
         """
         with reaching():
-            pipe = self.client.pipeline(transaction=False)
+            pipe = self.client.pipeline(
+                transaction=False
+            )  # within MULTI nothing waits: WAIT, WAITAOF
             self._script(name)(keys=[keys.ROOT], args=[self._head, *args], client=pipe)
             for command in commands:
                 pipe.execute_command(*command)
@@ -91,7 +103,10 @@ class Scripts:
 
     @property
     def _head(self) -> str:
-        return ("p" if self._post else "") + self.clock.argument
+        """Whether the caller posts what is woken, and the time that tests set: see lua/lib."""
+        if self._post:
+            return f"p{self.clock.argument}"
+        return self.clock.argument
 
     def _script(self, name: str) -> Any:
         if name not in self._loaded:
@@ -107,7 +122,13 @@ class Scripts:
         return [word.decode() for word in self.run(name, *args)]
 
     def waking(self, name: str, count: int, *args: str | bytes | int | float) -> list[str]:
-        """Run a script that answers `count` words and behind them the duties it woke."""
+        """Run a script that answers `count` words and behind them the duties it woke.
+
+        Those are posted, if this process does that, and left out of what is returned.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
         words = self.words(name, *args)
         for duty in words[count:]:
             lane, _, duty_id = duty.partition(" ")

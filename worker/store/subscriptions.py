@@ -17,16 +17,21 @@ from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import Scripts, milliseconds, stream_moment
 
-TRIES = 20
+TRIES = 20  # nobody changes one so often while it is read
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subscription:
     """A URL that wants to hear.
 
     Attributes:
+        id: `sub_…`.
+        url: Where it is told.
         events: Types; empty: all.
         models: Globs; empty: all.
+        enabled: Whether it is told; what it misses else is kept as dead deliveries.
+        created_at: When it was.
+        updated_at: When it last was changed.
         why: Why it is disabled, where its owner did not do it himself.
         secret: The signing secret, sealed.
         old_secrets: Those before, sealed, each with the time until which it signs too.
@@ -77,7 +82,7 @@ class Subscriptions:
             pipe = self._redis.pipeline(transaction=False)
             for name in names:
                 pipe.hgetall(keys.subscription(name))
-            held = pipe.execute() if names else []
+            held = pipe.execute()
         return [_readable(n, records.texts(r)) for n, r in zip(names, held, strict=True) if r]
 
     def _held(self, subscription_id: str) -> Members:
@@ -100,6 +105,7 @@ class Subscriptions:
             NotFound: There is none of this id.
             UnreadableRecord: It is not for this version.
         """
+        # The revision is compared, not locked: a process that dies meanwhile holds nobody up.
         for _ in range(TRIES):
             held = self._held(subscription_id)
             found = _subscription(subscription_id, held)
@@ -126,7 +132,10 @@ class Subscriptions:
     def _write(self, one: Subscription, before: Subscription | None, held: Members) -> bool:
         """Write what is different; all else stays as a newer version may have written it."""
         members = records.brought_up("subscription", f"subscription {one.id}", held)
-        known = _fields(before) if before else {}
+        known: Members = {}
+        rev = 0  # it is new
+        if before:
+            known, rev = _fields(before), before.rev
         fields = records.merged(members, known, _fields(one), deep=1)
         texts = {k: str(v) for k, v in records.stamped("subscription", fields).items()}
         changed = [[name, text] for name, text in texts.items() if held.get(name) != text]
@@ -134,7 +143,7 @@ class Subscriptions:
             "change_subscription",
             1,
             one.id,
-            before.rev if before else 0,
+            rev,
             orjson.dumps(changed),
             orjson.dumps(one.events or TYPES),
             uuid.uuid4().hex,
@@ -148,7 +157,7 @@ def _fields(one: Subscription) -> Members:
         "url": one.url,
         "events": orjson.dumps(one.events).decode(),
         "models": orjson.dumps(one.models).decode(),
-        "enabled": "1" if one.enabled else "0",
+        "enabled": str(int(one.enabled)),
         "why": one.why,
         "secret": one.secret,
         "old_secrets": orjson.dumps(old).decode(),
@@ -212,8 +221,8 @@ def health_fields(health: Health) -> list[tuple[str, str]]:
 
 def unpacked_health(packed: str) -> tuple[Health, int]:
     """A health and its revision, from fields and values in turn."""
-    flat = orjson.loads(packed)
-    fields = dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
+    flat = orjson.loads(packed) or []  # Lua's empty table is {} in JSON
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
     return _health(fields), int(fields.get("rev", 0))
 
 
@@ -223,7 +232,8 @@ def _health(fields: Mapping[str, str]) -> Health:
     def number(name: str) -> float | None:
         with suppress(KeyError, ValueError):
             found = float(fields[name])
-            return found if isfinite(found) else None
+            if isfinite(found):
+                return found
         return None
 
     def moment(name: str) -> datetime | None:

@@ -15,7 +15,7 @@ from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.keys import Key
 from runhook.worker.store.scripts import Scripts
 
-AT_ONCE = 500
+AT_ONCE = 500  # keys or members in one round trip, so that no script runs long
 FOR_EVER = -1  # Redis's word for a key without an end
 SETS = (keys.holding(), keys.unreadable())
 # Whose members are jobs, as SCAN takes them.
@@ -33,7 +33,13 @@ INDICES = (
 
 @dataclass(frozen=True)
 class Stuck:
-    """Duties of one lane that are long past their time."""
+    """Duties of one lane that are long past their time.
+
+    Attributes:
+        lane: Which lane.
+        count: How many they are.
+        oldest: The one that is longest past it.
+    """
 
     lane: str
     count: int
@@ -71,7 +77,7 @@ class Upkeep:
                 count = self._redis.zcount(keys.due(lane), "-inf", before)
                 oldest = self._redis.zrangebyscore(keys.due(lane), "-inf", before, start=0, num=1)
             if count:
-                found.append(Stuck(lane, int(count), oldest[0].decode() if oldest else ""))
+                found.append(Stuck(lane, int(count), next(iter(oldest), b"").decode()))
         return found
 
     def unconfirmed(self) -> list[str]:
@@ -102,7 +108,7 @@ class Upkeep:
     def end_what_older_versions_left(self) -> None:
         """Give an end to keys that this version does not write any more, or not without one; list
         jobs that do not say whose they are under their tenants."""
-        self._jobs.adopt_old()
+        self.adopt_old()
         with reaching():
             for key in self._keys(keys.OLD):
                 self._redis.delete(key)
@@ -110,9 +116,32 @@ class Upkeep:
                 if self._redis.ttl(key) == FOR_EVER:
                     self._redis.expire(key, policy.DURATIONS_KEPT_S)
 
+    def adopt_old(self) -> int:
+        """List what older processes made under its tenants; how many that were."""
+        adopted, before = 0, "+"
+        while names := self._before(before):
+            with reaching():
+                pipe = self._redis.pipeline(transaction=False)
+                for name in names:
+                    pipe.hexists(keys.job(name), "tenant")
+                said = pipe.execute()
+            silent = [name for name, has in zip(names, said, strict=True) if not has]
+            for job_id, tenant in self._jobs.asked_by(silent).items():
+                adopted += int(self._scripts.run("adopt", job_id, tenant))
+            before = f"({names[-1]}"
+        return adopted
+
+    def _before(self, cursor: str) -> list[str]:
+        with reaching():
+            key = keys.jobs()
+            names = self._redis.zrevrangebylex(key, cursor, "-", start=0, num=AT_ONCE)
+        return [name.decode() for name in names]
+
     def repair(self) -> int:
         """Make every index say what the job records say; how many places were wrong."""
         wrong = 0
+        # Records first: they are the truth, and what they name is put where it belongs. Then what
+        # no record names is taken out.
         for names in _some(self._named(keys.job)):
             for job in self._jobs.many(names):
                 line = self._jobs.line_of(job.spec.options)
