@@ -234,14 +234,8 @@ class Deliveries:
         Returns:
             Why the subscription is told nothing any more, if this disabled it.
         """
-        delivery, (handler, _) = taken.delivery, claim.attempt
-        order = _slot_of(claim) | {
-            "delivery": delivery.id,
-            "n": taken.n,
-            "state": turn.state,
-            "after": until_ms(turn.again_in),
-        }
-        tried, note = self._tried(delivery, taken.n, turn)
+        handler, order = claim.attempt[0], _recorded(claim, taken, turn)
+        tried, note = self._tried(taken.delivery, taken.n, turn)
         health, rev = taken.health, taken.rev
         for _ in range(TRIES):
             if judge is None:
@@ -323,6 +317,16 @@ def _slot_of(claim: Claim) -> dict[str, Any]:
     """The slot that a claim holds, as scripts read it."""
     handler, slot = claim.attempt
     return {"lane": claim.lane, "handler": handler, "slot": str(slot), "token": claim.token}
+
+
+def _recorded(claim: Claim, taken: LeasedDelivery, turn: DeliveryResult) -> dict[str, Any]:
+    """How an attempt went, as `record_delivery` takes it."""
+    return _slot_of(claim) | {
+        "delivery": taken.delivery.id,
+        "n": taken.n,
+        "state": turn.state,
+        "after": until_ms(turn.again_in),
+    }
 
 
 def _judged(handler: str, verdict: Verdict, rev: int) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class Family:
         return Key(name=name, type=type, holds=holds, score=by, family=self)
 
 
+# A row and not a function each: a table can be printed, read by scripts and compared with what is
+# in Redis, and sixty functions would be twice as long.
 @dataclass(frozen=True, kw_only=True)
 class Key:
     """One kind of key.
@@ -140,6 +142,7 @@ raw = JOBS.key("raw:<job/n>", "list", "an attempt's callbacks not yet taken in")
 unread = JOBS.key("unread:<job/n>", "hash", "their marks, and the bytes of each")
 heard = JOBS.key("heard:<job/n>", "string", "how many it had in its life")
 
+# Scored 0 and not by time: a cursor is then an id, which is where it was however many came since.
 jobs = LISTS.key("jobs", "zset", "every job", by=BY_NAME)
 jobs_in_state = LISTS.key("jobs:state:<state>", "zset", "those in a state", by=BY_NAME)
 jobs_of_model = LISTS.key("jobs:model:<model>", "zset", "those of a model", by=BY_NAME)
@@ -189,6 +192,7 @@ parked = DUTIES.key(
 )
 fence = DUTIES.key("fence", "string", "the last token that was given out")
 wakeups = DUTIES.key("wakeups", "hash", "each lane's Celery message, for scripts")
+# Made by Celery; scripts push into it where broker and state share this Redis.
 queue = DUTIES.key("queue:<lane>", "list", "Celery's: wake-ups not yet taken")
 
 events = EVENTS.key("events", "stream", "the log")
@@ -243,6 +247,7 @@ missed = RECEIVERS.key(
 handlers = RECEIVERS.key("handlers", "hash", "what each handler wants (records)")
 handlers_first = RECEIVERS.key("handlers:first", "hash", "when a process first had it, ms")
 
+# To have it in ms takes two releases: one that reads both units, and one that writes ms.
 alive = PROCESSES.key(
     "alive:<role>",
     "zset",

@@ -30,6 +30,7 @@ def source(name: str) -> str:
     libraries: dict[str, str] = {}
     _include(script, libraries)
     text = "".join((*libraries.values(), script))
+    # A fifth shorter without comments, and Redis keeps each text in memory.
     lines = (line.strip() for line in f"{_of_python(text)}\n{text}".splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("--"))
 
@@ -52,7 +53,8 @@ def _include(text: str, libraries: dict[str, str]) -> None:
 
 
 def _of_python(text: str) -> str:
-    """What a text says of Python, as Lua."""
+    """What a text says of Python, as Lua; a number is written alike in both."""
+    # In the text and not in ARGV: arguments are sent with each call, a text once.
     lines = ["local root = KEYS[1]", "local keys, policy, records = {}, {}, {}"]
     for table, name in sorted(set(NAMED.findall(text))):
         match table:
