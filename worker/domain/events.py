@@ -163,28 +163,28 @@ def sample(kind: str, now: datetime) -> Event:
 
 def _sample_job(state: State, now: datetime) -> Job:
     spec = JobSpec(
-        "rhart-image-n-pro/text-to-image",
-        "image",
-        {"prompt": "A harbour at dawn"},
-        now,
+        model="rhart-image-n-pro/text-to-image",
+        kind="image",
+        input={"prompt": "A harbour at dawn"},
+        created_at=now,
         metadata={"test": True},
     )
-    attempt = jobs.Attempt(1, now)
+    attempt = jobs.Attempt(n=1, queued_at=now)
     # Of these two RunningHub's task is not known yet.
     if state not in (State.QUEUED, State.UNCONFIRMED):
         attempt = replace(attempt, ref="1900000000000000000", submitted_at=now)
-    history = JobHistory(now, (attempt,), None)
+    history = JobHistory(updated_at=now, attempts=(attempt,))
     if state.ended:
-        history = JobHistory(now, (_ended(attempt, state, now),), now)
-    return Job(jobs.new_id("job_test"), spec, state, history)
+        history = replace(history, attempts=(_ended(attempt, state, now),), ended_at=now)
+    return Job(id=jobs.new_id("job_test"), spec=spec, state=state, history=history)
 
 
 def _ended(attempt: jobs.Attempt, state: State, now: datetime) -> jobs.Attempt:
     attempt = replace(attempt, ended_at=now, settled_by="callback")
     if state is State.SUCCEEDED:
-        output = Output("https://example.com/harbour.png", "png")
+        output = Output(url="https://example.com/harbour.png", type="png")
         return replace(attempt, outputs=(output,))
     if state is State.FAILED:
-        error = Error("failed", "This is a test: nothing was sent, nothing was paid.")
-        return replace(attempt, error=error)
+        text = "This is a test: nothing was sent, nothing was paid."
+        return replace(attempt, error=Error(code="failed", message=text))
     return attempt
