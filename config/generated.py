@@ -9,7 +9,7 @@ from runhook.config.callers import TOKEN
 from runhook.config.roles import SettingsError
 from runhook.config.strength import weakness
 
-BYTES = 48
+BYTES = 48  # 64 characters once written; 32 bytes would do, and cost as little
 
 
 def kept(path: Path) -> str:

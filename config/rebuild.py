@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--anew", action="store_true", help="forget the records there are")
     given = parser.parse_args(arguments)
     try:
-        records = {} if given.anew else {m.endpoint: m.model_dump(mode="json") for m in models()}
+        records: dict[str, Json] = {}
+        if not given.anew:
+            records = {m.endpoint: m.model_dump(mode="json") for m in models()}
         for path in given.facts:
             records |= _read(path, listed=True)
         for path in given.unlisted:
@@ -54,8 +56,9 @@ def _read(path: Path, *, listed: bool) -> dict[str, Json]:
 def _record(row: Json, listed: bool) -> Json:
     """A model's facts without where they were found."""
     record = {key: row[key] for key in ("name", "endpoint", "output")}
-    group = row["group"]
-    record["group"] = group if isinstance(group, str) else "/".join(group)
+    record["group"] = row["group"]
+    if not isinstance(row["group"], str):
+        record["group"] = "/".join(row["group"])
     gone = str(row.get("note", "")).startswith("withdrawn") or row["endpoint"].endswith(
         ("deprecated", "[Deprecated]")
     )
@@ -85,7 +88,9 @@ def _price(records: dict[str, Json], prices: dict[str, Json]) -> None:
         placeholder = "placeholder" in facts.get("note", "") or (
             "table" in facts and not any(facts["table"].values())
         )
-        records[endpoint]["price"] = None if placeholder else found
+        records[endpoint]["price"] = found
+        if placeholder:  # its page shows a price of 0 for what is not free
+            records[endpoint]["price"] = None
 
 
 def _mark_repeated(records: Iterable[Json]) -> None:
@@ -103,19 +108,23 @@ def _write(checked: Iterable[Model]) -> None:
     for model in checked:
         said = model.model_dump(mode="json", exclude_defaults=True)
         for param, whole in zip(said["params"], model.params, strict=True):
-            param |= {} if whole.min is None else {"min": _plain(whole.min)}
-            param |= {} if whole.max is None else {"max": _plain(whole.max)}
-            param |= {} if whole.step is None else {"step": _plain(whole.step)}
+            numbers = {"min": whole.min, "max": whole.max, "step": whole.step}
+            param |= {name: _plain(n) for name, n in numbers.items() if n is not None}
         by_kind[model.output].append("  " + json.dumps(said, ensure_ascii=False))
     for kind, lines in by_kind.items():
-        text = "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
+        text = "[]\n"
+        if lines:
+            text = "[\n" + ",\n".join(lines) + "\n]\n"
         (FOLDER / f"{kind}.json").write_text(text)
     schema = json.dumps(RECORDS.json_schema(), ensure_ascii=False, indent=1)
     (FOLDER / "schema.json").write_text(schema + "\n")
 
 
 def _plain(number: float) -> float:
-    return int(number) if number == int(number) else number
+    """A whole number without its point, so that the files stay as they were written."""
+    if number == int(number):
+        return int(number)
+    return number
 
 
 if __name__ == "__main__":

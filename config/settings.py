@@ -10,11 +10,10 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -28,30 +27,12 @@ from runhook.config.roles import SettingsError as SettingsError
 from runhook.config.strength import HOW, looks_made_up, weakness
 from runhook.config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
 
-SHORTEST_SECRET = 32
+SHORTEST_SECRET = 32  # characters: RunningHub and every proxy on the way see what it signs
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
 
+# pydantic-settings would read JSON here; a shell's user writes commas.
 CommaList = Annotated[tuple[str, ...], NoDecode]
 CommaNumbers = Annotated[tuple[float, ...], NoDecode]
-
-
-@dataclass(frozen=True)
-class SentinelAddress:
-    """What `sentinel://[:password@]h1:p1,h2:p2/<service>[/<db>]` says."""
-
-    nodes: tuple[str, ...]
-    service: str
-    db: int
-    password: str | None
-
-    @classmethod
-    def of(cls, url: str) -> Self:
-        """Read one."""
-        parts = urlsplit(url)
-        credentials, _, hosts = parts.netloc.rpartition("@")
-        service, _, db = parts.path.strip("/").partition("/")
-        password = unquote(credentials.partition(":")[2]) or None
-        return cls(tuple(hosts.split(",")), service or "mymaster", int(db or 0), password)
 
 
 class Settings(BaseSettings):
@@ -187,7 +168,9 @@ class Settings(BaseSettings):
     @field_validator("base_url", "public_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
-        return plain_url(value) if value else value
+        if not value:
+            return value
+        return plain_url(value)
 
     @field_validator("redis_setting")
     @classmethod
@@ -207,10 +190,12 @@ class Settings(BaseSettings):
     @classmethod
     def _in_one_line(cls, values: dict[str, Any]) -> dict[str, Any]:
         """A line end around a value is a file's or a shell's; one within it is a mistake."""
-        plain = {k: v.strip() if isinstance(v, str) else v for k, v in values.items()}
-        for name, value in plain.items():
-            pieces = value.split(",") if isinstance(value, str) else ()
-            if not all(piece.strip().isprintable() for piece in pieces):
+        plain = dict(values)
+        for name, value in values.items():
+            if not isinstance(value, str):
+                continue
+            plain[name] = value.strip()
+            if not all(piece.strip().isprintable() for piece in value.strip().split(",")):
                 raise ValueError(f"{name}: holds a line end or another control character")
         return plain
 
@@ -230,7 +215,9 @@ class Settings(BaseSettings):
     @property
     def https_only(self) -> bool:
         """Whether subscribers must be https: where jobs are real, unless it is said otherwise."""
-        return self.live if self.https_only_setting is None else self.https_only_setting
+        if self.https_only_setting is None:
+            return self.live
+        return self.https_only_setting
 
     @cached_property
     def to_hide(self) -> tuple[str, ...]:
@@ -353,12 +340,16 @@ class Settings(BaseSettings):
     def unconfirmed_after(self) -> float:
         """Seconds an unconfirmed attempt waits for proof."""
         after = self.unconfirmed_after_setting
-        return self.job_timeout if after is None else after
+        if after is None:
+            return self.job_timeout
+        return after
 
     @property
     def currency(self) -> str | None:
         """What RunningHub's amounts are in: the .cn site charges CNY, the other does not say."""
-        return "CNY" if urlsplit(self.base_url).hostname == "www.runninghub.cn" else None
+        if urlsplit(self.base_url).hostname == "www.runninghub.cn":
+            return "CNY"
+        return None
 
 
 def weak_secret(secret: str) -> str | None:
@@ -383,7 +374,6 @@ def _pieces(value: object) -> object:
 def _one_line(error: ValidationError) -> str:
     faults = []
     for fault in error.errors():
-        name = str(fault["loc"][0]) if fault["loc"] else ""
         text = fault["msg"].removeprefix("Value error, ")
-        faults.append(f"{name}: {text}" if name else text)
+        faults.append(": ".join([*map(str, fault["loc"][:1]), text]))
     return "; ".join(faults)

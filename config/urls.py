@@ -1,13 +1,17 @@
 """URLs in settings: plain spellings, and what is wrong with one, said without repeating it."""
 
 import re
+from dataclasses import dataclass
+from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 RUNNINGHUB_SITES = ("runninghub.ai", "runninghub.cn")  # and every name below them
+# What every reader of a URL takes for the same host, port and path: they differ in the rest.
 AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 PASSWORD = re.compile(r"//[^/@:]*:([^/@]+)@")
 REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
+# A percent sign that escapes nothing: whoever wrote it did not escape the password.
 PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 # Celery takes several brokers, one behind the other.
 SEVERAL = re.compile(r";(?=[\w+.-]+://)")
@@ -38,12 +42,45 @@ def plain_url(value: str) -> str:
     odd = not value.isprintable()  # a tab or line end, which urlsplit leaves out
     if odd or not AUTHORITY.fullmatch(parts.netloc) or not PATH.fullmatch(parts.path):
         raise ValueError("must have a plain host, port and path: no credentials, escapes or blanks")
-    port = f":{parts.port}" if parts.port else ""
     if parts.scheme == "http" and is_runninghub(parts.hostname):
         raise ValueError("must be https: http would send the key where anybody can read it")
-    name = parts.hostname.rstrip(".")
-    host = f"[{name}]" if ":" in name else name
-    return f"{parts.scheme}://{host}{port}{parts.path}".rstrip("/")
+    host = parts.hostname.rstrip(".")
+    if ":" in host:
+        host = f"[{host}]"
+    if parts.port:
+        host = f"{host}:{parts.port}"
+    return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentinelAddress:
+    """What `sentinel://[:password@]h1:p1,h2:p2/<service>[/<db>]` says.
+
+    Attributes:
+        nodes: The sentinels, each `host:port`.
+        service: The name they know the master by; `mymaster` is Redis's own default.
+        db: The database's number.
+        password: Of the servers; None where they want none.
+    """
+
+    nodes: tuple[str, ...]
+    service: str
+    db: int
+    password: str | None
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Read one."""
+        parts = urlsplit(url)
+        credentials, _, hosts = parts.netloc.rpartition("@")
+        service, _, db = parts.path.strip("/").partition("/")
+        password = unquote(credentials.partition(":")[2]) or None
+        return cls(
+            nodes=tuple(hosts.split(",")),
+            service=service or "mymaster",
+            db=int(db or 0),
+            password=password,
+        )
 
 
 def passwords(url: str) -> list[str]:

@@ -188,7 +188,7 @@ def test_a_text_that_looks_like_a_data_uri_stays_a_text(kept: House) -> None:
 def test_a_data_uri_that_cannot_be_read_is_named_where_it_is(kept: House, text: str) -> None:
     bad = f"data:image/png;base64,{text}"
     deep = {"prompt": "a", "refImages": [{"type": "image", "url": bad}]}
-    words = "is not base64 behind its comma"
+    words = "is not valid base64 after its comma"
     assert _faults(kept, VIDU, _vidu(bad)) == [f"input.imageUrl {words}"]
     assert _faults(kept, "workflow/12", {"52.image": bad}) == [f"input.52.image {words}"]
     found = _faults(kept, "skyreels-v4/omni-reference", deep)

@@ -19,11 +19,11 @@ CLIP = "asset:" + "0" * 32
 
 
 def _clip(seconds: float) -> dict[str, Media]:
-    return {CLIP: Media("video", "mp4", 1000, seconds=seconds)}
+    return {CLIP: Media(kind="video", ext="mp4", size=1000, seconds=seconds)}
 
 
 def _sound(seconds: float) -> dict[str, Media]:
-    return {CLIP: Media("audio", "mp3", 1000, seconds=seconds)}
+    return {CLIP: Media(kind="audio", ext="mp3", size=1000, seconds=seconds)}
 
 
 def _broken(
@@ -78,7 +78,7 @@ BREACHES: list[tuple[str, dict[str, Any], dict[str, Media] | None, str]] = [
     (
         "rhart-video-s-official/image-to-video-pro",
         {"imageUrl": CLIP},
-        {CLIP: Media("image", "png", 1000, width=100, height=100)},
+        {CLIP: Media(kind="image", ext="png", size=1000, width=100, height=100)},
         "one of the sizes 720x1280",
     ),
     ("alibaba/wan-2.7/text-to-image-pro", {"width": 512, "height": 512}, None, "pixels, each from"),

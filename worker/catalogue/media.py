@@ -22,7 +22,7 @@ ALIKE = {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff", "m4v": "mp4", "qt": "mov"}
 MEGABYTE = 1024 * 1024  # bytes; the model pages' "MB" does not say, so the larger one
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Media:
     """What is known of a file's content.
 

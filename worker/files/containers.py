@@ -16,12 +16,14 @@ MOST_BYTES, MOST_READS = 8 * 1024 * 1024, 50_000
 NANO = 1_000_000_000  # a second in the unit of WebM
 USUAL_SCALE = 1_000_000  # nanoseconds of a WebM tick where the file does not say
 UNKNOWN = (0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF)  # an MP4's duration that nobody knew
+# Names of elements, from Matroska's specification (RFC 9559).
 EBML_SEGMENT, EBML_INFO, EBML_SCALE, EBML_DURATION = 0x18538067, 0x1549A966, 0x2AD7B1, 0x4489
 EBML_TRACKS, EBML_TRACK, EBML_TYPE, EBML_VIDEO = 0x1654AE6B, 0xAE, 0x83, 0xE0
 EBML_WIDTH, EBML_HEIGHT, EBML_CLUSTER = 0xB0, 0xBA, 0x1F43B675
 EBML_TRACK_TYPES = {b"\x01": "video", b"\x02": "audio"}
 Pixels = tuple[int | None, int | None]  # width and height
 NO_PIXELS: Pixels = (None, None)
+# RIFF, its list of headers and the main one, which hold what is read here at fixed places.
 AVI_HEAD = struct.Struct("<4s4x4s4s4x4s4s4xI12xI12xII")
 
 
@@ -55,11 +57,12 @@ class Window:
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes, or what there is; all of it is too much of a large file."""
-        wanted = self.size if size < 0 else size
+        if size < 0:
+            size = self.size
         self._reads -= 1
         if self._reads < 0:
             raise ValueError("it takes too many steps to read")
-        found = self._file.read(min(wanted, self._bytes + 1))
+        found = self._file.read(min(size, self._bytes + 1))
         self._bytes -= len(found)
         if self._bytes < 0:
             raise ValueError("too much of it must be read")
@@ -97,7 +100,8 @@ def mp4(file: Window) -> Seen:
             elif inner == b"trak":
                 kind, pixels = _track(file, at, until)
                 kinds.add(kind)
-                size = pixels if kind == "video" else size
+                if kind == "video":
+                    size = pixels
         break
     return _seen(kinds, seconds, size)
 
@@ -124,7 +128,9 @@ def _movie_seconds(file: Window, start: int) -> float | None:
     scale, length = struct.unpack(">II", head[12:20])
     if head[0] == 1:
         scale, length = struct.unpack(">IQ", (head + file.exactly(12))[20:32])
-    return None if length in UNKNOWN else length / scale
+    if length in UNKNOWN:
+        return None
+    return float(length / scale)
 
 
 def _track(file: Window, start: int, end: int) -> tuple[str, Pixels]:
@@ -164,7 +170,8 @@ def matroska(file: Window) -> Seen:
             elif inner == EBML_TRACKS:
                 for kind, pixels in _ebml_tracks(file, at, until):
                     kinds.add(kind)
-                    size = pixels if kind == "video" else size
+                    if kind == "video":
+                        size = pixels
             elif inner == EBML_CLUSTER:  # the film itself: what describes it stands before
                 break
         break
@@ -178,8 +185,9 @@ def _elements(file: Window, start: int, end: int) -> Iterator[tuple[int, int, in
         name, _ = _number(file)
         marked, bits = _number(file)
         body, size = file.tell(), marked - (1 << bits)
-        unknown = size == (1 << bits) - 1  # as one that is recorded live says
-        stop = min(end, end if unknown else body + size)
+        stop = min(end, body + size)
+        if size == (1 << bits) - 1:  # unknown, as one that is recorded live says
+            stop = end
         yield name, body, stop
         start = stop
 
@@ -204,9 +212,17 @@ def _ebml_seconds(file: Window, start: int, end: int) -> float | None:
         if name == EBML_SCALE:
             scale = int.from_bytes(_value(file, at, until))
         elif name == EBML_DURATION:
-            given = _value(file, at, until)
-            (length,) = struct.unpack(">f" if len(given) == 4 else ">d", given)
-    return None if length is None else length * scale / NANO
+            length = _float(_value(file, at, until))
+    if length is None:
+        return None
+    return length * scale / NANO
+
+
+def _float(data: bytes) -> float:
+    """A number of four bytes or of eight; others are none, and raise struct.error."""
+    if len(data) == 4:
+        return float(struct.unpack(">f", data)[0])
+    return float(struct.unpack(">d", data)[0])
 
 
 def _ebml_tracks(file: Window, start: int, end: int) -> Iterator[tuple[str, Pixels]]:

@@ -16,13 +16,14 @@ from runhook.worker.catalogue import COMFY_KINDS, DATA_URI, Asset, Checked
 from runhook.worker.errors import Fault
 
 Keep = Callable[[str, IO[bytes]], Asset]
+# From the input down: names of objects, and places in lists.
 Path = tuple[str | int, ...]
 
 
 def faults(checked: Checked) -> list[Fault]:
     """The data URIs of an input whose bytes cannot be read."""
     return [
-        Fault(_written(path), "is not base64 behind its comma")
+        Fault(_written(path), "is not valid base64 after its comma")
         for path, uri in _uris(_files(checked))
         if _bytes(uri) is None
     ]
@@ -85,5 +86,10 @@ def _bytes(uri: str) -> bytes | None:
 
 
 def _written(path: Path) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return "input" + "".join(steps)
+    return "input" + "".join(map(_step, path))
+
+
+def _step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}"

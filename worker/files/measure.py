@@ -24,6 +24,8 @@ HEAD = 64  # bytes that tell every format; the brand of an MP4 and the kind of a
 ENDING = re.compile(r"[a-z0-9][a-z0-9+-]{0,15}")  # longer or other ones are no file's ending
 MOST_SECONDS = 10 * 365 * 86400  # a length beyond ten years is a mistake or a lie
 MOST_PIXELS = 2**31 - 1  # of a side: what PNG allows
+SOUNDS_IN_FILMS = {("mp4", "audio"): "m4a"}  # a container of films that holds sound alone
+# Brands of an ISO base media file (the container of MP4) that hold a picture.
 STILLS = {b"heic": "heic", b"heix": "heic", b"mif1": "heic", b"avif": "avif", b"avis": "avif"}
 QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip")  # first boxes of older ones
 
@@ -47,15 +49,30 @@ def measure(name: str, file: IO[bytes], size: int) -> Media:
     file.seek(0)
     found = format_of(file.read(HEAD))
     file.seek(0)
-    seen = _seen(found.read, Window(file, size)) if found and found.read else None
+    if found is None:
+        return Media(kind="file", ext=_ending(name), size=size)
+    if found.read is None:
+        return Media(kind="file", ext=found.ext, size=size)
+    seen = _seen(found.read, Window(file, size))
     file.seek(0)
-    if found and (seen or not found.read):
-        if seen is None:
-            return Media("file", found.ext, size)
-        ext = "m4a" if (found.ext, seen.kind) == ("mp4", "audio") else found.ext
-        return Media(seen.kind, ext, size, seen.seconds, seen.width, seen.height)
+    if seen is None:
+        return Media(kind="file", ext=_ending(name), size=size)
+    return Media(
+        kind=seen.kind,
+        ext=SOUNDS_IN_FILMS.get((found.ext, seen.kind), found.ext),
+        size=size,
+        seconds=seen.seconds,
+        width=seen.width,
+        height=seen.height,
+    )
+
+
+def _ending(name: str) -> str:
+    """What its name says, where its content tells nothing; `bin` where that is no ending either."""
     ending = PurePosixPath(name).suffix.lstrip(".").lower()
-    return Media("file", ending if ENDING.fullmatch(ending) else "bin", size)
+    if ENDING.fullmatch(ending):
+        return ending
+    return "bin"
 
 
 def measure_data_uri(uri: str) -> Media | None:
@@ -79,7 +96,9 @@ def format_of(head: bytes) -> Format | None:
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return Format("aiff", _sound)
     if head[:4] == b"\x1aE\xdf\xa3":
-        return Format("webm" if b"webm" in head else "mkv", matroska)
+        if b"webm" in head:
+            return Format("webm", matroska)
+        return Format("mkv", matroska)
     if head[:2] == b"BM" and head[6:10] == bytes(4):  # reserved there, and no text has zeros
         return Format("bmp", _picture)
     if head[4:8] == b"ftyp":
@@ -95,7 +114,9 @@ def format_of(head: bytes) -> Format | None:
 def _branded(brand: bytes) -> Format:
     if brand in STILLS:
         return Format(STILLS[brand], _picture)
-    return Format("mov" if brand == b"qt  " else "mp4", mp4)
+    if brand == b"qt  ":
+        return Format("mov", mp4)
+    return Format("mp4", mp4)
 
 
 def _seen(read: Callable[[Window], Seen], file: Window) -> Seen | None:
@@ -108,8 +129,9 @@ def _seen(read: Callable[[Window], Seen], file: Window) -> Seen | None:
     if any(side is not None and not 0 < side <= MOST_PIXELS for side in sides):
         return None
     length = seen.seconds
-    known = length is not None and math.isfinite(length) and 0 < length <= MOST_SECONDS
-    return seen if known else replace(seen, seconds=None)
+    if length is None or not math.isfinite(length) or not 0 < length <= MOST_SECONDS:
+        return replace(seen, seconds=None)
+    return seen
 
 
 def _picture(file: Window) -> Seen:
@@ -133,6 +155,7 @@ def _adts(_: Window) -> Seen:
     return Seen(kind="audio")  # its length is known only by reading it to its end
 
 
+# The first bytes of formats that begin with the same ones always.
 STARTS = {
     b"\x89PNG\r\n\x1a\n": Format("png", _picture),
     b"\xff\xd8\xff": Format("jpg", _picture),
@@ -148,6 +171,7 @@ STARTS = {
     b"PK\x03\x04": Format("zip"),
     b"glTF": Format("glb"),
 }
+# What stands behind the size in a RIFF file.
 RIFF = {
     b"WEBP": Format("webp", _picture),
     b"WAVE": Format("wav", _sound),

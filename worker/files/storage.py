@@ -18,7 +18,7 @@ from runhook.worker.errors import Fault, InvalidRequest, NotFound, StorageUnavai
 from runhook.worker.files.measure import measure
 from runhook.worker.telemetry import masked
 
-CHUNK = 1024 * 1024
+CHUNK = 1024 * 1024  # bytes read at a time: a film may have gigabytes
 
 
 class Storage:

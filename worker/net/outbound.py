@@ -98,7 +98,7 @@ class Outbound:
         except PrivateAddress as private:
             return f"{private}; RUNHOOK_ALLOW_PRIVATE_URLS=true allows it"
         except (UnicodeError, *NO_HOST):
-            return "has a host name that cannot be; write it as it is dialled"
+            return "does not have a valid host name; write it in ASCII, as DNS has it"
         except OSError:
             return None
         return None
@@ -130,9 +130,9 @@ class Outbound:
             answer = self._post(url, body, headers)
         except (*FAILURES, ValueError) as error:
             took = time.monotonic() - start
-            slow = took >= self._seconds
-            text = f"no whole answer within {self._seconds:g} s" if slow else clean(why(error))
-            return Heard(took, why=text)
+            if took >= self._seconds:
+                return Heard(took, why=f"no complete answer within {self._seconds:g} s")
+            return Heard(took, why=clean(why(error)))
         after = _seconds_of(answer.headers.get("Retry-After"))
         return Heard(time.monotonic() - start, answer.status, answer.body, after)
 
@@ -161,7 +161,7 @@ class Outbound:
         asking.start()
         asking.join(seconds)
         if not said:
-            raise OSError(f"nobody said within {seconds:g} s where {host} is")
+            raise OSError(f"DNS lookup of {host} timed out after {seconds:g} s")
         if isinstance(said[0], Exception):
             raise said[0]
         return list(dict.fromkeys(str(entry[4][0]) for entry in said[0]))

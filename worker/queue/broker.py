@@ -15,7 +15,8 @@ from celery import Celery
 from kombu import Connection, Exchange, Queue
 from kombu import exceptions as kombu_exceptions
 
-from runhook.config.settings import SentinelAddress, Settings, SettingsError
+from runhook.config.settings import Settings, SettingsError
+from runhook.config.urls import SentinelAddress
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.lanes import LANES, Message
 from runhook.worker.telemetry import masked, report

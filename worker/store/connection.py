@@ -11,7 +11,7 @@ from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from runhook.config.settings import SentinelAddress
+from runhook.config.urls import SentinelAddress
 from runhook.worker.errors import StoreRefuses, StoreUnavailable
 from runhook.worker.store.commands import Redis
 
