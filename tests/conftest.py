@@ -170,7 +170,7 @@ class House:
     def ask(self, model: str = IMAGE, prompt: str = "a cat", **more: Any) -> Job:
         """Put a job into the line."""
         given = more.pop("input", {"prompt": prompt})
-        return create.request(self.w, JobRequest(model, given, **more))[1]
+        return create.request(self.w, JobRequest(model=model, input=given, **more))[1]
 
     def job(self, job: Job) -> Job:
         """The job as it is now."""

@@ -59,10 +59,10 @@ def try_out(model: Model, ask_for: Callable[[JobRequest], Job], send: Callable[[
         send: Sends a kept job's request, and says what RunningHub answered.
     """
     good, (bad, path) = valid(model), invalid(model)
-    accepted = send(ask_for(JobRequest(model.endpoint, good)))
+    accepted = send(ask_for(JobRequest(model=model.endpoint, input=good)))
     refused = "no"
     try:
-        ask_for(JobRequest(model.endpoint, bad))
+        ask_for(JobRequest(model=model.endpoint, input=bad))
     except InvalidRequest as wrong:
         refused = ", ".join(fault.path for fault in wrong.faults)
         assert path in refused.partition("[")[0], refused

@@ -25,7 +25,6 @@ from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 from runhook.config.callers import Caller
 from runhook.config.settings import Settings
 from runhook.webhook.edge.access import caller_of
-from runhook.webhook.edge.bodies import IN_MEMORY, Sending, read_whole
 from runhook.webhook.edge.environ import Head, environ_of
 from runhook.webhook.edge.limits import (
     ASKING,
@@ -40,6 +39,7 @@ from runhook.webhook.edge.limits import (
     Shares,
 )
 from runhook.webhook.edge.problems import careful, refusal
+from runhook.webhook.edge.receiving import IN_MEMORY, Sending, read_whole
 from runhook.webhook.edge.streams import STREAMS
 from runhook.webhook.routes import assets, callbacks, jobs
 from runhook.worker.secrets.signing import PATH

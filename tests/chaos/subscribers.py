@@ -158,7 +158,7 @@ class Audience:
         ]
 
     def _subscription(self, receiver: Receiver, **given: Any) -> Subscription:
-        wish = subscriptions.read(self.town.w, {"url": receiver.url, **given}, new=True)
+        wish = subscriptions.read_new(self.town.w, {"url": receiver.url, **given})
         return subscriptions.create(self.town.w, wish)[0]
 
     def wait_for_the_good(self, jobs: Sequence[str]) -> list[str]:
@@ -186,7 +186,9 @@ class Audience:
         deadline = time.monotonic() + CALM
         while time.monotonic() < deadline:
             with suppress(RunhookError):
-                deliveries.redeliver_all(self.town.w, Filter("dead", mine), dry_run=False)
+                deliveries.redeliver_all(
+                    self.town.w, Filter(state="dead", handler=mine), dry_run=False
+                )
             time.sleep(2)
             counts = [self.town.w.store.deliveries.count(s, mine) for s in ("pending", "dead")]
             if not any(counts):
@@ -200,7 +202,9 @@ class Audience:
 
     def _listed(self, state: str, subscription: Subscription) -> list[Delivery]:
         with suppress(RunhookError):
-            return list(deliveries.matching(self.town.w, Filter(state, subscription.id)))
+            return list(
+                deliveries.matching(self.town.w, Filter(state=state, handler=subscription.id))
+            )
         return []
 
 

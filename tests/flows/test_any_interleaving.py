@@ -211,7 +211,11 @@ class Interleaving(RuleBasedStateMachine):
     def asks(self, expires: int) -> None:
         """A new job."""
         options = {"expires_in": expires} if expires else {}
-        self.ids.append(create.request(self.w, JobRequest(IMAGE, {"prompt": "a"}, options))[1].id)
+        self.ids.append(
+            create.request(self.w, JobRequest(model=IMAGE, input={"prompt": "a"}, options=options))[
+                1
+            ].id
+        )
 
     @precondition(lambda self: self._busy())
     @rule(data=st.data(), many=st.integers(1, 4))

@@ -14,8 +14,8 @@ from runhook.worker.secrets.idempotency import traces
 from tests.conftest import IMAGE, SECRET, Build, House
 
 OLD, NEW = "o" * 32, "n" * 32
-KEY, ASKED = "order-7", JobRequest(IMAGE, {"prompt": "a cat"})
-ANOTHER = JobRequest(IMAGE, {"prompt": "a dog"})
+KEY, ASKED = "order-7", JobRequest(model=IMAGE, input={"prompt": "a cat"})
+ANOTHER = JobRequest(model=IMAGE, input={"prompt": "a dog"})
 
 
 def _plain_name(owner: str = "local") -> str:

@@ -194,7 +194,7 @@ def test_a_subscriber_that_fails_or_is_disabled_is_named(build: Build) -> None:
     with a_receiver() as receiver:
         receiver.answers(500, 410)
         given = {"url": receiver.url, "events": ["job.succeeded"]}
-        made, _ = subscriptions.create(house.w, subscriptions.read(house.w, given, new=True))
+        made, _ = subscriptions.create(house.w, subscriptions.read_new(house.w, given))
         assert _found(house, "subscriber") == []
         house.until(house.ask(), "succeeded")
         assert "failures since" in _one(house, "subscriber").says

@@ -127,10 +127,10 @@ def test_a_job_may_name_the_only_handlers_that_are_told(build: Build) -> None:
         heard.append("other")
 
     house = _house(build, one, other)
-    house.until(house.ask(handlers=("other",)), "succeeded")
+    house.until(house.ask(handlers=["other"]), "succeeded")
     assert heard == ["other"]
     with pytest.raises(InvalidRequest) as caught:
-        house.ask(handlers=("othr",))
+        house.ask(handlers=["othr"])
     assert caught.value.faults[0].nearest == "other"
 
 

@@ -196,12 +196,14 @@ def test_a_data_uri_that_cannot_be_read_is_named_where_it_is(kept: House, text: 
 
 
 def test_the_same_key_means_the_same_data_uri_that_was_sent(kept: House) -> None:
-    first = JobRequest(VIDU, _vidu(_uri(PNG)))
+    first = JobRequest(model=VIDU, input=_vidu(_uri(PNG)))
     new, job = create.request(kept.w, first, key="order-7")
     again = create.request(kept.w, first, key="order-7")
     assert (new, again[0], again[1].id) == (True, False, job.id)
     with pytest.raises(Conflict):
-        create.request(kept.w, JobRequest(VIDU, _vidu(job.spec.input["imageUrl"])), key="order-7")
+        create.request(
+            kept.w, JobRequest(model=VIDU, input=_vidu(job.spec.input["imageUrl"])), key="order-7"
+        )
 
 
 def test_a_storage_that_does_not_answer_keeps_no_job_with_a_data_uri(build: Build) -> None:

@@ -109,7 +109,7 @@ def test_a_dead_delivery_of_an_end_can_be_told_again_without_its_event(shop: Sho
     end = shop.delivery(job, "job.succeeded")
     shop.forget_events()
     house.w.store.deliveries.end("shop", [end.id], "it was closed", final=False)
-    deliveries.redeliver_all(house.w, deliveries.Filter("dead"), dry_run=False)
+    deliveries.redeliver_all(house.w, deliveries.Filter(state="dead"), dry_run=False)
     shop.open()
     assert ("job.succeeded", end.event) in shop.heard
 

@@ -142,7 +142,7 @@ def test_a_job_that_took_its_turn_before_the_pause_does_not_leave_after_it(
 
 
 def test_the_price_of_a_request_is_told_without_keeping_it(house: House) -> None:
-    checked = create.check(house.w, JobRequest(IMAGE, {"prompt": "a"}))
+    checked = create.check(house.w, JobRequest(model=IMAGE, input={"prompt": "a"}))
     live = create.live_price(house.w, checked)
     assert live
     assert str(live.money) == "0.4"

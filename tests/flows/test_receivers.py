@@ -33,7 +33,7 @@ from tests.receiver import Receiver
 
 def _subscribe(house: House, url: str, **more: Any) -> tuple[Subscription, str]:
     given = {"url": url, "events": ["job.succeeded"], **more}
-    return subscriptions.create(house.w, subscriptions.read(house.w, given, new=True))
+    return subscriptions.create(house.w, subscriptions.read_new(house.w, given))
 
 
 def _ended(house: House, **more: Any) -> Job:

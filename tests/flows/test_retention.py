@@ -70,7 +70,7 @@ def test_a_delivery_that_was_told_late_does_not_keep_its_job(shop: Shop) -> None
     job = shop.ended()
     shop.house.clock.advance(29 * DAY)
     shop.closed = False
-    deliveries.redeliver_all(shop.house.w, deliveries.Filter("dead"), dry_run=False)
+    deliveries.redeliver_all(shop.house.w, deliveries.Filter(state="dead"), dry_run=False)
     shop.house.settle()
     assert [one.state for one in shop.house.w.store.deliveries.of_job(job.id)].count("done") == 3
     shop.sweep(1.1)
@@ -84,7 +84,7 @@ def test_a_dead_delivery_keeps_its_job_until_it_is_told_and_no_day_longer(shop: 
         shop.sweep(31)
     assert shop.house.job(job).state == "succeeded"
     shop.closed = False
-    deliveries.redeliver_all(shop.house.w, deliveries.Filter("dead"), dry_run=False)
+    deliveries.redeliver_all(shop.house.w, deliveries.Filter(state="dead"), dry_run=False)
     shop.house.settle()
     shop.sweep(0.1)
     with pytest.raises(NotFound):

@@ -135,7 +135,7 @@ def test_a_subscriber_that_answers_with_every_secret_and_its_own(
     build: Build, receiver: Receiver, capfd: pytest.CaptureFixture[str]
 ) -> None:
     house = build(**SETTINGS)
-    wish = subscriptions.read(house.w, {"url": receiver.url}, new=True)
+    wish = subscriptions.read_new(house.w, {"url": receiver.url})
     _, own = subscriptions.create(house.w, wish)
     receiver.answers(Reply(500, body=f"{own} {ECHO}"[:480].encode()))
     job = house.until(house.ask(), "succeeded")

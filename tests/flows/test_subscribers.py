@@ -21,7 +21,7 @@ DAY = 86400.0
 
 def _subscribe(house: House, url: str, **more: Any) -> tuple[Subscription, str]:
     given = {"url": url, "events": ["job.succeeded"], **more}
-    return subscriptions.create(house.w, subscriptions.read(house.w, given, new=True))
+    return subscriptions.create(house.w, subscriptions.read_new(house.w, given))
 
 
 def _delivery(house: House, job: Job) -> Delivery:
@@ -120,7 +120,7 @@ def test_a_job_that_names_its_handlers_still_tells_subscribers(
     open_house: House, receiver: Receiver
 ) -> None:
     _subscribe(open_house, receiver.url)
-    _ended(open_house, handlers=())
+    _ended(open_house, handlers=[])
     assert receiver.types() == ["job.succeeded"]
 
 
@@ -179,12 +179,12 @@ def test_what_a_disabled_subscription_misses_is_kept_and_sent_when_asked(
     assert (missed.state, missed.tries[0]["outcome"]) == ("dead", "missed")
     with pytest.raises(Conflict, match="disabled"):
         deliveries.redeliver(open_house.w, missed.id)
-    wish = subscriptions.read(open_house.w, {"enabled": True}, new=False)
+    wish = subscriptions.read_patch(open_house.w, {"enabled": True})
     subscriptions.change(open_house.w, made.id, wish)
     open_house.settle()
     assert receiver.requests == [], "it is offered, not sent"
     told, skipped = deliveries.redeliver_all(
-        open_house.w, deliveries.Filter("dead", made.id), dry_run=False
+        open_house.w, deliveries.Filter(state="dead", handler=made.id), dry_run=False
     )
     open_house.later(1)
     assert (told, skipped, receiver.types()) == (1, 0, ["job.succeeded"])
@@ -303,10 +303,10 @@ def test_whatever_users_do_meanwhile_every_delivery_ends_and_nothing_is_left_in_
                 case "rotate":
                     subscriptions.rotate(house.w, one)
                 case "redeliver":
-                    wanted = deliveries.Filter("dead", one)
+                    wanted = deliveries.Filter(state="dead", handler=one)
                     deliveries.redeliver_all(house.w, wanted, dry_run=False)
                 case word:
-                    wish = subscriptions.read(house.w, {"enabled": word == "enable"}, new=False)
+                    wish = subscriptions.read_patch(house.w, {"enabled": word == "enable"})
                     subscriptions.change(house.w, one, wish)
 
     with ThreadPoolExecutor(3) as users:
@@ -318,10 +318,10 @@ def test_whatever_users_do_meanwhile_every_delivery_ends_and_nothing_is_left_in_
     for task in meddling:
         task.result()
     for one in made:
-        wish = subscriptions.read(house.w, {"enabled": True}, new=False)
+        wish = subscriptions.read_patch(house.w, {"enabled": True})
         subscriptions.change(house.w, one, wish)
     for _ in range(3):
-        deliveries.redeliver_all(house.w, deliveries.Filter("dead"), dry_run=False)
+        deliveries.redeliver_all(house.w, deliveries.Filter(state="dead"), dry_run=False)
         house.later(10)
     assert house.raw.zcard("runhook:deliveries:state:done") == 40
     assert house.raw.keys("runhook:outbox:*") == house.raw.keys("runhook:held:*") == []
@@ -331,12 +331,12 @@ def test_where_only_https_is_allowed_http_is_refused_named_and_not_told(
     build: Build, receiver: Receiver
 ) -> None:
     before = build(RUNHOOK_ALLOW_PRIVATE_URLS="true")
-    wish = subscriptions.read(before.w, {"url": receiver.url}, new=True)
+    wish = subscriptions.read_new(before.w, {"url": receiver.url})
     made, _ = subscriptions.create(before.w, wish)
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_HTTPS_ONLY="true")
     for url in (receiver.url, receiver.url.upper()):
         with pytest.raises(InvalidRequest, match="RUNHOOK_HTTPS_ONLY"):
-            subscriptions.read(house.w, {"url": url}, new=True)
+            subscriptions.read_new(house.w, {"url": url})
     job = house.until(house.ask(), "succeeded")
     assert receiver.requests == []
     assert {

@@ -25,7 +25,7 @@ NEWER = records.VERSION + 1
 
 def _subscribe(house: House, receiver: Receiver, *models: str) -> Subscription:
     given = {"url": receiver.url, "events": ["job.succeeded"], "models": list(models)}
-    return subscriptions.create(house.w, subscriptions.read(house.w, given, new=True))[0]
+    return subscriptions.create(house.w, subscriptions.read_new(house.w, given))[0]
 
 
 def _spoil(house: House, one: Subscription, needs: int = NEWER) -> None:
@@ -63,7 +63,7 @@ def test_what_a_newer_versions_receiver_misses_waits_for_it_and_no_event_stays_d
     assert receiver.requests == []
     (finding,) = [one for one in examine(house.w, {}) if one.what == "receivers"]
     assert theirs.id in finding.says
-    off = subscriptions.read(house.w, {"models": []}, new=False)
+    off = subscriptions.read_patch(house.w, {"models": []})
     subscriptions.change(house.w, other.id, off)
     _mend(house, theirs)
     for _ in range(3):

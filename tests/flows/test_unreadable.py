@@ -245,7 +245,7 @@ def test_a_subscriber_only_a_newer_process_can_read_is_told_by_it(
     open_house: House, receiver: Receiver
 ) -> None:
     house = open_house
-    wish = subscriptions.read(house.w, {"url": receiver.url, "events": ["job.succeeded"]}, new=True)
+    wish = subscriptions.read_new(house.w, {"url": receiver.url, "events": ["job.succeeded"]})
     theirs, _ = subscriptions.create(house.w, wish)
     ours, _ = subscriptions.create(house.w, wish)
     house.raw.hset(f"runhook:subscription:{theirs.id}", mapping={"v": NEWER, "needs": NEWER})
@@ -261,12 +261,12 @@ def test_a_subscriber_only_a_newer_process_can_read_is_told_by_it(
 
 def test_a_subscription_keeps_what_a_newer_version_wrote(open_house: House) -> None:
     house = open_house
-    wish = subscriptions.read(house.w, {"url": "http://127.0.0.1:9/"}, new=True)
+    wish = subscriptions.read_new(house.w, {"url": "http://127.0.0.1:9/"})
     made, _ = subscriptions.create(house.w, wish)
     key = f"runhook:subscription:{made.id}"
     house.raw.hset(key, mapping={"v": NEWER, "format": "binary"})
     subscriptions.rotate(house.w, made.id)
-    off = subscriptions.read(house.w, {"enabled": False}, new=False)
+    off = subscriptions.read_patch(house.w, {"enabled": False})
     subscriptions.change(house.w, made.id, off)
     held = house.raw.hgetall(key)
     assert (held[b"v"], held[b"format"], held[b"enabled"]) == (b"%d" % NEWER, b"binary", b"0")
@@ -306,12 +306,14 @@ def test_an_asset_kept_again_keeps_what_a_newer_version_wrote(house: House) -> N
     with pytest.raises(UnreadableRecord):
         create.keep(house.w, "again.txt", BytesIO(b"a note"))
     with pytest.raises(UnreadableRecord):
-        create.request(house.w, JobRequest(IMAGE, {"prompt": "x", "imageUrl": f"asset:{kept.id}"}))
+        create.request(
+            house.w, JobRequest(model=IMAGE, input={"prompt": "x", "imageUrl": f"asset:{kept.id}"})
+        )
 
 
 def test_every_record_says_its_version(open_house: House, receiver: Receiver) -> None:
     house = open_house
-    wish = subscriptions.read(house.w, {"url": receiver.url}, new=True)
+    wish = subscriptions.read_new(house.w, {"url": receiver.url})
     made, _ = subscriptions.create(house.w, wish)
     job = house.until(house.ask(), "succeeded")
     version = records.VERSION
@@ -328,11 +330,11 @@ def test_a_subscription_that_cannot_be_read_stops_no_redelivery_to_others(
 ) -> None:
     house = open_house
     receiver.answers(410)
-    wish = subscriptions.read(house.w, {"url": receiver.url, "events": ["job.succeeded"]}, new=True)
+    wish = subscriptions.read_new(house.w, {"url": receiver.url, "events": ["job.succeeded"]})
     both = [subscriptions.create(house.w, wish)[0].id for _ in range(2)]
     house.until(house.ask(), "succeeded")
     receiver.answers(200)
-    on = subscriptions.read(house.w, {"enabled": True}, new=False)
+    on = subscriptions.read_patch(house.w, {"enabled": True})
     for name in both:
         subscriptions.change(house.w, name, on)
     house.raw.hset(f"runhook:subscription:{both[0]}", mapping={"v": NEWER, "needs": NEWER})

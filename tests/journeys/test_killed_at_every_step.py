@@ -107,7 +107,7 @@ class Stage:
         self.receiver.requests.clear()
         self.receiver.answers(500, 200)
         given = {"url": self.receiver.url, "events": ["job.succeeded"]}
-        subscriptions.create(self.house.w, subscriptions.read(self.house.w, given, new=True))
+        subscriptions.create(self.house.w, subscriptions.read_new(self.house.w, given))
 
     def _ask(self, scene: Scene) -> Job:
         given: dict[str, Any] = {"prompt": scene.name}

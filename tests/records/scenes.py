@@ -34,12 +34,12 @@ def listeners(house: House) -> None:
     house.w.store.processes.publish_handlers(published(house.w))
     for path in ("", "/rotated", "/disabled"):
         given = {"url": NOWHERE + path, "events": ["job.succeeded"], "models": ["rhart-*"]}
-        wanted = subscriptions.read(house.w, given, new=True)
+        wanted = subscriptions.read_new(house.w, given)
         made, _ = subscriptions.create(house.w, wanted)
         if path == "/rotated":
             subscriptions.rotate(house.w, made.id)
         elif path == "/disabled":
-            off = subscriptions.read(house.w, {"enabled": False}, new=False)
+            off = subscriptions.read_patch(house.w, {"enabled": False})
             subscriptions.change(house.w, made.id, off)
 
 
@@ -54,7 +54,9 @@ def files(house: House) -> None:
 
 def ends(house: House) -> Job:
     """One that succeeds, asked for with a key."""
-    asked = JobRequest(IMAGE, {"prompt": "a cat"}, {}, {"order": 7}, 9)
+    asked = JobRequest(
+        model=IMAGE, input={"prompt": "a cat"}, options={}, metadata={"order": 7}, priority=9
+    )
     job = create.request(house.w, asked, key="order-7")[1]
     return house.until(job, "succeeded")
 

@@ -107,7 +107,9 @@ def test_its_duties_and_wake_ups_are_gone_on_with(house: House, sample: dict[str
 def test_an_idempotency_key_of_then_makes_no_second_job(
     house: House, sample: dict[str, Any]
 ) -> None:
-    asked = JobRequest(IMAGE, {"prompt": "a cat"}, {}, {"order": 7}, 9)  # as in scenes.ends
+    asked = JobRequest(
+        model=IMAGE, input={"prompt": "a cat"}, options={}, metadata={"order": 7}, priority=9
+    )  # as in scenes.ends
     new, job = create.request(house.w, asked, key="order-7")
     assert not new
     assert job.id in sample["shown"]

@@ -33,14 +33,16 @@ def test_the_same_key_and_request_is_the_same_job(house: House) -> None:
     from runhook.worker.flows import create
     from runhook.worker.flows.create import JobRequest
 
-    first = create.request(house.w, JobRequest(IMAGE, {"prompt": "a"}), key="k")
-    again = create.request(house.w, JobRequest(IMAGE, {"prompt": "a"}), key="k")
+    first = create.request(house.w, JobRequest(model=IMAGE, input={"prompt": "a"}), key="k")
+    again = create.request(house.w, JobRequest(model=IMAGE, input={"prompt": "a"}), key="k")
     assert first[0]
     assert not again[0]
     assert first[1].id == again[1].id
     with pytest.raises(Conflict):
-        create.request(house.w, JobRequest(IMAGE, {"prompt": "b"}), key="k")
-    other = create.request(house.w, JobRequest(IMAGE, {"prompt": "a"}), key="k", owner="other")
+        create.request(house.w, JobRequest(model=IMAGE, input={"prompt": "b"}), key="k")
+    other = create.request(
+        house.w, JobRequest(model=IMAGE, input={"prompt": "a"}), key="k", owner="other"
+    )
     assert other[0], "keys are each token's own"
 
 

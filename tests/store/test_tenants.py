@@ -15,7 +15,7 @@ GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
 
 
 def _of(house: House, tenant: str | None = None, owner: str = "local", **more: Any) -> Job:
-    asked = JobRequest(IMAGE, {"prompt": "a cat"}, tenant=tenant)
+    asked = JobRequest(model=IMAGE, input={"prompt": "a cat"}, tenant=tenant)
     return create.request(house.w, asked, owner=owner, **more)[1]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.exceptions import RequestTimeout, ServiceUnavailable
 
-from runhook.webhook.edge.bodies import Sending, read_whole
+from runhook.webhook.edge.receiving import Sending, read_whole
 
 
 class Body:

@@ -55,11 +55,21 @@ def test_what_nests_64_deep_is_taken_told_and_listed(house: House, client: Flask
         assert client.get(path).status_code == 200
 
 
+def _with_metadata(metadata: dict[str, Any]) -> JobRequest:
+    return JobRequest(model=IMAGE, input={"prompt": "a cat"}, metadata=metadata)
+
+
 def test_a_job_asked_for_in_this_process_is_held_to_the_same(house: House) -> None:
     with pytest.raises(InvalidRequest, match="64 levels"):
-        create.request(house.w, JobRequest(IMAGE, {"prompt": "a cat"}, {}, nest(65)))
+        create.request(
+            house.w,
+            JobRequest(model=IMAGE, input={"prompt": "a cat"}, options={}, metadata=nest(65)),
+        )
     with pytest.raises(InvalidRequest):
-        create.request(house.w, JobRequest(IMAGE, {"prompt": "a cat"}, {}, nest(900)))
+        create.request(
+            house.w,
+            JobRequest(model=IMAGE, input={"prompt": "a cat"}, options={}, metadata=nest(900)),
+        )
 
 
 DEEP = ["[" * 300 + "]" * 300, "[" * 20_000 + "]" * 20_000, '{"a":' * 300 + "1" + "}" * 300]
@@ -127,4 +137,6 @@ def test_a_workflow_typed_as_text_that_nests_without_end_is_a_fault_like_others(
 ) -> None:
     graph = "[" * 100_000 + "]" * 100_000
     with pytest.raises(InvalidRequest, match="ComfyUI's API format"):
-        create.request(house.w, JobRequest("workflow/123456", {}, {"workflow": graph}))
+        create.request(
+            house.w, JobRequest(model="workflow/123456", input={}, options={"workflow": graph})
+        )

@@ -8,9 +8,9 @@ from flask import Request, Response, current_app
 
 from runhook.config.callers import Caller
 from runhook.config.settings import LOOPBACK_HOSTS, Settings
-from runhook.webhook.edge.answers import wiring
 from runhook.webhook.edge.problems import problem
 from runhook.webhook.edge.refusals import Refusals
+from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.jobs import LOCAL
 
 FRONT = "/"  # where a link may bring the token

@@ -32,7 +32,7 @@ def problem(status: int, title: str, detail: str, **more: object) -> Response:
     )
 
 
-def view_of(error: RunhookError) -> dict[str, Any]:
+def problem_view(error: RunhookError) -> dict[str, Any]:
     """An error of ours as a problem document."""
     return _document(*_told(error))
 
@@ -111,7 +111,7 @@ def register(app: Flask) -> None:
     def _ours(error: RunhookError) -> Response:
         if isinstance(error, StoreUnavailable):
             report("redis.away", why=str(error))
-        return _response(view_of(error))
+        return _response(problem_view(error))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:

@@ -7,8 +7,8 @@ from flask import Response, current_app, g, request
 
 from runhook.config.callers import Caller, Scope
 from runhook.webhook.edge.access import caller_of, refusal_of
-from runhook.webhook.edge.answers import wiring
 from runhook.webhook.edge.problems import problem
+from runhook.webhook.edge.responses import wiring
 from runhook.worker.errors import NotFound, UnreadableRecord
 
 Door = TypeVar("Door", bound=Callable[..., Any])

@@ -2,18 +2,25 @@
 
 from flask import Blueprint, Response
 
-from runhook.webhook.edge.answers import answer, known_parameters, wiring
-from runhook.webhook.edge.bodies import json_body
 from runhook.webhook.edge.limits import ASKING
 from runhook.webhook.edge.problems import problem
+from runhook.webhook.edge.queries import read_query
+from runhook.webhook.edge.receiving import read_body
+from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
+from runhook.worker.domain.bodies import Body
 from runhook.worker.domain.views import account_view
-from runhook.worker.errors import Fault, InvalidRequest
 
-LARGEST = 1024
+LARGEST = 1024  # bytes of a body, which says one word
 
 blueprint = Blueprint("account", __name__, url_prefix="/v1")
-blueprint.before_request(known_parameters)
+blueprint.before_request(read_query)
+
+
+class LineChange(Body):
+    """What the line is to do: stand still, or go on."""
+
+    paused: bool
 
 
 @blueprint.get("/line")
@@ -27,11 +34,8 @@ def get_line() -> Response:
 @open_to("admin")
 def post_line() -> Response:
     """Stop the line or let it go on: `{"paused": true}`."""
-    wanted = json_body(LARGEST)
-    if set(wanted) != {"paused"} or not isinstance(wanted["paused"], bool):
-        raise InvalidRequest([Fault("paused", "must be true or false, and nothing else is taken")])
     line = wiring().store.line
-    line.pause(wanted["paused"])
+    line.pause(read_body(LineChange, LARGEST).paused)
     return answer(line.state().document())
 
 

@@ -2,18 +2,19 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from runhook.webhook.edge.answers import answer, known_parameters, wiring
 from runhook.webhook.edge.problems import problem
+from runhook.webhook.edge.queries import read_query
+from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import open_to
 from runhook.worker.catalogue.views import asset_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import create
 
 LARGEST = 2 * 1024**3  # bytes; models take less, LoRA files do not come this way
-BUSY_FORM = 64 * 1024
+BUSY_FORM = 64 * 1024  # bytes of a form around its file
 
 blueprint = Blueprint("assets", __name__, url_prefix="/v1/assets")
-blueprint.before_request(known_parameters)
+blueprint.before_request(read_query)
 
 
 @blueprint.post("")
@@ -25,7 +26,7 @@ def post_asset() -> Response:
     request.max_content_length = LARGEST + BUSY_FORM
     file = request.files.get("file")
     if file is None:
-        raise InvalidRequest([Fault("file", "is missing: the form's file goes by this name")])
+        raise InvalidRequest([Fault("file", "is required: the form's file goes by this name")])
     asset = create.keep(wiring(), file.filename or "file", file.stream)
     response = answer(asset_view(asset), 201)
     response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)

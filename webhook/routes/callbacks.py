@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, current_app, request
 
-from runhook.webhook.edge.bodies import body_within
 from runhook.webhook.edge.problems import problem
+from runhook.webhook.edge.receiving import body_within
 from runhook.webhook.edge.refusals import Refusals
 from runhook.webhook.edge.scopes import open_to
 from runhook.worker.errors import StoreUnavailable

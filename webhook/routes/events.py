@@ -1,57 +1,81 @@
 """/v1/events: the log from a cursor, and live; and the stream of one job."""
 
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import orjson
 from flask import Blueprint, Response, current_app, request
+from pydantic import BeforeValidator
 
-from runhook.webhook.edge.answers import answer, known_parameters, page_size, takes, wiring
+from runhook.webhook.edge.queries import USUAL, PageSize, Query, query, read_query, takes
+from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.edge.streams import Hub, spoken
+from runhook.worker.domain.bodies import fits, refused
 from runhook.worker.domain.events import TYPES, Event, cloud_event, unknown_types
+from runhook.worker.domain.faults import nearest
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.store import is_event_id
 
-ALIVE = b": alive\n\n"
-ROUNDS, PIECE = 20, 500  # pieces of the log that one request looks through for wanted types
+ALIVE = b": alive\n\n"  # a comment of server-sent events: it says only that the stream lives
+# Pieces of the log, and events of each, that one request looks through for wanted types: so rare
+# ones cost it no more than ten thousand events, and it answers with a cursor to go on from.
+ROUNDS, PIECE = 20, 500
+AN_EVENT = "must be an event's id, as evt_1795000000000-0"
 
 blueprint = Blueprint("events", __name__, url_prefix="/v1")
-blueprint.before_request(known_parameters)
+blueprint.before_request(read_query)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    types = tuple(one for one in text.split(",") if one)
+    if unknown := unknown_types(types):
+        near = next(iter(nearest(unknown[0], TYPES)), None)
+        names = ", ".join(map(repr, unknown))
+        raise refused(f"has {names}; expected some of {', '.join(TYPES)}", TYPES, nearest=near)
+    return types
+
+
+class StreamQuery(Query):
+    """Which events, and from where on; without `after` those from now on."""
+
+    after: Annotated[str, fits(lambda text: not text or is_event_id(text), AN_EVENT)] = ""
+    types: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+
+
+class EventsQuery(StreamQuery):
+    """A page of events; without `after` it begins with the oldest."""
+
+    limit: PageSize = USUAL
 
 
 @blueprint.get("/events")
 @open_to("read")
-@takes("after", "types", "limit")
+@takes(EventsQuery)
 def list_events() -> Response:
     """Events behind a cursor, oldest first; `next` is the cursor for the next time."""
-    faults: list[Fault] = []
-    types, cursor = _types(faults), _cursor(request.args.get("after"), faults)
-    most = page_size(request.args.get("limit"), faults)
-    if faults:
-        raise InvalidRequest(faults)
-    found, cursor = _page(types, cursor, most)
+    asked = query(EventsQuery)
+    found, cursor = _page(asked.types, asked.after or None, asked.limit)
     items = [cloud_event(what, wiring().source) for what in found]
     return answer({"items": items, "next": cursor})
 
 
 @blueprint.get("/events/stream")
 @open_to("read")
-@takes("after", "types")
+@takes(StreamQuery)
 def stream_events() -> Response:
     """Events as they happen, and those since `Last-Event-ID` first."""
-    faults: list[Fault] = []
-    types = _types(faults)
-    given = request.headers.get("Last-Event-ID") or request.args.get("after")
-    cursor = _cursor(given, faults)
-    if faults:
-        raise InvalidRequest(faults)
+    asked = query(StreamQuery)
+    cursor = request.headers.get("Last-Event-ID") or asked.after
+    if cursor and not is_event_id(cursor):
+        raise InvalidRequest([Fault("Last-Event-ID", AN_EVENT)])
     store = wiring().store.events
     if cursor:
         store.after(cursor, 1)  # says now that it is too old, while a status can still be sent
     start = cursor or store.newest()
-    return _hub().stream(caller().name, _events(_hub(), start, types))
+    return _hub().stream(caller().name, _events(_hub(), start, asked.types))
 
 
 @blueprint.get("/jobs/<job_id>/stream")
@@ -88,31 +112,19 @@ def _job(hub: Hub, cursor: str, job: Job) -> Iterator[bytes]:
                 return
 
 
-def _page(types: Sequence[str], cursor: str | None, most: int) -> tuple[list[Event], str | None]:
+def _page(types: Sequence[str], cursor: str | None, limit: int) -> tuple[list[Event], str | None]:
     """So many events behind the cursor at most, and the cursor behind those looked at."""
-    events = wiring().store.events
+    events, size = wiring().store.events, limit
+    if types:
+        size = PIECE
     for _ in range(ROUNDS):
         before = cursor
-        found, cursor = events.after(before, PIECE if types else most, types=types)
-        if len(found) > most:
-            return found[:most], found[most - 1].id
+        found, cursor = events.after(before, size, types=types)
+        if len(found) > limit:
+            return found[:limit], found[limit - 1].id
         if found or cursor == before:
             return found, cursor
     return [], cursor
-
-
-def _types(faults: list[Fault]) -> tuple[str, ...]:
-    types = tuple(kind for kind in request.args.get("types", "").split(",") if kind)
-    unknown = unknown_types(types)
-    faults += [Fault("types", f"{kind!r} is no event type", TYPES) for kind in unknown]
-    return types
-
-
-def _cursor(given: str | None, faults: list[Fault]) -> str | None:
-    if given and not is_event_id(given):
-        faults.append(Fault("after", "must be an event's id, as evt_1795000000000-0"))
-        return None
-    return given or None
 
 
 def _hub() -> Hub:

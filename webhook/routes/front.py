@@ -3,16 +3,23 @@
 from flask import Blueprint, Response, current_app
 
 from runhook.webhook.edge.access import FRONT
-from runhook.webhook.edge.answers import answer, known_parameters, takes
+from runhook.webhook.edge.queries import Query, read_query, takes
+from runhook.webhook.edge.responses import answer
 from runhook.webhook.edge.scopes import OPEN_TO, caller, open_to
 
 blueprint = Blueprint("front", __name__)
-blueprint.before_request(known_parameters)
+blueprint.before_request(read_query)
+
+
+class FrontQuery(Query):
+    """The token as a link brings it; `access` reads it."""
+
+    token: str = ""
 
 
 @blueprint.get(FRONT)
 @open_to("read", "submit")
-@takes("token")
+@takes(FrontQuery)
 def front() -> Response:
     """The name, scopes and calls of whoever asks, by the header or, for people, by `?token=`."""
     me = caller()

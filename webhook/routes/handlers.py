@@ -2,19 +2,21 @@
 
 from flask import Blueprint, Response
 
-from runhook.webhook.edge.answers import answer, known_parameters, wiring
+from runhook.webhook.edge.queries import read_query
+from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import open_to
 from runhook.worker.delivery import roster
+from runhook.worker.delivery.views import handler_view
 
 blueprint = Blueprint("handlers", __name__, url_prefix="/v1/handlers")
-blueprint.before_request(known_parameters)
+blueprint.before_request(read_query)
 
 
 @blueprint.get("")
 @open_to("read")
 def list_handlers() -> Response:
     """Every handler, whether a process has it, and what waits for it."""
-    items = [member.document() for member in roster.members(wiring())]
+    items = [handler_view(member) for member in roster.members(wiring())]
     return answer({"items": items, "next": None})
 
 

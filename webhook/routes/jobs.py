@@ -1,64 +1,111 @@
 """/v1/jobs: asking for jobs, one or many, reading and cancelling them."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Annotated, Any, Literal
 
 import orjson
 from flask import Blueprint, Response, request, stream_with_context, url_for
+from pydantic import Field, model_validator
 
-from runhook.webhook.edge.answers import (
-    answer,
-    cursor_of,
-    known_parameters,
-    page_size,
-    takes,
-    wiring,
-)
-from runhook.webhook.edge.bodies import json_body, lines_within
 from runhook.webhook.edge.limits import ASKING, BATCHES
-from runhook.webhook.edge.problems import problem, view_of
+from runhook.webhook.edge.problems import problem, problem_view
+from runhook.webhook.edge.queries import (
+    USUAL,
+    Flag,
+    PageSize,
+    Query,
+    begins_at,
+    query,
+    read_query,
+    takes,
+)
+from runhook.webhook.edge.receiving import json_body, lines_within, read_body
+from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
 from runhook.worker.catalogue import Checked
 from runhook.worker.catalogue.views import dry_run_view
+from runhook.worker.domain.bodies import Body, fits, one_of, refused
 from runhook.worker.domain.jobs import Job, State, is_job_id
-from runhook.worker.domain.views import job_view
-from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.domain.views import View, job_view
+from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch, create, resolve
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.steps.first_look import usual_seconds
 
-LARGEST = 32 * 1024 * 1024  # media may come as data URIs
-LARGEST_WORD = 1024
+LARGEST = 32 * 1024 * 1024  # bytes of a job: media may come as data URIs
+LARGEST_WORD = 1024  # bytes of a body that says one word
 LARGEST_BATCH = 2 * 1024**3  # bytes; it waits in a file until it is whole
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
-blueprint.before_request(known_parameters)
+blueprint.before_request(read_query)
+
+
+class JobsQuery(Query):
+    """Which jobs to list, and where the page begins."""
+
+    state: Annotated[str, one_of(tuple(State))] | None = None
+    model: str | None = None
+    tenant: create.Tenant | None = None
+    cursor: Annotated[str, begins_at(is_job_id)] | None = None
+    limit: PageSize = USUAL
+
+
+class JobQuery(Query):
+    """Whether a job is only checked and priced, and nothing is kept."""
+
+    dry_run: Flag = False
+
+
+As = Annotated[Literal["failed", "resubmit"], one_of(("failed", "resubmit"))]
+
+
+class Verdict(Body):
+    """What became of an unconfirmed attempt, as the user knows it: one of `as` and `ref`.
+
+    Attributes:
+        verdict: `failed`, or `resubmit`, which accepts the risk of paying twice; `as` in JSON.
+        ref: RunningHub's id of the task that it became.
+        force: Take the task although no record proves whose it is.
+    """
+
+    verdict: As | None = Field(None, alias="as")
+    ref: Annotated[str, fits(str.isdecimal, "must be a task's id: digits")] | None = None
+    force: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Verdict":
+        if (self.verdict is None) == (self.ref is None) or (self.force and self.ref is None):
+            raise refused(
+                'must be {"as": "failed"}, {"as": "resubmit"}, or '
+                '{"ref": "<digits>", "force"?: true}'
+            )
+        return self
 
 
 @blueprint.post("")
 @open_to("submit")
-@takes("dry_run")
+@takes(JobQuery)
 def post_job() -> Response:
     """Put a job into the line: 202, or 200 when its idempotency key made it before.
 
     With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
     """
     given, key = json_body(LARGEST), _idempotency_key()
-    dry_run = _dry_run()
+    dry_run = query(JobQuery).dry_run
     with _waiting_for(given, dry_run):
         if dry_run:
             return answer(_checked(create.trial(wiring(), given, only=only())))
         new, job = create.accept(wiring(), given, owner=caller().name, key=key, only=only())
-    response = answer(_document(job), 202 if new else 200)
+    response = answer(_view(job), _status(new=new))
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
     return response
 
 
 @blueprint.post("/batch")
 @open_to("submit")
-@takes("dry_run")
+@takes(JobQuery)
 def post_batch() -> Response:
     """Put a job for each JSON line into the line; a line of the answer for each, in order.
 
@@ -75,14 +122,14 @@ def post_batch() -> Response:
         owner=caller().name,
         key=_idempotency_key(),
         only=only(),
-        dry_run=_dry_run(),
+        dry_run=query(JobQuery).dry_run,
     )
     place = BATCHES.take(caller().name)
 
     def answers() -> Iterator[bytes]:
         try:
             for line in lines:
-                yield orjson.dumps(_line_document(line)) + b"\n"
+                yield orjson.dumps(_line_view(line)) + b"\n"
         finally:
             place.leave()
 
@@ -91,36 +138,29 @@ def post_batch() -> Response:
     return response
 
 
-def _line_document(line: batch.Line) -> dict[str, Any]:
+def _line_view(line: batch.Line) -> View:
     if line.error:
-        found = view_of(line.error)
+        found = problem_view(line.error)
         return {"line": line.number, "status": found["status"], "error": found}
     if line.job:
-        status = 202 if line.new else 200
-        return {"line": line.number, "status": status, "job": job_view(line.job)}
+        return {"line": line.number, "status": _status(new=line.new), "job": job_view(line.job)}
     return {"line": line.number, "status": 200, "dry_run": line.checked and _checked(line.checked)}
 
 
 @blueprint.get("")
 @open_to("read", "submit")
-@takes("state", "model", "tenant", "cursor", "limit")
+@takes(JobsQuery)
 def list_jobs() -> Response:
     """Jobs, newest first; a submit token's are its own tenant's."""
-    faults: list[Fault] = []
-    state, model, tenant = (request.args.get(name) for name in ("state", "model", "tenant"))
-    states = tuple(s.value for s in State)
-    if state is not None and state not in states:
-        faults.append(Fault("state", f"must be one of {', '.join(states)}", states))
-    faults += create.tenant_faults(tenant)
-    most = page_size(request.args.get("limit"), faults)
-    cursor = cursor_of(request.args.get("cursor"), is_job_id, faults)
-    if faults:
-        raise InvalidRequest(faults)
-    model = catalogue.canonical(model) if model is not None else None
-    mine = only()
-    if mine is not None and tenant not in (None, mine):
+    asked, mine = query(JobsQuery), only()
+    model = asked.model
+    if model is not None:
+        model = catalogue.canonical(model)
+    if mine is not None and asked.tenant not in (None, mine):
         return answer({"items": [], "next": None})  # as if the other had none
-    page = wiring().store.jobs.page(state, model, cursor, most, tenant=mine or tenant)
+    page = wiring().store.jobs.page(
+        asked.state, model, asked.cursor, asked.limit, tenant=mine or asked.tenant
+    )
     return answer({"items": [job_view(job) for job in page.jobs], "next": page.next})
 
 
@@ -128,7 +168,7 @@ def list_jobs() -> Response:
 @open_to("read", "submit")
 def get_job(job_id: str) -> Response:
     """One job."""
-    return answer(_document(wiring().store.jobs.get(job_id)))
+    return answer(_view(wiring().store.jobs.get(job_id)))
 
 
 @blueprint.get("/<job_id>/timeline")
@@ -144,18 +184,19 @@ def get_timeline(job_id: str) -> Response:
 @open_to("submit")
 def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out."""
-    running = wiring().store.jobs.get(job_id).state is State.RUNNING
-    # RunningHub is asked about running ones only.
-    with ASKING.take(caller().name) if running else nullcontext():
+    with ExitStack() as place:
+        # RunningHub is asked about running ones only.
+        if wiring().store.jobs.get(job_id).state is State.RUNNING:
+            place.enter_context(ASKING.take(caller().name))
         job = cancel(wiring(), job_id)
-    return answer(_document(job), 200 if job.state is State.CANCELLED else 202)
+    return answer(_view(job), _status(new=job.state is not State.CANCELLED))
 
 
 @blueprint.post("/<job_id>/retry")
 @open_to("submit")
 def retry_job(job_id: str) -> Response:
     """Another paid attempt of a failed or cancelled job."""
-    return answer(_document(resolve.retry(wiring(), job_id)), 202)
+    return answer(_view(resolve.retry(wiring(), job_id)), 202)
 
 
 @blueprint.post("/<job_id>/reconcile")
@@ -164,7 +205,7 @@ def reconcile_job(job_id: str) -> Response:
     """Ask RunningHub about a job now."""
     with ASKING.take(caller().name):
         job = resolve.ask_now(wiring(), job_id)
-    return answer(_document(job))
+    return answer(_view(job))
 
 
 @blueprint.post("/<job_id>/resolve")
@@ -174,19 +215,13 @@ def resolve_job(job_id: str) -> Response:
 
     202 while RunningHub's record, which proves whose task it is, is not there yet.
     """
-    wanted = json_body(LARGEST_WORD)
-    ref, verdict, force = wanted.get("ref"), wanted.get("as"), wanted.get("force", False)
-    if isinstance(ref, str) and ref.isdecimal() and set(wanted) <= {"ref", "force"}:
-        with ASKING.take(caller().name):
-            job = resolve.resolve_by_ref(wiring(), job_id, ref, force=force is True)
-    elif verdict in ("failed", "resubmit") and set(wanted) == {"as"}:
-        job = resolve.resolve(wiring(), job_id, verdict)
+    said = read_body(Verdict, LARGEST_WORD)
+    if said.verdict:
+        job = resolve.resolve(wiring(), job_id, said.verdict)
     else:
-        text = (
-            'must be {"as": "failed"}, {"as": "resubmit"}, or {"ref": "<digits>", "force"?: true}'
-        )
-        raise InvalidRequest([Fault("", text)])
-    return answer(_document(job), 202 if job.attempt.unproved else 200)
+        with ASKING.take(caller().name):
+            job = resolve.resolve_by_ref(wiring(), job_id, said.ref or "", force=said.force)
+    return answer(_view(job), _status(new=job.attempt.unproved is not None))
 
 
 def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager[None]:
@@ -198,14 +233,22 @@ def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager
     return nullcontext()
 
 
-def _document(job: Job) -> dict[str, Any]:
-    queued = job.state is State.QUEUED
-    line = wiring().client.line_of(job.spec.options)
-    place = wiring().store.line.position(line, job.id) if queued else None
+def _view(job: Job) -> View:
+    place = None
+    if job.state is State.QUEUED:
+        line = wiring().client.line_of(job.spec.options)
+        place = wiring().store.line.position(line, job.id)
     return job_view(job, place) | {"progress": _progress(job)}
 
 
-def _progress(job: Job) -> dict[str, Any] | None:
+def _status(*, new: bool) -> int:
+    """202 while something is still to be done about it, 200 when it is as it was asked to be."""
+    if new:
+        return 202
+    return 200
+
+
+def _progress(job: Job) -> View | None:
     """Of a running job: seconds since its submit, and how long those of its model usually take."""
     if job.state is not State.RUNNING or job.attempt.submitted_at is None:
         return None
@@ -214,16 +257,8 @@ def _progress(job: Job) -> dict[str, Any] | None:
     return {"elapsed": round(elapsed, 1), "usual": usual_seconds(w, job)}
 
 
-def _checked(checked: Checked) -> dict[str, Any]:
+def _checked(checked: Checked) -> View:
     return dry_run_view(checked, create.live_price(wiring(), checked))
-
-
-def _dry_run() -> bool:
-    """Whether nothing is to be kept; any other word would buy what was only to be checked."""
-    given = request.args.get("dry_run", "false")
-    if given not in ("true", "false"):
-        raise InvalidRequest([Fault("dry_run", f"must be true or false, not {given!r}")])
-    return given == "true"
 
 
 def _idempotency_key() -> str | None:

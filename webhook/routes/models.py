@@ -3,23 +3,30 @@
 from functools import lru_cache
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
-from runhook.webhook.edge.answers import answer, known_parameters, takes
+from runhook.webhook.edge.queries import Query, query, read_query, takes
+from runhook.webhook.edge.responses import answer
 from runhook.webhook.edge.scopes import open_to
 from runhook.worker import catalogue
 from runhook.worker.catalogue.views import model_view
 
 blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
-blueprint.before_request(known_parameters)
+blueprint.before_request(read_query)
+
+
+class ModelsQuery(Query):
+    """Words that a model's name, endpoint or group has."""
+
+    q: str = ""
 
 
 @blueprint.get("")
 @open_to("read", "submit")
-@takes("q")
+@takes(ModelsQuery)
 def list_models() -> Response:
     """The models that match a query."""
-    return Response(_found(request.args.get("q", "")), content_type="application/json")
+    return Response(_found(query(ModelsQuery).q), content_type="application/json")
 
 
 @blueprint.get("/<path:name>")

@@ -79,8 +79,8 @@ def asset_view(asset: Asset) -> View:
 def _price(price: Price | None) -> View | None:
     if price is None:
         return None
-    said = price.model_dump(mode="json", exclude_defaults=True)
-    return said | {"text": price_words(price)}
+    facts = price.model_dump(mode="json", exclude_defaults=True)
+    return facts | {"text": price_words(price)}
 
 
 def _param(param: Param) -> View:

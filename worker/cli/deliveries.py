@@ -11,10 +11,12 @@ from runhook.worker.cli.commands import refuse_beside, wiring, wrong_usage
 from runhook.worker.cli.console import out, print_json, say, show
 from runhook.worker.cli.tables import Rows, particulars
 from runhook.worker.delivery import deliveries as flows
-from runhook.worker.delivery.deliveries import Filter, delivery_document
+from runhook.worker.delivery.deliveries import Filter, RedeliverRequest
 from runhook.worker.delivery.roster import word_of_absence
-from runhook.worker.errors import Fault, InvalidRequest
-from runhook.worker.flows.recover import Recovered, read_range
+from runhook.worker.delivery.views import delivery_view
+from runhook.worker.domain.bodies import read
+from runhook.worker.domain.views import recovered_view
+from runhook.worker.flows.recover import Recovered, RecoverRequest
 from runhook.worker.flows.recover import recover as make_good
 from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
@@ -54,15 +56,12 @@ def deliveries(
         _show_one(wiring(), delivery_id, as_json=as_json)
         return
     w = wiring()
-    faults: list[Fault] = []
-    of_job = flows.job_named(job, faults)
     with wrong_usage():
-        if faults:
-            raise InvalidRequest(faults)
+        wanted = read(Filter, {"state": state, "handler": handler, "job": job})
     # They are found one after the other, so the rest of a long list is never read.
-    found = list(islice(flows.matching(w, Filter(state=state, handler=handler, job=of_job)), limit))
+    found = list(islice(flows.matching(w, wanted), limit))
     if as_json:
-        print_json({"items": [delivery_document(one) for one in found], "next": None})
+        print_json({"items": [delivery_view(one) for one in found], "next": None})
     else:
         show(deliveries_table(found, ids=True), len(found), "no deliveries")
 
@@ -70,7 +69,7 @@ def deliveries(
 def _show_one(w: Wiring, delivery_id: str, *, as_json: bool) -> None:
     delivery = w.store.deliveries.get(delivery_id)
     if as_json:
-        print_json(delivery_document(delivery))
+        print_json(delivery_view(delivery))
     else:
         out.print(_delivery(delivery))
 
@@ -104,7 +103,7 @@ def redeliver(
         return
     w = wiring()
     with wrong_usage():
-        wanted, _ = flows.read_filter(w, given | {"state": state})
+        wanted = read(RedeliverRequest, given | {"state": state}, now=w.clock.now())
     count, skipped = flows.redeliver_all(w, wanted, dry_run=dry_run)
     if dry_run:
         say(f"{count} would be delivered again")
@@ -153,11 +152,12 @@ def recover(
     """
     w = wiring()
     given = _without_none(since=since, until=until, handler=handler, new_handlers=new_handlers)
+    now = w.clock.now()
     with wrong_usage():
-        span, _ = read_range(w, given)
+        span = read(RecoverRequest, given, now=now).range(now)
     found = make_good(w, span, dry_run=dry_run)
     if as_json:
-        print_json(found.document() | {"dry_run": dry_run})
+        print_json(recovered_view(found, dry_run=dry_run))
         return
     _print_recovered(found, dry_run=dry_run)
 

@@ -48,7 +48,7 @@ def subscriber(w: Wiring) -> Iterator[Received]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     url = f"http://127.0.0.1:{server.server_port}/hook"
-    wish = subscriptions.read(w, {"url": url, "events": EVENTS}, new=True)
+    wish = subscriptions.read_new(w, {"url": url, "events": EVENTS})
     _, secret = subscriptions.create(w, wish)
     # A daemon, so that a demo that is broken off does not wait for it.
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -11,6 +11,7 @@ from runhook.worker.cli.console import out, print_json, say
 from runhook.worker.cli.tables import Rows
 from runhook.worker.delivery import roster
 from runhook.worker.delivery.roster import Member
+from runhook.worker.delivery.views import handler_view
 
 
 @click.command()
@@ -28,7 +29,7 @@ def handlers(end: str | None, as_json: bool) -> None:
         return
     members = roster.members(w)
     if as_json:
-        print_json({"items": [member.document() for member in members], "next": None})
+        print_json({"items": [handler_view(member) for member in members], "next": None})
     elif members:
         out.print(_table(members))
     else:

@@ -10,9 +10,9 @@ from rich.text import Text
 from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import err, escaped, out, say
 from runhook.worker.cli.jobs import COLOURS
-from runhook.worker.delivery.deliveries import moment_of
 from runhook.worker.delivery.subscriptions import listening_secret, outcome_of, signed
 from runhook.worker.domain.events import TYPES, Event, Outcome, cloud_event
+from runhook.worker.domain.times import moment_of
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.net.outbound import Outbound
 from runhook.worker.net.untrusted import one_line

@@ -68,7 +68,8 @@ def submit(
     if file:
         given = from_file(file)
     given |= typed(w, model, inputs)  # what is typed wins over the file
-    asked = JobRequest(model=model, input=given, options=options_of(options), priority=priority)
+    body = {"model": model, "input": given, "options": options_of(options), "priority": priority}
+    asked = create.read_job(w, body)
     if dry_run:
         _show_price(w, asked, as_json=as_json)
     elif waits:

@@ -1,109 +1,47 @@
 """Deliveries as users ask for them: found by a filter, shown, handed to their handlers again."""
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated
 
-from runhook.worker.domain.faults import unknown_members
-from runhook.worker.domain.jobs import is_job_id, iso
-from runhook.worker.domain.views import View
-from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, UnreadableRecord
+from runhook.worker.domain.bodies import Body, JobId, Moment, one_of
+from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
 from runhook.worker.wiring import Wiring
 
-SPREAD = 0.02  # seconds between two deliveries that are told again together
-LENGTHS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-AGO = re.compile(r"(\d{1,9})([smhd])")
+# Seconds between two deliveries that are told again together: fifty a second disturb no receiver
+# that also hears what happens now.
+SPREAD = 0.02
+DeliveryState = Annotated[str, one_of(STATES)]
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(Body):
     """Which deliveries are meant; None means any.
 
     Attributes:
+        state: What became of them so far.
+        handler: To whom, by name or by the subscription's id.
+        job: About which job.
         since: Of events from then on.
         until: Of events before then.
     """
 
-    state: str | None = None
+    state: DeliveryState | None = None
     handler: str | None = None
-    job: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    job: JobId | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
-def read_filter(w: Wiring, given: Mapping[str, Any]) -> tuple[Filter, bool]:
-    """A filter from its JSON, dead ones if it names no state; and whether it is a dry run.
+class RedeliverRequest(Filter):
+    """Deliveries to be handed to their handlers again: dead ones unless it says otherwise.
 
-    Raises:
-        InvalidRequest: With every fault.
+    Attributes:
+        dry_run: Only count them.
     """
-    faults = unknown_members(given, ("state", "handler", "job", "since", "until", "dry_run"))
-    state = given.get("state", "dead")
-    if state not in STATES:
-        faults.append(Fault("state", f"must be one of {', '.join(STATES)}", STATES))
-    if not isinstance(given.get("handler"), str | None):
-        faults.append(Fault("handler", "must be a text"))
-    job = job_named(given.get("job"), faults)
-    since, until = read_time(w, given, "since", faults), read_time(w, given, "until", faults)
-    dry_run = read_dry_run(given, faults)
-    if faults:
-        raise InvalidRequest(faults)
-    return Filter(state, given.get("handler"), job, since, until), dry_run
 
-
-def job_named(given: object, faults: list[Fault]) -> str | None:
-    """The job of a filter. Any other word would be looked up as another row of Redis is."""
-    if isinstance(given, str) and is_job_id(given):
-        return given
-    if given is not None:
-        faults.append(Fault("job", "is not a job's id, as job_…"))
-    return None
-
-
-def read_time(
-    w: Wiring, given: Mapping[str, Any], name: str, faults: list[Fault]
-) -> datetime | None:
-    """A moment as users write it: `2026-11-22T10:00:00Z`, or `2h` ago."""
-    text = given.get(name)
-    if text is None:
-        return None
-    try:
-        return moment_of(text, w.clock.now())
-    except ValueError:
-        faults.append(Fault(name, "must be a time as 2026-11-22T10:00:00Z, or 30m, 2h, 1d ago"))
-        return None
-
-
-def moment_of(text: object, now: datetime) -> datetime:
-    """The moment that a text means.
-
-    Raises:
-        ValueError: It means none.
-    """
-    if not isinstance(text, str):
-        raise ValueError(text)
-    if ago := AGO.fullmatch(text):
-        try:
-            return now - timedelta(seconds=int(ago[1]) * LENGTHS[ago[2]])
-        except OverflowError:
-            raise ValueError(text) from None
-    found = datetime.fromisoformat(text)
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    if found.year < 1970:
-        raise ValueError(text)
-    return found
-
-
-def read_dry_run(given: Mapping[str, Any], faults: list[Fault]) -> bool:
-    """Whether nothing is to be done."""
-    dry_run = given.get("dry_run", False)
-    if not isinstance(dry_run, bool):
-        faults.append(Fault("dry_run", "must be true or false"))
-    return dry_run is True
+    state: DeliveryState = "dead"
+    dry_run: bool = False
 
 
 def matching(w: Wiring, wanted: Filter, before: str | None = None) -> Iterator[Delivery]:
@@ -141,7 +79,7 @@ def redeliver(w: Wiring, delivery_id: str, after: float = 0) -> Delivery:
     """
     delivery = w.store.deliveries.get(delivery_id)
     if why := cannot_be_told(w, delivery.lane, delivery.handler):
-        raise Conflict(f"{delivery_id} cannot be told: {why}")
+        raise Conflict(f"{delivery_id} cannot be delivered now: {why}")
     w.store.deliveries.redeliver(delivery, after)
     return w.store.deliveries.get(delivery_id)
 
@@ -156,7 +94,9 @@ def cannot_be_told(w: Wiring, lane: str, handler: str) -> str | None:
         return f"subscription {handler} was removed"
     except UnreadableRecord as unreadable:
         return str(unreadable)
-    return None if enabled else f"subscription {handler} is disabled; enable it first"
+    if enabled:
+        return None
+    return f"subscription {handler} is disabled; enable it first"
 
 
 def redeliver_all(w: Wiring, wanted: Filter, *, dry_run: bool) -> tuple[int, int]:
@@ -186,26 +126,3 @@ def tell_again(w: Wiring, delivery: Delivery, after: float) -> bool:
     except (Conflict, NotFound):
         return False
     return True
-
-
-def delivery_document(delivery: Delivery) -> View:
-    """What was told to whom, each attempt with status, answer and time."""
-    last = delivery.tries[-1] if delivery.tries else {}
-    return {
-        "id": delivery.id,
-        "event": delivery.event,
-        "type": delivery.type,
-        "job": delivery.job,
-        "handler": delivery.handler,
-        "state": delivery.state,
-        "created_at": iso(delivery.opened_at),
-        "next_at": iso(delivery.due_at) if delivery.due_at else None,
-        "attempts": [_attempt(tried) for tried in delivery.tries],
-        "status": last.get("status"),
-        "why": last.get("why"),
-    }
-
-
-def _attempt(tried: Mapping[str, Any]) -> View:
-    names = ("n", "at", "outcome", "status", "answer", "why", "took")
-    return {name: tried.get(name) for name in names}

@@ -1,14 +1,13 @@
 """Who is told inside: handlers that live or are gone, what waits for each, and the end of that."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from runhook.worker.catalogue import nearest
-from runhook.worker.domain.jobs import iso
-from runhook.worker.domain.views import View
 from runhook.worker.errors import Conflict, NotFound
 from runhook.worker.store import Delivery
+from runhook.worker.store.processes import Known
 from runhook.worker.wiring import Wiring
 
 # Seconds since a process last said that it has a handler, for which it counts as alive. Processes
@@ -21,38 +20,26 @@ class Member:
     """A handler, and what waits for it.
 
     Attributes:
+        name: Its function's, or the one that `on` set.
+        pending: Deliveries still to be told.
+        dead: Deliveries that wait for somebody to redeliver them.
+        oldest: When the oldest pending one happened.
         types: Events that it wants; None: no process has said so since it was ended.
         model: A glob over the job's model; None: all.
         alive: A process has it now.
         since: When a process first had it.
         seen_at: When a process last had it.
-        pending: Deliveries still to be told.
-        dead: Deliveries that wait for somebody to redeliver them.
-        oldest: When the oldest pending one happened.
     """
 
     name: str
-    types: tuple[str, ...] | None
-    model: str | None
-    alive: bool
-    since: datetime | None
-    seen_at: datetime | None
     pending: int
     dead: int
     oldest: datetime | None
-
-    def document(self) -> View:
-        """For the API."""
-        moments = {"since": self.since, "seen_at": self.seen_at, "oldest": self.oldest}
-        return {
-            "name": self.name,
-            "events": list(self.types) if self.types is not None else None,
-            "model": self.model,
-            "alive": self.alive,
-            "pending": self.pending,
-            "dead": self.dead,
-            **{name: iso(at) if at else None for name, at in moments.items()},
-        }
+    types: tuple[str, ...] | None = None
+    model: str | None = None
+    alive: bool = False
+    since: datetime | None = None
+    seen_at: datetime | None = None
 
 
 def members(w: Wiring) -> list[Member]:
@@ -60,21 +47,27 @@ def members(w: Wiring) -> list[Member]:
     known = {one.handler.name: one for one in w.store.processes.known()}
     found = []
     for name in sorted(known.keys() | w.store.upkeep.waiting_handlers()):
-        one, waiting = known.get(name), w.store.deliveries.waiting(name)
+        waiting = w.store.deliveries.waiting(name)
         member = Member(
-            name=name,
-            types=one.handler.types if one else None,
-            model=one.handler.model if one else None,
-            alive=bool(one and one.seen_within(LIVING, w.clock.now())),
-            since=one.since if one else None,
-            seen_at=one.seen if one else None,
-            pending=waiting.pending,
-            dead=waiting.dead,
-            oldest=waiting.oldest,
+            name=name, pending=waiting.pending, dead=waiting.dead, oldest=waiting.oldest
         )
-        if one or member.pending:
+        if one := known.get(name):
+            found.append(_known(member, one, w.clock.now()))
+        elif member.pending:
             found.append(member)
     return found
+
+
+def _known(member: Member, one: Known, now: datetime) -> Member:
+    """A member with what processes said of it."""
+    return replace(
+        member,
+        types=one.handler.types,
+        model=one.handler.model,
+        alive=one.seen_within(LIVING, now),
+        since=one.since,
+        seen_at=one.seen,
+    )
 
 
 def end(w: Wiring, name: str) -> int:

@@ -7,15 +7,17 @@ import base64
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import orjson
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from standardwebhooks import Webhook
 
 from runhook.worker.catalogue import nearest
 from runhook.worker.domain import jobs
+from runhook.worker.domain.bodies import Body, fact, one_of, read, refused
 from runhook.worker.domain.events import (
     ANSWER_HEAD,
     CONTENT_TYPE,
@@ -26,11 +28,7 @@ from runhook.worker.domain.events import (
     sample,
     unknown_types,
 )
-from runhook.worker.domain.faults import unknown_members
-from runhook.worker.domain.jobs import iso
-from runhook.worker.domain.receivers import Health
-from runhook.worker.domain.views import View
-from runhook.worker.errors import Fault, InvalidRequest, NotFound, UnreadableRecord
+from runhook.worker.errors import NotFound, UnreadableRecord
 from runhook.worker.net.outbound import Heard
 from runhook.worker.net.untrusted import excerpt
 from runhook.worker.secrets.deriving import Kind, derived
@@ -39,52 +37,116 @@ from runhook.worker.store import Again, Answer, Claim, Subscription
 from runhook.worker.store.deliveries import AT_ONCE
 from runhook.worker.wiring import Wiring
 
-SECRET_BYTES = 32
-OVERLAP = 24 * 3600.0  # seconds that the secret before signs too
-LONGEST_OVERLAP = 7 * 24 * 3600.0
-LONGEST_WISH, LEAST_WISH = 24 * 3600.0, 1.0  # seconds that Retry-After may ask for
-MOST_SECRETS = 4  # that sign beside the newest
+SECRET_BYTES = 32  # as Standard Webhooks advises: 24 to 64
+# Seconds that the secret before signs too: a day to bring the new one to every receiver.
+OVERLAP = 24 * 3600.0
+LONGEST_OVERLAP = 7 * 24 * 3600.0  # more would make a secret that leaked good for longer
+# Seconds that Retry-After may ask for: at least one, so that nobody asks for a storm, and at most a
+# day, after which the schedule goes on.
+LONGEST_WISH, LEAST_WISH = 24 * 3600.0, 1.0
+MOST_SECRETS = 4  # that sign beside the newest: each is a header's worth in every request
+# Filters of one kind, and characters of each: they are held against every event.
 MOST_FILTERS, LONGEST_GLOB = 100, 300
-FIELDS = ("url", "events", "models", "enabled")
 
 
-@dataclass(frozen=True)
-class SubscriptionPatch:
-    """What a request wants of a subscription; None where it says nothing."""
-
-    url: str | None
-    events: tuple[str, ...] | None
-    models: tuple[str, ...] | None
-    enabled: bool | None
+def _allowed(url: str, info: ValidationInfo) -> str:
+    if why := fact(info, "refusal")(url):
+        raise refused(why)
+    return url
 
 
-def read(w: Wiring, given: Mapping[str, Any], *, new: bool) -> SubscriptionPatch:
-    """What a request's JSON wants.
+def _filters(value: object) -> tuple[str, ...]:
+    """Each of them once. A fault is of the whole list: there is no more to say of one."""
+    if isinstance(value, list) and len(value) <= MOST_FILTERS and all(map(_is_filter, value)):
+        return tuple(dict.fromkeys(value))
+    raise refused(
+        f"must be a list of at most {MOST_FILTERS} strings of 1 to {LONGEST_GLOB} characters; "
+        "leave it out for all"
+    )
+
+
+def _is_filter(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_GLOB
+
+
+def _known(types: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := unknown_types(types):
+        near = next(iter(nearest(unknown[0], TYPES)), None)
+        names = ", ".join(map(repr, unknown))
+        text = f"has {names}; expected some of {', '.join(TYPES)}"
+        raise refused(text, TYPES, nearest=near)
+    return types
+
+
+Url = Annotated[str, AfterValidator(_allowed)]  # read with `refusal`, which says why one is not
+Filters = Annotated[tuple[str, ...], BeforeValidator(_filters)]
+Types = Annotated[tuple[str, ...], BeforeValidator(_filters), AfterValidator(_known)]
+
+
+class SubscriptionPatch(Body):
+    """What a request wants of a subscription; None where it says nothing.
+
+    Attributes:
+        url: Where events are posted to.
+        events: Their types; empty: all.
+        models: Globs over the job's model; empty: all.
+        enabled: Whether it is told.
+    """
+
+    member: ClassVar[str] = "a field of a subscription"
+
+    url: Url | None = None
+    events: Types | None = None
+    models: Filters | None = None
+    enabled: bool | None = None
+
+
+class NewSubscription(SubscriptionPatch):
+    """A subscription to be made: as a patch, but it says where events are posted to."""
+
+    url: Annotated[Url, Field(description="where events are posted to")]
+
+
+class SecretRotation(Body):
+    """How a secret is replaced.
+
+    Attributes:
+        overlap: Seconds for which the one before signs too.
+    """
+
+    overlap: Annotated[float, Field(ge=0, le=LONGEST_OVERLAP)] = OVERLAP
+
+
+class SampleRequest(Body):
+    """A sample to be posted to a subscriber now.
+
+    Attributes:
+        type: The sample's event type.
+    """
+
+    type: Annotated[str, one_of(TYPES)] = "job.succeeded"
+
+
+def read_new(w: Wiring, given: Mapping[str, Any]) -> NewSubscription:
+    """A subscription to be made, from its JSON.
 
     Raises:
-        InvalidRequest: With every fault.
+        InvalidRequest: With every fault, a URL that must not be posted to among them.
     """
-    faults = unknown_members(given, FIELDS)
-    url, enabled = given.get("url"), given.get("enabled")
-    if url is None and new:
-        faults.append(Fault("url", "is missing: where events are posted to"))
-    elif url is not None:
-        refusal = w.outbound.refusal(url) if isinstance(url, str) else "must be a text"
-        faults += [Fault("url", refusal)] if refusal else []
-    faults += _type_faults(given) + _list_faults(given, "models")
-    if enabled is not None and not isinstance(enabled, bool):
-        faults.append(Fault("enabled", "must be true or false"))
-    if faults:
-        raise InvalidRequest(faults)
-    return SubscriptionPatch(url, _texts(given, "events"), _texts(given, "models"), enabled)
+    return read(NewSubscription, given, refusal=w.outbound.refusal)
 
 
-def create(w: Wiring, wish: SubscriptionPatch) -> tuple[Subscription, str]:
+def read_patch(w: Wiring, given: Mapping[str, Any]) -> SubscriptionPatch:
+    """A change of one, from its JSON; raises as `read_new` does."""
+    return read(SubscriptionPatch, given, refusal=w.outbound.refusal)
+
+
+def create(w: Wiring, wish: NewSubscription) -> tuple[Subscription, str]:
     """A new subscription and its secret, which is shown this once."""
     now, secret = w.clock.now(), new_secret()
     subscription = Subscription(
         id=jobs.new_id("sub"),
-        url=wish.url or "",
+        url=wish.url,
         events=wish.events or (),
         models=wish.models or (),
         enabled=wish.enabled is not False,
@@ -103,18 +165,10 @@ def change(w: Wiring, subscription_id: str, wish: SubscriptionPatch) -> Subscrip
         NotFound: There is none of this id.
     """
 
-    def decide(found: Subscription) -> Subscription:
-        enabled = found.enabled if wish.enabled is None else wish.enabled
-        return replace(
-            found,
-            url=found.url if wish.url is None else wish.url,
-            events=found.events if wish.events is None else wish.events,
-            models=found.models if wish.models is None else wish.models,
-            enabled=enabled,
-            why="" if wish.enabled is not None else found.why,
-        )
-
-    return w.store.subscriptions.change(subscription_id, decide)
+    changes: dict[str, Any] = wish.model_dump(exclude_none=True)
+    if wish.enabled is not None:
+        changes["why"] = ""
+    return w.store.subscriptions.change(subscription_id, lambda found: replace(found, **changes))
 
 
 def rotate(w: Wiring, subscription_id: str, overlap: float = OVERLAP) -> tuple[Subscription, str]:
@@ -136,19 +190,6 @@ def rotate(w: Wiring, subscription_id: str, overlap: float = OVERLAP) -> tuple[S
     return w.store.subscriptions.change(subscription_id, decide), secret
 
 
-def testable(w: Wiring, subscription_id: str, kind: str) -> Subscription:
-    """A subscription that a sample of this type can be posted to.
-
-    Raises:
-        InvalidRequest: There is no such type.
-        NotFound: There is no such subscription.
-    """
-    if unknown_types([kind]):
-        text = f"must be one of {', '.join(TYPES)}"
-        raise InvalidRequest([Fault("type", text, TYPES, _near(kind))])
-    return w.store.subscriptions.get(subscription_id)
-
-
 def try_out(w: Wiring, subscription: Subscription, kind: str) -> Outcome:
     """How a subscriber takes a sample of an event; nothing is recorded, and nothing follows."""
     return tell(w, subscription, sample(kind, w.clock.now()))
@@ -167,7 +208,7 @@ def tell(w: Wiring, subscription: Subscription, event: Event) -> Outcome:
 
 def signed(signing: list[str], event_id: str, body: bytes) -> dict[str, str]:
     """A request's headers: whoever has one of the secrets can verify it."""
-    # The receiver holds the time against his own clock, so it is this machine's and not Redis's.
+    # The receiver holds the time against its own clock, so it is this machine's and not Redis's.
     now = datetime.now(UTC)
     signatures = [Webhook(secret).sign(event_id, now, body.decode()) for secret in signing]
     return {
@@ -189,8 +230,9 @@ def outcome_of(heard: Heard) -> Outcome:
         return answered
     if heard.status == 410:
         return replace(answered, word="dead", why="it answered 410 Gone", gone=True)
-    moved = "; redirects are not followed" if 300 <= heard.status < 400 else ""
-    why = f"it answered HTTP {heard.status}{moved}"
+    why = f"it answered HTTP {heard.status}"
+    if 300 <= heard.status < 400:
+        why += "; redirects are not followed"
     if heard.after is None:
         return replace(answered, word="failed", why=why)
     after = min(LONGEST_WISH, max(LEAST_WISH, heard.after))
@@ -227,7 +269,9 @@ def reseal(w: Wiring) -> None:
 
     def sealed_anew(sealed: str) -> str:
         text = unseal(w.settings.secrets, sealed)
-        return seal(newest, text) if text and unseal(newest, sealed) is None else sealed
+        if not text or unseal(newest, sealed) is not None:
+            return sealed
+        return seal(newest, text)
 
     def decide(found: Subscription) -> Subscription:
         old = tuple((sealed_anew(one), end) for one, end in found.old_secrets)
@@ -250,55 +294,3 @@ def open_secrets(w: Wiring, subscription: Subscription) -> list[str]:
     now = w.clock.now()
     sealed = [subscription.secret, *(one for one, end in subscription.old_secrets if now < end)]
     return [text for one in sealed if (text := unseal(w.settings.secrets, one))]
-
-
-def _list_faults(given: Mapping[str, Any], name: str) -> list[Fault]:
-    value = given.get(name)
-    if value is None:
-        return []
-    fine = isinstance(value, list) and all(
-        isinstance(one, str) and 0 < len(one) <= LONGEST_GLOB for one in value
-    )
-    if fine and len(value) <= MOST_FILTERS:
-        return []
-    return [Fault(name, f"must be a list of at most {MOST_FILTERS} texts; left out: all")]
-
-
-def _near(kind: str) -> str | None:
-    return next(iter(nearest(kind, TYPES)), None)
-
-
-def _type_faults(given: Mapping[str, Any]) -> list[Fault]:
-    return _list_faults(given, "events") or [
-        Fault("events", f"{kind!r} is no event type", TYPES, _near(kind))
-        for kind in unknown_types(given.get("events") or ())
-    ]
-
-
-def _texts(given: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    value = given.get(name)
-    return None if value is None else tuple(dict.fromkeys(value))
-
-
-def subscription_document(subscription: Subscription, health: Health, missed: int) -> View:
-    """A subscription without its secret."""
-    resting = health.left_alone_until
-    told: View = {
-        "id": subscription.id,
-        "url": subscription.url,
-        "events": list(subscription.events) or None,
-        "models": list(subscription.models) or None,
-        "enabled": subscription.enabled,
-        "why_disabled": subscription.why or None,
-        "failing_since": iso(health.failing_since) if health.failing_since else None,
-        "rests_until": iso(resting) if resting else None,
-        "missed": missed,
-        "created_at": iso(subscription.created_at),
-        "updated_at": iso(subscription.updated_at),
-    }
-    if missed:
-        told["send_missed"] = {
-            "POST": "/v1/deliveries/redeliver",
-            "body": {"handler": subscription.id},
-        }
-    return told

@@ -1,9 +1,15 @@
-"""A job and the account as users see them: the JSON of the contract. Pure."""
+"""A job, the account, and what was recovered, as users see them: the contract's JSON. Pure.
 
+Models and files stand in `catalogue.views`, deliveries and who is told in `delivery.views`.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from runhook.worker.domain.jobs import Attempt, Job, State, iso
+from runhook.worker.domain.recovery import Recovered
 from runhook.worker.domain.reports import Account, Capacity, Cost, Error, Output
 
 View = dict[str, Any]
@@ -18,22 +24,19 @@ def job_view(job: Job, queue_position: int | None = None) -> View:
         "state": job.state.value,
         "ref": now.ref,
         "input": ask.input,
-        "options": {
-            name: "***" if name == "accessPassword" else value
-            for name, value in ask.options.items()
-        },
+        "options": _without_password(ask.options),
         "metadata": ask.metadata,
         "priority": ask.priority,
-        "handlers": list(ask.handlers) if ask.handlers is not None else None,
+        "handlers": list_view(ask.handlers),
         "created_at": iso(ask.created_at),
         "updated_at": iso(life.updated_at),
-        "submitted_at": _moment(now.submitted_at),
-        "ended_at": _moment(life.ended_at),
+        "submitted_at": moment_view(now.submitted_at),
+        "ended_at": moment_view(life.ended_at),
         "queue_position": queue_position,
         "tenant": job.tenant,
         "outputs": _outputs(now.outputs),
-        "error": _error(_error_shown(job, now)),
-        "cost": _cost(job.cost),
+        "error": _fields(_error_shown(job, now)),
+        "cost": _fields(job.cost),
         "risk": life.risk,
         "settled_by": now.settled_by,
         "attempts": [_attempt(job, attempt) for attempt in life.attempts],
@@ -57,37 +60,69 @@ def account_view(account: Account, capacity: Capacity, in_flight: int) -> View:
     }
 
 
+def recovered_view(found: Recovered, *, dry_run: bool) -> View:
+    """What was missing, all together and by handler; of a dry run nothing was made good."""
+    return {
+        "since": iso(found.since),
+        "until": iso(found.until),
+        "asked": found.asked,
+        "handlers": {name: asdict(missing) for name, missing in found.handlers.items()},
+        **asdict(found.all),
+        "dry_run": dry_run,
+    }
+
+
+def moment_view(moment: datetime | None) -> str | None:
+    """A moment as the contract spells it; null stays null."""
+    if moment is None:
+        return None
+    return iso(moment)
+
+
+def list_view(values: Iterable[str] | None) -> list[str] | None:
+    """Values as JSON has them; null, which means all of them, stays null."""
+    if values is None:
+        return None
+    return list(values)
+
+
+def _without_password(options: Mapping[str, Any]) -> View:
+    """The options; a sealed password is nobody's to see."""
+    shown = dict(options)
+    if "accessPassword" in shown:
+        shown["accessPassword"] = "***"
+    return shown
+
+
 def _attempt(job: Job, attempt: Attempt) -> View:
-    current = attempt is job.attempt
+    state = attempt.state or State.FAILED
+    if attempt is job.attempt:
+        state = job.state
     return {
         "n": attempt.n,
         "ref": attempt.ref,
-        "state": (job.state if current else attempt.state or State.FAILED).value,
-        "submitted_at": _moment(attempt.submitted_at),
-        "ended_at": _moment(attempt.ended_at),
-        "error": _error(_error_shown(job, attempt)),
-        "cost": _cost(attempt.cost),
+        "state": state.value,
+        "submitted_at": moment_view(attempt.submitted_at),
+        "ended_at": moment_view(attempt.ended_at),
+        "error": _fields(_error_shown(job, attempt)),
+        "cost": _fields(attempt.cost),
         "outputs": _outputs(attempt.outputs),
         "settled_by": attempt.settled_by,
     }
 
 
 def _error_shown(job: Job, attempt: Attempt) -> Error | None:
-    unproved = attempt is job.attempt and job.state is State.UNCONFIRMED
-    return attempt.doubt if unproved else attempt.error
+    """Of an attempt that is unconfirmed: why it is."""
+    if attempt is job.attempt and job.state is State.UNCONFIRMED:
+        return attempt.doubt
+    return attempt.error
 
 
-def _moment(value: Any) -> str | None:
-    return iso(value) if value else None
-
-
-def _error(error: Error | None) -> View | None:
-    return asdict(error) if error else None
-
-
-def _cost(cost: Cost | None) -> View | None:
-    return asdict(cost) if cost else None
+def _fields(value: Error | Cost | None) -> View | None:
+    if value is None:
+        return None
+    return asdict(value)
 
 
 def _outputs(outputs: tuple[Output, ...]) -> list[View]:
-    return [asdict(out) | {"expires_at": _moment(out.expires_at)} for out in outputs]
+    return [asdict(out) | {"expires_at": moment_view(out.expires_at)} for out in outputs]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runhook.worker.catalogue import Checked
-from runhook.worker.domain.faults import json_object
+from runhook.worker.domain.bodies import json_object
 from runhook.worker.domain.jobs import LOCAL, Job
 from runhook.worker.errors import Fault, InvalidRequest, RunhookError
 from runhook.worker.flows import create
@@ -59,10 +59,10 @@ class Keys:
             return str(own)
         if self._batch is None:
             return None
-        said = hashlib.sha256(create.canonical(given)).hexdigest()
-        self._seen[said] += 1
+        content = hashlib.sha256(create.canonical(given)).hexdigest()
+        self._seen[content] += 1
         # No user's key holds a line's end, so none can be like this one.
-        return f"{self._batch}\n{said}\n{self._seen[said]}"
+        return f"{self._batch}\n{content}\n{self._seen[content]}"
 
 
 def key_fault(key: object, path: str) -> Fault | None:

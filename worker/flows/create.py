@@ -1,17 +1,17 @@
 """Asking for a job: checked with all its faults named, then put into the line. Nothing is paid."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, ClassVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from runhook.config.callers import NAME
 from runhook.worker import catalogue
 from runhook.worker.catalogue import Asset, Checked, Media, Reach
 from runhook.worker.domain import jobs
-from runhook.worker.domain.faults import too_deep, unknown_members
+from runhook.worker.domain.bodies import Body, fits, read, too_deep
 from runhook.worker.domain.jobs import LOCAL, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.reports import App, LivePrice
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
@@ -22,68 +22,68 @@ from runhook.worker.secrets.idempotency import Trace, traces
 from runhook.worker.secrets.sealing import seal
 from runhook.worker.wiring import Wiring
 
+# Bytes of JSON: metadata goes with the job into every event and every list.
 LARGEST_METADATA = 16 * 1024
 # Bytes of input and options without files: a record is read and written whole at every move.
 LARGEST_ASKED = 1024 * 1024
 MOST_MEMBERS = 1000  # of input or options; the largest workflows have some hundred fields
-MOST_HANDLERS = 100
+MOST_HANDLERS = 100  # named by one job; each is looked up
+LONGEST_MODEL = 300  # characters; the longest endpoint has a quarter of them
+A_MODEL = "what to run, as vidu/text-to-video-q3-turbo"
+# Whose a job is.
+Tenant = Annotated[
+    str,
+    fits(
+        lambda name: NAME.fullmatch(name) is not None,
+        "must be 1 to 100 letters, digits and _.-",
+    ),
+]
 
 
-@dataclass(frozen=True)
-class JobRequest:
-    """A job as the user asks for it, unchecked."""
+class JobRequest(Body):
+    """A job as it is asked for: what POST /v1/jobs and a line of a batch take, and Python too.
 
-    model: str
-    input: dict[str, Any]
-    options: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    priority: int = 5
-    handlers: tuple[str, ...] | None = None
-    tenant: str | None = None
+    Only its shape is checked when one is made; `check` knows models, handlers and sizes.
 
+    Attributes:
+        model: An endpoint, a name of the reference's, or `workflow/…`, `app/…`, `quick/…/…`.
+        input: The model's parameters; of ComfyUI kinds `<nodeId>.<fieldName>` and its value.
+        options: How it is to run; docs say which there are.
+        metadata: The user's own, given back with the job.
+        priority: 9 first.
+        handlers: The only Python and Celery handlers that are told; None: all.
+        tenant: Whose job it is; None: the caller's.
+    """
 
-class Body(BaseModel):
-    """A job as JSON: what POST /v1/jobs and a line of a batch take."""
+    member: ClassVar[str] = "a field of a job"
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    model: Annotated[str, Field(min_length=1, max_length=300)]
-    input: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-    metadata: dict[str, Any] = {}
+    model: Annotated[str, Field(min_length=1, max_length=LONGEST_MODEL, description=A_MODEL)]
+    input: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+    metadata: dict[str, Any] = Field(default_factory=dict)
     priority: Annotated[int, Field(ge=0, le=9)] = 5
     handlers: list[str] | None = None
-    tenant: str | None = None
+    tenant: Tenant | None = None
 
 
 # Without the tenant: what asked for nothing of the kind has the same key as before there were any.
 USUAL = {
-    name: field.default
-    for name, field in Body.model_fields.items()
+    name: field.get_default(call_default_factory=True)
+    for name, field in JobRequest.model_fields.items()
     if not field.is_required() and name != "tenant"
 }
 
 
-def read(w: Wiring, given: dict[str, Any]) -> JobRequest:
+def read_job(w: Wiring, given: dict[str, Any]) -> JobRequest:
     """A job from its JSON.
 
     Raises:
-        InvalidRequest: With every fault of its envelope and, as far as it can be read, of the rest.
+        InvalidRequest: With every fault of its shape and, as far as it can be read, of the rest.
     """
     try:
-        body = Body.model_validate(given)
-    except ValidationError as error:
-        raise InvalidRequest(_every_fault(w, given, error)) from None
-    handlers = tuple(body.handlers) if body.handlers is not None else None
-    return JobRequest(
-        body.model,
-        body.input,
-        body.options,
-        body.metadata,
-        body.priority,
-        handlers,
-        body.tenant,
-    )
+        return read(JobRequest, given)
+    except InvalidRequest as invalid:
+        raise InvalidRequest([*invalid.faults, *_other_faults(w, given, invalid)]) from None
 
 
 def trial(w: Wiring, given: dict[str, Any], *, only: str | None = None) -> Checked:
@@ -91,15 +91,15 @@ def trial(w: Wiring, given: dict[str, Any], *, only: str | None = None) -> Check
 
     Args:
         w: The process's parts.
-        given: What he sent.
-        only: The one tenant that he may ask for; None: any.
+        given: What was sent.
+        only: The one tenant that may be asked for; None: any.
 
     Raises:
         InvalidRequest: With every fault.
     """
     _keep_to(only, given)
     canonical(given)  # refuses what could not be written down or answered
-    return check(w, read(w, given))
+    return check(w, read_job(w, given))
 
 
 def accept(
@@ -118,7 +118,7 @@ def accept(
     """
     _keep_to(only, given)
     known_by = _traces(w, owner, key, canonical(given))
-    return _made_before(w, known_by) or _put(w, read(w, given), owner, known_by)
+    return _made_before(w, known_by) or _put(w, read_job(w, given), owner, known_by)
 
 
 def request(
@@ -148,7 +148,7 @@ def request(
 def _keep_to(only: str | None, given: dict[str, Any]) -> None:
     """Raises InvalidRequest where a job is asked for another tenant than may be asked for."""
     if only is not None and given.get("tenant") not in (None, only):
-        text = f"is not this token's: it asks for jobs of {only} alone, as it does with none named"
+        text = f"is not this token's: it may ask for jobs of {only} only, which is also the default"
         raise InvalidRequest([Fault("tenant", text)])
 
 
@@ -168,29 +168,39 @@ def _made_before(w: Wiring, known_by: tuple[Trace, ...]) -> tuple[bool, Job] | N
 def _put(w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...]) -> tuple[bool, Job]:
     checked = check(w, asked)
     given = inline.kept(checked, partial(keep, w))
+    handlers = None
+    if asked.handlers is not None:
+        handlers = tuple(asked.handlers)
     ask = JobSpec(
-        checked.model,
-        checked.kind,
-        given,
-        w.clock.now(),
-        _sealed(w, asked.options),
-        asked.metadata,
-        asked.priority,
-        asked.handlers,
+        model=checked.model,
+        kind=checked.kind,
+        input=given,
+        created_at=w.clock.now(),
+        options=_sealed(w, asked.options),
+        metadata=asked.metadata,
+        priority=asked.priority,
+        handlers=handlers,
     )
     tenant = asked.tenant or owner
     job = Job(
-        jobs.new_id("job"), ask, State.QUEUED, JobHistory(ask.created_at), rev=1, tenant=tenant
+        id=jobs.new_id("job"),
+        spec=ask,
+        state=State.QUEUED,
+        history=JobHistory(updated_at=ask.created_at),
+        rev=1,
+        tenant=tenant,
     )
-    word, found = w.store.jobs.create(job, owner, known_by)
-    return (True, job) if found == job.id else _answer(w, word, found)
+    status, made = w.store.jobs.create(job, owner, known_by)
+    if made == job.id:
+        return True, job
+    return _answer(w, status, made)
 
 
-def _answer(w: Wiring, word: str, made: str) -> tuple[bool, Job]:
+def _answer(w: Wiring, status: str, made: str) -> tuple[bool, Job]:
     """The job that a key made before."""
-    if word == "conflict":
+    if status == "conflict":
         raise Conflict(f"this Idempotency-Key was used for another request, which made {made}")
-    if word == "unproved":
+    if status == "unproved":
         raise Conflict(
             f"this Idempotency-Key made {made} under a secret that is not in RUNHOOK_SECRET any "
             "more, so nobody can tell whether for this request; look at that job before you use "
@@ -287,30 +297,17 @@ def _sealed(w: Wiring, options: dict[str, Any]) -> dict[str, Any]:
     return options | {"accessPassword": seal(w.settings.secrets, password)}
 
 
-def _every_fault(w: Wiring, given: dict[str, Any], error: ValidationError) -> list[Fault]:
-    """What is wrong with the envelope, and with all that can be read in spite of it."""
-    known = tuple(Body.model_fields)
-    faults = unknown_members(given, known)
-    wrong = [fault for fault in error.errors() if fault["type"] != "extra_forbidden"]
-    faults += [Fault(_path(fault["loc"]), fault["msg"]) for fault in wrong]
-    unread = {str(fault["loc"][0]) for fault in wrong}
-    parts = {name: given[name] for name in known if name in given and name not in unread}
+def _other_faults(w: Wiring, given: dict[str, Any], invalid: InvalidRequest) -> list[Fault]:
+    """What is wrong besides with all that could be read."""
+    unread = {_head(fault.path) for fault in invalid.faults}
+    parts = {name: given[name] for name in given.keys() & ({"model", *USUAL} - unread)}
     if isinstance(given.get("handlers"), list):  # those that are names can be looked up
         parts["handlers"] = given["handlers"]
-    asked = JobRequest(**({"model": "", "input": {}} | parts))
     try:
-        check(w, asked)
+        check(w, JobRequest.model_construct(**({"model": ""} | parts)))
     except InvalidRequest as also:
-        faults += [fault for fault in also.faults if _head(fault.path) not in unread - {"handlers"}]
-    return faults
-
-
-def _path(loc: tuple[int | str, ...]) -> str:
-    """Where, as every other fault says it: `handlers[1]`."""
-    head, *rest = loc
-    return str(head) + "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest
-    )
+        return [fault for fault in also.faults if _head(fault.path) not in unread - {"handlers"}]
+    return []
 
 
 def _head(path: str) -> str:
@@ -318,46 +315,45 @@ def _head(path: str) -> str:
     return path.partition(".")[0].partition("[")[0]
 
 
-def tenant_faults(tenant: str | None) -> list[Fault]:
-    """What is wrong with a tenant's name; none is fine."""
-    if tenant is None or NAME.fullmatch(tenant):
-        return []
-    return [Fault("tenant", "must be 1 to 100 letters, digits and _.-")]
-
-
 def _envelope_faults(w: Wiring, asked: JobRequest) -> list[Fault]:
+    """What is wrong beside the model, its input and its options themselves."""
     given = {"input": asked.input, "options": asked.options, "metadata": asked.metadata}
     faults = too_deep(given)
     faults += _size_faults("options", len(orjson.dumps(asked.options)))
-    faults += tenant_faults(asked.tenant)
-    if not 0 <= asked.priority <= 9:
-        faults.append(Fault("priority", f"is {asked.priority}, must be 0 to 9, 9 first"))
     if len(orjson.dumps(asked.metadata)) > LARGEST_METADATA:
         faults.append(Fault("metadata", f"is over {LARGEST_METADATA} bytes of JSON"))
-    if asked.handlers:
-        known = tuple(sorted(handler.name for handler in w.store.processes.handlers()))
-        gone = {one.handler.name for one in w.store.processes.known()} - set(known)
-        for index, name in enumerate(asked.handlers):
-            if isinstance(name, str) and name not in known:
-                near = catalogue.nearest(name, known)
-                text = f"no handler is named {name!r}"
-                if name in gone:
-                    text = f"no process has had the handler {name!r} for a day"
-                text = f"{text}; there are {', '.join(known) or 'none'}"
-                faults.append(Fault(f"handlers[{index}]", text, known, near[0] if near else None))
-    return faults
+    return [*faults, *_handler_faults(w, asked.handlers or ())]
+
+
+def _handler_faults(w: Wiring, names: Sequence[object]) -> Iterator[Fault]:
+    """Each name that no process has; what is no name has a fault already."""
+    if not names:
+        return
+    known = tuple(sorted(handler.name for handler in w.store.processes.handlers()))
+    gone = {one.handler.name for one in w.store.processes.known()} - set(known)
+    for index, name in enumerate(names):
+        if not isinstance(name, str) or name in known:
+            continue
+        text = f"no handler is named {name!r}"
+        if name in gone:
+            text = f"no process has had the handler {name!r} for a day"
+        text = f"{text}; there are {', '.join(known) or 'none'}"
+        near = next(iter(catalogue.nearest(name, known)), None)
+        yield Fault(f"handlers[{index}]", text, known, near)
 
 
 def _countless(given: dict[str, Any]) -> list[Fault]:
     """More members than anybody means, found before each is looked at."""
     faults = []
-    most_of = {"input": MOST_MEMBERS, "options": MOST_MEMBERS, "handlers": MOST_HANDLERS}
-    for name, most in most_of.items():
+    limits = {"input": MOST_MEMBERS, "options": MOST_MEMBERS, "handlers": MOST_HANDLERS}
+    for name, limit in limits.items():
         value = given.get(name)
-        if isinstance(value, dict | list | tuple) and len(value) > most:
-            faults.append(Fault(name, f"has {len(value)} members, at most {most} are taken"))
+        if isinstance(value, dict | list | tuple) and len(value) > limit:
+            faults.append(Fault(name, f"has {len(value)} members, at most {limit} are taken"))
     if len(given) > MOST_MEMBERS:
-        faults.append(Fault("", f"has {len(given)} members; a job has {len(Body.model_fields)}"))
+        faults.append(
+            Fault("", f"has {len(given)} members; a job has {len(JobRequest.model_fields)}")
+        )
     return faults
 
 

@@ -1,32 +1,37 @@
 """Making good what is missing: callbacks that never came, deliveries dead or never made."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from runhook.worker.delivery import deliveries
-from runhook.worker.delivery.deliveries import SPREAD, read_dry_run, read_time
+from runhook.worker.delivery.deliveries import SPREAD
 from runhook.worker.delivery.fanout import Audience, audience, who_wants
+from runhook.worker.domain.bodies import Body, Moment, fact, refused
 from runhook.worker.domain.events import Event
-from runhook.worker.domain.faults import unknown_members
-from runhook.worker.domain.jobs import Job, State, iso
-from runhook.worker.domain.views import View
-from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.recovery import Missing, Recovered
 from runhook.worker.flows.steps.examine import worth_asking
 from runhook.worker.store import Delivery, Recipient, event_at
 from runhook.worker.store.deliveries import AT_ONCE
 from runhook.worker.wiring import Wiring
 
-ASK_EVERY = 0.5  # seconds between two jobs that are asked about together
+# Seconds between two jobs that RunningHub is asked about together: recovering a whole day leaves
+# its rate of free questions to the jobs that run now.
+ASK_EVERY = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TimeRange:
-    """What is to be made good.
+    """A period of which everything is made good, and for whom.
 
     Attributes:
-        handler: Only what is to be told to him; None: everything.
+        since: Its start.
+        until: Its end.
+        handler: Only what is to be told to this handler or subscription; None: everything.
         new_handlers: Also tell handlers and subscribers of what happened before they came.
     """
 
@@ -36,93 +41,54 @@ class TimeRange:
     new_handlers: bool = False
 
 
-@dataclass
-class Missing:
-    """What one handler or subscriber did not hear.
+class RecoverRequest(Body):
+    """What is to be made good.
 
     Attributes:
-        opened: Deliveries that had never been made.
-        redelivered: Dead ones that are told again.
-        skipped: Those whose subscription is disabled, or that are being told at this moment.
-        younger: Events that happened before it came, left out.
+        since: Start of the period, in which events happened and jobs ended.
+        until: Its end; None: now.
+        handler: Only what is to be told to this handler or subscription; None: everything, and
+            RunningHub is asked about missing callbacks too.
+        new_handlers: Also tell handlers and subscribers of what happened before they came.
+        dry_run: Only count what is missing.
     """
 
-    opened: int = 0
-    redelivered: int = 0
-    skipped: int = 0
-    younger: int = 0
+    since: Annotated[Moment, Field(description="start of the period to recover, as 2h ago")]
+    until: Moment | None = Field(default=None, validate_default=True)
+    handler: str | None = None
+    new_handlers: bool = False
+    dry_run: bool = False
 
+    @field_validator("until")
+    @classmethod
+    def _behind_since(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+        since = info.data.get("since")
+        if since and since >= (until or fact(info, "now")):
+            raise refused("must be after since, which is in the past")
+        return until
 
-@dataclass
-class Recovered:
-    """What was missing.
-
-    Attributes:
-        asked: Jobs that RunningHub is asked about, their callbacks missing.
-        handlers: What each did not hear, by name.
-    """
-
-    since: datetime
-    until: datetime
-    asked: int = 0
-    handlers: dict[str, Missing] = field(default_factory=dict)
-
-    def of(self, handler: str) -> Missing:
-        """What one did not hear."""
-        return self.handlers.setdefault(handler, Missing())
-
-    @property
-    def all(self) -> Missing:
-        """What all of them did not hear."""
-        total = Missing()
-        for one in self.handlers.values():
-            total.opened += one.opened
-            total.redelivered += one.redelivered
-            total.skipped += one.skipped
-            total.younger += one.younger
-        return total
-
-    def document(self) -> View:
-        """For the API."""
-        times = {"since": iso(self.since), "until": iso(self.until)}
-        return asdict(self) | times | asdict(self.all)
-
-
-def read_range(w: Wiring, given: Mapping[str, Any]) -> tuple[TimeRange, bool]:
-    """A span from its JSON, and whether it is a dry run.
-
-    Raises:
-        InvalidRequest: With every fault.
-    """
-    faults = unknown_members(given, ("since", "until", "handler", "new_handlers", "dry_run"))
-    since = read_time(w, given, "since", faults)
-    if "since" not in given:
-        faults.append(Fault("since", "is missing: from when on things are made good"))
-    until = read_time(w, given, "until", faults) or w.clock.now()
-    handler = given.get("handler")
-    if not isinstance(handler, str | None):
-        faults.append(Fault("handler", "must be a text"))
-    new_handlers = given.get("new_handlers", False)
-    if not isinstance(new_handlers, bool):
-        faults.append(Fault("new_handlers", "must be true or false"))
-    dry_run = read_dry_run(given, faults)
-    if since and since >= until:
-        faults.append(Fault("since", "must be before until, and not in the future"))
-    if faults or since is None:
-        raise InvalidRequest(faults)
-    return TimeRange(since, until, handler, new_handlers), dry_run
+    def range(self, now: datetime) -> TimeRange:
+        """The period, whose end is now unless it names one."""
+        return TimeRange(
+            since=self.since,
+            until=self.until or now,
+            handler=self.handler,
+            new_handlers=self.new_handlers,
+        )
 
 
 def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
     """Find what is missing and see to it, spread over time; a dry run only counts."""
-    found = Recovered(span.since, span.until)
+    found = Recovered(since=span.since, until=span.until)
     if span.handler is None:
         for job in _without_callback(w, span):
             if not dry_run:
                 duty = f"{job.id}/{job.attempt.n}"
                 w.store.duties.wake("reconcile", duty, found.asked * ASK_EVERY)
             found.asked += 1
-    who, born = audience(w), {} if span.new_handlers else _born(w)
+    who, born = audience(w), dict[str, datetime]()
+    if not span.new_handlers:
+        born = _born(w)
     for events in _events(w, span):
         for event, wanted, delivery in _pairs(w, span, who, events):
             if delivery and delivery.state != "dead":

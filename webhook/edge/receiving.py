@@ -15,7 +15,8 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from runhook.worker.domain.faults import json_object
+from runhook.webhook.edge.responses import wiring
+from runhook.worker.domain.bodies import Model, json_object, read
 
 IN_MEMORY = 256 * 1024  # bytes of a body that are kept in memory until it is whole
 
@@ -94,22 +95,24 @@ async def _spooled(body: Coming, sending: Sending, patience: asyncio.Timeout) ->
     return file
 
 
-def body_within(incoming: Request, most: int) -> bytes | None:
-    """The body; None when it is larger than `most` bytes, of which no more are read."""
-    if (incoming.content_length or 0) > most:
+def body_within(incoming: Request, limit: int) -> bytes | None:
+    """The body; None when it is larger than `limit` bytes, of which no more are read."""
+    if (incoming.content_length or 0) > limit:
         return None
-    body = incoming.stream.read(most + 1)
-    return body if len(body) <= most else None
+    body = incoming.stream.read(limit + 1)
+    if len(body) > limit:
+        return None
+    return body
 
 
-def json_body(most: int, *, empty: bool = False) -> dict[str, Any]:
+def json_body(limit: int, *, empty: bool = False) -> dict[str, Any]:
     """The request's JSON object.
 
     It must say that it is JSON: else a web page of another site could have a browser on this
     machine spend money.
 
     Args:
-        most: Bytes.
+        limit: Bytes.
         empty: No body at all is an empty object.
 
     Raises:
@@ -121,18 +124,27 @@ def json_body(most: int, *, empty: bool = False) -> dict[str, Any]:
         return {}
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("send Content-Type: application/json")
-    body = body_within(request, most)
+    body = body_within(request, limit)
     if body is None:
-        raise RequestEntityTooLarge(f"the body is at most {most} bytes")
+        raise RequestEntityTooLarge(f"the body is at most {limit} bytes")
     return json_object(body)
 
 
-def lines_within(incoming: Request, most: int) -> Iterator[bytes | None]:
-    """The body's lines, read one by one; None for one over `most` bytes."""
-    while line := incoming.stream.readline(most + 1):
-        if len(line) > most and not line.endswith(b"\n"):
+def read_body(model: type[Model], limit: int, *, empty: bool = False) -> Model:
+    """The request's JSON as what it means; `limit` and `empty` are as `json_body` has them.
+
+    Raises:
+        InvalidRequest: With every fault.
+    """
+    return read(model, json_body(limit, empty=empty), now=wiring().clock.now())
+
+
+def lines_within(incoming: Request, limit: int) -> Iterator[bytes | None]:
+    """The body's lines, read one by one; None for one over `limit` bytes."""
+    while line := incoming.stream.readline(limit + 1):
+        if len(line) > limit and not line.endswith(b"\n"):
             yield None
             while line and not line.endswith(b"\n"):
-                line = incoming.stream.readline(most + 1)
+                line = incoming.stream.readline(limit + 1)
         else:
             yield line

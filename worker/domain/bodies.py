@@ -1,0 +1,215 @@
+"""Reading what a user sent: into a value, or into a fault for each thing wrong with it. Pure.
+
+Every body and every query is a `Body` with a field for each member; `read` is the one way in.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, TypeVar
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from runhook.worker.domain.faults import nearest
+from runhook.worker.domain.jobs import is_job_id
+from runhook.worker.domain.times import moment_of
+from runhook.worker.errors import MOST_FAULTS, Fault, InvalidRequest
+
+# Levels of lists and objects in a member of a request. What is kept is wrapped in a few more, and
+# everybody who reads or writes it must manage: pydantic reads 200 levels, orjson writes 254.
+DEEPEST = 64
+# Commas of a request: one for each value, and a file as base64 has one. Reading ten million values
+# takes seconds in which the whole process stands still; a million take a tenth of one.
+MOST_COMMAS = 1_000_000
+
+# What pydantic finds, in words that tell the caller what to send. Every other kind keeps pydantic's
+# own message.
+SENTENCES = {
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+}
+REFUSED = "refused"  # the kind of what our own validators find; it says its fault itself
+
+
+class Body(BaseModel):
+    """What a request may say; one class a request. Types are strict: no "5" is taken for 5.
+
+    A field's `description` finishes the sentence "is required: …".
+
+    Attributes:
+        member: What each field is, for the sentence about one that there is not.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    member: ClassVar[str] = "a field of this request"
+
+
+Model = TypeVar("Model", bound=Body)
+
+
+def read(model: type[Model], given: Mapping[str, Any], **facts: object) -> Model:
+    """What was sent, as the value that it means.
+
+    Args:
+        model: What the request may say.
+        given: Its JSON object, or the parameters of its query.
+        facts: What the model's validators go by besides: `now` for a `Moment`.
+
+    Raises:
+        InvalidRequest: With every fault, each with what is allowed and the nearest name.
+    """
+    try:
+        return model.model_validate(given, context=facts)
+    except ValidationError as error:
+        raise InvalidRequest(faults_of(model, error)) from None
+
+
+def faults_of(model: type[Body], error: ValidationError) -> list[Fault]:
+    """What pydantic found, as faults; members that there are not come first."""
+    found = error.errors(include_url=False, include_input=False)
+    unknown = [path_of(one["loc"]) for one in found if one["type"] == "extra_forbidden"]
+    wrong = [one for one in found if one["type"] != "extra_forbidden"]
+    return [*_unknown(model, unknown), *(_fault(model, one) for one in wrong)]
+
+
+def _unknown(model: type[Body], names: Sequence[str]) -> list[Fault]:
+    known = tuple(field.alias or name for name, field in model.model_fields.items())
+    text = f"is not {model.member}; there is none"
+    if known:
+        text = f"is not {model.member}; expected one of {', '.join(known)}"
+    # The nearest is looked for only as far as faults are listed: finding it takes long.
+    listed = [Fault(name, text, known, _first_near(name, known)) for name in names[:MOST_FAULTS]]
+    return [*listed, *(Fault(name, text, known) for name in names[MOST_FAULTS:])]
+
+
+def _fault(model: type[Body], found: ErrorDetails) -> Fault:
+    path, context = path_of(found["loc"]), found.get("ctx", {})
+    match found["type"]:
+        case "missing":
+            meant = model.model_fields[path].description
+            return Fault(path, ": ".join(filter(None, ("is required", meant))))
+        case kind if kind == REFUSED:
+            return Fault(path, **context)
+        case kind if kind in SENTENCES:
+            return Fault(path, SENTENCES[kind].format_map(context))
+    return Fault(path, found["msg"])
+
+
+def path_of(loc: tuple[int | str, ...]) -> str:
+    """Where in a request, as every fault says it: `handlers[1]`; empty: the whole of it."""
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}"
+    return path.removeprefix(".")
+
+
+def refused(
+    message: str, allowed: Sequence[str] = (), *, nearest: str | None = None
+) -> PydanticCustomError:
+    """What a validator raises to be told as this fault."""
+    told = {"message": message, "allowed": tuple(allowed), "nearest": nearest}
+    return PydanticCustomError(REFUSED, "{message}", told)
+
+
+def one_of(allowed: Sequence[str]) -> BeforeValidator:
+    """A field that takes one of these words."""
+
+    def check(value: object) -> object:
+        if value in allowed:
+            return value
+        near = _first_near(str(value), allowed)
+        raise refused(f"must be one of {', '.join(allowed)}", allowed, nearest=near)
+
+    return BeforeValidator(check)
+
+
+def fits(is_one: Callable[[str], bool], otherwise: str) -> BeforeValidator:
+    """A field that takes the strings for which this holds; `otherwise` is what it must be."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and is_one(value):
+            return value
+        raise refused(otherwise)
+
+    return BeforeValidator(check)
+
+
+def fact(info: ValidationInfo, name: str) -> Any:
+    """What `read` was told besides the request."""
+    return (info.context or {})[name]
+
+
+def _first_near(word: str, known: Sequence[str]) -> str | None:
+    return next(iter(nearest(word, known)), None)
+
+
+def _moment(value: object, info: ValidationInfo) -> datetime:
+    try:
+        return moment_of(value, fact(info, "now"))
+    except ValueError:
+        raise refused("must be a time as 2026-11-22T10:00:00Z, or 30m, 2h, 1d ago") from None
+
+
+# A moment as users write it. Whoever reads a model with one says what time it is: `now`.
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+# Any other string would be looked up as another row of Redis is.
+JobId = Annotated[str, fits(is_job_id, "must be a job's id, as job_…")]
+
+
+def json_object(text: bytes, what: str = "the body") -> dict[str, Any]:
+    """What a user sent, as an object.
+
+    Args:
+        text: As it came.
+        what: What it is called in the refusal.
+
+    Raises:
+        InvalidRequest: It is none, has more values than are read, or nests too deep.
+    """
+    if text.count(b",") > MOST_COMMAS:
+        raise InvalidRequest([Fault("", f"{what} has more than {MOST_COMMAS} commas; send less")])
+    try:
+        given = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest([Fault("", f"{what} is not JSON: {error}")]) from None
+    if not isinstance(given, dict):
+        raise InvalidRequest([Fault("", f"{what} must be a JSON object")])
+    if faults := too_deep(given):
+        raise InvalidRequest(faults)
+    return given
+
+
+def too_deep(given: Mapping[str, Any]) -> list[Fault]:
+    """A fault for each member that nests deeper than can be kept."""
+    text = f"nests deeper than {DEEPEST} levels, which is the most that is kept"
+    return [Fault(name, text) for name, value in given.items() if _deeper(value, DEEPEST)]
+
+
+def _deeper(value: Any, limit: int) -> bool:
+    """Whether lists and objects stand in each other more often; level by level, so of any depth."""
+    level = [value]
+    for _ in range(limit + 1):
+        nested = [_inside(one) for one in level if isinstance(one, dict | list | tuple)]
+        if not nested:
+            return False
+        level = [one for values in nested for one in values]
+    return True
+
+
+def _inside(nests: Mapping[str, Any] | Sequence[Any]) -> Iterable[Any]:
+    if isinstance(nests, Mapping):
+        return nests.values()
+    return nests
