@@ -36,7 +36,7 @@ from runhook.webhook.edge.limits import (
     STRANGE,
     TESTS,
     WAITING,
-    Shares,
+    Limit,
 )
 from runhook.webhook.edge.problems import careful, refusal
 from runhook.webhook.edge.receiving import IN_MEMORY, Sending, read_whole
@@ -102,7 +102,7 @@ class Door:
             if scope.method == "POST" and path.startswith(CALLBACKS):
                 await self._take(path, environ, proto)
             elif path in ALIVE:
-                async with STRANGE.of(path):
+                async with STRANGE.turn(path):
                     await self._answer_soon(environ, proto, self._alive)
             else:
                 await self._let_in(path, environ, proto)
@@ -116,7 +116,7 @@ class Door:
         if not callbacks.genuine(self._settings.secrets, path):
             callbacks.wrong_signatures.add()
             raise NotFound("there is no such callback")
-        async with CALLING.of(path):
+        async with CALLING.turn(path):
             await read_whole(environ, proto, CALLBACK)
             try:
                 await self._answer_soon(environ, proto, self._first)
@@ -129,10 +129,10 @@ class Door:
         caller = caller_of(self._settings, Request(environ))
         sends = environ["REQUEST_METHOD"] in WITH_BODY
         if caller is None:
-            async with STRANGE.of(""):
+            async with STRANGE.turn(""):
                 stream = await self._answer(environ, proto, self._strangers)
         elif sends and caller.may(("submit",)):
-            async with SENDING.of(caller.name):
+            async with SENDING.turn(caller.name):
                 await read_whole(environ, proto, FILE if path in FILES else JSON)
                 stream = await self._answer_in_turn(caller, path, environ, proto)
         else:
@@ -145,10 +145,10 @@ class Door:
     ) -> Stream | None:
         """Among those of its kind, which wait for each other alone."""
         turns, threads = self._kind_of(path, environ)
-        async with turns.of(caller.name):
+        async with turns.turn(caller.name):
             return await self._answer(environ, proto, threads)
 
-    def _kind_of(self, path: str, environ: dict[str, Any]) -> tuple[Shares, ThreadPoolExecutor]:
+    def _kind_of(self, path: str, environ: dict[str, Any]) -> tuple[Limit, ThreadPoolExecutor]:
         if may_keep_files(path, environ["wsgi.input"]):
             return KEEPING, self._files
         # A large body takes long to parse and check, and those behind it would wait.

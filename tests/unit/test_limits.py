@@ -9,7 +9,7 @@ import pytest
 from werkzeug.exceptions import ServiceUnavailable
 
 from runhook.webhook.door import may_keep_files
-from runhook.webhook.edge.limits import Limit, Shares
+from runhook.webhook.edge.limits import Limit
 
 PATIENCE = 0.05  # seconds; nobody leaves in these tests before it is over, unless he is woken
 LONG = 60.0
@@ -17,13 +17,13 @@ LONG = 60.0
 
 def test_who_takes_all_of_his_places_keeps_nobody_else_out() -> None:
     async def scene() -> None:
-        places = Shares("bodies of yours are here", each=2, patience=PATIENCE)
-        async with places.of("shop"), places.of("shop"):
+        places = Limit("bodies of yours are here", each=2, patience=PATIENCE)
+        async with places.turn("shop"), places.turn("shop"):
             with pytest.raises(ServiceUnavailable, match=r"2 bodies of yours .* Nothing"):
-                await places.of("shop").__aenter__()
-            async with places.of("lab"):
+                await places.turn("shop").__aenter__()
+            async with places.turn("lab"):
                 pass
-        async with places.of("shop"):
+        async with places.turn("shop"):
             pass
 
     asyncio.run(scene())
@@ -31,10 +31,10 @@ def test_who_takes_all_of_his_places_keeps_nobody_else_out() -> None:
 
 def test_who_comes_when_his_places_are_taken_has_his_turn_in_the_order_of_coming() -> None:
     async def scene() -> list[int]:
-        places, turns = Shares("requests", each=3, together=2, patience=LONG), []
+        places, turns = Limit("requests", each=3, together=2, patience=LONG), []
 
         async def come(number: int) -> None:
-            async with places.of("shop"):
+            async with places.turn("shop"):
                 turns.append(number)
                 await asyncio.sleep(0)
 
@@ -46,42 +46,66 @@ def test_who_comes_when_his_places_are_taken_has_his_turn_in_the_order_of_coming
 
 def test_all_together_have_no_more_places_than_there_are() -> None:
     async def scene() -> None:
-        places = Shares("bodies", each=2, together=3, patience=PATIENCE)
+        places = Limit("bodies", each=2, together=3, patience=PATIENCE)
         async with AsyncExitStack() as held:
             for name in ("shop", "shop", "lab"):
-                await held.enter_async_context(places.of(name))
+                await held.enter_async_context(places.turn(name))
             with pytest.raises(ServiceUnavailable):
-                await places.of("lab").__aenter__()
+                await places.turn("lab").__aenter__()
         for name in ("lab", "lab"):  # who was refused has kept no place
-            await held.enter_async_context(places.of(name))
+            await held.enter_async_context(places.turn(name))
 
     asyncio.run(scene())
 
 
 def test_without_patience_who_finds_no_place_is_refused_at_once() -> None:
     async def scene() -> None:
-        places = Shares("callbacks", each=1)
-        async with places.of("job"):
+        places = Limit("callbacks", each=1)
+        async with places.turn("job"):
             with pytest.raises(ServiceUnavailable):
-                await places.of("job").__aenter__()
-        async with places.of("job"):
+                await places.turn("job").__aenter__()
+        async with places.turn("job"):
             pass
 
     asyncio.run(scene())
 
 
-def test_whoever_has_left_is_not_remembered() -> None:
-    async def scene() -> Shares:
-        places = Shares("bodies", each=1)
-        for number in range(1000):
-            async with places.of(f"/callbacks/{number}"):
-                with pytest.raises(ServiceUnavailable):
-                    await places.of(f"/callbacks/{number}").__aenter__()
+def test_whoever_gives_up_waiting_takes_no_turn_and_keeps_nobody_from_one() -> None:
+    async def scene() -> Limit:
+        places = Limit("bodies", each=1, patience=LONG)
+
+        async def come(turns: list[int], number: int) -> None:
+            async with places.turn("shop"):
+                turns.append(number)
+
+        turns: list[int] = []
+        async with places.turn("shop"):
+            waiting = [asyncio.create_task(come(turns, number)) for number in range(4)]
+            await asyncio.sleep(0)
+            waiting[0].cancel()
+            waiting[2].cancel()
+        waiting[1].cancel()  # at the very moment of its turn
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert turns == [3]
         return places
 
     places = asyncio.run(scene())
-    assert not places._turns
-    assert not places._here
+    assert not places._taken
+    assert not places._waiting
+
+
+def test_whoever_has_left_is_not_remembered() -> None:
+    async def scene() -> Limit:
+        places = Limit("bodies", each=1)
+        for number in range(1000):
+            async with places.turn(f"/callbacks/{number}"):
+                with pytest.raises(ServiceUnavailable):
+                    await places.turn(f"/callbacks/{number}").__aenter__()
+        return places
+
+    places = asyncio.run(scene())
+    assert not places._taken
+    assert not places._waiting
 
 
 @pytest.mark.parametrize(

@@ -5,45 +5,12 @@ Everything here waits for somebody else's server or takes long, and nothing else
 
 import asyncio
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 
 from werkzeug.exceptions import ServiceUnavailable
-
-
-class Limit:
-    """So many at once, and so many of each caller, so that none takes all. Nobody waits."""
-
-    def __init__(self, what: str, *, each: int, together: int) -> None:
-        """Args:
-        what: They, as a sentence about too many of them names them.
-        each: How many of each caller in this process.
-        together: How many of all callers.
-        """
-        self.each, self.together = each, together
-        self._what = what
-        self._taken: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def take(self, name: str) -> "Place":
-        """A place of this caller's, until it is left.
-
-        Raises:
-            ServiceUnavailable: His are taken, or all are. Answered as 503 with Retry-After.
-        """
-        with self._lock:
-            if self._taken[name] >= self.each or self._taken.total() >= self.together:
-                raise _full(self._what, self.each, self.together)
-            self._taken[name] += 1
-        return Place(partial(self._leave, name))
-
-    def _leave(self, name: str) -> None:
-        with self._lock:
-            self._taken[name] -= 1
-            if not self._taken[name]:
-                del self._taken[name]
 
 
 class Place:
@@ -65,56 +32,121 @@ class Place:
         self.leave()
 
 
-class Shares:
-    """So many at once of each caller: the rest of his wait for a turn, and nobody else does."""
+# In the order of coming: how many came before, and what is set when it is its turn. Who waits no
+# longer has cancelled it.
+Waiting = deque[tuple[int, asyncio.Future[None]]]
 
-    def __init__(
-        self, what: str, *, each: int, together: int | None = None, patience: float = 0
-    ) -> None:
+
+def _drop_gone(line: Waiting) -> None:
+    """Whoever comes first gives up first, so those who are gone stand in front."""
+    while line and line[0][1].cancelled():
+        line.popleft()
+
+
+class Limit:
+    """So many places for each caller, and so many for all of them, so that none takes all.
+
+    What threads do takes a place or is refused at once: `take`, from any thread. What the event
+    loop does may wait for its turn, behind its caller's others alone: `turn`. A limit is used in
+    one of the two ways.
+
+    Whenever a place is left, the first that may have it gets it before anybody new can come; so a
+    free place means that nobody waits who could take it, and who comes then goes in at once.
+    """
+
+    def __init__(self, what: str, *, each: int, together: int = 0, patience: float = 0) -> None:
         """Args:
         what: They, as a sentence about too many of them names them.
         each: How many of each caller in this process.
-        together: How many of all callers; None: any number.
-        patience: Seconds for which one waits for its turn; 0: it is refused at once.
+        together: How many of all callers; 0: any number.
+        patience: Seconds for which a turn is waited for; 0: it is refused at once.
         """
-        self._each, self._together, self._what, self._patience = each, together, what, patience
-        self._turns: dict[str, asyncio.Semaphore] = {}
-        self._here: Counter[str] = Counter()
-        self._common = asyncio.Semaphore(together) if together else None
+        self.each, self.together = each, together
+        self._what, self._patience = what, patience
+        self._lock = threading.Lock()
+        self._taken: Counter[str] = Counter()
+        self._waiting: dict[str, Waiting] = {}  # by caller
+        self._came = 0
 
-    @asynccontextmanager
-    async def of(self, name: str) -> AsyncIterator[None]:
-        """A place of this caller's, in the order in which his came. For one event loop alone.
+    def take(self, name: str) -> Place:
+        """A place of this caller's, until it is left.
 
         Raises:
-            ServiceUnavailable: None was free in time. Answered as 503 with Retry-After.
+            ServiceUnavailable: The caller's are taken, or all are. Told as 503 with Retry-After.
         """
-        mine = self._turns.setdefault(name, asyncio.Semaphore(self._each))
-        self._here[name] += 1
-        try:
-            async with AsyncExitStack() as held:
-                await self._enter(held, mine)
-                yield
-        finally:
-            self._here[name] -= 1
-            if not self._here[name]:
-                del self._here[name], self._turns[name]
+        with self._lock:
+            if not self._is_free(name):
+                raise self._full()
+            self._taken[name] += 1
+        return Place(partial(self._leave, name))
 
-    async def _enter(self, held: AsyncExitStack, mine: asyncio.Semaphore) -> None:
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """A place of this caller's, in the order in which its requests came.
+
+        Raises:
+            ServiceUnavailable: None was free in time. Told as 503 with Retry-After.
+        """
+        mine = asyncio.get_running_loop().create_future()
+        try:
+            await self._wait(name, mine)
+            yield
+        finally:
+            # Whoever stops waiting at the very moment of its turn has a place to give back too.
+            if not mine.cancel() and not mine.cancelled():
+                self._leave(name)
+
+    async def _wait(self, name: str, mine: asyncio.Future[None]) -> None:
+        if self._is_free(name):
+            self._taken[name] += 1
+            mine.set_result(None)
+            return
+        if not self._patience:
+            raise self._full()
+        self._came += 1
+        line = self._waiting.setdefault(name, deque())
+        _drop_gone(line)
+        line.append((self._came, mine))
         try:
             async with asyncio.timeout(self._patience):
-                await held.enter_async_context(mine)
-                if self._common:
-                    await held.enter_async_context(self._common)
+                await mine
         except TimeoutError:
-            raise _full(self._what, self._each, self._together) from None
+            raise self._full() from None
 
+    def _leave(self, name: str) -> None:
+        with self._lock:
+            self._taken[name] -= 1
+            if not self._taken[name]:
+                del self._taken[name]  # callers come and go, callbacks' for ever
+        if self._waiting:
+            self._hand_on()
 
-def _full(what: str, each: int, together: int | None) -> ServiceUnavailable:
-    of_all = f" (at most {together} of all callers)" if together else ""
-    return ServiceUnavailable(
-        f"{each} {what} already{of_all}. Nothing was done; ask again in some seconds."
-    )
+    def _hand_on(self) -> None:
+        """Give the place that was left to the first of those who may have it."""
+        heads = []
+        for name in tuple(self._waiting):
+            line = self._waiting[name]
+            _drop_gone(line)
+            if not line:
+                del self._waiting[name]
+            elif self._is_free(name):
+                heads.append((line[0][0], name))
+        if heads:
+            _, name = min(heads)
+            _, first = self._waiting[name].popleft()
+            self._taken[name] += 1
+            first.set_result(None)
+
+    def _is_free(self, name: str) -> bool:
+        if self._taken[name] >= self.each:
+            return False
+        return not self.together or self._taken.total() < self.together
+
+    def _full(self) -> ServiceUnavailable:
+        here = f"{self.each} {self._what} already"
+        if self.together:
+            here += f" (at most {self.together} of all callers)"
+        return ServiceUnavailable(f"{here}. Nothing was done; ask again in some seconds.")
 
 
 # RunningHub may take half a minute to answer each. More at once would only be more to wait for.
@@ -125,23 +157,21 @@ TESTS = Limit("tests of subscriptions run here", each=2, together=2)  # each a t
 # Each reads the log and the jobs in it, for seconds.
 RECOVERING = Limit("recoveries of yours run here", each=1, together=2)
 
-# Who sends a thousand requests at once has them answered one after the other: that takes three
-# seconds. Many clients hang up after five, and would not learn what became of theirs.
+# Seconds. Who sends a thousand requests at once has them answered one after the other, which takes
+# three; many clients hang up after five, and would not learn what became of theirs.
 PATIENCE = 4.0
 # Bodies wait in memory and in temporary files until they are answered, and a process can open some
 # hundred files. Half of them at most are one caller's.
-SENDING = Shares(
-    "requests of yours with a body are here", each=128, together=256, patience=PATIENCE
-)
+SENDING = Limit("requests of yours with a body are here", each=128, together=256, patience=PATIENCE)
 # RUNHOOK_STORAGE_URL may be far away and hang; batches keep files too, in threads of their own.
 KEPT_AT_ONCE = 16
-KEEPING = Shares(
+KEEPING = Limit(
     "files of yours are being kept here", each=8, together=KEPT_AT_ONCE, patience=PATIENCE
 )
 # Half a second of work, or so: how long another caller waits behind them at the most.
-WAITING = Shares("requests of yours are waiting here", each=256, patience=PATIENCE)
+WAITING = Limit("requests of yours are waiting here", each=256, patience=PATIENCE)
 # Strangers, and who asks whether we live, are never so many unless they mean no good.
-STRANGE = Shares("requests of strangers are waiting here", each=256)
+STRANGE = Limit("requests of strangers are waiting here", each=256)
 # Of one attempt: RunningHub sends its end once, perhaps once more. Who learned the URL could else
-# have all others' callbacks wait behind thousands of his.
-CALLING = Shares("callbacks of this attempt are being taken", each=8)
+# have all others' callbacks wait behind thousands of theirs.
+CALLING = Limit("callbacks of this attempt are being taken", each=8)
