@@ -1,4 +1,4 @@
-"""The application: its doors, the parts they use, and how errors are answered."""
+"""The application: its routes, the parts they use, and how errors are answered."""
 
 from flask import Flask, Response, request
 
@@ -33,7 +33,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.extensions["runhook.wrong_tokens"] = wrong_tokens()
     problems.register(app)
     app.before_request(require_token)
-    doors = (
+    routes = (
         callbacks,
         health,
         front,
@@ -46,8 +46,8 @@ def create_app(wiring: Wiring) -> Flask:
         deliveries,
         events,
     )
-    for door in doors:
-        app.register_blueprint(door.blueprint)
+    for route in routes:
+        app.register_blueprint(route.blueprint)
     return app
 
 

@@ -16,14 +16,13 @@ from granian.http import HTTP1Settings
 from runhook.config.private import OTHERS
 from runhook.config.settings import Settings, SettingsError
 from runhook.webhook.app import create_app
-from runhook.webhook.door import Door
+from runhook.webhook.rsgi import RsgiApp
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.telemetry import configure, report
 from runhook.worker.wiring import assemble, check_port, check_server
 
-PATIENCE = (
-    5  # seconds that requests have to end when the process does; streams would go on for ever
-)
+# Seconds that requests have to end when the process does; streams would go on for ever.
+PATIENCE = 5
 # Milliseconds in which a connection sends the head of a request, the next one on a kept connection
 # too: who says nothing holds none.
 HEADERS_WITHIN = 5000
@@ -48,9 +47,9 @@ def load() -> Callable[..., Any]:
     wiring = assemble(settings, patience="door")
     with contextlib.suppress(StoreUnavailable):
         wiring.store.processes.server()  # hears what time it is there
-    door = Door(create_app(wiring), settings)
-    gc.freeze()
-    return door.__rsgi__
+    app = RsgiApp(create_app(wiring), settings)
+    gc.freeze()  # what was made until now lives as long as the process; nobody looks it through
+    return app.__rsgi__
 
 
 def connections() -> int:

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 from werkzeug.exceptions import ServiceUnavailable
 
-from runhook.webhook.door import may_keep_files
 from runhook.webhook.edge.limits import Limit
+from runhook.webhook.rsgi import may_keep_files
 
 PATIENCE = 0.05  # seconds; nobody leaves in these tests before it is over, unless he is woken
 LONG = 60.0

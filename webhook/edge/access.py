@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from flask import Request, Response, current_app
@@ -13,6 +14,7 @@ from runhook.webhook.edge.refusals import Refusals
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.jobs import LOCAL
 
+PORT = re.compile(r":\d*$")  # behind a host; the last part of an IPv6 address stands in brackets
 FRONT = "/"  # where a link may bring the token
 OWNER = Caller(name=LOCAL, token="")
 
@@ -36,7 +38,7 @@ PROXIES = {
     "x-appengine-user-ip",
 }
 # Wrong tokens a minute that are told so. Who guesses needs more than the universe's age at any
-# rate, so this only spares the log and whoever guards the door; a right token never waits.
+# rate, so this only spares the log; a right token never waits.
 MOST_WRONG = 60
 
 
@@ -101,8 +103,7 @@ def _from_this_machine(request: Request) -> bool:
         return False
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return False
-    host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
-    if host.strip("[]").lower() not in LOOPBACK_HOSTS:
+    if PORT.sub("", request.host).strip("[]").lower() not in LOOPBACK_HOSTS:
         return False
     # A page of another site may have a browser on this machine post forms here.
     origin = request.headers.get("Origin")

@@ -11,21 +11,21 @@ from runhook.webhook.edge.problems import problem
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.errors import NotFound, UnreadableRecord
 
-Door = TypeVar("Door", bound=Callable[..., Any])
-# Of each door the scopes that open it. `admin` opens all, and one that declares none alone.
+Route = TypeVar("Route", bound=Callable[..., Any])
+# Of each route the scopes that open it. `admin` opens all, and one that declares none alone.
 OPEN_TO: dict[Callable[..., Any], tuple[Scope | Literal["anybody"], ...]] = {}
 
 
-def open_to(*scopes: Scope | Literal["anybody"]) -> Callable[[Door], Door]:
-    """Declare beside a door who may come in besides `admin`.
+def open_to(*scopes: Scope | Literal["anybody"]) -> Callable[[Route], Route]:
+    """Declare beside a route who may call it besides `admin`.
 
     A token that comes in by `submit` alone has to do with its own tenant's jobs only: others in the
-    path are not there for it, and what the door lists or makes it narrows by `only()`.
+    path are not there for it, and what the route lists or makes it narrows by `only()`.
     """
 
-    def declared(door: Door) -> Door:
-        OPEN_TO[door] = scopes
-        return door
+    def declared(route: Route) -> Route:
+        OPEN_TO[route] = scopes
+        return route
 
     return declared
 

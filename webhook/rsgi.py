@@ -1,4 +1,4 @@
-"""The door of the web process: reads a request's body, then has it answered in a place of its kind.
+"""The web process under granian: reads a request's body, then has it answered in its own place.
 
 The event loop reads bodies, so whoever sends slowly takes neither a thread nor a place. Threads
 answer: callbacks have some of their own, so that nothing that /v1 waits for delays them, and large
@@ -47,9 +47,11 @@ from runhook.worker.telemetry import report
 
 Application = Callable[..., Any]
 
-THREADS = 4  # a round trip to Redis is waited for by so many at once; measured, more is worse
+# Threads of each kind. So many wait for a round trip to Redis at once; measured, more is worse.
+THREADS = 4
 FEW = 2  # who asks whether we live, and strangers, hold nobody else up
 OTHERS = ASKING.together  # may all wait at once for RunningHub
+# Each stream has a thread for as long as it runs.
 STREAMING = STREAMS + BATCHES.together + TESTS.together
 ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
 WITH_BODY = ("POST", "PUT", "PATCH")
@@ -60,33 +62,41 @@ FILES = (ASSETS, "/v1/jobs/batch")
 # What a body must hold for a text in it to begin with `data:`, however JSON has it spelt.
 DATA_URI = re.compile(rb"data:|\\u00(?:64|61|74|3[aA])")
 
+# RunningHub sends a callback in one piece, and would wait for no longer itself.
 CALLBACK = Sending(largest=callbacks.LARGEST, seconds=10)
-JSON = Sending(largest=jobs.LARGEST, seconds=30)
+JSON = Sending(largest=jobs.LARGEST, seconds=30)  # a megabyte a second brings the largest
 # 64 KiB a second is a bad telephone; who sends less than that would send for a day.
 FILE = Sending(largest=assets.LARGEST + assets.BUSY_FORM, seconds=30, slowest=64 * 1024)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stream:
-    """An answer whose pieces come one by one."""
+    """An answer whose pieces come one by one.
+
+    Attributes:
+        head: Its status and headers.
+        pieces: As the application gives them.
+        close: Ends it, whether all were given or not.
+        context: In which the application made it, and in which it goes on.
+    """
 
     head: Head
     pieces: Iterator[bytes]
     close: Callable[[], None]
-    context: contextvars.Context  # in which the application made it
+    context: contextvars.Context
 
     def next(self) -> bytes:
         """The next piece once it is there; empty behind the last, and none before is."""
         return next((piece for piece in self.pieces if piece), b"")
 
 
-class Door:
+class RsgiApp:
     """An RSGI application around a WSGI one."""
 
     def __init__(self, app: Application, settings: Settings) -> None:
         self._app = app
         self._settings = settings
-        self._first = ThreadPoolExecutor(THREADS, "callbacks")
+        self._callbacks = ThreadPoolExecutor(THREADS, "callbacks")
         self._alive = ThreadPoolExecutor(FEW, "alive")
         self._strangers = ThreadPoolExecutor(FEW, "strangers")
         self._v1 = ThreadPoolExecutor(THREADS + OTHERS, "v1")
@@ -100,18 +110,20 @@ class Door:
         path = "/" + scope.path.lstrip("/")  # as Flask looks it up
         try:
             if scope.method == "POST" and path.startswith(CALLBACKS):
-                await self._take(path, environ, proto)
+                await self._answer_callback(path, environ, proto)
             elif path in ALIVE:
                 async with STRANGE.turn(path):
                     await self._answer_soon(environ, proto, self._alive)
             else:
-                await self._let_in(path, environ, proto)
+                await self._answer_call(path, environ, proto)
         except HTTPException as error:
             _send(proto, refusal(error))
         except ProtocolClosed:
             pass  # whoever asked hung up, perhaps in the middle of a body; nothing was done
 
-    async def _take(self, path: str, environ: dict[str, Any], proto: HTTPProtocol) -> None:
+    async def _answer_callback(
+        self, path: str, environ: dict[str, Any], proto: HTTPProtocol
+    ) -> None:
         """A callback; a forged one is refused here, so that no genuine one waits behind it."""
         if not callbacks.genuine(self._settings.secrets, path):
             callbacks.wrong_signatures.add()
@@ -119,12 +131,12 @@ class Door:
         async with CALLING.turn(path):
             await read_whole(environ, proto, CALLBACK)
             try:
-                await self._answer_soon(environ, proto, self._first)
+                await self._answer_soon(environ, proto, self._callbacks)
             except ServiceUnavailable as late:
                 report("callback.not_kept", why=str(late.description))
                 raise
 
-    async def _let_in(self, path: str, environ: dict[str, Any], proto: HTTPProtocol) -> None:
+    async def _answer_call(self, path: str, environ: dict[str, Any], proto: HTTPProtocol) -> None:
         """Any other request. Of strangers no body is read, and they wait behind each other."""
         caller = caller_of(self._settings, Request(environ))
         sends = environ["REQUEST_METHOD"] in WITH_BODY
@@ -144,8 +156,8 @@ class Door:
         self, caller: Caller, path: str, environ: dict[str, Any], proto: HTTPProtocol
     ) -> Stream | None:
         """Among those of its kind, which wait for each other alone."""
-        turns, threads = self._kind_of(path, environ)
-        async with turns.turn(caller.name):
+        limit, threads = self._kind_of(path, environ)
+        async with limit.turn(caller.name):
             return await self._answer(environ, proto, threads)
 
     def _kind_of(self, path: str, environ: dict[str, Any]) -> tuple[Limit, ThreadPoolExecutor]:
@@ -168,7 +180,7 @@ class Door:
                 await self._answer(environ, proto, threads)
         except TimeoutError:
             raise ServiceUnavailable(
-                f"it was not taken within {ANSWER_WITHIN:g} s; send it again"
+                f"it could not be written down within {ANSWER_WITHIN:g} s; send it again"
             ) from None
 
     async def _answer(
@@ -185,9 +197,9 @@ class Door:
         """A stream's pieces as they come."""
         loop, run = asyncio.get_running_loop(), stream.context.run
         try:
-            line = proto.response_stream(stream.head.status, stream.head.headers)
+            answer = proto.response_stream(stream.head.status, stream.head.headers)
             while piece := await loop.run_in_executor(self._streams, run, stream.next):
-                await line.send_bytes(piece)
+                await answer.send_bytes(piece)
         except ProtocolClosed:
             pass  # whoever listened is gone
         finally:
@@ -199,7 +211,7 @@ class Door:
         head = Head()
         pieces = self._app(environ, head)
         if head.streams:
-            return Stream(head, iter(pieces), pieces.close, context)
+            return Stream(head=head, pieces=iter(pieces), close=pieces.close, context=context)
         try:
             proto.response_bytes(head.status, head.headers, b"".join(pieces))
         finally:
@@ -211,13 +223,13 @@ def may_keep_files(path: str, body: IO[bytes]) -> bool:
     """Whether answering may wait for the place of files: for an upload, and for data URIs."""
     if path != JOBS:
         return path == ASSETS
-    found = DATA_URI.search(body.read()) is not None
+    has_one = DATA_URI.search(body.read()) is not None
     body.seek(0)
-    return found
+    return has_one
 
 
 def _send(proto: HTTPProtocol, answer: Response) -> None:
-    """An answer of the door itself; the rest of the request is not waited for."""
+    """An answer of this module's own; the rest of the request is not waited for."""
     careful(answer)
     headers = [*answer.headers.items(), ("Connection", "close")]
     proto.response_bytes(answer.status_code, headers, answer.get_data())

@@ -1,0 +1,36 @@
+"""`runhook.webhook.wsgi:app`: the same application under gunicorn or any other WSGI server.
+
+`python -m runhook.webhook.serve` serves it better: a WSGI server gives each request one of its few
+threads while its body comes, and callbacks no places of their own. Put a proxy that holds bodies
+back before it, and turn its access log off or mask /callbacks/ there: their paths are secret.
+"""
+
+import sys
+
+from flask import Flask
+
+from runhook.config.settings import Settings, SettingsError
+from runhook.webhook.app import create_app
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.telemetry import configure, report
+from runhook.worker.wiring import assemble, check_server
+
+
+def load() -> Flask:
+    """The application over the settings of this process.
+
+    Raises:
+        SystemExit: A setting is missing or wrong, or Redis refuses; one line says which.
+    """
+    configure()
+    try:
+        settings = Settings.load("web")
+        wiring = assemble(settings, patience="door")
+        check_server(wiring)
+    except (SettingsError, StoreUnavailable) as wrong:
+        sys.exit(f"runhook: {wrong}")
+    report("process.started", role="web", port=settings.port)
+    return create_app(wiring)
+
+
+app = load()
