@@ -213,7 +213,7 @@ def test_a_bad_cursor_is_refused_and_is_not_page_one(
     assert answer.get_json()["errors"][0]["path"] == "cursor"
 
 
-def test_every_door_refuses_a_parameter_that_it_does_not_take(client: FlaskClient) -> None:
+def test_every_route_refuses_a_parameter_that_it_does_not_take(client: FlaskClient) -> None:
     doors = [
         (rule.rule, method)
         for rule in client.application.url_map.iter_rules()

@@ -5,11 +5,12 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from flask import Request, Response, current_app
+from flask import Request, current_app
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import HTTPException, TooManyRequests, Unauthorized
 
 from runhook.config.callers import Caller
 from runhook.config.settings import LOOPBACK_HOSTS, Settings
-from runhook.webhook.edge.problems import problem
 from runhook.webhook.edge.refusals import Refusals
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.jobs import LOCAL
@@ -44,35 +45,26 @@ MOST_WRONG = 60
 
 def wrong_tokens() -> Refusals:
     """A count of wrong tokens, one for each application."""
-    return Refusals("token.refused", "wrong token", most=MOST_WRONG)
+    return Refusals("token.refused", "wrong token", limit=MOST_WRONG)
 
 
-def refusal_of(incoming: Request) -> Response:
+def refusal_of(incoming: Request) -> HTTPException:
     """What a stranger is told: 401, or 429 after many wrong tokens."""
     if not wiring().settings.callers:
-        why = "without RUNHOOK_API_TOKENS only this machine may ask, with no proxy between"
-        return _stranger(why)
+        return _stranger("without RUNHOOK_API_TOKENS only this machine may ask, and no proxy")
     if "Authorization" in incoming.headers or _shown(incoming):
         refused: Refusals = current_app.extensions["runhook.wrong_tokens"]
         if wait := refused.add(peer=incoming.remote_addr):
-            return _too_many(wait)
+            return TooManyRequests(
+                "this token is wrong, as were many in the last minute; wait before the next try. "
+                "A valid token is always let in at once.",
+                retry_after=wait,
+            )
     return _stranger("a valid token is needed: Authorization: Bearer <token>")
 
 
-def _stranger(why: str) -> Response:
-    response = problem(401, "Unauthorized", why)
-    response.headers["WWW-Authenticate"] = "Bearer"
-    return response
-
-
-def _too_many(wait: int) -> Response:
-    why = (
-        "many wrong tokens came in the last minute, and this is one; wait before the next, or "
-        "send a valid one, which is let in at once"
-    )
-    response = problem(429, "Too many wrong tokens", why)
-    response.headers["Retry-After"] = str(wait)
-    return response
+def _stranger(why: str) -> Unauthorized:
+    return Unauthorized(why, www_authenticate=WWWAuthenticate("bearer"))
 
 
 def caller_of(settings: Settings, incoming: Request) -> Caller | None:

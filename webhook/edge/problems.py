@@ -1,12 +1,12 @@
 """Errors as RFC 9457 problem documents: what happened, what it means for the money, what to do."""
 
 from dataclasses import asdict
-from typing import Any
 
 import orjson
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from runhook.worker.domain.views import View
 from runhook.worker.errors import (
     UNPAID,
     Conflict,
@@ -22,30 +22,26 @@ from runhook.worker.errors import (
 )
 from runhook.worker.telemetry import report
 
-SOON = "5"  # seconds, for Retry-After
+SOON = "5"  # seconds, for Retry-After: what is away or full seldom is so for longer
 
 
-def problem(status: int, title: str, detail: str, **more: object) -> Response:
-    """One problem document."""
-    return _response(
-        {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    )
-
-
-def problem_view(error: RunhookError) -> dict[str, Any]:
+def problem_view(error: RunhookError) -> View:
     """An error of ours as a problem document."""
-    return _document(*_told(error))
+    status, title, detail, more = _told(error)
+    return _view(status, title, detail) | more
 
 
-def _document(status: int, title: str, detail: str, more: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+def _view(status: int, title: str, detail: str) -> View:
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail}
 
 
-def _told(error: RunhookError) -> tuple[int, str, str, dict[str, Any]]:
+def _told(error: RunhookError) -> tuple[int, str, str, View]:
     match error:
         case InvalidRequest(faults=faults, listed=listed):
             count, some = len(faults), len(listed)
-            which = "all listed" if count == some else f"the first {some} listed"
+            which = "all listed"
+            if some < count:
+                which = f"the first {some} listed"
             detail = f"{_counted(count)}, {which}. Nothing was sent, nothing is paid."
             return 422, "Invalid request", detail, {"errors": [asdict(fault) for fault in listed]}
         case NotFound(nearest=nearest):
@@ -77,12 +73,14 @@ def _told(error: RunhookError) -> tuple[int, str, str, dict[str, Any]]:
 
 
 def _counted(count: int) -> str:
-    return "1 fault" if count == 1 else f"{count} faults"
+    if count == 1:
+        return "1 fault"
+    return f"{count} faults"
 
 
 def refusal(error: HTTPException) -> Response:
     """An error of HTTP itself as a problem document."""
-    response = problem(error.code or 500, error.name, error.description or error.name)
+    response = _response(_view(error.code or 500, error.name, error.description or error.name))
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after", "www-authenticate"):
             response.headers[name] = value
@@ -97,7 +95,7 @@ def careful(response: Response) -> Response:
     return response
 
 
-def _response(body: dict[str, Any]) -> Response:
+def _response(body: View) -> Response:
     found = Response(orjson.dumps(body), body["status"], content_type="application/problem+json")
     if body["status"] == 503:
         found.headers["Retry-After"] = SOON
@@ -120,4 +118,5 @@ def register(app: Flask) -> None:
     @app.errorhandler(Exception)
     def _unforeseen(_: Exception) -> Response:
         report("task.failed", lane="web", exc_info=True)
-        return problem(500, "Internal error", "runhook made a mistake; the log has the particulars")
+        detail = "runhook made a mistake; the log has the particulars"
+        return _response(_view(500, "Internal error", detail))

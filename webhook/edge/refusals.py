@@ -12,13 +12,13 @@ WINDOW = 60.0  # seconds that are counted together, and between two log lines
 class Refusals:
     """Those of one kind. It keeps three numbers and no names, so nobody fills the memory."""
 
-    def __init__(self, event: str, why: str, *, most: float = math.inf) -> None:
+    def __init__(self, event: str, why: str, *, limit: float = math.inf) -> None:
         """Args:
         event: What the log calls it.
         why: In words.
-        most: How many in a window are borne; who comes after is told to wait.
+        limit: How many in a window are borne; who comes after is told to wait.
         """
-        self._event, self._why, self._most = event, why, most
+        self._event, self._why, self._limit = event, why, limit
         self._lock = threading.Lock()
         self._until = -math.inf
         self._here = 0
@@ -37,7 +37,7 @@ class Refusals:
             if first:
                 self._until, self._here = now + WINDOW, 0
             self._here += 1
-            if self._here > self._most:
+            if self._here > self._limit:
                 wait = math.ceil(self._until - now)
         if first:
             report(self._event, why=self._why, since_start=self.count, **about)

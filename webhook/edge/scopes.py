@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from flask import Response, current_app, g, request
+from flask import current_app, g, request
+from werkzeug.exceptions import Forbidden
 
 from runhook.config.callers import Caller, Scope
 from runhook.webhook.edge.access import caller_of, refusal_of
-from runhook.webhook.edge.problems import problem
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.errors import NotFound, UnreadableRecord
 
@@ -30,27 +30,29 @@ def open_to(*scopes: Scope | Literal["anybody"]) -> Callable[[Route], Route]:
     return declared
 
 
-def require_token() -> Response | None:
+def require_token() -> None:
     """Before every request: 401 to strangers, 403 where the scope is missing, and then nobody
     learns whether another tenant's job is there.
 
     Raises:
+        Unauthorized: Nobody's token, or none.
+        TooManyRequests: Nobody's token, after many of them.
+        Forbidden: The scope is missing.
         NotFound: A job or delivery of another tenant, as if there were none.
     """
     if request.endpoint is None:
-        return None  # there is no such call, which is no secret
+        return  # there is no such call, which is no secret
     needed = OPEN_TO.get(current_app.view_functions[request.endpoint], ())
     if "anybody" in needed:
-        return None
+        return
     caller = caller_of(wiring().settings, request)
     if caller is None:
-        return refusal_of(request)
+        raise refusal_of(request)
     if not caller.may(needed):
-        return forbidden(caller, " or ".join(needed or ("admin",)))
+        raise forbidden(caller, " or ".join(needed or ("admin",)))
     g.caller, g.only = caller, caller.tenant_in(needed)
     if g.only is not None:
         _hide_others(g.only, request.view_args or {})
-    return None
 
 
 def caller() -> Caller:
@@ -65,11 +67,11 @@ def only() -> str | None:
     return found
 
 
-def forbidden(caller: Caller, needed: str) -> Response:
+def forbidden(caller: Caller, needed: str) -> Forbidden:
     """403, naming what would be needed."""
     has = ", ".join(sorted(caller.scopes))
     why = f"this needs a token with the scope {needed}; this one has {has}. Nothing was done."
-    return problem(403, "Forbidden", why)
+    return Forbidden(why)
 
 
 def hide_job(tenant: str, job_id: str) -> None:

@@ -1,9 +1,9 @@
 """/v1/line and /v1/account: what waits, what is in flight, what is left."""
 
 from flask import Blueprint, Response
+from werkzeug.exceptions import ServiceUnavailable
 
 from runhook.webhook.edge.limits import ASKING
-from runhook.webhook.edge.problems import problem
 from runhook.webhook.edge.queries import read_query
 from runhook.webhook.edge.receiving import read_body
 from runhook.webhook.edge.responses import answer, wiring
@@ -45,8 +45,7 @@ def get_account() -> Response:
     """What the account has left and may run at once, as RunningHub says now."""
     w = wiring()
     if not w.settings.api_key:
-        why = "RUNNINGHUB_API_KEY is not set for web, so the account cannot be asked about"
-        return problem(503, "No key", why)
+        raise ServiceUnavailable("web has no RUNNINGHUB_API_KEY, so it cannot ask for the account")
     with ASKING.take(caller().name):
         account, capacity = w.client.account(), w.client.capacity()
     return answer(account_view(account, capacity, w.store.line.state().in_flight))

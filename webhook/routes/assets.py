@@ -1,8 +1,8 @@
 """/v1/assets: files kept for later submits."""
 
 from flask import Blueprint, Response, request, url_for
+from werkzeug.exceptions import UnsupportedMediaType
 
-from runhook.webhook.edge.problems import problem
 from runhook.webhook.edge.queries import read_query
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import open_to
@@ -22,7 +22,7 @@ blueprint.before_request(read_query)
 def post_asset() -> Response:
     """Keep the form's `file`; the same content twice is one asset."""
     if request.mimetype != "multipart/form-data":
-        return problem(415, "Unsupported media type", "send multipart/form-data with a file")
+        raise UnsupportedMediaType("send multipart/form-data with a file")
     request.max_content_length = LARGEST + BUSY_FORM
     file = request.files.get("file")
     if file is None:

@@ -5,10 +5,11 @@ A URL is unique to one attempt and signed; who has it not can put nothing into R
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge, ServiceUnavailable
 
-from runhook.webhook.edge.problems import problem
 from runhook.webhook.edge.receiving import body_within
 from runhook.webhook.edge.refusals import Refusals
 from runhook.webhook.edge.scopes import open_to
@@ -18,7 +19,12 @@ from runhook.worker.store import TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
+# Bytes; the largest that came had some tens of kilobytes.
 LARGEST = 4 * 1024 * 1024
+# Seconds after which RunningHub is asked to send what Redis did not take. It tries again when it
+# likes; whatever it does, the job is asked about when it is overdue.
+AGAIN_IN = 10
+VIA: dict[str, Literal["resend"]] = {"resend": "resend"}  # what `?via=` may say
 
 blueprint = Blueprint("callbacks", __name__)
 SIGNED = re.compile(rf"{PATH}/([^/]+)/([0-9]{{1,9}})/([^/]+)")
@@ -39,7 +45,7 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
     w: Wiring = current_app.extensions["runhook"]
     if not signed_by_us(w.settings.secrets, job_id, attempt, signature):
         wrong_signatures.add()
-        return problem(404, "Not found", "there is no such callback")
+        raise NotFound("there is no such callback")
     if job_id == PROBE:
         return Response(probe_answer(w.settings.secrets[0], attempt), 200, mimetype="text/plain")
     try:
@@ -48,14 +54,13 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
             w.store.jobs.reconcile_now(
                 job_id, attempt, TimelineEntry("callback too large", {"attempt": attempt})
             )
-            return problem(413, "Too large", f"a callback is at most {LARGEST} bytes")
-        via = "resend" if request.args.get("via") == "resend" else "callback"
-        word = w.store.callbacks.take(job_id, attempt, via, body)
+            raise RequestEntityTooLarge(f"a callback is at most {LARGEST} bytes")
+        via = VIA.get(request.args.get("via", ""), "callback")
+        status = w.store.callbacks.take(job_id, attempt, via, body)
     except StoreUnavailable as error:
         report("callback.not_kept", job=job_id, attempt=attempt, why=str(error))
-        response = problem(503, "Not kept", "it could not be written down; send it again")
-        response.headers["Retry-After"] = "10"
-        return response
-    if word == "enough":  # of this attempt: RunningHub itself is asked about it instead
+        why = "it could not be written down; send it again"
+        raise ServiceUnavailable(why, retry_after=AGAIN_IN) from None
+    if status == "enough":  # of this attempt: RunningHub itself is asked about it instead
         return Response(b'{"received":true,"kept":false}', 200, content_type="application/json")
     return Response(b'{"received":true}', 200, content_type="application/json")

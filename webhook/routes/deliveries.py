@@ -44,7 +44,7 @@ def list_deliveries() -> Response:
     asked = query(DeliveriesQuery)
     if (tenant := only()) is not None:
         if asked.job is None:
-            return forbidden(caller(), "read, or one of its own jobs: ?job=job_…")
+            raise forbidden(caller(), "read, or one of its own jobs: ?job=job_…")
         hide_job(tenant, asked.job)
     wanted = Filter(state=asked.state, handler=asked.handler, job=asked.job)
     found = list(islice(deliveries.matching(wiring(), wanted, asked.cursor), asked.limit + 1))

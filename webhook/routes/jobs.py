@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 import orjson
 from flask import Blueprint, Response, request, stream_with_context, url_for
 from pydantic import Field, model_validator
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from runhook.webhook.edge.limits import ASKING, BATCHES
-from runhook.webhook.edge.problems import problem, problem_view
+from runhook.webhook.edge.problems import problem_view
 from runhook.webhook.edge.queries import (
     USUAL,
     Flag,
@@ -113,9 +114,9 @@ def post_batch() -> Response:
     it says: sent again without its bad lines, a batch pays nothing again.
     """
     if request.mimetype not in ("application/x-ndjson", "application/jsonl", "application/json"):
-        return problem(415, "Unsupported media type", "send Content-Type: application/x-ndjson")
+        raise UnsupportedMediaType("send Content-Type: application/x-ndjson")
     if (request.content_length or 0) > LARGEST_BATCH:
-        return problem(413, "Too large", f"a batch is at most {LARGEST_BATCH} bytes; send several")
+        raise RequestEntityTooLarge(f"a batch is at most {LARGEST_BATCH} bytes; send several")
     lines = batch.accept(
         wiring(),
         lines_within(request, LARGEST),

@@ -1,4 +1,4 @@
-"""The doors besides one job's: batch, cancel, the line, the account, files, and a dry run."""
+"""The routes besides one job's: batch, cancel, the line, the account, files, and a dry run."""
 
 import io
 import json
@@ -291,7 +291,7 @@ def test_a_running_job_tells_how_long_it_has_taken_and_usually_takes(
     assert progress["usual"] is not None
 
 
-def test_a_users_word_on_a_job_is_taken_at_the_doors(client: FlaskClient, town: House) -> None:
+def test_a_users_word_on_a_job_is_taken_over_http(client: FlaskClient, town: House) -> None:
     town.sandbox.faults({"fault": "answer_lost"}, {"fault": "callback_lost"})
     job = town.ask()
     town.until(job, "unconfirmed")
