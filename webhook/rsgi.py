@@ -49,20 +49,22 @@ Application = Callable[..., Any]
 
 # Threads of each kind. So many wait for a round trip to Redis at once; measured, more is worse.
 THREADS = 4
-FEW = 2  # who asks whether we live, and strangers, hold nobody else up
-OTHERS = ASKING.together  # may all wait at once for RunningHub
+FEW = 2  # threads: who asks whether we live, and strangers, hold nobody else up
+OTHERS = ASKING.together  # threads: so many may all wait at once for RunningHub
 # Each stream has a thread for as long as it runs.
 STREAMING = STREAMS + BATCHES.together + TESTS.together
 ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
+# Only these are read from a caller; what else comes with a body is answered without it.
 WITH_BODY = ("POST", "PUT", "PATCH")
 CALLBACKS = f"{PATH}/"
+# Asked by load balancers, which take a slow answer for a dead process.
 ALIVE = ("/healthz", "/readyz")
 ASSETS, JOBS = "/v1/assets", "/v1/jobs"
 FILES = (ASSETS, "/v1/jobs/batch")
 # What a body must hold for a text in it to begin with `data:`, however JSON has it spelt.
 DATA_URI = re.compile(rb"data:|\\u00(?:64|61|74|3[aA])")
 
-# RunningHub sends a callback in one piece, and would wait for no longer itself.
+# Seconds are for whole bodies: a callback is small, and its places are few.
 CALLBACK = Sending(largest=callbacks.LARGEST, seconds=10)
 JSON = Sending(largest=jobs.LARGEST, seconds=30)  # a megabyte a second brings the largest
 # 64 KiB a second is a bad telephone; who sends less than that would send for a day.

@@ -32,8 +32,6 @@ CONNECTIONS = 8192
 SPARE_FILES = 512  # open files besides connections: bodies on their way, Redis, code
 FEWEST = 64  # connections where even those are too many
 PORT_PATIENCE = 3.0  # seconds in which a web that was killed before this one frees its port
-
-
 # Seconds for which a thread that computes keeps the others waiting. The one that reads requests
 # waits so at each of thousands that come at once: with the usual five milliseconds for very long.
 SWITCH_AFTER = 0.0001

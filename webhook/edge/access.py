@@ -17,6 +17,7 @@ from runhook.worker.domain.jobs import LOCAL
 
 PORT = re.compile(r":\d*$")  # behind a host; the last part of an IPv6 address stands in brackets
 FRONT = "/"  # where a link may bring the token
+# Who calls where there are no tokens: whoever can reach this machine from itself owns it.
 OWNER = Caller(name=LOCAL, token="")
 
 # What proxies, load balancers and content networks add, in lower case.

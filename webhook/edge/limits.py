@@ -153,7 +153,8 @@ class Limit:
 ASKING = Limit("calls of yours wait for RunningHub here", each=8, together=16)
 # Each is a thread for as long as it has lines.
 BATCHES = Limit("batches of yours are being taken here", each=8, together=16)
-TESTS = Limit("tests of subscriptions run here", each=2, together=2)  # each a thread for 15 s
+# Each is a thread for 15 s.
+TESTS = Limit("tests of subscriptions run here", each=2, together=2)
 # Each reads the log and the jobs in it, for seconds.
 RECOVERING = Limit("recoveries of yours run here", each=1, together=2)
 

@@ -19,12 +19,18 @@ from runhook.worker.store import event_order
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
-EACH, STREAMS = 32, 64  # of one caller, and of one process
+# Streams of one caller, and of one process: each is a thread that mostly sleeps.
+EACH, STREAMS = 32, 64
 # Events that streams find without asking Redis, and bytes of them: large jobs make large ones.
 RING, LARGEST_RING = 1000, 16 * 1024 * 1024
-AT_ONCE = 200
-BREATH = 1.0  # seconds that the listener waits at most before it looks around
-HEARTBEAT = 5.0  # seconds of silence after which a comment says that the stream lives
+AT_ONCE = 200  # events of one read: what a busy second brings, in one round trip
+# Seconds that the listener waits at most before it looks whether anybody streams, and after an
+# error before it tries again.
+BREATH = 1.0
+# Seconds of silence after which a comment says that the stream lives: proxies cut silent ones, and
+# only by writing does this process learn that somebody hung up.
+HEARTBEAT = 5.0
+# Proxies would hold events back until they have a buffer full.
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
@@ -94,7 +100,9 @@ class Hub:
             found = [message for message in self._ring if message.place > place]
         if not heard:
             return self._read(cursor)
-        return found, found[-1].what.id if found else cursor
+        if found:
+            cursor = found[-1].what.id
+        return found, cursor
 
     def _has_heard(self, place: tuple[int, int]) -> bool:
         """Whether everything behind this place is in the ring."""

@@ -19,7 +19,7 @@ from runhook.worker.store import TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
-# Bytes; the largest that came had some tens of kilobytes.
+# Bytes, as the contract has it. Of a larger one nothing is kept: RunningHub is asked instead.
 LARGEST = 4 * 1024 * 1024
 # Seconds after which RunningHub is asked to send what Redis did not take. It tries again when it
 # likes; whatever it does, the job is asked about when it is overdue.

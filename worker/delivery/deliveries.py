@@ -49,7 +49,7 @@ def matching(w: Wiring, wanted: Filter, before: str | None = None) -> Iterator[D
     for delivery in _candidates(w, wanted, before):
         moment = delivery.happened_at
         if wanted.since and moment < wanted.since:
-            return
+            return  # all others are older still
         if (wanted.until is None or moment < wanted.until) and _matches(delivery, wanted):
             yield delivery
 
@@ -60,6 +60,7 @@ def _candidates(w: Wiring, wanted: Filter, before: str | None) -> Iterator[Deliv
             if before is None or delivery.id < before:
                 yield delivery
         return
+    # A delivery's id begins with the moment of its event, so ids stand for moments in the listing.
     if before is None and wanted.until:
         before = f"dlv_{round(wanted.until.timestamp() * 1000)}"
     for piece in w.store.deliveries.listed(wanted.state, wanted.handler, before):
@@ -75,19 +76,19 @@ def redeliver(w: Wiring, delivery_id: str, after: float = 0) -> Delivery:
 
     Raises:
         NotFound: There is no such delivery.
-        Conflict: It is being told now, or its subscription is disabled or removed.
+        Conflict: It is being delivered now, or its subscription is disabled or removed.
     """
     delivery = w.store.deliveries.get(delivery_id)
-    if why := cannot_be_told(w, delivery.lane, delivery.handler):
+    if why := why_undeliverable(w, delivery.lane, delivery.handler):
         raise Conflict(f"{delivery_id} cannot be delivered now: {why}")
     w.store.deliveries.redeliver(delivery, after)
     return w.store.deliveries.get(delivery_id)
 
 
-def cannot_be_told(w: Wiring, lane: str, handler: str) -> str | None:
-    """Why nothing can be told to somebody now; None when it can."""
+def why_undeliverable(w: Wiring, lane: str, handler: str) -> str | None:
+    """Why nothing can be delivered to a handler now; None when it can."""
     if lane != "subscribers":
-        return None
+        return None  # a handler that no process has may come back, and has it then
     try:
         enabled = w.store.subscriptions.get(handler).enabled
     except NotFound:
@@ -103,24 +104,24 @@ def redeliver_all(w: Wiring, wanted: Filter, *, dry_run: bool) -> tuple[int, int
     """Hand all that match to their handlers again, spread a little.
 
     Returns:
-        How many, and how many cannot be told now.
+        How many, and how many cannot be delivered now.
     """
-    told, skipped, closed = 0, 0, dict[str, str | None]()
+    count, skipped, closed = 0, 0, dict[str, str | None]()
     for delivery in matching(w, wanted):
+        # Asked once for each: a disabled subscription may have missed thousands.
         if delivery.handler not in closed:
-            closed[delivery.handler] = cannot_be_told(w, delivery.lane, delivery.handler)
+            closed[delivery.handler] = why_undeliverable(w, delivery.lane, delivery.handler)
         if closed[delivery.handler]:
             skipped += 1
-            continue
-        if not dry_run and not tell_again(w, delivery, told * SPREAD):
+        elif dry_run or try_redeliver(w, delivery, count * SPREAD):
+            count += 1
+        else:
             skipped += 1
-            continue
-        told += 1
-    return told, skipped
+    return count, skipped
 
 
-def tell_again(w: Wiring, delivery: Delivery, after: float) -> bool:
-    """Hand a delivery to its handler again; False when it is being told now, or was removed."""
+def try_redeliver(w: Wiring, delivery: Delivery, after: float) -> bool:
+    """Hand a delivery to its handler again; False: it is being delivered now, or was removed."""
     try:
         w.store.deliveries.redeliver(delivery, after)
     except (Conflict, NotFound):

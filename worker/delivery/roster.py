@@ -90,6 +90,7 @@ def end(w: Wiring, name: str) -> int:
             f"a process that lives has the handler {name!r}; stop it and ask again in a minute"
         )
     ended = 0
+    # Those already dead too: nobody will ask for them again, and they would be kept for ever.
     for state in ("pending", "dead"):
         for piece in w.store.deliveries.listed(state, name, None):
             ids = [delivery.id for delivery in piece]

@@ -28,7 +28,7 @@ LARGEST_METADATA = 16 * 1024
 LARGEST_ASKED = 1024 * 1024
 MOST_MEMBERS = 1000  # of input or options; the largest workflows have some hundred fields
 MOST_HANDLERS = 100  # named by one job; each is looked up
-LONGEST_MODEL = 300  # characters; the longest endpoint has a quarter of them
+LONGEST_MODEL = 300  # characters; the longest name in the reference has 89
 A_MODEL = "what to run, as vidu/text-to-video-q3-turbo"
 # Whose a job is.
 Tenant = Annotated[

@@ -80,6 +80,7 @@ class RecoverRequest(Body):
 def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
     """Find what is missing and see to it, spread over time; a dry run only counts."""
     found = Recovered(since=span.since, until=span.until)
+    # What one handler did not hear has nothing to do with callbacks.
     if span.handler is None:
         for job in _without_callback(w, span):
             if not dry_run:
@@ -92,7 +93,7 @@ def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
     for events in _events(w, span):
         for event, wanted, delivery in _pairs(w, span, who, events):
             if delivery and delivery.state != "dead":
-                continue
+                continue  # it was heard, or will be
             missing = found.of(wanted.handler)
             if delivery is None and event.time < born.get(wanted.handler, event.time):
                 missing.younger += 1
@@ -100,7 +101,9 @@ def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
                 missing.skipped += 1
             else:
                 after = (found.all.opened + found.all.redelivered) * SPREAD
-                _make_good(w, event, replace(wanted, after=after), delivery, missing, dry_run)
+                _make_good(
+                    w, event, replace(wanted, after=after), delivery, missing, dry_run=dry_run
+                )
     return found
 
 
@@ -122,8 +125,10 @@ def _without_callback(w: Wiring, span: TimeRange) -> Iterator[Job]:
 
 
 def _events(w: Wiring, span: TimeRange) -> Iterator[list[Event]]:
+    """The log of the period, piece by piece."""
     cursor: str | None = event_at(span.since)
     while True:
+        # Gaps: where the log was trimmed, what is left of the period is still made good.
         found, behind = w.store.events.after(cursor, AT_ONCE, gaps=True)
         yield [event for event in found if event.time <= span.until]
         if behind == cursor or (found and found[-1].time > span.until):
@@ -137,13 +142,15 @@ def _make_good(
     wanted: Recipient,
     delivery: Delivery | None,
     missing: Missing,
+    *,
     dry_run: bool,
 ) -> None:
+    """Make a delivery that there never was, or hand a dead one on again; and count it."""
     if delivery is None:
         missing.opened += 1
         if not dry_run:
             w.store.deliveries.open(event, [wanted])
-    elif dry_run or deliveries.tell_again(w, delivery, wanted.after):
+    elif dry_run or deliveries.try_redeliver(w, delivery, wanted.after):
         missing.redelivered += 1
     else:
         missing.skipped += 1
@@ -156,7 +163,7 @@ def _pairs(
     pairs = [
         (event, wanted)
         for event in events
-        if not event.outdated
+        if not event.outdated  # a failure that turned out a success is nobody's to hear
         for wanted in who_wants(who, event)
         if span.handler in (None, wanted.handler)
     ]
