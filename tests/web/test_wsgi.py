@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runhook.worker.cli.fleet import free_port
+from runhook.worker.cli.processes import free_port
 from runhook.worker.secrets.signing import callback_url
 from tests.conftest import IMAGE, SECRET, House, eventually
 

@@ -15,8 +15,9 @@ from runhook.worker.delivery.deliveries import Filter, RedeliverRequest
 from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.delivery.views import delivery_view
 from runhook.worker.domain.bodies import read
+from runhook.worker.domain.recovery import Recovered
 from runhook.worker.domain.views import recovered_view
-from runhook.worker.flows.recover import Recovered, RecoverRequest
+from runhook.worker.flows.recover import RecoverRequest
 from runhook.worker.flows.recover import recover as make_good
 from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
