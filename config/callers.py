@@ -12,6 +12,7 @@ TOKEN = re.compile(r"[!-9;-~]+")  # what a header can carry as it is, and no col
 
 Scope = Literal["read", "submit", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+# Of a token without scopes, as all were before there were any.
 EVERYTHING: frozenset[Scope] = frozenset({"admin"})
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+# Each is a file of config/models.
 KINDS = ("video", "image", "audio", "3d", "string")
 
 Output = Literal["video", "image", "audio", "3d", "string"]
@@ -260,7 +261,7 @@ class Model(Record):
     price: Price | None = None
 
 
-RECORDS = TypeAdapter(tuple[Model, ...])
+RECORDS = TypeAdapter(tuple[Model, ...])  # one adapter: building it costs more than reading a file
 
 
 @cache

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from runhook.config.catalogue import KINDS, RECORDS, Model, models
 
-FOLDER = Path(__file__).parent / "models"
+FOLDER = Path(__file__).parent / "models"  # beside this file: the wheel holds it too
 Json = dict[str, Any]
 
 
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given.prices:
             _price(records, json.loads(given.prices.read_text())["prices"])
         _mark_repeated(records.values())
+        # The whole catalogue is checked before the first file is written, so none is half of it.
         checked = RECORDS.validate_python(tuple(records.values()))
     except (OSError, ValueError, KeyError, ValidationError) as wrong:
         sys.exit(f"nothing was written: {type(wrong).__name__}: {wrong}")
@@ -59,6 +60,7 @@ def _record(row: Json, listed: bool) -> Json:
     record["group"] = row["group"]
     if not isinstance(row["group"], str):
         record["group"] = "/".join(row["group"])
+    # A withdrawn model stays: jobs of it are still in Redis, and who asks for it gets a reason.
     gone = str(row.get("note", "")).startswith("withdrawn") or row["endpoint"].endswith(
         ("deprecated", "[Deprecated]")
     )

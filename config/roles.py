@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from runhook.config.settings import Settings
 
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")  # as URLs and Host headers write them
 
 Role = Literal["web", "worker", "handlers", "client", "asker"]
 
@@ -42,6 +42,7 @@ def _needs_tokens_in_public(settings: "Settings") -> str | None:
     )
 
 
+# By kind of process. What a process does not use may be missing there.
 CHECKS = {
     "web": (_needs_secret, _needs_tokens_in_public),
     "worker": (_needs_key, _needs_secret),

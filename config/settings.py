@@ -42,6 +42,7 @@ class Settings(BaseSettings):
         env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=True
     )
 
+    # Defaults are those of the contract; config/env.example says for each what it does and why.
     api_key: str = Field("", alias="RUNNINGHUB_API_KEY", repr=False)
     base_url: str = Field("https://www.runninghub.ai", alias="RUNNINGHUB_BASE_URL")
     redis_setting: str = Field("", alias="REDIS_URL", repr=False)
@@ -53,20 +54,26 @@ class Settings(BaseSettings):
     handlers: CommaList = Field((), alias="RUNHOOK_HANDLERS")
     storage_setting: str = Field("", alias="RUNHOOK_STORAGE_URL", repr=False)
     durable: Literal["auto", "fsync", "replica", "none"] = Field("auto", alias="RUNHOOK_DURABLE")
+    # None: RunningHub is asked for the key's own limit, which no page promises.
     concurrency: int | None = Field(None, alias="RUNHOOK_CONCURRENCY", ge=1)
+    # `fail` pays at most once; `resubmit` is for those who would rather risk paying twice.
     unconfirmed: Literal["fail", "resubmit"] = Field("fail", alias="RUNHOOK_UNCONFIRMED")
     unconfirmed_after_setting: float | None = Field(None, alias="RUNHOOK_UNCONFIRMED_AFTER", ge=0)
     overdue_after: float | None = Field(None, alias="RUNHOOK_OVERDUE_AFTER", gt=0)
+    # Seconds. RunningHub publishes no limit of its own; twice what its longest tasks take.
     job_timeout: float = Field(7200, alias="RUNHOOK_JOB_TIMEOUT", gt=0)
     reconcile: Literal["detail", "resend"] = Field("detail", alias="RUNHOOK_RECONCILE")
     verify: Literal["token", "fetch"] = Field("token", alias="RUNHOOK_VERIFY")
+    # Seconds: at once, soon for a deploy, then hours for a night; 17 hours and a half in all.
     retry_schedule: CommaNumbers = Field(
         (0, 5, 30, 300, 1800, 7200, 18000, 36000), alias="RUNHOOK_RETRY_SCHEDULE", min_length=1
     )
+    # Off: a subscriber's URL could have this machine call its own network.
     allow_private_urls: bool = Field(False, alias="RUNHOOK_ALLOW_PRIVATE_URLS")
     https_only_setting: bool | None = Field(None, alias="RUNHOOK_HTTPS_ONLY")
     retention_days: float = Field(30, alias="RUNHOOK_RETENTION_DAYS", gt=0)
     data_dir: Path = Field(Path(".runhook"), alias="RUNHOOK_DATA_DIR")
+    # PORT and WEB_CONCURRENCY as on Heroku.
     port: int = Field(8080, alias="PORT", ge=1, le=65535)
     web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1)
 

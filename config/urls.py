@@ -8,13 +8,15 @@ from urllib.parse import SplitResult, unquote, urlsplit
 RUNNINGHUB_SITES = ("runninghub.ai", "runninghub.cn")  # and every name below them
 # What every reader of a URL takes for the same host, port and path: they differ in the rest.
 AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+# No percent sign: what it escapes, two readers may read in two ways.
 PATH = re.compile(r"[A-Za-z0-9._~/-]*")
-PASSWORD = re.compile(r"//[^/@:]*:([^/@]+)@")
-REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
+PASSWORD = re.compile(r"//[^/@:]*:([^/@]+)@")  # what stands between user and host
+REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")  # those that redis-py and kombu both take
 # A percent sign that escapes nothing: whoever wrote it did not escape the password.
 PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 # Celery takes several brokers, one behind the other.
 SEVERAL = re.compile(r";(?=[\w+.-]+://)")
+# The eight that urlsplit or Celery would take for the URL's own.
 SPELLING = (
     "in a password / # ? @ : % [ ] and spaces are written %2F %23 %3F %40 %3A %25 %5B %5D and %20"
 )

@@ -18,7 +18,7 @@ from runhook.worker.errors import Fault, InvalidRequest, NotFound
 
 PROXIES = ("proxy", "proxy-plus")  # paths of the native ComfyUI proxy (doc-8287337)
 LONGEST_NAME = 200  # characters of a model's name that a message repeats
-ANYWHERE_PUBLIC = Reach()
+ANYWHERE_PUBLIC = Reach()  # what RunningHub's own servers can fetch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ COMFY = re.compile(f"{WORKFLOW.pattern}|{APP.pattern}|{QUICK.pattern}")
 @cache
 def _by_name() -> Mapping[str, Model]:
     """Endpoints and reference names; a shared name means the one listed and not deprecated."""
+    # Endpoints last: they are unique, and must not be hidden by another model's reference name.
     names: dict[str, Model] = {}
     for model in sorted(models(), key=lambda m: (m.listed, not m.deprecated)):
         names[model.name.casefold()] = model

@@ -121,6 +121,7 @@ def missing_asset(path: str) -> Fault:
 
 
 def _content_faults(param: Param, path: str, found: Media) -> list[Fault]:
+    # What no reader here knows is a `file`; a model that names no endings may still know it.
     faults = []
     accepted = {ALIKE.get(ext, ext) for ext in param.accept}
     if found.kind != param.type and not (found.kind == "file" and not accepted):

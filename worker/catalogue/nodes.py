@@ -131,6 +131,7 @@ def _is_graph(value: Any) -> bool:
 
 
 BOOLEAN = _Option("true or false", lambda value: isinstance(value, bool))
+# By the API's own names, so that an option goes through as it was written.
 OPTIONS = {
     "expires_in": _number(1, LONGEST_EXPIRY),
     "retries": _whole_number(0, MOST_RETRIES),

@@ -18,7 +18,7 @@ from runhook.worker.catalogue.sentences import written
 from runhook.worker.domain.faults import misspelt
 from runhook.worker.errors import Fault
 
-MEDIA = ("image", "video", "audio")
+MEDIA = ("image", "video", "audio")  # types whose values RunningHub fetches
 FILES = (*MEDIA, "object")  # what may hold assets
 STEP_SLACK = 1e-6  # of a step: 0.1 has no exact float
 MOST_ITEMS = 1000  # of a list; no model takes a tenth of it, and each is checked

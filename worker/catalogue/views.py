@@ -20,6 +20,7 @@ def model_view(model: Model) -> View:
         "listed": model.listed,
         "deprecated": model.deprecated,
         "params": [_param(param) for param in model.params],
+        # With their words, so that callers need not know every kind of rule.
         "rules": [
             rule.model_dump(mode="json", exclude_defaults=True) | {"text": rule_words(rule)}
             for rule in model.rules

@@ -29,10 +29,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 CONNECT = 10.0  # seconds
-LARGEST_ANSWER = 8 * 1024 * 1024
+LARGEST_ANSWER = 8 * 1024 * 1024  # bytes: ten thousand results fit, and a thread holds it whole
+# Everything that goes wrong on the way, whoever raises it: requests, urllib3 or the socket.
 FAILURES = (requests.RequestException, HTTPError, OSError)
 
-NO_HOST = (
+NO_HOST = (  # of them those that say the URL names no host
     requests.exceptions.InvalidURL,
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidSchema,

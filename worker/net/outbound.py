@@ -20,8 +20,9 @@ from runhook.worker.net.untrusted import clean
 
 SECONDS = 15.0  # in all: looking up, connecting, sending, and a dripping answer
 CHECK_SECONDS = 3.0  # for looking a new URL's host up while its owner waits
+# Bytes of a subscriber's answer that are read; the timeline shows the head.
 LARGEST_ANSWER = 64 * 1024
-LONGEST_URL = 2000
+LONGEST_URL = 2000  # characters; proxies and servers take no more for sure
 
 TOO_OPEN = "must be https: anybody on the way could read it; RUNHOOK_HTTPS_ONLY=false allows http"
 

@@ -14,6 +14,7 @@ QUICK_SECONDS = 60.0
 LONG_SECONDS = 300.0  # also for graphs, of which nobody knows what they make
 LONGEST_SECONDS = 600.0  # 3D
 
+# By a job's kind: a model's output as config/models has it, or one of catalogue.COMFY_KINDS.
 KINDS = {
     "image": Kind(usual_seconds=QUICK_SECONDS),
     "audio": Kind(usual_seconds=QUICK_SECONDS),

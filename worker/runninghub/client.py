@@ -38,7 +38,9 @@ from runhook.worker.net.untrusted import clean, excerpt
 from runhook.worker.runninghub import capabilities, codes, facts, wire
 from runhook.worker.runninghub.shapes import Refusal
 
-SUBMIT, QUESTION = 90.0, 15.0  # seconds in all
+# Seconds in all. A submit is given long: a minute's wait costs less than one unconfirmed task. Some
+# models answer a submit with their results.
+SUBMIT, QUESTION = 90.0, 15.0
 LONGEST_WHY = 300  # characters of why no answer came
 UPLOAD, SLOWEST = 60.0, 200_000  # seconds in all, and the bytes a second a large file may be slow
 
@@ -326,9 +328,11 @@ class Client:
             answer = self._request(method, path, headers, data, seconds)
         except FAILURES as error:
             raise ProviderSilent(f"{shown}: {clean(http.why(error), LONGEST_WHY)}") from error
+        # Below 500 it was RunningHub that answered, and not what stands before it.
         there = answer.status < 500
         if wire.asks_to_slow_down(answer.status, answer.body):
             raise ProviderSilent(f"{shown}: RunningHub asks to slow down", busy=True, there=there)
+        # What stands before RunningHub refuses large bodies with a page of HTML and no code.
         if answer.status == 413:
             raise ProviderRefused(f"{shown}: HTTP 413, too large", codes.TOO_LARGE)
         try:

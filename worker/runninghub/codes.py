@@ -7,10 +7,12 @@ codes also come as V2 `errorCode`.
 
 from runhook.worker.domain.provider import Code
 
+# Advice that many codes share. Money first: what to look at before anything is sent again.
 LOOK = "Look into the account before sending it again."
-WAITED = "runhook waits and tries again."
-NEW_TASK = "Only a new task can succeed."
+WAITED = "runhook waits and tries again."  # nothing was taken, so it costs nothing
+NEW_TASK = "Only a new task can succeed."  # a task that ended never begins again
 
+# `unknown` is the safe side: what may have been accepted is never sent again by itself.
 UNKNOWN = Code(
     matter="unknown",
     meaning="RunningHub answered with a code that nobody has explained",
@@ -18,9 +20,12 @@ UNKNOWN = Code(
     advice=LOOK,
 )
 BUSY_HTTP = "429"  # HTTP's own word for what 1003 says
-SLOW_DOWN = ("1003", BUSY_HTTP)
+SLOW_DOWN = ("1003", BUSY_HTTP)  # about the calls, not about the tasks: questions wait too
 TOO_LARGE = "809"  # what an HTTP 413 of an upload means, which comes without a code
+# The older generation's two, of which pages name both, and V2's.
 NO_SUCH_TASK = ("423", "807", "1004")
+# Check Task Output (api-276642708) answers with these in an error's place: 804 and 813 are states,
+# and whoever takes them for failures loses results that are paid.
 TASK_RUNNING, TASK_FAILED, TASK_QUEUED = "804", "805", "813"
 # A submit to the V2 path of apps so answered was surely not taken, and the older path may take it:
 # 1014 is for keys that are not enterprise-shared, 404 and 1001 a path that the site does not have.
@@ -28,6 +33,7 @@ NOT_THIS_PATH = ("404", "412", "1001", "1014")
 # Seen in production: these succeed when run again as a new task.
 INFRASTRUCTURE = ("stale file handle", "errno 116", "broken pipe")
 
+# In the order of their numbers; 1000 and beyond are V2's.
 CODES: dict[str, Code] = {
     "1": Code(
         matter="request",
@@ -47,6 +53,7 @@ CODES: dict[str, Code] = {
         again="no",
         advice="Check the workflow's id, and that the key belongs to the same site.",
     ),
+    # 392, 414, 605 and 1505 are on no page; clients recorded them with their texts.
     "392": Code(
         matter="provider",
         meaning="out of GPU memory",
@@ -81,6 +88,7 @@ CODES: dict[str, Code] = {
         again="no",
         advice="Top up the account, then send it again.",
     ),
+    # The exclusive plan's own machines: other instance types may have room.
     "415": Code(
         matter="capacity",
         meaning="all machines of the exclusive plan are busy",
@@ -100,6 +108,7 @@ CODES: dict[str, Code] = {
         again="later",
         advice=WAITED,
     ),
+    # For a submit these states make no sense, so they prove nothing of who pays.
     "423": Code(
         matter="state",
         meaning="no such task, or purged",
@@ -124,6 +133,7 @@ CODES: dict[str, Code] = {
         again="no",
         advice="Renew the plan, or leave out options.usePersonalQueue.",
     ),
+    # An HTTP 500 in a body: it may have come after the acceptance.
     "500": Code(
         matter="provider",
         meaning="unknown error on RunningHub's side",
@@ -238,6 +248,7 @@ CODES: dict[str, Code] = {
         advice="Check RUNNINGHUB_API_KEY and RUNNINGHUB_BASE_URL.",
         refuses_key=True,
     ),
+    # Refused for the pace of the calls, before what they ask is looked at.
     "1003": Code(matter="capacity", meaning="too many requests", again="later", advice=WAITED),
     "1004": Code(
         matter="state",
@@ -253,6 +264,7 @@ CODES: dict[str, Code] = {
         outage=True,
         passing=True,
     ),
+    # It ran until its time was over, so it may be charged.
     "1006": Code(matter="provider", meaning="the task timed out", again="unknown", advice=NEW_TASK),
     "1007": Code(
         matter="request",
@@ -299,6 +311,7 @@ CODES: dict[str, Code] = {
         again="unknown",
         advice="Try another file.",
     ),
+    # Models and V2 apps are for enterprise-shared keys; older paths are not.
     "1014": Code(
         matter="access",
         meaning="this key may not use it: enterprise-shared keys only",
@@ -329,6 +342,7 @@ CODES: dict[str, Code] = {
         again="no",
         advice="Change the prompt or the picture.",
     ),
+    # 1516 to 1519 were seen without words; 1520 came with the text of a concurrency limit.
     "1516": Code(
         matter="unknown",
         meaning="a code whose meaning no source tells",

@@ -37,7 +37,7 @@ def read_queue_status(status: int, body: bytes) -> Capacity:
         if running is None or queued is None:
             raise Unreadable("queue/status names no counts")
         total = running + queued
-    limit = _count(data.get("concurrentLimit"))
+    limit = _count(data.get("concurrentLimit"))  # no other call names it; 0 is as good as none
     return Capacity(
         limit=limit or None,
         total=total,
@@ -88,6 +88,7 @@ def read_app(status: int, body: bytes) -> App:
     if not isinstance(rows, list):
         raise Unreadable("the call example names no fields")
     fields = tuple(_field(row) for row in rows if isinstance(row, dict))
+    # No source gives its type, so every spelling of yes counts.
     needs_password = data.get("accessEncrypted") in (True, 1, "true", "1")
     return App(str(data.get("webappName") or ""), fields, needs_password)
 
@@ -128,6 +129,7 @@ def read_upload(status: int, body: bytes) -> Uploaded:
         Unreadable: It names no file.
     """
     data = _object(body, status)
+    # The English page shows `filename`, answers have `fileName` (seen).
     name = data.get("fileName") or data.get("filename")
     if not isinstance(name, str) or not name:
         raise Unreadable("the answer names no file")

@@ -35,6 +35,7 @@ MOST_OUTPUTS = 200  # of one task; a record is read and written whole at each st
 MOST_NODES = 20  # of a graph that are named with their errors; nobody mends more at once
 # Run time and third party are charged side by side (model pages), so what is paid is their sum.
 MONEY = ("consumeMoney", "thirdPartyConsumeMoney")
+# Typed String on the model pages, numbers in some callbacks, and null for whatever does not apply.
 AMOUNTS = (*MONEY, "consumeCoins", "taskCostTime")
 # Of failedReason (query V2, api-425767306); the rest are the inputs, which may hold anything.
 REASONS = ("node_id", "node_name", "exception_type", "exception_message")
@@ -42,6 +43,7 @@ LONGEST_WHY = 2000  # characters of a failure's reason; a traceback's last lines
 LONGEST_TEXT = 500  # characters of an error's text, which comes with every answer
 LONGEST_NODE_ERROR = 300  # characters; there may be twenty of them
 TEXTS = ("text", "content", "output")  # where the reference's own kit looks for a text
+# A failure without a code says nothing of what to do next.
 NO_REASON = Code(matter="unknown", meaning="no reason given", again="unknown", advice="")
 Kept = tuple[tuple[Output, ...], tuple[str, ...]]  # outputs, and what was left out of them
 

@@ -73,6 +73,7 @@ def submit_request(wanted: Submit) -> tuple[str, Json]:
             return f"/openapi/v2/run/ai-app/{rest}", body
         case "quick":
             app, _, code = rest.partition("/")
+            # Its schema (doc-7314488) has neither webhookUrl nor options.
             body = {"webappId": app, "quickCreateCode": code, "nodeInfoList": _nodes(wanted)}
             return "/task/openapi/quick-ai-app/run", body
         case _:
@@ -83,6 +84,7 @@ def _workflow_request(workflow_id: str, wanted: Submit, hook: Json) -> tuple[str
     body: Json = {"workflowId": workflow_id, **hook, **wanted.options}
     if nodes := _nodes(wanted):
         body["nodeInfoList"] = nodes
+    # A whole graph goes as text (api-425761093); users may write it as the object that it is.
     if "workflow" in body and not isinstance(body["workflow"], str):
         body["workflow"] = json.dumps(body["workflow"], ensure_ascii=False)
     return "/task/openapi/create", body
@@ -212,6 +214,7 @@ def read_query(status: int, body: bytes) -> Report:
     """
     said = read_object(body, status)
     code = error_code(said)
+    # A task that is not known has an empty status and 1004 (seen): neither failed nor an outage.
     state = STATES.get(str(said.get("status") or "").upper())
     if state is None:
         if code in NO_SUCH_TASK:
@@ -281,6 +284,7 @@ def read_webhook_detail(status: int, body: bytes) -> Recorded | None:
     if code is not None or not isinstance(data, dict):
         raise no_answer(code, error_text(said))
     ref = task_id(data)
+    # A record whose event cannot be read is still a record: a resend brings the event anew.
     try:
         report = read_event(data.get("eventData"), ref)
     except Unreadable:

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from runhook.worker.secrets.deriving import Kind, derived
 
-SEALED = "sealed:"
+SEALED = "sealed:"  # what marks a sealed value in a record; older records have it too
 
 
 def seal(secrets: Sequence[str], text: str) -> str:

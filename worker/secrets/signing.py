@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from runhook.config.settings import LOOPBACK_HOSTS
 from runhook.worker.secrets.deriving import Kind, derived
 
-PATH = "/callbacks"
+PATH = "/callbacks"  # part of URLs that RunningHub has, so it stays
 LENGTH = 40  # characters of a signature: 160 bits, as URLs that RunningHub has were signed
 
 

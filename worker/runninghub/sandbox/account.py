@@ -20,7 +20,7 @@ from runhook.worker.runninghub.sandbox.prices import price
 from runhook.worker.runninghub.sandbox.tasks import Office
 
 MONEY, COINS = Decimal(999), 99999  # what the account has at the start
-RESOURCES = ("UNET", "CHECKPOINT", "LORA", "GGUF")
+RESOURCES = ("UNET", "CHECKPOINT", "LORA", "GGUF")  # what resource/list knows; seen in clients
 
 
 class Account:

@@ -7,6 +7,8 @@ from flask import Response, request
 
 Json = dict[str, Any]
 
+# promptTips as Create ComfyUI Task (api-276642704) shows it: JSON in a text.
+# A graph that will not run still gets a task id.
 GOOD_GRAPH = '{"result": true, "error": null, "outputs_to_execute": ["9"], "node_errors": {}}'
 BAD_GRAPH = (
     '{"result": false, "error": {"message": "Prompt outputs failed validation"}, '

@@ -10,7 +10,8 @@ from flask import request
 
 from runhook.worker.runninghub.sandbox.answers import Json, asked, key_of, legacy
 
-MISSING = "404"
+MISSING = "404"  # what an id ends with that there is not
+# Rows of the call example (api-425761097), one of each type that it names.
 FIELDS: list[Json] = [
     {
         "nodeId": node,
@@ -31,6 +32,7 @@ FIELDS: list[Json] = [
         ("8", "Upscale", "enabled", "false", "", "BOOLEAN", "twice the size"),
     )
 ]
+# ComfyUI's API format: links are [node, output], all else can be set.
 GRAPH: Json = {
     "3": {
         "inputs": {"seed": 1, "steps": 20, "denoise": 1, "model": ["4", 0], "positive": ["6", 0]},
@@ -53,6 +55,7 @@ GRAPH: Json = {
         "_meta": {"title": "Save Image"},
     },
 }
+# A row of the style library (doc-7314488); "Loar" is the API's own spelling.
 STYLE: Json = {
     "id": "1",
     "type": 1,

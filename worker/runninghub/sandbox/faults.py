@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+# The names are used in tests, in `runhook sandbox --faults` and by users: they stay.
 FAULTS = {
     "callback_lost": "never arrives; it is on record",
     "callback_unrecorded": "never arrives, and there is no record of it",
@@ -64,6 +65,7 @@ OF_CAPACITY = ("capacity_refused", "capacity_forbidden", "capacity_outage")
 OF_EVERY_CALL = ("key_refused",)
 OF_PRICES = ("price", "price_missing", "price_refused", "not_shared", "text_unwritable")
 OF_OTHERS = {*OF_UPLOADS, *OF_CAPACITY, *OF_EVERY_CALL, "price", "price_missing", "price_refused"}
+# All that is about the task that it makes.
 OF_SUBMITS = tuple(fault for fault in FAULTS if fault not in OF_OTHERS)
 
 

@@ -19,6 +19,7 @@ from runhook.worker.runninghub.sandbox.garbling import page
 from runhook.worker.runninghub.sandbox.tasks import Office
 
 LARGEST_OLD = 30 * 1024 * 1024  # bytes that Upload Resource (api-276642711) takes
+# Browsers show a file only under its own type.
 KINDS = {
     "png": "image/png",
     "mp4": "video/mp4",

@@ -11,14 +11,16 @@ from runhook.worker.runninghub.sandbox.faults import Chosen
 # Half a surrogate pair, NUL and controls: JSON escapes them all, UTF-8 cannot hold the first.
 UNWRITABLE = "\ud83d\x00\x07\x1b[2J\x7f"
 ABSURD = ("1e999999999", "1e60000000")  # past what a Decimal may have, and 60 MB once written out
-LONG = int("7" * 300)
+LONG = int("7" * 300)  # more digits than any amount has; JSON allows it
 DEEP = 500  # past the 254 levels that orjson writes, within the 1,024 that it reads
-MANY = 10_000
+MANY = 10_000  # fifty times what is kept of one task
 HUGE = 3 * 1024 * 1024  # within the 4 MiB that a callback may have
+# Members whose texts users or nodes write, so that anything may stand in them.
 TEXTS = ("errorMessage", "msg", "exception_message", "text", "nodeId", "promptTips", "clientId")
 SAID = ("errorMessage", "msg")  # the one text of an answer that says why
+# Members that decide what a job is said to cost.
 AMOUNTS = ("thirdPartyConsumeMoney", "consumeMoney", "consumeCoins", "taskCostTime")
-PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"  # as nginx writes it
 
 
 def page(status: int, title: str) -> Response:

@@ -13,9 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from runhook.worker.runninghub.sandbox.mp4 import film
 
+# Pixels: large enough to read the prompt, small enough for a test.
 WIDTH, HEIGHT, FILM_WIDTH, FILM_HEIGHT = 640, 400, 192, 112
-FRAMES, PER_SECOND = 8, 4
-TONE_SECONDS, RATE = 1.0, 8000
+FRAMES, PER_SECOND = 8, 4  # a film of two seconds
+TONE_SECONDS, RATE = 1.0, 8000  # seconds, and samples a second: a WAV of 16 KB
 
 
 def make(kind: str, prompt: str, task: str) -> tuple[str, bytes]:
@@ -123,6 +124,7 @@ def _text(prompt: str, _: str) -> bytes:
     return f"sandbox: {prompt}".encode()
 
 
+# By kind of task: the file's ending and who makes it. A ComfyUI task makes a picture.
 MAKERS: dict[str, tuple[str, Callable[[str, str], bytes]]] = {
     "image": ("png", _png),
     "video": ("mp4", _mp4),

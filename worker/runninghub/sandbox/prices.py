@@ -9,6 +9,7 @@ from typing import Any
 from runhook.worker.runninghub.sandbox.answers import Json
 
 UNTOLD = Decimal("0.14")  # the example of Query Task V2
+# Parameters that say how many units are made.
 COUNTS = {"second": ("duration",), "image": ("imageNum", "n", "maxImages")}
 
 

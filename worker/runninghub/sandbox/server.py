@@ -40,11 +40,13 @@ from runhook.worker.runninghub.sandbox.tasks import (
 from runhook.worker.runninghub.sandbox.webhooks import Sender
 
 NO_STATUS, NO_CODE = "SUSPENDED", 899  # no source names them: whoever reads them must not guess
+# Check Task Output and Cancel (api-276642709) say it so.
 NOT_FOUND = {"code": 807, "msg": "APIKEY_TASK_NOT_FOUND", "data": None}
 HEAD_START = 1.0  # seconds that an early callback is before the submit's answer
 FULL = "TASK_QUEUE_MAXED"  # Start ComfyUI Task (api-276642704)
+# As a client recorded it; users search for its words.
 FULL_V2 = "api queue limit reached, please retry later | API 并发数已达上线，请降低并发或稍后重试"
-OUTPUTS = ("image", "video", "audio", "3d", "string")
+OUTPUTS = ("image", "video", "audio", "3d", "string")  # the files of config/models
 
 
 def create_app(
@@ -222,6 +224,7 @@ class Sandbox:
             body=shown,
             money=price(self.models.get(model), body),
         )
+        # A rule may match anything that is sent, a file's name or an option as well as the prompt.
         chosen = self.faults.choose(json.dumps(body, ensure_ascii=False), prompt, OF_SUBMITS)
         refusal = self._refusal(chosen, legacy_shape)
         if refusal is not None:

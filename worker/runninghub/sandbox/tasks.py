@@ -240,6 +240,7 @@ def spoken_id(task: Task) -> str | int:
 
 def outputs(task: Task) -> list[tuple[str, str, str | None]]:
     """(ending, url, text) of what it made."""
+    # Only here: it needs Pillow, which an installation without `local` does not have.
     from runhook.worker.runninghub.sandbox.outputs import make
 
     many = 1

@@ -21,7 +21,7 @@ from runhook.worker.runninghub.sandbox.tasks import (
 TIMEOUT = 10.0  # seconds for a receiver; RunningHub's own is not published
 RETRIES = 3  # the documented sample of a record shows three, a minute apart
 FOREIGN = "1234567890123456789"  # a task that nobody has
-RUBBISH = "<html>502 Bad Gateway</html>"
+RUBBISH = "<html>502 Bad Gateway</html>"  # what a proxy leaves in an event's place
 
 
 @dataclass(kw_only=True)
