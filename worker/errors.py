@@ -32,7 +32,7 @@ class RunhookError(Exception):
     """The root of all of them; its text is one sentence for the user, without a full stop."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fault:
     """One thing wrong with a request.
 

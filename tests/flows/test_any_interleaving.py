@@ -60,7 +60,7 @@ ENDS: dict[str, State] = {
     "cancelled": State.CANCELLED,
 }
 LIMIT = 3
-PICTURE = (Output("https://a.example/x.png", "png"),)
+PICTURE = (Output(url="https://a.example/x.png", type="png"),)
 
 
 class Crash(BaseException):
@@ -78,9 +78,9 @@ class Task:
     def report(self) -> Report:
         """What RunningHub says of it."""
         if self.state == "succeeded":
-            return Report(self.ref, "succeeded", PICTURE)
-        error = Error("failed", "it failed") if self.state == "failed" else None
-        return Report(self.ref, self.state, (), error)
+            return Report(ref=self.ref, state="succeeded", outputs=PICTURE)
+        error = Error(code="failed", message="it failed") if self.state == "failed" else None
+        return Report(ref=self.ref, state=self.state, outputs=(), error=error)
 
 
 class Provider:
@@ -104,7 +104,7 @@ class Provider:
     def submit(self, wanted: Submit, leaving: Callable[[], bool]) -> SubmitAnswer | None:
         """Play one answer."""
         if self.next == "never left":
-            return NeverLeft("no connection")
+            return NeverLeft(why="no connection")
         if not leaving():
             return None
         ref = str(2 * 10**18 + len(self.tasks))
@@ -116,19 +116,19 @@ class Provider:
             case "accepted":
                 return Accepted(ref)
             case "both":
-                return Uncertain("an id with an error", "421", ref, busy=True)
+                return Uncertain(why="an id with an error", code="421", ref=ref, busy=True)
             case "busy":
-                return Busy("421", "later")
+                return Busy(code="421", message="later")
             case "refused":
-                return Refused(Error("rejected", "no", "1007"))
+                return Refused(Error(code="rejected", message="no", provider_code="1007"))
             case _:
-                return Uncertain("no answer", outage=True)
+                return Uncertain(why="no answer", outage=True)
 
     def report(self, ref: str, kind: str, *, legacy: bool = False) -> Report:
         """Query."""
         self._answer()
         task = self.tasks.get(ref)
-        return task.report() if task else Report(ref, "unknown")
+        return task.report() if task else Report(ref=ref, state="unknown")
 
     def calls_of_report(self, kind: str, *, legacy: bool) -> int:
         """Query is one call."""
@@ -161,7 +161,7 @@ class Provider:
     def capacity(self) -> Capacity:
         """How many run."""
         self._answer()
-        return Capacity(5, sum(task.state == "running" for task in self.tasks.values()))
+        return Capacity(limit=5, total=sum(task.state == "running" for task in self.tasks.values()))
 
     def _answer(self) -> None:
         if self.away:
@@ -180,7 +180,11 @@ class Interleaving(RuleBasedStateMachine):
         registry = Registry()
         self.heard: Counter[str] = Counter()
         kinds = ("job.succeeded", "job.failed", "job.cancelled")
-        registry.add(Handler("heard", kinds, None, lambda event: self._hear(event.job.id)))
+        registry.add(
+            Handler(
+                name="heard", types=kinds, model=None, target=lambda event: self._hear(event.job.id)
+            )
+        )
         self.house.begin_anew()
         self.provider = Provider()
         self.w = dataclasses.replace(

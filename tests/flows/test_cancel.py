@@ -78,7 +78,9 @@ def test_a_callback_that_was_faster_wins(house: House, monkeypatch: pytest.Monke
         stop(ref)
         from runhook.worker.domain.reports import Output, Report
 
-        told = Report(ref, "succeeded", (Output("https://a.example/x.png", "png"),))
+        told = Report(
+            ref=ref, state="succeeded", outputs=(Output(url="https://a.example/x.png", type="png"),)
+        )
         accept.accept(house.w, job.id, 1, told, "callback")
 
     monkeypatch.setattr(house.w.client, "cancel", and_it_ends_first)
@@ -95,13 +97,16 @@ def test_what_arrives_after_a_cancel_is_recorded_and_the_state_stays(house: Hous
     ref = house.until(job, "running").attempt.ref
     cancel(house.w, job.id)
     told = Report(
-        str(ref), "succeeded", (Output("https://a.example/x.png", "png"),), cost=Cost("0.14")
+        ref=str(ref),
+        state="succeeded",
+        outputs=(Output(url="https://a.example/x.png", type="png"),),
+        cost=Cost(money="0.14"),
     )
     accept.accept(house.w, job.id, 1, told, "callback")
     after = house.job(job)
     assert after.state is State.CANCELLED
     assert after.attempt.outputs[0].url == "https://a.example/x.png"
-    assert after.attempt.cost == Cost("0.14")
+    assert after.attempt.cost == Cost(money="0.14")
 
 
 def test_a_job_about_to_be_sent_is_cancelled_before_a_byte_leaves(

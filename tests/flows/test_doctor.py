@@ -139,7 +139,9 @@ def test_unconfirmed_jobs_are_counted_with_their_money(house: House) -> None:
 
 def test_strays_and_handlers_that_nobody_has_are_named(build: Build) -> None:
     registry = Registry()
-    registry.add(Handler("gone", ("job.succeeded",), None, lambda event: None))
+    registry.add(
+        Handler(name="gone", types=("job.succeeded",), model=None, target=lambda event: None)
+    )
     house = build(handlers=registry)
     house.w.store.processes.publish_handlers(published(house.w))
     house.lost.append("handlers")
@@ -209,7 +211,12 @@ def test_repair_gives_pending_deliveries_their_turn_again(build: Build) -> None:
     heard: list[str] = []
     registry = Registry()
     registry.add(
-        Handler("shop", ("job.succeeded",), None, lambda event: heard.append(event.job.id))
+        Handler(
+            name="shop",
+            types=("job.succeeded",),
+            model=None,
+            target=lambda event: heard.append(event.job.id),
+        )
     )
     house = build(registry)
     house.w.store.processes.publish_handlers(published(house.w))

@@ -147,7 +147,13 @@ def test_a_task_that_ended_there_after_all_is_no_risk_and_its_cost_is_kept(build
     for _ in range(3):
         house.later(301)
     assert house.job(job).at_risk
-    told = Report(str(job.attempt.ref), "failed", (), Error("failed", "no"), Cost(money="0.2"))
+    told = Report(
+        ref=str(job.attempt.ref),
+        state="failed",
+        outputs=(),
+        error=Error(code="failed", message="no"),
+        cost=Cost(money="0.2"),
+    )
     accept(house.w, job.id, 1, told, "callback")
     after = house.job(job)
     assert (after.state, after.at_risk) == (State.FAILED, False)

@@ -28,7 +28,7 @@ def _house(
 ) -> House:
     registry = Registry()
     for function in functions:
-        registry.add(Handler(function.__name__, types, None, function))
+        registry.add(Handler(name=function.__name__, types=types, model=None, target=function))
     house = build(registry, **settings)
     house.w.store.processes.publish_handlers(published(house.w))
     return house
@@ -215,7 +215,14 @@ def test_events_nobody_wants_cost_no_task(build: Build) -> None:
 
 def test_a_broker_that_does_not_take_an_event_is_tried_again_on_the_schedule(build: Build) -> None:
     registry = Registry()
-    registry.add(Handler("shop", ("job.succeeded",), None, CeleryTask("shop.done", "shop")))
+    registry.add(
+        Handler(
+            name="shop",
+            types=("job.succeeded",),
+            model=None,
+            target=CeleryTask("shop.done", "shop"),
+        )
+    )
     house = build(
         registry,
         RUNHOOK_RETRY_SCHEDULE="0,10",
@@ -230,7 +237,14 @@ def test_a_broker_that_does_not_take_an_event_is_tried_again_on_the_schedule(bui
 
 def test_an_event_for_another_apps_task_lies_in_its_queue_in_its_spelling(build: Build) -> None:
     registry = Registry()
-    registry.add(Handler("shop", ("job.succeeded",), None, CeleryTask("shop.done", "shop")))
+    registry.add(
+        Handler(
+            name="shop",
+            types=("job.succeeded",),
+            model=None,
+            target=CeleryTask("shop.done", "shop"),
+        )
+    )
     house = build(registry)
     house.w.store.processes.publish_handlers(published(house.w))
     job = house.until(house.ask(), "succeeded")

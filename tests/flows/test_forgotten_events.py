@@ -23,7 +23,7 @@ class Shop:
         self.heard: list[tuple[str, str]] = []
         registry = Registry()
         types = ("job.running", "job.succeeded", "job.failed")
-        registry.add(Handler("shop", types, None, self.hear))
+        registry.add(Handler(name="shop", types=types, model=None, target=self.hear))
         self.house: House = build(registry)
         self.house.w.store.processes.publish_handlers(published(self.house.w))
         self.house.lost = ["handlers"]

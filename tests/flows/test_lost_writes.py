@@ -146,7 +146,11 @@ def test_a_refusal_of_an_earlier_departure_says_nothing_of_the_later_one(house: 
     job = _at_its_turn(house)
     first = _left(house, job)
     _settle_answer(
-        house.w, job.id, 1, Busy("421", "full"), house.w.store.memory.departure(first.token)
+        house.w,
+        job.id,
+        1,
+        Busy(code="421", message="full"),
+        house.w.store.memory.departure(first.token),
     )
     house.w.store.duties.put_down(first)
     assert house.job(job).state is State.QUEUED
@@ -155,13 +159,21 @@ def test_a_refusal_of_an_earlier_departure_says_nothing_of_the_later_one(house: 
     house.lost = []
     second = _left(house, house.job(job))
     _settle_answer(
-        house.w, job.id, 1, Busy("421", "full"), house.w.store.memory.departure(first.token)
+        house.w,
+        job.id,
+        1,
+        Busy(code="421", message="full"),
+        house.w.store.memory.departure(first.token),
     )
     assert house.job(job).state is State.SENDING
     house.later(31)
     assert house.job(job).state is State.UNCONFIRMED
     _settle_answer(
-        house.w, job.id, 1, Busy("421", "full"), house.w.store.memory.departure(first.token)
+        house.w,
+        job.id,
+        1,
+        Busy(code="421", message="full"),
+        house.w.store.memory.departure(first.token),
     )
     assert house.job(job).state is State.UNCONFIRMED, "doubt is never dropped without proof"
     _settle_answer(house.w, job.id, 1, Accepted(REF), house.w.store.memory.departure(second.token))
@@ -192,7 +204,7 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
         house.w,
         job.id,
         1,
-        NeverLeft("held up", again_in=5),
+        NeverLeft(why="held up", again_in=5),
         house.w.store.memory.departure(claim.token),
     )
     assert house.job(job).state is State.QUEUED

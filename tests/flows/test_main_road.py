@@ -64,7 +64,14 @@ def test_without_a_public_url_jobs_end_by_asking(build: Build) -> None:
 def test_a_handler_hears_the_job_as_it_was_when_the_event_happened(build: Build) -> None:
     heard: list[Event] = []
     registry = Registry()
-    registry.add(Handler("listen", ("job.running", "job.succeeded"), "rhart-*", heard.append))
+    registry.add(
+        Handler(
+            name="listen",
+            types=("job.running", "job.succeeded"),
+            model="rhart-*",
+            target=heard.append,
+        )
+    )
     house = build(registry)
     house.w.store.processes.publish_handlers(published(house.w))
     house.until(house.ask(metadata={"order": 7}), "succeeded")

@@ -74,7 +74,9 @@ def test_a_handlers_unspeakable_exception_is_one_failed_try(build: Build) -> Non
         raise ValueError(SURROGATE + "\x00" + "x" * 10_000)
 
     registry = Registry()
-    registry.add(Handler("unspeakable", ("job.succeeded",), None, unspeakable))
+    registry.add(
+        Handler(name="unspeakable", types=("job.succeeded",), model=None, target=unspeakable)
+    )
     house = build(registry, RUNHOOK_RETRY_SCHEDULE="0,1000")
     house.w.store.processes.publish_handlers(published(house.w))
     job = house.until(house.ask(), "succeeded")

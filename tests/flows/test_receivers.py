@@ -149,7 +149,9 @@ def test_fifty_handlers_that_hang_from_their_first_event_on_leave_a_new_one_its_
     names = [f"new{number:02d}" for number in range(51)]
     registry = Registry()
     for name in names:
-        registry.add(Handler(name, ("job.succeeded",), None, lambda event: None))
+        registry.add(
+            Handler(name=name, types=("job.succeeded",), model=None, target=lambda event: None)
+        )
     house = build(registry)
     house.w.store.processes.publish_handlers(published(house.w))
     house.w.store.processes.beat("handlers", "machine:1", 16, hands=64)
@@ -219,7 +221,7 @@ def test_an_outcome_whose_writing_is_sent_again_counts_once(
     house.lost = ["subscribers"]
     job = _ended(house)
     outcome = Outcome(word="failed", took=0.1, why="it answered HTTP 500", status=500)
-    turn = DeliveryResult("pending", outcome, again_in=10)
+    turn = DeliveryResult(state="pending", outcome=outcome, again_in=10)
     with claimed(house.w.store.duties, "subscribers", f"{made.id}/1") as claim:
         assert claim
         taken = house.w.store.deliveries.take(claim)
@@ -239,7 +241,7 @@ def test_two_slots_that_fail_together_both_count(build: Build, receiver: Receive
     _ended(house)
     _ended(house)
     outcome = Outcome(word="failed", took=0.1, why="it answered HTTP 500", status=500)
-    turn = DeliveryResult("pending", outcome, again_in=10)
+    turn = DeliveryResult(state="pending", outcome=outcome, again_in=10)
     duties, store = house.w.store.duties, house.w.store.deliveries
     with claimed(duties, "subscribers", f"{made.id}/1") as one:
         assert one

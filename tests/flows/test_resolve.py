@@ -10,7 +10,7 @@ from runhook.worker.flows.resolve import ask_now, resolve, resolve_by_ref, retry
 from runhook.worker.flows.steps import accept
 from tests.conftest import Build, House, eventually, provider_at
 
-PICTURE = Output("https://a.example/x.png", "png")
+PICTURE = Output(url="https://a.example/x.png", type="png")
 
 
 def _unconfirmed(house: House, fault: str = "answer_lost") -> Job:
@@ -87,7 +87,9 @@ def test_late_success_of_an_earlier_attempt_settles_a_retry_that_has_not_left(
     ref = str(house.until(job, "failed").attempt.ref)
     house.w.store.line.pause(True)
     retry(house.w, job.id)
-    accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+    accept.accept(
+        house.w, job.id, 1, Report(ref=ref, state="succeeded", outputs=(PICTURE,)), "callback"
+    )
     house.w.store.line.pause(False)
     house.settle()
     after = house.job(job)
@@ -106,7 +108,9 @@ def test_late_success_settles_even_a_retry_that_has_its_turn(
     mark = house.w.store.jobs.mark_left
 
     def late_news_first(*args: object) -> bool:
-        accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+        accept.accept(
+            house.w, job.id, 1, Report(ref=ref, state="succeeded", outputs=(PICTURE,)), "callback"
+        )
         return mark(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(house.w.store.jobs, "mark_left", late_news_first)
@@ -124,7 +128,9 @@ def test_late_success_of_the_first_of_three_keeps_what_the_second_cost(house: Ho
     house.until(job, "failed")
     house.w.store.line.pause(True)
     retry(house.w, job.id)
-    accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+    accept.accept(
+        house.w, job.id, 1, Report(ref=ref, state="succeeded", outputs=(PICTURE,)), "callback"
+    )
     after = house.job(job)
     assert after.state is State.SUCCEEDED
     assert [attempt.n for attempt in after.history.attempts] == [1, 2]
@@ -139,7 +145,9 @@ def test_late_success_after_the_retry_left_is_kept_and_alerted(house: House) -> 
     house.sandbox.faults({"fault": "slow", "value": 600})
     retry(house.w, job.id)
     house.until(job, "running")
-    accept.accept(house.w, job.id, 1, Report(ref, "succeeded", (PICTURE,)), "callback")
+    accept.accept(
+        house.w, job.id, 1, Report(ref=ref, state="succeeded", outputs=(PICTURE,)), "callback"
+    )
     after = house.job(job)
     assert after.state is State.RUNNING
     assert after.history.attempts[0].state is State.SUCCEEDED

@@ -21,8 +21,15 @@ class Shop:
     def __init__(self, build: Build, **settings: Any) -> None:
         self.closed = False
         registry = Registry()
-        registry.add(Handler("shop", ("job.succeeded",), None, self.hear))
-        registry.add(Handler("log", ("job.succeeded", "job.running"), None, lambda _: None))
+        registry.add(Handler(name="shop", types=("job.succeeded",), model=None, target=self.hear))
+        registry.add(
+            Handler(
+                name="log",
+                types=("job.succeeded", "job.running"),
+                model=None,
+                target=lambda _: None,
+            )
+        )
         self.house: House = build(registry, RUNHOOK_RETRY_SCHEDULE="0", **settings)
         self.house.w.store.processes.publish_handlers(published(self.house.w))
 

@@ -152,7 +152,7 @@ def test_a_handler_that_raises_with_every_secret(
         raise kind(ECHO)
 
     registry = Registry()
-    registry.add(Handler("leaks", ("job.succeeded",), None, leaks))
+    registry.add(Handler(name="leaks", types=("job.succeeded",), model=None, target=leaks))
     house = build(registry, **SETTINGS)
     house.w.store.processes.publish_handlers(published(house.w))
     job = house.until(house.ask(), "succeeded")

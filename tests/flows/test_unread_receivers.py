@@ -108,7 +108,12 @@ def test_a_broken_receiver_is_parked_once_and_hears_all_when_it_was_mended(
 def test_a_handler_of_a_newer_version_hears_later_what_it_missed(build: Build) -> None:
     heard: list[str] = []
     registry = Registry()
-    tell = Handler("shop", ("job.succeeded",), None, lambda event: heard.append(event.job.id))
+    tell = Handler(
+        name="shop",
+        types=("job.succeeded",),
+        model=None,
+        target=lambda event: heard.append(event.job.id),
+    )
     registry.add(tell)
     house = build(registry)
     house.w.store.processes.publish_handlers(published(house.w))
@@ -127,7 +132,14 @@ def test_a_process_that_starts_mends_its_handlers_before_it_has_them_looked_at_a
 ) -> None:
     heard: list[str] = []
     registry = Registry()
-    registry.add(Handler("shop", ("job.succeeded",), None, lambda e: heard.append(e.job.id)))
+    registry.add(
+        Handler(
+            name="shop",
+            types=("job.succeeded",),
+            model=None,
+            target=lambda e: heard.append(e.job.id),
+        )
+    )
     house = build(registry)
     house.raw.hset("runhook:handlers", "shop", b"\xff no row")
     jobs = _ends(house, 2)

@@ -208,7 +208,12 @@ def test_a_model_of_a_newer_catalogue_waits_for_it_unpaid(house: House) -> None:
 
 def _told(registry: Registry) -> list[str]:
     heard: list[str] = []
-    tell = Handler("shop", ("job.succeeded",), None, lambda event: heard.append(event.job.id))
+    tell = Handler(
+        name="shop",
+        types=("job.succeeded",),
+        model=None,
+        target=lambda event: heard.append(event.job.id),
+    )
     registry.add(tell)
     return heard
 

@@ -36,7 +36,7 @@ def handlers(book: str) -> Registry:
             file.write(f"{event.id} {event.type} {event.job.id}\n")
 
     kinds = ("job.succeeded", "job.failed", "job.cancelled")
-    found.add(Handler("heard", kinds, None, heard))
+    found.add(Handler(name="heard", types=kinds, model=None, target=heard))
     return found
 
 

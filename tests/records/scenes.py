@@ -30,7 +30,9 @@ def play(house: House) -> dict[str, Any]:
 
 def listeners(house: House) -> None:
     """A Python handler that hears, a subscriber that does not, one of two secrets, one disabled."""
-    house.w.handlers.add(Handler("shop", ("job.succeeded",), None, lambda event: None))
+    house.w.handlers.add(
+        Handler(name="shop", types=("job.succeeded",), model=None, target=lambda event: None)
+    )
     house.w.store.processes.publish_handlers(published(house.w))
     for path in ("", "/rotated", "/disabled"):
         given = {"url": NOWHERE + path, "events": ["job.succeeded"], "models": ["rhart-*"]}
@@ -48,7 +50,7 @@ def files(house: House) -> None:
     asset = create.keep(house.w, "note.txt", io.BytesIO(b"a note"))
     kept = house.w.store.assets
     kept.was_uploaded(asset.id, "model", Uploaded("note.txt", "https://example.com/note.txt"))
-    field = AppField("6.text", "Prompt", "STRING", "a cat")
+    field = AppField(key="6.text", node_name="Prompt", type="STRING", default="a cat")
     kept.app_is("1900000000000000001", App("Cats", (field,)))
 
 

@@ -32,7 +32,9 @@ def sample(request: pytest.FixtureRequest) -> dict[str, Any]:
 def house(build: Build, sample: dict[str, Any], raw: Any) -> House:
     """A house of today that moves in where that version was."""
     registry = Registry()
-    registry.add(Handler("shop", ("job.succeeded",), None, lambda event: None))
+    registry.add(
+        Handler(name="shop", types=("job.succeeded",), model=None, target=lambda event: None)
+    )
     house = build(registry, RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0")
     keys.loaded(raw, sample["keys"])
     house.w.store.upkeep.end_what_older_versions_left()

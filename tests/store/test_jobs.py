@@ -23,7 +23,7 @@ def test_two_deciders_cannot_both_make_a_move(house: House) -> None:
     def _turn(job: jobs.Job) -> Change | None:
         if not jobs.may(job, Move.TURN):
             return None
-        return Change(jobs.move(job, Move.TURN, house.clock.now()), turn=True)
+        return Change(job=jobs.move(job, Move.TURN, house.clock.now()), turn=True)
 
     word, job = house.w.store.jobs.change(asked.id, decide)
     assert (word, job.state, seen) == ("kept", State.SENDING, 2)

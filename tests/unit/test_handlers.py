@@ -23,7 +23,8 @@ def own_registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 
 def _event() -> Event:
-    return Event("evt_1", "job.succeeded", datetime.now(UTC), attributes({"id": "job_1"}))
+    job = attributes({"id": "job_1"})
+    return Event(id="evt_1", type="job.succeeded", time=datetime.now(UTC), job=job)
 
 
 def test_a_handler_is_named_after_its_function_or_as_it_says(own_registry: Registry) -> None:

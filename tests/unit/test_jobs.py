@@ -15,7 +15,12 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def _job(state: State) -> Job:
-    return Job("job_1", JobSpec("m", "image", {}, NOW), state, JobHistory(NOW))
+    return Job(
+        id="job_1",
+        spec=JobSpec(model="m", kind="image", input={}, created_at=NOW),
+        state=state,
+        history=JobHistory(updated_at=NOW),
+    )
 
 
 @pytest.mark.parametrize(("state", "how"), list(itertools.product(State, Move)))
@@ -57,14 +62,19 @@ def test_only_the_user_or_the_owners_setting_makes_a_second_attempt() -> None:
 
 
 def test_costs_are_added_exactly() -> None:
-    total = jobs.total([Cost("0.1", None, None, "3"), Cost("0.2", "CNY", "17", None)])
-    assert total == Cost("0.3", "CNY", "17", "3")
+    total = jobs.total(
+        [
+            Cost(money="0.1", currency=None, coins=None, seconds="3"),
+            Cost(money="0.2", currency="CNY", coins="17", seconds=None),
+        ]
+    )
+    assert total == Cost(money="0.3", currency="CNY", coins="17", seconds="3")
     assert jobs.total([]) is None
 
 
 def test_back_in_the_line_an_attempt_is_as_if_it_never_left() -> None:
     sending = jobs.move(_job(State.QUEUED), Move.TURN, NOW)
-    assert jobs.back_to_line(sending, NOW).attempt == jobs.Attempt(1)
+    assert jobs.back_to_line(sending, NOW).attempt == jobs.Attempt(n=1)
 
 
 def test_ids_sort_by_their_birth() -> None:

@@ -50,7 +50,9 @@ def _obeyed(text: str) -> list[str]:
 def test_nothing_that_is_printed_reaches_a_terminal_with_its_control_characters(name: str) -> None:
     event = sample("runhook.alert", datetime.now(UTC))
     event.detail["alert"] = NASTY[name]
-    refused = InvalidRequest([Fault(NASTY[name], NASTY[name], (), NASTY[name])])
+    refused = InvalidRequest(
+        [Fault(path=NASTY[name], message=NASTY[name], allowed=(), nearest=NASTY[name])]
+    )
     file = io.StringIO()
     show_faults(console_of(file, width=WIDE), refused)
     said = _shown(
@@ -69,7 +71,7 @@ def test_what_is_printed_is_never_taken_for_markup() -> None:
 
 def test_a_fault_cannot_begin_a_line_of_its_own() -> None:
     file = io.StringIO()
-    fault = Fault("prompt", "is bad\nRefused; nothing\rwas paid")
+    fault = Fault(path="prompt", message="is bad\nRefused; nothing\rwas paid")
     show_faults(console_of(file, width=WIDE), InvalidRequest([fault]))
     assert len(file.getvalue().splitlines()) == 2
 

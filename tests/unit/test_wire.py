@@ -134,7 +134,7 @@ def test_an_answer_without_content_is_doubtful(body: bytes) -> None:
 def test_a_v2_callback_is_understood_in_every_shape(body: Any) -> None:
     report = wire.read_callback(_bytes(body))
     assert (report.ref, report.state) == (REF, "succeeded")
-    assert report.outputs == (Output("https://files.example/a.jpg", "jpg"),)
+    assert report.outputs == (Output(url="https://files.example/a.jpg", type="jpg"),)
     assert report.cost == Cost(money="0.14", seconds="0")
 
 
@@ -149,7 +149,9 @@ def test_a_v2_callback_is_understood_in_every_shape(body: Any) -> None:
 def test_a_legacy_callback_is_understood_in_every_shape(body: Any) -> None:
     report = wire.read_callback(_bytes(body))
     assert (report.ref, report.state) == (REF, "succeeded")
-    assert report.outputs == (Output("https://files.example/a.png", "png", None, "9"),)
+    assert report.outputs == (
+        Output(url="https://files.example/a.png", type="png", text=None, node_id="9"),
+    )
     assert report.cost == Cost(seconds="78")
 
 
@@ -272,7 +274,9 @@ def test_the_keys_limit_is_read_from_text_and_numbers() -> None:
             "totalCurrentTasks": "3",
         },
     }
-    assert facts.read_queue_status(200, _bytes(body)) == Capacity(3, 3, 1, 2)
+    assert facts.read_queue_status(200, _bytes(body)) == Capacity(
+        limit=3, total=3, running=1, queued=2
+    )
 
 
 def test_a_workflows_fields_become_node_infos() -> None:

@@ -107,7 +107,9 @@ TABLE = {
 def market(build: Build) -> House:
     """A house with a token of each scope, and a handler that hears of each end."""
     registry = Registry()
-    registry.add(Handler("book", ("job.succeeded",), None, lambda event: None))
+    registry.add(
+        Handler(name="book", types=("job.succeeded",), model=None, target=lambda event: None)
+    )
     house = build(registry, RUNHOOK_API_TOKENS=SETTING)
     house.w.store.processes.publish_handlers(published(house.w))
     return house

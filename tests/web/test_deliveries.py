@@ -27,7 +27,7 @@ class Shop:
         self.closed = False
         self.heard: list[str] = []
         registry = Registry()
-        registry.add(Handler("shop", ("job.succeeded",), None, self.hear))
+        registry.add(Handler(name="shop", types=("job.succeeded",), model=None, target=self.hear))
         self.house: House = build(registry, RUNHOOK_RETRY_SCHEDULE="0", **settings)
         self.client: FlaskClient = create_app(self.house.w).test_client()
 
@@ -231,11 +231,11 @@ def test_recover_brings_home_what_was_given_up_when_its_time_was_over(build: Bui
     shop.house.sandbox.faults({"fault": "callback_lost"})
     asked = shop.house.ask()
     shop.house.settle()
-    late = Error("timeout", "RunningHub did not end it within 60 s.")
+    late = Error(code="timeout", message="RunningHub did not end it within 60 s.")
 
     def time_is_over(job: Job) -> Change:
         ended = jobs.end(job, Move.FAIL, "query", shop.house.clock.now(), error=late)
-        return Change(ended, event="job.failed")
+        return Change(job=ended, event="job.failed")
 
     shop.house.w.store.jobs.change(asked.id, time_is_over)
     shop.house.settle()

@@ -26,7 +26,7 @@ class Shop:
 
     def __init__(self, build: Build) -> None:
         self.heard: list[str] = []
-        self.handler = Handler("shop", ("job.succeeded",), None, self.hear)
+        self.handler = Handler(name="shop", types=("job.succeeded",), model=None, target=self.hear)
         self.house: House = build(Registry(), RUNHOOK_RETRY_SCHEDULE="0,1")
         self.client: FlaskClient = create_app(self.house.w).test_client()
 

@@ -44,7 +44,7 @@ def read_query() -> None:
     """
     route = current_app.view_functions[request.endpoint or ""]
     faults = [
-        Fault(name, "is given more than once")
+        Fault(path=name, message="is given more than once")
         for name, values in request.args.lists()
         if len(values) > 1
     ]

@@ -26,7 +26,9 @@ def post_asset() -> Response:
     request.max_content_length = LARGEST + BUSY_FORM
     file = request.files.get("file")
     if file is None:
-        raise InvalidRequest([Fault("file", "is required: the form's file goes by this name")])
+        raise InvalidRequest(
+            [Fault(path="file", message="is required: the form's file goes by this name")]
+        )
     asset = create.keep(wiring(), file.filename or "file", file.stream)
     response = answer(asset_view(asset), 201)
     response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)

@@ -70,7 +70,7 @@ def stream_events() -> Response:
     asked = query(StreamQuery)
     cursor = request.headers.get("Last-Event-ID") or asked.after
     if cursor and not is_event_id(cursor):
-        raise InvalidRequest([Fault("Last-Event-ID", AN_EVENT)])
+        raise InvalidRequest([Fault(path="Last-Event-ID", message=AN_EVENT)])
     store = wiring().store.events
     if cursor:
         store.after(cursor, 1)  # says now that it is too old, while a status can still be sent

@@ -92,7 +92,9 @@ def _model(name: str) -> Model:
                 " it takes no job and reports no end, so a queue cannot serve it; send the graph as"
                 " workflow/<id> with options.workflow instead"
             )
-        raise InvalidRequest([Fault("model", text, error.nearest, near)]) from None
+        raise InvalidRequest(
+            [Fault(path="model", message=text, allowed=error.nearest, nearest=near)]
+        ) from None
 
 
 def _complete(
@@ -117,7 +119,7 @@ def _complete(
         completed = {key: value for key, value in given.items() if key != "webhookUrl"}
     whole = Input(model=model, values=completed, written=written, media=known)
     missing = [
-        Fault(f"input.{param.name}", f"is required: {describe(param)}")
+        Fault(path=f"input.{param.name}", message=f"is required: {describe(param)}")
         for param in model.params
         if param.required and param.name not in completed and param.name not in relaxed(whole)
     ]
@@ -145,7 +147,10 @@ def _named(model: Model, given: Mapping[str, Any]) -> tuple[dict[str, Any], list
                 written[key] = value
         elif param.name in given:
             faults.append(
-                Fault(f"input.{key}", f"is the old name of {param.name}, which is given too")
+                Fault(
+                    path=f"input.{key}",
+                    message=f"is the old name of {param.name}, which is given too",
+                )
             )
         else:
             # Older pages number an enumeration's values; what is sent is always the word.
@@ -160,7 +165,9 @@ def _unknown(
     names = tuple(param.name for param in model.params)
     for key in given:
         if key == "webhookUrl":
-            yield Fault("input.webhookUrl", "is set by runhook itself, one for each attempt")
+            yield Fault(
+                path="input.webhookUrl", message="is set by runhook itself, one for each attempt"
+            )
         elif names and key not in names and key not in by_alias:
             text = f"{model.endpoint} has no such parameter; it has {', '.join(names)}"
             yield misspelt(f"input.{key}", text, key, names)
@@ -171,4 +178,4 @@ def _too_dear(price: Quote, options: Mapping[str, Any]) -> Fault | None:
     if limit is None or price.money is None or price.money <= Decimal(str(limit)):
         return None
     text = f"is {limit}, but this job costs {price.money:f} {price.currency} ({price.text})"
-    return Fault("options.max_price", text)
+    return Fault(path="options.max_price", message=text)

@@ -42,7 +42,7 @@ class Media:
     height: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Asset:
     """A file that is kept for later submits.
 
@@ -101,7 +101,7 @@ def media_faults(
     if value.startswith("data:"):
         kind = DATA_URI.match(value)
         if kind is None or kind[1] != param.type:
-            return [Fault(path, f"must be data:{param.type}/…;base64,…")]
+            return [Fault(path=path, message=f"must be data:{param.type}/…;base64,…")]
         if value not in known:
             return []
         return _content_faults(param, path, known[value])
@@ -116,7 +116,8 @@ def not_here(value: str, known: Mapping[str, Media]) -> bool:
 def missing_asset(path: str) -> Fault:
     """The fault of naming an asset that is not here."""
     return Fault(
-        path, "names no asset that is kept here; POST /v1/assets or `runhook upload` it first"
+        path=path,
+        message="names no asset that is kept here; POST /v1/assets or `runhook upload` it first",
     )
 
 
@@ -126,14 +127,19 @@ def _content_faults(param: Param, path: str, found: Media) -> list[Fault]:
     accepted = {ALIKE.get(ext, ext) for ext in param.accept}
     if found.kind != param.type and not (found.kind == "file" and not accepted):
         faults.append(
-            Fault(path, f"is {article(found.kind)} ({found.ext}), must be {article(param.type)}")
+            Fault(
+                path=path,
+                message=f"is {article(found.kind)} ({found.ext}), must be {article(param.type)}",
+            )
         )
     elif accepted and ALIKE.get(found.ext, found.ext) not in accepted:
         text = f"is {found.ext}, must be one of {', '.join(param.accept)}"
-        faults.append(Fault(path, text, param.accept))
+        faults.append(Fault(path=path, message=text, allowed=param.accept))
     if param.max_mb is not None and found.size > param.max_mb * MEGABYTE:
         size = found.size / MEGABYTE
-        faults.append(Fault(path, f"has {size:.1f} MB; at most {param.max_mb:g} MB are allowed"))
+        faults.append(
+            Fault(path=path, message=f"has {size:.1f} MB; at most {param.max_mb:g} MB are allowed")
+        )
     return faults
 
 
@@ -167,11 +173,11 @@ def _url_faults(param: Param, path: str, value: str, reach: Reach) -> list[Fault
         scheme, host = "", ""
     if scheme != "https":
         text = f"must be an https URL, a data URI or asset:<id> of {article(param.type)}"
-        return [Fault(path, text)]
+        return [Fault(path=path, message=text)]
     if not reach.private and is_private_host(host):
         text = (
             f"points at the private address {host}, which RunningHub cannot reach; "
             "RUNHOOK_ALLOW_PRIVATE_URLS=true allows it"
         )
-        return [Fault(path, text)]
+        return [Fault(path=path, message=text)]
     return []

@@ -58,14 +58,17 @@ def option_faults(kind: str, given: Mapping[str, Any], options: Mapping[str, Any
     # An inline graph has its values in it, and RunningHub does not merge.
     if given and "workflow" in options and kind == "workflow":
         text = "excludes input: RunningHub takes fields or a whole workflow, not both (error 803)"
-        faults.append(Fault("options.workflow", text))
+        faults.append(Fault(path="options.workflow", message=text))
     return faults
 
 
 def _option(kind: str, key: str, value: Any) -> Iterable[Fault]:
     path, known = f"options.{key}", (*EVERY_JOB, *BY_KIND.get(kind, ()))
     if key == "max_price" and kind in COMFY_KINDS:
-        yield Fault(path, "cannot be kept: RunningHub charges run time, which nobody knows before")
+        yield Fault(
+            path=path,
+            message="cannot be kept: RunningHub charges run time, which nobody knows before",
+        )
     elif key not in known:
         jobs = f"{kind} jobs"
         if kind not in COMFY_KINDS:
@@ -73,7 +76,9 @@ def _option(kind: str, key: str, value: Any) -> Iterable[Fault]:
         text = f"is not an option of {jobs}; expected one of {', '.join(known)}"
         yield misspelt(path, text, key, known)
     elif not OPTIONS[key].accepts(value):
-        yield Fault(path, f"must be {OPTIONS[key].wanted}", OPTIONS[key].allowed)
+        yield Fault(
+            path=path, message=f"must be {OPTIONS[key].wanted}", allowed=OPTIONS[key].allowed
+        )
 
 
 @dataclass(frozen=True)
@@ -165,11 +170,15 @@ def node_faults(
     for key, value in given.items():
         path = f"input.{key}"
         if not NODE_FIELD.fullmatch(key):
-            yield Fault(path, 'must be named "<nodeId>.<fieldName>", for example "6.text"')
+            yield Fault(
+                path=path, message='must be named "<nodeId>.<fieldName>", for example "6.text"'
+            )
         elif not isinstance(value, str | int | float | bool):
-            yield Fault(path, f"must be a string, a number or a boolean, not {kind_of(value)}")
+            yield Fault(
+                path=path, message=f"must be a string, a number or a boolean, not {kind_of(value)}"
+            )
         elif isinstance(value, float) and not math.isfinite(value):
-            yield Fault(path, "must be a finite number")
+            yield Fault(path=path, message="must be a finite number")
         elif asset_of(value) and not_here(asset_of(value), known):
             yield missing_asset(path)
         elif fields is not None:
@@ -201,11 +210,11 @@ def _field_faults(
         text = f"the app has no such field; it has {', '.join(fields) or 'none'}"
         yield misspelt(path, text, key, tuple(fields))
     elif field.type == "INT" and not _is_number(value, whole=True):
-        yield Fault(path, f"must be a whole number, not {kind_of(value)}")
+        yield Fault(path=path, message=f"must be a whole number, not {kind_of(value)}")
     elif field.type == "FLOAT" and not _is_number(value, whole=False):
-        yield Fault(path, f"must be a number, not {kind_of(value)}")
+        yield Fault(path=path, message=f"must be a number, not {kind_of(value)}")
     elif field.type == "BOOLEAN" and str(value).lower() not in ("true", "false"):
-        yield Fault(path, "must be true or false", ("true", "false"))
+        yield Fault(path=path, message="must be true or false", allowed=("true", "false"))
     elif field.choices and str(value) not in field.choices:
         shown = ", ".join(field.choices[:SHOWN_CHOICES])
         yield misspelt(path, f"must be one of {shown}", str(value), field.choices)
@@ -213,7 +222,10 @@ def _field_faults(
         found = known.get(asset)
         if found and found.kind not in (field.type.lower(), "file"):
             kind = field.type.lower()
-            yield Fault(path, f"is {article(found.kind)} ({found.ext}), must be {article(kind)}")
+            yield Fault(
+                path=path,
+                message=f"is {article(found.kind)} ({found.ext}), must be {article(kind)}",
+            )
 
 
 def _is_number(value: Any, *, whole: bool) -> bool:

@@ -101,7 +101,7 @@ def rule_faults(given: Input) -> list[Fault]:
         check = CHECKS.get(type(rule), _only_explains)
         for path, what in check(rule, given):
             text = "; ".join(filter(None, (rule_words(rule), what)))
-            faults.append(Fault(f"input.{path}", text))
+            faults.append(Fault(path=f"input.{path}", message=text))
     return faults
 
 

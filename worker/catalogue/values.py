@@ -100,14 +100,23 @@ def faults_of(param: Param, value: Any, known: Mapping[str, Media], reach: Reach
     if not param.list:
         return _value_faults(param, path, value, known, reach)
     if not isinstance(value, list):
-        return [Fault(path, f"must be {describe(param)}, not {kind_of(value)}")]
+        return [Fault(path=path, message=f"must be {describe(param)}, not {kind_of(value)}")]
     if len(value) > MOST_ITEMS:
-        return [Fault(path, f"has {len(value)} items; no list may have more than {MOST_ITEMS}")]
+        return [
+            Fault(
+                path=path,
+                message=f"has {len(value)} items; no list may have more than {MOST_ITEMS}",
+            )
+        ]
     faults = []
     if param.max_items is not None and len(value) > param.max_items:
-        faults.append(Fault(path, f"has {len(value)} items, at most {param.max_items} are allowed"))
+        faults.append(
+            Fault(
+                path=path, message=f"has {len(value)} items, at most {param.max_items} are allowed"
+            )
+        )
     if param.required and not value:
-        faults.append(Fault(path, f"is empty: {describe(param)}"))
+        faults.append(Fault(path=path, message=f"is empty: {describe(param)}"))
     for index, item in enumerate(value):
         faults += _value_faults(param, f"{path}[{index}]", item, known, reach)
     return faults
@@ -129,7 +138,7 @@ def _value_faults(
             return _object_faults(path, value, known)
         case "image" | "video" | "audio" if isinstance(value, str):
             return media_faults(param, path, value, known, reach)
-    return [Fault(path, f"must be {_describe_one(param)}, not {kind_of(value)}")]
+    return [Fault(path=path, message=f"must be {_describe_one(param)}, not {kind_of(value)}")]
 
 
 def _is_number(value: Any, *, whole: bool) -> bool:
@@ -147,10 +156,10 @@ def _object_faults(path: str, value: Mapping[str, Any], known: Mapping[str, Medi
 
 def _length_faults(param: Param, path: str, value: str) -> list[Fault]:
     if param.required and not value.strip():
-        return [Fault(path, f"is empty: {describe(param)}")]
+        return [Fault(path=path, message=f"is empty: {describe(param)}")]
     if param.max_length is not None and len(value) > param.max_length:
         text = f"has {len(value)} characters, at most {param.max_length} are allowed"
-        return [Fault(path, text)]
+        return [Fault(path=path, message=text)]
     return []
 
 
@@ -165,14 +174,14 @@ def _enum_faults(param: Param, path: str, value: Any) -> list[Fault]:
     # 5 where "5" is meant: the same value, so it is named exactly or not at all.
     meant = next((one for one in param.values if one == written(value)), None)
     text = f"must be a string, {_one_of(param.values)}, not {kind_of(value)}"
-    return [Fault(path, text, param.values, meant)]
+    return [Fault(path=path, message=text, allowed=param.values, nearest=meant)]
 
 
 def _range_faults(param: Param, path: str, value: float) -> list[Fault]:
     low = param.min is not None and value < param.min
     high = param.max is not None and value > param.max
     if low or high or _between_steps(param, value):
-        return [Fault(path, f"is {value}, must be {_describe_one(param)}")]
+        return [Fault(path=path, message=f"is {value}, must be {_describe_one(param)}")]
     return []
 
 

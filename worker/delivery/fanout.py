@@ -69,7 +69,7 @@ def _catch_up(w: Wiring, receiver: str) -> Answer:
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Audience:
     """Everybody who may be told of something.
 
@@ -94,7 +94,12 @@ def audience(w: Wiring) -> Audience:
     schedule = w.settings.retry_schedule
     handlers, subscribers = w.store.processes.handlers(), w.store.subscriptions.all()
     unreadable = (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable())
-    return Audience(handlers, subscribers, schedule[0], {one.id: one for one in unreadable})
+    return Audience(
+        handlers=handlers,
+        subscriptions=subscribers,
+        first=schedule[0],
+        unreadable={one.id: one for one in unreadable},
+    )
 
 
 def who_wants(who: Audience, event: Event) -> list[Recipient]:
@@ -153,7 +158,14 @@ def told(event: Event) -> HandlerEvent:
     data, job = event.data, None
     if event.job:
         job = handlers.attributes(data)
-    return HandlerEvent(event.id, event.type, event.time, job, event.previous_state, data)
+    return HandlerEvent(
+        id=event.id,
+        type=event.type,
+        time=event.time,
+        job=job,
+        previous_state=event.previous_state,
+        data=data,
+    )
 
 
 def jittered(seconds: float) -> float:
@@ -243,7 +255,7 @@ def _gone(delivery: Delivery) -> str:
 
 
 def _untold(state: Literal["dead", "superseded"], why: str) -> DeliveryResult:
-    return DeliveryResult(state, Outcome(word="dead", took=0, why=why))
+    return DeliveryResult(state=state, outcome=Outcome(word="dead", took=0, why=why))
 
 
 def _run(w: Wiring, handler: Handler, event: Event) -> Outcome:
@@ -257,14 +269,14 @@ def _turn(w: Wiring, outcome: Outcome, place: int) -> DeliveryResult:
     schedule = w.settings.retry_schedule
     match outcome.word:
         case "done":
-            return DeliveryResult("done", outcome)
+            return DeliveryResult(state="done", outcome=outcome)
         case "dead":
-            return DeliveryResult("dead", outcome)
+            return DeliveryResult(state="dead", outcome=outcome)
         case _ if place >= len(schedule):
             why = f"{outcome.why}; that was the last of {len(schedule)} attempts"
-            return DeliveryResult("dead", outcome, why)
+            return DeliveryResult(state="dead", outcome=outcome, why=why)
         case _:
             again_in = jittered(schedule[place])
             if outcome.after is not None:
                 again_in = max(0.0, outcome.after)
-            return DeliveryResult("pending", outcome, again_in=again_in)
+            return DeliveryResult(state="pending", outcome=outcome, again_in=again_in)

@@ -88,8 +88,14 @@ def _unknown(model: type[Body], names: Sequence[str]) -> list[Fault]:
     if known:
         text = f"is not {model.member}; expected one of {', '.join(known)}"
     # The nearest is looked for only as far as faults are listed: finding it takes long.
-    listed = [Fault(name, text, known, _first_near(name, known)) for name in names[:MOST_FAULTS]]
-    return [*listed, *(Fault(name, text, known) for name in names[MOST_FAULTS:])]
+    listed = [
+        Fault(path=name, message=text, allowed=known, nearest=_first_near(name, known))
+        for name in names[:MOST_FAULTS]
+    ]
+    return [
+        *listed,
+        *(Fault(path=name, message=text, allowed=known) for name in names[MOST_FAULTS:]),
+    ]
 
 
 def _fault(model: type[Body], found: ErrorDetails) -> Fault:
@@ -97,12 +103,12 @@ def _fault(model: type[Body], found: ErrorDetails) -> Fault:
     match found["type"]:
         case "missing":
             meant = model.model_fields[path].description
-            return Fault(path, ": ".join(filter(None, ("is required", meant))))
+            return Fault(path=path, message=": ".join(filter(None, ("is required", meant))))
         case kind if kind == REFUSED:
-            return Fault(path, **context)
+            return Fault(path=path, **context)
         case kind if kind in SENTENCES:
-            return Fault(path, SENTENCES[kind].format_map(context))
-    return Fault(path, found["msg"])
+            return Fault(path=path, message=SENTENCES[kind].format_map(context))
+    return Fault(path=path, message=found["msg"])
 
 
 def path_of(loc: tuple[int | str, ...]) -> str:
@@ -180,13 +186,15 @@ def json_object(text: bytes, what: str = "the body") -> dict[str, Any]:
         InvalidRequest: It is none, has more values than are read, or nests too deep.
     """
     if text.count(b",") > MOST_COMMAS:
-        raise InvalidRequest([Fault("", f"{what} has more than {MOST_COMMAS} commas; send less")])
+        raise InvalidRequest(
+            [Fault(path="", message=f"{what} has more than {MOST_COMMAS} commas; send less")]
+        )
     try:
         given = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise InvalidRequest([Fault("", f"{what} is not JSON: {error}")]) from None
+        raise InvalidRequest([Fault(path="", message=f"{what} is not JSON: {error}")]) from None
     if not isinstance(given, dict):
-        raise InvalidRequest([Fault("", f"{what} must be a JSON object")])
+        raise InvalidRequest([Fault(path="", message=f"{what} must be a JSON object")])
     if faults := too_deep(given):
         raise InvalidRequest(faults)
     return given
@@ -195,7 +203,9 @@ def json_object(text: bytes, what: str = "the body") -> dict[str, Any]:
 def too_deep(given: Mapping[str, Any]) -> list[Fault]:
     """A fault for each member that nests deeper than can be kept."""
     text = f"nests deeper than {DEEPEST} levels, which is the most that is kept"
-    return [Fault(name, text) for name, value in given.items() if _deeper(value, DEEPEST)]
+    return [
+        Fault(path=name, message=text) for name, value in given.items() if _deeper(value, DEEPEST)
+    ]
 
 
 def _deeper(value: Any, limit: int) -> bool:

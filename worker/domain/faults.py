@@ -10,7 +10,12 @@ LONGEST_NAME = 200  # characters; finding the nearest costs their square
 
 def misspelt(path: str, message: str, word: str, known: Sequence[str]) -> Fault:
     """The fault of a word that is not a known one, naming the one that was probably meant."""
-    return Fault(path, message, tuple(known), next(iter(nearest(word, known)), None))
+    return Fault(
+        path=path,
+        message=message,
+        allowed=tuple(known),
+        nearest=next(iter(nearest(word, known)), None),
+    )
 
 
 def nearest(word: str, known: Sequence[str], most: int = 1) -> list[str]:

@@ -28,7 +28,7 @@ class Stop(Exception):
     """Do not tell me again: the delivery is dead at once."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HandlerEvent:
     """What a handler is told.
 
@@ -61,7 +61,7 @@ class CeleryTask:
     queue: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Handler:
     """Who is told, and what he wants to hear."""
 
@@ -121,7 +121,7 @@ class Registration:
         name = str(self.name or getattr(function, "__name__", ""))
         if wrong := _cannot_be_told(function):
             raise ValueError(f"{name or function} {wrong}")
-        registry.add(Handler(name, self.types, self.model, function))
+        registry.add(Handler(name=name, types=self.types, model=self.model, target=function))
         return function
 
     def to_celery(self, task: str, queue: str = "celery") -> None:
@@ -137,7 +137,9 @@ class Registration:
             ValueError: The name is taken.
         """
         target = CeleryTask(task, queue)
-        registry.add(Handler(self.name or task, self.types, self.model, target))
+        registry.add(
+            Handler(name=self.name or task, types=self.types, model=self.model, target=target)
+        )
 
 
 def on(*types: str, model: str | None = None, name: str | None = None) -> Registration:

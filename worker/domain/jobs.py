@@ -116,7 +116,7 @@ class OwnersTask:
     ended_at: Moment | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """One paid submit.
 
@@ -160,7 +160,7 @@ class Attempt:
         return self.named
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """What the user wants; never changes."""
 
@@ -178,19 +178,19 @@ class JobSpec:
         return self.handlers is None or handler in self.handlers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobHistory:
     """What became of it so far."""
 
     updated_at: Moment
-    attempts: tuple[Attempt, ...] = (Attempt(1),)
+    attempts: tuple[Attempt, ...] = (Attempt(n=1),)
     ended_at: Moment | None = None
     risk: bool = False
     settled: int | None = None  # the attempt that settled it, where that is not the last
     cancel_wished: bool = False  # to be carried out once its ref is known
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One generation: what was asked, where it stands, its attempts, and whose it is."""
 
@@ -278,7 +278,7 @@ def total(costs: Iterable[Cost]) -> Cost | None:
         return format(sum(amounts, Decimal(0)), "f")
 
     currency = next((c.currency for c in found if c.currency), None)
-    return Cost(add("money"), currency, add("coins"), add("seconds"))
+    return Cost(money=add("money"), currency=currency, coins=add("coins"), seconds=add("seconds"))
 
 
 def move(job: Job, how: Move, now: datetime, **attempt_changes: Any) -> Job:
@@ -327,7 +327,7 @@ def another_attempt(
     """A new attempt behind the current one, whose own end is `ended`."""
     over = {"state": ended, "ended_at": job.attempt.ended_at or now, **changes}
     moved = move(job, how, now, **over)
-    fresh = Attempt(moved.attempt.n + 1, queued_at=now, legacy=moved.attempt.legacy)
+    fresh = Attempt(n=moved.attempt.n + 1, queued_at=now, legacy=moved.attempt.legacy)
     attempts = (*moved.history.attempts, fresh)
     risky = moved.history.risk or risk
     life = replace(moved.history, attempts=attempts, ended_at=None, risk=risky, cancel_wished=False)

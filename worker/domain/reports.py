@@ -11,7 +11,7 @@ from typing import Any, Literal
 TaskState = Literal["queued", "running", "succeeded", "failed", "cancelled", "unknown"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Output:
     """One file or text that a generation made.
 
@@ -32,7 +32,7 @@ class Output:
     archived_url: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Error:
     """Why an attempt failed, and what it means for the money."""
 
@@ -42,7 +42,7 @@ class Error:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cost:
     """What RunningHub charged: exact decimal strings, never floats.
 
@@ -59,7 +59,7 @@ class Cost:
     seconds: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """What RunningHub says of one task at one moment.
 
@@ -99,7 +99,7 @@ class Refused:
     other_path: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Busy:
     """RunningHub surely did not take it now: nothing is paid, later it may.
 
@@ -115,7 +115,7 @@ class Busy:
     advice: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NeverLeft:
     """Not one byte of the request left: nothing is paid.
 
@@ -131,7 +131,7 @@ class NeverLeft:
     again_in: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Uncertain:
     """It may have been taken: never sent again without proof.
 
@@ -168,7 +168,7 @@ class Recorded:
     report: Report | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AppField:
     """One field of an AI app that a job may set.
 
@@ -195,7 +195,7 @@ class App:
     needs_password: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Style:
     """One row of an app's style library: a model that a quick create can be asked with."""
 
@@ -221,7 +221,7 @@ class Uploaded:
     url: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Account:
     """What the key's account has. Amounts are exact decimal strings.
 
@@ -248,7 +248,7 @@ class LivePrice:
     free: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Capacity:
     """What the key may run at once, and runs now, website tasks included (queue/status)."""
 
@@ -259,7 +259,7 @@ class Capacity:
     type: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exchange:
     """One call to RunningHub and what came of it, as the timeline keeps it.
 

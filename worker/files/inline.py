@@ -23,7 +23,7 @@ Path = tuple[str | int, ...]
 def faults(checked: Checked) -> list[Fault]:
     """The data URIs of an input whose bytes cannot be read."""
     return [
-        Fault(_written(path), "is not valid base64 after its comma")
+        Fault(path=_written(path), message="is not valid base64 after its comma")
         for path, uri in _uris(_files(checked))
         if _bytes(uri) is None
     ]

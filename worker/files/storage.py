@@ -45,8 +45,13 @@ class Storage:
                 size += len(piece)
                 file.write(piece)
             if size == 0:
-                raise InvalidRequest([Fault("file", "is empty")])
-            asset = Asset(digest.hexdigest()[:32], name, measure(name, file, size), now)
+                raise InvalidRequest([Fault(path="file", message="is empty")])
+            asset = Asset(
+                id=digest.hexdigest()[:32],
+                name=name,
+                media=measure(name, file, size),
+                created_at=now,
+            )
             self._write(asset.id, file, size)
         return asset
 

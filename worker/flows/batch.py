@@ -69,7 +69,7 @@ def key_fault(key: object, path: str) -> Fault | None:
     """What is wrong with an idempotency key; None when it is good."""
     if isinstance(key, str) and 0 < len(key) <= LONGEST_KEY and key.isprintable():
         return None
-    return Fault(path, f"must be a string of 1 to {LONGEST_KEY} printable characters")
+    return Fault(path=path, message=f"must be a string of 1 to {LONGEST_KEY} printable characters")
 
 
 def accept(
@@ -97,7 +97,9 @@ def accept(
             continue
         try:
             if line is None:
-                raise InvalidRequest([Fault("", "the line is longer than a job may be")])
+                raise InvalidRequest(
+                    [Fault(path="", message="the line is longer than a job may be")]
+                )
             given = json_object(line, "the line")
             mine = keys.of(given)
             if dry_run:

@@ -29,7 +29,7 @@ def cancel(w: Wiring, job_id: str) -> Job:
             return cancelled(job, w, "before it was sent; nothing was paid")
         if job.state in (State.SENDING, State.UNCONFIRMED) and not job.history.cancel_wished:
             note = TimelineEntry("cancel wished", {"attempt": job.attempt.n})
-            return Change(jobs.wish_cancel(job, w.clock.now()), (note,))
+            return Change(job=jobs.wish_cancel(job, w.clock.now()), notes=(note,))
         return None
 
     _, job = w.store.jobs.change(job_id, decide)

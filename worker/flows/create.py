@@ -149,7 +149,7 @@ def _keep_to(only: str | None, given: dict[str, Any]) -> None:
     """Raises InvalidRequest where a job is asked for another tenant than may be asked for."""
     if only is not None and given.get("tenant") not in (None, only):
         text = f"is not this token's: it may ask for jobs of {only} only, which is also the default"
-        raise InvalidRequest([Fault("tenant", text)])
+        raise InvalidRequest([Fault(path="tenant", message=text)])
 
 
 def _traces(w: Wiring, owner: str, key: str | None, body: bytes) -> tuple[Trace, ...]:
@@ -283,7 +283,7 @@ def _app(w: Wiring, model: str) -> App | None:
         return app_of(w, found[1])
     except ProviderRefused as refused:
         raise InvalidRequest(
-            [Fault("model", f"RunningHub does not show this app: {refused}")]
+            [Fault(path="model", message=f"RunningHub does not show this app: {refused}")]
         ) from None
     except ProviderSilent:
         return None
@@ -321,7 +321,7 @@ def _envelope_faults(w: Wiring, asked: JobRequest) -> list[Fault]:
     faults = too_deep(given)
     faults += _size_faults("options", len(orjson.dumps(asked.options)))
     if len(orjson.dumps(asked.metadata)) > LARGEST_METADATA:
-        faults.append(Fault("metadata", f"is over {LARGEST_METADATA} bytes of JSON"))
+        faults.append(Fault(path="metadata", message=f"is over {LARGEST_METADATA} bytes of JSON"))
     return [*faults, *_handler_faults(w, asked.handlers or ())]
 
 
@@ -339,7 +339,7 @@ def _handler_faults(w: Wiring, names: Sequence[object]) -> Iterator[Fault]:
             text = f"no process has had the handler {name!r} for a day"
         text = f"{text}; there are {', '.join(known) or 'none'}"
         near = next(iter(catalogue.nearest(name, known)), None)
-        yield Fault(f"handlers[{index}]", text, known, near)
+        yield Fault(path=f"handlers[{index}]", message=text, allowed=known, nearest=near)
 
 
 def _countless(given: dict[str, Any]) -> list[Fault]:
@@ -349,10 +349,15 @@ def _countless(given: dict[str, Any]) -> list[Fault]:
     for name, limit in limits.items():
         value = given.get(name)
         if isinstance(value, dict | list | tuple) and len(value) > limit:
-            faults.append(Fault(name, f"has {len(value)} members, at most {limit} are taken"))
+            faults.append(
+                Fault(path=name, message=f"has {len(value)} members, at most {limit} are taken")
+            )
     if len(given) > MOST_MEMBERS:
         faults.append(
-            Fault("", f"has {len(given)} members; a job has {len(JobRequest.model_fields)}")
+            Fault(
+                path="",
+                message=f"has {len(given)} members; a job has {len(JobRequest.model_fields)}",
+            )
         )
     return faults
 
@@ -361,7 +366,9 @@ def _size_faults(name: str, size: int) -> list[Fault]:
     if size <= LARGEST_ASKED:
         return []
     text = f"has {size} bytes of JSON without its files, at most {LARGEST_ASKED} are taken"
-    return [Fault(name, f"{text}; a large text or picture goes as a file: POST /v1/assets")]
+    return [
+        Fault(path=name, message=f"{text}; a large text or picture goes as a file: POST /v1/assets")
+    ]
 
 
 def canonical(given: dict[str, Any]) -> bytes:
@@ -377,4 +384,6 @@ def canonical(given: dict[str, Any]) -> bytes:
         said = {name: value for name, value in given.items() if (name, value) != ("tenant", None)}
         return orjson.dumps(USUAL | said, option=orjson.OPT_SORT_KEYS)
     except (TypeError, RecursionError) as error:
-        raise InvalidRequest([Fault("", f"cannot be written as JSON: {error}")]) from None
+        raise InvalidRequest(
+            [Fault(path="", message=f"cannot be written as JSON: {error}")]
+        ) from None

@@ -59,7 +59,10 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         moved = jobs.move(job, Move.TURN, now, legacy=_goes_legacy(w, job))
         duty = Duty("send", f"{job_id}/{job.attempt.n}")
         return Change(
-            moved, (TimelineEntry("turn", {"attempt": job.attempt.n}),), (duty,), turn=True
+            job=moved,
+            notes=(TimelineEntry("turn", {"attempt": job.attempt.n}),),
+            duties=(duty,),
+            turn=True,
         )
 
     word, _ = w.store.jobs.change(job_id, decide)

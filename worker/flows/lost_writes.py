@@ -74,7 +74,7 @@ def _left_twice(w: Wiring, job: Job, departure: Departure) -> Change:
     """It has left again before anybody noticed: too late to prevent, so it is said."""
     life = replace(job.history, updated_at=w.clock.now(), risk=True)
     note = TimelineEntry("left twice", {"attempt": departure.n, "ref": departure.ref})
-    return Change(replace(job, history=life), (note,))
+    return Change(job=replace(job, history=life), notes=(note,))
 
 
 def _forgotten(w: Wiring, job: Job, departure: Departure) -> Change:
@@ -87,7 +87,7 @@ def _forgotten(w: Wiring, job: Job, departure: Departure) -> Change:
             first_look(w, job),
         )
     else:
-        lost = Uncertain("Redis lost what was written about it after it left")
+        lost = Uncertain(why="Redis lost what was written about it after it left")
         found = left_unconfirmed(w, job, lost)
     return replace(found, left=departure.token)
 

@@ -77,10 +77,12 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
             )
             return requeued(again, w, TimelineEntry("resubmitted by its owner", {"attempt": n + 1}))
         text = "Its owner gave it up unproved. RunningHub may have charged it."
-        error = replace(job.attempt.doubt or Error("unconfirmed", text), message=text)
+        error = replace(job.attempt.doubt or Error(code="unconfirmed", message=text), message=text)
         moved = jobs.end(job, Move.FAIL, "user", now, error=error, named=None)
         return Change(
-            moved, (TimelineEntry("given up by its owner", {"attempt": n}),), event="job.failed"
+            job=moved,
+            notes=(TimelineEntry("given up by its owner", {"attempt": n}),),
+            event="job.failed",
         )
 
     return w.store.jobs.change(job_id, decide)[1]

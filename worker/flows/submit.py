@@ -37,7 +37,7 @@ def send(w: Wiring, claim: Claim) -> None:
         return
     if job.attempt.left_at is not None:
         lost = Uncertain(
-            "the worker that sent it ended before it wrote the answer down", outage=True
+            why="the worker that sent it ended before it wrote the answer down", outage=True
         )
         _settle_answer(w, job_id, n, lost, job.attempt.left_by)
         return
@@ -85,11 +85,11 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
         raise
     except UnreadableRecord as unreadable:
         if unreadable.newer:
-            return NeverLeft(f"{unreadable}.", again_in=UNREADABLE_LOOK)
-        return NeverLeft(f"{unreadable}.", counted=True)
+            return NeverLeft(why=f"{unreadable}.", again_in=UNREADABLE_LOOK)
+        return NeverLeft(why=f"{unreadable}.", counted=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
-        return NeverLeft(f"{named(error, policy.LONGEST_WHY)}.", counted=True)
+        return NeverLeft(why=f"{named(error, policy.LONGEST_WHY)}.", counted=True)
     departing = DepartureCheck(w, claim, lease, job)
     try:
         answer = w.client.submit(wanted, departing.may_leave)
@@ -97,16 +97,16 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
         raise
     except NotDurable as undurable:
         report("redis.not_durable", why=str(undurable))
-        return Busy("not_durable", f"{undurable}")
+        return Busy(code="not_durable", message=f"{undurable}")
     except Exception as error:  # noqa: BLE001 - who pays is known all the same
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
         why = f"{named(error, policy.LONGEST_WHY)}."
         if departing.left:
-            return Uncertain(f"its answer could not be read: {why}")
-        return NeverLeft(why, counted=True)
+            return Uncertain(why=f"its answer could not be read: {why}")
+        return NeverLeft(why=why, counted=True)
     if departing.held_up:
         return NeverLeft(
-            "its process was held up until its turn was over.", again_in=policy.NOT_LEFT_ASIDE
+            why="its process was held up until its turn was over.", again_in=policy.NOT_LEFT_ASIDE
         )
     return answer
 
@@ -203,7 +203,11 @@ def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:
         code = "asset"
         if answer.code:
             code = "rejected"
-        return _refused(w, job, Refused(Error(code, message, answer.code), sent=False))
+        return _refused(
+            w,
+            job,
+            Refused(Error(code=code, message=message, provider_code=answer.code), sent=False),
+        )
     aside = policy.OWN_TROUBLE[unready - 1]
     return returned(w, job, note, {"unready": unready}, aside=aside)
 
@@ -215,7 +219,7 @@ def _refused(w: Wiring, job: Job, refused: Refused) -> Change:
         what, submitted_at = "refused", now
     moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=submitted_at)
     detail = {"attempt": n, "code": error.provider_code or error.code, "why": error.message}
-    return Change(moved, (TimelineEntry(what, detail),), event="job.failed")
+    return Change(job=moved, notes=(TimelineEntry(what, detail),), event="job.failed")
 
 
 def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) -> Change | None:
@@ -230,4 +234,4 @@ def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) ->
     why = f"RunningHub accepted attempt {attempt.n}, which was given up; it may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=answer.ref, why=why)
     duty = Duty("reconcile", f"{job.id}/{attempt.n}")
-    return Change(kept, (note,), (duty,), "runhook.alert", why=why)
+    return Change(job=kept, notes=(note,), duties=(duty,), event="runhook.alert", why=why)

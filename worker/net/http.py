@@ -56,7 +56,7 @@ class Answer:
     headers: Mapping[str, str]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Call:
     """One request under way: what to do when its connection opens, and when its time is over.
 

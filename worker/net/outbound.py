@@ -33,7 +33,7 @@ class PrivateAddress(OSError):
     """The URL leads to an address that is not of the public internet."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Heard:
     """What came back: a status with the answer's head, or why nothing did.
 
@@ -126,16 +126,18 @@ class Outbound:
         """
         start = time.monotonic()
         if self.too_open(url):
-            return Heard(0.0, why=TOO_OPEN)
+            return Heard(took=0.0, why=TOO_OPEN)
         try:
             answer = self._post(url, body, headers)
         except (*FAILURES, ValueError) as error:
             took = time.monotonic() - start
             if took >= self._seconds:
-                return Heard(took, why=f"no complete answer within {self._seconds:g} s")
-            return Heard(took, why=clean(why(error)))
+                return Heard(took=took, why=f"no complete answer within {self._seconds:g} s")
+            return Heard(took=took, why=clean(why(error)))
         after = _seconds_of(answer.headers.get("Retry-After"))
-        return Heard(time.monotonic() - start, answer.status, answer.body, after)
+        return Heard(
+            took=time.monotonic() - start, status=answer.status, answer=answer.body, after=after
+        )
 
     def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         return Http(url, proxies=self._private).request(

@@ -98,15 +98,15 @@ class Client:
             The answer, or None when `leaving` said no.
         """
         path, body = wire.submit_request(wanted)
-        call = Call(leaving)
+        call = Call(leaving=leaving)
         try:
             answer = self._post(path, body, self._seconds["submit"], call)
         except MayNotLeave:
             return None
         except FAILURES as error:
             if call.left:
-                return Uncertain(f"no answer: {clean(http.why(error))}", outage=True)
-            return NeverLeft(f"no connection: {clean(http.why(error))}")
+                return Uncertain(why=f"no answer: {clean(http.why(error))}", outage=True)
+            return NeverLeft(why=f"no connection: {clean(http.why(error))}")
         return self._with_other_path(wanted, wire.read_submit(answer.status, answer.body))
 
     def _with_other_path(self, wanted: Submit, answer: SubmitAnswer) -> SubmitAnswer:
@@ -164,7 +164,7 @@ class Client:
             return report
         # Code 0 without data is "not yet" for some and "done" for others: the status decides.
         state = self._ask("/task/openapi/status", asked, wire.read_status)
-        return Report(ref, state, cost=report.cost)
+        return Report(ref=ref, state=state, cost=report.cost)
 
     def recorded(self, ref: str) -> Recorded | None:
         """RunningHub's own record of the callback for a task; None when it has none.
@@ -374,7 +374,7 @@ class Client:
         if self.heard is None:
             return
         seconds = round(time.monotonic() - start, 3)
-        self.heard.append(Exchange(call, seconds, status, excerpt(said)))
+        self.heard.append(Exchange(call=call, seconds=seconds, status=status, answer=excerpt(said)))
 
     def _json(self, path: str, body: dict[str, Any] | None) -> tuple[dict[str, str], bytes | None]:
         """Headers and bytes; legacy paths want the key in the body, the V2 ones only as Bearer."""

@@ -118,7 +118,9 @@ def v2_report(said: Json, ref: str) -> Report:
         error = _failure(state, code, error_text(said), said.get("failedReason"))
         outputs = ()
     cost, absurd = _cost(said.get("usage"))
-    return Report(ref, state, outputs, error, cost, (*left_out, *absurd))
+    return Report(
+        ref=ref, state=state, outputs=outputs, error=error, cost=cost, left_out=(*left_out, *absurd)
+    )
 
 
 def legacy_report(said: Json, ref: str) -> Report:
@@ -128,15 +130,27 @@ def legacy_report(said: Json, ref: str) -> Report:
         items = as_list(data)
         outputs, left_out = _outputs(items, ("fileUrl",), "fileType")
         cost, absurd = _legacy_cost(items)
-        return Report(ref, "succeeded", outputs, None, cost, (*left_out, *absurd))
+        return Report(
+            ref=ref,
+            state="succeeded",
+            outputs=outputs,
+            error=None,
+            cost=cost,
+            left_out=(*left_out, *absurd),
+        )
     if code == TASK_RUNNING:
-        return Report(ref, "running")
+        return Report(ref=ref, state="running")
     if code == TASK_QUEUED:
-        return Report(ref, "queued")
+        return Report(ref=ref, state="queued")
     if code in NO_SUCH_TASK:
-        return Report(ref, "unknown")
+        return Report(ref=ref, state="unknown")
     reason = as_object(data).get("failedReason")
-    return Report(ref, "failed", (), _failure("failed", code, error_text(said), reason))
+    return Report(
+        ref=ref,
+        state="failed",
+        outputs=(),
+        error=_failure("failed", code, error_text(said), reason),
+    )
 
 
 def _failure(
@@ -159,7 +173,7 @@ def _failure(
         if heals_by_new_task(f"{why} {text}"):
             detail["infrastructure"] = True
     message = f"RunningHub {state} it{where}: {why}. Run time up to here may be charged.{advice}"
-    return Error(state, message.rstrip(), code, detail)
+    return Error(code=state, message=message.rstrip(), provider_code=code, detail=detail)
 
 
 def rejected(code: str, text: str) -> Error:
@@ -169,7 +183,7 @@ def rejected(code: str, text: str) -> Error:
     if text and text.casefold() != row.meaning:
         why = f"{row.meaning} ({text})"
     message = f"RunningHub refused it: {why}. Nothing was paid. {row.advice}"
-    return Error("rejected", message, code, {"kind": row.matter})
+    return Error(code="rejected", message=message, provider_code=code, detail={"kind": row.matter})
 
 
 def broken_graph(said: Json, ref: str) -> Report | None:
@@ -190,7 +204,12 @@ def broken_graph(said: Json, ref: str) -> Report | None:
     detail: dict[str, Any] = {"nodes": list(nodes)[:MOST_NODES]}
     if len(nodes) == 1:
         detail["node_id"] = next(iter(nodes))
-    return Report(ref, "failed", (), Error("failed", message, "433", detail))
+    return Report(
+        ref=ref,
+        state="failed",
+        outputs=(),
+        error=Error(code="failed", message=message, provider_code="433", detail=detail),
+    )
 
 
 def _node_error(node: str, found: Json) -> str:

@@ -124,22 +124,24 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
     ref = task_id(data) or task_id(said)
     if not ref and (odd := odd_id(data) or odd_id(said)):
         why = f"{odd!r} where a task id should be, error {code or 'none'}: {error_text(said)}"
-        return Uncertain(why, code)
+        return Uncertain(why=why, code=code)
     if code is not None:
         return _with_code(code, error_text(said), ref)
     if ref:
         return _with_task(status, said, ref)
-    return _by_http(status, "no task id") or Uncertain("an answer with neither task id nor error")
+    return _by_http(status, "no task id") or Uncertain(
+        why="an answer with neither task id nor error"
+    )
 
 
 def _unreadable(status: int, body: bytes, why: str) -> SubmitAnswer:
     ref = _task_of_unreadable(body)
     if ref is None:
-        return _by_http(status, why) or Uncertain(why, outage=status >= 500)
+        return _by_http(status, why) or Uncertain(why=why, outage=status >= 500)
     why = f"only its task id can be read: {why}"
     if status >= 400:
-        return Uncertain(why, str(status), ref, outage=True)
-    return Uncertain(why, ref=ref)
+        return Uncertain(why=why, code=str(status), ref=ref, outage=True)
+    return Uncertain(why=why, ref=ref)
 
 
 def _with_code(code: str, text: str, ref: str | None) -> SubmitAnswer:
@@ -148,18 +150,20 @@ def _with_code(code: str, text: str, ref: str | None) -> SubmitAnswer:
     if ref:
         # Sources disagree: some let the code decide and send again, some the id. Only asking tells.
         why = f"a task id together with error {code}: {text}"
-        return Uncertain(why, code, ref, busy=row.again == "later")
+        return Uncertain(why=why, code=code, ref=ref, busy=row.again == "later")
     if row.again == "later":
-        return Busy(code, text or row.meaning, row.own_machines)
+        return Busy(code=code, message=text or row.meaning, own_machines=row.own_machines)
     if row.again == "no":
         return Refused(rejected(code, text))
-    return Uncertain(f"error {code}: {text or row.meaning}", code, outage=row.outage)
+    return Uncertain(why=f"error {code}: {text or row.meaning}", code=code, outage=row.outage)
 
 
 def _with_task(status: int, said: Json, ref: str) -> SubmitAnswer:
     """A task id and no error: accepted, unless the HTTP status says otherwise."""
     if status >= 400:
-        return Uncertain(f"HTTP {status} together with a task id", str(status), ref, outage=True)
+        return Uncertain(
+            why=f"HTTP {status} together with a task id", code=str(status), ref=ref, outage=True
+        )
     report = broken_graph(inner(said) or said, ref) or broken_graph(said, ref)
     if report is None and "code" not in said:  # the older envelope never holds results
         report = _first_report(said, ref)
@@ -178,15 +182,15 @@ def _task_of_unreadable(body: bytes) -> str | None:
 def _by_http(status: int, why: str) -> SubmitAnswer | None:
     """What the HTTP status alone decides; None: nothing."""
     if str(status) == BUSY_HTTP:
-        return Busy(BUSY_HTTP, "HTTP 429")
+        return Busy(code=BUSY_HTTP, message="HTTP 429")
     if status == 408 or status >= 500:
-        return Uncertain(f"HTTP {status}, {why}", str(status), outage=True)
+        return Uncertain(why=f"HTTP {status}, {why}", code=str(status), outage=True)
     if status >= 300:
         return Refused(
             Error(
-                "rejected",
-                f"RunningHub answered HTTP {status}, {why}; nothing was paid",
-                str(status),
+                code="rejected",
+                message=f"RunningHub answered HTTP {status}, {why}; nothing was paid",
+                provider_code=str(status),
             )
         )
     return None
@@ -218,7 +222,7 @@ def read_query(status: int, body: bytes) -> Report:
     state = STATES.get(str(said.get("status") or "").upper())
     if state is None:
         if code in NO_SUCH_TASK:
-            return Report(task_id(said) or "", "unknown")
+            return Report(ref=task_id(said) or "", state="unknown")
         raise no_answer(code, error_text(said))
     return v2_report(said, task_id(said) or "")
 

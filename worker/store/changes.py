@@ -43,7 +43,7 @@ class Duty:
     after: float = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """What to do to a job: the job afterwards, and all that follows from it in the same script.
 

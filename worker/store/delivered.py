@@ -80,7 +80,7 @@ class LeasedDelivery:
         return self.n - self.delivery.start
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeliveryResult:
     """How one attempt to tell a handler went, and what follows.
 

@@ -15,25 +15,25 @@ def _by_chance() -> str:
     return os.urandom(4).hex()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attempt(jobs.Attempt):
     """With a mood."""
 
     mood: str = field(default_factory=_by_chance)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobSpec(jobs.JobSpec):
     """With a season."""
 
     season: str = field(default_factory=_by_chance)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobHistory(jobs.JobHistory):
     """With weather."""
 
-    attempts: tuple[Attempt, ...] = field(default_factory=lambda: (Attempt(1),))
+    attempts: tuple[Attempt, ...] = field(default_factory=lambda: (Attempt(n=1),))
     weather: str = field(default_factory=_by_chance)
 
 

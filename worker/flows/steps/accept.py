@@ -44,7 +44,7 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) ->
             return accepted(job, ref, now, "adopted", policy.ADOPTED_LOOK)
         note = TimelineEntry("adopted", {"attempt": n, "ref": ref})
         duties = (Duty("reconcile", f"{job_id}/{n}", policy.ADOPTED_LOOK),)
-        return Change(jobs.with_attempt(job, n, now, ref=ref), (note,), duties)
+        return Change(job=jobs.with_attempt(job, n, now, ref=ref), notes=(note,), duties=duties)
 
     _, job = transcript.change(w, job_id, decide)
     attempt = job.nth(n)
@@ -105,12 +105,12 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         return requeued(again, w, note, TimelineEntry("paid again", {"attempt": again.attempt.n}))
     if job.state is State.RUNNING or late:
         moved = jobs.end(job, ENDINGS[told.state], by, now, **changes)
-        return Change(moved, (note,), event=f"job.{moved.state}")
+        return Change(job=moved, notes=(note,), event=f"job.{moved.state}")
     if job.given_up or job.timed_out:
         known = _known_after_all(job, attempt, told, {**changes, "settled_by": by})
         if known is None:
             return None
-        return Change(jobs.with_attempt(job, attempt.n, now, **known), (note,))
+        return Change(job=jobs.with_attempt(job, attempt.n, now, **known), notes=(note,))
     news = (told.outputs and not attempt.outputs) or (told.cost and not attempt.cost)
     if job.state is State.CANCELLED and news:
         found = {"ref": told.ref, "outputs": changes["outputs"], "cost": changes["cost"]}
@@ -118,7 +118,7 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         note = TimelineEntry(
             "arrived after cancel", {"ref": told.ref, "by": by, "state": told.state}
         )
-        return Change(kept, (note,))
+        return Change(job=kept, notes=(note,))
     return None  # the same news again
 
 
@@ -165,10 +165,10 @@ def _earlier_settled(
         # The new attempt never left, so it is dropped and the earlier one settles the job.
         life = replace(kept.history, attempts=kept.history.attempts[:-1], settled=attempt.n)
         moved = jobs.end(replace(kept, history=life), Move.SUCCEED, by, now)
-        return Change(moved, (note,), event="job.succeeded")
+        return Change(job=moved, notes=(note,), event="job.succeeded")
     why = f"attempt {attempt.n} succeeded too; both may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=told.ref, why=why)
-    return Change(kept, (note,), event="runhook.alert", why=why)
+    return Change(job=kept, notes=(note,), event="runhook.alert", why=why)
 
 
 def _ask_again_for_results(
@@ -183,18 +183,23 @@ def _ask_again_for_results(
     after = next((look - gone for look in policy.EMPTY_LOOKS if look > gone + 0.5), None)
     if after is None:
         error = Error(
-            "no_output",
-            "RunningHub reports success without results, each time it is asked. It may be charged.",
+            code="no_output",
+            message="RunningHub reports success without results, each time it is asked."
+            " It may be charged.",
         )
         moved = jobs.end(job, Move.FAIL, by, now, error=error, cost=cost)
         return Change(
-            moved, (TimelineEntry("no results", {"attempt": attempt.n}),), event="job.failed"
+            job=moved,
+            notes=(TimelineEntry("no results", {"attempt": attempt.n}),),
+            event="job.failed",
         )
     asked = jobs.with_attempt(job, attempt.n, now, empty_since=since, cost=cost)
     note = TimelineEntry(
         "success without results", {"attempt": attempt.n, "by": by, "again_in": after}
     )
-    return Change(asked, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))
+    return Change(
+        job=asked, notes=(note,), duties=(Duty("reconcile", f"{job.id}/{attempt.n}", after),)
+    )
 
 
 def _fresh_failure(w: Wiring, attempt: Attempt) -> bool:
@@ -214,4 +219,6 @@ def _ask_again_for_failure(w: Wiring, job: Job, attempt: Attempt, told: Report) 
     if told.error:
         detail["why"] = told.error.message
     note = TimelineEntry("query says failed", detail)
-    return Change(seen, (note,), (Duty("reconcile", f"{job.id}/{attempt.n}", after),))
+    return Change(
+        job=seen, notes=(note,), duties=(Duty("reconcile", f"{job.id}/{attempt.n}", after),)
+    )

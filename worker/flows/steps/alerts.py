@@ -33,6 +33,6 @@ def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = T
         if asks and open_:
             duties = (asked_for(job_id, n),)
         note = TimelineEntry(what, {"attempt": n, "why": why})
-        return Change(job, (note,), duties, "runhook.alert", why=why)
+        return Change(job=job, notes=(note,), duties=duties, event="runhook.alert", why=why)
 
     transcript.change(w, job_id, decide)

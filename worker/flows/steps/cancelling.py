@@ -43,7 +43,7 @@ def carry_out_wish(w: Wiring, job: Job) -> None:
     def give_up(now_job: Job) -> Change | None:
         if not now_job.history.cancel_wished or now_job.state is not State.RUNNING:
             return None
-        return Change(jobs.wish_cancel(now_job, w.clock.now(), wished=False))
+        return Change(job=jobs.wish_cancel(now_job, w.clock.now(), wished=False))
 
     try:
         stop_running(w, job)

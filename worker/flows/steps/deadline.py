@@ -98,7 +98,7 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
         duties: tuple[Duty, ...] = ()
         if job.attempt.ref or job.attempt.unproved:
             duties = _late_look(job)
-        return Change(moved, (note,), duties, "job.failed")
+        return Change(job=moved, notes=(note,), duties=duties, event="job.failed")
 
     if_unconfirmed(w, job_id, n, end)
 
@@ -115,7 +115,7 @@ def _unproved(w: Wiring, job: Job, said: str) -> Error:
         f"Whether RunningHub accepted it was not proved within {w.settings.unconfirmed_after:g} s."
         f" {said}It may have been {charged}: look into the account before asking again."
     )
-    return Error("unconfirmed", text, detail=detail)
+    return Error(code="unconfirmed", message=text, detail=detail)
 
 
 def if_unconfirmed(w: Wiring, job_id: str, n: int, then: Decision) -> bool:
@@ -153,14 +153,14 @@ def _time_out(w: Wiring, job: Job, said: str) -> None:
         if now_job.state is not State.RUNNING or now_job.attempt.n != n:
             return None
         error = Error(
-            "timeout",
-            f"RunningHub did not end it within {after:g} s. {said} {did}; its run time may be"
-            " charged.",
+            code="timeout",
+            message=f"RunningHub did not end it within {after:g} s. {said} {did};"
+            " its run time may be charged.",
             detail={"cancelled_there": stopped},
         )
         note = TimelineEntry("timeout", {"attempt": n, "cancelled": stopped, "why": said})
         moved = jobs.end(now_job, Move.FAIL, "query", w.clock.now(), error=error)
-        return Change(moved, (note,), duties, "job.failed")
+        return Change(job=moved, notes=(note,), duties=duties, event="job.failed")
 
     transcript.change(w, job.id, decide)
 

@@ -99,7 +99,9 @@ def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
         if attempt.n != job.attempt.n:
             return None
         changed = jobs.with_attempt(now_job, attempt.n, w.clock.now(), resends=attempt.resends + 1)
-        return Change(changed, (TimelineEntry("resend asked for", {"attempt": attempt.n}),))
+        return Change(
+            job=changed, notes=(TimelineEntry("resend asked for", {"attempt": attempt.n}),)
+        )
 
     transcript.change(w, job.id, count)
     w.client.resend(webhook_id, f"{url}?via=resend")

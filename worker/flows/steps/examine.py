@@ -114,7 +114,8 @@ def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
     def once_more(job: Job) -> Change:
         asked = jobs.with_attempt(job, n, w.clock.now(), asked=job.attempt.asked + 1)
         return Change(
-            asked, (TimelineEntry("unknown there", {"attempt": n, "ref": job.attempt.ref}),)
+            job=asked,
+            notes=(TimelineEntry("unknown there", {"attempt": n, "ref": job.attempt.ref}),),
         )
 
     deadline.if_unconfirmed(w, job_id, n, once_more)
@@ -131,15 +132,15 @@ def _refused_after_all(w: Wiring, job_id: str, doubted: Attempt) -> None:
         note = TimelineEntry("refused after all", {"attempt": n, "ref": job.attempt.ref})
         if job.attempt.doubt_busy:
             return returned(w, job, note, {"refused": (*job.attempt.refused, departure)})
-        doubt = doubt or Error("unconfirmed", "")
+        doubt = doubt or Error(code="unconfirmed", message="")
         error = Error(
-            "rejected",
-            f"RunningHub refused it ({doubt.detail.get('why', '')}) and knows no such task, asked"
-            f" {len(policy.UNKNOWN_LOOKS)} times. Nothing was paid.",
-            doubt.provider_code,
+            code="rejected",
+            message=f"RunningHub refused it ({doubt.detail.get('why', '')}) and knows no such"
+            f" task, asked {len(policy.UNKNOWN_LOOKS)} times. Nothing was paid.",
+            provider_code=doubt.provider_code,
         )
         moved = jobs.end(job, Move.FAIL, "query", now, error=error)
-        return Change(moved, (note,), event="job.failed")
+        return Change(job=moved, notes=(note,), event="job.failed")
 
     if deadline.if_unconfirmed(w, job_id, n, refuse):
         w.store.memory.answered(departure, ref=None, refused=True)

@@ -28,7 +28,7 @@ def returned(
         ended = cancelled(job, w, "it was not accepted; nothing was paid")
         return replace(ended, notes=(note, *ended.notes), **change)
     back = jobs.back_to_line(job, w.clock.now(), **(attempt or {}))
-    return Change(back, (note,), expiry(w, job), **change)
+    return Change(job=back, notes=(note,), duties=expiry(w, job), **change)
 
 
 def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
@@ -42,7 +42,7 @@ def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
         "it is not sent again without proof."
     )
     detail = {"why": answer.why, "money_at_risk": risk}
-    error = Error("unconfirmed", message, answer.code, detail)
+    error = Error(code="unconfirmed", message=message, provider_code=answer.code, detail=detail)
     moved = jobs.move(
         job,
         Move.DOUBT,
@@ -61,7 +61,9 @@ def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
     gate: Gate = "close"
     if answer.outage:
         gate = "close-ask"
-    return Change(moved, (note,), duties, "job.unconfirmed", gate, why=answer.why)
+    return Change(
+        job=moved, notes=(note,), duties=duties, event="job.unconfirmed", gate=gate, why=answer.why
+    )
 
 
 def _money_at_risk(job: Job) -> str | None:
@@ -82,7 +84,10 @@ def cancelled(job: Job, w: Wiring, why: str) -> Change:
     if moved.attempt.ref:
         duties = (Duty("reconcile", f"{job.id}/{n}", policy.COST_LOOK),)
     return Change(
-        moved, (TimelineEntry("cancelled", {"attempt": n, "why": why}),), duties, "job.cancelled"
+        job=moved,
+        notes=(TimelineEntry("cancelled", {"attempt": n, "why": why}),),
+        duties=duties,
+        event="job.cancelled",
     )
 
 
@@ -101,12 +106,18 @@ def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Chang
     if job.history.cancel_wished:
         look = 0
     duty = Duty("reconcile", f"{job.id}/{n}", look)
-    return Change(jobs.accept(job, ref, now), (note,), (duty,), "job.running", "open")
+    return Change(
+        job=jobs.accept(job, ref, now),
+        notes=(note,),
+        duties=(duty,),
+        event="job.running",
+        gate="open",
+    )
 
 
 def requeued(job: Job, w: Wiring, *notes: TimelineEntry) -> Change:
     """In the line again with a new attempt; its owner's time for it begins anew."""
-    return Change(job, notes, expiry(w, job), "job.queued")
+    return Change(job=job, notes=notes, duties=expiry(w, job), event="job.queued")
 
 
 def expiry(w: Wiring, job: Job) -> tuple[Duty, ...]:
@@ -121,10 +132,11 @@ def expired(w: Wiring, job: Job) -> Change:
     """Its owner's time for it is over before it was sent."""
     seconds = job.spec.options["expires_in"]
     error = Error(
-        "expired",
-        f"It was still queued {seconds:g} s after it was asked for (expires_in). Nothing was paid.",
+        code="expired",
+        message=f"It was still queued {seconds:g} s after it was asked for (expires_in)."
+        " Nothing was paid.",
     )
     moved = jobs.end(job, Move.FAIL, None, w.clock.now(), error=error)
     return Change(
-        moved, (TimelineEntry("expired", {"attempt": job.attempt.n}),), event="job.failed"
+        job=moved, notes=(TimelineEntry("expired", {"attempt": job.attempt.n}),), event="job.failed"
     )

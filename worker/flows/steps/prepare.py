@@ -54,7 +54,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
     except ProviderSilent as silent:
         raise Unready(_unanswered(w, silent)) from silent
     except StorageUnavailable as away:
-        raise Unready(NeverLeft(f"{away}.", counted=True)) from away
+        raise Unready(NeverLeft(why=f"{away}.", counted=True)) from away
     except NotFound as gone:
         raise Unready(_unsent("asset", str(gone), "Upload it again.")) from gone
     kind = w.client.capabilities.kind(job.spec.kind)
@@ -162,7 +162,7 @@ def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
         if beat is None:
             # Waiting here would hold a place that jobs with other files could use.
             busy = "another job is sending the same file."
-            raise Unready(NeverLeft(busy, again_in=policy.SENT_BY_ANOTHER_LOOK))
+            raise Unready(NeverLeft(why=busy, again_in=policy.SENT_BY_ANOTHER_LOOK))
         found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old, beat)
         w.store.assets.was_uploaded(asset_id, way, found)
         return found
@@ -220,9 +220,9 @@ def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
 def _unanswered(w: Wiring, silent: ProviderSilent) -> Obstacle:
     """No usable answer to what this job needs: its own trouble, if RunningHub answers otherwise."""
     if silent.busy:
-        return Busy(TOO_MANY_REQUESTS, str(silent))
+        return Busy(code=TOO_MANY_REQUESTS, message=str(silent))
     own = silent.there or why_not_there(w) is None
-    return NeverLeft(f"{silent}.", counted=own)
+    return NeverLeft(why=f"{silent}.", counted=own)
 
 
 def why_not_there(w: Wiring) -> str | None:
@@ -247,13 +247,20 @@ def _refused(w: Wiring, why: str, code: str) -> Obstacle:
     """A code in answer to a free question of the preparation."""
     row = w.client.explain(code)
     if row.again == "later":
-        return Busy(code, why, row.own_machines)
+        return Busy(code=code, message=why, own_machines=row.own_machines)
     if row.passing:
-        return NeverLeft(why, counted=True, code=code)
+        return NeverLeft(why=why, counted=True, code=code)
     return Refused(
-        Error("rejected", f"{why} Nothing was sent, nothing was paid.", code), sent=False
+        Error(
+            code="rejected",
+            message=f"{why} Nothing was sent, nothing was paid.",
+            provider_code=code,
+        ),
+        sent=False,
     )
 
 
 def _unsent(code: str, why: str, advice: str) -> Refused:
-    return Refused(Error(code, f"It was not sent: {why}. Nothing was paid. {advice}"), sent=False)
+    return Refused(
+        Error(code=code, message=f"It was not sent: {why}. Nothing was paid. {advice}"), sent=False
+    )

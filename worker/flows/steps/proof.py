@@ -40,7 +40,11 @@ def name_task(w: Wiring, job_id: str, n: int, ref: str) -> None:
         now = w.clock.now()
         named = jobs.with_attempt(job, n, now, named=OwnersTask(ref, now))
         note = TimelineEntry("task named by its owner", {"attempt": n, "ref": ref})
-        return Change(named, (note,), (Duty("reconcile", f"{job_id}/{n}", policy.NAMED_LOOK),))
+        return Change(
+            job=named,
+            notes=(note,),
+            duties=(Duty("reconcile", f"{job_id}/{n}", policy.NAMED_LOOK),),
+        )
 
     transcript.change(w, job_id, decide)
 
@@ -81,7 +85,7 @@ def _write_end(w: Wiring, job_id: str, n: int, named: OwnersTask) -> None:
             return None
         note = TimelineEntry("named task ended", {"attempt": n, "ref": named.ref})
         seen = jobs.with_attempt(job, n, now, named=replace(named, ended_at=now))
-        return Change(seen, (note,))
+        return Change(job=seen, notes=(note,))
 
     transcript.change(w, job_id, decide)
 
@@ -94,7 +98,7 @@ def _disprove(w: Wiring, job_id: str, n: int, ref: str, why: str) -> float:
         if attempt is None or attempt.unproved is None or attempt.unproved.ref != ref:
             return None
         note = TimelineEntry("named task not taken", {"attempt": n, "ref": ref, "why": why})
-        return Change(jobs.with_attempt(job, n, w.clock.now(), named=None), (note,))
+        return Change(job=jobs.with_attempt(job, n, w.clock.now(), named=None), notes=(note,))
 
     text = f"task {ref}, which its owner named, is not proved to be this attempt's: {why}"
     why = f"{text}; `resolve --ref {ref} --force` takes it all the same"

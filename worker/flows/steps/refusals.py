@@ -32,7 +32,7 @@ def sorted_out(w: Wiring, answer: SubmitAnswer | None) -> SubmitAnswer | None:
     why = f"RunningHub refuses the account's key (error {code}: {row.meaning})"
     advice = f"{row.advice} {MEANWHILE}"
     report("alert", why=f"{why}. {advice}")
-    return Busy(code, why, advice=advice)
+    return Busy(code=code, message=why, advice=advice)
 
 
 def _refuses_the_key(w: Wiring) -> bool:

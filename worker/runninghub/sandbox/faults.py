@@ -69,7 +69,7 @@ OF_OTHERS = {*OF_UPLOADS, *OF_CAPACITY, *OF_EVERY_CALL, "price", "price_missing"
 OF_SUBMITS = tuple(fault for fault in FAULTS if fault not in OF_OTHERS)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Rule:
     """One fault and when it happens.
 
