@@ -1,17 +1,18 @@
 """Every state and move of a job, in words: `python -m tests.every_move` writes docs/states.md.
 
-The moves are those of the table in worker/domain/jobs.py. What each means stands here, and a test
+The moves are those of the table in worker/domain/moves.py. What each means stands here, and a test
 fails for a move without a sentence, a sentence without a move, and a page that is stale.
 """
 
 from pathlib import Path
 
-from runhook.worker.domain.jobs import TABLE, Move, State
+from runhook.worker.domain.jobs import State
+from runhook.worker.domain.moves import TABLE, Move
 
 PAGE = Path(__file__).parents[1] / "docs" / "states.md"
 HEAD = """# States of a job, and every move between them
 
-Written by `make states` from the table in `worker/domain/jobs.py`, so do not edit it here. A move
+Written by `make states` from the table in `worker/domain/moves.py`, so do not edit it here. A move
 that is not in the table cannot be made. Each is one script in Redis that also writes its event and
 what must happen next, so a process that dies between two steps leaves nothing half done.
 

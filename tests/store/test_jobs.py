@@ -2,8 +2,9 @@
 
 import pytest
 
-from runhook.worker.domain import jobs
-from runhook.worker.domain.jobs import Move, State
+from runhook.worker.domain import jobs, moves
+from runhook.worker.domain.jobs import State
+from runhook.worker.domain.moves import Move
 from runhook.worker.errors import Conflict, NotFound
 from runhook.worker.store import Change
 from tests.conftest import IMAGE, House
@@ -21,9 +22,9 @@ def test_two_deciders_cannot_both_make_a_move(house: House) -> None:
         return _turn(job)
 
     def _turn(job: jobs.Job) -> Change | None:
-        if not jobs.may(job, Move.TURN):
+        if not moves.may(job, Move.TURN):
             return None
-        return Change(job=jobs.move(job, Move.TURN, house.clock.now()), turn=True)
+        return Change(job=moves.move(job, Move.TURN, house.clock.now()), turn=True)
 
     word, job = house.w.store.jobs.change(asked.id, decide)
     assert (word, job.state, seen) == ("kept", State.SENDING, 2)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runhook.worker.domain import jobs
-from runhook.worker.domain.jobs import TABLE, Job, JobHistory, JobSpec, Move, State
+from runhook.worker.domain import jobs, moves
+from runhook.worker.domain.jobs import Job, JobHistory, JobSpec, State
+from runhook.worker.domain.moves import TABLE, Move
 from runhook.worker.domain.reports import Cost
 from runhook.worker.errors import ImpossibleMove
 from tests.every_move import MOVES, PAGE, STATES, page
@@ -27,13 +28,13 @@ def _job(state: State) -> Job:
 def test_a_move_is_in_the_table_or_impossible(state: State, how: Move) -> None:
     job = _job(state)
     if (state, how) in TABLE:
-        moved = jobs.move(job, how, NOW)
+        moved = moves.move(job, how, NOW)
         assert moved.state is TABLE[state, how]
         assert (moved.history.ended_at is not None) == moved.state.ended
     else:
-        assert not jobs.may(job, how)
+        assert not moves.may(job, how)
         with pytest.raises(ImpossibleMove, match=f"{state}.*{how}"):
-            jobs.move(job, how, NOW)
+            moves.move(job, how, NOW)
 
 
 def test_the_page_of_states_tells_every_state_and_every_move_of_the_table() -> None:
@@ -73,8 +74,8 @@ def test_costs_are_added_exactly() -> None:
 
 
 def test_back_in_the_line_an_attempt_is_as_if_it_never_left() -> None:
-    sending = jobs.move(_job(State.QUEUED), Move.TURN, NOW)
-    assert jobs.back_to_line(sending, NOW).attempt == jobs.Attempt(n=1)
+    sending = moves.move(_job(State.QUEUED), Move.TURN, NOW)
+    assert moves.back_to_line(sending, NOW).attempt == jobs.Attempt(n=1)
 
 
 def test_ids_sort_by_their_birth() -> None:

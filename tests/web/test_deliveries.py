@@ -9,9 +9,10 @@ from flask.testing import FlaskClient
 from runhook import Event
 from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import RECOVERING
-from runhook.worker.domain import jobs
+from runhook.worker.domain import moves
 from runhook.worker.domain.handlers import Handler, Registry
-from runhook.worker.domain.jobs import Job, Move
+from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error
 from runhook.worker.flows.pump import published
 from runhook.worker.store import Change
@@ -234,7 +235,7 @@ def test_recover_brings_home_what_was_given_up_when_its_time_was_over(build: Bui
     late = Error(code="timeout", message="RunningHub did not end it within 60 s.")
 
     def time_is_over(job: Job) -> Change:
-        ended = jobs.end(job, Move.FAIL, "query", shop.house.clock.now(), error=late)
+        ended = moves.end(job, Move.FAIL, "query", shop.house.clock.now(), error=late)
         return Change(job=ended, event="job.failed")
 
     shop.house.w.store.jobs.change(asked.id, time_is_over)

@@ -1,7 +1,6 @@
-"""A job's life: its values, and the one table of the moves it may make. Pure.
+"""A job's values: what was asked, where it stands, its attempts. Pure.
 
-A job is one generation that a user asked for; an attempt is one paid submit of it. Functions
-here take a job and return the job after a move; nothing is read or written.
+A job is one generation that a user asked for; an attempt is one paid submit of it.
 """
 
 import itertools
@@ -9,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -17,13 +16,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainSerializer
 
-from runhook.worker.domain.reports import Cost, Error, Output, Report
-from runhook.worker.errors import ImpossibleMove
+from runhook.worker.domain.reports import Cost, Error, Output
 
 _births = itertools.count()
 LOCAL = "local"  # who asks on this machine, and whose jobs are that say nothing of it
 JOB_ID = re.compile(r"job_[0-9a-f]{28}")
-
 SettledBy = Literal["callback", "resend", "detail", "query", "submit", "user"]
 
 
@@ -50,55 +47,6 @@ class State(StrEnum):
     def ended(self) -> bool:
         """Whether nothing more is expected."""
         return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
-
-
-class Move(StrEnum):
-    """What can happen to a job."""
-
-    TURN = "turn"  # it is first in the line and there is room
-    RETURN = "return"  # surely not accepted, back to the line: free
-    ACCEPT = "accept"  # RunningHub has it
-    DOUBT = "doubt"  # it may have been accepted, and nobody knows
-    SUCCEED = "succeed"  # RunningHub made it
-    FAIL = "fail"  # RunningHub refused or failed it, or its time is over
-    CANCEL = "cancel"  # its owner or RunningHub's website stopped it
-    RESUBMIT = "resubmit"  # the owner risks paying twice: a new attempt
-    RETRY = "retry"  # the user wants a new paid attempt of one that failed
-
-
-TABLE: dict[tuple[State, Move], State] = {
-    (State.QUEUED, Move.TURN): State.SENDING,
-    # A refusal that was none: its own callback proves that RunningHub has it.
-    (State.QUEUED, Move.ACCEPT): State.RUNNING,
-    # An earlier attempt succeeded after all, before the new one left; so too while it is sending.
-    (State.QUEUED, Move.SUCCEED): State.SUCCEEDED,
-    # It left, and Redis has forgotten that.
-    (State.QUEUED, Move.DOUBT): State.UNCONFIRMED,
-    # Its owner's time for it is over before it left.
-    (State.QUEUED, Move.FAIL): State.FAILED,
-    (State.QUEUED, Move.CANCEL): State.CANCELLED,
-    (State.SENDING, Move.RETURN): State.QUEUED,
-    (State.SENDING, Move.ACCEPT): State.RUNNING,
-    (State.SENDING, Move.DOUBT): State.UNCONFIRMED,
-    (State.SENDING, Move.FAIL): State.FAILED,
-    (State.SENDING, Move.SUCCEED): State.SUCCEEDED,
-    # Not one byte left yet, or what left was surely refused.
-    (State.SENDING, Move.CANCEL): State.CANCELLED,
-    (State.UNCONFIRMED, Move.RETURN): State.QUEUED,
-    (State.UNCONFIRMED, Move.ACCEPT): State.RUNNING,
-    (State.UNCONFIRMED, Move.FAIL): State.FAILED,
-    (State.UNCONFIRMED, Move.CANCEL): State.CANCELLED,
-    (State.UNCONFIRMED, Move.RESUBMIT): State.QUEUED,
-    (State.RUNNING, Move.SUCCEED): State.SUCCEEDED,
-    (State.RUNNING, Move.FAIL): State.FAILED,
-    (State.RUNNING, Move.CANCEL): State.CANCELLED,
-    # RunningHub's own failure, and its owner allowed to pay for another attempt.
-    (State.RUNNING, Move.RETRY): State.QUEUED,
-    # The two ways out of an end: success proved late, and the user's retry.
-    (State.FAILED, Move.SUCCEED): State.SUCCEEDED,
-    (State.FAILED, Move.RETRY): State.QUEUED,
-    (State.CANCELLED, Move.RETRY): State.QUEUED,
-}
 
 
 @dataclass(frozen=True)
@@ -279,88 +227,3 @@ def total(costs: Iterable[Cost]) -> Cost | None:
 
     currency = next((c.currency for c in found if c.currency), None)
     return Cost(money=add("money"), currency=currency, coins=add("coins"), seconds=add("seconds"))
-
-
-def move(job: Job, how: Move, now: datetime, **attempt_changes: Any) -> Job:
-    """The job after a move; `attempt_changes` are written to its current attempt.
-
-    Raises:
-        ImpossibleMove: The table does not have it.
-    """
-    target = TABLE.get((job.state, how))
-    if target is None:
-        raise ImpossibleMove(f"{job.id} is {job.state} and cannot {how}")
-    changed = with_attempt(job, job.attempt.n, now, **attempt_changes)
-    ended_at = None
-    if target.ended:
-        ended_at = now
-    return replace(changed, state=target, history=replace(changed.history, ended_at=ended_at))
-
-
-def may(job: Job, how: Move) -> bool:
-    """Whether the table has the move."""
-    return (job.state, how) in TABLE
-
-
-def accept(job: Job, ref: str, now: datetime) -> Job:
-    """RunningHub has the current attempt under `ref`."""
-    submitted = job.attempt.submitted_at or now
-    return move(job, Move.ACCEPT, now, ref=ref, submitted_at=submitted, asked=0)
-
-
-def back_to_line(job: Job, now: datetime, **changes: Any) -> Job:
-    """Surely not accepted: the same attempt stands in the line again, as if it never left."""
-    fresh = {
-        "left_at": None,
-        "left_by": None,
-        "ref": None,
-        "doubt": None,
-        "doubt_busy": False,
-        "asked": 0,
-    }
-    return move(job, Move.RETURN, now, **fresh, **changes)
-
-
-def another_attempt(
-    job: Job, how: Move, now: datetime, *, ended: State, risk: bool, **changes: Any
-) -> Job:
-    """A new attempt behind the current one, whose own end is `ended`."""
-    over = {"state": ended, "ended_at": job.attempt.ended_at or now, **changes}
-    moved = move(job, how, now, **over)
-    fresh = Attempt(n=moved.attempt.n + 1, queued_at=now, legacy=moved.attempt.legacy)
-    attempts = (*moved.history.attempts, fresh)
-    risky = moved.history.risk or risk
-    life = replace(moved.history, attempts=attempts, ended_at=None, risk=risky, cancel_wished=False)
-    return replace(moved, history=life)
-
-
-def end(job: Job, how: Move, by: SettledBy | None, now: datetime, **changes: Any) -> Job:
-    """The current attempt, and the job with it, is over."""
-    return move(job, how, now, ended_at=now, settled_by=by, **changes)
-
-
-def wish_cancel(job: Job, now: datetime, wished: bool = True) -> Job:
-    """The job to be cancelled once its ref is known; or no more, because it cannot be."""
-    return replace(job, history=replace(job.history, updated_at=now, cancel_wished=wished))
-
-
-def results(report: Report, expires_at: datetime) -> dict[str, Any]:
-    """What a report brings, as changes of an attempt; its outputs' URLs die at that moment."""
-    outputs = tuple(_expiring(output, expires_at) for output in report.outputs)
-    return {"ref": report.ref, "outputs": outputs, "error": report.error, "cost": report.cost}
-
-
-def _expiring(output: Output, expires_at: datetime) -> Output:
-    """An output with the moment at which its URL dies; text lives as long as the job."""
-    if not output.url:
-        return output
-    return replace(output, expires_at=expires_at)
-
-
-def with_attempt(job: Job, n: int, now: datetime, **changes: Any) -> Job:
-    """The job with one attempt changed and its state as it was."""
-    attempts = list(job.history.attempts)
-    for place, attempt in enumerate(attempts):
-        if attempt.n == n:
-            attempts[place] = replace(attempt, **changes)
-    return replace(job, history=replace(job.history, updated_at=now, attempts=tuple(attempts)))

@@ -1,6 +1,6 @@
 """Cancelling a job, right in every race: free before it leaves, asked of RunningHub after."""
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import moves
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import Conflict
 from runhook.worker.flows.steps import transcript
@@ -29,7 +29,7 @@ def cancel(w: Wiring, job_id: str) -> Job:
             return cancelled(job, w, "before it was sent; nothing was paid")
         if job.state in (State.SENDING, State.UNCONFIRMED) and not job.history.cancel_wished:
             note = TimelineEntry("cancel wished", {"attempt": job.attempt.n})
-            return Change(job=jobs.wish_cancel(job, w.clock.now()), notes=(note,))
+            return Change(job=moves.wish_cancel(job, w.clock.now()), notes=(note,))
         return None
 
     _, job = w.store.jobs.change(job_id, decide)

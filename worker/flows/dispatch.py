@@ -1,7 +1,8 @@
 """Giving queued jobs their turn, one after the other, while there is room."""
 
-from runhook.worker.domain import jobs, policy
-from runhook.worker.domain.jobs import Job, Move, State
+from runhook.worker.domain import moves, policy
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.moves import Move
 from runhook.worker.errors import ProviderSilent, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps.outcomes import expired
 from runhook.worker.flows.steps.prepare import of_a_known_model, why_not_there
@@ -56,7 +57,7 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         if job.is_expired(now):
             return expired(w, job)
         of_a_known_model(job)
-        moved = jobs.move(job, Move.TURN, now, legacy=_goes_legacy(w, job))
+        moved = moves.move(job, Move.TURN, now, legacy=_goes_legacy(w, job))
         duty = Duty("send", f"{job_id}/{job.attempt.n}")
         return Change(
             job=moved,

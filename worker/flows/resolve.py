@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Literal
 
-from runhook.worker.domain import jobs
-from runhook.worker.domain.jobs import Job, Move, State
+from runhook.worker.domain import moves
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error
 from runhook.worker.errors import Conflict
 from runhook.worker.flows.steps import proof, transcript
@@ -28,7 +29,7 @@ def retry(w: Wiring, job_id: str) -> Job:
     def decide(job: Job) -> Change:
         if job.state not in (State.FAILED, State.CANCELLED):
             raise Conflict(f"{job_id} is {job.state}; only failed and cancelled jobs are retried")
-        again = jobs.another_attempt(
+        again = moves.another_attempt(
             job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.at_risk
         )
         note = TimelineEntry("retried", {"attempt": again.attempt.n, "risk": job.at_risk})
@@ -72,13 +73,13 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
             why = "its cancel is wished and would be forgotten; settle it as failed, then retry it"
             raise Conflict(f"{job_id} is not paid again: {why}")
         if verdict == "resubmit":
-            again = jobs.another_attempt(
+            again = moves.another_attempt(
                 job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
             )
             return requeued(again, w, TimelineEntry("resubmitted by its owner", {"attempt": n + 1}))
         text = "Its owner gave it up unproved. RunningHub may have charged it."
         error = replace(job.attempt.doubt or Error(code="unconfirmed", message=text), message=text)
-        moved = jobs.end(job, Move.FAIL, "user", now, error=error, named=None)
+        moved = moves.end(job, Move.FAIL, "user", now, error=error, named=None)
         return Change(
             job=moved,
             notes=(TimelineEntry("given up by its owner", {"attempt": n}),),

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from runhook.worker.domain import jobs, policy
-from runhook.worker.domain.jobs import Attempt, Job, Move, State
+from runhook.worker.domain import moves, policy
+from runhook.worker.domain.jobs import Attempt, Job, State
+from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import (
     Accepted,
     Busy,
@@ -217,7 +218,7 @@ def _refused(w: Wiring, job: Job, refused: Refused) -> Change:
     what, submitted_at = "not sent", None
     if refused.sent:
         what, submitted_at = "refused", now
-    moved = jobs.end(job, Move.FAIL, "submit", now, error=error, submitted_at=submitted_at)
+    moved = moves.end(job, Move.FAIL, "submit", now, error=error, submitted_at=submitted_at)
     detail = {"attempt": n, "code": error.provider_code or error.code, "why": error.message}
     return Change(job=moved, notes=(TimelineEntry(what, detail),), event="job.failed")
 
@@ -230,7 +231,7 @@ def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) ->
     if attempt is job.attempt and job.state is State.QUEUED:
         return accepted(job, answer.ref, now, "accepted late", first_look(w, job))
     note = TimelineEntry("accepted late", {"attempt": attempt.n, "ref": answer.ref})
-    kept = jobs.with_attempt(job, attempt.n, now, ref=attempt.ref or answer.ref)
+    kept = moves.with_attempt(job, attempt.n, now, ref=attempt.ref or answer.ref)
     why = f"RunningHub accepted attempt {attempt.n}, which was given up; it may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=answer.ref, why=why)
     duty = Duty("reconcile", f"{job.id}/{attempt.n}")

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, moves
 
 
 def _by_chance() -> str:
@@ -47,7 +47,7 @@ from runhook.worker.store.job_records import Held  # noqa: E402
 
 records.VERSION += 1
 _stamped = records.stamped
-_results = jobs.results
+_results = moves.results
 _write = store_jobs.Jobs._write
 
 
@@ -75,5 +75,5 @@ def write(self: store_jobs.Jobs, held: Held, change: Change) -> str:
 
 
 records.stamped = stamped
-jobs.results = results
+moves.results = results
 store_jobs.Jobs._write = write  # type: ignore[method-assign]

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from runhook.worker.domain import jobs, policy
-from runhook.worker.domain.jobs import Attempt, Job, Move, SettledBy, State
+from runhook.worker.domain import moves, policy
+from runhook.worker.domain.jobs import Attempt, Job, SettledBy, State
+from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Cost, Error, Report, TaskState
 from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.outcomes import accepted, requeued
@@ -40,11 +41,11 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) ->
             return None
         if attempt.ref not in (None, ref) and not instead:
             return None
-        if attempt is job.attempt and jobs.may(job, Move.ACCEPT):
+        if attempt is job.attempt and moves.may(job, Move.ACCEPT):
             return accepted(job, ref, now, "adopted", policy.ADOPTED_LOOK)
         note = TimelineEntry("adopted", {"attempt": n, "ref": ref})
         duties = (Duty("reconcile", f"{job_id}/{n}", policy.ADOPTED_LOOK),)
-        return Change(job=jobs.with_attempt(job, n, now, ref=ref), notes=(note,), duties=duties)
+        return Change(job=moves.with_attempt(job, n, now, ref=ref), notes=(note,), duties=duties)
 
     _, job = transcript.change(w, job_id, decide)
     attempt = job.nth(n)
@@ -85,7 +86,7 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
 def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
     now = w.clock.now()
     expires_at = now + w.client.capabilities.outputs_live
-    changes = jobs.results(replace(told, cost=_priced(w, told.cost)), expires_at)
+    changes = moves.results(replace(told, cost=_priced(w, told.cost)), expires_at)
     detail: dict[str, Any] = {
         "attempt": attempt.n,
         "ref": told.ref,
@@ -99,22 +100,22 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         return _earlier_settled(w, job, attempt, changes, told, by)
     late = told.state == "succeeded" and job.state is State.FAILED
     if job.state is State.RUNNING and _worth_another(job, told):
-        again = jobs.another_attempt(
+        again = moves.another_attempt(
             job, Move.RETRY, now, ended=State.FAILED, risk=False, settled_by=by, **changes
         )
         return requeued(again, w, note, TimelineEntry("paid again", {"attempt": again.attempt.n}))
     if job.state is State.RUNNING or late:
-        moved = jobs.end(job, ENDINGS[told.state], by, now, **changes)
+        moved = moves.end(job, ENDINGS[told.state], by, now, **changes)
         return Change(job=moved, notes=(note,), event=f"job.{moved.state}")
     if job.given_up or job.timed_out:
         known = _known_after_all(job, attempt, told, {**changes, "settled_by": by})
         if known is None:
             return None
-        return Change(job=jobs.with_attempt(job, attempt.n, now, **known), notes=(note,))
+        return Change(job=moves.with_attempt(job, attempt.n, now, **known), notes=(note,))
     news = (told.outputs and not attempt.outputs) or (told.cost and not attempt.cost)
     if job.state is State.CANCELLED and news:
         found = {"ref": told.ref, "outputs": changes["outputs"], "cost": changes["cost"]}
-        kept = jobs.with_attempt(job, attempt.n, now, **found)
+        kept = moves.with_attempt(job, attempt.n, now, **found)
         note = TimelineEntry(
             "arrived after cancel", {"ref": told.ref, "by": by, "state": told.state}
         )
@@ -160,11 +161,11 @@ def _earlier_settled(
     note = TimelineEntry(
         "an earlier attempt succeeded", {"attempt": attempt.n, "ref": told.ref, "by": by}
     )
-    kept = jobs.with_attempt(job, attempt.n, now, **changes, **end_state)
+    kept = moves.with_attempt(job, attempt.n, now, **changes, **end_state)
     if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
         # The new attempt never left, so it is dropped and the earlier one settles the job.
         life = replace(kept.history, attempts=kept.history.attempts[:-1], settled=attempt.n)
-        moved = jobs.end(replace(kept, history=life), Move.SUCCEED, by, now)
+        moved = moves.end(replace(kept, history=life), Move.SUCCEED, by, now)
         return Change(job=moved, notes=(note,), event="job.succeeded")
     why = f"attempt {attempt.n} succeeded too; both may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=told.ref, why=why)
@@ -187,13 +188,13 @@ def _ask_again_for_results(
             message="RunningHub reports success without results, each time it is asked."
             " It may be charged.",
         )
-        moved = jobs.end(job, Move.FAIL, by, now, error=error, cost=cost)
+        moved = moves.end(job, Move.FAIL, by, now, error=error, cost=cost)
         return Change(
             job=moved,
             notes=(TimelineEntry("no results", {"attempt": attempt.n}),),
             event="job.failed",
         )
-    asked = jobs.with_attempt(job, attempt.n, now, empty_since=since, cost=cost)
+    asked = moves.with_attempt(job, attempt.n, now, empty_since=since, cost=cost)
     note = TimelineEntry(
         "success without results", {"attempt": attempt.n, "by": by, "again_in": after}
     )
@@ -214,7 +215,7 @@ def _ask_again_for_failure(w: Wiring, job: Job, attempt: Attempt, told: Report) 
     now = w.clock.now()
     since = attempt.failure_seen_at or now
     after = policy.FAILED_LOOK - (now - since).total_seconds()
-    seen = jobs.with_attempt(job, attempt.n, now, failure_seen_at=since)
+    seen = moves.with_attempt(job, attempt.n, now, failure_seen_at=since)
     detail: dict[str, Any] = {"attempt": attempt.n, "why": "", "again_in": after}
     if told.error:
         detail["why"] = told.error.message

@@ -1,6 +1,6 @@
 """Having RunningHub stop a running task."""
 
-from runhook.worker.domain import jobs
+from runhook.worker.domain import moves
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import Conflict, ProviderRefused
 from runhook.worker.flows.steps import transcript
@@ -43,7 +43,7 @@ def carry_out_wish(w: Wiring, job: Job) -> None:
     def give_up(now_job: Job) -> Change | None:
         if not now_job.history.cancel_wished or now_job.state is not State.RUNNING:
             return None
-        return Change(job=jobs.wish_cancel(now_job, w.clock.now(), wished=False))
+        return Change(job=moves.wish_cancel(now_job, w.clock.now(), wished=False))
 
     try:
         stop_running(w, job)

@@ -8,8 +8,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from runhook.worker.domain import jobs, policy
-from runhook.worker.domain.jobs import Job, Move, SettledBy, State
+from runhook.worker.domain import moves, policy
+from runhook.worker.domain.jobs import Job, SettledBy, State
+from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error
 from runhook.worker.errors import ProviderRefused, ProviderSilent
 from runhook.worker.flows.steps import transcript
@@ -89,12 +90,12 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
         now = w.clock.now()
         if w.settings.unconfirmed == "resubmit" and not job.history.cancel_wished:
             note = TimelineEntry("resubmitted at the risk of paying twice", {"attempt": n})
-            again = jobs.another_attempt(
+            again = moves.another_attempt(
                 job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
             )
             return requeued(again, w, note)
         note = TimelineEntry("given up unconfirmed", {"attempt": n})
-        moved = jobs.end(job, Move.FAIL, None, now, error=_unproved(w, job, said))
+        moved = moves.end(job, Move.FAIL, None, now, error=_unproved(w, job, said))
         duties: tuple[Duty, ...] = ()
         if job.attempt.ref or job.attempt.unproved:
             duties = _late_look(job)
@@ -159,7 +160,7 @@ def _time_out(w: Wiring, job: Job, said: str) -> None:
             detail={"cancelled_there": stopped},
         )
         note = TimelineEntry("timeout", {"attempt": n, "cancelled": stopped, "why": said})
-        moved = jobs.end(now_job, Move.FAIL, "query", w.clock.now(), error=error)
+        moved = moves.end(now_job, Move.FAIL, "query", w.clock.now(), error=error)
         return Change(job=moved, notes=(note,), duties=duties, event="job.failed")
 
     transcript.change(w, job.id, decide)

@@ -10,7 +10,7 @@ What is learnt goes through `accept`, like a callback.
 from collections.abc import Callable
 from datetime import datetime
 
-from runhook.worker.domain import jobs, policy
+from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.errors import ProviderSilent
 from runhook.worker.flows.steps import deadline, transcript
@@ -98,7 +98,7 @@ def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
         attempt = now_job.attempt
         if attempt.n != job.attempt.n:
             return None
-        changed = jobs.with_attempt(now_job, attempt.n, w.clock.now(), resends=attempt.resends + 1)
+        changed = moves.with_attempt(now_job, attempt.n, w.clock.now(), resends=attempt.resends + 1)
         return Change(
             job=changed, notes=(TimelineEntry("resend asked for", {"attempt": attempt.n}),)
         )

@@ -1,7 +1,8 @@
 """Asking about an attempt whatever state its job is in, and when to ask again."""
 
-from runhook.worker.domain import jobs, policy
-from runhook.worker.domain.jobs import Attempt, Job, Move, State
+from runhook.worker.domain import moves, policy
+from runhook.worker.domain.jobs import Attempt, Job, State
+from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error
 from runhook.worker.flows.steps import deadline, evidence, proof, transcript
 from runhook.worker.flows.steps.accept import accept
@@ -112,7 +113,7 @@ def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
 
 def _count_unknown(w: Wiring, job_id: str, n: int) -> None:
     def once_more(job: Job) -> Change:
-        asked = jobs.with_attempt(job, n, w.clock.now(), asked=job.attempt.asked + 1)
+        asked = moves.with_attempt(job, n, w.clock.now(), asked=job.attempt.asked + 1)
         return Change(
             job=asked,
             notes=(TimelineEntry("unknown there", {"attempt": n, "ref": job.attempt.ref}),),
@@ -139,7 +140,7 @@ def _refused_after_all(w: Wiring, job_id: str, doubted: Attempt) -> None:
             f" task, asked {len(policy.UNKNOWN_LOOKS)} times. Nothing was paid.",
             provider_code=doubt.provider_code,
         )
-        moved = jobs.end(job, Move.FAIL, "query", now, error=error)
+        moved = moves.end(job, Move.FAIL, "query", now, error=error)
         return Change(job=moved, notes=(note,), event="job.failed")
 
     if deadline.if_unconfirmed(w, job_id, n, refuse):

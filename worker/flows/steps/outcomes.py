@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from runhook.worker import catalogue
-from runhook.worker.domain import jobs, policy
-from runhook.worker.domain.jobs import Job, Move
+from runhook.worker.domain import moves, policy
+from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error, Uncertain
 from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.store.changes import Gate
@@ -27,7 +28,7 @@ def returned(
     if job.history.cancel_wished:
         ended = cancelled(job, w, "it was not accepted; nothing was paid")
         return replace(ended, notes=(note, *ended.notes), **change)
-    back = jobs.back_to_line(job, w.clock.now(), **(attempt or {}))
+    back = moves.back_to_line(job, w.clock.now(), **(attempt or {}))
     return Change(job=back, notes=(note,), duties=expiry(w, job), **change)
 
 
@@ -43,7 +44,7 @@ def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
     )
     detail = {"why": answer.why, "money_at_risk": risk}
     error = Error(code="unconfirmed", message=message, provider_code=answer.code, detail=detail)
-    moved = jobs.move(
+    moved = moves.move(
         job,
         Move.DOUBT,
         now,
@@ -79,7 +80,7 @@ def _money_at_risk(job: Job) -> str | None:
 def cancelled(job: Job, w: Wiring, why: str) -> Change:
     """The job cancelled by its owner's word."""
     n = job.attempt.n
-    moved = jobs.end(job, Move.CANCEL, "user", w.clock.now(), error=None, doubt=None)
+    moved = moves.end(job, Move.CANCEL, "user", w.clock.now(), error=None, doubt=None)
     duties: tuple[Duty, ...] = ()
     if moved.attempt.ref:
         duties = (Duty("reconcile", f"{job.id}/{n}", policy.COST_LOOK),)
@@ -107,7 +108,7 @@ def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Chang
         look = 0
     duty = Duty("reconcile", f"{job.id}/{n}", look)
     return Change(
-        job=jobs.accept(job, ref, now),
+        job=moves.accept(job, ref, now),
         notes=(note,),
         duties=(duty,),
         event="job.running",
@@ -136,7 +137,7 @@ def expired(w: Wiring, job: Job) -> Change:
         message=f"It was still queued {seconds:g} s after it was asked for (expires_in)."
         " Nothing was paid.",
     )
-    moved = jobs.end(job, Move.FAIL, None, w.clock.now(), error=error)
+    moved = moves.end(job, Move.FAIL, None, w.clock.now(), error=error)
     return Change(
         job=moved, notes=(TimelineEntry("expired", {"attempt": job.attempt.n}),), event="job.failed"
     )

@@ -8,7 +8,7 @@ word is written down, and the task is looked at until the record shows whether h
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from runhook.worker.domain import jobs, policy
+from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Attempt, Job, OwnersTask, State
 from runhook.worker.errors import Conflict
 from runhook.worker.flows.steps import transcript
@@ -38,7 +38,7 @@ def name_task(w: Wiring, job_id: str, n: int, ref: str) -> None:
         if job.attempt.n != n or not (job.state is State.UNCONFIRMED or job.given_up):
             raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
         now = w.clock.now()
-        named = jobs.with_attempt(job, n, now, named=OwnersTask(ref, now))
+        named = moves.with_attempt(job, n, now, named=OwnersTask(ref, now))
         note = TimelineEntry("task named by its owner", {"attempt": n, "ref": ref})
         return Change(
             job=named,
@@ -84,7 +84,7 @@ def _write_end(w: Wiring, job_id: str, n: int, named: OwnersTask) -> None:
         if attempt is None or attempt.named != named:
             return None
         note = TimelineEntry("named task ended", {"attempt": n, "ref": named.ref})
-        seen = jobs.with_attempt(job, n, now, named=replace(named, ended_at=now))
+        seen = moves.with_attempt(job, n, now, named=replace(named, ended_at=now))
         return Change(job=seen, notes=(note,))
 
     transcript.change(w, job_id, decide)
@@ -98,7 +98,7 @@ def _disprove(w: Wiring, job_id: str, n: int, ref: str, why: str) -> float:
         if attempt is None or attempt.unproved is None or attempt.unproved.ref != ref:
             return None
         note = TimelineEntry("named task not taken", {"attempt": n, "ref": ref, "why": why})
-        return Change(job=jobs.with_attempt(job, n, w.clock.now(), named=None), notes=(note,))
+        return Change(job=moves.with_attempt(job, n, w.clock.now(), named=None), notes=(note,))
 
     text = f"task {ref}, which its owner named, is not proved to be this attempt's: {why}"
     why = f"{text}; `resolve --ref {ref} --force` takes it all the same"
