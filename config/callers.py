@@ -79,7 +79,7 @@ def _scopes(text: str, which: str) -> frozenset[Scope]:
     found = frozenset(scope for scope in SCOPES if scope in named)
     if len(found) != len(named):
         raise ValueError(
-            f"{which} has a scope that there is not; behind name:token: stand read, submit or "
+            f"{which} has an unknown scope; after name:token: write read, submit or "
             "admin, or several of them joined by +"
         )
     return found

@@ -51,6 +51,6 @@ def token(path: Path) -> str:
     found = kept(path)
     if not TOKEN.fullmatch(found) or "," in found or weakness(found):
         raise SettingsError(
-            f"RUNHOOK_DATA_DIR: {path} holds no strong token; remove it, and another is made"
+            f"RUNHOOK_DATA_DIR: {path} has no strong token in it; remove it, and another is made"
         )
     return found

@@ -38,7 +38,7 @@ def own_folder(path: Path) -> None:
 def own_place(path: Path) -> None:
     """The same for a folder whose name everybody can foretell: a link in its place is refused."""
     if path.is_symlink():
-        raise ValueError(f"{path} is a symbolic link, and could lead anywhere; remove it")
+        raise ValueError(f"{path} is a symbolic link and could lead anywhere; remove it")
     own_folder(path)
 
 
@@ -56,7 +56,7 @@ def opened(path: Path, mode: str, flags: int) -> Iterator[IO[str]]:
         OSError: It cannot be opened.
     """
     if path.is_symlink():
-        raise ValueError(f"{path} is a symbolic link, and could lead anywhere; remove it")
+        raise ValueError(f"{path} is a symbolic link and could lead anywhere; remove it")
     # Without O_NONBLOCK a FIFO in its place would be waited for.
     handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE)
     with os.fdopen(handle, mode) as file:

@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     def _nothing_copied_along(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if any(not sign.isprintable() or sign.isspace() for sign in "".join(value)):
             raise ValueError(
-                "holds white space or a control character, often copied along; remove it"
+                "contains white space or a control character, often pasted along; remove it"
             )
         return value
 
@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     @classmethod
     def _fits_a_header(cls, value: str) -> str:
         if not value.isascii():
-            raise ValueError("holds a character that is not ASCII, which no key of RunningHub has")
+            raise ValueError("contains a non-ASCII character, which no RunningHub key has")
         return value
 
     @field_validator("token_setting")
@@ -203,7 +203,7 @@ class Settings(BaseSettings):
                 continue
             plain[name] = value.strip()
             if not all(piece.strip().isprintable() for piece in value.strip().split(",")):
-                raise ValueError(f"{name}: holds a line end or another control character")
+                raise ValueError(f"{name}: contains a line break or another control character")
         return plain
 
     @model_validator(mode="after")

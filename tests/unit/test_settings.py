@@ -129,7 +129,9 @@ def test_the_generated_token_is_kept_hidden_and_only_ours_to_read(tmp_path: Path
     assert made in Settings.load(RUNHOOK_DATA_DIR=tmp_path / "data").to_hide
     Settings.load("web", **{**KEY, "RUNHOOK_API_TOKENS": f"local:{made}"})
     settings.token_file.write_text("canary")
-    with pytest.raises(SettingsError, match=r"token holds no strong token; remove it") as caught:
+    with pytest.raises(
+        SettingsError, match=r"token has no strong token in it; remove it"
+    ) as caught:
         generated.token(settings.token_file)
     assert "canary" not in str(caught.value)
 
@@ -228,7 +230,7 @@ def test_a_base_url_with_a_password_is_refused_unshown(name: str, url: str) -> N
 
 
 def test_a_line_end_within_a_setting_is_refused_and_one_behind_it_is_nothing() -> None:
-    with pytest.raises(SettingsError, match="RUNNINGHUB_API_KEY: holds a line end") as caught:
+    with pytest.raises(SettingsError, match="RUNNINGHUB_API_KEY: contains a line break") as caught:
         Settings.load(RUNNINGHUB_API_KEY="topsecret\r\nX-Other: 1")
     assert "topsecret" not in str(caught.value)
     assert Settings.load(RUNNINGHUB_API_KEY="key\n").api_key == "key"

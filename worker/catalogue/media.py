@@ -48,7 +48,9 @@ class Asset:
 
     Attributes:
         id: 32 hexadecimal digits of its content's SHA-256; inputs name it `asset:<id>`.
-        name: As its first giver called it.
+        name: What whoever kept it first called it.
+        media: What is known of its content.
+        created_at: When it was first kept.
     """
 
     id: str

@@ -22,7 +22,7 @@ CHUNK = 1024 * 1024  # bytes read at a time: a film may have gigabytes
 
 
 class Storage:
-    """The place."""
+    """The place where assets are kept; one for all processes."""
 
     def __init__(self, url: str) -> None:
         """Args:
@@ -33,6 +33,11 @@ class Storage:
 
     def keep(self, name: str, incoming: IO[bytes], now: datetime) -> Asset:
         """Keep a file, read piece by piece.
+
+        Args:
+            name: What its sender calls it; its ending counts where the content tells nothing.
+            incoming: Its bytes, of any number.
+            now: When.
 
         Raises:
             InvalidRequest: It is empty.

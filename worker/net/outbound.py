@@ -39,7 +39,10 @@ class Heard:
 
     Attributes:
         took: Seconds.
+        status: The HTTP status; None when no complete answer came.
+        answer: The head of its body.
         after: Seconds that Retry-After asks for.
+        why: Why no complete answer came.
     """
 
     took: float
@@ -135,9 +138,8 @@ class Outbound:
                 return Heard(took=took, why=f"no complete answer within {self._seconds:g} s")
             return Heard(took=took, why=clean(why(error)))
         after = _seconds_of(answer.headers.get("Retry-After"))
-        return Heard(
-            took=time.monotonic() - start, status=answer.status, answer=answer.body, after=after
-        )
+        took = time.monotonic() - start
+        return Heard(took=took, status=answer.status, answer=answer.body, after=after)
 
     def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         return Http(url, proxies=self._private).request(

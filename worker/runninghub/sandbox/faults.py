@@ -74,6 +74,8 @@ class Rule:
     """One fault and when it happens.
 
     Attributes:
+        fault: One of FAULTS.
+        rate: How often, from 0 to 1.
         match: Only where the request holds this text.
         times: So often, then never again.
         value: The fault's number.
