@@ -41,19 +41,21 @@ STATES = {
     State.CANCELLED: "It was stopped, by the user or on RunningHub's site.",
 }
 MOVES = {
-    (State.QUEUED, Move.TURN): "It is first in the queue, and a slot is free.",
+    (State.QUEUED, Move.DISPATCH): "It is first in the queue, and a slot is free.",
     (State.QUEUED, Move.ACCEPT): "A refusal was none: its own callback, or a late answer, proves "
     "that RunningHub has it.",
     (State.QUEUED, Move.SUCCEED): "An earlier attempt succeeded after all before this one left, "
     "which is then not paid.",
-    (State.QUEUED, Move.DOUBT): "It had left, and Redis lost that. A process that remembers it "
-    "writes it down again.",
+    (
+        State.QUEUED,
+        Move.LOSE_SIGHT,
+    ): "It had left, and Redis lost that. A process that remembers it writes it down again.",
     (State.QUEUED, Move.FAIL): "`expires_in` ran out before it was sent. Free.",
     (State.QUEUED, Move.CANCEL): "The user cancelled it. Free.",
     (State.SENDING, Move.RETURN): "It did not leave, or RunningHub was too busy to take it. Free.",
     (State.SENDING, Move.ACCEPT): "RunningHub answered with a task id, or a callback with one came "
     "before the answer.",
-    (State.SENDING, Move.DOUBT): "It left, and no answer came that can be read.",
+    (State.SENDING, Move.LOSE_SIGHT): "It left, and no answer came that can be read.",
     (State.SENDING, Move.FAIL): "RunningHub refused it, or what it needs (a file, a price) could "
     "not be had in any of its tries. Free.",
     (State.SENDING, Move.SUCCEED): "An earlier attempt succeeded after all before this one left, "

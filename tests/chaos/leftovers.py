@@ -58,7 +58,7 @@ class Leftovers:
     @classmethod
     def _look(cls, town: Town) -> "Leftovers":
         redis: Any = town.w.store.client
-        line = town.w.store.line.state()
+        line = town.w.store.queue.state()
         found = examine(town.w, town.environ)
         # Settings are read from this process's environment, which is not the town's.
         bad = [one for one in found if one.word == "bad" and one.what != "settings"]

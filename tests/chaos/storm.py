@@ -172,7 +172,7 @@ def _is_gone(town: Town, job_id: str) -> bool:
 
 def _follow_whim(town: Town, whim: str, job_id: str) -> None:
     if whim == "pause":
-        town.w.store.line.pause(True)
+        town.w.store.queue.pause(True)
         time.sleep(0.5)
         _let_go(town)
     elif whim:
@@ -184,7 +184,7 @@ def _let_go(town: Town) -> None:
     """As the owner does who saw that the line is paused, whatever for."""
     for _ in range(PATIENCE):
         with contextlib.suppress(RunhookError):
-            if town.w.store.line.state().paused:
-                town.w.store.line.pause(False)
+            if town.w.store.queue.state().paused:
+                town.w.store.queue.pause(False)
             return
         time.sleep(1)

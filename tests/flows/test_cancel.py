@@ -13,10 +13,10 @@ from tests.conftest import Build, House, provider_at
 
 
 def test_a_queued_job_is_cancelled_at_once_and_costs_nothing(house: House) -> None:
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     job = house.ask()
     assert cancel(house.w, job.id).state is State.CANCELLED
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.settle()
     assert house.sandbox.accepted() == 0
     assert house.events() == ["job.queued", "job.cancelled"]
@@ -63,7 +63,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled_and_a_cancelled_one_stays_so(
         cancel(house.w, done.id)
     with pytest.raises(NotFound):
         cancel(house.w, "job_none")
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     job = house.ask()
     assert cancel(house.w, job.id) == cancel(house.w, job.id)
 

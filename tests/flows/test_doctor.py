@@ -112,9 +112,9 @@ def test_a_key_that_is_refused_or_a_provider_that_is_away_is_said(
 
 
 def test_a_line_that_stands_still_says_why(house: House) -> None:
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     assert "resume" in _one(house, "line").advice
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.sandbox.faults({"fault": "busy"})
     house.ask()
     house.settle()
@@ -157,7 +157,7 @@ def test_repair_makes_every_index_right_from_the_records(house: House) -> None:
     house.sandbox.faults({"fault": "slow", "value": 600})
     running = house.ask()
     house.until(running, "running")
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     queued = house.ask(prompt="b")
     house.raw.delete("runhook:jobs", "runhook:line:main", "runhook:due:reconcile")
     house.raw.zrem("runhook:jobs:state:running", running.id)
@@ -171,7 +171,7 @@ def test_repair_makes_every_index_right_from_the_records(house: House) -> None:
         queued.id,
         running.id,
     ]
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.sandbox.faults()
     house.until(queued, "succeeded")
 

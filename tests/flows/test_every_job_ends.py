@@ -135,7 +135,7 @@ def test_a_retry_is_a_risk_when_the_first_task_was_not_stopped_there(
     for _ in range(3):
         house.later(301)
     assert house.job(job).timed_out
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     assert retry(house.w, job.id).history.risk is refused
 
 
@@ -188,7 +188,7 @@ def test_an_answer_that_raises_what_nobody_foresaw_holds_its_slot_no_longer_than
         house.later(301)
     after = house.job(job)
     assert (after.state, after.timed_out) == (State.FAILED, True)
-    assert house.w.store.line.state().in_flight == 0
+    assert house.w.store.queue.state().in_flight == 0
     assert house.w.store.duties.parked() == []
 
 
@@ -201,4 +201,4 @@ def test_a_request_that_cannot_even_be_built_gives_its_slot_back(
     monkeypatch.setattr("runhook.worker.runninghub.wire.submit_request", fail)
     job = house.ask()
     house.settle()
-    assert (house.job(job).state, house.w.store.line.state().in_flight) == (State.QUEUED, 0)
+    assert (house.job(job).state, house.w.store.queue.state().in_flight) == (State.QUEUED, 0)

@@ -80,7 +80,7 @@ def test_a_departure_that_redis_forgot_is_not_sent_again(house: House) -> None:
         pump.round()
     found = house.job(job)
     assert found.state is State.UNCONFIRMED
-    state = house.w.store.line.state()
+    state = house.w.store.queue.state()
     assert state.paused
     assert "lost writes" in state.why_paused
     assert any(job.id in alert for alert in _alerts(house))
@@ -133,10 +133,10 @@ def test_the_queue_goes_on_when_its_owner_says_so_and_is_stopped_once(house: Hou
     _go_back(house, dump)
     for _ in range(3):
         pump.round()
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     for _ in range(3):
         pump.round()
-    assert not house.w.store.line.state().paused
+    assert not house.w.store.queue.state().paused
     other = house.ask()
     house.later(6)
     house.until(other, "succeeded")
@@ -228,7 +228,7 @@ def test_without_a_replica_nothing_leaves_where_one_is_wanted(
     found = house.job(job)
     assert (found.state, found.attempt.left_at) == (State.QUEUED, None)
     assert house.sandbox.accepted() == 0
-    state = house.w.store.line.state()
+    state = house.w.store.queue.state()
     assert state.gate == "closed"
     assert "RUNHOOK_DURABLE" in state.why
 
@@ -258,7 +258,7 @@ def test_a_loss_is_noticed_however_far_others_have_counted_meanwhile(
     other.settle()
     for _ in range(3):
         pump.round()
-    assert house.w.store.line.state().paused
+    assert house.w.store.queue.state().paused
     assert house.job(job).state is State.UNCONFIRMED
 
 
@@ -288,8 +288,8 @@ def test_the_same_dump_restored_twice_is_two_losses(house: House) -> None:
         for _ in range(3):
             pump.round()
         assert house.job(job).state is State.UNCONFIRMED
-        assert house.w.store.line.state().paused
-    house.w.store.line.pause(False)
+        assert house.w.store.queue.state().paused
+    house.w.store.queue.pause(False)
     house.later(40)
     assert house.sandbox.accepted() == 0
 
@@ -298,7 +298,7 @@ def _refused_after_all(house: House, prover: House) -> Job:
     """A job that RunningHub answered with a task and a refusal, in the line again by proof."""
     house.sandbox.faults({"fault": "answer_both_refused", "times": 1})
     job = house.until(house.ask(), "unconfirmed")
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     for wait in (2, 8, 20, 30):
         house.clock.advance(wait)
         prover.clock._seconds = house.clock._seconds
@@ -318,10 +318,10 @@ def test_a_refusal_that_was_proved_is_not_doubted_when_other_writes_are_lost(
     house.settle()
     _go_back(house, dump)
     _rounds(house)
-    assert house.w.store.line.state().why_paused
+    assert house.w.store.queue.state().why_paused
     assert house.job(job).state is State.QUEUED
     assert not any(job.id in alert for alert in _alerts(house))
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.raw.delete("runhook:pump")
     house.later(6)
     house.until(job, "succeeded")
@@ -333,7 +333,7 @@ def test_a_departure_after_a_proved_refusal_is_not_the_second_of_two(
     house: House, build: Build
 ) -> None:
     job = _refused_after_all(house, build())
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.later(6)
     house.until(job, "succeeded")
     dump = _dump(house)
@@ -346,13 +346,13 @@ def test_a_departure_after_a_proved_refusal_is_not_the_second_of_two(
 
 
 def test_a_refusal_that_was_proved_here_is_known_although_redis_forgot_it(house: House) -> None:
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     asked = house.ask()
     dump = _dump(house)
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.sandbox.faults({"fault": "answer_both_refused", "times": 1})
     job = house.until(asked, "unconfirmed")
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     for wait in (2, 8, 20, 30):
         house.later(wait)
     assert "refused after all" in house.notes(job)
@@ -390,13 +390,13 @@ def test_a_child_without_a_pump_works_again_after_a_loss(
     _go_back(house, dump)
     if late:
         _rounds(house)
-        house.w.store.line.pause(False)
+        house.w.store.queue.pause(False)
     _a_child(child, monkeypatch)
     for _ in range(2):
         duties.wake("fanout", "1-2")
         tasks.attend("fanout", "1-2")
     assert not house.raw.zscore("runhook:due:fanout", "1-2")
-    assert house.w.store.line.state().paused is not late, "its owner knows of this loss already"
+    assert house.w.store.queue.state().paused is not late, "its owner knows of this loss already"
 
 
 def test_an_answer_to_a_job_that_redis_forgot_meanwhile_is_said_with_its_task(

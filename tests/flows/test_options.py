@@ -10,7 +10,7 @@ from tests.conftest import IMAGE, House
 
 
 def test_a_job_that_is_still_queued_after_its_time_is_not_sent(house: House) -> None:
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     job = house.ask(options={"expires_in": 60})
     house.later(59)
     assert house.job(job).state is State.QUEUED
@@ -20,7 +20,7 @@ def test_a_job_that_is_still_queued_after_its_time_is_not_sent(house: House) -> 
         State.FAILED,
         "expired",
     )
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.settle()
     assert house.sandbox.accepted() == 0
 
@@ -113,16 +113,16 @@ def test_a_workflow_has_no_price_to_compare(house: House) -> None:
 
 
 def test_a_paused_line_sends_nothing_and_goes_on_where_it_stood(house: House) -> None:
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     jobs = [house.ask(prompt=str(number)) for number in range(3)]
     house.later(300)
     assert house.sandbox.accepted() == 0
-    state = house.w.store.line.state()
+    state = house.w.store.queue.state()
     assert (state.length, state.paused, state.in_flight, state.gate) == (3, True, 0, "open")
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     for job in jobs:
         house.until(job, "succeeded")
-    assert not house.w.store.line.state().paused
+    assert not house.w.store.queue.state().paused
 
 
 def test_a_job_that_took_its_turn_before_the_pause_does_not_leave_after_it(
@@ -132,7 +132,7 @@ def test_a_job_that_took_its_turn_before_the_pause_does_not_leave_after_it(
     mark = house.w.store.jobs.mark_left
 
     def paused_first(*args: object) -> bool:
-        house.w.store.line.pause(True)
+        house.w.store.queue.pause(True)
         return mark(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(house.w.store.jobs, "mark_left", paused_first)

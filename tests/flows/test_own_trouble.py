@@ -51,7 +51,7 @@ def test_a_file_that_never_goes_through_stops_nobody_and_ends_free(
     for other in others:
         kept.until(other, "succeeded")
     assert kept.job(troubled).state is State.QUEUED
-    assert kept.w.store.line.state().gate == "open"
+    assert kept.w.store.queue.state().gate == "open"
     ended = _wait_out(kept, troubled)
     assert ended.state is State.FAILED
     assert ended.attempt.error
@@ -115,7 +115,7 @@ def test_what_nobody_foresaw_while_it_was_prepared_gives_its_place_back(
     assert (found.state, found.attempt.unready) == (State.QUEUED, 1)
     ended = _wait_out(house, troubled)
     assert ended.state is State.FAILED
-    assert house.w.store.line.state().in_flight == 0
+    assert house.w.store.queue.state().in_flight == 0
 
 
 def test_an_answer_that_raises_is_doubted_and_not_sent_again(
@@ -189,7 +189,7 @@ def test_while_the_gate_is_closed_a_file_is_not_prepared_again_and_again(
     kept.settle()
     found = kept.job(job)
     assert (found.state, found.attempt.unready) == (State.QUEUED, 0)
-    assert kept.w.store.line.state().gate == "closed"
+    assert kept.w.store.queue.state().gate == "closed"
 
 
 def test_a_job_that_stands_in_the_line_by_mistake_lets_those_behind_it_go(house: House) -> None:

@@ -34,18 +34,18 @@ def _pass(house: House, seconds: int, step: int = 30) -> None:
 def test_a_refused_key_stops_the_line_with_one_alert_until_it_works(
     house: House, model: str
 ) -> None:
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     given = {"prompt": "a"} if model.endswith("image") else {}
     waiting = [house.ask(model, input=given) for _ in range(4)]
     house.sandbox.faults({"fault": "key_refused"})
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.settle()
     _pass(house, 600)
     assert _states(house, waiting) == {State.QUEUED}
     (alert,) = _alerts(house)
     assert "refuses the account's key" in alert
     assert "RUNNINGHUB_API_KEY" in alert
-    line = house.w.store.line.state()
+    line = house.w.store.queue.state()
     assert (line.gate, "key" in line.why, "RUNNINGHUB_API_KEY" in line.advice) == (
         "closed",
         True,
@@ -56,7 +56,7 @@ def test_a_refused_key_stops_the_line_with_one_alert_until_it_works(
     for job in waiting:
         house.until(job, "succeeded")
     assert house.sandbox.accepted() == len(waiting)
-    assert house.w.store.line.state().advice == ""
+    assert house.w.store.queue.state().advice == ""
 
 
 def test_doctor_says_what_to_do_about_a_refused_key(house: House) -> None:

@@ -42,10 +42,10 @@ def test_a_retry_is_a_new_attempt_with_a_callback_url_of_its_own(house: House) -
 def test_a_cancelled_job_is_retried_too(house: House) -> None:
     from runhook.worker.flows.cancel import cancel
 
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     job = house.ask()
     cancel(house.w, job.id)
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     retry(house.w, job.id)
     house.until(job, "succeeded")
 
@@ -85,12 +85,12 @@ def test_late_success_of_an_earlier_attempt_settles_a_retry_that_has_not_left(
     house.sandbox.faults({"fault": "failed", "times": 1})
     job = house.ask()
     ref = str(house.until(job, "failed").attempt.ref)
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     retry(house.w, job.id)
     accept.accept(
         house.w, job.id, 1, Report(ref=ref, state="succeeded", outputs=(PICTURE,)), "callback"
     )
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.settle()
     after = house.job(job)
     assert (after.state, after.attempt.n, after.attempt.ref) == (State.SUCCEEDED, 1, ref)
@@ -126,7 +126,7 @@ def test_late_success_of_the_first_of_three_keeps_what_the_second_cost(house: Ho
     ref = str(house.until(job, "failed").attempt.ref)
     retry(house.w, job.id)
     house.until(job, "failed")
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     retry(house.w, job.id)
     accept.accept(
         house.w, job.id, 1, Report(ref=ref, state="succeeded", outputs=(PICTURE,)), "callback"
@@ -159,7 +159,7 @@ def test_expires_in_begins_anew_with_a_retry(house: House) -> None:
     job = house.ask(options={"expires_in": 60})
     house.until(job, "failed")
     house.later(600)
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     retry(house.w, job.id)
     house.later(59)
     assert house.job(job).state is State.QUEUED
@@ -186,10 +186,10 @@ def test_reconcile_brings_the_late_success_of_a_failed_job(house: House) -> None
 
 
 def test_reconcile_says_what_it_cannot_ask(house: House) -> None:
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     with pytest.raises(Conflict, match="no task id"):
         ask_now(house.w, house.ask().id)
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.settle()
     with pytest.raises(Conflict, match="resolve it by hand"):
         ask_now(house.w, _unconfirmed(house).id)

@@ -50,7 +50,7 @@ def _wear_out(house: House) -> None:
 
 
 def _slots(house: House) -> int:
-    return house.w.store.line.state().in_flight
+    return house.w.store.queue.state().in_flight
 
 
 def _says(house: House, what: str) -> str:
@@ -102,7 +102,7 @@ def test_it_counts_again_when_its_record_was_mended(narrow: House, state: str, h
         paid += 1
     house.later(1)
     assert house.sandbox.accepted() == paid
-    assert house.w.store.line.state().unreadable == 0
+    assert house.w.store.queue.state().unreadable == 0
 
 
 def test_a_release_of_what_is_still_broken_takes_the_slot_for_that_one_try(narrow: House) -> None:
@@ -132,7 +132,7 @@ def test_news_of_it_after_it_was_mended_needs_no_release(narrow: House) -> None:
     house.later(31)
     assert house.job(job).state == "succeeded"
     assert (_slots(house), house.standing("running"), house.standing("succeeded")) == (0, 0, 1)
-    assert house.w.store.line.state().unreadable == 0
+    assert house.w.store.queue.state().unreadable == 0
     assert house.w.store.upkeep.repair() == 0
 
 
@@ -144,7 +144,7 @@ def test_another_probes_in_place_of_a_probe_that_cannot_be_read(narrow: House) -
     house.lost = ["send"]
     house.later(6)
     probe = house.job(probe)
-    assert (probe.state, house.w.store.line.state().gate) == ("sending", "probing")
+    assert (probe.state, house.w.store.queue.state().gate) == ("sending", "probing")
     house.lost = []
     _spoil(house, probe)
     other = house.ask()

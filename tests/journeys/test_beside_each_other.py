@@ -74,6 +74,6 @@ def test_each_handler_is_told_of_its_own_jobs(towns: list[Town], ids: list[list[
 
 def test_each_has_its_own_wake_ups(towns: list[Town], ids: list[list[str]]) -> None:
     for town in towns:
-        state = town.w.store.line.state()
+        state = town.w.store.queue.state()
         assert (state.length, state.in_flight) == (0, 0)
         assert town.w.store.processes.alive("worker") == 1

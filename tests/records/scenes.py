@@ -73,11 +73,11 @@ def fails(house: House) -> Job:
 
 def cancelled(house: House) -> Job:
     """One cancelled before it left, with a password that lies here sealed."""
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     options = {"accessPassword": "open sesame", "expires_in": 3600}
     job = house.ask("workflow/1900000000000000002", input={"6.text": "a cat"}, options=options)
     cancel(house.w, job.id)
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     house.settle()
     return job
 

@@ -22,9 +22,9 @@ def test_two_deciders_cannot_both_make_a_move(house: House) -> None:
         return _turn(job)
 
     def _turn(job: jobs.Job) -> Change | None:
-        if not moves.may(job, Move.TURN):
+        if not moves.may(job, Move.DISPATCH):
             return None
-        return Change(job=moves.move(job, Move.TURN, house.clock.now()), turn=True)
+        return Change(job=moves.move(job, Move.DISPATCH, house.clock.now()), turn=True)
 
     word, job = house.w.store.jobs.change(asked.id, decide)
     assert (word, job.state, seen) == ("kept", State.SENDING, 2)
@@ -61,7 +61,7 @@ def test_pages_go_from_the_newest_to_the_oldest_without_gap(house: House) -> Non
 
 def test_a_queued_job_knows_its_place(house: House) -> None:
     first, second = house.ask(), house.ask(priority=9)
-    line = house.w.store.line
+    line = house.w.store.queue
     assert line.position("main", second.id) == 1
     assert line.position("main", first.id) == 2
 

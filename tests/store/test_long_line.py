@@ -37,7 +37,7 @@ def _drain(house: House, jobs: list[Job]) -> tuple[list[str], int]:
     house.raw.config_resetstat()
     order = []
     for _ in jobs:
-        front = house.w.store.line.peek()
+        front = house.w.store.queue.peek()
         assert front.word == "next"
         order.append(front.job)
         house.raw.zrem("runhook:line:main", front.job)
@@ -46,13 +46,13 @@ def _drain(house: House, jobs: list[Job]) -> tuple[list[str], int]:
 
 @pytest.mark.parametrize("first", [9, 5, 0])
 def test_a_line_is_left_by_priority_and_age_however_long_it_is(house: House, first: int) -> None:
-    house.w.store.line.pause(True)
+    house.w.store.queue.pause(True)
     jobs = []
     for number in range(STEPS):
         house.clock.advance(0.01)
         jobs.append(house.ask(priority=(first + number) % 10, prompt=str(number)))
     wanted = [job.id for job in sorted(jobs, key=lambda job: (-job.spec.priority, job.id))]
-    house.w.store.line.pause(False)
+    house.w.store.queue.pause(False)
     short = _drain(house, jobs)
     for job in jobs:
         house.raw.zadd("runhook:line:main", {job.id: line_score(job)})

@@ -59,7 +59,7 @@ def line(build: Build, server: EmbeddedServer, tmp_path: Path) -> Iterator[Line]
     house, replies = build(), Forgetful(most=1)
     store = house.w.store
     store.events.alert("redis", "first")
-    store.line.answered(None)
+    store.queue.answered(None)
     with proxy(replies, str(server.socket), tmp_path) as path:
         yield Line(house, build(REDIS_URL=f"unix://{path}"), replies)
 
@@ -80,23 +80,23 @@ def test_two_alerts_of_the_same_words_are_two(line: Line) -> None:
 
 
 def test_a_place_in_the_pace_is_taken_once(line: Line) -> None:
-    line.house.w.store.line.wait_for("take")
+    line.house.w.store.queue.wait_for("take")
     before = _pace(line, "next")
-    assert line.asks_twice().line.wait_for("take") == 0
+    assert line.asks_twice().queue.wait_for("take") == 0
     assert (line.lost, round(_pace(line, "next") - before)) == (1, 100)
 
 
 def test_who_has_no_place_yet_has_none_when_he_asks_again(line: Line) -> None:
-    while not (wait := line.house.w.store.line.wait_for("take")):
+    while not (wait := line.house.w.store.queue.wait_for("take")):
         pass
-    assert (line.asks_twice().line.wait_for("take"), line.lost) == (wait, 1)
+    assert (line.asks_twice().queue.wait_for("take"), line.lost) == (wait, 1)
 
 
 @pytest.mark.parametrize("word", ["good", "busy"])
 def test_how_a_question_went_counts_once(line: Line, word: Any) -> None:
-    line.house.w.store.line.wait_for("good")
+    line.house.w.store.queue.wait_for("good")
     rate = _pace(line, "rate")
-    line.asks_twice().line.wait_for(word)
+    line.asks_twice().queue.wait_for(word)
     after = {"good": rate + 0.2, "busy": rate / 2}[word]
     assert (line.lost, round(_pace(line, "rate"), 3)) == (1, round(after, 3))
 
@@ -104,5 +104,5 @@ def test_how_a_question_went_counts_once(line: Line, word: Any) -> None:
 def test_a_question_that_was_not_answered_doubles_the_wait_once(line: Line) -> None:
     gate = {"until": 0, "step": 5000, "probe": "", "ask": 1, "why": "an outage"}
     line.house.raw.hset("runhook:gate:main", mapping=gate)
-    line.asks_twice().line.answered("still away")
+    line.asks_twice().queue.answered("still away")
     assert (line.lost, line.house.raw.hget("runhook:gate:main", "step")) == (1, b"10000")

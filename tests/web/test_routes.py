@@ -124,12 +124,12 @@ def test_a_dry_run_that_cannot_be_understood_buys_nothing(
 def test_cancel_answers_200_when_it_is_done_and_409_when_it_is_too_late(
     client: FlaskClient, town: House
 ) -> None:
-    town.w.store.line.pause(True)
+    town.w.store.queue.pause(True)
     job = town.ask()
     answer = client.post(f"/v1/jobs/{job.id}/cancel")
     assert (answer.status_code, answer.get_json()["state"]) == (200, "cancelled")
     assert answer.get_json()["settled_by"] == "user"
-    town.w.store.line.pause(False)
+    town.w.store.queue.pause(False)
     done = town.ask()
     town.until(done, "succeeded")
     refused = client.post(f"/v1/jobs/{done.id}/cancel")

@@ -27,14 +27,14 @@ class LineChange(Body):
 @open_to("read")
 def get_line() -> Response:
     """How the line stands."""
-    return answer(wiring().store.line.state().document())
+    return answer(wiring().store.queue.state().document())
 
 
 @blueprint.post("/line")
 @open_to("admin")
 def post_line() -> Response:
     """Stop the line or let it go on: `{"paused": true}`."""
-    line = wiring().store.line
+    line = wiring().store.queue
     line.pause(read_body(LineChange, LARGEST).paused)
     return answer(line.state().document())
 
@@ -48,4 +48,4 @@ def get_account() -> Response:
         raise ServiceUnavailable("web has no RUNNINGHUB_API_KEY, so it cannot ask for the account")
     with ASKING.take(caller().name):
         account, capacity = w.client.account(), w.client.capacity()
-    return answer(account_view(account, capacity, w.store.line.state().in_flight))
+    return answer(account_view(account, capacity, w.store.queue.state().in_flight))

@@ -238,7 +238,7 @@ def _view(job: Job) -> View:
     place = None
     if job.state is State.QUEUED:
         line = wiring().client.line_of(job.spec.options)
-        place = wiring().store.line.position(line, job.id)
+        place = wiring().store.queue.position(line, job.id)
     return job_view(job, place) | {"progress": _progress(job)}
 
 

@@ -17,7 +17,7 @@ from runhook.worker.store import QueueState
 def account(as_json: bool) -> None:
     """Show the account's balance, limit and use."""
     w = wiring(asks=True)
-    state = w.store.line.state()
+    state = w.store.queue.state()
     view = account_view(w.client.account(), w.client.capacity(), state.in_flight)
     if as_json:
         print_json(view | {"line": state.document()})
@@ -28,14 +28,14 @@ def account(as_json: bool) -> None:
 @click.command()
 def pause() -> None:
     """Pause the queue: queued jobs stay queued, running ones go on."""
-    wiring().store.line.pause(paused=True)
+    wiring().store.queue.pause(paused=True)
     click.echo("the queue is paused: nothing is sent until `runhook resume`")
 
 
 @click.command()
 def resume() -> None:
     """Let the queue go on."""
-    wiring().store.line.pause(paused=False)
+    wiring().store.queue.pause(paused=False)
     click.echo("the queue goes on")
 
 

@@ -68,7 +68,7 @@ def job(job_id: str, as_json: bool) -> None:
     found = store.jobs.get(job_id)
     timeline = store.jobs.timeline(job_id)
     if as_json:
-        place = store.line.position(w.client.line_of(found.spec.options), job_id)
+        place = store.queue.position(w.client.line_of(found.spec.options), job_id)
         print_json({**job_view(found, place), "timeline": timeline})
     else:
         out.print(_job(found, store.deliveries.of_job(job_id), timeline))

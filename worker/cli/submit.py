@@ -109,7 +109,7 @@ def _print_queued(w: Wiring, job_id: str, *, new: bool) -> None:
         err.print(f"{job_id} is queued")
     else:
         err.print(f"{job_id} was made by an earlier request with this --key; nothing new was made")
-    if w.store.line.state().paused:
+    if w.store.queue.state().paused:
         err.print("the queue is paused; nothing is sent until `runhook resume`")
 
 

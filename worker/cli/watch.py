@@ -99,7 +99,7 @@ def _place(w: Wiring, job: Job) -> int | None:
     """Its place in the queue while it stands there."""
     if job.state is not State.QUEUED:
         return None
-    return w.store.line.position(w.client.line_of(job.spec.options), job.id)
+    return w.store.queue.position(w.client.line_of(job.spec.options), job.id)
 
 
 def _progress(w: Wiring, job: Job, place: int | None) -> Text:

@@ -35,7 +35,7 @@ Moment = Annotated[datetime, PlainSerializer(iso, when_used="json")]
 class State(StrEnum):
     """Where a job stands."""
 
-    QUEUED = "queued"  # accepted here, stands in the line
+    QUEUED = "queued"  # accepted here, stands in the queue
     SENDING = "sending"  # at its turn; the paid request is about to leave or has left
     UNCONFIRMED = "unconfirmed"  # may have been accepted; never sent again without proof
     RUNNING = "running"  # RunningHub has it, its ref is known

@@ -16,10 +16,10 @@ from runhook.worker.errors import ImpossibleMove
 class Move(StrEnum):
     """What can happen to a job."""
 
-    TURN = "turn"  # it is first in the line and there is room
-    RETURN = "return"  # surely not accepted, back to the line: free
+    DISPATCH = "dispatch"  # it is first in its queue and there is room
+    RETURN = "return"  # surely not accepted, back to its queue: free
     ACCEPT = "accept"  # RunningHub has it
-    DOUBT = "doubt"  # it may have been accepted, and nobody knows
+    LOSE_SIGHT = "lose sight"  # it may have been accepted, and nobody knows
     SUCCEED = "succeed"  # RunningHub made it
     FAIL = "fail"  # RunningHub refused or failed it, or its time is over
     CANCEL = "cancel"  # its owner or RunningHub's website stopped it
@@ -28,19 +28,19 @@ class Move(StrEnum):
 
 
 TABLE: dict[tuple[State, Move], State] = {
-    (State.QUEUED, Move.TURN): State.SENDING,
+    (State.QUEUED, Move.DISPATCH): State.SENDING,
     # A refusal that was none: its own callback proves that RunningHub has it.
     (State.QUEUED, Move.ACCEPT): State.RUNNING,
     # An earlier attempt succeeded after all, before the new one left; so too while it is sending.
     (State.QUEUED, Move.SUCCEED): State.SUCCEEDED,
     # It left, and Redis has forgotten that.
-    (State.QUEUED, Move.DOUBT): State.UNCONFIRMED,
+    (State.QUEUED, Move.LOSE_SIGHT): State.UNCONFIRMED,
     # Its owner's time for it is over before it left.
     (State.QUEUED, Move.FAIL): State.FAILED,
     (State.QUEUED, Move.CANCEL): State.CANCELLED,
     (State.SENDING, Move.RETURN): State.QUEUED,
     (State.SENDING, Move.ACCEPT): State.RUNNING,
-    (State.SENDING, Move.DOUBT): State.UNCONFIRMED,
+    (State.SENDING, Move.LOSE_SIGHT): State.UNCONFIRMED,
     (State.SENDING, Move.FAIL): State.FAILED,
     (State.SENDING, Move.SUCCEED): State.SUCCEEDED,
     # Not one byte left yet, or what left was surely refused.
@@ -90,7 +90,7 @@ def accept(job: Job, ref: str, now: datetime) -> Job:
 
 
 def back_to_line(job: Job, now: datetime, **changes: Any) -> Job:
-    """Surely not accepted: the same attempt stands in the line again, as if it never left."""
+    """Surely not accepted: the same attempt stands in the queue again, as if it never left."""
     fresh = {
         "left_at": None,
         "left_by": None,

@@ -123,17 +123,18 @@ FENCE_AHEAD = 10**9
 
 # The store: the queue's circuit breaker (`gate:<line>`) and the pace of free questions. What
 # follows from a job's change is decided in the script that writes it, so the steps are taken there:
-# deciding here would take one more round trip on the paid path, to read the gate first.
+# deciding here would take one more round trip on the paid path, to read the breaker first.
 
-# ms a gate stays closed at first, and at most, doubling with each probe that fails: RunningHub's
-# "busy" is over in seconds, and two minutes is the longest that a queue should not notice its end.
+# ms a tripped breaker holds the queue at first, and at most, doubling with each probe that fails:
+# RunningHub's "busy" is over in seconds, and two minutes is the longest that a queue should not
+# notice its end.
 GATE_FIRST_MS, GATE_LAST_MS = 5_000, 120_000
-# Times the gate's step that a failed probe stands aside, so that another job probes next: one whose
-# own trouble closes the gate would else keep it closed for ever.
+# Times the breaker's step that a failed probe stands aside, so that another probes next: one whose
+# own trouble trips the breaker would else keep it so for ever.
 PROBE_ASIDE_STEPS = 1.5
 # ms after which trouble with the key that lasts, or comes back, is told again.
 KEY_ALERTED_AGAIN_MS = 3_600_000
-BACK_FROM_ASIDE_AT_ONCE = 100  # jobs in one look at the line: some ms of Redis
+BACK_FROM_ASIDE_AT_ONCE = 100  # jobs in one look at the queue: some ms of Redis
 ASKED_ABOUT_AT_ONCE = 100  # unconfirmed jobs that one look at a full line names
 
 # Free questions a second: at first, at least, at most. RunningHub names no limit for them.

@@ -12,12 +12,12 @@ from runhook.worker.wiring import Wiring
 
 
 def advance(w: Wiring) -> Answer:
-    """Send the first in the line on their way while there is room and the gate lets them.
+    """Send the first in the queue on their way while there is room and the breaker lets them.
 
     Those that this version cannot read are passed over, and left to a newer process.
     """
     for _ in range(policy.DISPATCHED_AT_ONCE):
-        front = w.store.line.peek()
+        front = w.store.queue.peek()
         match front.word:
             case "next":
                 _try_turn(w, front.job)
@@ -28,8 +28,8 @@ def advance(w: Wiring) -> Answer:
             case "doubt":
                 if not _let_go_of_unconfirmed(w, front.known, front.holding):
                     return Again(policy.STANDSTILL_LOOK)
-            case _:  # empty, full, probing: whoever changes that wakes the line
-                if w.store.line.passes_over:
+            case _:  # empty, full, probing: whoever changes that wakes it
+                if w.store.queue.passes_over:
                     return Again(policy.PASSED_OVER_LOOK)
                 return None
     return Again(0)
@@ -43,10 +43,10 @@ def _try_turn(w: Wiring, job_id: str) -> None:
         raise
     except UnreadableRecord as unreadable:
         report("record.unreadable", lane="line", duty=job_id, why=str(unreadable))
-        w.store.line.pass_over(job_id)
+        w.store.queue.pass_over(job_id)
     except Exception:  # noqa: BLE001 - it is that job's own
         report("task.failed", lane="line", duty=job_id, exc_info=True)
-        w.store.line.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
+        w.store.queue.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
 
 
 def _take_turn(w: Wiring, job_id: str) -> None:
@@ -57,7 +57,7 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         if job.is_expired(now):
             return expired(w, job)
         of_a_known_model(job)
-        moved = moves.move(job, Move.TURN, now, legacy=_goes_legacy(w, job))
+        moved = moves.move(job, Move.DISPATCH, now, legacy=_goes_legacy(w, job))
         duty = Duty("send", f"{job_id}/{job.attempt.n}")
         return Change(
             job=moved,
@@ -67,8 +67,8 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         )
 
     word, _ = w.store.jobs.change(job_id, decide)
-    if word == "kept":  # it stands in the line by mistake, and would be named again and again
-        w.store.line.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
+    if word == "kept":  # it stands in the queue by mistake, and would be named again and again
+        w.store.queue.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
 
 
 def _goes_legacy(w: Wiring, job: Job) -> bool:
@@ -81,20 +81,20 @@ def _goes_legacy(w: Wiring, job: Job) -> bool:
 
 def _ask_whether_it_answers(w: Wiring) -> None:
     """After an outage RunningHub must answer something free before anything paid leaves."""
-    w.store.line.answered(why_not_there(w))
+    w.store.queue.answered(why_not_there(w))
 
 
 def _let_go_of_unconfirmed(w: Wiring, known: int, holding: tuple[str, ...]) -> bool:
     """Whether RunningHub has only the tasks we know of: then unconfirmed ones hold no slot."""
-    if w.store.line.wait_for("take"):
+    if w.store.queue.wait_for("take"):
         return False
     try:
         total = w.client.capacity().total
     except ProviderSilent as silent:
         if silent.busy:
-            w.store.line.wait_for("busy")
+            w.store.queue.wait_for("busy")
         return False
     if total > known:
         return False
-    w.store.line.let_go(holding)
+    w.store.queue.let_go(holding)
     return True

@@ -22,7 +22,7 @@ from runhook.worker.errors import (
 from runhook.worker.flows.steps.prepare import of_a_known_model
 from runhook.worker.net.http import FAILURES, Http, why
 from runhook.worker.secrets.signing import PROBE, callback_url, probe_answer
-from runhook.worker.store.line import QueueState
+from runhook.worker.store.queue import QueueState
 from runhook.worker.wiring import Wiring, has_other_secrets
 
 Word = Literal["good", "warning", "bad"]
@@ -246,7 +246,7 @@ def _limit(ours: int | None, theirs: int | None) -> Finding:
 
 
 def _queue(w: Wiring) -> Findings:
-    state: QueueState = w.store.line.state()
+    state: QueueState = w.store.queue.state()
     text = f"{state.length} queued, {state.in_flight} in flight"
     if state.unreadable:
         text += f", {state.unreadable} unreadable, which hold no slot"

@@ -17,6 +17,6 @@ def read_limit(w: Wiring) -> Answer:
         report("line.limit", limit=None, why=str(silent))
         return Again(policy.LIMIT_AGAIN)
     if limit is not None:
-        w.store.line.set_limit(limit)
+        w.store.queue.set_limit(limit)
     report("line.limit", limit=limit)
     return Again(policy.LIMIT_EVERY)

@@ -32,7 +32,7 @@ def stop_the_queue(w: Wiring) -> int:
     """
     memory = w.store.memory
     report("redis.lost_writes", fence=memory.fence)
-    return w.store.line.lost_writes(memory.process, memory.fence, WHY, f"{WHY}.")
+    return w.store.queue.lost_writes(memory.process, memory.fence, WHY, f"{WHY}.")
 
 
 def write_down_again(w: Wiring) -> None:

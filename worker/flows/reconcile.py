@@ -19,16 +19,16 @@ def examine(w: Wiring, claim: Claim) -> Answer:
         return None
     if not worth_asking(job, n):
         return None
-    wait = w.store.line.wait_for("take")
+    wait = w.store.queue.wait_for("take")
     if wait and not deadline.is_long_over(w, job):
         return Again(wait)
     seconds: float | None
     with transcript.of(w, job_id) as listening:
         try:
             seconds = examine_attempt(listening, job, n)
-            w.store.line.wait_for("good")
+            w.store.queue.wait_for("good")
         except ProviderSilent as silent:
-            w.store.line.wait_for(silent.pace)
+            w.store.queue.wait_for(silent.pace)
             note = TimelineEntry("no answer", {"attempt": n, "why": str(silent)})
             transcript.note(listening, job_id, note)
             seconds = deadline.without_answer(listening, job, n, silent)

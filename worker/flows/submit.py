@@ -42,13 +42,13 @@ def send(w: Wiring, claim: Claim) -> None:
         )
         _settle_answer(w, job_id, n, lost, job.attempt.left_by)
         return
-    if not w.store.line.lets_through(job_id, w.client.line_of(job.spec.options)):
+    if not w.store.queue.lets_through(job_id, w.client.line_of(job.spec.options)):
         _return_unsent(w, claim)
         return
     w = transcript.listening(w)
     with w.store.duties.renewing(claim) as lease:
         answer = refusals.sorted_out(w, _send(w, claim, lease, job))
-    if answer is None:  # the gate closed at the last moment, or another holder has the turn
+    if answer is None:  # the breaker tripped at the last moment, or another holder has the turn
         _return_unsent(w, claim)
         return
     _take_answer(w, claim, answer)
@@ -113,7 +113,7 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
 
 
 def _return_unsent(w: Wiring, claim: Claim) -> None:
-    """Back to the line if nobody let it leave: free, and the gate stays as it is.
+    """Back to the queue if nobody let it leave: free, and the breaker stays as it is.
 
     A departure of this claim may be on record, where Redis's word that it may leave came too late:
     not one byte left, whatever others took it for since.
@@ -179,7 +179,7 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
 
 
 def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
-    """Back to the line, and a gate closes: everybody's, or that of its own machines."""
+    """Back to the queue, and a breaker trips: everybody's, or that of its own machines."""
     detail = {"attempt": job.attempt.n, "code": busy.code, "why": busy.message}
     what, line = "busy", "main"
     if busy.advice:
@@ -187,17 +187,17 @@ def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
     if busy.own_machines:
         line = w.client.line_of(job.spec.options)
     entry = TimelineEntry(what, detail)
-    back = returned(w, job, entry, gate="close", gate_line=line, why=busy.message)
+    back = returned(w, job, entry, breaker="trip", breaker_of=line, why=busy.message)
     return replace(back, advice=busy.advice)
 
 
 def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:
-    """Back to the line; what one request needs is not tried without end."""
+    """Back to the queue; what one request needs is not tried without end."""
     note = TimelineEntry("never left", {"attempt": job.attempt.n, "why": answer.why})
     if answer.again_in is not None:
         return returned(w, job, note, aside=answer.again_in)
     if not answer.counted:
-        return returned(w, job, note, gate="close-ask", why=answer.why)
+        return returned(w, job, note, breaker="trip-ask", why=answer.why)
     unready = job.attempt.unready + 1
     if unready > len(policy.OWN_TROUBLE):
         message = f"It was not sent: {answer.why} This was so {unready} times. Nothing was paid."

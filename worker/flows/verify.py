@@ -47,7 +47,7 @@ def look(w: Wiring, claim: Claim) -> Answer:
     words = _unproved(w, job, attempt)
     if not words and not _can_be_asked_about(w, job, attempt):
         return None
-    if wait := w.store.line.wait_for("take"):
+    if wait := w.store.queue.wait_for("take"):
         return Again(wait)
     with suppress(NotFound), transcript.of(w, job_id) as listening:
         if words:
@@ -97,7 +97,7 @@ def _prove(
         try:
             decided = _decide(w, job, attempt, ref, words[ref])
         except ProviderSilent as silent:
-            w.store.line.wait_for(silent.pace)
+            w.store.queue.wait_for(silent.pace)
             if wait := _kept_in_silence(w, job, attempt, words[ref], silent):
                 waits.append(wait)
                 if silent.answered:
@@ -127,7 +127,7 @@ def _decide(
     """
     try:
         known = w.client.report(ref, job.spec.kind, legacy=attempt.legacy)
-        w.store.line.wait_for("good")
+        w.store.queue.wait_for("good")
         if known.state == "unknown":
             why = f"RunningHub knows no task {ref}"
             note = TimelineEntry("callback not believed", {"attempt": attempt.n, "why": why})
@@ -169,7 +169,7 @@ def _ask(w: Wiring, job: Job) -> float | None:
     try:
         again_in = question(w, job)
     except ProviderSilent as silent:
-        w.store.line.wait_for(silent.pace)
+        w.store.queue.wait_for(silent.pace)
         transcript.note(w, job.id, TimelineEntry("no answer", {"attempt": n, "why": str(silent)}))
         return policy.CALLBACK_WINDOW
     except (StoreUnavailable, UnreadableRecord, NotFound):
@@ -177,7 +177,7 @@ def _ask(w: Wiring, job: Job) -> float | None:
     except Exception:  # noqa: BLE001 - as good as silence
         report("task.failed", lane="reconcile", duty=f"{VERIFY}{job.id}/{n}", exc_info=True)
         return policy.CALLBACK_WINDOW
-    w.store.line.wait_for("good")
+    w.store.queue.wait_for("good")
     return again_in
 
 

@@ -14,9 +14,9 @@ from runhook.worker.store.durability import Durability, Mode
 from runhook.worker.store.duties import Again, Answer, Claim, Duties, Handed, Lease, again
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
 from runhook.worker.store.jobs import Jobs, Page
-from runhook.worker.store.line import Line, Peek, QueueState
 from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
+from runhook.worker.store.queue import Peek, Queue, QueueState
 from runhook.worker.store.records import UNREADABLE_LOOK
 from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
@@ -92,7 +92,7 @@ class Store:
             line_of=line_of,
         )
         self.duties = Duties(scripts, self.memory)
-        self.line = Line(scripts, limit)
+        self.queue = Queue(scripts, limit)
         self.callbacks = Callbacks(scripts, retention)
         self.events = Events(scripts, self.jobs)
         self.deliveries = Deliveries(scripts, self.events)

@@ -8,7 +8,7 @@ import orjson
 
 from runhook.worker.domain.jobs import Job
 
-Gate = Literal["", "open", "close", "close-ask"]
+Breaker = Literal["", "reset", "trip", "trip-ask"]
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Change:
         notes: What its timeline says of it.
         duties: What must happen next.
         event: The event's type, if somebody may want to hear of it.
-        gate: What it means for the line's gate.
-        why: Of a gate that closes, or of an alert.
-        gate_line: Which line's gate: `main` is everybody's.
+        breaker: What it means for the circuit breaker before RunningHub.
+        why: Of a breaker that trips, or of an alert.
+        breaker_of: Whose breaker: `main` is everybody's, another that of its own machines.
         advice: What the account's owner must do before it opens; he is told.
         turn: It takes a place in flight, so there must be room.
         aside: Seconds that a job that is queued again stands behind all others.
@@ -65,8 +65,8 @@ class Change:
     notes: tuple[TimelineEntry, ...] = ()
     duties: tuple[Duty, ...] = ()
     event: str = ""
-    gate: Gate = ""
-    gate_line: str = "main"
+    breaker: Breaker = ""
+    breaker_of: str = "main"
     advice: str = ""
     why: str = ""
     turn: bool = False

@@ -86,7 +86,7 @@ class Jobs:
         self.line_of = line_of
 
     def create(self, job: Job, owner: str, traces: Sequence[Trace]) -> tuple[str, str]:
-        """Write a new job into the line, or find the one this idempotency key made.
+        """Write a new job into the queue, or find the one this idempotency key made.
 
         Args:
             job: The new one.
@@ -254,8 +254,8 @@ class Jobs:
             "turn": change.turn,
             "limit": self._limit or "",
             "event": change.event,
-            "gate": change.gate,
-            "gate_line": change.gate_line,
+            "breaker": change.breaker,
+            "breaker_of": change.breaker_of,
             "why": change.why,
             "advice": change.advice,
             "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
@@ -269,7 +269,7 @@ class Jobs:
         return self._scripts.waking("move", 1, orjson.dumps(order), life, *notes)[0]
 
     def mark_left(self, job: Job, token: str) -> bool:
-        """The paid request may leave now, if this holder has its turn and no gate closed.
+        """The paid request may leave now, if this holder has its turn and no breaker tripped.
 
         It is then on record as durably as RUNHOOK_DURABLE says; what cannot be kept so does not
         leave.

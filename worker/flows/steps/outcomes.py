@@ -11,7 +11,7 @@ from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error, Uncertain
 from runhook.worker.store import Change, Duty, TimelineEntry
-from runhook.worker.store.changes import Gate
+from runhook.worker.store.changes import Breaker
 from runhook.worker.wiring import Wiring
 
 EXPIRY = "expiry/"  # before the job, the duty to fail it when its owner's time for it is over
@@ -24,7 +24,7 @@ def returned(
     attempt: Mapping[str, Any] | None = None,
     **change: Any,
 ) -> Change:
-    """Surely not accepted: back to the line, unless its owner wished it cancelled meanwhile."""
+    """Surely not accepted: back to the queue, unless its owner wished it cancelled meanwhile."""
     if job.history.cancel_wished:
         ended = cancelled(job, w, "it was not accepted; nothing was paid")
         return replace(ended, notes=(note, *ended.notes), **change)
@@ -46,7 +46,7 @@ def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
     error = Error(code="unconfirmed", message=message, provider_code=answer.code, detail=detail)
     moved = moves.move(
         job,
-        Move.DOUBT,
+        Move.LOSE_SIGHT,
         now,
         ref=answer.ref,
         doubt=error,
@@ -59,11 +59,16 @@ def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
         after = policy.UNKNOWN_LOOKS[0]
     note = TimelineEntry("unconfirmed", {"attempt": n, "why": answer.why, "ref": answer.ref})
     duties = (Duty("reconcile", f"{job.id}/{n}", after), Duty("intake", f"{job.id}/{n}"))
-    gate: Gate = "close"
+    breaker: Breaker = "trip"
     if answer.outage:
-        gate = "close-ask"
+        breaker = "trip-ask"
     return Change(
-        job=moved, notes=(note,), duties=duties, event="job.unconfirmed", gate=gate, why=answer.why
+        job=moved,
+        notes=(note,),
+        duties=duties,
+        event="job.unconfirmed",
+        breaker=breaker,
+        why=answer.why,
     )
 
 
@@ -112,12 +117,12 @@ def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Chang
         notes=(note,),
         duties=(duty,),
         event="job.running",
-        gate="open",
+        breaker="reset",
     )
 
 
 def requeued(job: Job, w: Wiring, *notes: TimelineEntry) -> Change:
-    """In the line again with a new attempt; its owner's time for it begins anew."""
+    """In the queue again with a new attempt; its owner's time for it begins anew."""
     return Change(job=job, notes=notes, duties=expiry(w, job), event="job.queued")
 
 

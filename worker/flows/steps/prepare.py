@@ -69,7 +69,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
 
 
 def of_a_known_model(job: Job) -> None:
-    """Look that a newer process has not put a model into the line that this version does not have.
+    """Look that a newer process has not put a model into the queue that this version does not have.
 
     Raises:
         UnreadableRecord: It has, and only that process can send it.

@@ -1,8 +1,8 @@
 """Whose a refusal is: the job's that met it, or the key's, which every other job would meet too.
 
 With a refused key jobs would fail one after the other, free and for nothing. So they wait behind
-the gate, its owner is told once what to do, and one job at a time tries whether it is mended: being
-refused is free.
+the breaker, its owner is told once what to do, and one job at a time tries whether it is mended:
+being refused is free.
 """
 
 from collections.abc import Callable

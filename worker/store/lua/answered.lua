@@ -7,7 +7,7 @@
 
 if is_done(ARGV[3]) then return {'done'} end
 mark_done(ARGV[3])
-local gate = gate_of('main')
+local gate = breaker_of('main')
 if gate and gate.ask then
   if ARGV[2] == '' then
     redis.call('HSET', keys.gate('main'), 'ask', '0')

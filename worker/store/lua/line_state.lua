@@ -7,7 +7,7 @@
 --          must do
 -- uses: time, queue, breaker
 
-local word, ms = gate_word('main')
+local word, ms = breaker_state('main')
 local said = redis.call('HMGET', keys.gate('main'), 'why', 'advice')
 return {
   text(redis.call('ZCARD', keys.jobs_in_state('queued'))),

@@ -1,10 +1,10 @@
 -- Change a job if nobody did meanwhile, with everything that follows from it: its place, its event,
 -- the gate, its duties, its timeline.
 -- KEYS[1]  the root of every key
--- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, gate, why, advice,
+-- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, breaker, why, advice,
 --          duties, aside, left, duration}
 --          turn: it needs room in flight and a gate that lets it through
---          gate: "open" | "close" | "close-ask" (RunningHub must answer before the next) | ""
+--          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
 --          advice: what the account's owner must do about a gate that closes, or ""
 --          duties: {{lane, id, ms}, ...}
 --          aside: ms that a job that is queued again stands behind all others
@@ -22,17 +22,17 @@ if not held[1] then return answer('gone') end
 if held[2] == order.id then return answer('done') end
 if tonumber(held[1]) ~= order.rev then return answer('stale') end
 local old, new, model = held[3], order.state, held[4]
-local gates = gates_of(order.line)
+local gates = breakers_of(order.line)
 
 if order.turn then
   if paused() then return answer('gated') end
   if in_flight() >= limit_of(order.limit) then return answer('full') end
   for _, line in ipairs(gates) do
-    local word = gate_word(line)
+    local word = breaker_state(line)
     if word == 'closed' or word == 'probing' then return answer('gated') end
   end
   for _, line in ipairs(gates) do
-    if gate_word(line) == 'due' then redis.call('HSET', keys.gate(line), 'probe', job) end
+    if breaker_state(line) == 'due' then redis.call('HSET', keys.gate(line), 'probe', job) end
   end
 end
 
@@ -42,12 +42,12 @@ redis.call('HSET', key, 'life', ARGV[3], 'state', new, 'n', order.n, 'rev', orde
 if not held[5] then adopt(job, order.tenant) end  -- an older process made it
 for i = 4, #ARGV do note(job, ARGV[i]) end
 local aside = order.aside
-if order.gate == 'open' then
-  for _, line in ipairs(gates) do open_gate(line) end
-elseif order.gate ~= '' then
+if order.breaker == 'reset' then
+  for _, line in ipairs(gates) do reset_breaker(line) end
+elseif order.breaker ~= '' then
   -- 415 and 814 close their own line only; all else is everybody's.
-  local asks = order.gate == 'close-ask'
-  local behind = close_gate(order.gate_line, job, asks, order.why, order.advice)
+  local asks = order.breaker == 'trip-ask'
+  local behind = trip_breaker(order.breaker_of, job, asks, order.why, order.advice)
   aside = math.max(aside, behind)
   if order.advice ~= '' and redis.call('SET', keys.alerted_of_key(), '1', 'NX', 'PX',
     policy.KEY_ALERTED_AGAIN_MS) then

@@ -40,7 +40,7 @@ end
 local best, best_score, wait, probing
 local aside = redis.call('ZRANGE', keys.aside(), 0, 0, 'WITHSCORES')
 if aside[2] then wait = math.max(0, tonumber(aside[2]) - now) end
-local main, main_wait, main_ask = gate_word('main')
+local main, main_wait, main_ask = breaker_state('main')
 for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
   local head = head_of(line)
   if not head[1] then
@@ -48,7 +48,7 @@ for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
   else
     local word, ms = main, main_wait
     if line ~= 'main' and (word == 'open' or word == 'due') then
-      local own, own_ms = gate_word(line)
+      local own, own_ms = breaker_state(line)
       if own ~= 'open' then word, ms = own, own_ms end
     end
     if word == 'closed' then

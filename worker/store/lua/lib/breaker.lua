@@ -5,7 +5,7 @@
 -- uses: time, duties, queue
 
 -- until, step, probe, ask, why, advice. No hash: open.
-local function gate_of(line)
+local function breaker_of(line)
   local g = redis.call('HMGET', keys.gate(line), 'until', 'step', 'probe', 'ask')
   if not g[1] then return nil end
   return {till = tonumber(g[1]), step = tonumber(g[2]), probe = g[3] or '', ask = g[4] == '1'}
@@ -22,8 +22,8 @@ end
 -- Returns the ms that the job stands aside: if it was the probe and others wait, one of them probes
 -- next.
 -- advice: what the account's owner must do, or empty.
-local function close_gate(line, job, ask, why, advice)
-  local gate = gate_of(line)
+local function trip_breaker(line, job, ask, why, advice)
+  local gate = breaker_of(line)
   if gate and gate.probe ~= job and (gate.till > now or gate.probe ~= '') then
     if ask then redis.call('HSET', keys.gate(line), 'ask', '1') end
     return 0
@@ -38,7 +38,7 @@ local function close_gate(line, job, ask, why, advice)
   return probed and somebody_waits() and math.floor(step * policy.PROBE_ASIDE_STEPS) or 0
 end
 
-local function open_gate(line)
+local function reset_breaker(line)
   if redis.call('DEL', keys.gate(line)) == 1 then wake('line', 'line', 0) end
 end
 
@@ -50,22 +50,22 @@ local function release_probe(line, job)
 end
 
 -- "open", "closed" with the ms to wait, or "probing".
-local function gate_word(line)
-  local gate = gate_of(line)
+local function breaker_state(line)
+  local gate = breaker_of(line)
   if not gate then return 'open', 0, false end
   if gate.till > now then return 'closed', gate.till - now, gate.ask end
   if gate.probe ~= '' then return 'probing', 0, gate.ask end
   return 'due', 0, gate.ask
 end
 
-local function gates_of(line) return line == 'main' and {'main'} or {'main', line} end
+local function breakers_of(line) return line == 'main' and {'main'} or {'main', line} end
 
 -- Whether a job that took its turn may still leave: the line is not paused, and no gate has closed
 -- since, or it is the probe.
 local function lets_through(line, job)
   if paused() then return false end
-  for _, name in ipairs(gates_of(line)) do
-    local gate = gate_of(name)
+  for _, name in ipairs(breakers_of(line)) do
+    local gate = breaker_of(name)
     if gate and gate.probe ~= job then return false end
   end
   return true

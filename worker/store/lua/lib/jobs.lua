@@ -41,7 +41,7 @@ local function give_back_slot(job)
   end
   if stood == 0 then return false end
   redis.call('SADD', keys.unreadable(), job)
-  for _, line in ipairs(gates_of(redis.call('HGET', keys.job(job), 'line') or 'main')) do
+  for _, line in ipairs(breakers_of(redis.call('HGET', keys.job(job), 'line') or 'main')) do
     release_probe(line, job)
   end
   wake('line', 'line', 0)

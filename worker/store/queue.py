@@ -1,4 +1,4 @@
-"""The line: who is next, how many may be in flight, and the gate that closes when asked to wait."""
+"""The queue: who is next, how many may be in flight, and the breaker that makes it wait."""
 
 import uuid
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "gated", "prob
 
 @dataclass(frozen=True, kw_only=True)
 class Peek:
-    """What stands at the front of the line.
+    """What stands at the front of the queue.
 
     Attributes:
-        word: `paused` its owner stopped the line; `next` a job may go; `ask` it may once
+        word: `paused` its owner stopped the queue; `next` a job may go; `ask` it may once
             RunningHub answers a free question; `doubt` the room is taken by unconfirmed jobs too;
-            `gated` for `wait` seconds; `probing` one job tries whether the gate opens.
+            `gated` for `wait` seconds; `probing` one job tries whether the breaker opens.
         job: For `next` and `ask`.
         known: For `doubt`: how many run.
         holding: For `doubt`: the unconfirmed jobs that count as in flight.
@@ -35,7 +35,7 @@ class Peek:
 
 @dataclass(frozen=True, kw_only=True)
 class QueueState:
-    """How the line stands.
+    """How the queue stands.
 
     Attributes:
         length: Jobs that wait for their turn.
@@ -48,7 +48,7 @@ class QueueState:
         why_paused: Why it stands still, where its owner did not stop it.
         gate: `open`; `closed` for `opens_in` seconds; `due` to let one job try; `probing` with it.
         opens_in: Seconds; 0 where it is not closed.
-        why: Why the gate closed.
+        why: Why the breaker closed.
         advice: What the account's owner must do for it to open.
     """
 
@@ -92,7 +92,7 @@ class QueueState:
         }
 
 
-class Line:
+class Queue:
     """The jobs that wait for their turn."""
 
     def __init__(self, scripts: Scripts, limit: int | None) -> None:
@@ -127,7 +127,7 @@ class Line:
         return bool(self._passed)
 
     def state(self) -> QueueState:
-        """How the line stands now."""
+        """How the queue stands now."""
         *counts, paused, why_paused, gate, ms, why, advice = self._scripts.words(
             "line_state", self.limit or ""
         )
@@ -148,7 +148,7 @@ class Line:
         )
 
     def pause(self, paused: bool) -> None:
-        """Stop the line, or let it go on; what is under way goes on either way."""
+        """Stop the queue, or let it go on; what is under way goes on either way."""
         stop = ""
         if paused:
             stop = "1"
@@ -159,11 +159,11 @@ class Line:
         self._scripts.waking("put_aside", 1, job_id, round(seconds * 1000))
 
     def lost_writes(self, process: str, token: int, why: str, alert: str) -> int:
-        """Stop the line, because Redis has forgotten this token of a process; the loss's name."""
+        """Stop the queue, because Redis has forgotten this token of a process; the loss's name."""
         return int(self._scripts.waking("lost_writes", 2, process, token, why, alert)[1])
 
     def lets_through(self, job_id: str, line: str) -> bool:
-        """Whether a job that took its turn may still leave: no gate has closed since."""
+        """Whether a job that took its turn may still leave: no breaker has tripped since."""
         return self._scripts.words("lets_through", job_id, line) == ["yes"]
 
     def answered(self, why_not: str | None) -> None:
