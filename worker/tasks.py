@@ -18,7 +18,6 @@ from runhook.config.settings import Role, Settings, SettingsError
 from runhook.worker.delivery import handlers, subscriptions
 from runhook.worker.domain import policy
 from runhook.worker.domain.lanes import LANES
-from runhook.worker.domain.receivers import OVERFLOW_THREADS
 from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows import lost_writes
 from runhook.worker.flows.lanes import FLOWS
@@ -80,7 +79,7 @@ class Process:
         """The parts; in a prefork child, the child's own."""
         if self._wiring is None:
             self._wiring = assemble(
-                self.settings, app=self.app, memory=self.memory, overflow=OVERFLOW_THREADS
+                self.settings, app=self.app, memory=self.memory, overflow=policy.OVERFLOW_THREADS
             )
         return self._wiring
 

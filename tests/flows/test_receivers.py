@@ -12,11 +12,8 @@ from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.receivers import (
-    LEAST_JUDGED,
-    LONGEST,
-    OVERFLOW_THREADS,
-    REST,
     Health,
     after,
     after_telling,
@@ -46,7 +43,7 @@ def test_an_endpoint_that_fails_nearly_always_rests_and_one_probe_wakes_it(
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1,1,1,1,1,1")
     made, _ = _subscribe(house, receiver.url)
     receiver.answers(503)
-    for _ in range(LEAST_JUDGED):
+    for _ in range(policy.LEAST_JUDGED):
         assert house.w.store.subscriptions.health(made.id).rests_until is None
         _ended(house)
     tried = len(receiver.requests)
@@ -64,7 +61,7 @@ def test_an_endpoint_that_fails_nearly_always_rests_and_one_probe_wakes_it(
     receiver.answers(200)
     house.later(5)
     house.later(2)
-    ends = LEAST_JUDGED + 1
+    ends = policy.LEAST_JUDGED + 1
     assert sorted(receiver.types()[-ends:]) == ["job.succeeded"] * ends
     assert house.w.store.deliveries.count("done", made.id) == ends
     assert house.w.store.subscriptions.health(made.id).failing_since is None
@@ -77,7 +74,7 @@ def test_an_endpoint_that_rests_is_tried_by_one_slot_at_a_time(
     house.w.store.processes.beat("worker", "machine:1", 32)
     made, _ = _subscribe(house, receiver.url)
     receiver.answers(500)
-    for _ in range(LEAST_JUDGED):
+    for _ in range(policy.LEAST_JUDGED):
         _ended(house)
     assert house.w.store.subscriptions.health(made.id).rests_until
     house.clock.advance(31)
@@ -132,7 +129,7 @@ def test_those_who_hang_hold_only_their_share_and_the_quick_are_told(
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,1")
     quick, _ = _subscribe(house, receiver.url)
     _ended(house)
-    mine = share("subscribers", OVERFLOW_THREADS)
+    mine = share("subscribers", policy.OVERFLOW_THREADS)
     stuck = _clog(house, mine.new + 9)
     assert house.raw.zcard("runhook:telling:subscribers") == mine.new, "however many there are"
     assert house.raw.zcard("runhook:waiting:subscribers:new") == 9
@@ -169,10 +166,10 @@ def test_fifty_handlers_that_hang_from_their_first_event_on_leave_a_new_one_its_
 
 def test_who_waits_for_a_place_is_called_when_one_is_free(build: Build) -> None:
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,999")
-    stuck = _clog(house, share("subscribers", OVERFLOW_THREADS).new + 2)
+    stuck = _clog(house, share("subscribers", policy.OVERFLOW_THREADS).new + 2)
     waiting = house.raw.zrange("runhook:waiting:subscribers:new", 0, -1)
     assert waiting == [f"{name}/1".encode() for name in stuck[-2:]]
-    house.later(LONGEST["subscribers"] + 1)
+    house.later(LANES["subscribers"].attempt_lost_after + 1)
     for name in stuck[-2:]:
         (delivery,) = next(iter(house.w.store.deliveries.listed("pending", name, None)))
         assert len(delivery.tries) == 1
@@ -190,8 +187,8 @@ def test_one_that_hangs_today_shares_with_the_slow_until_it_is_quick_again() -> 
 
 
 def test_no_attempt_counts_as_lost_while_it_may_still_come_back() -> None:
-    assert LONGEST["subscribers"] > SECONDS
-    assert LONGEST["handlers"] > policy.HANDLER_LONGEST + 10
+    assert LANES["subscribers"].attempt_lost_after > SECONDS
+    assert LANES["handlers"].attempt_lost_after > policy.HANDLER_LONGEST + 10
 
 
 def test_a_delivery_that_goes_as_it_is_taken_is_nobodys_fault(
@@ -260,7 +257,7 @@ def test_two_slots_that_fail_together_both_count(build: Build, receiver: Receive
 def test_who_never_came_back_shares_with_the_slow(build: Build, receiver: Receiver) -> None:
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10")
     stuck = _clog(house, 1)
-    house.clock.advance(LONGEST["subscribers"] + 1)
+    house.clock.advance(LANES["subscribers"].attempt_lost_after + 1)
     house.lost = ["subscribers"]
     with claimed(house.w.store.duties, "subscribers", f"{stuck[0]}/1") as claim:
         assert claim
@@ -271,14 +268,17 @@ def test_who_never_came_back_shares_with_the_slow(build: Build, receiver: Receiv
 
 def test_a_probe_that_heard_ends_the_rest_but_not_what_was_asked_for() -> None:
     health, now = Health(), datetime.now(UTC)
-    for number in range(LEAST_JUDGED):
+    for number in range(policy.LEAST_JUDGED):
         health = after(health, Outcome(word="failed", took=0.1), f"dlv_{number}", now).health
-    assert (health.rest, health.rests_until) == (REST, now + timedelta(seconds=REST))
+    assert (health.rest, health.rests_until) == (
+        policy.RECEIVER_REST,
+        now + timedelta(seconds=policy.RECEIVER_REST),
+    )
     asks = Outcome(word="again", took=0.1, after=60.0)
-    health = after(health, asks, "dlv_0", now + timedelta(seconds=REST)).health
-    assert health.rest == 2 * REST
+    health = after(health, asks, "dlv_0", now + timedelta(seconds=policy.RECEIVER_REST)).health
+    assert health.rest == 2 * policy.RECEIVER_REST
     heard = after(
         health, Outcome(word="done", took=0.1), "dlv_0", now + timedelta(seconds=20)
     ).health
     assert (heard.recent, heard.rest, heard.failing_since) == ("+", None, None)
-    assert heard.left_alone_until == now + timedelta(seconds=REST + 60)
+    assert heard.left_alone_until == now + timedelta(seconds=policy.RECEIVER_REST + 60)

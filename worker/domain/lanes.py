@@ -20,6 +20,9 @@ class Lane:
             short, where the flow renews it, so that a dead holder is noticed soon.
         share: The part of a process's threads that it may hold.
         waits: Its flows wait for others' servers, so those beyond its share wait outside.
+        attempt_lost_after: Seconds after which a delivery that it began counts as lost: a little
+            more than the longest there is. 0: it delivers nothing.
+        receiver_slots: Deliveries that one receiver gets at once; 0: as its part of the places is.
     """
 
     name: str
@@ -27,6 +30,8 @@ class Lane:
     lease: float
     share: float = 1.0
     waits: bool = False
+    attempt_lost_after: float = 0.0
+    receiver_slots: int = 0
 
 
 _ROWS = (
@@ -35,8 +40,16 @@ _ROWS = (
     Lane(name="intake", process="worker", lease=60),
     Lane(name="reconcile", process="worker", lease=90, share=WAITING_SHARE, waits=True),
     Lane(name="fanout", process="worker", lease=30),
-    Lane(name="handlers", process="handlers", lease=15),
-    Lane(name="subscribers", process="worker", lease=15, share=WAITING_SHARE, waits=True),
+    Lane(name="handlers", process="handlers", lease=15, attempt_lost_after=330),
+    Lane(
+        name="subscribers",
+        process="worker",
+        lease=15,
+        share=WAITING_SHARE,
+        waits=True,
+        attempt_lost_after=30,
+        receiver_slots=2,  # so that what one subscriber gets is nearly in order
+    ),
 )
 LANES = {lane.name: lane for lane in _ROWS}
 

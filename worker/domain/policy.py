@@ -71,6 +71,30 @@ SUBSCRIBER_STAY = 0.2
 # A handler may take so long; then it gets an exception, and after the grace its child is killed.
 HANDLER_LONGEST, HANDLER_GRACE = 300, 10
 
+# Receivers: who shares places with whom, and a subscriber's circuit breaker
+
+# Whoever usually takes longer is slow. Servers answer in less unless they are in trouble, and
+# twenty a minute from each is no throughput that others should wait for.
+SLOW_AFTER = 1.0
+# What part of a lane's places one handler may hold: two of sixteen, so that one which computes does
+# not take a whole machine.
+HANDLER_PART = 8
+SLOW_PART = 2  # half of the places are for the slow: they need them longest, and are never all
+SPARE_PART = 4  # a quarter of the places is kept for receivers that hold none
+# An eighth of those who can be waited for is kept from new receivers: one that hangs from its first
+# event on holds its place for minutes, and fifty of them leave one for a new one that answers.
+NEW_PART = 8
+OVERFLOW_THREADS = 128  # subscribers that one worker waits for at once; each is an idle thread
+
+# The breaker judges the rate of failures in a window and not a run of them, because a subscriber
+# that answers half of the time still has short runs of failures.
+JUDGED_ATTEMPTS = 20  # the last ones, by which a subscriber is judged
+LEAST_JUDGED = 10  # attempts, before which the rate of failures says nothing
+TOO_MANY_FAILED = 0.9  # of them; one that answers half of the time stays far below
+RECEIVER_REST, LONGEST_RECEIVER_REST = 5.0, 300.0  # that it is paused then, doubling
+DISABLED_AFTER_DAYS = 5  # of nothing but failures: a long weekend is over by then
+LEAST_FAILED = 5  # different deliveries among them; fewer may be one event that it cannot take
+
 # Children that run handlers
 
 CHILDREN_LOOK = 0.5  # between two counts of those that are held

@@ -8,38 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
+from runhook.worker.domain.lanes import LANES
 
 Pace = Literal["new", "quick", "slow"]
-
-# Seconds: whoever usually takes longer is slow. Servers answer in less unless they are in trouble,
-# and twenty a minute from each is no throughput that others should wait for.
-SLOW_AFTER = 1.0
-# Seconds after which an attempt counts as lost wherever places are counted: a little more than the
-# longest there is, five minutes of a handler and fifteen seconds of a subscriber.
-LONGEST = {"handlers": 330.0, "subscribers": 30.0}
-SUBSCRIBER_SLOTS = 2  # deliveries that one subscriber gets at once, so that order is nearly kept
-# What part of a lane's places one handler may hold: two of sixteen, so that one which computes does
-# not take a whole machine.
-HANDLER_PART = 8
-SLOW_PART = 2  # half of the places are for the slow: they need them longest, and are never all
-SPARE_PART = 4  # a quarter of the places is kept for receivers that hold none
-# An eighth of those who can be waited for is kept from new receivers: one that hangs from its first
-# event on holds its place for minutes, and fifty of them leave one for a new one that answers.
-NEW_PART = 8
-OVERFLOW_THREADS = 128  # subscribers that one worker waits for at once; each is an idle thread
-
-# The circuit breaker of a subscriber. It judges the rate of failures in a window and not a run of
-# them, because one that answers half of the time still has short runs of failures.
-WINDOW = 20  # last attempts by which a subscriber is judged
-LEAST_JUDGED = 10  # attempts, before which the rate of failures says nothing
-TOO_MANY = 0.9  # failures among them; one that answers half of the time stays far below
-REST, LONGEST_REST = 5.0, 300.0  # seconds that it is paused then, doubling
-PATIENCE_DAYS = (
-    5  # of nothing but failures after which it is disabled; a long weekend is over by then
-)
-PATIENCE = timedelta(days=PATIENCE_DAYS)
-LEAST_FAILED = 5  # different deliveries among them; fewer may be one event that it cannot take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +43,7 @@ class Health:
         """Whose places it shares."""
         if self.took is None:
             return "new"
-        if self.took > SLOW_AFTER:
+        if self.took > policy.SLOW_AFTER:
             return "slow"
         return "quick"
 
@@ -120,15 +93,12 @@ def share(lane: str, places: int, hands: int | None = None) -> Share:
         places: How many deliveries the lane's processes can have under way at once.
         hands: How many receivers can be waited for at once; None: as many as places.
     """
-    receiver = _part(places, HANDLER_PART)
-    if lane == "subscribers":
-        receiver = SUBSCRIBER_SLOTS
     hands = hands or places
     return Share(
-        receiver=receiver,
-        slow=_part(places, SLOW_PART),
-        common=max(1, places - _part(places, SPARE_PART)),
-        new=max(1, hands - _part(hands, NEW_PART)),
+        receiver=LANES[lane].receiver_slots or _part(places, policy.HANDLER_PART),
+        slow=_part(places, policy.SLOW_PART),
+        common=max(1, places - _part(places, policy.SPARE_PART)),
+        new=max(1, hands - _part(hands, policy.NEW_PART)),
     )
 
 
@@ -167,7 +137,7 @@ def after(health: Health, outcome: Outcome, delivery: str, now: datetime) -> Ver
         asked = now + timedelta(seconds=outcome.after)
         health = replace(health, asked_until=max(asked, health.asked_until or asked))
     if _hopeless(health, now):
-        why = f"every delivery to it failed for {PATIENCE_DAYS} days"
+        why = f"every delivery to it failed for {policy.DISABLED_AFTER_DAYS} days"
         return Verdict(health=health, disabled=why)
     return Verdict(health=health)
 
@@ -177,20 +147,26 @@ def _healed(health: Health) -> Health:
     recent = health.recent
     if health.rest is not None:
         recent = ""
-    return Health(recent=(recent + "+")[-WINDOW:], took=health.took, asked_until=health.asked_until)
+    return Health(
+        recent=(recent + "+")[-policy.JUDGED_ATTEMPTS :],
+        took=health.took,
+        asked_until=health.asked_until,
+    )
 
 
 def _failed(health: Health, delivery: str, now: datetime) -> Health:
-    recent = (health.recent + "-")[-WINDOW:]
-    failed = tuple(dict.fromkeys((*health.failed, delivery)))[:LEAST_FAILED]
+    recent = (health.recent + "-")[-policy.JUDGED_ATTEMPTS :]
+    failed = tuple(dict.fromkeys((*health.failed, delivery)))[: policy.LEAST_FAILED]
     since = health.failing_since or now
     health = replace(health, recent=recent, failing_since=since, failed=failed)
     if health.rests_until and now < health.rests_until:
         return health  # an attempt that began before the pause
     if health.rest is not None:
-        return _resting(health, min(2 * health.rest, LONGEST_REST), now)
-    if len(recent) >= LEAST_JUDGED and recent.count("-") >= TOO_MANY * len(recent):
-        return _resting(health, REST, now)
+        return _resting(health, min(2 * health.rest, policy.LONGEST_RECEIVER_REST), now)
+    if len(recent) >= policy.LEAST_JUDGED and recent.count("-") >= policy.TOO_MANY_FAILED * len(
+        recent
+    ):
+        return _resting(health, policy.RECEIVER_REST, now)
     return health
 
 
@@ -200,4 +176,7 @@ def _resting(health: Health, seconds: float, now: datetime) -> Health:
 
 def _hopeless(health: Health, now: datetime) -> bool:
     since = health.failing_since or now
-    return now - since >= PATIENCE and len(health.failed) >= LEAST_FAILED
+    return (
+        now - since >= timedelta(days=policy.DISABLED_AFTER_DAYS)
+        and len(health.failed) >= policy.LEAST_FAILED
+    )

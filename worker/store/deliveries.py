@@ -7,9 +7,11 @@ from typing import Any
 
 import orjson
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import iso
-from runhook.worker.domain.receivers import LONGEST, SLOW_AFTER, Health, Verdict
+from runhook.worker.domain.lanes import LANES
+from runhook.worker.domain.receivers import Health, Verdict
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import keys, records
 from runhook.worker.store.changes import TimelineEntry
@@ -193,8 +195,8 @@ class Deliveries:
         With nothing to do now, what becomes of the slot's duty.
         """
         order = _slot_of(claim) | {
-            "longest": round(LONGEST[claim.lane] * 1000),
-            "slow_after": round(SLOW_AFTER * 1000),
+            "longest": round(LANES[claim.lane].attempt_lost_after * 1000),
+            "slow_after": round(policy.SLOW_AFTER * 1000),
         }
         packed = orjson.dumps(order)
         word, what, begun, health = self._scripts.waking("take_delivery", 4, packed)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import orjson
 
-from runhook.worker.domain.receivers import OVERFLOW_THREADS, share
+from runhook.worker.domain import policy
+from runhook.worker.domain.receivers import share
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import keys, records
 from runhook.worker.store.connection import reaching
@@ -169,7 +170,7 @@ class Processes:
                 for known, names in zip(ROLES, (workers, handlers), strict=True)
             }
             # Whoever beats shares the places anew. All see the same names, so all write the same.
-            waiting = OVERFLOW_THREADS * len(workers)
+            waiting = policy.OVERFLOW_THREADS * len(workers)
             places = {"handlers": found["handlers"], "subscribers": waiting}
             all_hands = {"handlers": sum(_hands(name) for name in handlers)}
             pipe = self._redis.pipeline(transaction=False)
