@@ -15,6 +15,10 @@ from runhook.worker.errors import StoreUnavailable
 from runhook.worker.telemetry import configure, report
 from runhook.worker.wiring import assemble, check_server
 
+# The status by which gunicorn knows that an application did not load: with any other it starts its
+# worker again at once, and without end.
+NOT_LOADED = 4
+
 
 def load() -> Flask:
     """The application over the settings of this process.
@@ -28,7 +32,8 @@ def load() -> Flask:
         wiring = assemble(settings, patience="door")
         check_server(wiring)
     except (SettingsError, StoreUnavailable) as wrong:
-        sys.exit(f"runhook: {wrong}")
+        print(f"runhook: {wrong}", file=sys.stderr)
+        sys.exit(NOT_LOADED)
     report("process.started", role="web", port=settings.port)
     return create_app(wiring)
 
