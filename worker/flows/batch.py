@@ -21,7 +21,7 @@ class Line:
     """What became of one line.
 
     Attributes:
-        number: Its place among the lines that hold something, from 1.
+        number: The line's number, from 1; empty lines count, though nothing is made of them.
         job: The job it made, or made before.
         new: Whether the job is new.
         checked: What a dry run found, in place of a job.
@@ -52,6 +52,7 @@ class Keys:
         Raises:
             InvalidRequest: Its own key is none.
         """
+        # Taken out first: `key` is the batch's, and no field of a job.
         if "key" in given:
             own = given.pop("key")
             if fault := key_fault(own, "key"):
@@ -106,6 +107,8 @@ def accept(
                 yield Line(number=number, checked=create.trial(w, given, only=only))
                 continue
             new, job = create.accept(w, given, owner=owner, key=mine, only=only)
+        # Redis away too: raised, it would break off an answer that has begun, and nobody could tell
+        # which lines made a job. A caller that can stop looks for it in `error`.
         except RunhookError as error:
             yield Line(number=number, error=error)
         else:

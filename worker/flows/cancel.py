@@ -25,14 +25,20 @@ def cancel(w: Wiring, job_id: str) -> Job:
     def decide(job: Job) -> Change | None:
         if job.state in (State.SUCCEEDED, State.FAILED):
             raise Conflict(f"{job_id} has {job.state} and cannot be cancelled")
+        # Not one byte has left: a sender that is about to start is told no when it asks whether it
+        # may.
         if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
             return cancelled(job, w, "before it was sent; nothing was paid")
+        # Without a task id nothing can be cancelled there; whatever brings the id carries out the
+        # wish.
         if job.state in (State.SENDING, State.UNCONFIRMED) and not job.history.cancel_wished:
             note = TimelineEntry("cancel wished", {"attempt": job.attempt.n})
             return Change(job=moves.wish_cancel(job, w.clock.now()), notes=(note,))
         return None
 
     _, job = w.store.jobs.change(job_id, decide)
+    # Asked outside of the change: a decision may be made several times, and RunningHub is asked
+    # once.
     if job.state is not State.RUNNING:
         return job
     with transcript.of(w, job_id) as listening:

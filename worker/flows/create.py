@@ -167,6 +167,7 @@ def _made_before(w: Wiring, known_by: tuple[Trace, ...]) -> tuple[bool, Job] | N
 
 def _put(w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...]) -> tuple[bool, Job]:
     checked = check(w, asked)
+    # Only once the request is good: a refused one leaves no files behind.
     given = inline.kept(checked, partial(keep, w))
     handlers = None
     if asked.handlers is not None:
@@ -190,6 +191,7 @@ def _put(w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...]) 
         rev=1,
         tenant=tenant,
     )
+    # A twin with the same key may have been made since `_made_before` looked; Redis decides.
     status, made = w.store.jobs.create(job, owner, known_by)
     if made == job.id:
         return True, job
@@ -252,6 +254,7 @@ def keep(w: Wiring, name: str, file: IO[bytes]) -> Asset:
         InvalidRequest: It is empty.
         StorageUnavailable: The place of files does not take it.
     """
+    # The file before its record: a record without its file would pass every check and fail its job.
     asset = w.storage.keep(name, file, w.clock.now())
     w.store.assets.put(asset)
     return asset
@@ -381,8 +384,8 @@ def canonical(given: dict[str, Any]) -> bytes:
     if faults := _countless(given):
         raise InvalidRequest(faults)
     try:
-        said = {name: value for name, value in given.items() if (name, value) != ("tenant", None)}
-        return orjson.dumps(USUAL | said, option=orjson.OPT_SORT_KEYS)
+        stated = {name: value for name, value in given.items() if (name, value) != ("tenant", None)}
+        return orjson.dumps(USUAL | stated, option=orjson.OPT_SORT_KEYS)
     except (TypeError, RecursionError) as error:
         raise InvalidRequest(
             [Fault(path="", message=f"cannot be written as JSON: {error}")]

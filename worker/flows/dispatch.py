@@ -39,6 +39,7 @@ def _try_turn(w: Wiring, job_id: str) -> None:
     """A job's turn; one that cannot take it stands aside and stops nobody behind it."""
     try:
         _take_turn(w, job_id)
+    # Redis is everybody's: the duty fails and is tried again, and no job is blamed.
     except StoreUnavailable:
         raise
     except UnreadableRecord as unreadable:
@@ -56,8 +57,10 @@ def _take_turn(w: Wiring, job_id: str) -> None:
         now = w.clock.now()
         if job.is_expired(now):
             return expired(w, job)
+        # Before it takes a slot, in which only a newer process could do anything with it.
         of_a_known_model(job)
         moved = moves.move(job, Move.DISPATCH, now, legacy=_goes_legacy(w, job))
+        # Sent in a lane of its own: preparing may upload files for minutes, and the queue goes on.
         duty = Duty("send", f"{job_id}/{job.attempt.n}")
         return Change(
             job=moved,
@@ -66,16 +69,18 @@ def _take_turn(w: Wiring, job_id: str) -> None:
             turn=True,
         )
 
-    word, _ = w.store.jobs.change(job_id, decide)
-    if word == "kept":  # it stands in the queue by mistake, and would be named again and again
+    moved, _ = w.store.jobs.change(job_id, decide)
+    if moved == "kept":  # it stands in the queue by mistake, and would be named again and again
         w.store.queue.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
 
 
 def _goes_legacy(w: Wiring, job: Job) -> bool:
     """Whether it goes the older path: the newer takes not all its options, or not this key."""
     options = w.client.capabilities.kind(job.spec.kind).older_path
+    # Once refused on the newer path it stays on the older one, or it would be refused again.
     if options is None or job.attempt.legacy:
         return job.attempt.legacy
+    # What one job learnt of the key holds for all: the others need not be refused first.
     return any(name in job.spec.options for name in options) or w.store.assets.apps_go_legacy()
 
 
@@ -94,6 +99,7 @@ def _let_go_of_unconfirmed(w: Wiring, known: int, holding: tuple[str, ...]) -> b
         if silent.busy:
             w.store.queue.wait_for("busy")
         return False
+    # One more than we know of may be an unconfirmed one, running and paid for.
     if total > known:
         return False
     w.store.queue.let_go(holding)

@@ -97,6 +97,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
     try:
         for check in checks:
             found += check(w)
+    # Once for all checks: whatever needs Redis would say the same.
     except StoreUnavailable as away:
         found.append(_bad("server", str(away), "Start Redis, or `runhook up`."))
     return found
@@ -173,6 +174,7 @@ def _web(w: Wiring) -> Findings:
         if answer.status == OK:
             yield _good("web", f"answers at {address}")
             return
+    # No fault by itself: web may run on another machine, and the public URL has its own check.
     except FAILURES:
         pass
     if not w.settings.public_url:
@@ -219,6 +221,7 @@ def _key(w: Wiring) -> Findings:
         advice = "Check RUNNINGHUB_API_KEY, and that RUNNINGHUB_BASE_URL is its site."
         yield _bad("key", f"RunningHub refuses it: {refused}", advice)
         return
+    # Only a warning: of an outage there nothing can be mended here.
     except ProviderSilent as silent:
         yield _warning("key", f"RunningHub does not answer: {silent}", "Try again later.")
         return
@@ -337,6 +340,7 @@ def _strays(w: Wiring) -> Findings:
 
 def _handlers(w: Wiring) -> Findings:
     for one in roster.members(w):
+        # Redelivered to a handler that is gone, they would only wait.
         if one.alive and one.dead:
             text = f"{one.dead} deliveries to {one.name!r} are dead"
             advice = (

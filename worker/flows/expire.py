@@ -13,6 +13,8 @@ def expire(w: Wiring, job_id: str) -> None:
     """Fail a job that is still queued after the time its owner gave it. Free."""
 
     def decide(job: Job) -> Change | None:
+        # By the job as it is now and not when the duty was made: since then it may have been sent,
+        # or retried with its time begun anew.
         if job.state is not State.QUEUED or not job.is_expired(w.clock.now()):
             return None
         return expired(w, job)

@@ -29,6 +29,8 @@ def take(w: Wiring, claim: Claim) -> Answer:
             waits.append(wait)
         else:
             taken.append(callback)
+    # Last, and only those that were looked at: if this process dies before, they are taken in
+    # again, which changes nothing twice, and one that came meanwhile stays.
     w.store.callbacks.drop(claim, claim.id, taken)
     if waits:
         return Again(min(waits))
@@ -42,6 +44,7 @@ def _take_apart(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
             return _take_one(listening, job_id, n, callback)
     except NotFound:
         return 0  # the job was forgotten meanwhile
+    # Nobody has decided on the callback, so it stays where it is for the next try.
     except (StoreUnavailable, UnreadableRecord):
         raise
     except Exception as error:  # noqa: BLE001 - its trouble is its own, whatever it is
@@ -59,10 +62,12 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
         told = w.client.read_callback(callback.body)
     except Unreadable as error:
         report("callback.unreadable", job=job_id, attempt=n, why=str(error))
+        # Set aside and not tried again: it will read no better. RunningHub can be asked instead.
         disbelieve(w, job_id, n, f"unreadable: {error}")
         return 0
     if waits_for_proof(job, attempt, told):
         return _left_unproved(w, job, attempt, callback.at)
+    # Not settled by it: whoever knows the URL could end the job with results of another task.
     if told.ref != attempt.ref:
         why = f"a callback speaks of task {told.ref}, not of {attempt.ref}"
         alert(w, job_id, n, "callback not believed", f"{why}; somebody may have this job's URL")
@@ -77,6 +82,7 @@ def _left_unproved(w: Wiring, job: Job, attempt: Attempt, at: datetime) -> float
     """Leave a callback where it is for those who may wait for RunningHub; seconds to a look."""
     if is_early(w, job, attempt, at):
         return policy.EARLY_WAIT  # the answer's record wakes this duty
+    # By another lane: a question may take seconds, in which nobody's callbacks would be taken in.
     asking = asked_for(job.id, attempt.n)
     w.store.duties.wake(asking.lane, asking.id)
     return policy.UNPROVED_LOOK

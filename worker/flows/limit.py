@@ -9,6 +9,7 @@ from runhook.worker.wiring import Wiring
 
 def read_limit(w: Wiring) -> Answer:
     """How many tasks the key may have in flight, from RunningHub itself."""
+    # Set by hand: the owner may want fewer than the key allows, and the duty ends.
     if w.settings.concurrency is not None:
         return None
     try:
@@ -16,6 +17,7 @@ def read_limit(w: Wiring) -> Answer:
     except ProviderSilent as silent:
         report("line.limit", limit=None, why=str(silent))
         return Again(policy.LIMIT_AGAIN)
+    # An answer that names none leaves what is known; without that, one job goes at a time.
     if limit is not None:
         w.store.queue.set_limit(limit)
     report("line.limit", limit=limit)

@@ -48,8 +48,10 @@ def write_down_again(w: Wiring) -> None:
 def _write_down(w: Wiring, departure: Departure) -> None:
     def decide(job: Job) -> Change | None:
         attempt = job.nth(departure.n)
+        # Redis has it, or has the proof that it was refused: this one was not lost.
         if attempt is None or departure.token in (attempt.left_by, *attempt.refused):
             return None
+        # Whatever became of it, nobody sends this attempt again.
         if attempt is not job.attempt or job.state not in (State.QUEUED, State.SENDING):
             return None
         if attempt.left_at is not None:
@@ -57,16 +59,17 @@ def _write_down(w: Wiring, departure: Departure) -> None:
         return _forgotten(w, job, departure)
 
     try:
-        word, job = w.store.jobs.change(departure.job, decide)
+        moved, job = w.store.jobs.change(departure.job, decide)
     except NotFound:
         _alert(w, departure, "Redis has forgotten the job")
         return
     attempt = job.nth(departure.n)
+    # Alerted once the change is written: `decide` may be called several times.
     if attempt and departure.token in attempt.refused:
         return
     if attempt is None or attempt.left_by not in (None, departure.token):
         _alert(w, departure, "Redis forgot that its request left, and it left again")
-    elif word == "done":
+    elif moved == "done":
         _alert(w, departure, "Redis forgot that its request left; it is written down again")
 
 

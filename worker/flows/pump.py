@@ -64,6 +64,7 @@ class Pump:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(5)
+        # With Redis away its last sign of life runs out by itself.
         with suppress(StoreUnavailable):
             profile = self._profile
             name = process_name()
@@ -76,23 +77,30 @@ class Pump:
             StoreUnavailable: Redis does not answer or refuses.
         """
         if time.monotonic() - self._beaten > policy.BEAT_EVERY:
+            # Before the pump: how much a lane may hold is counted from the threads of those that
+            # live.
             self._beaten = time.monotonic()
             profile = self._profile
             self._threads = self._w.store.processes.beat(
                 profile.role, process_name(), profile.threads, hands=profile.hands
             )
             self._w.store.processes.publish_handlers(published(self._w))
+        # After the handlers are published, or a receiver that this process mends would be looked at
+        # with its old record. Taken off the list only once Redis has it.
         while self._opening:
             self._w.store.duties.wake(*self._opening[0])
             self._opening.pop(0)
         try:
             pumped = self._w.store.duties.pump(process_name(), policy.PUMP_LEASE, self._rooms())
         except LostWrites:
+            # The queue stops first, so that nothing is paid twice while the rest is written down.
             lost_writes.stop_the_queue(self._w)
             lost_writes.write_down_again(self._w)
             return 1
+        # Another process noticed the loss: what this one remembers is written down too.
         if self._loss != pumped.loss:
             lost_writes.write_down_again(self._w)
+        # Last: if Redis goes away while it is written, the next round does it again.
         self._loss = pumped.loss
         return pumped.posted
 
@@ -115,6 +123,7 @@ class Pump:
         try:
             posted = self.round()
         except StoreUnavailable as error:
+            # Once, and not every half second of an outage.
             if not self._away:
                 report("redis.away", why=str(error))
             self._away = True

@@ -17,9 +17,11 @@ def examine(w: Wiring, claim: Claim) -> Answer:
         job = w.store.jobs.get(job_id)
     except NotFound:
         return None
+    # Before a turn of the pace is taken: what is settled needs no question.
     if not worth_asking(job, n):
         return None
     wait = w.store.queue.wait_for("take")
+    # However crowded the pace is, a job that is long past its time is not held by it.
     if wait and not deadline.is_long_over(w, job):
         return Again(wait)
     seconds: float | None
@@ -32,6 +34,7 @@ def examine(w: Wiring, claim: Claim) -> Answer:
             note = TimelineEntry("no answer", {"attempt": n, "why": str(silent)})
             transcript.note(listening, job_id, note)
             seconds = deadline.without_answer(listening, job, n, silent)
+        # None of these says anything of the task, so none may end the job.
         except (StoreUnavailable, UnreadableRecord, NotFound):
             raise
         except Exception as error:  # noqa: BLE001 - as good as silence, which has an end

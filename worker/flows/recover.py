@@ -95,6 +95,7 @@ def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
             if delivery and delivery.state != "dead":
                 continue  # it was heard, or will be
             missing = found.of(wanted.handler)
+            # Nobody who came later was ever to hear of it, unless the user says so.
             if delivery is None and event.time < born.get(wanted.handler, event.time):
                 missing.younger += 1
             elif wanted.handler in who.closed:
@@ -117,6 +118,7 @@ def _without_callback(w: Wiring, span: TimeRange) -> Iterator[Job]:
     """Jobs to ask RunningHub about: under way since before the span's end, or given up in it."""
     for state in (State.RUNNING, State.UNCONFIRMED):
         for job in w.store.jobs.standing(state):
+            # Without a task id there is nothing that RunningHub could be asked about.
             if job.attempt.ref and job.spec.created_at <= span.until:
                 yield job
     for job in w.store.jobs.ended_between(span.since, span.until):
@@ -149,6 +151,7 @@ def _make_good(
     if delivery is None:
         missing.opened += 1
         if not dry_run:
+            # Opening is by name: a fan-out that does the same meanwhile makes no second one.
             w.store.deliveries.open(event, [wanted])
     elif dry_run or deliveries.try_redeliver(w, delivery, wanted.after):
         missing.redelivered += 1

@@ -29,6 +29,8 @@ def retry(w: Wiring, job_id: str) -> Job:
     def decide(job: Job) -> Change:
         if job.state not in (State.FAILED, State.CANCELLED):
             raise Conflict(f"{job_id} is {job.state}; only failed and cancelled jobs are retried")
+        # A new attempt and not the old one again: its callback URL is its own, so late news of the
+        # first cannot be taken for news of the second.
         again = moves.another_attempt(
             job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.at_risk
         )
@@ -52,6 +54,7 @@ def ask_now(w: Wiring, job_id: str) -> Job:
         if job.state is State.UNCONFIRMED:
             why = "its task id is unknown, and RunningHub lists no tasks; resolve it by hand"
         raise Conflict(f"{job_id} is {job.state} and cannot be asked about: {why}")
+    # Success is final: no answer could change it.
     if job.state is not State.SUCCEEDED:
         look_now(w, job)
     return w.store.jobs.get(job_id)
@@ -124,6 +127,8 @@ def _take_task(w: Wiring, job: Job, ref: str, force: bool) -> None:
     if not force:
         found = w.client.recorded(ref)
     if force or (found and proof.is_ours(w, found.webhook_url, job.id, n)):
+        # First, because it raises Conflict where the attempt was settled meanwhile: then nothing is
+        # taken.
         proof.name_task(w, job.id, n, ref)
         adopt(w, job.id, n, ref, instead=True)
         accept(w, job.id, n, told, "query")
@@ -137,4 +142,5 @@ def _take_task(w: Wiring, job: Job, ref: str, force: bool) -> None:
             "URL, so RunningHub records none; force takes it by your word"
         )
     else:
+        # It may still run: its record, which comes with its end, will show whose it is.
         proof.name_task(w, job.id, n, ref)

@@ -34,14 +34,17 @@ def send(w: Wiring, claim: Claim) -> None:
         job = w.store.jobs.get(job_id)
     except NotFound:
         return
+    # A duty is done again when its holder's lease runs out: what is settled is not sent.
     if job.state is not State.SENDING or job.attempt.n != n:
         return
+    # It left, and nobody wrote down what came of it: sent again it might be paid twice.
     if job.attempt.left_at is not None:
         lost = Uncertain(
             why="the worker that sent it ended before it wrote the answer down", outage=True
         )
         _settle_answer(w, job_id, n, lost, job.attempt.left_by)
         return
+    # Before it is prepared: behind a breaker that tripped since, an upload would be in vain.
     if not w.store.queue.lets_through(job_id, w.client.line_of(job.spec.options)):
         _return_unsent(w, claim)
         return
@@ -62,6 +65,8 @@ def _take_answer(w: Wiring, claim: Claim, answer: SubmitAnswer) -> None:
     if isinstance(answer, Accepted):
         ref = answer.ref
     refused = isinstance(answer, Refused | Busy | NeverLeft)
+    # In memory before it is in Redis: should Redis lose it, this process still knows what may be
+    # paid.
     w.store.memory.answered(departure, ref=ref, refused=refused)
     report(
         "submit.answered",
@@ -81,6 +86,7 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
     try:
         wanted = request_of(w, job)
     except Unready as unready:
+        # Not one byte left, and why is said in the words of an answer, so all go one way from here.
         return unready.why
     except StoreUnavailable:
         raise
@@ -96,12 +102,14 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
         answer = w.client.submit(wanted, departing.may_leave)
     except StoreUnavailable:
         raise
+    # As if RunningHub were busy: the breaker trips, for the next departure would be no safer.
     except NotDurable as undurable:
         report("redis.not_durable", why=str(undurable))
         return Busy(code="not_durable", message=f"{undurable}")
     except Exception as error:  # noqa: BLE001 - who pays is known all the same
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
         why = f"{named(error, policy.LONGEST_WHY)}."
+        # The request may be paid for whatever raised here, so it is never sent again by itself.
         if departing.left:
             return Uncertain(why=f"its answer could not be read: {why}")
         return NeverLeft(why=why, counted=True)
@@ -165,6 +173,7 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
             return accepted(job, ref, now, "accepted", first_look(w, job))
         case Refused(error, other_path=True) if not job.attempt.legacy:
             note = TimelineEntry("not on this path", {"attempt": n, "code": error.provider_code})
+            # It speaks of the key and not of this job, so the others are spared the same refusal.
             w.store.assets.let_apps_go_legacy()
             return returned(w, job, note, {"legacy": True})
         case Refused():
@@ -173,6 +182,7 @@ def _after_answer(w: Wiring, job: Job, answer: SubmitAnswer) -> Change | None:
             return _busy(w, job, answer)
         case NeverLeft():
             return _never_left(w, job, answer)
+        # Of an unconfirmed one the first doubt stays, with its time for proof.
         case Uncertain() if sending:
             return left_unconfirmed(w, job, answer)
     return None  # unconfirmed already, and this proves nothing more
@@ -194,8 +204,10 @@ def _busy(w: Wiring, job: Job, busy: Busy) -> Change:
 def _never_left(w: Wiring, job: Job, answer: NeverLeft) -> Change:
     """Back to the queue; what one request needs is not tried without end."""
     note = TimelineEntry("never left", {"attempt": job.attempt.n, "why": answer.why})
+    # Nobody's trouble: neither counted against the job nor the queue's.
     if answer.again_in is not None:
         return returned(w, job, note, aside=answer.again_in)
+    # RunningHub cannot be reached, which every other job would find too.
     if not answer.counted:
         return returned(w, job, note, breaker="trip-ask", why=answer.why)
     unready = job.attempt.unready + 1
@@ -228,9 +240,11 @@ def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) ->
     if not isinstance(answer, Accepted) or attempt.ref == answer.ref:
         return None
     now = w.clock.now()
+    # What was taken for refused was accepted: it must not leave a second time.
     if attempt is job.attempt and job.state is State.QUEUED:
         return accepted(job, answer.ref, now, "accepted late", first_look(w, job))
     note = TimelineEntry("accepted late", {"attempt": attempt.n, "ref": answer.ref})
+    # A ref that it already has stays: this one is in the timeline and in the alert.
     kept = moves.with_attempt(job, attempt.n, now, ref=attempt.ref or answer.ref)
     why = f"RunningHub accepted attempt {attempt.n}, which was given up; it may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=answer.ref, why=why)

@@ -15,6 +15,8 @@ def sweep(w: Wiring) -> Answer:
     failed = 0
     for asset in w.store.assets.unused_since(before, policy.SWEPT_AT_ONCE):
         try:
+            # The file before its record: a crash in between leaves a record that is swept again,
+            # and never a file that nobody knows of.
             w.storage.remove(asset)
         except StorageUnavailable as away:
             report("storage.away", why=str(away))

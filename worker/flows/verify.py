@@ -44,9 +44,11 @@ def look(w: Wiring, claim: Claim) -> Answer:
     attempt = job.nth(n)
     if attempt is None:
         return None
+    # Callbacks first: asked about the task that they name, RunningHub may prove it the attempt's.
     words = _unproved(w, job, attempt)
     if not words and not _can_be_asked_about(w, job, attempt):
         return None
+    # After what waits was read: a turn of the pace is everybody's, and none is taken for nothing.
     if wait := w.store.queue.wait_for("take"):
         return Again(wait)
     with suppress(NotFound), transcript.of(w, job_id) as listening:
@@ -93,6 +95,7 @@ def _prove(
     for ref in random.sample(sorted(words), len(words)):
         if wait := _too_soon(w, job, evidence.calls_of_a_query(w, job, attempt)):
             waits.append(wait)
+            # The minute is used up for all of them.
             break
         try:
             decided = _decide(w, job, attempt, ref, words[ref])
@@ -133,11 +136,13 @@ def _decide(
             note = TimelineEntry("callback not believed", {"attempt": attempt.n, "why": why})
             transcript.note(w, job.id, note)
             return "dropped"
+        # The answer to the submit named another task meanwhile, and that proves more.
         if not adopt(w, job.id, attempt.n, ref):
             return "overtaken"
         for word in words:
             told = word.told
             if w.settings.verify == "fetch":
+                # The body may be forged although there is such a task.
                 told = known
             accept(w, job.id, attempt.n, told, word.callback.by)
     except (ProviderSilent, StoreUnavailable, UnreadableRecord, NotFound):
@@ -153,6 +158,7 @@ def _kept_in_silence(
 ) -> float:
     """Seconds until RunningHub is asked again of a task; 0: not any more, and that is said."""
     age = (w.clock.now() - words[0].callback.at).total_seconds()
+    # By now the URLs of its outputs are dead, so a proof would bring nothing.
     if age > policy.UNPROVED_LONGEST:
         why = f"RunningHub said nothing of task {words[0].told.ref} for {age:.0f} s: {silent}"
         alert(w, job.id, attempt.n, "callback not believed", why)
@@ -171,6 +177,7 @@ def _ask(w: Wiring, job: Job) -> float | None:
     except ProviderSilent as silent:
         w.store.queue.wait_for(silent.pace)
         transcript.note(w, job.id, TimelineEntry("no answer", {"attempt": n, "why": str(silent)}))
+        # Not sooner: what forged callbacks lead to must not turn an outage into a storm of calls.
         return policy.CALLBACK_WINDOW
     except (StoreUnavailable, UnreadableRecord, NotFound):
         raise

@@ -13,6 +13,8 @@ from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
+# What settles an attempt. `queued`, `running` and `unknown` change nothing here: whoever asked
+# decides when to ask again.
 ENDINGS: dict[TaskState, Move] = {
     "succeeded": Move.SUCCEED,
     "failed": Move.FAIL,
@@ -43,6 +45,8 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) ->
             return None
         if attempt is job.attempt and moves.may(job, Move.ACCEPT):
             return accepted(job, ref, now, "adopted", policy.ADOPTED_LOOK)
+        # An attempt that the job went on from, or that failed unproved: its state stays until
+        # RunningHub says how the task ended, so only the ref is kept and asked about.
         note = TimelineEntry("adopted", {"attempt": n, "ref": ref})
         duties = (Duty("reconcile", f"{job_id}/{n}", policy.ADOPTED_LOOK),)
         return Change(job=moves.with_attempt(job, n, now, ref=ref), notes=(note,), duties=duties)
@@ -70,17 +74,21 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
         attempt = job.nth(n)
         if attempt is None or told.state not in ENDINGS:
             return None
+        # Results may become readable a little after the success; settled now, they would be lost
+        # although they are paid for.
         if told.state == "succeeded" and not told.outputs:
             return _ask_again_for_results(w, job, attempt, told, by)
+        # What a query calls failed may still succeed, and a failure that was delivered cannot be
+        # taken back.
         unsure = by == "query" and job.state is State.RUNNING
         if told.state == "failed" and unsure and _fresh_failure(w, attempt):
             return _ask_again_for_failure(w, job, attempt, told)
         return _settled(w, job, attempt, told, by)
 
-    word, job = transcript.change(w, job_id, decide)
-    if word == "done":
+    moved, job = transcript.change(w, job_id, decide)
+    if moved == "done":
         report("job.moved", job=job_id, attempt=n, state=job.state.value, by=by)
-    return word
+    return moved
 
 
 def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
@@ -128,10 +136,13 @@ def _known_after_all(
 ) -> dict[str, object] | None:
     """What RunningHub says of a task that failed here for want of its word: it stays failed."""
     error = attempt.error
+    # With proof at last, all of it is news: its ref, its outputs and what it cost.
     if job.given_up:
         return changes
     if error is None or error.detail.get("ended_there"):
         return None
+    # What has ended there will not be charged later, so a retry is no risk any more: `at_risk`
+    # reads this mark.
     detail = {**error.detail, "ended_there": told.state}
     return {"error": replace(error, detail=detail), "cost": changes["cost"] or attempt.cost}
 
@@ -140,13 +151,16 @@ def _priced(w: Wiring, cost: Cost | None) -> Cost | None:
     """A cost with the account's currency."""
     if cost is None or not cost.money:
         return cost
+    # RunningHub names an amount without its currency, which depends on the site.
     return replace(cost, currency=w.settings.currency)
 
 
 def _worth_another(job: Job, told: Report) -> bool:
     """RunningHub's own infrastructure failed, and the owner allowed to pay for another attempt."""
+    # Another attempt costs money, so never one that its owner wants cancelled.
     if told.state != "failed" or told.error is None or job.history.cancel_wished:
         return False
+    # A fault of the graph or of its content would only fail again, at the same price.
     return job.retries_left > 0 and told.error.detail.get("infrastructure") is True
 
 
@@ -155,6 +169,7 @@ def _earlier_settled(
 ) -> Change | None:
     """News of an attempt that the job has gone on from."""
     now = w.clock.now()
+    # That it failed is why there is another attempt; only its success is news, and only once.
     if attempt.state is State.SUCCEEDED or told.state != "succeeded":
         return None
     end_state = {"state": State.SUCCEEDED, "settled_by": by, "ended_at": now}
@@ -167,6 +182,8 @@ def _earlier_settled(
         life = replace(kept.history, attempts=kept.history.attempts[:-1], settled=attempt.n)
         moved = moves.end(replace(kept, history=life), Move.SUCCEED, by, now)
         return Change(job=moved, notes=(note,), event="job.succeeded")
+    # The new attempt has left: neither payment can be taken back here, so the owner is told of
+    # both.
     why = f"attempt {attempt.n} succeeded too; both may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=told.ref, why=why)
     return Change(job=kept, notes=(note,), event="runhook.alert", why=why)
@@ -181,8 +198,11 @@ def _ask_again_for_results(
     now, cost = w.clock.now(), _priced(w, told.cost) or attempt.cost
     since = attempt.empty_since or now
     gone = (now - since).total_seconds()
+    # The half second is tolerance: a look that comes a moment early would be asked for again at
+    # once.
     after = next((look - gone for look in policy.EMPTY_LOOKS if look > gone + 0.5), None)
     if after is None:
+        # Its cost is kept without its results: RunningHub may charge for such a run.
         error = Error(
             code="no_output",
             message="RunningHub reports success without results, each time it is asked."
@@ -205,6 +225,7 @@ def _ask_again_for_results(
 
 def _fresh_failure(w: Wiring, attempt: Attempt) -> bool:
     seen = attempt.failure_seen_at
+    # The half second is tolerance, as above: the second look counts though it comes a moment early.
     return seen is None or (w.clock.now() - seen).total_seconds() < policy.FAILED_LOOK - 0.5
 
 

@@ -25,9 +25,11 @@ def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = T
         why: What happened, and what it means.
         asks: Have RunningHub asked about the attempt for it, if it has not ended.
     """
+    # Logged first: the log has it even if Redis is away and cannot take the event.
     report("alert", job=job_id, attempt=n, why=why)
 
     def decide(job: Job) -> Change:
+        # An ended attempt has nothing left to prove, so no call is spent on it.
         open_ = job.state in (State.RUNNING, State.UNCONFIRMED) and n == job.attempt.n
         duties: tuple[Duty, ...] = ()
         if asks and open_:

@@ -13,6 +13,8 @@ from runhook.worker.wiring import Wiring
 
 def set_aside(w: Wiring, job_id: str, n: int, error: Exception) -> None:
     """A callback that raises what nobody foresaw is given up, and its owner told."""
+    # The log gets the traceback. The alert leaves this machine, so it gets only the exception's
+    # name and text.
     report("task.failed", lane="intake", duty=f"{job_id}/{n}", exc_info=True)
     why = named(error, policy.LONGEST_WHY)
     alert(w, job_id, n, "callback set aside", f"a callback could not be taken in ({why})")
@@ -22,11 +24,14 @@ def waits_for_proof(job: Job, attempt: Attempt, told: Report) -> bool:
     """Whether a callback speaks of an attempt whose submit's answer has not told its task."""
     if attempt.ref is None:
         return True
+    # A task id that came with an error proves nothing by itself, and nor does a callback that names
+    # it: RunningHub must know the task.
     unconfirmed = job.state is State.UNCONFIRMED and attempt is job.attempt
     return unconfirmed and told.ref == attempt.ref
 
 
 def is_early(w: Wiring, job: Job, attempt: Attempt, at: datetime) -> bool:
     """Whether the submit's answer may still be on its way to a callback that came then."""
+    # The answer to the submit will name the task; asking now would spend a call on the same news.
     sending = job.state is State.SENDING and attempt is job.attempt
     return sending and (w.clock.now() - at).total_seconds() < policy.EARLY_LONGEST

@@ -19,6 +19,8 @@ def stop_running(w: Wiring, job: Job) -> Job:
     n, ref = job.attempt.n, job.attempt.ref or ""
     try:
         w.client.cancel(ref)
+    # ProviderSilent is let through: whether the task was stopped is not known, so the job stays
+    # running and ends by what RunningHub reports of it.
     except ProviderRefused as refused:
         why = f"RunningHub refuses to cancel it: {refused}"
         transcript.note(
@@ -27,6 +29,7 @@ def stop_running(w: Wiring, job: Job) -> Job:
         raise Conflict(f"{why}. It stays running") from refused
 
     def decide(now_job: Job) -> Change | None:
+        # A callback may have been faster: a result that is paid for is worth more than the cancel.
         if now_job.state is not State.RUNNING or now_job.attempt.n != n:
             return None
         return cancelled(now_job, w, "RunningHub stopped it; its run time so far may be charged")
@@ -48,4 +51,6 @@ def carry_out_wish(w: Wiring, job: Job) -> None:
     try:
         stop_running(w, job)
     except Conflict:
+        # A wish that stayed would ask for the same cancel at every look, and the look would never
+        # come to the deadline.
         w.store.jobs.change(job.id, give_up)

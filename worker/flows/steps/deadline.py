@@ -28,6 +28,7 @@ def since(job: Job) -> datetime:
     """From when a job's time is counted: its submit, or its owner's last word on its task."""
     sent = job.attempt.submitted_at or job.history.updated_at
     if job.attempt.unproved:
+        # Proof of its owner's word may need the end of the task, so its time begins anew with it.
         return max(sent, job.attempt.unproved.at)
     return sent
 
@@ -47,17 +48,23 @@ def without_answer(w: Wiring, job: Job, n: int, silent: ProviderSilent) -> float
     """RunningHub said nothing usable: seconds to the next look, or None when that was the last."""
     current = n == job.attempt.n and job.state in (State.RUNNING, State.UNCONFIRMED)
     long_over = is_long_over(w, job)
+    # An answer that says nothing would say the same again. Silence may be an outage that ends, so
+    # it is borne for longer.
     if current and (long_over or (silent.answered and is_over(w, job))):
         _end_without_answer(w, job, silent)
         return None
     gone, limit = _gone(w, job), _limit(w, job)
     gap = max(policy.LEAST_GAP, gone / 4)
     if not current:
+        # Only a late result could still come, for money already spent: asked seldom, and not after
+        # the URLs of its outputs are dead.
         attempt = job.nth(n) or job.attempt
         past = (w.clock.now() - (attempt.ended_at or since(job))).total_seconds()
         if past >= RESULTS_LIVE:
             return None
         return min(policy.LATE_LOOK, gap)
+    # The gaps grow with the age, so that an outage costs few calls, but a look falls on the
+    # deadline.
     gap = min(policy.LONGEST_GAP, gap)
     if gone < limit:
         gap = min(gap, max(policy.SHORTEST_GAP, limit - gone))
@@ -74,6 +81,9 @@ def end_running(w: Wiring, job: Job) -> None:
     told = w.client.report(ref, job.spec.kind, legacy=job.attempt.legacy)
     by: SettledBy = "query"
     if told.state == "unknown":
+        # A task that RunningHub has forgotten may have a record of its callback: one more free
+        # question before a result that may be paid for is given up. Silence is let through, for the
+        # record may be there.
         with suppress(ProviderRefused):
             found = w.client.recorded(ref)
             if found and found.report:
@@ -88,6 +98,7 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
 
     def end(job: Job) -> Change:
         now = w.clock.now()
+        # Only where its owner accepts paying twice, and never what its owner wants cancelled.
         if w.settings.unconfirmed == "resubmit" and not job.history.cancel_wished:
             note = TimelineEntry("resubmitted at the risk of paying twice", {"attempt": n})
             again = moves.another_attempt(
@@ -97,6 +108,7 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
         note = TimelineEntry("given up unconfirmed", {"attempt": n})
         moved = moves.end(job, Move.FAIL, None, now, error=_unproved(w, job, said))
         duties: tuple[Duty, ...] = ()
+        # With a task to ask about, a late success may still come home.
         if job.attempt.ref or job.attempt.unproved:
             duties = _late_look(job)
         return Change(job=moved, notes=(note,), duties=duties, event="job.failed")
@@ -134,6 +146,7 @@ def _end_without_answer(w: Wiring, job: Job, silent: ProviderSilent) -> None:
     said = f"Asked for the last time, RunningHub gave no usable answer ({silent})."
     if not silent.answered:
         gone = _gone(w, job)
+        # Silence to the end may leave a task that still runs and costs money, so its owner is told.
         why = f"RunningHub did not answer in the {gone:.0f} s since it was sent ({silent})"
         why = f"{why}; it may be charged"
         alert(w, job.id, job.attempt.n, "given up in silence", why, asks=False)
@@ -146,6 +159,8 @@ def _end_without_answer(w: Wiring, job: Job, silent: ProviderSilent) -> None:
 def _time_out(w: Wiring, job: Job, said: str) -> None:
     n, after = job.attempt.n, w.settings.job_timeout
     did, duties = "It could not be cancelled there", _late_look(job)
+    # Stopped there before it is failed here: a crash in between leaves a running job, which is
+    # looked at again, and not a failed one whose task goes on costing money.
     stopped = _cancelled_there(w, job.attempt.ref or "")
     if stopped:
         did, duties = "It was cancelled there", ()
@@ -174,6 +189,7 @@ def _cancelled_there(w: Wiring, ref: str) -> bool:
     try:
         w.client.cancel(ref)
     except ProviderSilent:
+        # A refusal or silence: nothing proves that it was stopped, so the risk is named.
         return False
     return True
 

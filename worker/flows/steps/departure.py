@@ -25,12 +25,15 @@ class DepartureCheck:
         A process that was stopped in between may wake after somebody else decided on the job: a
         lease that was renewed since proves nothing, so the one from before counts.
         """
+        # Read before the round trip to Redis, which is where a process may be held up.
         until = self._lease.until
         if not self._w.store.jobs.mark_left(self._job, self._token):
             return False
+        # By the clock that also counts while the machine sleeps or the process is stopped.
         if boot_time() >= until:
             self.held_up = True
             return False
+        # From here on the attempt counts as paid until an answer proves that it is not.
         self.left = True
         return True
 

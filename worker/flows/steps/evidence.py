@@ -34,6 +34,7 @@ def ask(w: Wiring, job: Job) -> float | None:
     """
     kind = w.client.capabilities.kind(job.spec.kind)
     calls_back = w.settings.public_url and kind.calls_back
+    # Without a callback URL RunningHub records no callback, so that question would be wasted.
     rules: tuple[Rule, ...] = (by_query,)
     if calls_back:
         rules = (by_record, by_query)
@@ -63,6 +64,8 @@ def by_record(w: Wiring, job: Job, ref: str) -> bool:
     told = found.report
     if told is None or w.settings.reconcile == "resend":
         return _resend(w, job, found.webhook_id)
+    # A record of another task, or of a success without results, settles nothing; the task itself
+    # may.
     if told.ref != ref or (told.state == "succeeded" and not told.outputs):
         return False
     accept(w, job.id, n, told, "detail")
@@ -83,6 +86,7 @@ def takes_home(w: Wiring, job: Job, ref: str) -> bool:
     told = w.client.report(ref, job.spec.kind, legacy=job.attempt.legacy)
     if told.state == "unknown":
         return False
+    # If another ref was proved meanwhile, this report is about a task that is not the attempt's.
     if adopt(w, job.id, job.attempt.n, ref):
         accept(w, job.id, job.attempt.n, told, "query")
     return True
@@ -103,7 +107,10 @@ def _resend(w: Wiring, job: Job, webhook_id: str) -> bool:
             job=changed, notes=(TimelineEntry("resend asked for", {"attempt": attempt.n}),)
         )
 
+    # Counted before it is asked for: if this process dies in between, there is one resend fewer,
+    # and never one more than RESENDS.
     transcript.change(w, job.id, count)
+    # `via` comes back in the URL, so that an end which a resend brought is known as such.
     w.client.resend(webhook_id, f"{url}?via=resend")
     return True
 

@@ -21,6 +21,7 @@ def look_now(w: Wiring, job: Job) -> None:
     """
     n = job.attempt.n
     with transcript.of(w, job.id) as w:
+        # Asked by a person: also of a job that no duty looks at any more.
         examine = _examine_past
         if worth_asking(job, n):
             examine = examine_attempt
@@ -35,6 +36,7 @@ def worth_asking(job: Job, n: int) -> bool:
     if attempt is None:
         return False
     if attempt is not job.attempt:
+        # Of an attempt that the job went on from, only a success would be news.
         return attempt.state is not State.SUCCEEDED
     return job.state in (State.RUNNING, State.UNCONFIRMED) or _over(job)
 
@@ -56,6 +58,7 @@ def examine_attempt(w: Wiring, job: Job, n: int) -> float | None:
         return _examine_past(w, job, n)
     if job.state is State.UNCONFIRMED:
         return _examine_unconfirmed(w, job)
+    # Before the deadline: a wish that RunningHub refuses is dropped, so the next look comes to it.
     if job.history.cancel_wished:
         carry_out_wish(w, job)
         return first_look(w, job)
@@ -68,12 +71,15 @@ def examine_attempt(w: Wiring, job: Job, n: int) -> float | None:
 def _examine_unconfirmed(w: Wiring, job: Job) -> float | None:
     """A submit that may have been accepted: known by its ref, or its time for proof is over."""
     attempt = job.attempt
+    # Its owner's word first: it names the task which a lost answer did not.
     if attempt.unproved:
         return proof.examine(w, job, attempt, attempt.unproved)
+    # RunningHub lists no tasks: without a task id only a callback or its owner can prove anything.
     if attempt.ref is None:
         return _wait_for_proof(w, job)
     if evidence.takes_home(w, job, attempt.ref):
         return first_look(w, job)
+    # One answer that it is unknown may be too early; only the last of them, after a minute, counts.
     if attempt.asked + 1 < len(policy.UNKNOWN_LOOKS):
         _count_unknown(w, job.id, attempt.n)
         return policy.UNKNOWN_LOOKS[attempt.asked + 1] - policy.UNKNOWN_LOOKS[attempt.asked]
@@ -102,6 +108,7 @@ def _examine_past(w: Wiring, job: Job, n: int) -> float | None:
         return None
     told = w.client.report(attempt.ref, job.spec.kind, legacy=attempt.legacy)
     accept(w, job.id, n, told, "query")
+    # An old attempt whose task was named late has its whole time from then on.
     known = attempt.submitted_at or job.spec.created_at
     if attempt.named:
         known = attempt.named.at
@@ -131,6 +138,7 @@ def _refused_after_all(w: Wiring, job_id: str, doubted: Attempt) -> None:
             return None  # it left again since RunningHub was asked
         now, doubt = w.clock.now(), job.attempt.doubt
         note = TimelineEntry("refused after all", {"attempt": n, "ref": job.attempt.ref})
+        # The error only asked to wait, so surely refused means: send it again.
         if job.attempt.doubt_busy:
             return returned(w, job, note, {"refused": (*job.attempt.refused, departure)})
         doubt = doubt or Error(code="unconfirmed", message="")
@@ -144,4 +152,5 @@ def _refused_after_all(w: Wiring, job_id: str, doubted: Attempt) -> None:
         return Change(job=moved, notes=(note,), event="job.failed")
 
     if deadline.if_unconfirmed(w, job_id, n, refuse):
+        # Else this process would take it for paid, should Redis lose writes later.
         w.store.memory.answered(departure, ref=None, refused=True)

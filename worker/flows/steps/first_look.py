@@ -10,6 +10,7 @@ def usual_seconds(w: Wiring, job: Job) -> float | None:
     seen = sorted(w.store.jobs.durations(job.spec.model))
     if not seen:
         return None
+    # Not the mean, which one job that hung for an hour would spoil.
     return seen[len(seen) // 2]
 
 
@@ -19,6 +20,7 @@ def first_look(w: Wiring, job: Job) -> float:
         return w.settings.overdue_after
     kind = w.client.capabilities.kind(job.spec.kind)
     if not w.settings.public_url or not kind.calls_back:
+        # No callback can come: asking is the only way to learn of the end.
         return policy.NO_CALLBACK_LOOK
     seen = sorted(w.store.jobs.durations(job.spec.model))
     if len(seen) < policy.ENOUGH_DURATIONS:

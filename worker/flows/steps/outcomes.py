@@ -27,8 +27,10 @@ def returned(
     """Surely not accepted: back to the queue, unless its owner wished it cancelled meanwhile."""
     if job.history.cancel_wished:
         ended = cancelled(job, w, "it was not accepted; nothing was paid")
+        # `change` goes along: a breaker trips for everybody, though this job ends here.
         return replace(ended, notes=(note, *ended.notes), **change)
     back = moves.back_to_line(job, w.clock.now(), **(attempt or {}))
+    # The duty to expire it may have come due while it was sending, and found nothing to do.
     return Change(job=back, notes=(note,), duties=expiry(w, job), **change)
 
 
@@ -58,7 +60,9 @@ def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
     if answer.ref:
         after = policy.UNKNOWN_LOOKS[0]
     note = TimelineEntry("unconfirmed", {"attempt": n, "why": answer.why, "ref": answer.ref})
+    # Intake too: its callback may have come first, and waits for this.
     duties = (Duty("reconcile", f"{job.id}/{n}", after), Duty("intake", f"{job.id}/{n}"))
+    # What hid this answer may hide the next one, so no more money is put at risk.
     breaker: Breaker = "trip"
     if answer.outage:
         breaker = "trip-ask"
@@ -74,6 +78,7 @@ def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
 
 def _money_at_risk(job: Job) -> str | None:
     """What the attempt costs if it was accepted, by the catalogue; None where that is not known."""
+    # ComfyUI is charged by run time, which nobody knows before its end.
     if job.spec.kind in catalogue.COMFY_KINDS:
         return None
     quote = catalogue.quote(catalogue.find(job.spec.model), job.spec.input)
@@ -87,6 +92,7 @@ def cancelled(job: Job, w: Wiring, why: str) -> Change:
     n = job.attempt.n
     moved = moves.end(job, Move.CANCEL, "user", w.clock.now(), error=None, doubt=None)
     duties: tuple[Duty, ...] = ()
+    # The run time until it was stopped is charged; RunningHub tells how much a little later.
     if moved.attempt.ref:
         duties = (Duty("reconcile", f"{job.id}/{n}", policy.COST_LOOK),)
     return Change(
@@ -110,6 +116,7 @@ def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Chang
     n = job.attempt.n
     note = TimelineEntry(what, {"attempt": n, "ref": ref})
     if job.history.cancel_wished:
+        # The wish waited for a task id to cancel: carried out at once, while every second costs.
         look = 0
     duty = Duty("reconcile", f"{job.id}/{n}", look)
     return Change(

@@ -49,6 +49,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
         app = _app(w, job)
         given = _with_files_sent(w, job)
         _within_price(w, job, given)
+    # In this order, for a refusal is a kind of silence: it was answered, and is judged by its code.
     except ProviderRefused as refused:
         raise Unready(_refused(w, str(refused), refused.code)) from refused
     except ProviderSilent as silent:
@@ -109,6 +110,7 @@ def _options(w: Wiring, job: Job) -> dict[str, Any]:
         key: value for key, value in job.spec.options.items() if key not in catalogue.EVERY_JOB
     }
     if sealed := options.get("accessPassword"):
+        # Opened only now, on its way out, so that Redis never has it in the clear.
         password = unseal(w.settings.secrets, sealed)
         if password is None:
             why = "its access password was sealed with a secret that is gone"
@@ -140,6 +142,7 @@ def _sent(w: Wiring, job: Job, value: Any) -> Any:
     kind = w.client.capabilities.kind(job.spec.kind)
     old = comfy and (kind.old_uploads or str(value).endswith(OLD_UPLOAD))
     sent = uploaded(w, asset[1], old=old)
+    # Models take a file by its URL, ComfyUI nodes by its name.
     if not comfy and sent.url is None:
         raise ProviderSilent("RunningHub took the file and named no URL for it")
     return sent.file_name if comfy else sent.url
@@ -163,6 +166,7 @@ def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
             # Waiting here would hold a place that jobs with other files could use.
             busy = "another job is sending the same file."
             raise Unready(NeverLeft(why=busy, again_in=policy.SENT_BY_ANOTHER_LOOK))
+        # Looked up again: another job may have sent it between the first look and the lock.
         found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old, beat)
         w.store.assets.was_uploaded(asset_id, way, found)
         return found
@@ -186,6 +190,7 @@ class _Beating:
 def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Uploaded:
     asset: Asset = w.store.assets.get(asset_id)
     largest = w.client.capabilities.largest_old_upload
+    # By its record, before it is opened: no byte is uploaded in vain.
     if old and asset.media.size > largest:
         limit = f"{largest // 2**20} MB"
         why = f"asset {asset_id} has {asset.media.size} bytes, the old upload takes {limit}"
@@ -197,23 +202,26 @@ def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Up
 
 def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
     """With a max_price, what RunningHub would charge now; what cannot be told is not paid."""
-    most = job.spec.options.get("max_price")
-    if most is None:
+    max_price = job.spec.options.get("max_price")
+    if max_price is None:
         return
     try:
         live = w.client.price(job.spec.model, given)
         money: Decimal | None = Decimal(0) if live.free else live.money
         currency, low = live.currency or "", False
     except ProviderSilent as silent:
+        # Busy or away: it is waited for. An answer that names no price leaves it to the catalogue,
+        # for some keys may not ask for prices.
         if silent.busy or not silent.there:
             raise
         quote = catalogue.quote(catalogue.find(job.spec.model), given)
         money = quote.money if quote else None
         currency, low = (quote.currency, quote.at_least) if quote else ("", False)
-    if money is not None and not low and money <= Decimal(str(most)):
+    # A price that only begins at this amount may end above the limit, so it is not paid.
+    if money is not None and not low and money <= Decimal(str(max_price)):
         return
     told = f"{'at least ' if low else ''}{money:f} {currency}".strip() if money is not None else ""
-    why = f"its price now is {told or 'not known'}, its max_price {most}"
+    why = f"its price now is {told or 'not known'}, its max_price {max_price}"
     raise Unready(_unsent("max_price", why, "Ask again with a higher max_price."))
 
 
@@ -248,6 +256,7 @@ def _refused(w: Wiring, why: str, code: str) -> Obstacle:
     row = w.client.explain(code)
     if row.again == "later":
         return Busy(code=code, message=why, own_machines=row.own_machines)
+    # Trouble that passes by itself, as an upload that failed there: tried again, but counted.
     if row.passing:
         return NeverLeft(why=why, counted=True, code=code)
     return Refused(

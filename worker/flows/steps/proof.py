@@ -21,6 +21,7 @@ from runhook.worker.wiring import Wiring
 
 def is_ours(w: Wiring, url: str, job_id: str, n: int) -> bool:
     """Whether a recorded webhookUrl is this attempt's, signed by one of our secrets."""
+    # Only the end of its path: RUNHOOK_PUBLIC_URL may have changed since it was sent.
     parts = urlsplit(url).path.rsplit("/", 3)[1:]
     return parts[:-1] == [job_id, str(n)] and signing.signed_by_us(
         w.settings.secrets, job_id, n, parts[-1]
@@ -56,6 +57,8 @@ def examine(w: Wiring, job: Job, attempt: Attempt, named: OwnersTask) -> float |
         ProviderSilent: No usable answer.
     """
     n, ref = attempt.n, named.ref
+    # The record first: it proves or disproves at once. The state of the task says only how long to
+    # wait for one.
     found = w.client.recorded(ref)
     if found and is_ours(w, found.webhook_url, job.id, n):
         adopt(w, job.id, n, ref, instead=True)
@@ -71,6 +74,8 @@ def examine(w: Wiring, job: Job, attempt: Attempt, named: OwnersTask) -> float |
     if told.state in ("queued", "running"):
         if gone > w.settings.job_timeout:
             return _disprove(w, job.id, n, ref, f"it did not end within {gone:.0f} s")
+    # RunningHub sends the callback, and records it, after the end; so the wait for the record
+    # begins with the end.
     elif named.ended_at is None:
         _write_end(w, job.id, n, named)
     elif (w.clock.now() - named.ended_at).total_seconds() > policy.RECORD_WAIT:
@@ -102,6 +107,7 @@ def _disprove(w: Wiring, job_id: str, n: int, ref: str, why: str) -> float:
 
     text = f"task {ref}, which its owner named, is not proved to be this attempt's: {why}"
     why = f"{text}; `resolve --ref {ref} --force` takes it all the same"
+    # Before the word is taken back: a crash in between alerts twice, and not never.
     alert(w, job_id, n, "no proof", why, asks=False)
     transcript.change(w, job_id, decide)
     return policy.DISPROVED_LOOK

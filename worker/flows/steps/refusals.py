@@ -37,8 +37,10 @@ def sorted_out(w: Wiring, answer: SubmitAnswer | None) -> SubmitAnswer | None:
 
 def _refuses_the_key(w: Wiring) -> bool:
     """Whether one of two free questions is refused for the key, and none is answered."""
-    said = {_said_of_key(w, ask) for ask in (w.client.capacity, w.client.account)}
-    return "refused" in said and "taken" not in said
+    # Two questions, because a good key may be barred from one of them; an answer to either shows
+    # that RunningHub takes it.
+    answers = {_said_of_key(w, ask) for ask in (w.client.capacity, w.client.account)}
+    return "refused" in answers and "taken" not in answers
 
 
 def _said_of_key(w: Wiring, ask: Callable[[], object]) -> Literal["taken", "refused", "nothing"]:
@@ -47,6 +49,7 @@ def _said_of_key(w: Wiring, ask: Callable[[], object]) -> Literal["taken", "refu
     except ProviderRefused as refused:
         if w.client.explain(refused.code).refuses_key:
             return "refused"
+        # An answer that may be another one next time proves nothing of the key.
         if not refused.answered:
             return "nothing"
     except ProviderSilent:

@@ -25,6 +25,7 @@ def of(w: Wiring, job_id: str) -> Iterator[Wiring]:
     listener = listening(w)
     try:
         yield listener
+    # On an error too: what RunningHub was asked and said is how such an error is understood.
     finally:
         note(listener, job_id)
 
@@ -35,6 +36,7 @@ def change(w: Wiring, job_id: str, decide: Decision) -> tuple[Moved, Job]:
     Raises:
         NotFound: There is no such job.
     """
+    # Once, outside: `decide` may be called again when somebody else changed the job meanwhile.
     heard = _notes(w)
 
     def with_heard(job: Job) -> Change | None:
@@ -43,10 +45,11 @@ def change(w: Wiring, job_id: str, decide: Decision) -> tuple[Moved, Job]:
             return None
         return replace(wanted, notes=(*heard, *wanted.notes))
 
-    word, job = w.store.jobs.change(job_id, with_heard)
-    if word == "done":
+    moved, job = w.store.jobs.change(job_id, with_heard)
+    # Else it was written nowhere yet, and goes with the next change.
+    if moved == "done":
         _written(w)
-    return word, job
+    return moved, job
 
 
 def note(w: Wiring, job_id: str, *more: TimelineEntry) -> None:
