@@ -56,6 +56,7 @@ def matching(w: Wiring, wanted: Filter, before: str | None = None) -> Iterator[D
 
 def _candidates(w: Wiring, wanted: Filter, before: str | None) -> Iterator[Delivery]:
     if wanted.job:
+        # A job has few, so they are read at once; the listing would be looked through for them.
         for delivery in reversed(w.store.deliveries.of_job(wanted.job)):
             if before is None or delivery.id < before:
                 yield delivery
@@ -93,6 +94,7 @@ def why_undeliverable(w: Wiring, lane: str, handler: str) -> str | None:
         enabled = w.store.subscriptions.get(handler).enabled
     except NotFound:
         return f"subscription {handler} was removed"
+    # A newer process may deliver to it, but nobody here can tell whether it is enabled.
     except UnreadableRecord as unreadable:
         return str(unreadable)
     if enabled:
@@ -124,6 +126,7 @@ def try_redeliver(w: Wiring, delivery: Delivery, after: float) -> bool:
     """Hand a delivery to its handler again; False: it is being delivered now, or was removed."""
     try:
         w.store.deliveries.redeliver(delivery, after)
+    # One of thousands: what moved on by itself since it was listed must not stop the others.
     except (Conflict, NotFound):
         return False
     return True

@@ -47,14 +47,17 @@ def open_event(w: Wiring, claim: Claim) -> Answer:
     event_id, _, receiver = claim.id.partition("/")
     if event_id == MISSED:
         return _catch_up(w, receiver)
+    # Not dropped: only a newer process, which made this duty, knows what it means.
     if not is_event_id(event_id):
         raise UnreadableRecord(f"duty fanout {claim.id}", "it is not known", newer=True)
+    # An event goes with its retention; then nobody is left to be told of it.
     with suppress(NotFound):
         event, who = w.store.events.get(event_id), audience(w)
         wanted = [one for one in who_wants(who, event) if receiver in ("", one.handler)]
         missing = [name for name in who.unreadable if receiver in ("", name)]
         if wanted:
             w.store.deliveries.open(event, wanted)
+        # Last: what can be read is delivered first, whatever becomes of the rest.
         if missing:
             w.store.deliveries.miss(event, missing)
     return None
@@ -130,12 +133,14 @@ def deliver_to_handler(w: Wiring, claim: Claim) -> Answer:
     name, _ = claim.attempt
     handler = w.handlers.get(name)
     if handler is None:
+        # Nothing waits, so the slot may sleep: the next delivery wakes it.
         if not w.store.deliveries.count("pending", name):
             return None
         living = {
             handler.name for handler in w.store.processes.handlers(policy.UNKNOWN_HANDLER_LOOK)
         }
         report("handler.unknown", handler=name)
+        # Soon where a living process has it, which gets the slot then; else seldom.
         return Again(policy.ELSEWHERE_LOOK if name in living else policy.UNKNOWN_HANDLER_LOOK)
     return _deliver(w, claim, lambda event: _run(w, handler, event))
 
@@ -194,6 +199,8 @@ def _tell_and_record(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell)
         turn, judge = _turn_of(w, claim, taken, tell)
     except UnreadableRecord as unreadable:
         report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
+        # Postponed and not counted: an older version is no fault of the receiver, and those behind
+        # it go on.
         w.store.deliveries.postpone(claim, taken.delivery.id)
         return
     except StoreUnavailable:
@@ -202,6 +209,8 @@ def _tell_and_record(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell)
         report("task.failed", lane=claim.lane, duty=taken.delivery.id, exc_info=True)
         why = f"it could not be delivered: {named(error, policy.LONGEST_DELIVERY_WHY)}"
         turn, judge = _turn(w, Outcome(word="failed", took=0, why=why), taken.place), None
+    # Recorded whatever happened: unrecorded, the slot would hold this delivery until its lease is
+    # over.
     disabled = w.store.deliveries.record(claim, taken, turn, judge)
     report(
         "delivery.recorded",
@@ -224,10 +233,14 @@ def _turn_of(
         event = w.store.deliveries.event_of(taken.delivery)
     except NotFound:
         return _untold("dead", _gone(taken.delivery)), None
+    # Looked at now and not when it was opened: success may have come while this waited its turn.
     if event.outdated:
         return _untold("superseded", "success came late and is told instead"), None
+    # Attempts are counted when they begin, so a handler that kills its process each time has an
+    # end.
     if taken.place > len(w.settings.retry_schedule):
         return _untold("dead", "its last attempt never came back"), None
+    # A handler may take minutes; with the lease over, another process would call it a second time.
     with w.store.duties.renewing(claim):
         outcome = tell(event)
     return _turn(w, outcome, taken.place), _judge(w, taken.delivery, outcome)
@@ -272,11 +285,14 @@ def _turn(w: Wiring, outcome: Outcome, place: int) -> DeliveryResult:
             return DeliveryResult(state="done", outcome=outcome)
         case "dead":
             return DeliveryResult(state="dead", outcome=outcome)
+        # Counted by the schedule even where the receiver asks for its own wait: else it could ask
+        # for ever.
         case _ if place >= len(schedule):
             why = f"{outcome.why}; that was the last of {len(schedule)} attempts"
             return DeliveryResult(state="dead", outcome=outcome, why=why)
         case _:
             again_in = jittered(schedule[place])
+            # Not jittered: the receiver named the moment itself.
             if outcome.after is not None:
                 again_in = max(0.0, outcome.after)
             return DeliveryResult(state="pending", outcome=outcome, again_in=again_in)

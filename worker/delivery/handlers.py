@@ -44,6 +44,8 @@ def _import(what: str, load_it: Callable[[], object]) -> None:
     try:
         load_it()
     except (Exception, SystemExit) as error:
+        # SystemExit too: a module that ends the interpreter on import would end the process without
+        # a word of which it was.
         raise ValueError(f"{what}: {type(error).__name__}: {error}") from error
 
 
@@ -84,6 +86,7 @@ def run(function: Function, event: HandlerEvent) -> Outcome:
         return Outcome(word="failed", took=time.monotonic() - start, why=why)
     took = time.monotonic() - start
     if inspect.iscoroutine(answered):
+        # Closed, or Python would complain of it somewhere else, long after.
         answered.close()
         return Outcome(word="failed", took=took, why="it returned a coroutine, which nobody runs")
     return Outcome(word="done", took=took)
@@ -91,6 +94,8 @@ def run(function: Function, event: HandlerEvent) -> Outcome:
 
 def _again(retry: Retry, took: float) -> Outcome:
     after = retry.after
+    # Users write `after`; a wait that is no number or without end would leave the delivery in
+    # nobody's hand.
     fine = isinstance(after, int | float) and 0 <= after < math.inf
     if after is None or fine:
         return Outcome(word="again", took=took, why=_why(retry), after=after)

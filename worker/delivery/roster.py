@@ -80,11 +80,13 @@ def end(w: Wiring, name: str) -> int:
         NotFound: Nobody knows it, and nothing waits for it.
         Conflict: A process has it.
     """
+    # Those whose record cannot be read too, or what waits for them could never be ended.
     unreadable = (one.id for one in w.store.processes.unreadable())
     known = (*(member.name for member in members(w)), *unreadable)
     left: Sequence[Delivery] = next(w.store.deliveries.listed(None, name, None), ())
     if name not in known and not any(one.lane == "handlers" for one in left):
         raise NotFound(f"handler {name!r}", nearest(name, known))
+    # Checked where it is removed: a process may have come with it since it was listed.
     if not w.store.processes.forget(name, LIVING):
         raise Conflict(
             f"a process that lives has the handler {name!r}; stop it and ask again in a minute"

@@ -167,6 +167,7 @@ def change(w: Wiring, subscription_id: str, wish: SubscriptionPatch) -> Subscrip
 
     changes: dict[str, Any] = wish.model_dump(exclude_none=True)
     if wish.enabled is not None:
+        # Why it was disabled holds no more once its owner decides, either way.
         changes["why"] = ""
     return w.store.subscriptions.change(subscription_id, lambda found: replace(found, **changes))
 
@@ -183,6 +184,8 @@ def rotate(w: Wiring, subscription_id: str, overlap: float = OVERLAP) -> tuple[S
     until = now + timedelta(seconds=overlap)
 
     def decide(found: Subscription) -> Subscription:
+        # Those before keep their own end if it is sooner: a rotation must not make a leaked secret
+        # live longer.
         old = [(found.secret, until), *((one, min(end, until)) for one, end in found.old_secrets)]
         living = tuple((one, end) for one, end in old if end > now)
         return replace(found, secret=sealed, old_secrets=living[:MOST_SECRETS])
@@ -198,6 +201,7 @@ def try_out(w: Wiring, subscription: Subscription, kind: str) -> Outcome:
 def tell(w: Wiring, subscription: Subscription, event: Event) -> Outcome:
     """Post an event, signed."""
     signing = open_secrets(w, subscription)
+    # Not posted unsigned: the receiver would refuse it, or worse, believe it.
     if not signing:
         why = "its secret cannot be read with RUNHOOK_SECRET; rotate it"
         return Outcome(word="failed", took=0, why=why)
@@ -228,11 +232,13 @@ def outcome_of(heard: Heard) -> Outcome:
     answered = Outcome(word="done", took=heard.took, status=heard.status, answer=head or None)
     if 200 <= heard.status < 300:
         return answered
+    # Standard Webhooks: Gone means that the receiver wants nothing any more.
     if heard.status == 410:
         return replace(answered, word="dead", why="it answered 410 Gone", gone=True)
     why = f"it answered HTTP {heard.status}"
     if 300 <= heard.status < 400:
         why += "; redirects are not followed"
+    # Of a refusal without Retry-After the schedule says when.
     if heard.after is None:
         return replace(answered, word="failed", why=why)
     after = min(LONGEST_WISH, max(LEAST_WISH, heard.after))
@@ -269,6 +275,7 @@ def reseal(w: Wiring) -> None:
 
     def sealed_anew(sealed: str) -> str:
         text = unseal(w.settings.secrets, sealed)
+        # What cannot be opened stays as it is: the RUNHOOK_SECRET that opens it may be put back.
         if not text or unseal(newest, sealed) is not None:
             return sealed
         return seal(newest, text)
@@ -279,6 +286,7 @@ def reseal(w: Wiring) -> None:
 
     for subscription in w.store.subscriptions.all():
         if decide(subscription) != subscription:
+            # Removed, or written by a newer process, since it was listed: neither is ours to seal.
             with suppress(NotFound, UnreadableRecord):
                 w.store.subscriptions.change(subscription.id, decide)
 
