@@ -44,8 +44,11 @@ def post_line() -> Response:
 def get_account() -> Response:
     """What the account has left and may run at once, as RunningHub says now."""
     w = wiring()
+    # Web may well run without the key, where nobody can spend money through it.
     if not w.settings.api_key:
         raise ServiceUnavailable("web has no RUNNINGHUB_API_KEY, so it cannot ask for the account")
+    # Two calls to RunningHub, each of which may take seconds: few at once, so that threads are left
+    # for what needs Redis only.
     with ASKING.take(caller().name):
         account, capacity = w.client.account(), w.client.capacity()
     return answer(account_view(account, capacity, w.store.queue.state().in_flight))

@@ -23,6 +23,7 @@ def post_asset() -> Response:
     """Keep the form's `file`; the same content twice is one asset."""
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType("send multipart/form-data with a file")
+    # Before the form is looked at, for that reads the whole body.
     request.max_content_length = LARGEST + BUSY_FORM
     file = request.files.get("file")
     if file is None:

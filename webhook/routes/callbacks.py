@@ -43,9 +43,12 @@ def genuine(secrets: Sequence[str], path: str) -> bool:
 def callback(job_id: str, attempt: int, signature: str) -> Response:
     """RunningHub says that an attempt ended."""
     w: Wiring = current_app.extensions["runhook"]
+    # Before Redis is asked anything, so that strangers cost it nothing. 404 and not 403, as for any
+    # path that is not there.
     if not signed_by_us(w.settings.secrets, job_id, attempt, signature):
         wrong_signatures.add()
         raise NotFound("there is no such callback")
+    # doctor's probe: answered before Redis, and only a web with the same secret can say this.
     if job_id == PROBE:
         return Response(probe_answer(w.settings.secrets[0], attempt), 200, mimetype="text/plain")
     try:
@@ -55,8 +58,11 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
                 job_id, attempt, TimelineEntry("callback too large", {"attempt": attempt})
             )
             raise RequestEntityTooLarge(f"a callback is at most {LARGEST} bytes")
+        # An unknown `via` is a callback still: what it says counts, and not how it came.
         via = VIA.get(request.args.get("via", ""), "callback")
         status = w.store.callbacks.take(job_id, attempt, via, body)
+    # Never 200: RunningHub would not send it again, and the news would be lost until the job is
+    # overdue.
     except StoreUnavailable as error:
         report("callback.not_kept", job=job_id, attempt=attempt, why=str(error))
         why = "it could not be written down; send it again"

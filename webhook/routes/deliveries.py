@@ -42,11 +42,13 @@ class DeliveriesQuery(Query):
 def list_deliveries() -> Response:
     """Deliveries, those of the newest events first, each with every attempt."""
     asked = query(DeliveriesQuery)
+    # Deliveries carry no tenant, so a list of many jobs could not be narrowed to its own.
     if (tenant := only()) is not None:
         if asked.job is None:
             raise forbidden(caller(), "read, or one of its own jobs: ?job=job_…")
         hide_job(tenant, asked.job)
     wanted = Filter(state=asked.state, handler=asked.handler, job=asked.job)
+    # One more than the page tells whether there is a next one, without counting the rest.
     found = list(islice(deliveries.matching(wiring(), wanted, asked.cursor), asked.limit + 1))
     page, behind = found[: asked.limit], None
     if len(found) > asked.limit:
@@ -67,6 +69,7 @@ def redeliver(delivery_id: str) -> Response:
     """Hand one to its handler again: 202, with a `note` if no process has the handler now."""
     again = deliveries.redeliver(wiring(), delivery_id)
     view = delivery_view(again)
+    # Done all the same: the handler may come back. But whoever waits for it must know.
     if note := word_of_absence(wiring(), again.lane, again.handler):
         view["note"] = note
     return answer(view, 202)

@@ -68,6 +68,7 @@ def list_events() -> Response:
 def stream_events() -> Response:
     """Events as they happen, and those since `Last-Event-ID` first."""
     asked = query(StreamQuery)
+    # The header first: browsers send it when they connect again, to the same `?after=` as at first.
     cursor = request.headers.get("Last-Event-ID") or asked.after
     if cursor and not is_event_id(cursor):
         raise InvalidRequest([Fault(path="Last-Event-ID", message=AN_EVENT)])
@@ -83,12 +84,14 @@ def stream_events() -> Response:
 def stream_job(job_id: str) -> Response:
     """A job as it is, and then after each of its events, until it has ended."""
     w = wiring()
+    # Before the job is read: an event in between is sent twice over, and not missed.
     start = w.store.events.newest()
     job = w.store.jobs.get(job_id)
     return _hub().stream(caller().name, _job(_hub(), start, job))
 
 
 def _events(hub: Hub, cursor: str, types: Sequence[str]) -> Iterator[bytes]:
+    # ms until a browser connects again, so that a restart of web is hardly seen.
     yield b"retry: 2000\n\n"
     for message in hub.follow(cursor):
         if message is None:
@@ -120,6 +123,7 @@ def _page(types: Sequence[str], cursor: str | None, limit: int) -> tuple[list[Ev
     for _ in range(ROUNDS):
         before = cursor
         found, cursor = events.after(before, size, types=types)
+        # Fewer than a piece fit the page, so its cursor is its last event's and not the piece's.
         if len(found) > limit:
             return found[:limit], found[limit - 1].id
         if found or cursor == before:

@@ -26,6 +26,8 @@ def front() -> Response:
     calls = [
         f"{method} {rule.rule}"
         for rule in current_app.url_map.iter_rules()
+        # Made from the routes themselves, so that no list of calls can differ from what a token
+        # opens.
         for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})
         if rule.rule.startswith("/v1/")
         and me.may(OPEN_TO.get(current_app.view_functions[rule.endpoint], ()))

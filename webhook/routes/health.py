@@ -30,6 +30,8 @@ def ready() -> tuple[Response, int]:
             "redis.away", why=str(error)
         )  # where Redis is, anybody may ask here and need not know
         return jsonify(status="not ready", redis="away", workers=None), 503
+    # Without one, jobs are taken and stay queued: a balancer that waits for ready must not send
+    # them here.
     if not workers:
         return jsonify(status="not ready", redis="ok", workers=0), 503
     return jsonify(status="ready", redis="ok", workers=workers), 200

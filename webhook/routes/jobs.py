@@ -95,6 +95,7 @@ def post_job() -> Response:
     """
     given, key = json_body(LARGEST), _idempotency_key()
     dry_run = query(JobQuery).dry_run
+    # Only where RunningHub is asked: an ordinary job needs Redis alone and waits for nobody.
     with _waiting_for(given, dry_run):
         if dry_run:
             return answer(_checked(create.trial(wiring(), given, only=only())))
@@ -125,6 +126,7 @@ def post_batch() -> Response:
         only=only(),
         dry_run=query(JobQuery).dry_run,
     )
+    # Taken before the answer begins, while a status can still say that it is full.
     place = BATCHES.take(caller().name)
 
     def answers() -> Iterator[bytes]:
@@ -156,6 +158,7 @@ def list_jobs() -> Response:
     asked, mine = query(JobsQuery), only()
     model = asked.model
     if model is not None:
+        # Jobs are listed by endpoint, and users may know the model by its name in the reference.
         model = catalogue.canonical(model)
     if mine is not None and asked.tenant not in (None, mine):
         return answer({"items": [], "next": None})  # as if the other had none
@@ -177,6 +180,7 @@ def get_job(job_id: str) -> Response:
 def get_timeline(job_id: str) -> Response:
     """Everything that happened to a job."""
     store = wiring().store
+    # 404 for a job that is not there, whose timeline would be an empty list.
     store.jobs.get(job_id)
     return answer({"items": store.jobs.timeline(job_id)})
 

@@ -80,6 +80,7 @@ def test_subscription(subscription_id: str) -> Response:
     event_type = read_body(SampleRequest, LARGEST, empty=True).type
     w = wiring()
     subscription = w.store.subscriptions.get(subscription_id)
+    # Refused before the answer begins: afterwards the status is sent and nothing can be said.
     place = TESTS.take(caller().name)
 
     def tested() -> Iterator[bytes]:
