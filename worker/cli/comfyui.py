@@ -84,6 +84,8 @@ def settable_fields(graph: dict[str, Any]) -> list[AppField]:
         if not isinstance(row, dict):
             continue
         for name, value in (row.get("inputs") or {}).items():
+            # Set by a job, a link would cut the graph: the node would get a value where it expects
+            # another's output.
             if isinstance(value, list) and len(value) == LINK_LENGTH:
                 continue
             title = (row.get("_meta") or {}).get("title") or ""

@@ -73,6 +73,7 @@ def _sentence(error: Exception) -> str:
 def _exit_status(error: Exception) -> int:
     """3 for what may work when it is tried again later; 1 for an answer that is no."""
     match error:
+        # First, for both are kinds of what follows, and trying again later would not help.
         case StoreRefuses() | ProviderRefused():
             return FAILED
         case StoreUnavailable() | ProviderSilent():
@@ -139,5 +140,6 @@ def wrong_usage() -> Iterator[None]:
     try:
         yield
     except InvalidRequest as error:
+        # The first only: click shows one, and names the option in its own way.
         fault = error.faults[0]
         raise click.BadParameter(fault.message, param_hint=f"--{fault.path}") from None

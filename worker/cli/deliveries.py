@@ -94,6 +94,7 @@ def redeliver(
 ) -> None:
     """Deliver again: one, or all that match."""
     given = _without_none(handler=handler, job=job, since=since, until=until)
+    # Without either it would be every dead delivery there is, which is seldom meant.
     if (delivery_id is None) == (not given):
         raise click.UsageError(
             "name a delivery by its ID, or many by --handler, --job, --since, --until"

@@ -53,6 +53,7 @@ def demo() -> None:
     settings = Settings.load()
     settings.own_data_dir()
     folder = settings.data_dir.resolve() / "demo"
+    # A demo that was killed leaves jobs behind, which would run again and be counted.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     web, sandbox = free_port(), free_port()
@@ -131,6 +132,7 @@ def _start(fleet: Fleet, web: int, sandbox: int) -> None:
 def _submit(w: Wiring) -> dict[str, Scene]:
     """Submit every scene's job once handlers are there; scenes by their job's id."""
     deadline = time.monotonic() + HANDLERS_WITHIN
+    # An event is for those who are there when it happens: too early, no handler would get it.
     while not w.store.processes.handlers() and time.monotonic() < deadline:
         time.sleep(LOOK_EVERY)
     scenes = {}

@@ -24,6 +24,7 @@ GOOD, WRONG = Text("✓", "green"), Text("✗", "red")
 
 def all_delivered(deliveries: list[Delivery]) -> bool:
     """Whether a job's end has been delivered to everybody."""
+    # None yet is not all: the end of a job is fanned out a moment after it.
     return bool(deliveries) and all(d.state != "pending" for d in deliveries)
 
 

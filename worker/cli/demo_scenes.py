@@ -83,6 +83,8 @@ SCENES = (
         model=VIDEO,
         input={"prompt": "A boat leaves the harbour [answer lost]"},
         faults=("answer_lost",),
+        # Last in the queue: its lost answer trips the breaker, and the others need not wait for
+        # that.
         priority=0,
     ),
     Scene(

@@ -67,6 +67,7 @@ def _answer(received: Received, secret: str, body: bytes, headers: dict[str, str
         return 401
     event = json.loads(body)
     metadata = event["data"]["metadata"]
+    # After the signature: only an event that is genuine may be refused once, and must come again.
     if metadata.get("handler_fails_first") and event["id"] not in received.refused:
         received.refused.add(event["id"])
         return 503

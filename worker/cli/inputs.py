@@ -48,6 +48,7 @@ def _value(w: Wiring, model: str, name: str, text: str) -> Any:
     """One parameter as it was typed, its file kept."""
     if not (text.startswith("@") and _takes_files(model, name)):
         return _typed(model, name, text)
+    # Kept before the job is checked, for the rules are about the file's kind and size.
     asset = f"asset:{keep_file(w, Path(text[1:])).id}"
     if _is_list(model, name):
         return [asset]
@@ -168,6 +169,7 @@ def _param(model: str, name: str) -> catalogue.Param | None:
 
 def _takes_files(model: str, name: str) -> bool:
     """Whether @ names a file: not for a model's text, where it may name a picture of the prompt."""
+    # A parameter that nobody documented may take a file: `@` is taken at its word there.
     param = _param(model, name)
     return param is None or param.type in catalogue.FILES
 

@@ -68,6 +68,7 @@ def job(job_id: str, as_json: bool) -> None:
     found = store.jobs.get(job_id)
     timeline = store.jobs.timeline(job_id)
     if as_json:
+        # Only for JSON, where the API shows it too: it costs another round trip.
         place = store.queue.position(w.client.line_of(found.spec.options), job_id)
         print_json({**job_view(found, place), "timeline": timeline})
     else:
@@ -129,6 +130,7 @@ def resolve(
         # RunningHub is asked whether the task is this job's.
         found = resolving.resolve_by_ref(wiring(asks=True), job_id, ref, force=force)
     elif verdict is not None:
+        # Refused and not ignored: with money at stake nobody should think that it had an effect.
         refuse_beside("--as", "force")
         found = resolving.resolve(wiring(), job_id, verdict)
     out.print(state_text(found))
@@ -221,5 +223,6 @@ def _timeline_table(timeline: Sequence[dict[str, Any]]) -> Rows:
     for entry in timeline:
         rest = {k: v for k, v in entry.items() if k not in ("at", "what") and v not in (None, "")}
         values = ", ".join(f"{k} {str(v)[:LONGEST_SHOWN]}" for k, v in rest.items())
+        # Masked: particulars quote URLs and errors, and people paste a timeline into tickets.
         table.add_row(entry["at"][CLOCK_TIME], entry["what"], Text(masked(values)))
     return table

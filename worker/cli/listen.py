@@ -39,6 +39,7 @@ def listen(
     as_json: bool,
 ) -> None:
     """Follow events as they happen, until Ctrl-C."""
+    # Whoever types the URL may reach this machine anyway; private addresses are the usual case.
     outbound = Outbound(allow_private=True)
     if forward and (refusal := outbound.refusal(forward)):
         raise click.BadParameter(refusal, param_hint="--forward")
@@ -85,6 +86,7 @@ def _follow(w: Wiring, cursor: str) -> Iterator[Event]:
         try:
             found, behind = w.store.events.after(cursor, AT_ONCE, gaps=True)
         except StoreUnavailable:
+            # At the start a wrong REDIS_URL is more likely than an outage, so it is said at once.
             if not reached:
                 raise
             time.sleep(AWAY)

@@ -39,6 +39,7 @@ CELERY = (
     "-A",
     "runhook.worker.tasks",
     "worker",
+    # Workers need not know each other: Redis holds every state, so this would only be traffic.
     "--without-gossip",
     "--without-mingle",
     "--loglevel",
@@ -46,6 +47,8 @@ CELERY = (
 )
 COMMANDS = {
     "web": (sys.executable, "-m", "runhook.webhook.serve", "--host", "127.0.0.1"),
+    # Threads, for the worker mostly waits for RunningHub. Handlers are users' code, which may hang
+    # or kill its process, so each runs in a child.
     "worker": (*CELERY, "-P", "threads", "-c", str(THREADS), "-Q", WORKER_LANES),
     "handlers": (*CELERY, "-P", "prefork", *HANDS, "-Q", "handlers"),
 }
@@ -149,6 +152,7 @@ class Fleet:
     def stop(self) -> None:
         """End all of them, the last started first, and wait until they are gone."""
         self._ending = True  # what ends from here on is not started again
+        # The last started first: web and the workers are told to end before what they ask.
         members = list(reversed(self._members.values()))
         for member in members:
             if member.process.poll() is None:
@@ -159,6 +163,7 @@ class Fleet:
                 member.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError):
+                    # The whole group: a worker that is killed takes no leave of its children.
                     os.killpg(member.process.pid, signal.SIGKILL)
                 member.process.wait()
 
@@ -166,6 +171,7 @@ class Fleet:
         out: int | IO[bytes] = subprocess.PIPE
         if self._say is None and self._logs is not None:
             self._logs.mkdir(parents=True, exist_ok=True)
+            # Appended to: what a process said before it was restarted is what explains the restart.
             out = (self._logs / f"{name}.log").open("ab")
         umask = self._umasks.get(name)
         if umask is None:
@@ -212,6 +218,7 @@ def wait_until_ready(url: str, seconds: float, broken: Callable[[], str | None])
         try:
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310
                 return None
+        # An answer, if not the wanted one: /readyz says in its body what is missing.
         except urllib.error.HTTPError as error:
             last = error.read(LONGEST_ANSWER).decode("utf-8", "replace")
         except OSError as error:
@@ -229,6 +236,7 @@ def free_port(wanted: int = 0) -> int:
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", wanted))
+        # Taken by another program: any other port will do.
         except OSError:
             probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -94,6 +94,7 @@ def _submit_and_wait(w: Wiring, asked: JobRequest, key: str | None, *, as_json: 
     try:
         job = wait(w, job.id, quiet=as_json)
     except KeyboardInterrupt:
+        # Not cancelled: it may be paid for already, and whoever wants that can say so.
         err.print(goes_on(job.id))
         sys.exit(FAILED)
     if as_json:
@@ -121,6 +122,7 @@ def _submit_lines(w: Wiring, file: IO[bytes], key: str | None, *, dry_run: bool)
         if isinstance(line.error, StoreUnavailable):
             err.print(f"{taken} lines were queued before this; {_how_to_go_on(key)}")
             raise line.error
+        # A refused line is no reason to stop: those behind it are judged by themselves.
         refused += line.error is not None
         taken += line.job is not None
         click.echo(escaped(orjson.dumps(_line_view(w, line)).decode()))

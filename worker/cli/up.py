@@ -142,6 +142,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
         try:
             lock = private.opened(folder / "up.lock", "w", os.O_WRONLY | os.O_CREAT)
             file = held.enter_context(lock)
+            # The lock goes with the process however it ends, so nobody has to remove a file after a
+            # crash.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SettingsError(
@@ -179,6 +181,7 @@ def welcome(settings: Settings, address: str, *, made: bool, terminal: bool) -> 
         made: Its token is one that `up` made.
         terminal: People look at it.
     """
+    # Given as a command that reads it: what is copied into a chat or a log holds no token.
     token, link = "TOKEN", ""
     if made:
         token = f"$(cat {shlex.quote(str(settings.token_file))})"

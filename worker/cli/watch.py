@@ -47,6 +47,7 @@ def _watch_newest() -> None:
     """A live table; in a pipe a line for each job whenever its state has changed."""
     w = wiring()
     try:
+        # A pipe is read by programs or kept: there a table that redraws itself is noise.
         if not out.is_terminal:
             _print_changes(w)
         with Live(console=out, refresh_per_second=4) as live:
@@ -87,6 +88,7 @@ def wait(w: Wiring, job_id: str, *, quiet: bool) -> Job:
     while True:
         found = w.store.jobs.get(job_id)
         place = _place(w, found)
+        # Its place too, or a long queue would look as if nothing moved.
         if not quiet and (found.state, place) != shown:
             err.print(_progress(w, found, place))
             shown = (found.state, place)
