@@ -1,1 +1,1 @@
-"""Telling handlers and subscribers of events, each on its own, until it has heard."""
+"""Delivering events to handlers and subscribers, to each on its own until it acknowledges."""

@@ -9,8 +9,8 @@ from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
 from runhook.worker.wiring import Wiring
 
-# Seconds between two deliveries that are told again together: fifty a second disturb no receiver
-# that also hears what happens now.
+# Seconds between two redeliveries of one request: fifty a second disturb no receiver that also gets
+# what happens now.
 SPREAD = 0.02
 DeliveryState = Annotated[str, one_of(STATES)]
 
@@ -75,6 +75,11 @@ def _matches(delivery: Delivery, wanted: Filter) -> bool:
 def redeliver(w: Wiring, delivery_id: str, after: float = 0) -> Delivery:
     """Hand a delivery to its handler again, its schedule from the start.
 
+    Args:
+        w: The process's parts.
+        delivery_id: Which.
+        after: Seconds until its first attempt.
+
     Raises:
         NotFound: There is no such delivery.
         Conflict: It is being delivered now, or its subscription is disabled or removed.
@@ -103,7 +108,7 @@ def why_undeliverable(w: Wiring, lane: str, handler: str) -> str | None:
 
 
 def redeliver_all(w: Wiring, wanted: Filter, *, dry_run: bool) -> tuple[int, int]:
-    """Hand all that match to their handlers again, spread a little.
+    """Hand all that match to their handlers again, SPREAD seconds apart; a dry run only counts.
 
     Returns:
         How many, and how many cannot be delivered now.
@@ -123,7 +128,11 @@ def redeliver_all(w: Wiring, wanted: Filter, *, dry_run: bool) -> tuple[int, int
 
 
 def try_redeliver(w: Wiring, delivery: Delivery, after: float) -> bool:
-    """Hand a delivery to its handler again; False: it is being delivered now, or was removed."""
+    """Hand a delivery to its handler again in `after` seconds.
+
+    Returns:
+        False where it is being delivered now, or was removed.
+    """
     try:
         w.store.deliveries.redeliver(delivery, after)
     # One of thousands: what moved on by itself since it was listed must not stop the others.

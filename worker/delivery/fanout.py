@@ -1,4 +1,4 @@
-"""Telling: an event's deliveries are opened, and each handler is told until it has heard."""
+"""Fan-out: an event's deliveries are opened, and each handler gets it until it acknowledges."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ def open_event(w: Wiring, claim: Claim) -> Answer:
     """Open a delivery for everybody who wants an event; doing it again opens none twice.
 
     The duty names the event, or `<event>/<receiver>` for one who missed it; or `missed/<receiver>`.
-    Who cannot be read keeps nobody else waiting: what it may want is remembered for it.
+    A receiver that cannot be read keeps no other waiting: what it may want is remembered for it.
 
     Raises:
         UnreadableRecord: The event is not for this version, or nor is whoever missed some.
@@ -74,9 +74,11 @@ def _catch_up(w: Wiring, receiver: str) -> Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Audience:
-    """Everybody who may be told of something.
+    """Every receiver that an event may be delivered to.
 
     Attributes:
+        handlers: Those that a process has published.
+        subscriptions: All of them, disabled ones too.
         first: Seconds before the first attempt.
         unreadable: By name, those whose record cannot be read here, and why.
     """
@@ -93,7 +95,7 @@ class Audience:
 
 
 def audience(w: Wiring) -> Audience:
-    """Who listens now."""
+    """Every receiver that is known now, whether its record can be read here or not."""
     schedule = w.settings.retry_schedule
     handlers, subscribers = w.store.processes.handlers(), w.store.subscriptions.all()
     unreadable = (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable())
@@ -106,7 +108,7 @@ def audience(w: Wiring) -> Audience:
 
 
 def who_wants(who: Audience, event: Event) -> list[Recipient]:
-    """Every handler and subscriber that is to be told of an event."""
+    """Every handler and subscriber that an event is delivered to, a disabled one too."""
     inside = [
         Recipient(handler.name, "handlers", jittered(who.first))
         for handler in who.handlers
@@ -121,7 +123,7 @@ def who_wants(who: Audience, event: Event) -> list[Recipient]:
 
 
 def _handler_wants(handler: Published, event: Event) -> bool:
-    """Whether a handler is told: its types and model, and the names that the job's owner gave."""
+    """Whether a handler gets it: by its types and model, and by the names in the job."""
     if event.job is not None and not event.job.spec.names(handler.name):
         return False
     globs = list(filter(None, [handler.model]))
@@ -129,7 +131,11 @@ def _handler_wants(handler: Published, event: Event) -> bool:
 
 
 def deliver_to_handler(w: Wiring, claim: Claim) -> Answer:
-    """One turn of a Python handler or a Celery task."""
+    """Deliver its next event to a Python handler or a Celery task.
+
+    Returns:
+        When to look again, where no process here has the handler: its deliveries wait.
+    """
     name, _ = claim.attempt
     handler = w.handlers.get(name)
     if handler is None:
@@ -146,7 +152,10 @@ def deliver_to_handler(w: Wiring, claim: Claim) -> Answer:
 
 
 def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
-    """One turn of an HTTP subscriber; one that is disabled or gone misses what there is."""
+    """Deliver its next event to an HTTP subscriber.
+
+    What waits for a disabled one is kept as dead, what waits for a removed one is ended.
+    """
     name, _ = claim.attempt
     try:
         subscription = w.store.subscriptions.get(name)
@@ -179,9 +188,9 @@ def jittered(seconds: float) -> float:
 
 
 def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
-    """Tell a handler of its next event, and write down how it went.
+    """Deliver a receiver's next event, and record the result.
 
-    A subscriber that takes its time is left to an overflow thread, which puts the duty down itself.
+    A subscriber that takes its time is left to an overflow thread, which finishes the duty itself.
     """
     taken = w.store.deliveries.take(claim)
     if not isinstance(taken, LeasedDelivery):
@@ -228,7 +237,7 @@ def _tell_and_record(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell)
 def _turn_of(
     w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell
 ) -> tuple[DeliveryResult, Judge | None]:
-    """How it went, and what that says of who was told; nothing where nobody was."""
+    """The result, and what it says of the receiver's health; nothing where nothing was sent."""
     try:
         event = w.store.deliveries.event_of(taken.delivery)
     except NotFound:

@@ -1,4 +1,4 @@
-"""Running users' handlers: their modules imported, a function told, its answer heard."""
+"""Running users' handlers: their modules are imported, a function is called, its outcome read."""
 
 import inspect
 import math
@@ -56,7 +56,7 @@ def _package(point: EntryPoint) -> str:
 
 
 def attributes(document: dict[str, Any]) -> SimpleNamespace:
-    """A job's document with its fields as attributes; what the user wrote stays as written."""
+    """A job's view with its fields as attributes; what the user wrote stays as written."""
     raw = ("input", "options", "metadata", "detail")
 
     def dress(name: str, value: Any) -> Any:
@@ -70,7 +70,12 @@ def attributes(document: dict[str, Any]) -> SimpleNamespace:
 
 
 def run(function: Function, event: HandlerEvent) -> Outcome:
-    """Tell a function, and hear how it went. Never raises what the function raised."""
+    """Call a handler's function with an event.
+
+    Returns:
+        `done`; `again` where it raised Retry; `dead` where it raised Stop; `failed` where it raised
+        anything else, none of which is let through, or returned a coroutine.
+    """
     start = time.monotonic()
     try:
         answered = function(event)

@@ -1,4 +1,4 @@
-"""Who is told inside: handlers that live or are gone, what waits for each, and the end of that."""
+"""The handlers of all processes, alive or gone: what waits for each, and ending what does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class Member:
 
     Attributes:
         name: Its function's, or the one that `on` set.
-        pending: Deliveries still to be told.
+        pending: Deliveries still to be made.
         dead: Deliveries that wait for somebody to redeliver them.
         oldest: When the oldest pending one happened.
         types: Events that it wants; None: no process has said so since it was ended.
@@ -74,7 +74,7 @@ def end(w: Wiring, name: str) -> int:
     """End what waits for a handler that will not come back: dead, and removed in time.
 
     Returns:
-        How many deliveries were still to be told.
+        How many deliveries were still pending.
 
     Raises:
         NotFound: Nobody knows it, and nothing waits for it.

@@ -1,6 +1,6 @@
-"""HTTP subscribers: taken, changed, told with a signature, rested when they fail, given up at last.
+"""HTTP subscribers: created, changed, sent signed events, and disabled when they are gone.
 
-The signature is Standard Webhooks'. Whoever answers 2xx has heard.
+The signature is Standard Webhooks'. An answer of 2xx acknowledges an event.
 """
 
 import base64
@@ -90,7 +90,7 @@ class SubscriptionPatch(Body):
         url: Where events are posted to.
         events: Their types; empty: all.
         models: Globs over the job's model; empty: all.
-        enabled: Whether it is told.
+        enabled: Whether events are delivered to it.
     """
 
     member: ClassVar[str] = "a field of a subscription"
@@ -199,7 +199,11 @@ def try_out(w: Wiring, subscription: Subscription, kind: str) -> Outcome:
 
 
 def tell(w: Wiring, subscription: Subscription, event: Event) -> Outcome:
-    """Post an event, signed."""
+    """Post an event, signed with every secret that still counts.
+
+    Returns:
+        How it was taken; `failed` without a request where no secret can be opened.
+    """
     signing = open_secrets(w, subscription)
     # Not posted unsigned: the receiver would refuse it, or worse, believe it.
     if not signing:
@@ -225,7 +229,7 @@ def signed(signing: list[str], event_id: str, body: bytes) -> dict[str, str]:
 
 
 def outcome_of(heard: Heard) -> Outcome:
-    """What an answer means: 2xx is done, 410 wants nothing any more, all else is told again."""
+    """What an answer means: 2xx acknowledges, 410 wants no more events, all else is tried again."""
     if heard.status is None:
         return Outcome(word="failed", took=heard.took, why=heard.why)
     head = excerpt(heard.answer)[:ANSWER_HEAD]
@@ -246,7 +250,7 @@ def outcome_of(heard: Heard) -> Outcome:
 
 
 def miss(w: Wiring, subscription: Subscription) -> Answer:
-    """What a disabled subscription was to be told is kept as dead, until somebody redelivers it."""
+    """Keep what waits for a disabled subscription as dead, until somebody redelivers it."""
     why = "the subscription is disabled"
     ids = next(w.store.deliveries.listed("pending", subscription.id, None), [])
     w.store.deliveries.end(subscription.id, [one.id for one in ids], why, final=False)
@@ -256,7 +260,7 @@ def miss(w: Wiring, subscription: Subscription) -> Answer:
 
 
 def forget(w: Wiring, claim: Claim) -> None:
-    """What a removed subscription was to be told ends, and is removed in time."""
+    """End what waits for a removed subscription; they are removed in time."""
     name, _ = claim.attempt
     for state in ("pending", "dead"):
         for piece in w.store.deliveries.listed(state, name, None):

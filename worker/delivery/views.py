@@ -1,4 +1,4 @@
-"""Who is told and what was told to whom, as users see it: the JSON of the contract. Pure."""
+"""Receivers and what was delivered to each, as users see it: the JSON of the contract. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ def subscription_view(subscription: Subscription, health: Health, missed: int) -
 
     Args:
         subscription: As it is kept.
-        health: How telling it goes.
+        health: How deliveries to it go.
         missed: Deliveries that it did not take, which wait for somebody to redeliver them.
     """
     view: View = {

@@ -82,7 +82,7 @@ def accept(
     only: str | None = None,
     dry_run: bool = False,
 ) -> Iterator[Line]:
-    """Put a job for each line into the line, in order; a bad one harms no other.
+    """Queue a job for each line, in order; a bad line harms no other. Nothing is paid yet.
 
     Args:
         w: The process's parts.

@@ -1,4 +1,4 @@
-"""Asking for a job: checked with all its faults named, then put into the line. Nothing is paid."""
+"""Asking for a job: checked with all its faults named, then queued. Nothing is paid."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -51,7 +51,7 @@ class JobRequest(Body):
         options: How it is to run; docs say which there are.
         metadata: The user's own, given back with the job.
         priority: 9 first.
-        handlers: The only Python and Celery handlers that are told; None: all.
+        handlers: The only Python and Celery handlers that get its events; None: all.
         tenant: Whose job it is; None: the caller's.
     """
 
@@ -110,7 +110,7 @@ def accept(
     key: str | None = None,
     only: str | None = None,
 ) -> tuple[bool, Job]:
-    """Put a job as a user sent it into the line, as `request` does; `only` is as `trial` has it.
+    """Queue a job as a user sent it, as `request` does; `only` is as `trial` has it.
 
     A key that made a job answers with it before anything else is checked: since then a handler may
     have been renamed or a file removed, and the job is paid all the same. Whose job it may be is no
@@ -124,7 +124,7 @@ def accept(
 def request(
     w: Wiring, asked: JobRequest, *, owner: str = LOCAL, key: str | None = None
 ) -> tuple[bool, Job]:
-    """Check a job and put it into the line. Nothing is sent yet, nothing is paid.
+    """Check a job and queue it. Nothing is sent yet, nothing is paid.
 
     Args:
         w: The process's parts.

@@ -20,7 +20,12 @@ from runhook.worker.wiring import Wiring
 
 
 def take(w: Wiring, claim: Claim) -> Answer:
-    """Take in an attempt's callbacks, oldest first; what becomes of one delays no other."""
+    """Take in an attempt's callbacks, oldest first; what becomes of one delays no other.
+
+    Raises:
+        StoreUnavailable: Redis does not answer; the callbacks stay.
+        UnreadableRecord: The job's record is not for this version; the callbacks stay.
+    """
     job_id, n = claim.attempt
     taken: list[Callback] = []
     waits: list[float] = []

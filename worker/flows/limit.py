@@ -8,7 +8,10 @@ from runhook.worker.wiring import Wiring
 
 
 def read_limit(w: Wiring) -> Answer:
-    """How many tasks the key may have in flight, from RunningHub itself."""
+    """Ask RunningHub how many tasks the key may have in flight, and dispatch by that. Free.
+
+    Without an answer the limit known so far stays, and it is asked again sooner.
+    """
     # Set by hand: the owner may want fewer than the key allows, and the duty ends.
     if w.settings.concurrency is not None:
         return None

@@ -56,11 +56,11 @@ class Pump:
         self._loss: int | None = None  # the last time that Redis lost writes, as far as is known
 
     def start(self) -> None:
-        """Begin."""
+        """Start pumping in a thread of its own."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, wait for the round under way, and say that this process is gone."""
+        """Stop; wait up to 5 s for the round under way, and take this process off the list."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(5)

@@ -31,8 +31,8 @@ class TimeRange:
     Attributes:
         since: Its start.
         until: Its end.
-        handler: Only what is to be told to this handler or subscription; None: everything.
-        new_handlers: Also tell handlers and subscribers of what happened before they came.
+        handler: Only deliveries to this handler or subscription; None: everything.
+        new_handlers: Deliver to handlers and subscribers also what happened before they came.
     """
 
     since: datetime
@@ -47,9 +47,9 @@ class RecoverRequest(Body):
     Attributes:
         since: Start of the period, in which events happened and jobs ended.
         until: Its end; None: now.
-        handler: Only what is to be told to this handler or subscription; None: everything, and
+        handler: Only deliveries to this handler or subscription; None: everything, and
             RunningHub is asked about missing callbacks too.
-        new_handlers: Also tell handlers and subscribers of what happened before they came.
+        new_handlers: Deliver to handlers and subscribers also what happened before they came.
         dry_run: Only count what is missing.
     """
 
@@ -78,9 +78,12 @@ class RecoverRequest(Body):
 
 
 def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
-    """Find what is missing and see to it, spread over time; a dry run only counts."""
+    """Find what is missing and make it good, spread over time; a dry run only counts.
+
+    RunningHub is only asked, which is free; handlers may be called again.
+    """
     found = Recovered(since=span.since, until=span.until)
-    # What one handler did not hear has nothing to do with callbacks.
+    # What was not delivered to one handler has nothing to do with callbacks.
     if span.handler is None:
         for job in _without_callback(w, span):
             if not dry_run:
@@ -93,7 +96,7 @@ def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
     for events in _events(w, span):
         for event, wanted, delivery in _pairs(w, span, who, events):
             if delivery and delivery.state != "dead":
-                continue  # it was heard, or will be
+                continue  # it was delivered, or will be
             missing = found.of(wanted.handler)
             # Nobody who came later was ever to hear of it, unless the user says so.
             if delivery is None and event.time < born.get(wanted.handler, event.time):
@@ -166,7 +169,7 @@ def _pairs(
     pairs = [
         (event, wanted)
         for event in events
-        if not event.outdated  # a failure that turned out a success is nobody's to hear
+        if not event.outdated  # a failure that turned out a success is delivered to nobody
         for wanted in who_wants(who, event)
         if span.handler in (None, wanted.handler)
     ]

@@ -99,10 +99,10 @@ def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> 
         w: The process's parts.
         job_id: Which.
         ref: The task's id.
-        force: Take it by his word alone.
+        force: Take it by the owner's word alone.
 
     Returns:
-        The job: settled, running, or as it was, with `attempt.unproved` his word until
+        The job: settled, running, or as it was, with the task in `attempt.unproved` until
         RunningHub's record proves it.
 
     Raises:

@@ -28,7 +28,15 @@ from runhook.worker.wiring import Wiring
 
 
 def send(w: Wiring, claim: Claim) -> None:
-    """Send one job's paid request, unless an earlier holder may have sent it."""
+    """Send one job's paid request, unless an earlier holder may have sent it.
+
+    No other flow costs money.
+
+    Raises:
+        StoreUnavailable: Redis does not answer. Whether the request left is on record there, so
+            the duty can be done again without paying twice.
+        UnreadableRecord: The job's record is not for this version; nothing was sent.
+    """
     job_id, n = claim.attempt
     try:
         job = w.store.jobs.get(job_id)

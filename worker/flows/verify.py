@@ -1,9 +1,9 @@
 """What callbacks lead to that cannot be believed by themselves: RunningHub is asked.
 
 A callback that names the task of an attempt which has none yet is proved by asking about that task.
-For one that is unreadable, too large or about another task, the attempt itself is asked about. Who
-knows one job's URL can send as many of either as he likes, so they cause few calls a minute. What
-the minute does not allow is asked when it does; the ordinary look of `reconcile` stays as it is.
+For one that is unreadable, too large or about another task, the attempt itself is asked about.
+Whoever knows a job's URL can send any number of either, so they cause few calls a minute. What the
+minute does not allow is asked when it does; the ordinary look of `reconcile` stays as it is.
 """
 
 import random
@@ -65,7 +65,7 @@ def _unproved(w: Wiring, job: Job, attempt: Attempt) -> dict[str, list[Word]]:
         try:
             told = w.client.read_callback(callback.body)
         except Unreadable:
-            continue  # intake says so
+            continue  # intake writes that down
         if waits_for_proof(job, attempt, told) and not is_early(w, job, attempt, callback.at):
             found.setdefault(told.ref, []).append(Word(callback, told))
     return found

@@ -35,6 +35,9 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) ->
 
     Returns:
         Whether it is the attempt's now.
+
+    Raises:
+        NotFound: There is no such job.
     """
 
     def decide(job: Job) -> Change | None:
@@ -57,17 +60,23 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) ->
 
 
 def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
-    """Take in what RunningHub says of an attempt, whoever heard it.
+    """Apply what RunningHub reports of an attempt, whichever way the report came.
+
+    A success that is paid for is never dropped: one that comes late turns `failed` into
+    `succeeded`, and one of an earlier or cancelled attempt is kept beside the job's state.
 
     Args:
         w: The process's parts.
         job_id: Whose attempt.
         n: Which attempt.
-        told: What RunningHub says. Its ref is the attempt's.
+        told: The report. Its ref is the attempt's.
         by: How it was learnt.
 
     Returns:
         `done` if it changed the job, else `kept`.
+
+    Raises:
+        NotFound: There is no such job.
     """
 
     def decide(job: Job) -> Change | None:

@@ -1,4 +1,4 @@
-"""What an attempt's owner must hear of."""
+"""Alerts to an attempt's owner."""
 
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.flows.steps import transcript
@@ -15,14 +15,14 @@ def asked_for(job_id: str, n: int) -> Duty:
 
 
 def alert(w: Wiring, job_id: str, n: int, what: str, why: str, *, asks: bool = True) -> None:
-    """Something about an attempt that its owner must hear of.
+    """Alert an attempt's owner by the log, the timeline and an event; the job's state stays.
 
     Args:
         w: The process's parts.
         job_id: Whose attempt.
         n: Which attempt.
         what: What the timeline calls it.
-        why: What happened, and what it means.
+        why: What happened, and what it may cost.
         asks: Have RunningHub asked about the attempt for it, if it has not ended.
     """
     # Logged first: the log has it even if Redis is away and cannot take the event.

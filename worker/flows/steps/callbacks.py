@@ -12,7 +12,10 @@ from runhook.worker.wiring import Wiring
 
 
 def set_aside(w: Wiring, job_id: str, n: int, error: Exception) -> None:
-    """A callback that raises what nobody foresaw is given up, and its owner told."""
+    """Give up a callback that raised an unforeseen error, and alert the job's owner.
+
+    RunningHub is asked about an attempt that has not ended, so no result that is paid for is lost.
+    """
     # The log gets the traceback. The alert leaves this machine, so it gets only the exception's
     # name and text.
     report("task.failed", lane="intake", duty=f"{job_id}/{n}", exc_info=True)
@@ -21,7 +24,7 @@ def set_aside(w: Wiring, job_id: str, n: int, error: Exception) -> None:
 
 
 def waits_for_proof(job: Job, attempt: Attempt, told: Report) -> bool:
-    """Whether a callback speaks of an attempt whose submit's answer has not told its task."""
+    """Whether a callback is about an attempt whose task the answer to its submit has not proved."""
     if attempt.ref is None:
         return True
     # A task id that came with an error proves nothing by itself, and nor does a callback that names

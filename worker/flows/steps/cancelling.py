@@ -41,7 +41,11 @@ def stop_running(w: Wiring, job: Job) -> Job:
 
 
 def carry_out_wish(w: Wiring, job: Job) -> None:
-    """Cancel a job whose ref came home after its owner wished it; refused, it runs on."""
+    """Cancel a job whose task became known after its owner wished it; refused, it runs on.
+
+    Raises:
+        ProviderSilent: RunningHub does not answer; the wish stays.
+    """
 
     def give_up(now_job: Job) -> Change | None:
         if not now_job.history.cancel_wished or now_job.state is not State.RUNNING:

@@ -34,12 +34,12 @@ def since(job: Job) -> datetime:
 
 
 def is_over(w: Wiring, job: Job) -> bool:
-    """Whether the current attempt's time is over."""
+    """Whether the current attempt's time is over: RUNHOOK_JOB_TIMEOUT, or the time for proof."""
     return _gone(w, job) >= _limit(w, job)
 
 
 def is_long_over(w: Wiring, job: Job) -> bool:
-    """Whether not even silence holds it any more."""
+    """Whether it is so long over that the job ends even while RunningHub is silent."""
     limit = _limit(w, job)
     return _gone(w, job) >= limit + max(policy.LONGEST_SILENCE, limit)
 
@@ -94,7 +94,16 @@ def end_running(w: Wiring, job: Job) -> None:
 
 
 def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
-    """No proof came in time: the owner's setting says what becomes of it."""
+    """End an attempt that was not proved in time, as RUNHOOK_UNCONFIRMED says.
+
+    It fails, and may have been charged; or it is sent again at the risk of paying twice.
+
+    Args:
+        w: The process's parts.
+        job_id: Whose attempt.
+        n: Which attempt.
+        said: What RunningHub said last, as a sentence for the user with a space behind it.
+    """
 
     def end(job: Job) -> Change:
         now = w.clock.now()

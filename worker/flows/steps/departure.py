@@ -39,7 +39,7 @@ class DepartureCheck:
 
 
 def say_that_it_is_gone(w: Wiring, job_id: str, n: int, answer: SubmitAnswer) -> None:
-    """Tell who wants alerts of an answer whose job went meanwhile: nobody could look it up.
+    """Alert that an answer which may cost money came for a job that Redis has lost.
 
     A Redis that was put back to an older copy has jobs go so.
     """

@@ -53,7 +53,14 @@ def _unpriced(job: Job) -> bool:
 
 
 def examine_attempt(w: Wiring, job: Job, n: int) -> float | None:
-    """Ask; seconds to the next look, None when nothing is left to ask."""
+    """Ask about an attempt as its job's state wants it. Asking is free.
+
+    Returns:
+        Seconds to the next look; None when nothing is left to ask.
+
+    Raises:
+        ProviderSilent: No usable answer.
+    """
     if n != job.attempt.n or _over(job):
         return _examine_past(w, job, n)
     if job.state is State.UNCONFIRMED:

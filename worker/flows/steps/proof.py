@@ -1,8 +1,8 @@
-"""Whose task it is: proof that a task which an owner named is his attempt's.
+"""Whose task it is: proof that a task which an owner named is the attempt's.
 
 RunningHub's record of a callback names the URL that it went to, and only our attempt has that URL.
 While the task runs there is no such record, and nothing else ties it to the attempt. So the owner's
-word is written down, and the task is looked at until the record shows whether he was right.
+word is written down, and the task is looked at until the record shows whether it was right.
 """
 
 from dataclasses import replace
@@ -96,7 +96,7 @@ def _write_end(w: Wiring, job_id: str, n: int, named: OwnersTask) -> None:
 
 
 def _disprove(w: Wiring, job_id: str, n: int, ref: str, why: str) -> float:
-    """Not proved after all: its owner is told, and the attempt is as it was before his word."""
+    """Not proved after all: its owner is alerted, and the attempt is as it was before."""
 
     def decide(job: Job) -> Change | None:
         attempt = job.nth(n)

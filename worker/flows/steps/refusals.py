@@ -1,8 +1,8 @@
 """Whose a refusal is: the job's that met it, or the key's, which every other job would meet too.
 
 With a refused key jobs would fail one after the other, free and for nothing. So they wait behind
-the breaker, its owner is told once what to do, and one job at a time tries whether it is mended:
-being refused is free.
+the breaker, an alert says once what to do, and one job at a time tries whether it is mended: being
+refused is free.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,9 @@ MEANWHILE = "Jobs wait meanwhile, nothing is paid, and they go on by themselves 
 
 
 def sorted_out(w: Wiring, answer: SubmitAnswer | None) -> SubmitAnswer | None:
-    """The answer to a submit, or to what it needs; what is the key's is one to wait out.
+    """The answer to a submit, in which a refusal of the key becomes one to wait out.
+
+    Nothing is paid either way: a refused job fails, one that waits goes back to the queue.
 
     The codes may mean this one request as well (a path, a workflow of somebody else), so a free
     question tells whether RunningHub takes the key. Money's codes are the job's own: a cheaper one
