@@ -44,7 +44,7 @@ def post_line() -> Response:
 def get_account() -> Response:
     """What the account has left and may run at once, as RunningHub says now."""
     w = wiring()
-    # Web may well run without the key, where nobody can spend money through it.
+    # Only the worker must have the key; web takes jobs and callbacks without it.
     if not w.settings.api_key:
         raise ServiceUnavailable("web has no RUNNINGHUB_API_KEY, so it cannot ask for the account")
     # Two calls to RunningHub, each of which may take seconds: few at once, so that threads are left
