@@ -1,4 +1,4 @@
-"""/v1/deliveries and /v1/recover: what was told to whom, and telling it again."""
+"""/v1/deliveries and /v1/recover: what was delivered to whom, and delivering it again."""
 
 from itertools import islice
 from typing import Annotated

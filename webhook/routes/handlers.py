@@ -1,4 +1,4 @@
-"""/v1/handlers: who is told inside, what waits for each, and how what waits in vain ends."""
+"""/v1/handlers: the handlers, what waits for each, and ending what waits in vain."""
 
 from flask import Blueprint, Response
 

@@ -1,4 +1,4 @@
-"""/v1/subscriptions: who is told over HTTP. A secret is shown once, when it is made."""
+"""/v1/subscriptions: who gets events over HTTP. A secret is shown once, when it is made."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -44,7 +44,7 @@ def list_subscriptions() -> Response:
 @blueprint.get("/<subscription_id>")
 @open_to("read")
 def get_subscription(subscription_id: str) -> Response:
-    """One subscription, how telling it goes, and how much it has missed."""
+    """One subscription, how deliveries to it go, and how much it has missed."""
     return answer(_view(wiring().store.subscriptions.get(subscription_id)))
 
 

@@ -50,7 +50,7 @@ def open_event(w: Wiring, claim: Claim) -> Answer:
     # Not dropped: only a newer process, which made this duty, knows what it means.
     if not is_event_id(event_id):
         raise UnreadableRecord(f"duty fanout {claim.id}", "it is not known", newer=True)
-    # An event goes with its retention; then nobody is left to be told of it.
+    # Over its retention, or lost by Redis: there is nothing left to deliver.
     with suppress(NotFound):
         event, who = w.store.events.get(event_id), audience(w)
         wanted = [one for one in who_wants(who, event) if receiver in ("", one.handler)]

@@ -98,7 +98,7 @@ def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
             if delivery and delivery.state != "dead":
                 continue  # it was delivered, or will be
             missing = found.of(wanted.handler)
-            # Nobody who came later was ever to hear of it, unless the user says so.
+            # It was never meant for those who came later, unless the user says so.
             if delivery is None and event.time < born.get(wanted.handler, event.time):
                 missing.younger += 1
             elif wanted.handler in who.closed:
