@@ -25,7 +25,7 @@ from typing import Literal
 MOST_FAULTS = 100  # that an answer lists: nobody mends more at once, the others are counted
 LONGEST_PATH, LONGEST_MESSAGE = 300, 4000  # characters of a fault, which may quote what was sent
 # What follows a Conflict wherever it is shown, because the first question is whether money went.
-UNPAID = "This changed nothing and cost nothing."
+UNPAID = "This request changed nothing and cost nothing."
 
 
 class RunhookError(Exception):

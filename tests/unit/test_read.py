@@ -39,7 +39,12 @@ def _faults(model: type[Body], given: dict[str, Any]) -> list[str]:
         (
             RecoverRequest,
             {"since": "1h", "until": "2h"},
-            ["until must be after since, which is in the past"],
+            ["until must be after since"],
+        ),
+        (
+            RecoverRequest,
+            {"since": "2999-01-01T00:00:00Z"},
+            ["since must be in the past"],
         ),
         (
             RedeliverRequest,

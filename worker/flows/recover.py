@@ -54,17 +54,24 @@ class RecoverRequest(Body):
     """
 
     since: Annotated[Moment, Field(description="start of the period to recover, as 2h ago")]
-    until: Moment | None = Field(default=None, validate_default=True)
+    until: Moment | None = None
     handler: str | None = None
     new_handlers: bool = False
     dry_run: bool = False
+
+    @field_validator("since")
+    @classmethod
+    def _past(cls, since: datetime, info: ValidationInfo) -> datetime:
+        if since >= fact(info, "now"):
+            raise refused("must be in the past")
+        return since
 
     @field_validator("until")
     @classmethod
     def _behind_since(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
         since = info.data.get("since")
-        if since and since >= (until or fact(info, "now")):
-            raise refused("must be after since, which is in the past")
+        if since and until and since >= until:
+            raise refused("must be after since")
         return until
 
     def range(self, now: datetime) -> TimeRange:

@@ -21,10 +21,8 @@ def sweep(w: Wiring) -> Answer:
         except StorageUnavailable as away:
             report("storage.away", why=str(away))
             failed += 1
-            if (
-                failed == policy.FILES_THAT_FAIL
-            ):  # not one file's trouble, it seems; those behind come next time
-                break
+            if failed == policy.FILES_THAT_FAIL:
+                break  # not one file's trouble, it seems; those behind come next time
             continue
         w.store.assets.forget(asset)
     w.store.jobs.sweep(before, policy.SWEPT_AT_ONCE)

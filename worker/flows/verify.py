@@ -51,11 +51,10 @@ def look(w: Wiring, claim: Claim) -> Answer:
     # After what waits was read: a turn of the pace is everybody's, and none is taken for nothing.
     if wait := w.store.queue.wait_for("take"):
         return Again(wait)
+    seconds = None
     with suppress(NotFound), transcript.of(w, job_id) as listening:
-        if words:
-            return again(_prove(listening, claim, job, attempt, words))
-        return again(_ask(listening, job))
-    return None
+        seconds = _prove(listening, claim, job, attempt, words) if words else _ask(listening, job)
+    return again(seconds)
 
 
 def _unproved(w: Wiring, job: Job, attempt: Attempt) -> dict[str, list[Word]]:

@@ -316,7 +316,8 @@ def _sum(amounts: Iterable[Decimal | None]) -> str | None:
     told = [amount for amount in amounts if amount is not None]
     if not told:
         return None
-    return format(sum(told, Decimal(0)), "f")
+    # Begun with the first and not with 0, which would round one amount of over 28 digits.
+    return format(sum(told[1:], told[0]), "f")
 
 
 def _legacy_cost(items: list[Any]) -> tuple[Cost | None, tuple[str, ...]]:

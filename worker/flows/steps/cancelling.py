@@ -36,7 +36,9 @@ def stop_running(w: Wiring, job: Job) -> Job:
 
     _, after = transcript.change(w, job.id, decide)
     if after.state is not State.CANCELLED:
-        raise Conflict(f"{job.id} has {after.state} before it could be cancelled")
+        raise Conflict(
+            f"{job.id} has {after.state} before it could be cancelled; what that cost stays charged"
+        )
     return after
 
 
