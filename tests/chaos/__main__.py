@@ -18,7 +18,9 @@ from tests.chaos.subscribers import Audience, SubscriberBook, an_audience
 from tests.journeys.conftest import Town, a_town
 from tests.journeys.proxies import Forgetful, proxy
 
-LONGEST = 600.0  # seconds after the storm in which every job must have ended
+# Seconds after the storm in which every job must have ended: what a job needs may fail for 21
+# minutes before it ends, and thousands in the queue take as long.
+LONGEST = 1500.0
 STILL = 40.0  # seconds afterwards in which somebody might be told a second time
 ROOT = Path(__file__).parents[2]
 
