@@ -1,5 +1,6 @@
 """Every request is read by one function, and refused with every fault in plain words."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from runhook.worker.delivery.deliveries import RedeliverRequest
 from runhook.worker.domain.bodies import Body, read
+from runhook.worker.domain.times import moment_of
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.recover import RecoverRequest
@@ -77,3 +79,11 @@ def test_a_misspelt_name_or_value_is_answered_with_the_nearest() -> None:
 def test_a_moment_may_be_said_as_ago() -> None:
     period = read(RecoverRequest, {"since": "2h"}, now=NOW).range(NOW)
     assert (period.since, period.until) == (datetime(2026, 11, 24, 10, tzinfo=UTC), NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:59-14:00", "1970-01-01T00:00:00+14:00", "700000d", "999999999d"]
+)
+def test_a_moment_beyond_the_calendar_or_before_the_first_event_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
+        moment_of(text, datetime.now(UTC))

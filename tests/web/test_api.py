@@ -339,3 +339,18 @@ def test_no_secret_is_in_redis(house: House) -> None:
     assert house.w.settings.secrets[0] not in held
     assert signature not in held
     assert "Bearer" not in held
+
+
+@pytest.mark.parametrize("call", ["retry", "cancel", "reconcile"])
+def test_what_a_call_would_ignore_is_refused_and_nothing_is_done(
+    client: FlaskClient, house: House, call: str
+) -> None:
+    """A caller who expects a dry run of a paid retry must not pay."""
+    house.w.store.queue.pause(True)
+    job = house.ask()
+    refused = client.post(f"/v1/jobs/{job.id}/{call}", json={"dry_run": True})
+    assert refused.status_code == 422
+    assert [fault["path"] for fault in refused.get_json()["errors"]] == ["dry_run"]
+    assert client.post(f"/v1/jobs/{job.id}/{call}", data="dry_run").status_code == 415
+    assert house.job(job).state == "queued"
+    assert client.post(f"/v1/jobs/{job.id}/cancel", json={}).status_code == 200

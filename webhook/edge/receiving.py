@@ -5,7 +5,7 @@ import io
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any, Protocol
+from typing import IO, Any, ClassVar, Protocol
 
 from flask import Request, request
 from werkzeug.exceptions import (
@@ -16,9 +16,16 @@ from werkzeug.exceptions import (
 )
 
 from runhook.webhook.edge.responses import wiring
-from runhook.worker.domain.bodies import Model, json_object, read
+from runhook.worker.domain.bodies import Body, Model, json_object, read
 
 IN_MEMORY = 256 * 1024  # bytes of a body that are kept in memory until it is whole
+LARGEST_NOTHING = 1024  # bytes: an empty object, and room to name what is not taken
+
+
+class Nothing(Body):
+    """The body of a call that takes none."""
+
+    member: ClassVar[str] = "a field of this call"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +127,7 @@ def json_body(limit: int, *, empty: bool = False) -> dict[str, Any]:
         RequestEntityTooLarge: It is larger.
         InvalidRequest: It is no JSON object.
     """
-    if empty and not request.content_length and not request.headers.get("Transfer-Encoding"):
+    if empty and not _says_body():
         return {}
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("send Content-Type: application/json")
@@ -128,6 +135,26 @@ def json_body(limit: int, *, empty: bool = False) -> dict[str, Any]:
     if body is None:
         raise RequestEntityTooLarge(f"the body is at most {limit} bytes")
     return json_object(body)
+
+
+def _says_body() -> bool:
+    """Whether the request says that it has a body; a length that is no number says so too.
+
+    Taken for none, a body that asks for a dry run would be carried out.
+    """
+    length = request.headers.get("Content-Length", "").strip().lstrip("0")
+    return bool(length or request.headers.get("Transfer-Encoding"))
+
+
+def no_body() -> None:
+    """Refuse what a caller means for a call that takes nothing: a `dry_run` of a paid retry, say.
+
+    Raises:
+        InvalidRequest: The body is more than an empty object.
+        UnsupportedMediaType: There is a body, and it does not say that it is JSON.
+        RequestEntityTooLarge: It is no empty object, whatever it is.
+    """
+    read_body(Nothing, LARGEST_NOTHING, empty=True)
 
 
 def read_body(model: type[Model], limit: int, *, empty: bool = False) -> Model:

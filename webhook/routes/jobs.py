@@ -21,7 +21,7 @@ from runhook.webhook.edge.queries import (
     read_query,
     takes,
 )
-from runhook.webhook.edge.receiving import json_body, lines_within, read_body
+from runhook.webhook.edge.receiving import json_body, lines_within, no_body, read_body
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
@@ -189,6 +189,7 @@ def get_timeline(job_id: str) -> Response:
 @open_to("submit")
 def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out."""
+    no_body()
     with ExitStack() as place:
         # RunningHub is asked about running ones only.
         if wiring().store.jobs.get(job_id).state is State.RUNNING:
@@ -201,6 +202,7 @@ def cancel_job(job_id: str) -> Response:
 @open_to("submit")
 def retry_job(job_id: str) -> Response:
     """Another paid attempt of a failed or cancelled job."""
+    no_body()
     return answer(_view(resolve.retry(wiring(), job_id)), 202)
 
 
@@ -208,6 +210,7 @@ def retry_job(job_id: str) -> Response:
 @open_to("submit")
 def reconcile_job(job_id: str) -> Response:
     """Ask RunningHub about a job now."""
+    no_body()
     with ASKING.take(caller().name):
         job = resolve.ask_now(wiring(), job_id)
     return answer(_view(job))

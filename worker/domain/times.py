@@ -11,21 +11,26 @@ FIRST_YEAR = 1970
 
 
 def moment_of(text: object, now: datetime) -> datetime:
-    """The moment that a user means: `2026-11-22T10:00:00Z`, or `2h` ago. Without a zone: UTC.
+    """The moment that a user means, in UTC: `2026-11-22T10:00:00Z`, or `2h` ago. No zone is UTC.
 
     Raises:
         ValueError: It is none.
     """
     if not isinstance(text, str):
         raise ValueError(text)
-    if ago := AGO.fullmatch(text):
-        try:
-            return now - timedelta(seconds=int(ago[1]) * SECONDS[ago[2]])
-        except OverflowError:
-            raise ValueError(text) from None
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    if found.year < FIRST_YEAR:
+    try:
+        moment = _moment(text, now)
+    except OverflowError:  # what other zones call year 9999 may be beyond the calendar in UTC
+        raise ValueError(text) from None
+    if moment.year < FIRST_YEAR:
         raise ValueError(text)
-    return found
+    return moment
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    if ago := AGO.fullmatch(text):
+        return now - timedelta(seconds=int(ago[1]) * SECONDS[ago[2]])
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
