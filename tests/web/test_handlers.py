@@ -120,7 +120,7 @@ def test_what_a_process_took_with_it_when_it_died_is_ended_too(shop: Shop) -> No
 def test_a_handler_that_lives_is_not_ended(shop: Shop) -> None:
     answer = shop.client.delete("/v1/handlers/shop")
     assert answer.status_code == 409
-    assert "a process that lives has the handler 'shop'" in answer.get_json()["detail"]
+    assert "a running process has the handler 'shop'" in answer.get_json()["detail"]
     shop.ended()
     assert len(shop.heard) == 1
 

@@ -30,7 +30,7 @@ COLOURS = {
     "dead": "red",
     "superseded": "bright_black",
 }
-TIMES = "As 2h (ago), or 2026-11-22T10:00:00Z."
+TIMES = "As 2h, which is two hours ago, or 2026-11-22T10:00:00Z."
 
 
 @click.command()

@@ -27,7 +27,10 @@ AGAIN = (0.5, 1.0, 2.0, 4.0)  # seconds; a local server that restarts is back by
 
 @click.command()
 @click.option("--forward", metavar="URL", help="Post every event there, as a subscriber gets it.")
-@click.option("--since", help="First replay from then on. As 2h (ago), or 2026-11-22T10:00:00Z.")
+@click.option(
+    "--since",
+    help="First replay from then on. As 2h, which is two hours ago, or 2026-11-22T10:00:00Z.",
+)
 @click.option("--after", metavar="EVENT", help="First replay what came after this event.")
 @click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="Only these.")
 @click.option("--json", "as_json", is_flag=True, help="A CloudEvent a line.")

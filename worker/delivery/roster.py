@@ -89,7 +89,7 @@ def end(w: Wiring, name: str) -> int:
     # Checked where it is removed: a process may have come with it since it was listed.
     if not w.store.processes.forget(name, LIVING):
         raise Conflict(
-            f"a process that lives has the handler {name!r}; stop it and ask again in a minute"
+            f"a running process has the handler {name!r}; stop it and ask again in a minute"
         )
     ended = 0
     # Those already dead too: nobody will ask for them again, and they would be kept for ever.
