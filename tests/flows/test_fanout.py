@@ -213,16 +213,15 @@ def test_events_nobody_wants_cost_no_task(build: Build) -> None:
     assert house.raw.zcard("runhook:due:fanout") == 0
 
 
-def test_a_broker_that_does_not_take_an_event_is_tried_again_on_the_schedule(build: Build) -> None:
+def _with_a_task_of_another_app() -> Registry:
     registry = Registry()
-    registry.add(
-        Handler(
-            name="shop",
-            types=("job.succeeded",),
-            model=None,
-            target=CeleryTask("shop.done", "shop"),
-        )
-    )
+    target = CeleryTask("shop.done", "shop")
+    registry.add(Handler(name="shop", types=("job.succeeded",), model=None, target=target))
+    return registry
+
+
+def test_a_broker_that_does_not_take_an_event_is_tried_again_on_the_schedule(build: Build) -> None:
+    registry = _with_a_task_of_another_app()
     house = build(
         registry,
         RUNHOOK_RETRY_SCHEDULE="0,10",
@@ -236,15 +235,7 @@ def test_a_broker_that_does_not_take_an_event_is_tried_again_on_the_schedule(bui
 
 
 def test_an_event_for_another_apps_task_lies_in_its_queue_in_its_spelling(build: Build) -> None:
-    registry = Registry()
-    registry.add(
-        Handler(
-            name="shop",
-            types=("job.succeeded",),
-            model=None,
-            target=CeleryTask("shop.done", "shop"),
-        )
-    )
+    registry = _with_a_task_of_another_app()
     house = build(registry)
     house.w.store.processes.publish_handlers(published(house.w))
     job = house.until(house.ask(), "succeeded")

@@ -8,13 +8,14 @@ import orjson
 import pytest
 
 from runhook.worker.delivery import roster, subscriptions
+from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.policy import BACK_OFF
 from runhook.worker.errors import NotFound, UnreadableRecord
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published
-from runhook.worker.store import UNREADABLE_LOOK, Subscription, records
+from runhook.worker.store import Subscription, records
 from runhook.worker.store.duties import Parked
 from runhook.worker.tasks import Process
 from tests.conftest import Build, House
@@ -58,7 +59,7 @@ def test_what_a_newer_versions_receiver_misses_waits_for_it_and_no_event_stays_d
     theirs, other = _subscribe(house, receiver), _subscribe(house, receiver, "vidu/*")
     _spoil(house, theirs)
     jobs = _ends(house, 5)
-    house.later(10 * UNREADABLE_LOOK)
+    house.later(10 * policy.UNREADABLE_LOOK)
     assert _due(house) == [f"missed/{theirs.id}"]
     assert receiver.requests == []
     (finding,) = [one for one in examine(house.w, {}) if one.what == "receivers"]
@@ -67,7 +68,7 @@ def test_what_a_newer_versions_receiver_misses_waits_for_it_and_no_event_stays_d
     subscriptions.change(house.w, other.id, off)
     _mend(house, theirs)
     for _ in range(3):
-        house.later(UNREADABLE_LOOK + 1)
+        house.later(policy.UNREADABLE_LOOK + 1)
     assert sorted(_told(receiver)) == sorted(job.id for job in jobs), "each once, to it alone"
     assert _due(house) == []
     assert not house.raw.exists(f"runhook:missed:{theirs.id}")
@@ -90,7 +91,7 @@ def test_a_broken_receiver_is_parked_once_and_hears_all_when_it_was_mended(
     theirs = _subscribe(house, receiver)
     _spoil(house, theirs, 0)
     jobs = _ends(house, 2)
-    for wait in (UNREADABLE_LOOK, *BACK_OFF, 60):
+    for wait in (policy.UNREADABLE_LOOK, *BACK_OFF, 60):
         with suppress(UnreadableRecord):
             house.later(wait)
     jobs += _ends(house, 2)
@@ -122,7 +123,7 @@ def test_a_handler_of_a_newer_version_hears_later_what_it_missed(build: Build) -
     jobs = _ends(house, 2)
     assert (heard, _due(house)) == ([], ["missed/shop"])
     house.raw.hset("runhook:handlers", "shop", orjson.dumps(row))
-    house.later(UNREADABLE_LOOK + 1)
+    house.later(policy.UNREADABLE_LOOK + 1)
     house.later(1)
     assert sorted(heard) == sorted(job.id for job in jobs)
 
@@ -143,7 +144,7 @@ def test_a_process_that_starts_mends_its_handlers_before_it_has_them_looked_at_a
     house = build(registry)
     house.raw.hset("runhook:handlers", "shop", b"\xff no row")
     jobs = _ends(house, 2)
-    for wait in (UNREADABLE_LOOK, *BACK_OFF, 60):
+    for wait in (policy.UNREADABLE_LOOK, *BACK_OFF, 60):
         with suppress(UnreadableRecord):
             house.later(wait)
     assert house.w.store.duties.parked()
@@ -174,7 +175,7 @@ def test_nothing_waits_for_a_receiver_that_is_gone(open_house: House, receiver: 
     assert roster.end(house.w, "old") == 0
     with pytest.raises(NotFound):
         roster.end(house.w, "old")
-    house.later(UNREADABLE_LOOK + 1)
+    house.later(policy.UNREADABLE_LOOK + 1)
     assert _due(house) == []
     assert not list(house.raw.scan_iter("runhook:missed:*"))
 

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
 from runhook.worker.delivery import deliveries, subscriptions
+from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import UnreadableRecord
@@ -16,7 +17,7 @@ from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published
-from runhook.worker.store import UNREADABLE_LOOK, records
+from runhook.worker.store import records
 from tests.conftest import IMAGE, Build, House, eventually
 from tests.receiver import Receiver
 
@@ -152,7 +153,7 @@ def test_the_line_passes_it_over_and_its_place_is_kept(house: House, spoil: Any)
     assert house.sandbox.accepted() == 1
     assert [name.decode() for name in house.raw.zrange("runhook:line:main", 0, -1)] == [spoilt.id]
     house.raw.hset(f"runhook:job:{spoilt.id}", mapping={"ask": held, "state": "queued"})
-    house.later(UNREADABLE_LOOK + 1)
+    house.later(policy.UNREADABLE_LOOK + 1)
     house.until(spoilt, "succeeded")
 
 
@@ -173,10 +174,10 @@ def test_its_duty_waits_for_a_newer_process(build: Build, lane: str) -> None:
     _newer(house, job)
     house.lost = []
     for _ in range(20):
-        house.later(UNREADABLE_LOOK + 1)
+        house.later(policy.UNREADABLE_LOOK + 1)
         assert house.raw.zcard(f"runhook:due:{lane}") >= 1
     _readable(house, job)
-    house.later(UNREADABLE_LOOK + 1)
+    house.later(policy.UNREADABLE_LOOK + 1)
     house.until(job, "succeeded")
     assert house.sandbox.accepted() == 1
 
@@ -190,7 +191,7 @@ def test_a_duty_of_a_newer_version_is_left_to_it(house: House) -> None:
     ):
         house.w.store.duties.wake(lane, duty)
         house.settle()
-        house.later(UNREADABLE_LOOK + 1)
+        house.later(policy.UNREADABLE_LOOK + 1)
         assert house.raw.zscore(f"runhook:due:{lane}", duty)
         house.raw.delete(f"runhook:due:{lane}")
 
@@ -202,7 +203,7 @@ def test_a_model_of_a_newer_catalogue_waits_for_it_unpaid(house: House) -> None:
     assert house.job(job).state == "queued"
     assert "rhart-image-z" in _records(house).says
     _members(house, f"job:{job.id}", "ask", model=IMAGE)
-    house.later(UNREADABLE_LOOK + 1)
+    house.later(policy.UNREADABLE_LOOK + 1)
     house.until(job, "succeeded")
 
 
@@ -236,13 +237,13 @@ def test_a_delivery_that_is_not_for_this_version_delays_none_and_is_not_counted(
         _newer(house, first)
     house.lost = []
     for _ in range(10):
-        house.later(UNREADABLE_LOOK + 31)
+        house.later(policy.UNREADABLE_LOOK + 31)
     assert heard == [second.id]
     assert house.raw.hget(key, "begun") == b"0"
     assert house.raw.hget(key, "state") == b"pending"
     house.raw.hdel(key, "needs")
     _readable(house, first)
-    house.later(UNREADABLE_LOOK + 31)
+    house.later(policy.UNREADABLE_LOOK + 31)
     assert heard == [second.id, first.id]
 
 
@@ -259,7 +260,7 @@ def test_a_subscriber_only_a_newer_process_can_read_is_told_by_it(
     assert [one.id for one in house.w.store.subscriptions.all()] == [ours.id]
     assert theirs.id in _records(house).says
     house.raw.hset(f"runhook:subscription:{theirs.id}", mapping={"v": 1, "needs": 1})
-    house.later(UNREADABLE_LOOK + 1)
+    house.later(policy.UNREADABLE_LOOK + 1)
     house.later(1)
     assert len(receiver.requests) == 2
 

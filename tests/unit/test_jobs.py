@@ -75,7 +75,7 @@ def test_costs_are_added_exactly() -> None:
 
 def test_back_in_the_line_an_attempt_is_as_if_it_never_left() -> None:
     sending = moves.move(_job(State.QUEUED), Move.DISPATCH, NOW)
-    assert moves.back_to_line(sending, NOW).attempt == jobs.Attempt(n=1)
+    assert moves.back_to_queue(sending, NOW).attempt == jobs.Attempt(n=1)
 
 
 def test_ids_sort_by_their_birth() -> None:

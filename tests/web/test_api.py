@@ -354,3 +354,19 @@ def test_what_a_call_would_ignore_is_refused_and_nothing_is_done(
     assert client.post(f"/v1/jobs/{job.id}/{call}", data="dry_run").status_code == 415
     assert house.job(job).state == "queued"
     assert client.post(f"/v1/jobs/{job.id}/cancel", json={}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/deliveries/dlv_1/redeliver"),
+        ("DELETE", "/v1/handlers/shop"),
+        ("DELETE", "/v1/subscriptions/sub_1"),
+    ],
+)
+def test_a_redelivery_or_a_removal_that_says_more_is_refused(
+    client: FlaskClient, method: str, path: str
+) -> None:
+    refused = client.open(path, method=method, json={"dry_run": True})
+    assert refused.status_code == 422
+    assert [fault["path"] for fault in refused.get_json()["errors"]] == ["dry_run"]

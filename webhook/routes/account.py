@@ -18,7 +18,7 @@ blueprint.before_request(read_query)
 
 
 class LineChange(Body):
-    """What the line is to do: stand still, or go on."""
+    """What the queue is to do: stand still, or go on."""
 
     paused: bool
 
@@ -26,14 +26,14 @@ class LineChange(Body):
 @blueprint.get("/line")
 @open_to("read")
 def get_line() -> Response:
-    """How the line stands."""
+    """How the queue stands."""
     return answer(wiring().store.queue.state().document())
 
 
 @blueprint.post("/line")
 @open_to("admin")
 def post_line() -> Response:
-    """Stop the line or let it go on: `{"paused": true}`."""
+    """Stop the queue or let it go on: `{"paused": true}`."""
     line = wiring().store.queue
     line.pause(read_body(LineChange, LARGEST).paused)
     return answer(line.state().document())

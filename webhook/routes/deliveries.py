@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from runhook.webhook.edge.limits import RECOVERING
 from runhook.webhook.edge.queries import USUAL, PageSize, Query, begins_at, query, read_query, takes
-from runhook.webhook.edge.receiving import read_body
+from runhook.webhook.edge.receiving import no_body, read_body
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, forbidden, hide_job, only, open_to
 from runhook.worker.delivery import deliveries
@@ -67,6 +67,7 @@ def get_delivery(delivery_id: str) -> Response:
 @open_to("admin")
 def redeliver(delivery_id: str) -> Response:
     """Hand one to its handler again: 202, with a `note` if no process has the handler now."""
+    no_body()
     again = deliveries.redeliver(wiring(), delivery_id)
     view = delivery_view(again)
     # Done all the same: the handler may come back. But whoever waits for it must know.

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response
 
 from runhook.webhook.edge.queries import read_query
+from runhook.webhook.edge.receiving import no_body
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import open_to
 from runhook.worker.delivery import roster
@@ -24,4 +25,5 @@ def list_handlers() -> Response:
 @open_to("admin")
 def delete_handler(name: str) -> Response:
     """End what waits for one that will not come back: 200 with how many were still to be told."""
+    no_body()
     return answer({"name": name, "ended": roster.end(wiring(), name)})

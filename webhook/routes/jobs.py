@@ -89,7 +89,7 @@ class Verdict(Body):
 @open_to("submit")
 @takes(JobQuery)
 def post_job() -> Response:
-    """Put a job into the line: 202, or 200 when its idempotency key made it before.
+    """Put a job into the queue: 202, or 200 when its idempotency key made it before.
 
     With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
     """
@@ -109,7 +109,7 @@ def post_job() -> Response:
 @open_to("submit")
 @takes(JobQuery)
 def post_batch() -> Response:
-    """Put a job for each JSON line into the line; a line of the answer for each, in order.
+    """Put a job for each JSON line into the queue; a line of the answer for each, in order.
 
     A line may have a `"key"` of its own. An Idempotency-Key makes one for each other line, of what
     it says: sent again without its bad lines, a batch pays nothing again.

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, url_for
 
 from runhook.webhook.edge.limits import TESTS
 from runhook.webhook.edge.queries import read_query
-from runhook.webhook.edge.receiving import json_body, read_body
+from runhook.webhook.edge.receiving import json_body, no_body, read_body
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.worker.delivery import subscriptions
@@ -60,6 +60,7 @@ def patch_subscription(subscription_id: str) -> Response:
 @open_to("admin")
 def delete_subscription(subscription_id: str) -> Response:
     """Tell it nothing any more, and forget what it missed."""
+    no_body()
     wiring().store.subscriptions.remove(subscription_id)
     return Response(status=204)
 

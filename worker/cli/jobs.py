@@ -14,7 +14,7 @@ from runhook.worker.cli.console import out, print_json, show
 from runhook.worker.cli.deliveries import deliveries_table
 from runhook.worker.cli.tables import Rows, particulars
 from runhook.worker.domain.jobs import Job, State
-from runhook.worker.domain.reports import Cost
+from runhook.worker.domain.reports import Cost, amounts
 from runhook.worker.domain.views import job_view
 from runhook.worker.flows import resolve as resolving
 from runhook.worker.flows.cancel import cancel as cancel_job
@@ -203,18 +203,8 @@ def _job_table(job: Job) -> Rows:
     if error := view["error"]:
         table.add_row("error", Text(f"{error['code']}: {error['message']}", "red"))
     if job.cost:
-        table.add_row("cost", _price(job.cost))
+        table.add_row("cost", ", ".join(amounts(job.cost)) or "0")
     return table
-
-
-def _price(cost: Cost) -> str:
-    """Money, coins, or both; each with its unit."""
-    parts = []
-    if cost.money:
-        parts.append(f"{cost.money} {cost.currency or ''}".strip())
-    if cost.coins:
-        parts.append(f"{cost.coins} coins")
-    return ", ".join(parts) or "0"
 
 
 def _timeline_table(timeline: Sequence[dict[str, Any]]) -> Rows:

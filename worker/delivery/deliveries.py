@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from typing import Annotated
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Body, JobId, Moment, one_of
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
 from runhook.worker.wiring import Wiring
 
-# Seconds between two redeliveries of one request: fifty a second disturb no receiver that also gets
-# what happens now.
-SPREAD = 0.02
 DeliveryState = Annotated[str, one_of(STATES)]
 
 
@@ -108,7 +106,7 @@ def why_undeliverable(w: Wiring, lane: str, handler: str) -> str | None:
 
 
 def redeliver_all(w: Wiring, wanted: Filter, *, dry_run: bool) -> tuple[int, int]:
-    """Hand all that match to their handlers again, SPREAD seconds apart; a dry run only counts.
+    """Deliver all that match again, spread over time; a dry run only counts.
 
     Returns:
         How many, and how many cannot be delivered now.
@@ -120,7 +118,7 @@ def redeliver_all(w: Wiring, wanted: Filter, *, dry_run: bool) -> tuple[int, int
             closed[delivery.handler] = why_undeliverable(w, delivery.lane, delivery.handler)
         if closed[delivery.handler]:
             skipped += 1
-        elif dry_run or try_redeliver(w, delivery, count * SPREAD):
+        elif dry_run or try_redeliver(w, delivery, count * policy.REDELIVERY_SPREAD):
             count += 1
         else:
             skipped += 1

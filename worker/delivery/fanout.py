@@ -244,7 +244,7 @@ def _turn_of(
         return _untold("dead", _gone(taken.delivery)), None
     # Looked at now and not when it was opened: success may have come while this waited its turn.
     if event.outdated:
-        return _untold("superseded", "success came late and is told instead"), None
+        return _untold("superseded", "success came late and is delivered instead"), None
     # Attempts are counted when they begin, so a handler that kills its process each time has an
     # end.
     if taken.place > len(w.settings.retry_schedule):
@@ -272,7 +272,7 @@ def _gone(delivery: Delivery) -> str:
         return f"{gone}. `runhook doctor` says what is wrong now"
     return (
         f"{gone}; its job's record does not tell it either. `runhook job {delivery.job}` shows how "
-        "the job stands; what happens to it from here on is told as ever"
+        "the job stands; what happens to it from here on is delivered as before"
     )
 
 

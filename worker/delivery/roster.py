@@ -5,14 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from runhook.worker.catalogue import nearest
+from runhook.worker.domain import policy
 from runhook.worker.errors import Conflict, NotFound
 from runhook.worker.store import Delivery
 from runhook.worker.store.processes import Known
 from runhook.worker.wiring import Wiring
-
-# Seconds since a process last said that it has a handler, for which it counts as alive. Processes
-# say so every two seconds; a slow minute of a machine must not end what waits.
-LIVING = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +61,7 @@ def _known(member: Member, one: Known, now: datetime) -> Member:
         member,
         types=one.handler.types,
         model=one.handler.model,
-        alive=one.seen_within(LIVING, now),
+        alive=one.seen_within(policy.HANDLER_LIVING, now),
         since=one.since,
         seen_at=one.seen,
     )
@@ -87,7 +84,7 @@ def end(w: Wiring, name: str) -> int:
     if name not in known and not any(one.lane == "handlers" for one in left):
         raise NotFound(f"handler {name!r}", nearest(name, known))
     # Checked where it is removed: a process may have come with it since it was listed.
-    if not w.store.processes.forget(name, LIVING):
+    if not w.store.processes.forget(name, policy.HANDLER_LIVING):
         raise Conflict(
             f"a running process has the handler {name!r}; stop it and ask again in a minute"
         )
@@ -102,7 +99,7 @@ def end(w: Wiring, name: str) -> int:
 
 def word_of_absence(w: Wiring, lane: str, name: str) -> str | None:
     """What becomes of a delivery whose handler no process has; None where one has it."""
-    living = {handler.name for handler in w.store.processes.handlers(LIVING)}
+    living = {handler.name for handler in w.store.processes.handlers(policy.HANDLER_LIVING)}
     if lane != "handlers" or name in living:
         return None
     return (

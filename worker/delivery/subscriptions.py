@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from standardwebhooks import Webhook
 
 from runhook.worker.catalogue import nearest
-from runhook.worker.domain import jobs
+from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.bodies import Body, fact, one_of, read, refused
 from runhook.worker.domain.events import (
     ANSWER_HEAD,
@@ -38,12 +38,6 @@ from runhook.worker.store.deliveries import AT_ONCE
 from runhook.worker.wiring import Wiring
 
 SECRET_BYTES = 32  # as Standard Webhooks advises: 24 to 64
-# Seconds that the secret before signs too: a day to bring the new one to every receiver.
-OVERLAP = 24 * 3600.0
-LONGEST_OVERLAP = 7 * 24 * 3600.0  # more would make a secret that leaked good for longer
-# Seconds that Retry-After may ask for: at least one, so that nobody asks for a storm, and at most a
-# day, after which the schedule goes on.
-LONGEST_WISH, LEAST_WISH = 24 * 3600.0, 1.0
 MOST_SECRETS = 4  # that sign beside the newest: each is a header's worth in every request
 # Filters of one kind, and characters of each: they are held against every event.
 MOST_FILTERS, LONGEST_GLOB = 100, 300
@@ -114,7 +108,7 @@ class SecretRotation(Body):
         overlap: Seconds for which the one before signs too.
     """
 
-    overlap: Annotated[float, Field(ge=0, le=LONGEST_OVERLAP)] = OVERLAP
+    overlap: Annotated[float, Field(ge=0, le=policy.LONGEST_SECRET_OVERLAP)] = policy.SECRET_OVERLAP
 
 
 class SampleRequest(Body):
@@ -172,7 +166,9 @@ def change(w: Wiring, subscription_id: str, wish: SubscriptionPatch) -> Subscrip
     return w.store.subscriptions.change(subscription_id, lambda found: replace(found, **changes))
 
 
-def rotate(w: Wiring, subscription_id: str, overlap: float = OVERLAP) -> tuple[Subscription, str]:
+def rotate(
+    w: Wiring, subscription_id: str, overlap: float = policy.SECRET_OVERLAP
+) -> tuple[Subscription, str]:
     """A new secret, shown this once; those before sign too for `overlap` seconds.
 
     Raises:
@@ -245,7 +241,7 @@ def outcome_of(heard: Heard) -> Outcome:
     # Of a refusal without Retry-After the schedule says when.
     if heard.after is None:
         return replace(answered, word="failed", why=why)
-    after = min(LONGEST_WISH, max(LEAST_WISH, heard.after))
+    after = min(policy.RETRY_AFTER_MOST, max(policy.RETRY_AFTER_LEAST, heard.after))
     return replace(answered, word="again", why=f"{why} and asks for {after:g} s", after=after)
 
 

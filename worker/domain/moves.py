@@ -89,7 +89,7 @@ def accept(job: Job, ref: str, now: datetime) -> Job:
     return move(job, Move.ACCEPT, now, ref=ref, submitted_at=submitted, asked=0)
 
 
-def back_to_line(job: Job, now: datetime, **changes: Any) -> Job:
+def back_to_queue(job: Job, now: datetime, **changes: Any) -> Job:
     """Surely not accepted: the same attempt stands in the queue again, as if it never left."""
     fresh = {
         "left_at": None,
@@ -111,8 +111,10 @@ def another_attempt(
     fresh = Attempt(n=moved.attempt.n + 1, queued_at=now, legacy=moved.attempt.legacy)
     attempts = (*moved.history.attempts, fresh)
     risky = moved.history.risk or risk
-    life = replace(moved.history, attempts=attempts, ended_at=None, risk=risky, cancel_wished=False)
-    return replace(moved, history=life)
+    history = replace(
+        moved.history, attempts=attempts, ended_at=None, risk=risky, cancel_wished=False
+    )
+    return replace(moved, history=history)
 
 
 def end(job: Job, how: Move, by: SettledBy | None, now: datetime, **changes: Any) -> Job:

@@ -16,6 +16,10 @@ STANDSTILL_LOOK = 5  # between questions whether unconfirmed jobs still hold the
 SENT_BY_ANOTHER_LOOK = 5.0  # until a job looks whether another one has uploaded its file
 BREAKER_SLACK = 0.05  # beyond the breaker's own time, so that a wake-up finds it over
 
+# Until somebody looks again at what a process could not read: soon for the newer processes of a
+# rolling deploy, and next to no load for a record that is broken for ever.
+UNREADABLE_LOOK = 15.0
+
 # Callbacks
 
 # A callback may overtake the answer to its submit, which is on its way for some hundred ms.
@@ -42,6 +46,7 @@ SHORTEST_GAP = 0.1  # where the time-out cuts one short
 RESENDS = 2  # asked for an attempt before its task is asked about instead
 RESEND_WAIT = 20.0  # for a resend to come in before the attempt is looked at again
 EMPTY_LOOKS = (5, 15, 30, 60)  # at which a success without results is asked about
+EARLY_BY = 0.5  # a look that comes so much too early counts, or it would be asked for again at once
 FAILED_LOOK = 30  # after which a failure that only a query reported is asked about again
 UNKNOWN_LOOKS = (2, 10, 30, 60)  # at which a task id that came with an error is asked about
 
@@ -94,6 +99,22 @@ TOO_MANY_FAILED = 0.9  # of them; one that answers half of the time stays far be
 RECEIVER_REST, LONGEST_RECEIVER_REST = 5.0, 300.0  # that it is paused then, doubling
 DISABLED_AFTER_DAYS = 5  # of nothing but failures: a long weekend is over by then
 LEAST_FAILED = 5  # different deliveries among them; fewer may be one event that it cannot take
+
+# Since a process last said that it has a handler, for which it counts as alive. Processes say so
+# every two seconds; a slow minute of a machine must not end what waits.
+HANDLER_LIVING = 60.0
+# Between two redeliveries of one request: fifty a second disturb no receiver that also gets what
+# happens now.
+REDELIVERY_SPREAD = 0.02
+# Between two jobs that a recovery has RunningHub asked about: recovering a whole day leaves its
+# rate of free questions to the jobs that run now.
+RECOVER_ASK_EVERY = 0.5
+# That the secret before signs too: a day to bring the new one to every receiver. For longer than a
+# week it would make a secret that leaked good.
+SECRET_OVERLAP, LONGEST_SECRET_OVERLAP = 24 * 3600.0, 7 * 24 * 3600.0
+# That Retry-After may ask for: at least one, so that nobody asks for a storm, and at most a day,
+# after which the schedule goes on.
+RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 1.0, 24 * 3600.0
 
 # Children that run handlers
 

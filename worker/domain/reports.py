@@ -239,6 +239,16 @@ class Account:
     type: str | None
 
 
+def amounts(of: Cost | Account) -> list[str]:
+    """Money and coins in words, each with its unit; empty where there is neither."""
+    parts = []
+    if of.money:
+        parts.append(f"{of.money} {of.currency or ''}".strip())
+    if of.coins:
+        parts.append(f"{of.coins} coins")
+    return parts
+
+
 @dataclass(frozen=True)
 class LivePrice:
     """What RunningHub would charge for one input now."""

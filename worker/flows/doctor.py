@@ -12,7 +12,7 @@ from runhook.config.strength import HOW
 from runhook.worker.delivery import roster
 from runhook.worker.delivery.roster import Member
 from runhook.worker.domain.jobs import State
-from runhook.worker.domain.reports import Account
+from runhook.worker.domain.reports import amounts
 from runhook.worker.errors import (
     ProviderRefused,
     ProviderSilent,
@@ -225,18 +225,9 @@ def _key(w: Wiring) -> Findings:
     except ProviderSilent as silent:
         yield _warning("key", f"RunningHub does not answer: {silent}", "Try again later.")
         return
-    yield _good("key", f"{capacity.type or 'valid'}, {_left(account)} left")
+    left = " and ".join(amounts(account)) or "nothing"
+    yield _good("key", f"{capacity.type or 'valid'}, {left} left")
     yield _limit(w.settings.concurrency, capacity.limit)
-
-
-def _left(account: Account) -> str:
-    """What may still be spent."""
-    parts = []
-    if account.money:
-        parts.append(f"{account.money} {account.currency or ''}".strip())
-    if account.coins:
-        parts.append(f"{account.coins} coins")
-    return " and ".join(parts) or "nothing"
 
 
 def _limit(ours: int | None, theirs: int | None) -> Finding:

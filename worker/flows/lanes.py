@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from runhook.worker.delivery import fanout
+from runhook.worker.domain import policy
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.flows import (
     dispatch,
@@ -16,7 +17,7 @@ from runhook.worker.flows import (
 )
 from runhook.worker.flows.steps.alerts import VERIFY
 from runhook.worker.flows.steps.outcomes import EXPIRY
-from runhook.worker.store import UNREADABLE_LOOK, Again, Answer, Claim
+from runhook.worker.store import Again, Answer, Claim
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -33,7 +34,7 @@ def _leaving_unreadable(flow: Flow) -> Flow:
             report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
             if not unreadable.newer:
                 raise  # broken: nobody will ever read it, so that is counted
-            return Again(UNREADABLE_LOOK)
+            return Again(policy.UNREADABLE_LOOK)
 
     return look
 

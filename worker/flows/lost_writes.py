@@ -75,9 +75,9 @@ def _write_down(w: Wiring, departure: Departure) -> None:
 
 def _left_twice(w: Wiring, job: Job, departure: Departure) -> Change:
     """It has left again before anybody noticed: too late to prevent, so it is said."""
-    life = replace(job.history, updated_at=w.clock.now(), risk=True)
+    history = replace(job.history, updated_at=w.clock.now(), risk=True)
     note = TimelineEntry("left twice", {"attempt": departure.n, "ref": departure.ref})
-    return Change(job=replace(job, history=life), notes=(note,))
+    return Change(job=replace(job, history=history), notes=(note,))
 
 
 def _forgotten(w: Wiring, job: Job, departure: Departure) -> Change:

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from runhook.worker.delivery import deliveries
-from runhook.worker.delivery.deliveries import SPREAD
 from runhook.worker.delivery.fanout import Audience, audience, who_wants
+from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Body, Moment, fact, refused
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import Job, State
@@ -18,10 +18,6 @@ from runhook.worker.flows.steps.examine import worth_asking
 from runhook.worker.store import Delivery, Recipient, event_at
 from runhook.worker.store.deliveries import AT_ONCE
 from runhook.worker.wiring import Wiring
-
-# Seconds between two jobs that RunningHub is asked about together: recovering a whole day leaves
-# its rate of free questions to the jobs that run now.
-ASK_EVERY = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +91,7 @@ def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
         for job in _without_callback(w, span):
             if not dry_run:
                 duty = f"{job.id}/{job.attempt.n}"
-                w.store.duties.wake("reconcile", duty, found.asked * ASK_EVERY)
+                w.store.duties.wake("reconcile", duty, found.asked * policy.RECOVER_ASK_EVERY)
             found.asked += 1
     who, born = audience(w), dict[str, datetime]()
     if not span.new_handlers:
@@ -111,7 +107,7 @@ def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
             elif wanted.handler in who.closed:
                 missing.skipped += 1
             else:
-                after = (found.all.opened + found.all.redelivered) * SPREAD
+                after = (found.all.opened + found.all.redelivered) * policy.REDELIVERY_SPREAD
                 _make_good(
                     w, event, replace(wanted, after=after), delivery, missing, dry_run=dry_run
                 )

@@ -22,7 +22,7 @@ from runhook.worker.flows.steps.first_look import first_look
 from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed, returned
 from runhook.worker.flows.steps.prepare import Unready, request_of
 from runhook.worker.net.untrusted import named
-from runhook.worker.store import UNREADABLE_LOOK, Change, Claim, Duty, Lease, TimelineEntry
+from runhook.worker.store import Change, Claim, Duty, Lease, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -100,7 +100,7 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
         raise
     except UnreadableRecord as unreadable:
         if unreadable.newer:
-            return NeverLeft(why=f"{unreadable}.", again_in=UNREADABLE_LOOK)
+            return NeverLeft(why=f"{unreadable}.", again_in=policy.UNREADABLE_LOOK)
         return NeverLeft(why=f"{unreadable}.", counted=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
         report("task.failed", lane="send", duty=claim.id, exc_info=True)

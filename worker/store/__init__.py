@@ -17,14 +17,12 @@ from runhook.worker.store.jobs import Jobs, Page
 from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
 from runhook.worker.store.queue import Peek, Queue, QueueState
-from runhook.worker.store.records import UNREADABLE_LOOK
 from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
 from runhook.worker.store.upkeep import Upkeep
 
 __all__ = [
     "MISSED",
-    "UNREADABLE_LOOK",
     "Again",
     "Answer",
     "Callback",

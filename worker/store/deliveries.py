@@ -13,7 +13,7 @@ from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.receivers import Health, Verdict
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
-from runhook.worker.store import keys, records
+from runhook.worker.store import keys
 from runhook.worker.store.changes import TimelineEntry
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.delivered import (
@@ -77,7 +77,7 @@ class Deliveries:
 
     def miss(self, event: Event, receivers: Sequence[str]) -> None:
         """Remember an event for receivers whose record cannot be read, until it can be."""
-        entry, after = event.id.removeprefix("evt_"), round(records.UNREADABLE_LOOK * 1000)
+        entry, after = event.id.removeprefix("evt_"), round(policy.UNREADABLE_LOOK * 1000)
         self._scripts.waking("miss", 1, entry, after, *receivers)
 
     def missed(self, receiver: str) -> int:
@@ -217,7 +217,7 @@ class Deliveries:
         """Put back a delivery that cannot be told here, uncounted; those behind it go on."""
         order = _slot_of(claim) | {
             "delivery": delivery_id,
-            "after": round(records.UNREADABLE_LOOK * 1000),
+            "after": round(policy.UNREADABLE_LOOK * 1000),
         }
         self._scripts.waking("postpone", 1, orjson.dumps(order))
 

@@ -21,7 +21,7 @@ from runhook.worker.domain.policy import (
     SOON,
 )
 from runhook.worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
-from runhook.worker.net.untrusted import clean
+from runhook.worker.net.untrusted import named
 from runhook.worker.store import keys
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.memory import Memory
@@ -221,7 +221,7 @@ class Duties:
         after = _ms(wait)
         if count >= _parked_after(claim.id):
             after = -1  # parked
-        short = clean(f"{type(error).__name__}: {error}", LONGEST_WHY)
+        short = named(error, LONGEST_WHY)
         unreadable = _job_not_read(claim, error)
         mine = (claim.lane, claim.id, claim.token)
         self._scripts.waking("fail", 1, *mine, after, short, unreadable)

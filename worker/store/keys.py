@@ -88,8 +88,8 @@ LISTS = Family(
 )
 QUEUE = Family(
     title="The queue",
-    owner="line.py; move, pause, set_limit, answered (lib/queue, lib/breaker)",
-    end="never: there is one of each, and a gate is gone once it opens",
+    owner="queue.py; move, pause, set_limit, answered (lib/queue, lib/breaker)",
+    end="never: there is one of each, and a breaker's is gone once it is reset",
 )
 DUTIES = Family(
     title="Duties",
@@ -175,7 +175,7 @@ queue_settings = QUEUE.key(
 gate = QUEUE.key(
     "gate:<line>",
     "hash",
-    "a closed breaker: `until` (ms), `step` (ms), `probe` (a job), `ask`, `why`, `advice`",
+    "a tripped breaker: `until` (ms), `step` (ms), `probe` (a job), `ask`, `why`, `advice`",
 )
 pace = QUEUE.key("pace", "hash", "free questions: `rate` a second, `next` (ms)")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from runhook.worker.domain import policy
 from runhook.worker.store import keys
 from runhook.worker.store.connection import reaching
-from runhook.worker.store.records import UNREADABLE_LOOK
 from runhook.worker.store.scripts import Scripts
 
 Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "gated", "probing"]
@@ -118,7 +118,7 @@ class Queue:
 
     def pass_over(self, job_id: str) -> None:
         """This process cannot read a job, so it looks past it for a while; others do not."""
-        until = self._scripts.clock.now() + timedelta(seconds=UNREADABLE_LOOK)
+        until = self._scripts.clock.now() + timedelta(seconds=policy.UNREADABLE_LOOK)
         self._passed = {**self._passed, job_id: until}  # a new one: threads may read the old
 
     @property

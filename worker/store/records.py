@@ -38,9 +38,6 @@ NEEDS: dict[Kind, int] = {}
 # How deep members are kept by name and place: a life, its attempts, each of them. A value below,
 # an error or an output, is replaced as a whole: what was said of the old is not true of the new.
 DEEP = 3
-# Seconds until somebody looks again at what a process could not read: soon for the newer processes
-# of a rolling deploy, and next to no load for a record that is broken for ever.
-UNREADABLE_LOOK = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)

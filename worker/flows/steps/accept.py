@@ -188,8 +188,8 @@ def _earlier_settled(
     kept = moves.with_attempt(job, attempt.n, now, **changes, **end_state)
     if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
         # The new attempt never left, so it is dropped and the earlier one settles the job.
-        life = replace(kept.history, attempts=kept.history.attempts[:-1], settled=attempt.n)
-        moved = moves.end(replace(kept, history=life), Move.SUCCEED, by, now)
+        history = replace(kept.history, attempts=kept.history.attempts[:-1], settled=attempt.n)
+        moved = moves.end(replace(kept, history=history), Move.SUCCEED, by, now)
         return Change(job=moved, notes=(note,), event="job.succeeded")
     # The new attempt has left: neither payment can be taken back here, so the owner is told of
     # both.
@@ -207,9 +207,8 @@ def _ask_again_for_results(
     now, cost = w.clock.now(), _priced(w, told.cost) or attempt.cost
     since = attempt.empty_since or now
     gone = (now - since).total_seconds()
-    # The half second is tolerance: a look that comes a moment early would be asked for again at
-    # once.
-    after = next((look - gone for look in policy.EMPTY_LOOKS if look > gone + 0.5), None)
+    ahead = (look - gone for look in policy.EMPTY_LOOKS if look > gone + policy.EARLY_BY)
+    after = next(ahead, None)
     if after is None:
         # Its cost is kept without its results: RunningHub may charge for such a run.
         error = Error(
@@ -234,8 +233,9 @@ def _ask_again_for_results(
 
 def _fresh_failure(w: Wiring, attempt: Attempt) -> bool:
     seen = attempt.failure_seen_at
-    # The half second is tolerance, as above: the second look counts though it comes a moment early.
-    return seen is None or (w.clock.now() - seen).total_seconds() < policy.FAILED_LOOK - 0.5
+    if seen is None:
+        return True
+    return (w.clock.now() - seen).total_seconds() < policy.FAILED_LOOK - policy.EARLY_BY
 
 
 def _ask_again_for_failure(w: Wiring, job: Job, attempt: Attempt, told: Report) -> Change | None:

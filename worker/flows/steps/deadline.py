@@ -21,8 +21,6 @@ from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.store.changes import Decision
 from runhook.worker.wiring import Wiring
 
-RESULTS_LIVE = 86400.0  # seconds after its end in which a task may still bring something
-
 
 def since(job: Job) -> datetime:
     """From when a job's time is counted: its submit, or its owner's last word on its task."""
@@ -60,7 +58,7 @@ def without_answer(w: Wiring, job: Job, n: int, silent: ProviderSilent) -> float
         # the URLs of its outputs are dead.
         attempt = job.nth(n) or job.attempt
         past = (w.clock.now() - (attempt.ended_at or since(job))).total_seconds()
-        if past >= RESULTS_LIVE:
+        if past >= w.client.capabilities.outputs_live.total_seconds():
             return None
         return min(policy.LATE_LOOK, gap)
     # The gaps grow with the age, so that an outage costs few calls, but a look falls on the

@@ -29,7 +29,7 @@ def returned(
         ended = cancelled(job, w, "it was not accepted; nothing was paid")
         # `change` goes along: a breaker trips for everybody, though this job ends here.
         return replace(ended, notes=(note, *ended.notes), **change)
-    back = moves.back_to_line(job, w.clock.now(), **(attempt or {}))
+    back = moves.back_to_queue(job, w.clock.now(), **(attempt or {}))
     # The duty to expire it may have come due while it was sending, and found nothing to do.
     return Change(job=back, notes=(note,), duties=expiry(w, job), **change)
 

@@ -1,11 +1,11 @@
 -- Change a job if nobody did meanwhile, with everything that follows from it: its place, its event,
--- the gate, its duties, its timeline.
+-- the breaker, its duties, its timeline.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, breaker, why, advice,
 --          duties, aside, left, duration}
---          turn: it needs room in flight and a gate that lets it through
+--          turn: it needs room in flight and a breaker that lets it through
 --          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
---          advice: what the account's owner must do about a gate that closes, or ""
+--          advice: what the account's owner must do about a breaker that trips, or ""
 --          duties: {{lane, id, ms}, ...}
 --          aside: ms that a job that is queued again stands behind all others
 --          left: when and by which token its request left, where Redis had lost that
@@ -45,7 +45,7 @@ local aside = order.aside
 if order.breaker == 'reset' then
   for _, line in ipairs(gates) do reset_breaker(line) end
 elseif order.breaker ~= '' then
-  -- 415 and 814 close their own line only; all else is everybody's.
+  -- 415 and 814 stop their own line only; all else is everybody's.
   local asks = order.breaker == 'trip-ask'
   local behind = trip_breaker(order.breaker_of, job, asks, order.why, order.advice)
   aside = math.max(aside, behind)

@@ -1,10 +1,10 @@
--- Gates: the circuit breaker before RunningHub, `main` for everybody and one for each other line.
+-- The circuit breakers before RunningHub: `main` for everybody and one for each other line.
 -- The numbers are domain/policy's; the steps are taken here, in the script that writes what they
--- follow from, for a gate that is read first and set later would cost a round trip on the paid
+-- follow from, for a breaker that is read first and set later would cost a round trip on the paid
 -- path.
 -- uses: time, duties, queue
 
--- until, step, probe, ask, why, advice. No hash: open.
+-- until, step, probe, ask, why, advice. No hash: it has not tripped.
 local function breaker_of(line)
   local g = redis.call('HMGET', keys.gate(line), 'until', 'step', 'probe', 'ask')
   if not g[1] then return nil end
@@ -60,7 +60,7 @@ end
 
 local function breakers_of(line) return line == 'main' and {'main'} or {'main', line} end
 
--- Whether a job that took its turn may still leave: the line is not paused, and no gate has closed
+-- Whether a job that took its turn may still leave: the queue is not paused, and none has tripped
 -- since, or it is the probe.
 local function lets_through(line, job)
   if paused() then return false end
