@@ -9,7 +9,6 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,7 +36,7 @@ from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
-from runhook.worker.flows.lanes import FLOWS
+from runhook.worker.flows.drain import drain
 from runhook.worker.runninghub.client import Client
 from runhook.worker.runninghub.sandbox.faults import Faults
 from runhook.worker.runninghub.sandbox.server import create_app as create_sandbox
@@ -185,16 +184,14 @@ class House:
         self.w.store.duties.publish_messages()
 
     def step(self) -> int:
-        """Post what is due and work through every message there is; how many there were."""
-        self.w.store.duties.pump("test", 3, [(lane, 100) for lane in LANES])
+        """Post what is due and work through every message there is; how many duties there were."""
+        self.w.store.duties.pump("test", 3)
         worked = 0
         for lane in LANES:
-            while message := self.raw.rpop(f"runhook:queue:{lane}"):
-                duty = json.loads(json.loads(message)["body"])[0][0]
-                worked += 1
+            while self.raw.rpop(f"runhook:queue:{lane}"):
                 if lane in self.lost:
                     continue
-                self.w.store.duties.run(lane, duty, partial(FLOWS[lane], self.w))
+                worked += drain(self.w, lane)
         return worked
 
     def settle(self) -> None:

@@ -1,4 +1,4 @@
-"""Celery's receiving end: one task a lane, which claims the duty that woke it and calls one flow.
+"""Celery's receiving end: one task a lane, which works through what is due there.
 
 `Procfile` has the two commands: one process with threads for all lanes but `handlers`, and one of
 forked children for `handlers`, whose time limits need them.
@@ -9,7 +9,6 @@ import sys
 import threading
 import warnings
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from celery import Celery, signals
@@ -17,14 +16,14 @@ from celery import Celery, signals
 from runhook.config.settings import Role, Settings, SettingsError
 from runhook.worker.delivery import handlers, subscriptions
 from runhook.worker.domain import policy
-from runhook.worker.domain.lanes import LANES
+from runhook.worker.domain.lanes import LANES, lanes_of
 from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows import lost_writes
-from runhook.worker.flows.lanes import FLOWS
+from runhook.worker.flows.drain import drain
 from runhook.worker.flows.pump import Pump, WorkerProfile, published
 from runhook.worker.net.outbound import SECONDS
 from runhook.worker.queue.autoscale import places
-from runhook.worker.queue.broker import check_broker, make_app, node_name, task_name
+from runhook.worker.queue.broker import ANY, check_broker, make_app, node_name, task_name
 from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
 from runhook.worker.wiring import Wiring, assemble, check_server, reached
@@ -32,32 +31,31 @@ from runhook.worker.wiring import Wiring, assemble, check_server, reached
 OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
 
 
-class ConcurrencyLimit:
-    """How many duties of a lane this process looks at together; the others wait for their turn."""
+class Places:
+    """How many threads of this process work through a lane together."""
 
     def __init__(self, places: int) -> None:
-        self._places = places
+        self._free = places
+        self._turned_away = False
         self._lock = threading.Lock()
-        self._waiting: dict[str, None] = {}
 
-    def enter(self, duty: str) -> bool:
-        """Whether there is a place now; else the duty waits for one."""
+    def enter(self) -> bool:
+        """Whether there is a place; else those who have one look once more before they leave."""
         with self._lock:
-            if self._places:
-                self._places -= 1
-                return True
-            self._waiting[duty] = None
-            return False
+            if not self._free:
+                self._turned_away = True
+                return False
+            self._free -= 1
+            return True
 
-    def leave(self) -> str | None:
-        """Give the place to the duty that has waited longest, if any."""
+    def leave(self) -> bool:
+        """Give the place back; False, and it is kept, where somebody was turned away meanwhile."""
         with self._lock:
-            duty = next(iter(self._waiting), None)
-            if duty is None:
-                self._places += 1
-            else:
-                del self._waiting[duty]
-            return duty
+            if self._turned_away:
+                self._turned_away = False
+                return False
+            self._free += 1
+            return True
 
 
 class Process:
@@ -69,7 +67,7 @@ class Process:
         self.role: Role = "worker"
         self.threads = 1
         self.hands = 1
-        self.limits: dict[str, ConcurrencyLimit] = {}
+        self.places: dict[str, Places] = {}
         self.pump: Pump | None = None
         self.memory = Memory()  # what its threads and its pump know of Redis
         self._wiring: Wiring | None = None
@@ -95,11 +93,8 @@ class Process:
         if queues == "handlers":
             self.role = "handlers"
         self.threads, self.hands = threads, hands
-        self.limits = {
-            lane.name: ConcurrencyLimit(max(1, round(threads * lane.share)))
-            for lane in LANES.values()
-            if lane.waits
-        }
+        # A child works on one thing at a time; threads are shared by all lanes.
+        self.places = {lane: Places(LANES[lane].threads(threads)) for lane in lanes_of("worker")}
         self.settings = Settings.load(self.role)
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
@@ -143,35 +138,34 @@ app.conf.worker_autoscaler = (
 
 
 def work(lane: str, duty: str) -> None:
-    """Look at one duty, and at those that waited for its place; without a place it waits itself.
+    """Work through what is due in a lane, unless enough threads of this process do.
 
-    What waits is lost with the process; the pump posts it again, as anything that nobody claimed.
+    Args:
+        lane: Which.
+        duty: What a message of the release before names; it is looked at first.
     """
-    limit = process.limits.get(lane)
-    if limit is None:
+    places = process.places.get(lane)
+    if places is None:
         attend(lane, duty)
         return
-    mine: str | None = duty
-    if not limit.enter(duty):
+    if not places.enter():
         return
-    while mine is not None:
-        try:
-            attend(lane, mine)
-        finally:
-            mine = limit.leave()
+    attend(lane, duty)
+    while not places.leave():
+        attend(lane, "")
 
 
 def attend(lane: str, duty: str) -> None:
-    """Look at one duty unless there is nothing to do. What goes wrong is counted with the duty."""
+    """Work through a lane once; a Redis that is away is said, and the pump wakes the lane later."""
     try:
-        _look(lane, duty)
+        drain(process.wiring, lane, duty)
     except LostWrites as lost:
-        report("redis.away", lane=lane, duty=duty, why=str(lost))
+        report("redis.away", lane=lane, why=str(lost))
         _own_up()
     except StoreUnavailable as error:
-        report("redis.away", lane=lane, duty=duty, why=str(error))
-    except Exception:  # noqa: BLE001 - the duty stays, to be looked at again later
-        report("task.failed", lane=lane, duty=duty, exc_info=True)
+        report("redis.away", lane=lane, why=str(error))
+    except Exception:  # noqa: BLE001 - nothing may keep the place of a thread that is gone
+        report("task.failed", lane=lane, exc_info=True)
 
 
 def _own_up() -> None:
@@ -181,22 +175,16 @@ def _own_up() -> None:
             lost_writes.stop_the_queue(process.wiring)
 
 
-def _look(lane: str, duty: str) -> None:
-    w = process.wiring
-    w.store.duties.run(lane, duty, partial(FLOWS[lane], w))
-
-
 def _task(lane: str) -> None:
     limits: dict[str, Any] = {}
     if lane == "handlers":
-        limits = {
-            "soft_time_limit": policy.HANDLER_LONGEST,
-            "time_limit": policy.HANDLER_LONGEST + policy.HANDLER_GRACE,
-        }
+        # Of the last handler that a task calls: those before it took DRAIN_SECONDS together.
+        longest = policy.HANDLER_LONGEST + policy.DRAIN_SECONDS
+        limits = {"soft_time_limit": longest, "time_limit": longest + policy.HANDLER_GRACE}
 
     @app.task(name=task_name(lane), **limits)
-    def look(duty: str) -> None:
-        work(lane, duty)
+    def look(duty: str = ANY) -> None:
+        work(lane, "" if duty == ANY else duty)
 
 
 for _lane in LANES:

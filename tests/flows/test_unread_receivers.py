@@ -16,7 +16,7 @@ from runhook.worker.errors import NotFound, UnreadableRecord
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published
 from runhook.worker.store import Subscription, records
-from runhook.worker.store.duties import Parked
+from runhook.worker.store.claims import Parked
 from runhook.worker.tasks import Process
 from tests.conftest import Build, House
 from tests.receiver import Receiver

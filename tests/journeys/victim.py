@@ -1,13 +1,11 @@
 """A worker that is going to be killed: real flows over real sockets, at a clock that stands still.
 
-It takes wake-ups from their queues as Celery does, claims their duties and works until nothing is
+It takes wake-ups from their queues as Celery does, and works through their lanes until nothing is
 left to do. Started by a fork server, so that a life takes milliseconds.
 """
 
-import json
 import os
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from runhook import Event, Retry
 from runhook.config.settings import Settings
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.lanes import LANES
-from runhook.worker.flows.lanes import FLOWS
+from runhook.worker.flows.drain import drain
 from runhook.worker.store import SetClock
 from runhook.worker.wiring import Wiring, assemble
 
@@ -54,11 +52,10 @@ def work(settings: dict[str, Any], now: float, book: str, ready: Any) -> None:
     redis: Any = w.store.client
     quiet = time.monotonic()
     while time.monotonic() - quiet < IDLE:
-        w.store.duties.pump("test", 3, [(lane, 100) for lane in LANES])
+        w.store.duties.pump("test", 3)
         for lane in LANES:
-            while message := redis.rpop(f"runhook:queue:{lane}"):
+            while redis.rpop(f"runhook:queue:{lane}"):
                 quiet = time.monotonic()
-                duty = json.loads(json.loads(message)["body"])[0][0]
-                w.store.duties.run(lane, duty, partial(FLOWS[lane], w))
+                drain(w, lane)
         time.sleep(0.005)
     os._exit(0)

@@ -2,10 +2,11 @@
 
 import json
 
+import orjson
 import pytest
 
 from runhook.worker.domain.lanes import LANES
-from runhook.worker.domain.policy import BACK_OFF, PARKED_AFTER, SOON
+from runhook.worker.domain.policy import BACK_OFF, DRAINER_SURE_MS, PARKED_AFTER, SOON
 from runhook.worker.store import Again
 from tests.claimed import claimed
 from tests.conftest import Build, House
@@ -41,9 +42,11 @@ def test_a_duty_that_is_done_cannot_be_claimed_again(house: House) -> None:
 def test_a_wake_up_while_it_is_held_makes_it_run_again(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
+    house.raw.delete("runhook:queue:fanout")
     with claimed(duties, "fanout", "a"):
         duties.wake("fanout", "a")
-    assert _messages(house) == 2
+        assert _messages(house) == 0, "whoever holds it hears of it"
+    assert _messages(house) == 1
     with claimed(duties, "fanout", "a") as again:
         assert again
 
@@ -89,7 +92,8 @@ def test_a_holder_that_died_loses_the_duty_when_its_lease_runs_out(house: House)
     dead = duties.hold("fanout", "a")
     assert dead
     house.clock.advance(LANES["fanout"].lease + 1)
-    assert duties.pump("p", 3, [("fanout", 10)]).posted == 1
+    house.raw.delete("runhook:queue:fanout")
+    assert duties.pump("p", 3).posted == 1
     with claimed(duties, "fanout", "a") as heir:
         assert heir
         assert int(heir.token) > int(dead.token)
@@ -110,41 +114,95 @@ def test_a_block_that_raises_leaves_the_duty_to_be_woken_again(house: House) -> 
 
 
 def test_a_lost_message_is_posted_again_by_the_pump(house: House) -> None:
-    house.w.store.duties.wake("fanout", "a")
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    duties.pump("p", 3)
+    assert _messages(house) == 1, "the one that is there will do"
     house.raw.delete("runhook:queue:fanout")
-    house.w.store.duties.pump("p", 3, [("fanout", 10)])
-    assert _messages(house) == 0, "it still has its thirty seconds"
-    house.clock.advance(31)
-    house.w.store.duties.pump("p", 3, [("fanout", 10)])
+    duties.pump("p", 3)
     assert _messages(house) == 1
 
 
-def test_the_pump_fills_a_queue_to_its_measure_and_no_further(house: House) -> None:
+def test_what_becomes_due_by_time_wakes_its_lane_and_only_as_often_as_there_are_threads(
+    house: House,
+) -> None:
+    house.w.store.processes.beat("worker", "one", 12)
     for number in range(50):
+        house.w.store.duties.wake("send", str(number), after=1)
         house.w.store.duties.wake("fanout", str(number), after=1)
+    assert house.w.store.duties.pump("p", 3).posted == 0
     house.clock.advance(2)
     for _ in range(3):
-        house.w.store.duties.pump("p", 3, [("fanout", 8)])
-    assert _messages(house) == 8
+        house.w.store.duties.pump("p", 3)
+    assert (_messages(house, "send"), _messages(house)) == (3, LANES["fanout"].drainers)
+
+
+def test_a_lane_that_somebody_works_through_is_not_woken(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    house.raw.delete("runhook:queue:fanout")
+    drainer = duties.claim("fanout")
+    assert drainer
+    duties.wake("fanout", "b")
+    assert duties.pump("p", 3).posted == 0
+    drainer.turn.goes_on = True
+    duties.put_down(drainer)
+    following = drainer.turn.next
+    assert following
+    assert following.id == "b"
+    duties.put_down(following)
+    duties.wake("fanout", "c")
+    assert _messages(house) == 1, "it rests"
+
+
+def test_a_lane_whose_drainer_was_killed_is_woken_within_seconds(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    house.raw.delete("runhook:queue:fanout")
+    assert duties.claim("fanout")
+    duties.wake("fanout", "b")
+    house.clock.advance(DRAINER_SURE_MS / 1000)
+    assert duties.pump("p", 3).posted == 1
+
+
+def test_a_drainer_that_rests_leaves_what_is_due_to_another(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    drainer = duties.claim("fanout")
+    assert drainer
+    duties.wake("fanout", "b")
+    house.raw.delete("runhook:queue:fanout")
+    duties.put_down(drainer)
+    assert drainer.turn.next is None
+    assert _messages(house) == 1
+
+
+def test_what_has_been_due_longest_is_claimed_first(house: House) -> None:
+    duties = house.w.store.duties
+    for number in (3, 1, 2):
+        duties.wake("fanout", str(number), after=number)
+    house.clock.advance(5)
+    found = [duties.claim("fanout") for _ in range(4)]
+    assert [claim and claim.id for claim in found] == ["1", "2", "3", None]
 
 
 def test_one_process_pumps_at_a_time(house: House) -> None:
     duties = house.w.store.duties
+    duties.pump("one", 0.2)
     duties.wake("fanout", "a", after=0.001)
     house.clock.advance(1)
-    room = [("fanout", 10)]
-    assert duties.pump("one", 0.2, []).posted == 0
-    assert duties.pump("other", 0.2, room).posted == 0
+    assert duties.pump("other", 0.2).posted == 0
     house.raw.delete("runhook:pump")
-    assert duties.pump("other", 0.2, room).posted == 1
+    assert duties.pump("other", 0.2).posted == 1
 
 
 def test_every_message_has_a_tag_of_its_own(house: House) -> None:
+    house.w.store.processes.beat("worker", "one", 12)
     for number in range(3):
-        house.w.store.duties.wake("fanout", str(number))
+        house.w.store.duties.wake("send", str(number))
     tags = {
         json.loads(message)["properties"]["delivery_tag"]
-        for message in house.raw.lrange("runhook:queue:fanout", 0, -1)
+        for message in house.raw.lrange("runhook:queue:send", 0, -1)
     }
     assert len(tags) == 3
 
@@ -160,12 +218,29 @@ def _failing(house: House, duty: str = "a", lane: str = "fanout") -> bool:
 def test_a_claim_whose_answer_was_lost_is_the_claimers_when_it_asks_again(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    asked = ("claim", "fanout", "a", 30_000, "c0ffee", PARKED_AFTER, "me", 0)
-    scripts = duties._scripts
-    first, again = scripts.words(*asked), scripts.words(*asked)
-    assert first == again
-    assert first[0] == "claimed"
-    assert scripts.words(*asked[:4], "beef", PARKED_AFTER, "me", 0)[0] == "held"
+    _, who = duties._claimer("fanout")
+
+    def asked(duty: str = "", **other: str) -> list[bytes]:
+        return list(duties._scripts.run("claim", orjson.dumps(who | other), duty)[0])
+
+    first = asked()
+    assert first[:2] == [b"claimed", b"a"]
+    assert asked() == asked("a") == first
+    assert asked(nonce="beef") == [b"none"]
+    assert asked("a", nonce="beef") == [b"held"]
+
+
+def test_the_next_duty_whose_name_was_lost_is_the_drainers_when_it_asks_again(house: House) -> None:
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    claim = duties.claim("fanout")
+    assert claim
+    duties.wake("fanout", "b")
+    claim.turn.goes_on = True
+    order = orjson.dumps(duties.closing(claim).order)
+    first, again = (duties._scripts.run("finish", order) for _ in range(2))
+    assert first[0] == b"done"
+    assert again == [b"stale", first[1]]
 
 
 def test_what_fails_is_looked_at_again_ever_later_and_parked_in_the_end(house: House) -> None:
@@ -220,11 +295,11 @@ def test_the_pump_counts_those_who_never_came_back(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
     for _ in range(PARKED_AFTER):
-        duties.pump("p", 3, [("fanout", 10)])
+        duties.pump("p", 3)
         house.raw.delete("runhook:queue:fanout")
-        assert duties.hold("fanout", "a")
+        assert duties.claim("fanout")
         house.clock.advance(LANES["fanout"].lease + 1)
-    duties.pump("p", 3, [("fanout", 10)])
+    duties.pump("p", 3)
     with claimed(duties, "fanout", "a") as claim:
         assert claim is None
     assert [parked.id for parked in duties.parked()] == ["a"]

@@ -7,6 +7,9 @@ from runhook.config.settings import Role
 # Threads that one lane may hold where its flows wait for others' servers: a quarter each, so that
 # however slowly they answer, callbacks are taken in and events fanned out.
 WAITING_SHARE = 1 / 4
+# Threads for a lane that waits for Redis only: one reckons while the other waits; a third would
+# wait for both.
+QUICK = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +22,7 @@ class Lane:
         lease: Seconds that a duty is held: longer than the calls of its flow can take together, or
             short, where the flow renews it, so that a dead holder is noticed soon.
         share: The part of a process's threads that it may hold.
-        waits: Its flows wait for others' servers, so those beyond its share wait outside.
+        drainers: Threads of a process that work through it, where `share` does not say.
         attempt_lost_after: Seconds after which a delivery that it began counts as lost: a little
             more than the longest there is. 0: it delivers nothing.
         receiver_slots: Deliveries that one receiver gets at once; 0: as its part of the places is.
@@ -29,24 +32,27 @@ class Lane:
     process: Role
     lease: float
     share: float = 1.0
-    waits: bool = False
+    drainers: int = 0
     attempt_lost_after: float = 0.0
     receiver_slots: int = 0
 
+    def threads(self, of: int) -> int:
+        """How many threads work through it, of so many that its processes have."""
+        return self.drainers or max(1, round(of * self.share))
+
 
 _ROWS = (
-    Lane(name="line", process="worker", lease=45),
-    Lane(name="send", process="worker", lease=30, share=WAITING_SHARE, waits=True),
-    Lane(name="intake", process="worker", lease=60),
-    Lane(name="reconcile", process="worker", lease=90, share=WAITING_SHARE, waits=True),
-    Lane(name="fanout", process="worker", lease=30),
+    Lane(name="line", process="worker", lease=45, drainers=1),
+    Lane(name="send", process="worker", lease=30, share=WAITING_SHARE),
+    Lane(name="intake", process="worker", lease=60, drainers=QUICK),
+    Lane(name="reconcile", process="worker", lease=90, share=WAITING_SHARE),
+    Lane(name="fanout", process="worker", lease=30, drainers=QUICK),
     Lane(name="handlers", process="handlers", lease=15, attempt_lost_after=330),
     Lane(
         name="subscribers",
         process="worker",
         lease=15,
         share=WAITING_SHARE,
-        waits=True,
         attempt_lost_after=30,
         receiver_slots=2,  # so that what one subscriber gets is nearly in order
     ),
@@ -61,7 +67,7 @@ def lanes_of(process: Role) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Message:
-    """A wake-up as it lies in the broker's queue, with @DUTY@ and @TAG@ to be filled in."""
+    """A wake-up as it lies in the broker's queue, with @TAG@ to be made unique."""
 
     queue: str
     text: str

@@ -129,7 +129,7 @@ CHILD_SPARE = 60.0  # since the last was added, until those that nobody needs ar
 
 # Housekeeping
 
-PUMP_EVERY, PUMP_AGAIN = 0.5, 0.05  # between rounds, and when there was something due
+PUMP_EVERY = 0.5  # between rounds: what becomes due by time is at most so late
 PUMP_LEASE = 3.0  # after which another process pumps
 BEAT_EVERY = 2.0  # between two signs of life of a process
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0  # between questions for the key's limit; after no answer
@@ -153,11 +153,16 @@ NEVER_PARKED = ("line", "limit", "sweep")
 NEVER = 10**9  # failures in a row that no duty reaches
 SOON = 30  # seconds: the longest wait of those that are never parked
 
-# ms that a posted wake-up has to be claimed before it is posted again, and as much more for each
-# message before it in its queue: posted again sooner it would only be there twice.
-WAKE_UP_GRACE_MS = 30_000
-WAKE_UP_GRACE_EACH_MS = 50
-PUMPED_AT_ONCE = 50  # duties of a lane in one round: some ms, while Redis serves nobody else
+PARKED_AT_ONCE = 10  # duties that one claim passes over because they are to be parked
+# A Celery task works through a lane until nothing is due, or for so long and so many: then another
+# wake-up is posted, so that lanes share the threads and a handler's time limit starts anew.
+DRAINED_AT_ONCE, DRAIN_SECONDS = 50, 0.5
+# ms for which somebody who was given a duty surely works through its lane: one that was killed is
+# not waited for any longer, and one that waits for a server does not stand for another.
+DRAINER_SURE_MS = 5_000
+# Seconds after which a wake-up that lies in another broker than Redis is worth nothing: the pump
+# has posted others since.
+WAKE_UP_KEPT = 60
 # ms in which something may be asked again under the same nonce: redis-py asks again when an answer
 # is lost, four times ten seconds and its waits.
 ASKED_AGAIN_MS = 60_000

@@ -1,17 +1,15 @@
-"""The pump: a thread in each worker's main process that wakes whatever is due.
+"""The pump: a thread in each worker's main process that wakes each lane in which something is due.
 
-Retries, leases that ran out, overdue callbacks and lost messages are all a score that has passed.
+Retries, leases that ran out, overdue callbacks and lost wake-ups are all a score that has passed.
 One process at a time pumps; each says here that it lives.
 """
 
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from runhook.worker.domain import policy
-from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows import lost_writes
 from runhook.worker.store import Published
@@ -51,7 +49,6 @@ class Pump:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
         self._beaten = 0.0
-        self._threads: Mapping[str, int] = {}
         self._away = False
         self._loss: int | None = None  # the last time that Redis lost writes, as far as is known
 
@@ -71,17 +68,16 @@ class Pump:
             self._w.store.processes.ended(profile.role, name, profile.threads, hands=profile.hands)
 
     def round(self) -> int:
-        """One heartbeat if it is time, and one look at every lane; how much was due.
+        """One heartbeat if it is time, and one look at every lane; how many wake-ups it posted.
 
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
         if time.monotonic() - self._beaten > policy.BEAT_EVERY:
-            # Before the pump: how much a lane may hold is counted from the threads of those that
-            # live.
+            # Before the pump: how many may work through a lane is counted from those that live.
             self._beaten = time.monotonic()
             profile = self._profile
-            self._threads = self._w.store.processes.beat(
+            self._w.store.processes.beat(
                 profile.role, process_name(), profile.threads, hands=profile.hands
             )
             self._w.store.processes.publish_handlers(published(self._w))
@@ -91,7 +87,7 @@ class Pump:
             self._w.store.duties.wake(*self._opening[0])
             self._opening.pop(0)
         try:
-            pumped = self._w.store.duties.pump(process_name(), policy.PUMP_LEASE, self._rooms())
+            pumped = self._w.store.duties.pump(process_name(), policy.PUMP_LEASE)
         except LostWrites:
             # The queue stops first, so that nothing is paid twice while the rest is written down.
             lost_writes.stop_the_queue(self._w)
@@ -104,37 +100,26 @@ class Pump:
         self._loss = pumped.loss
         return pumped.posted
 
-    def _rooms(self) -> list[tuple[str, int]]:
-        """For each lane the most messages to have at once: twice what all its workers hold."""
-        return [
-            (lane.name, max(2, round(2 * lane.share * self._threads.get(lane.process, 0))))
-            for lane in LANES.values()
-        ]
-
     def _run(self) -> None:
-        wait = policy.PUMP_EVERY
-        while not self._stop.wait(wait):
-            wait = policy.PUMP_EVERY
-            if self._try_round():
-                wait = policy.PUMP_AGAIN
+        while not self._stop.wait(policy.PUMP_EVERY):
+            self._try_round()
 
-    def _try_round(self) -> int:
+    def _try_round(self) -> None:
         """One round, whatever goes wrong: without the pump nothing here ever runs again."""
         try:
-            posted = self.round()
+            self.round()
         except StoreUnavailable as error:
             # Once, and not every half second of an outage.
             if not self._away:
                 report("redis.away", why=str(error))
             self._away = True
-            return 0
+            return
         except Exception:  # noqa: BLE001 - said, and tried again in half a second
             report("task.failed", lane="pump", exc_info=True)
-            return 0
+            return
         if self._away:
             report("redis.back")
         self._away = False
-        return posted
 
 
 def published(w: Wiring) -> list[Published]:

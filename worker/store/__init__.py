@@ -6,12 +6,13 @@ A change of a job, its duties and its event are one script, so none can exist wi
 from runhook.worker.store.assets import Assets
 from runhook.worker.store.callbacks import Callback, Callbacks
 from runhook.worker.store.changes import Change, Duty, LineOf, TimelineEntry
+from runhook.worker.store.claims import Again, Answer, Claim, Handed, Lease, again
 from runhook.worker.store.clock import Clock, SetClock
 from runhook.worker.store.connection import connect, reaching
 from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery, Recipient
 from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.durability import Durability, Mode
-from runhook.worker.store.duties import Again, Answer, Claim, Duties, Handed, Lease, again
+from runhook.worker.store.duties import Closing, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
 from runhook.worker.store.jobs import Jobs, Page
 from runhook.worker.store.memory import Departure, Memory
@@ -29,6 +30,7 @@ __all__ = [
     "Change",
     "Claim",
     "Clock",
+    "Closing",
     "Delivery",
     "DeliveryResult",
     "Departure",

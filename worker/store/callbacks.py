@@ -13,8 +13,8 @@ from runhook.worker.errors import StoreUnavailable, UnreadableRecord
 from runhook.worker.net.untrusted import excerpt, without_secrets
 from runhook.worker.store import keys, records
 from runhook.worker.store.changes import TimelineEntry
+from runhook.worker.store.claims import Claim
 from runhook.worker.store.connection import reaching
-from runhook.worker.store.duties import Claim
 from runhook.worker.store.scripts import Scripts
 
 

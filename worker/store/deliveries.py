@@ -15,6 +15,7 @@ from runhook.worker.domain.receivers import Health, Verdict
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import keys
 from runhook.worker.store.changes import TimelineEntry
+from runhook.worker.store.claims import Again, Answer, Claim, Handed
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.delivered import (
     STATES,
@@ -26,7 +27,6 @@ from runhook.worker.store.delivered import (
     Waiting,
     readable,
 )
-from runhook.worker.store.duties import Again, Answer, Claim, Handed
 from runhook.worker.store.events import Events, kept_fields
 from runhook.worker.store.scripts import Scripts, stream_moment, until_ms
 from runhook.worker.store.subscriptions import health_fields, unpacked_health

@@ -1,13 +1,10 @@
 """Duties: work that must still happen, one sorted set a lane, claimed for a time by one holder."""
 
-import math
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
+from typing import Any
 
 import orjson
 
@@ -23,125 +20,31 @@ from runhook.worker.domain.policy import (
 from runhook.worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
 from runhook.worker.net.untrusted import named
 from runhook.worker.store import keys
+from runhook.worker.store.claims import Again, Claim, Lease, Parked, Pumped, Turn, boot_time
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.memory import Memory
 from runhook.worker.store.scripts import Scripts
 
-# Time that goes on while the machine is stopped or sleeps, where the system has such a clock.
-_BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
+class Closing:
+    """The end of a duty, to be written by the script that does its last work."""
 
-def boot_time() -> float:
-    """Seconds since the machine started, a sleep or a stopped process counted in."""
-    return time.clock_gettime(_BOOT_TIME)
-
-
-@dataclass(frozen=True)
-class Again:
-    """A flow's answer: somebody must look at its duty again.
-
-    Attributes:
-        seconds: In how many; 0: at once, behind what waits already.
-    """
-
-    seconds: float
-
-
-class Handed(Enum):
-    """A flow's answer where its duty is not for its holder to put down."""
-
-    OVER = "a script of the flow's has put it down, or whoever goes on with it will"
-
-
-def again(seconds: float | None) -> Again | None:
-    """The answer of a flow that reckons in seconds to the next look; None: there is none."""
-    if seconds is None:
-        return None
-    return Again(seconds)
-
-
-# What a flow wants of its duty; None: it is done, nothing is left to look at.
-Answer = Again | Handed | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """One holder's hold on a duty.
-
-    Attributes:
-        lane: The duty's lane.
-        id: The duty's name within its lane.
-        token: Larger than that of every earlier holder.
-        until: When the lease that it began with runs out, by `boot_time`.
-        failures: How often in a row the duty failed before.
-    """
-
-    lane: str
-    id: str
-    token: str
-    until: float = math.inf
-    failures: int = 0
-
-    @property
-    def attempt(self) -> tuple[str, int]:
-        """The job and the attempt's number, or the handler and its slot's number.
-
-        Raises:
-            UnreadableRecord: It names neither, so it is a newer version's.
+    def __init__(self, claim: Claim, order: dict[str, Any], until: float) -> None:
+        """Args:
+        claim: Whose end.
+        order: As lua/lib/closing takes it.
+        until: When the lease of the next duty would run out.
         """
-        return self.attempt_behind("")
+        self.order = order
+        self._claim = claim
+        self._until = until
 
-    def attempt_behind(self, prefix: str) -> tuple[str, int]:
-        """What stands behind a prefix, which says what is to be done about it.
-
-        Raises:
-            UnreadableRecord: It names neither, so it is a newer version's.
-        """
-        whose, _, n = self.id.removeprefix(prefix).partition("/")
-        if not n.isdecimal():
-            raise UnreadableRecord(f"duty {self.lane} {self.id}", "it is not known", newer=True)
-        return whose, int(n)
-
-
-@dataclass
-class Lease:
-    """How long a claim is held.
-
-    Attributes:
-        until: As far as this process knows, by `boot_time`; each renewal moves it on.
-    """
-
-    until: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parked:
-    """A duty that failed too often.
-
-    Attributes:
-        lane: Its lane.
-        id: Which duty.
-        failures: How often in a row it failed.
-        why: What went wrong the last time.
-    """
-
-    lane: str
-    id: str
-    failures: int
-    why: str
-
-
-@dataclass(frozen=True)
-class Pumped:
-    """What a round of the pump did.
-
-    Attributes:
-        posted: Wake-ups; 0 while another process pumps.
-        loss: The number of the last time that Redis was seen to have lost writes.
-    """
-
-    posted: int
-    loss: int
+    def done(self, following: Sequence[bytes] | None) -> None:
+        """The script ran; what it says of the next duty."""
+        self._claim.turn.over = True
+        # A Redis that went back gives none here; the pump notices it, and so does the next claim.
+        if following and following[0] == b"claimed":
+            self._claim.turn.next = given(self._claim.lane, following, self._until)
 
 
 class Duties:
@@ -167,50 +70,78 @@ class Duties:
         """
         self._scripts.waking("wake", 1, lane, duty, _ms(after))
 
-    def run(self, lane: str, duty: str, flow: Callable[[Claim], Answer]) -> None:
-        """Hold a duty, if there is anything to do now, while a flow does it.
-
-        It is put down as the flow wants. If the flow raises, that is counted: the duty is looked
-        at again later, and parked in the end. Only a Redis that is away is not the duty's fault;
-        then its lease runs out, and the pump wakes it.
-
-        Raises:
-            StoreUnavailable: Redis does not answer or refuses.
-            Exception: Whatever the flow raised.
-        """
-        claim = self.hold(lane, duty)
-        if claim is None:
-            return
-        try:
-            answer = flow(claim)
-        except StoreUnavailable:
-            raise
-        except Exception as error:
-            self.fail(claim, error)
-            raise
-        if not isinstance(answer, Handed):
-            self.put_down(claim, answer)
-
-    def hold(self, lane: str, duty: str) -> Claim | None:
-        """Hold a duty for its lane's lease; None: there is nothing to do now, or another holds it.
+    def claim(self, lane: str) -> Claim | None:
+        """Hold the duty of a lane that has been due longest; None: nothing is due.
 
         Raises:
             LostWrites: Redis has forgotten what it was told before.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        lease = LANES[lane].lease
-        until = boot_time() + lease
-        nonce, limit = uuid.uuid4().hex, _parked_after(duty)
-        seen = self._memory.fence
-        word, token, failures = self._scripts.waking(
-            "claim", 3, lane, duty, _ms(lease), nonce, limit, self._memory.process, seen
-        )
-        if word == "backwards":
-            raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
-        if word != "claimed":
+        return self._claim(lane, "")
+
+    def hold(self, lane: str, duty: str) -> Claim | None:
+        """Hold one duty; None: there is nothing to do now, or another holds it.
+
+        Raises:
+            LostWrites: Redis has forgotten what it was told before.
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        return self._claim(lane, duty)
+
+    def _claim(self, lane: str, duty: str) -> Claim | None:
+        until, order = self._claimer(lane)
+        (words,) = self._scripts.answers("claim", 1, orjson.dumps(order), duty)
+        if words[0] == b"backwards":
+            raise LostWrites(f"Redis has forgotten token {order['seen']}, which it gave")
+        if words[0] != b"claimed":
             return None
-        self._memory.saw(int(token))
-        return Claim(lane=lane, id=duty, token=token, until=until, failures=int(failures))
+        claim = given(lane, words, until, drains=not duty)
+        self._memory.saw(int(claim.token))
+        return claim
+
+    def _claimer(self, lane: str) -> tuple[float, dict[str, Any]]:
+        """Until when the lane's lease would be, and this drainer as lua/lib/claiming takes it."""
+        lease = LANES[lane].lease
+        return boot_time() + lease, {
+            "lane": lane,
+            "lease": _ms(lease),
+            "nonce": uuid.uuid4().hex,
+            "process": self._memory.process,
+            "seen": self._memory.fence,
+            "me": self._me,
+        }
+
+    @property
+    def _me(self) -> str:
+        """This thread among all that drain a lane."""
+        return f"{self._memory.process}/{threading.get_ident()}"
+
+    def closing(self, claim: Claim, again: Again | None = None) -> Closing:
+        """The end of a claim for a script to write: it is done, or to be looked at again."""
+        order: dict[str, Any] = {
+            "lane": claim.lane,
+            "id": claim.id,
+            "token": claim.token,
+            "after": -1,
+        }
+        if again is not None:
+            order["after"] = _ms(again.seconds)
+        until = claim.until
+        if claim.turn.goes_on:
+            until, order["next"] = self._claimer(claim.lane)
+        elif claim.turn.drains:
+            order["rest"] = self._me
+        return Closing(claim, order, until)
+
+    def put_down(self, claim: Claim, again: Again | None = None) -> None:
+        """End a claim: the duty is done, or is to be looked at again."""
+        closing = self.closing(claim, again)
+        _, following = self._scripts.answers("finish", 2, orjson.dumps(closing.order))
+        closing.done(following)
+
+    def rest(self, lane: str) -> None:
+        """This thread works through a lane no more; another does if something is due."""
+        self._scripts.waking("rest", 1, lane, self._me)
 
     def fail(self, claim: Claim, error: Exception) -> None:
         """Count a failure of a claim's flow: the duty is looked at again later, or parked."""
@@ -238,11 +169,6 @@ class Duties:
     def release(self, parked: Iterable[Parked]) -> int:
         """Let parked duties have one more try each; how many there were."""
         return sum(int(self._scripts.waking("release", 1, one.lane, one.id)[0]) for one in parked)
-
-    def put_down(self, claim: Claim, again: Again | None = None) -> None:
-        """End a claim: the duty is done, or is to be looked at again."""
-        after = -1 if again is None else _ms(again.seconds)
-        self._scripts.waking("finish", 1, claim.lane, claim.id, claim.token, after)
 
     def renew(self, claim: Claim) -> float | None:
         """Hold a duty for another lease; until when that is, or None if somebody else has it."""
@@ -275,24 +201,30 @@ class Duties:
             over.set()
             thread.join()
 
-    def pump(self, process: str, lease: float, rooms: Iterable[tuple[str, int]]) -> Pumped:
-        """Post wake-ups for everything due, unless another process does it.
+    def pump(self, process: str, lease: float) -> Pumped:
+        """Wake each lane in which something is due and too few work, unless another process does.
 
         Args:
             process: Who pumps.
             lease: Seconds for which nobody else does.
-            rooms: For each lane, the most messages its queue may hold at once.
 
         Raises:
             LostWrites: Redis has forgotten what it was told before.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        rows, seen = orjson.dumps([[lane, most] for lane, most in rooms]), self._memory.fence
-        mine = (process, _ms(lease), rows, self._memory.process, seen)
+        seen = self._memory.fence
+        mine = (process, _ms(lease), orjson.dumps(list(LANES)), self._memory.process, seen)
         word, posted, loss = self._scripts.waking("pump", 3, *mine)
         if word == "backwards":
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
         return Pumped(int(posted), int(loss))
+
+
+def given(lane: str, words: Sequence[bytes], until: float, *, drains: bool = True) -> Claim:
+    """A claim as a script answers it."""
+    _, duty, token, failures = (word.decode() for word in words)
+    turn = Turn(drains=drains)
+    return Claim(lane=lane, id=duty, token=token, until=until, failures=int(failures), turn=turn)
 
 
 def _ms(seconds: float) -> int:

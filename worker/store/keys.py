@@ -183,12 +183,17 @@ due = DUTIES.key("due:<lane>", "zset", "a lane's duties", by="ms: when somebody 
 claims = DUTIES.key(
     "claims:<lane>",
     "hash",
-    "why a duty does not simply wait: `p` a wake-up is posted, `h<token>/<nonce>` "
-    "somebody holds it, `…+<ms>` it was woken meanwhile for that time",
+    "who holds a duty: `h<token>/<nonce>`, `…+<ms>` it was woken meanwhile for that time",
 )
 failures = DUTIES.key("failures:<lane>", "hash", "how often in a row one failed")
 parked = DUTIES.key(
     "parked:<lane>", "hash", "those that failed too often: since when, how often, why"
+)
+drainers = DUTIES.key(
+    "drainers:<lane>",
+    "zset",
+    "who works through what is due (lib/wakeups)",
+    by="ms: until when it is surely at it",
 )
 fence = DUTIES.key("fence", "string", "the last token that was given out")
 wakeups = DUTIES.key("wakeups", "hash", "each lane's Celery message, for scripts")
@@ -257,7 +262,9 @@ alive = PROCESSES.key(
 )
 secrets = PROCESSES.key("secrets", "set", "fingerprints of RUNHOOK_SECRET")
 account = PROCESSES.key("account", "string", "fingerprint of key and base URL")
-slots = PROCESSES.key("slots", "hash", "how a lane's places are shared: domain/receivers")
+slots = PROCESSES.key(
+    "slots", "hash", "how a lane's places are shared (domain/receivers), and how many drain it"
+)
 wanted = PROCESSES.key("wanted", "set", "types of events that somebody ever wanted")
 
 asset_records = FILES.key("asset", "hash", "every asset (records)")
@@ -287,6 +294,11 @@ strays = SHORT.key(
 alerted_of_key = SHORT.key("alerted:key", "string", "trouble with it was told (move); an hour")
 done = SHORT.key("done:<nonce>", "string", "this was done already (lib/once); a minute")
 seen = SHORT.key("seen:<process>", "string", "the last token it was given (lib/fence); 7 days")
+hands = SHORT.key(
+    "hands:<process>",
+    "hash",
+    "the last duty each of its threads was given, and its nonce (lib/claiming); 7 days",
+)
 pump = SHORT.key("pump", "string", "who pumps (pump); its lease")
 upload = SHORT.key(
     "upload:<account>:<asset>:<way>", "string", "what RunningHub calls a file (assets.py); 20 hours"

@@ -1,13 +1,14 @@
 """Who is there: live processes, the handlers they know, and the fingerprint of their secrets."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
 
 from runhook.worker.domain import policy
+from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.receivers import share
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import keys, records
@@ -174,8 +175,8 @@ class Processes:
             places = {"handlers": found["handlers"], "subscribers": waiting}
             all_hands = {"handlers": sum(_hands(name) for name in handlers)}
             pipe = self._redis.pipeline(transaction=False)
-            for name, count in _shares(places, all_hands).items():
-                pipe.hset(keys.slots(), name, count)
+            shares = _shares(places, all_hands) | _drainers(workers, handlers)
+            pipe.hset(keys.slots(), mapping=shares)
             pipe.execute()
         return found
 
@@ -306,6 +307,16 @@ def _published_row(handler: Published, now: float, held: bytes | None) -> bytes 
         return records.packed("handler", row)
     known = {name: members[name] for name in row if name in members}
     return records.packed("handler", records.merged(members, known, row))
+
+
+def _drainers(workers: Sequence[bytes], handlers: Sequence[bytes]) -> dict[str, int]:
+    """How many threads or children work through each lane together, by the name scripts read."""
+    processes = {"worker": workers, "handlers": handlers}
+    found = {}
+    for lane in LANES.values():
+        count = sum(lane.threads(_threads(name)) for name in processes[lane.process])
+        found[f"{lane.name}:drainers"] = max(1, count)  # for one that is to come
+    return found
 
 
 def _shares(places: Mapping[str, int], hands: Mapping[str, int]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The Lua scripts beside this file: each is one round trip, and safe to be sent again.
 
-A script that wakes a duty also posts its Celery message when broker and state share one Redis.
-Otherwise it returns the woken duties and `post` sends them; without `post` the pump does.
+A script that wakes a lane also posts its Celery message when broker and state share one Redis.
+Otherwise it returns the woken lanes and `post` sends the messages; without `post` the pump does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.sources import source
 
-Post = Callable[[str, str], None]  # of a lane and a duty of it
+Post = Callable[[str], None]  # of a lane
 
 
 def stream_moment(entry_id: bytes | str) -> datetime:
@@ -103,7 +103,7 @@ class Scripts:
 
     @property
     def _head(self) -> str:
-        """Whether the caller posts what is woken, and the time that tests set: see lua/lib."""
+        """Whether the caller wakes lanes itself, and the time that tests set: see lua/lib."""
         if self._post:
             return f"p{self.clock.argument}"
         return self.clock.argument
@@ -122,16 +122,19 @@ class Scripts:
         return [word.decode() for word in self.run(name, *args)]
 
     def waking(self, name: str, count: int, *args: str | bytes | int | float) -> list[str]:
-        """Run a script that answers `count` words and behind them the duties it woke.
+        """Run a script that answers `count` words and behind them the lanes it woke.
 
-        Those are posted, if this process does that, and left out of what is returned.
+        Those are woken, if this process does that, and left out of what is returned.
 
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        words = self.words(name, *args)
-        for duty in words[count:]:
-            lane, _, duty_id = duty.partition(" ")
-            if self._post:
-                self._post(lane, duty_id)
-        return words[:count]
+        return [word.decode() for word in self.answers(name, count, *args)]
+
+    def answers(self, name: str, count: int, *args: str | bytes | int | float) -> list[Any]:
+        """The same for a script whose answers are not all words: they are as Redis gave them."""
+        found: list[Any] = self.run(name, *args)
+        if self._post:
+            for lane in found[count:]:
+                self._post(lane.decode())
+        return found[:count]

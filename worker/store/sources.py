@@ -61,10 +61,17 @@ def _of_python(text: str) -> str:
             case "keys":
                 lines.append(_key_function(name))
             case "policy":
-                lines.append(f"policy.{name} = {getattr(policy, name)!r}")
+                lines.append(f"policy.{name} = {_value(getattr(policy, name))}")
             case _:
                 lines.append(f"records.{name} = {getattr(records, name)!r}")
     return "\n".join(lines)
+
+
+def _value(value: float | tuple[str, ...]) -> str:
+    """A number, or names, as Lua has them."""
+    if isinstance(value, tuple):
+        return "{" + ", ".join(map(repr, value)) + "}"
+    return repr(value)
 
 
 def _key_function(name: str) -> str:

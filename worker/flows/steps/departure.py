@@ -3,7 +3,7 @@
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.reports import Busy, NeverLeft, Refused, SubmitAnswer
 from runhook.worker.store import Claim, Lease
-from runhook.worker.store.duties import boot_time
+from runhook.worker.store.claims import boot_time
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 

@@ -1,39 +1,23 @@
--- Take a duty for some time. The token that comes back is larger than every earlier one.
+-- Take the duty of a lane that has been due longest, or a named one.
 -- KEYS[1]  the root of every key
--- ARGV[2]  lane
--- ARGV[3]  id
--- ARGV[4]  lease in ms
--- ARGV[5]  the claimer's nonce: asked again because the answer was lost, it has the duty
---          already
--- ARGV[6]  failures after which it is parked
--- ARGV[7]  the process
--- ARGV[8]  the highest token that it was given
--- Returns  "claimed" | "gone" | "held" | "early" | "parked" | "backwards", token, how often in a
---          row it failed
--- uses: time, fence, wakeups, duties, parking
+-- ARGV[2]  {lane, lease, nonce, process, seen, me}: see lib/claiming. Asked again under the same
+--          nonce because the answer was lost, he has the duty already
+-- ARGV[3]  the duty's name, or empty
+-- Returns  {"claimed", id, token, how often in a row it failed}
+--          | {"none"} | {"backwards"} | {"held"} | {"early"}: of a named one
+-- uses: time, fence, wakeups, duties, claiming
 
-local lane, id, nonce = ARGV[2], ARGV[3], ARGV[5]
-local due, claims, failures = keys.due(lane), keys.claims(lane), keys.failures(lane)
-if went_back(ARGV[7], ARGV[8]) then return answer('backwards', '', '0') end
-local score = redis.call('ZSCORE', due, id)
-if not score then return answer('gone', '', '0') end
-local mark = redis.call('HGET', claims, id) or ''
-local token, holder = mark:match(HELD)
-if tonumber(score) > now then
-  if mark == '' then return answer('early', '', '0') end
-  if token and holder == nonce then
-    return answer('claimed', token, redis.call('HGET', failures, id) or '0')
-  end
-  if token then return answer('held', '', '0') end
-end
-if token then redis.call('HINCRBY', failures, id, 1) end  -- its holder never came back
-local count = tonumber(redis.call('HGET', failures, id) or 0)
-if count >= tonumber(ARGV[6]) then
-  park(lane, id, count, 'whoever works on it never comes back')
-  return answer('parked', '', '0')
-end
-token = next_token()
-set_mark(ARGV[7], token)
-redis.call('HSET', claims, id, 'h' .. token .. '/' .. nonce)
-redis.call('ZADD', due, now + tonumber(ARGV[4]), id)
-return answer('claimed', token, redis.call('HGET', failures, id) or '0')
+local who, id = cjson.decode(ARGV[2]), ARGV[3]
+if id == '' then return answer(next_of(who)) end
+if went_back(who.process, who.seen) then return answer({'backwards'}) end
+local given, token, failed = given_before(who)
+if given == id then return answer({'claimed', id, token, failed}) end
+local score = redis.call('ZSCORE', keys.due(who.lane), id)
+if not score then return answer({'none'}) end
+local mark = redis.call('HGET', keys.claims(who.lane), id) or ''
+if tonumber(score) > now and mark:match(HELD) then return answer({'held'}) end
+if tonumber(score) > now and mark == '' then return answer({'early'}) end
+token, failed = take_duty(who, id, mark)
+if not token then return answer({'none'}) end
+give(who, id)
+return answer({'claimed', id, token, failed})

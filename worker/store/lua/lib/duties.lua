@@ -1,24 +1,31 @@
--- Duties. `due:<lane>` scores each by when somebody must look. `claims:<lane>` says why it is not
--- simply waiting: "p" a wake-up is posted; "h<token>/<nonce>" the claimer of that nonce holds it;
--- "h<token>/<nonce>+<ms>" it was woken meanwhile, for that time. `failures:<lane>` counts how often
--- in a row it failed, `parked:<lane>` says of those that failed too often when that was, and why.
+-- Duties. `due:<lane>` scores each by when somebody must look. `claims:<lane>` says who holds one:
+-- "h<token>/<nonce>" the claimer of that nonce; "h<token>/<nonce>+<ms>" it was woken meanwhile, for
+-- that time. `failures:<lane>` counts how often in a row it failed, `parked:<lane>` says of those
+-- that failed too often when that was, and why.
 -- uses: time, wakeups
 
+-- The release before marked with "p" what it had posted a message for; such a duty is not held.
 local HELD = '^h(%d+)/(%x*)%+?(%d*)$'
+
+-- A duty is due. What was due before has woken its lane, and a claim counts a holder that is gone.
+local function make_due(lane, id, score)
+  if score and tonumber(score) <= now then return end
+  redis.call('ZADD', keys.due(lane), now, id)
+  redis.call('HDEL', keys.claims(lane), id)
+  wake_lane(lane)
+end
 
 local function wake(lane, id, delay)
   local due, claims = keys.due(lane), keys.claims(lane)
-  local mark = redis.call('HGET', claims, id)
   local score = redis.call('ZSCORE', due, id)
-  local fresh = score and tonumber(score) > now
-  if mark and mark:sub(1, 1) == 'h' and fresh then
-    local token, nonce, wished = mark:match(HELD)
+  local ahead = score and tonumber(score) > now
+  local token, nonce, wished
+  if ahead then token, nonce, wished = (redis.call('HGET', claims, id) or ''):match(HELD) end
+  if token then
     local wish = math.min(tonumber(wished) or math.huge, now + math.max(delay, 0))
     redis.call('HSET', claims, id, 'h' .. token .. '/' .. nonce .. '+' .. text(wish))
-  elseif mark == 'p' and fresh then
-    return
   elseif delay <= 0 then
-    post_now(lane, id)
+    make_due(lane, id, score)
   elseif not score or tonumber(score) > now + delay then
     redis.call('ZADD', due, now + delay, id)
     redis.call('HDEL', claims, id)
@@ -60,10 +67,7 @@ local function finish(lane, id, token, after)
   redis.call('HDEL', keys.claims(lane), id)
   redis.call('HDEL', keys.failures(lane), id)
   redis.call('HDEL', keys.parked(lane), id)
-  if next <= now then
-    post_now(lane, id)
-  else
-    redis.call('ZADD', keys.due(lane), next, id)
-  end
+  redis.call('ZADD', keys.due(lane), math.max(next, now), id)
+  if next <= now then wake_lane(lane) end
   return 'done'
 end

@@ -1,5 +1,9 @@
--- Posting what wakes a duty: its lane's Celery message, where broker and state share this Redis.
--- Where they do not, a script returns what it woke and its caller posts it.
+-- Waking a lane: a Celery message that says "this lane has work", not which. It is pushed where
+-- broker and state share this Redis; where they do not, a script returns the lanes that it woke
+-- and its caller posts the message.
+--
+-- `drainers:<lane>` scores whoever works through a lane's due duties by until when he is surely at
+-- it. He takes what becomes due meanwhile, so a busy lane costs no message a duty.
 --
 -- ARGV[1]  begins with "p" if the caller posts what `woken` names. A door does not wait for another
 --          broker, and leaves it to the pump
@@ -8,40 +12,29 @@
 local POSTS = ARGV[1]:sub(1, 1) == 'p'
 local woken = {}
 
-local messages
-local function message_of(lane)
-  if not messages then
-    messages = {}
-    local rows = redis.call('HGETALL', keys.wakeups())
-    for i = 1, #rows, 2 do messages[rows[i]] = rows[i + 1] end
-  end
-  return messages[lane]
+-- How many more wake-ups so many duties need: not more than there are threads for them.
+local function missing(lane, due)
+  local most = tonumber(redis.call('HGET', keys.slots(), lane .. ':drainers')) or 1
+  local waiting = redis.call('LLEN', keys.queue(lane))
+  if waiting >= most then return 0 end
+  return math.min(due, most) - waiting - redis.call('ZCOUNT', keys.drainers(lane), '(' .. text(now), '+inf')
 end
 
-local function post(lane, id)
-  local message = message_of(lane)
-  if not message then
-    woken[#woken + 1] = lane .. ' ' .. id
-    return
+local function post(lane, count)
+  local message = redis.call('HGET', keys.wakeups(), lane)
+  if message then
+    for _ = 1, count do
+      -- Two that wait together need names of their own: Celery and Flower tell them apart by those.
+      local filled = message:gsub('@TAG@', lane .. '#' .. next_token())
+      redis.call('LPUSH', keys.queue(lane), filled)
+    end
+  elseif POSTS then
+    woken[#woken + 1] = lane
   end
-  local tag = id .. '#' .. next_token()
-  local filled = message:gsub('@DUTY@', id):gsub('@TAG@', tag)
-  redis.call('LPUSH', keys.queue(lane), filled)
 end
 
-local function post_now(lane, id, grace)
-  local mark = redis.call('HGET', keys.claims(lane), id)
-  if mark and mark:sub(1, 1) == 'h' then  -- its lease ran out: whoever held it never came back
-    redis.call('HINCRBY', keys.failures(lane), id, 1)
-  end
-  if not POSTS and not message_of(lane) then
-    redis.call('ZADD', keys.due(lane), now, id)
-    redis.call('HDEL', keys.claims(lane), id)
-    return
-  end
-  redis.call('ZADD', keys.due(lane), now + (grace or policy.WAKE_UP_GRACE_MS), id)
-  redis.call('HSET', keys.claims(lane), id, 'p')
-  post(lane, id)
+local function wake_lane(lane)
+  if missing(lane, math.huge) > 0 then post(lane, 1) end
 end
 
 local function answer(...)

@@ -1,0 +1,65 @@
+"""Working through a lane: each duty that is due is claimed in its turn, done, and put down."""
+
+import time
+
+from runhook.worker.domain import policy
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.flows.lanes import FLOWS, Flow
+from runhook.worker.store import Claim, Handed
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
+
+
+def drain(w: Wiring, lane: str, first: str = "") -> int:
+    """Work until nothing is due in a lane, or others should have this thread.
+
+    What goes wrong with a duty is counted with that duty, and keeps none behind it waiting.
+
+    Args:
+        w: The process's parts.
+        lane: Which.
+        first: A duty to begin with, which an older process's message names.
+
+    Returns:
+        How many duties were looked at.
+
+    Raises:
+        LostWrites: Redis has forgotten what it was told before.
+        StoreUnavailable: Redis does not answer. What is held is woken again when its lease is over.
+    """
+    worked, stop = 0, time.monotonic() + policy.DRAIN_SECONDS
+    if first and (named := w.store.duties.hold(lane, first)):
+        worked += 1
+        _attend(w, FLOWS[lane], named)
+    claim = w.store.duties.claim(lane)
+    while claim:
+        worked += 1
+        claim.turn.goes_on = worked < policy.DRAINED_AT_ONCE and time.monotonic() < stop
+        _attend(w, FLOWS[lane], claim)
+        claim = claim.turn.next
+    return worked
+
+
+def _attend(w: Wiring, flow: Flow, claim: Claim) -> None:
+    """Have a flow do a duty, put it down, and see which is next.
+
+    Only a Redis that is away is not the duty's fault.
+    """
+    duties = w.store.duties
+    try:
+        answer = flow(w, claim)
+        if not claim.turn.over and not isinstance(answer, Handed):
+            duties.put_down(claim, answer)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - the duty stays, to be looked at again later
+        report("task.failed", lane=claim.lane, duty=claim.id, exc_info=True)
+        if not claim.turn.over:
+            duties.fail(claim, error)
+    if claim.turn.over or not claim.turn.drains:
+        return
+    # Nobody has said yet what this thread does next: the duty failed, or was handed to another.
+    if claim.turn.goes_on:
+        claim.turn.next = duties.claim(claim.lane)
+    else:
+        duties.rest(claim.lane)

@@ -1,0 +1,143 @@
+"""A holder's hold on a duty: what a flow is given of it, and what a flow answers. Values only."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+
+from runhook.worker.errors import UnreadableRecord
+
+# Time that goes on while the machine is stopped or sleeps, where the system has such a clock.
+_BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def boot_time() -> float:
+    """Seconds since the machine started, a sleep or a stopped process counted in."""
+    return time.clock_gettime(_BOOT_TIME)
+
+
+@dataclass(frozen=True)
+class Again:
+    """A flow's answer: somebody must look at its duty again.
+
+    Attributes:
+        seconds: In how many; 0: at once, behind what waits already.
+    """
+
+    seconds: float
+
+
+class Handed(Enum):
+    """A flow's answer where its duty is not for its holder to put down."""
+
+    OVER = "a script of the flow's has put it down, or whoever goes on with it will"
+
+
+def again(seconds: float | None) -> Again | None:
+    """The answer of a flow that reckons in seconds to the next look; None: there is none."""
+    if seconds is None:
+        return None
+    return Again(seconds)
+
+
+# What a flow wants of its duty; None: it is done, nothing is left to look at.
+Answer = Again | Handed | None
+
+
+@dataclass
+class Turn:
+    """A drainer's turn at one duty: what it wants at the end of it, and what came of it.
+
+    Attributes:
+        drains: It works through the lane; else it holds this one duty by its name.
+        goes_on: It takes the lane's next duty in the script that puts this one down; else it rests.
+        over: The duty was put down.
+        next: The duty that it was given then; None: nothing is due, or it rests.
+    """
+
+    drains: bool = False
+    goes_on: bool = False
+    over: bool = False
+    next: "Claim | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One holder's hold on a duty.
+
+    Attributes:
+        lane: The duty's lane.
+        id: The duty's name within its lane.
+        token: Larger than that of every earlier holder.
+        until: When the lease that it began with runs out, by `boot_time`.
+        failures: How often in a row the duty failed before.
+        turn: What becomes of the duty, and which is next.
+    """
+
+    lane: str
+    id: str
+    token: str
+    until: float = math.inf
+    failures: int = 0
+    turn: Turn = field(default_factory=Turn, compare=False)
+
+    @property
+    def attempt(self) -> tuple[str, int]:
+        """The job and the attempt's number, or the handler and its slot's number.
+
+        Raises:
+            UnreadableRecord: It names neither, so it is a newer version's.
+        """
+        return self.attempt_behind("")
+
+    def attempt_behind(self, prefix: str) -> tuple[str, int]:
+        """What stands behind a prefix, which says what is to be done about it.
+
+        Raises:
+            UnreadableRecord: It names neither, so it is a newer version's.
+        """
+        whose, _, n = self.id.removeprefix(prefix).partition("/")
+        if not n.isdecimal():
+            raise UnreadableRecord(f"duty {self.lane} {self.id}", "it is not known", newer=True)
+        return whose, int(n)
+
+
+@dataclass
+class Lease:
+    """How long a claim is held.
+
+    Attributes:
+        until: As far as this process knows, by `boot_time`; each renewal moves it on.
+    """
+
+    until: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parked:
+    """A duty that failed too often.
+
+    Attributes:
+        lane: Its lane.
+        id: Which duty.
+        failures: How often in a row it failed.
+        why: What went wrong the last time.
+    """
+
+    lane: str
+    id: str
+    failures: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Pumped:
+    """What a round of the pump did.
+
+    Attributes:
+        posted: Wake-ups; 0 while another process pumps.
+        loss: The number of the last time that Redis was seen to have lost writes.
+    """
+
+    posted: int
+    loss: int

@@ -1,0 +1,71 @@
+-- Claiming what is due. Whoever drains a lane says who he is in one table: {lane, lease (ms), nonce,
+-- process, seen (the highest token it was given), me (his name among all drainers)}.
+-- uses: time, fence, wakeups, duties, parking
+
+local NEVER_PARKED = {}
+for _, id in ipairs(policy.NEVER_PARKED) do NEVER_PARKED[id] = true end
+
+-- Returns a token, larger than every earlier one, and how often in a row the duty failed; nothing
+-- if it is parked instead.
+local function take_duty(who, id, mark)
+  local lane = who.lane
+  if mark:match(HELD) then redis.call('HINCRBY', keys.failures(lane), id, 1) end  -- never came back
+  local failed = redis.call('HGET', keys.failures(lane), id) or '0'
+  if tonumber(failed) >= policy.PARKED_AFTER and not NEVER_PARKED[id] then
+    park(lane, id, tonumber(failed), 'whoever works on it never comes back')
+    return nil
+  end
+  local token = next_token()
+  set_mark(who.process, token)
+  redis.call('HSET', keys.claims(lane), id, 'h' .. token .. '/' .. who.nonce)
+  redis.call('ZADD', keys.due(lane), now + who.lease, id)
+  return token, failed
+end
+
+-- What this claimer was given under the same nonce, if he still has it: his answer was lost.
+local function given_before(who)
+  local nonce, id = (redis.call('HGET', keys.hands(who.process), who.me) or ''):match('^(%x+) (.+)$')
+  if nonce ~= who.nonce then return nil end
+  local token, holder = (redis.call('HGET', keys.claims(who.lane), id) or ''):match(HELD)
+  if holder ~= nonce then return nil end
+  return id, token, redis.call('HGET', keys.failures(who.lane), id) or '0'
+end
+
+local function give(who, id)
+  if redis.call('HSET', keys.hands(who.process), who.me, who.nonce .. ' ' .. id) == 1 then
+    redis.call('PEXPIRE', keys.hands(who.process), policy.MARK_KEPT_MS)
+  end
+end
+
+-- He drains no more; another is woken if something is due.
+local function rest(lane, me)
+  redis.call('ZREM', keys.drainers(lane), me)
+  if redis.call('ZCOUNT', keys.due(lane), '-inf', text(now)) > 0 then wake_lane(lane) end
+end
+
+-- The duty that has been due longest: its name, token and failures. Nothing: none is, and he drains
+-- no more.
+local function claim_next(who)
+  local id, token, failed = given_before(who)
+  if id then return id, token, failed end
+  local due = redis.call('ZRANGEBYSCORE', keys.due(who.lane), '-inf', text(now),
+    'LIMIT', 0, policy.PARKED_AT_ONCE)
+  for _, name in ipairs(due) do
+    token, failed = take_duty(who, name, redis.call('HGET', keys.claims(who.lane), name) or '')
+    if token then
+      give(who, name)
+      redis.call('ZADD', keys.drainers(who.lane), now + policy.DRAINER_SURE_MS, who.me)
+      return name, token, failed
+    end
+  end
+  rest(who.lane, who.me)
+end
+
+-- What a script answers of the next duty, behind its own words.
+local function next_of(who)
+  if not who then return false end
+  if went_back(who.process, who.seen) then return {'backwards'} end
+  local id, token, failed = claim_next(who)
+  if not id then return {'none'} end
+  return {'claimed', id, token, failed}
+end
