@@ -21,9 +21,10 @@ from runhook.worker.queue.broker import Broker, ForeignCelery, make_app, message
 from runhook.worker.queue.overflow import OverflowPool
 from runhook.worker.runninghub.client import Client
 from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
-from runhook.worker.store import Clock, Memory, Scripts, Store, connect
+from runhook.worker.store import Claim, Clock, Memory, Scripts, Store, connect
 from runhook.worker.store.changes import LineOf
 from runhook.worker.store.connection import Patience
+from runhook.worker.store.duties import Tells
 from runhook.worker.telemetry import conceal, masked, report
 
 Answer = TypeVar("Answer")
@@ -48,6 +49,7 @@ class Wiring:
         outbound: The way to URLs that users gave.
         elsewhere: Celery tasks of other apps.
         overflow: Threads that wait for slow subscribers.
+        claim: The duty that a flow works on with these parts; None outside of a lane.
     """
 
     settings: Settings
@@ -59,6 +61,7 @@ class Wiring:
     outbound: Outbound
     elsewhere: ForeignCelery
     overflow: OverflowPool
+    claim: Claim | None = None
 
     @property
     def source(self) -> str:
@@ -93,7 +96,13 @@ def assemble(
         settings=settings,
         clock=clock,
         store=_store(
-            settings, patience, clock=clock, app=app, memory=memory, line_of=client.line_of
+            settings,
+            patience,
+            clock=clock,
+            app=app,
+            memory=memory,
+            line_of=client.line_of,
+            tells=handlers.names,
         ),
         client=client,
         storage=Storage(settings.storage_url),
@@ -114,6 +123,7 @@ def _store(
     app: Celery,
     memory: Memory | None,
     line_of: LineOf,
+    tells: Tells,
 ) -> Store:
     """Everything in Redis, as one kind of process reaches it."""
     post = None
@@ -128,6 +138,7 @@ def _store(
         durable=settings.durable,
         memory=memory,
         line_of=line_of,
+        tells=tells,
     )
 
 

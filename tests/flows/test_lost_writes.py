@@ -40,7 +40,7 @@ def _claimed(house: House, job: Job) -> Claim:
 
 def _left(house: House, job: Job) -> Claim:
     claim = _claimed(house, job)
-    assert house.w.store.jobs.mark_left(house.job(job), claim.token)
+    assert house.w.store.jobs.mark_left(house.job(job), claim)
     return claim
 
 
@@ -120,7 +120,7 @@ def test_what_redis_says_of_who_may_leave_does_not_count_once_it_forgot(house: H
     claim = _claimed(house, job)
     _go_back(house, dump)
     with pytest.raises(LostWrites):
-        house.w.store.jobs.mark_left(house.job(job), claim.token)
+        house.w.store.jobs.mark_left(house.job(job), claim)
     with pytest.raises(LostWrites), claimed(house.w.store.duties, "send", f"{job.id}/1"):
         pass
 
@@ -271,7 +271,7 @@ def test_what_left_twice_before_anybody_noticed_is_a_risk_and_said(
     dump = _dump(house)
     _left(house, job)
     _go_back(house, dump)
-    assert other.w.store.jobs.mark_left(other.job(job), _claimed(other, job).token)
+    assert other.w.store.jobs.mark_left(other.job(job), _claimed(other, job))
     for _ in range(3):
         pump.round()
     assert house.job(job).history.risk
@@ -425,12 +425,12 @@ def test_a_request_whose_turn_was_over_before_it_knew_that_it_may_leave_never_le
 ) -> None:
     job, mark_left = _at_its_turn(house), Jobs.mark_left
 
-    def hung(self: Jobs, asked: Job, token: str) -> bool:
+    def hung(self: Jobs, asked: Job, claim: Claim) -> bool:
         monkeypatch.setattr(Jobs, "mark_left", mark_left)
-        assert mark_left(self, asked, token), "Redis wrote it down, and its reply is lost"
+        assert mark_left(self, asked, claim), "Redis wrote it down, and its reply is lost"
         house.later(60)
         assert house.job(job).state is State.UNCONFIRMED, "another holder decided meanwhile"
-        return mark_left(self, asked, token)
+        return mark_left(self, asked, claim)
 
     monkeypatch.setattr(Jobs, "mark_left", hung)
     house.later(60)

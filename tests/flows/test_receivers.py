@@ -4,8 +4,6 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from runhook.worker.delivery import subscriptions
 from runhook.worker.delivery.fanout import deliver_to_subscriber
 from runhook.worker.domain import policy
@@ -21,8 +19,8 @@ from runhook.worker.domain.receivers import (
 )
 from runhook.worker.flows.pump import published
 from runhook.worker.net.outbound import SECONDS
-from runhook.worker.store import Delivery, DeliveryResult, LeasedDelivery, Subscription
-from runhook.worker.store.deliveries import Deliveries, Judge
+from runhook.worker.store import DeliveryResult, LeasedDelivery, Subscription
+from runhook.worker.store.deliveries import Judge
 from tests.claimed import claimed
 from tests.conftest import Build, House
 from tests.receiver import Receiver
@@ -191,23 +189,20 @@ def test_no_attempt_counts_as_lost_while_it_may_still_come_back() -> None:
     assert LANES["handlers"].attempt_lost_after > policy.HANDLER_LONGEST + 10
 
 
-def test_a_delivery_that_goes_as_it_is_taken_is_nobodys_fault(
-    build: Build, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+def test_a_delivery_whose_record_is_gone_keeps_none_behind_it_waiting(
+    build: Build, receiver: Receiver
 ) -> None:
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true")
     made, _ = _subscribe(house, receiver.url)
     house.lost = ["subscribers"]
     _ended(house)
-    get = Deliveries.get
-
-    def gone(self: Deliveries, name: str) -> Delivery:
-        house.raw.delete(f"runhook:delivery:{name}")
-        return get(self, name)
-
-    monkeypatch.setattr(Deliveries, "get", gone)
-    with claimed(house.w.store.duties, "subscribers", f"{made.id}/1") as claim:
-        assert claim
-        assert house.w.store.deliveries.take(claim) is None
+    (lost,) = house.raw.zrange(f"runhook:outbox:{made.id}", 0, -1)
+    house.raw.delete(b"runhook:delivery:" + lost)
+    _ended(house)
+    house.lost = []
+    house.settle()
+    assert len(receiver.requests) == 1
+    assert house.raw.zcard(f"runhook:outbox:{made.id}") == 0
 
 
 def test_an_outcome_whose_writing_is_sent_again_counts_once(
@@ -224,7 +219,9 @@ def test_an_outcome_whose_writing_is_sent_again_counts_once(
         taken = house.w.store.deliveries.take(claim)
         assert isinstance(taken, LeasedDelivery)
         for _ in range(2):
-            house.w.store.deliveries.record(claim, taken, turn, _judge(house, taken, outcome))
+            closing = house.w.store.duties.closing(claim)
+            judge = _judge(house, taken, outcome)
+            house.w.store.deliveries.record(claim, taken, turn, judge, closing)
     assert house.w.store.subscriptions.health(made.id).recent == "-"
     assert house.notes(job).count("delivery failed") == 1
 
@@ -249,7 +246,8 @@ def test_two_slots_that_fail_together_both_count(build: Build, receiver: Receive
             assert isinstance(first, LeasedDelivery)
             assert isinstance(second, LeasedDelivery)
             for claim, taken in ((one, first), (two, second)):
-                store.record(claim, taken, turn, _judge(house, taken, outcome))
+                closing = house.w.store.duties.closing(claim)
+                store.record(claim, taken, turn, _judge(house, taken, outcome), closing)
     health = house.w.store.subscriptions.health(made.id)
     assert (health.recent, len(health.failed)) == ("+--", 2)
 

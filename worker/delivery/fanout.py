@@ -1,9 +1,9 @@
 """Fan-out: an event's deliveries are opened, and each handler gets it until it acknowledges."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -23,16 +23,34 @@ from runhook.worker.store import (
     DeliveryResult,
     Handed,
     LeasedDelivery,
+    Listeners,
     Published,
     Recipient,
     Subscription,
     is_event_id,
 )
+from runhook.worker.store.claims import Turn
 from runhook.worker.store.deliveries import Judge
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 Tell = Callable[[Event], Outcome]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of telling a receiver of something.
+
+    Attributes:
+        turn: The result; None: it cannot be told here, so it is put back uncounted.
+        judge: What that says of the receiver's health; None: nothing.
+    """
+
+    turn: DeliveryResult | None
+    judge: Judge | None = None
+
+
+POSTPONED = Told(turn=None)
 
 
 def open_event(w: Wiring, claim: Claim) -> Answer:
@@ -52,14 +70,16 @@ def open_event(w: Wiring, claim: Claim) -> Answer:
         raise UnreadableRecord(f"duty fanout {claim.id}", "it is not known", newer=True)
     # Over its retention, or lost by Redis: there is nothing left to deliver.
     with suppress(NotFound):
-        event, who = w.store.events.get(event_id), audience(w)
+        event = w.store.events.of_claim(claim)
+        who = _audience(w, w.store.audience.at(claim.brought[2]))
         wanted = [one for one in who_wants(who, event) if receiver in ("", one.handler)]
         missing = [name for name in who.unreadable if receiver in ("", name)]
-        if wanted:
-            w.store.deliveries.open(event, wanted)
         # Last: what can be read is delivered first, whatever becomes of the rest.
         if missing:
+            w.store.deliveries.open(event, wanted)
             w.store.deliveries.miss(event, missing)
+        elif wanted:
+            w.store.deliveries.open(event, wanted, w.store.duties.closing(claim))
     return None
 
 
@@ -83,8 +103,8 @@ class Audience:
         unreadable: By name, those whose record cannot be read here, and why.
     """
 
-    handlers: list[Published]
-    subscriptions: list[Subscription]
+    handlers: Sequence[Published]
+    subscriptions: Sequence[Subscription]
     first: float
     unreadable: Mapping[str, UnreadableRecord]
 
@@ -96,14 +116,15 @@ class Audience:
 
 def audience(w: Wiring) -> Audience:
     """Every receiver that is known now, whether its record can be read here or not."""
-    schedule = w.settings.retry_schedule
-    handlers, subscribers = w.store.processes.handlers(), w.store.subscriptions.all()
-    unreadable = (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable())
+    return _audience(w, w.store.audience.now())
+
+
+def _audience(w: Wiring, found: Listeners) -> Audience:
     return Audience(
-        handlers=handlers,
-        subscriptions=subscribers,
-        first=schedule[0],
-        unreadable={one.id: one for one in unreadable},
+        handlers=found.handlers,
+        subscriptions=found.subscriptions,
+        first=w.settings.retry_schedule[0],
+        unreadable={one.id: one for one in found.unreadable},
     )
 
 
@@ -156,9 +177,8 @@ def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
 
     What waits for a disabled one is kept as dead, what waits for a removed one is ended.
     """
-    name, _ = claim.attempt
     try:
-        subscription = w.store.subscriptions.get(name)
+        subscription = w.store.subscriptions.of(claim)
     except NotFound:
         subscriptions.forget(w, claim)
         return None
@@ -195,32 +215,52 @@ def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
     taken = w.store.deliveries.take(claim)
     if not isinstance(taken, LeasedDelivery):
         return taken
-    if claim.lane == "subscribers":
-        work = partial(_tell_and_record, w, claim, taken, tell)
-        w.overflow.run(claim.id, work, policy.SUBSCRIBER_STAY)
-    else:
-        _tell_and_record(w, claim, taken, tell)
+    if claim.lane != "subscribers":
+        _record(w, claim, taken, _told_to(w, claim, taken, tell))
+        return Handed.OVER
+    # Whoever works through the lane does not wait, so the other thread takes no next duty for it.
+    alone = replace(claim, turn=Turn())
+    told = w.overflow.run(
+        claim.id,
+        partial(_told_to, w, claim, taken, tell),
+        partial(_record, w, alone, taken),
+        policy.SUBSCRIBER_STAY,
+    )
+    if told:
+        _record(w, claim, taken, told)
     return Handed.OVER
 
 
-def _tell_and_record(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell) -> None:
+def _told_to(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell) -> Told:
+    """Tell a receiver; what came of it, whatever went wrong.
+
+    Raises:
+        StoreUnavailable: Redis does not answer.
+    """
     try:
-        turn, judge = _turn_of(w, claim, taken, tell)
+        return _turn_of(w, claim, taken, tell)
     except UnreadableRecord as unreadable:
         report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
-        # Postponed and not counted: an older version is no fault of the receiver, and those behind
-        # it go on.
-        w.store.deliveries.postpone(claim, taken.delivery.id)
-        return
+        return POSTPONED
     except StoreUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - it is this delivery's own, and others wait behind it
         report("task.failed", lane=claim.lane, duty=taken.delivery.id, exc_info=True)
         why = f"it could not be delivered: {named(error, policy.LONGEST_DELIVERY_WHY)}"
-        turn, judge = _turn(w, Outcome(word="failed", took=0, why=why), taken.place), None
+        return Told(_turn(w, Outcome(word="failed", took=0, why=why), taken.place))
+
+
+def _record(w: Wiring, claim: Claim, taken: LeasedDelivery, told: Told) -> None:
+    """Write down what came of telling a receiver, and let its slot go on."""
+    if told.turn is None:
+        # Postponed and not counted: an older version is no fault of the receiver, and those behind
+        # it go on.
+        w.store.deliveries.postpone(claim, taken.delivery.id)
+        return
+    turn, closing = told.turn, w.store.duties.closing(claim)
     # Recorded whatever happened: unrecorded, the slot would hold this delivery until its lease is
     # over.
-    disabled = w.store.deliveries.record(claim, taken, turn, judge)
+    disabled = w.store.deliveries.record(claim, taken, turn, told.judge, closing)
     report(
         "delivery.recorded",
         delivery=taken.delivery.id,
@@ -234,25 +274,23 @@ def _tell_and_record(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell)
         report("subscription.disabled", subscription=claim.attempt[0], why=disabled)
 
 
-def _turn_of(
-    w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell
-) -> tuple[DeliveryResult, Judge | None]:
+def _turn_of(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell) -> Told:
     """The result, and what it says of the receiver's health; nothing where nothing was sent."""
     try:
-        event = w.store.deliveries.event_of(taken.delivery)
+        event = w.store.deliveries.event_of(taken.delivery, claim)
     except NotFound:
-        return _untold("dead", _gone(taken.delivery)), None
+        return Told(_untold("dead", _gone(taken.delivery)))
     # Looked at now and not when it was opened: success may have come while this waited its turn.
     if event.outdated:
-        return _untold("superseded", "success came late and is delivered instead"), None
+        return Told(_untold("superseded", "success came late and is delivered instead"))
     # Attempts are counted when they begin, so a handler that kills its process each time has an
     # end.
     if taken.place > len(w.settings.retry_schedule):
-        return _untold("dead", "its last attempt never came back"), None
+        return Told(_untold("dead", "its last attempt never came back"))
     # A handler may take minutes; with the lease over, another process would call it a second time.
     with w.store.duties.renewing(claim):
         outcome = tell(event)
-    return _turn(w, outcome, taken.place), _judge(w, taken.delivery, outcome)
+    return Told(_turn(w, outcome, taken.place), _judge(w, taken.delivery, outcome))
 
 
 def _judge(w: Wiring, delivery: Delivery, outcome: Outcome) -> Judge:

@@ -96,6 +96,10 @@ class Registry:
         """The handler of that name, if this process has it."""
         return self._handlers.get(name)
 
+    def names(self) -> list[str]:
+        """Those of all."""
+        return list(self._handlers)
+
     def all(self) -> list[Handler]:
         """Every one."""
         return list(self._handlers.values())

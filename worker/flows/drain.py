@@ -1,6 +1,7 @@
 """Working through a lane: each duty that is due is claimed in its turn, done, and put down."""
 
 import time
+from dataclasses import replace
 
 from runhook.worker.domain import policy
 from runhook.worker.errors import StoreUnavailable
@@ -47,7 +48,7 @@ def _attend(w: Wiring, flow: Flow, claim: Claim) -> None:
     """
     duties = w.store.duties
     try:
-        answer = flow(w, claim)
+        answer = flow(replace(w, claim=claim), claim)
         if not claim.turn.over and not isinstance(answer, Handed):
             duties.put_down(claim, answer)
     except StoreUnavailable:

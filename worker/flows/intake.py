@@ -14,7 +14,7 @@ from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.alerts import alert, asked_for
 from runhook.worker.flows.steps.callbacks import is_early, set_aside, waits_for_proof
-from runhook.worker.store import Again, Answer, Callback, Claim, TimelineEntry
+from runhook.worker.store import Again, Answer, Callback, Claim, Closing, Handed, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -26,14 +26,21 @@ def take(w: Wiring, claim: Claim) -> Answer:
         StoreUnavailable: Redis does not answer; the callbacks stay.
         UnreadableRecord: The job's record is not for this version; the callbacks stay.
     """
-    job_id, n = claim.attempt
     taken: list[Callback] = []
     waits: list[float] = []
-    for callback in w.store.callbacks.waiting(job_id, n):
-        if wait := _take_apart(w, job_id, n, callback):
+    callbacks = w.store.callbacks.of(claim)
+    for callback in callbacks:
+        # What the last one changes ends the duty too, in the same script.
+        closing = None
+        if callback is callbacks[-1] and not waits:
+            closing = w.store.duties.closing(claim)
+            closing.forgets(claim.id, [one.entry for one in (*taken, callback)])
+        if wait := _take_apart(w, claim, callback, closing):
             waits.append(wait)
         else:
             taken.append(callback)
+    if claim.turn.over:
+        return Handed.OVER
     # Last, and only those that were looked at: if this process dies before, they are taken in
     # again, which changes nothing twice, and one that came meanwhile stays.
     w.store.callbacks.drop(claim, claim.id, taken)
@@ -42,11 +49,12 @@ def take(w: Wiring, claim: Claim) -> Answer:
     return None
 
 
-def _take_apart(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
+def _take_apart(w: Wiring, claim: Claim, callback: Callback, closing: Closing | None) -> float:
     """Take in one callback by itself; seconds to wait if it is too early to tell."""
+    job_id, n = claim.attempt
     try:
         with transcript.of(w, job_id) as listening:
-            return _take_one(listening, job_id, n, callback)
+            return _take_one(listening, claim, callback, closing)
     except NotFound:
         return 0  # the job was forgotten meanwhile
     # Nobody has decided on the callback, so it stays where it is for the next try.
@@ -57,9 +65,10 @@ def _take_apart(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
         return 0
 
 
-def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
+def _take_one(w: Wiring, claim: Claim, callback: Callback, closing: Closing | None) -> float:
     """Take in one callback; seconds to wait if it is too early to tell."""
-    job = w.store.jobs.get(job_id)
+    job_id, n = claim.attempt
+    job = w.store.jobs.of(claim)
     attempt = job.nth(n)
     if attempt is None:
         return 0
@@ -79,7 +88,7 @@ def _take_one(w: Wiring, job_id: str, n: int, callback: Callback) -> float:
     elif w.settings.verify == "fetch":
         disbelieve(w, job_id, n, "RUNHOOK_VERIFY=fetch: RunningHub is asked first")
     else:
-        accept(w, job_id, n, told, callback.by)
+        accept(w, job_id, n, told, callback.by, closing)
     return 0
 
 

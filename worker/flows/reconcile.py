@@ -14,7 +14,7 @@ def examine(w: Wiring, claim: Claim) -> Answer:
     """Ask about one attempt, and say when to look again."""
     job_id, n = claim.attempt
     try:
-        job = w.store.jobs.get(job_id)
+        job = w.store.jobs.of(claim)
     except NotFound:
         return None
     # Before a turn of the pace is taken: what is settled needs no question.

@@ -22,7 +22,7 @@ from runhook.worker.flows.steps.first_look import first_look
 from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed, returned
 from runhook.worker.flows.steps.prepare import Unready, request_of
 from runhook.worker.net.untrusted import named
-from runhook.worker.store import Change, Claim, Duty, Lease, TimelineEntry
+from runhook.worker.store import Change, Claim, Closing, Duty, Lease, TimelineEntry, may_leave
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -39,7 +39,7 @@ def send(w: Wiring, claim: Claim) -> None:
     """
     job_id, n = claim.attempt
     try:
-        job = w.store.jobs.get(job_id)
+        job = w.store.jobs.of(claim)
     except NotFound:
         return
     # A duty is done again when its holder's lease runs out: what is settled is not sent.
@@ -50,10 +50,10 @@ def send(w: Wiring, claim: Claim) -> None:
         lost = Uncertain(
             why="the worker that sent it ended before it wrote the answer down", outage=True
         )
-        _settle_answer(w, job_id, n, lost, job.attempt.left_by)
+        _settle_answer(w, job_id, n, lost, job.attempt.left_by, w.store.duties.closing(claim))
         return
     # Before it is prepared: behind a breaker that tripped since, an upload would be in vain.
-    if not w.store.queue.lets_through(job_id, w.client.line_of(job.spec.options)):
+    if not may_leave(claim):
         _return_unsent(w, claim)
         return
     w = transcript.listening(w)
@@ -84,7 +84,7 @@ def _take_answer(w: Wiring, claim: Claim, answer: SubmitAnswer) -> None:
         why=getattr(answer, "why", getattr(answer, "message", None)),
     )
     try:
-        _settle_answer(w, job_id, n, answer, departure)
+        _settle_answer(w, job_id, n, answer, departure, w.store.duties.closing(claim))
     except NotFound:
         say_that_it_is_gone(w, job_id, n, answer)
 
@@ -146,11 +146,16 @@ def _return_unsent(w: Wiring, claim: Claim) -> None:
             w, job, TimelineEntry("may not leave now", {"attempt": n}), aside=policy.NOT_LEFT_ASIDE
         )
 
-    w.store.jobs.change(job_id, decide)
+    w.store.jobs.change(job_id, decide, claim=claim, closing=w.store.duties.closing(claim))
 
 
 def _settle_answer(
-    w: Wiring, job_id: str, n: int, answer: SubmitAnswer, departure: str | None
+    w: Wiring,
+    job_id: str,
+    n: int,
+    answer: SubmitAnswer,
+    departure: str | None,
+    closing: Closing | None = None,
 ) -> None:
     """Write down what came of a submit, known by its departure.
 
@@ -167,9 +172,11 @@ def _settle_answer(
             return _late_answer(w, job, attempt, answer)
         return _after_answer(w, job, answer)
 
-    transcript.change(w, job_id, decide)
     if isinstance(answer, Accepted) and answer.report:
-        accept(w, job_id, n, answer.report, "submit")
+        transcript.change(w, job_id, decide)
+        accept(w, job_id, n, answer.report, "submit", closing)
+    else:
+        transcript.change(w, job_id, decide, closing)
     transcript.note(w, job_id)
 
 

@@ -4,11 +4,56 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillAtIt
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.telemetry import report
 
-Work = Callable[[], None]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class _Piece(Generic[Result]):
+    """One piece of work.
+
+    Attributes:
+        what: What it is about, for the log.
+        work: What to do.
+        late: What to do with its result where nobody waits for that any more.
+        result: Whatever came of it.
+        taken: Held by whoever goes on with the result: who waited, or the thread.
+    """
+
+    what: str
+    work: Callable[[], Result]
+    late: Callable[[Result], None]
+    result: Future[Result] = field(default_factory=Future)
+    taken: threading.Lock = field(default_factory=threading.Lock)
+    left: threading.Event = field(default_factory=threading.Event)
+
+    def do(self) -> None:
+        """Do it, and go on with the result if nobody waits."""
+        try:
+            self.result.set_result(self.work())
+        except Exception as error:  # noqa: BLE001 - handed to who waits, or logged
+            self.result.set_exception(error)
+        if not self.left.is_set() or not self.taken.acquire(blocking=False):
+            return
+        try:
+            self.late(self.result.result())
+        except Exception as error:  # noqa: BLE001 - nobody waits, and the pump wakes the duty again
+            _log(self.what, error)
+
+    def wait(self, seconds: float) -> Result | None:
+        """Its result; None: it is left to the thread."""
+        try:
+            return self.result.result(seconds)
+        except StillAtIt:
+            self.left.set()
+        if self.result.done() and self.taken.acquire(blocking=False):
+            return self.result.result()
+        return None
 
 
 class OverflowPool:
@@ -19,7 +64,9 @@ class OverflowPool:
         self._out = 0
         self._changed = threading.Condition()
 
-    def run(self, what: str, work: Work, stay: float) -> None:
+    def run(
+        self, what: str, work: Callable[[], Result], late: Callable[[Result], None], stay: float
+    ) -> Result | None:
         """Have something done, and wait for it for a moment.
 
         With no thread free, the caller does it itself.
@@ -27,46 +74,36 @@ class OverflowPool:
         Args:
             what: What it is about, for the log.
             work: What to do.
+            late: What to do with its result after that moment.
             stay: Seconds to wait; then it goes on alone, and what goes wrong is logged.
+
+        Returns:
+            The result; None: the other thread goes on with it.
 
         Raises:
             Exception: Whatever the work raised until then.
         """
         if not self._take():
-            work()
-            return
-        result: Future[None] = Future()
-        left = threading.Event()
+            return work()
+        piece = _Piece(what, work, late)
         thread = threading.Thread(
-            target=self._run, args=(what, work, result, left), name=f"overflow {what}", daemon=True
+            target=self._run, args=(piece,), name=f"overflow {what}", daemon=True
         )
         try:
             thread.start()
         except RuntimeError:  # this machine gives no more threads
             self._give_back()
-            work()
-            return
-        try:
-            result.result(stay)
-        except StillAtIt:
-            left.set()
-            if result.done():
-                result.result()
+            return work()
+        return piece.wait(stay)
 
     def wait(self, seconds: float) -> None:
         """Wait until all are back, or for so long."""
         with self._changed:
             self._changed.wait_for(lambda: not self._out, seconds)
 
-    def _run(self, what: str, work: Work, result: Future[None], left: threading.Event) -> None:
+    def _run(self, piece: _Piece[Result]) -> None:
         try:
-            work()
-        except Exception as error:  # noqa: BLE001 - handed to who waits, or logged
-            result.set_exception(error)
-            if left.is_set():
-                _log(what, error)
-        else:
-            result.set_result(None)
+            piece.do()
         finally:
             self._give_back()
 

@@ -4,6 +4,7 @@ A change of a job, its duties and its event are one script, so none can exist wi
 """
 
 from runhook.worker.store.assets import Assets
+from runhook.worker.store.audience import Audience, Listeners
 from runhook.worker.store.callbacks import Callback, Callbacks
 from runhook.worker.store.changes import Change, Duty, LineOf, TimelineEntry
 from runhook.worker.store.claims import Again, Answer, Claim, Handed, Lease, again
@@ -12,12 +13,12 @@ from runhook.worker.store.connection import connect, reaching
 from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery, Recipient
 from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.durability import Durability, Mode
-from runhook.worker.store.duties import Closing, Duties
+from runhook.worker.store.duties import Closing, Duties, Tells
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
 from runhook.worker.store.jobs import Jobs, Page
 from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
-from runhook.worker.store.queue import Peek, Queue, QueueState
+from runhook.worker.store.queue import Peek, Queue, QueueState, may_leave
 from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
 from runhook.worker.store.upkeep import Upkeep
@@ -38,6 +39,7 @@ __all__ = [
     "Handed",
     "Lease",
     "LeasedDelivery",
+    "Listeners",
     "Memory",
     "Page",
     "Peek",
@@ -55,6 +57,7 @@ __all__ = [
     "event_at",
     "event_order",
     "is_event_id",
+    "may_leave",
 ]
 
 
@@ -71,6 +74,7 @@ class Store:
         durable: Mode = "none",
         memory: Memory | None = None,
         line_of: LineOf,
+        tells: Tells,
     ) -> None:
         """Args:
         scripts: The way to Redis, over a connection made by `connect`.
@@ -80,6 +84,7 @@ class Store:
         durable: What a paid request waits for once its departure is written down.
         memory: What this process knows of Redis already.
         line_of: Which line a job with such options stands in.
+        tells: The handlers of this process.
         """
         self.memory = memory or Memory()
         self.client, self.clock = scripts.client, scripts.clock
@@ -91,13 +96,14 @@ class Store:
             memory=self.memory,
             line_of=line_of,
         )
-        self.duties = Duties(scripts, self.memory)
+        self.duties = Duties(scripts, self.memory, tells)
         self.queue = Queue(scripts, limit)
         self.callbacks = Callbacks(scripts, retention)
         self.events = Events(scripts, self.jobs)
         self.deliveries = Deliveries(scripts, self.events)
         self.subscriptions = Subscriptions(scripts)
         self.processes = Processes(scripts)
+        self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
         self.assets = Assets(scripts, account)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, named)

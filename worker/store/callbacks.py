@@ -101,8 +101,20 @@ class Callbacks:
         """
         with reaching():
             entries = self._scripts.client.lrange(keys.raw(f"{job_id}/{attempt}"), 0, -1)
-        name, now = f"callback of {job_id}/{attempt}", self._scripts.clock.now()
-        return [_callback(name, entry, now) for entry in dict.fromkeys(entries)]
+        return self._read(f"{job_id}/{attempt}", entries)
+
+    def of(self, claim: Claim) -> list[Callback]:
+        """Those of the duty's attempt, as its claim brought them.
+
+        Raises:
+            UnreadableRecord: One of them is a newer version's, or the duty is.
+        """
+        job_id, n = claim.attempt
+        return self._read(f"{job_id}/{n}", next(iter(claim.brought[1:]), ()))
+
+    def _read(self, attempt: str, entries: Sequence[bytes]) -> list[Callback]:
+        now = self._scripts.clock.now()
+        return [_callback(f"callback of {attempt}", one, now) for one in dict.fromkeys(entries)]
 
     def drop(self, claim: Claim, attempt: str, taken: Sequence[Callback]) -> None:
         """Forget these of an attempt, which the holder of a duty decided on. Twice is as once."""

@@ -2,10 +2,14 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import UnreadableRecord
+from runhook.worker.store.records import Members
 
 # Time that goes on while the machine is stopped or sleeps, where the system has such a clock.
 _BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -44,6 +48,19 @@ def again(seconds: float | None) -> Again | None:
 Answer = Again | Handed | None
 
 
+@dataclass(frozen=True)
+class Held:
+    """A job as it lies in Redis.
+
+    Attributes:
+        job: What this version understands of it.
+        life: The whole of its `life`, with what a newer version wrote there.
+    """
+
+    job: Job
+    life: Members
+
+
 @dataclass
 class Turn:
     """A drainer's turn at one duty: what it wants at the end of it, and what came of it.
@@ -53,12 +70,14 @@ class Turn:
         goes_on: It takes the lane's next duty in the script that puts this one down; else it rests.
         over: The duty was put down.
         next: The duty that it was given then; None: nothing is due, or it rests.
+        held: The duty's job as the store last saw it, so that a change need not read it first.
     """
 
     drains: bool = False
     goes_on: bool = False
     over: bool = False
     next: "Claim | None" = None
+    held: Held | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +91,7 @@ class Claim:
         until: When the lease that it began with runs out, by `boot_time`.
         failures: How often in a row the duty failed before.
         turn: What becomes of the duty, and which is next.
+        brought: What its flow reads first, as lua/lib/bringing_… gave it with the claim.
     """
 
     lane: str
@@ -80,6 +100,7 @@ class Claim:
     until: float = math.inf
     failures: int = 0
     turn: Turn = field(default_factory=Turn, compare=False)
+    brought: Sequence[Any] = field(default=(), compare=False, repr=False)
 
     @property
     def attempt(self) -> tuple[str, int]:

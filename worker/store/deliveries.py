@@ -27,8 +27,9 @@ from runhook.worker.store.delivered import (
     Waiting,
     readable,
 )
+from runhook.worker.store.duties import Closing
 from runhook.worker.store.events import Events, kept_fields
-from runhook.worker.store.scripts import Scripts, stream_moment, until_ms
+from runhook.worker.store.scripts import Scripts, pairs, stream_moment, until_ms
 from runhook.worker.store.subscriptions import health_fields, unpacked_health
 
 AT_ONCE = 200  # deliveries in a piece of a list: some 200 KiB of records in one answer of Redis
@@ -55,10 +56,17 @@ class Deliveries:
         self._redis = scripts.client
         self._events = events
 
-    def open(self, event: Event, wanted: Sequence[Recipient]) -> int:
+    def open(
+        self, event: Event, wanted: Sequence[Recipient], closing: Closing | None = None
+    ) -> int:
         """Open a delivery for each handler that has none of this event yet; how many are new.
 
         There are none where Redis has forgotten the event: the job's next news is an event anew.
+
+        Args:
+            event: What is to be told.
+            wanted: To whom.
+            closing: The end of the duty, if this is its last work.
         """
         items = [
             [self.name(event.id, who.handler), who.handler, who.lane, round(who.after * 1000)]
@@ -68,12 +76,22 @@ class Deliveries:
         job = ""
         if event.job:
             job = event.job.id
-        order = {"job": job, "event": entry, "type": event.type, "items": items}
+        order: dict[str, Any] = {
+            "job": job,
+            "event": entry,
+            "type": event.type,
+            "items": items,
+        }
+        if closing:
+            order["closing"] = closing.order
         notes = [
             TimelineEntry("delivery opened", {"event": event.type, "handler": who.handler}).packed()
             for who in wanted
         ]
-        return int(self._scripts.waking("open_deliveries", 2, orjson.dumps(order), *notes)[1])
+        _, new, following = self._scripts.answers("open_deliveries", 3, orjson.dumps(order), *notes)
+        if closing:
+            closing.done(following)
+        return int(new)
 
     def miss(self, event: Event, receivers: Sequence[str]) -> None:
         """Remember an event for receivers whose record cannot be read, until it can be."""
@@ -174,14 +192,20 @@ class Deliveries:
         merged = heapq.merge(*found, reverse=True)
         return [name.decode() for _, name in zip(range(AT_ONCE), merged, strict=False)]
 
-    def event_of(self, delivery: Delivery) -> Event:
+    def event_of(self, delivery: Delivery, claim: Claim | None = None) -> Event:
         """What a delivery tells: from what it kept, from the log, or an end from the job's record.
+
+        Args:
+            delivery: Which.
+            claim: That of the slot which has it in hand, if it brought the event.
 
         Raises:
             NotFound: All of them are gone, or the job is.
         """
         if delivery.kept:
             return self._events.of(delivery.event, kept_fields(delivery.kept))
+        if claim and (found := self._events.brought(delivery.event, *claim.brought[5:7])):
+            return found
         try:
             return self._events.get(delivery.event)
         except NotFound:
@@ -192,26 +216,30 @@ class Deliveries:
     def take(self, claim: Claim) -> LeasedDelivery | Answer:
         """Take a handler's next delivery into the slot's hand, and count the attempt.
 
-        With nothing to do now, what becomes of the slot's duty.
+        With nothing to do now, what becomes of the slot's duty. Mostly its claim did this already.
         """
+        word, what, *taken = claim.brought or self._take(claim)
+        if word == b"wait":
+            return Again(int(what) / 1000)
+        if word != b"take":
+            return None
+        begun, health, record = taken[:3]
+        name, (known, rev) = what.decode(), unpacked_health(health)
+        delivery = readable(name, pairs(record))
+        if isinstance(delivery, UnreadableRecord):
+            # Removed at this moment, or Redis was put back to an older copy.
+            if not record:
+                return None
+            self.postpone(claim, name)
+            return Handed.OVER
+        return LeasedDelivery(delivery=delivery, n=int(begun), health=known, rev=rev)
+
+    def _take(self, claim: Claim) -> list[Any]:
         order = _slot_of(claim) | {
             "longest": round(LANES[claim.lane].attempt_lost_after * 1000),
             "slow_after": round(policy.SLOW_AFTER * 1000),
         }
-        packed = orjson.dumps(order)
-        word, what, begun, health = self._scripts.waking("take_delivery", 4, packed)
-        if word == "wait":
-            return Again(int(what) / 1000)
-        if word != "take":
-            return None
-        try:
-            delivery, (known, rev) = self.get(what), unpacked_health(health)
-        except UnreadableRecord:
-            self.postpone(claim, what)
-            return Handed.OVER
-        except NotFound:  # removed at this moment, or Redis was put back to an older copy
-            return None
-        return LeasedDelivery(delivery=delivery, n=int(begun), health=known, rev=rev)
+        return self._scripts.answers("take_delivery", 5, orjson.dumps(order))
 
     def postpone(self, claim: Claim, delivery_id: str) -> None:
         """Put back a delivery that cannot be told here, uncounted; those behind it go on."""
@@ -222,7 +250,12 @@ class Deliveries:
         self._scripts.waking("postpone", 1, orjson.dumps(order))
 
     def record(
-        self, claim: Claim, taken: LeasedDelivery, turn: DeliveryResult, judge: Judge | None
+        self,
+        claim: Claim,
+        taken: LeasedDelivery,
+        turn: DeliveryResult,
+        judge: Judge | None,
+        closing: Closing,
     ) -> str | None:
         """Write down how an attempt went, and let the slot go on.
 
@@ -232,11 +265,12 @@ class Deliveries:
             turn: How it went.
             judge: What that says of the handler's health; asked again when another slot changed it
                 meanwhile. None: nothing.
+            closing: The end of the slot's claim.
 
         Returns:
             Why the subscription is told nothing any more, if this disabled it.
         """
-        handler, order = claim.attempt[0], _recorded(claim, taken, turn)
+        handler, order = claim.attempt[0], _recorded(claim, taken, turn, closing)
         tried, note = self._tried(taken.delivery, taken.n, turn)
         health, rev = taken.health, taken.rev
         for _ in range(TRIES):
@@ -245,14 +279,15 @@ class Deliveries:
             verdict = judge(health)
             judged = _judged(handler, verdict, rev)
             packed = orjson.dumps(order | judged)
-            word, now = self._scripts.waking("record_delivery", 2, packed, tried, note)
-            if word == "disabled":
-                return verdict.disabled
-            if word != "stale":
-                return None
+            word, now, following = self._scripts.answers("record_delivery", 3, packed, tried, note)
+            if word != b"stale":
+                closing.done(following)
+                return verdict.disabled if word == b"disabled" else None
             health, rev = unpacked_health(now)
         # What the handler answered is a fact; that it says nothing of its health is a small loss.
-        self._scripts.waking("record_delivery", 2, orjson.dumps(order), tried, note)
+        packed = orjson.dumps(order)
+        *_, following = self._scripts.answers("record_delivery", 3, packed, tried, note)
+        closing.done(following)
         return None
 
     def end(self, handler: str, ids: Sequence[str], why: str, *, final: bool) -> int:
@@ -321,9 +356,12 @@ def _slot_of(claim: Claim) -> dict[str, Any]:
     return {"lane": claim.lane, "handler": handler, "slot": str(slot), "token": claim.token}
 
 
-def _recorded(claim: Claim, taken: LeasedDelivery, turn: DeliveryResult) -> dict[str, Any]:
+def _recorded(
+    claim: Claim, taken: LeasedDelivery, turn: DeliveryResult, closing: Closing
+) -> dict[str, Any]:
     """How an attempt went, as `record_delivery` takes it."""
     return _slot_of(claim) | {
+        "closing": closing.order,
         "delivery": taken.delivery.id,
         "n": taken.n,
         "state": turn.state,

@@ -2,12 +2,13 @@
 
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import orjson
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.policy import (
     BACK_OFF,
@@ -25,6 +26,8 @@ from runhook.worker.store.connection import reaching
 from runhook.worker.store.memory import Memory
 from runhook.worker.store.scripts import Scripts
 
+Tells = Callable[[], Iterable[str]]  # the names of a process's handlers
+
 
 class Closing:
     """The end of a duty, to be written by the script that does its last work."""
@@ -36,10 +39,15 @@ class Closing:
         until: When the lease of the next duty would run out.
         """
         self.order = order
+        self.callbacks: tuple[bytes, ...] = ()
         self._claim = claim
         self._until = until
 
-    def done(self, following: Sequence[bytes] | None) -> None:
+    def forgets(self, attempt: str, entries: Sequence[bytes]) -> None:
+        """These callbacks of an attempt were decided on, as they lie in Redis."""
+        self.order["attempt"], self.callbacks = attempt, tuple(entries)
+
+    def done(self, following: Sequence[Any] | None) -> None:
         """The script ran; what it says of the next duty."""
         self._claim.turn.over = True
         # A Redis that went back gives none here; the pump notices it, and so does the next claim.
@@ -50,9 +58,15 @@ class Closing:
 class Duties:
     """Waking, claiming and putting down duties."""
 
-    def __init__(self, scripts: Scripts, memory: Memory) -> None:
+    def __init__(self, scripts: Scripts, memory: Memory, tells: Tells) -> None:
+        """Args:
+        scripts: Redis.
+        memory: What this process knows of it.
+        tells: The handlers of this process.
+        """
         self._scripts = scripts
         self._memory = memory
+        self._tells = tells
 
     def publish_messages(self) -> None:
         """Say in Redis what wakes a lane, so that scripts can post it.
@@ -101,15 +115,22 @@ class Duties:
 
     def _claimer(self, lane: str) -> tuple[float, dict[str, Any]]:
         """Until when the lane's lease would be, and this drainer as lua/lib/claiming takes it."""
-        lease = LANES[lane].lease
-        return boot_time() + lease, {
+        row = LANES[lane]
+        order: dict[str, Any] = {
             "lane": lane,
-            "lease": _ms(lease),
+            "lease": _ms(row.lease),
             "nonce": uuid.uuid4().hex,
             "process": self._memory.process,
             "seen": self._memory.fence,
             "me": self._me,
         }
+        if row.attempt_lost_after:
+            order |= {
+                "tells": dict.fromkeys(self._tells(), True),
+                "longest": _ms(row.attempt_lost_after),
+                "slow_after": _ms(policy.SLOW_AFTER),
+            }
+        return boot_time() + row.lease, order
 
     @property
     def _me(self) -> str:
@@ -220,11 +241,18 @@ class Duties:
         return Pumped(int(posted), int(loss))
 
 
-def given(lane: str, words: Sequence[bytes], until: float, *, drains: bool = True) -> Claim:
+def given(lane: str, words: Sequence[Any], until: float, *, drains: bool = True) -> Claim:
     """A claim as a script answers it."""
-    _, duty, token, failures = (word.decode() for word in words)
-    turn = Turn(drains=drains)
-    return Claim(lane=lane, id=duty, token=token, until=until, failures=int(failures), turn=turn)
+    duty, token, failures = (word.decode() for word in words[1:4])
+    return Claim(
+        lane=lane,
+        id=duty,
+        token=token,
+        until=until,
+        failures=int(failures),
+        turn=Turn(drains=drains),
+        brought=words[4],
+    )
 
 
 def _ms(seconds: float) -> int:

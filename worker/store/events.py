@@ -14,11 +14,12 @@ from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import NotFound, Trimmed, UnreadableRecord
 from runhook.worker.store import keys, records
+from runhook.worker.store.claims import Claim
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.job_records import life_of
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.records import Members
-from runhook.worker.store.scripts import Scripts, milliseconds, stream_moment
+from runhook.worker.store.scripts import Scripts, milliseconds, pairs, stream_moment
 
 PREFIX = "evt_"  # before an entry of the log where people see it
 FIRST = f"{PREFIX}0-0"  # a cursor before all that ever happened
@@ -60,6 +61,43 @@ class Events:
         if not found:
             raise NotFound(f"event {event_id}")
         return self.of(event_id, found[0][1])
+
+    def of_claim(self, claim: Claim) -> Event:
+        """The event that a fan-out's claim brought.
+
+        Raises:
+            NotFound: It was trimmed, or its job was removed.
+            UnreadableRecord: It or its job is not for this version.
+        """
+        event_id = PREFIX + claim.id.partition("/")[0]
+        found = self.brought(event_id, *claim.brought[:2])
+        if found is None:
+            raise NotFound(f"event {event_id}")
+        return found
+
+    def brought(
+        self, event_id: str, fields: Sequence[bytes] | None = None, record: Sequence[bytes] = ()
+    ) -> Event | None:
+        """An event as a script brought it; None: the log has it no more.
+
+        Args:
+            event_id: Which.
+            fields: Those of its entry.
+            record: That of its job.
+
+        Raises:
+            NotFound: Its job was removed.
+            UnreadableRecord: It or its job is not for this version.
+        """
+        if not fields:
+            return None
+        entry, known = pairs(fields), {}
+        if name := _text(entry, b"job"):
+            known[name] = self._jobs.read(name, record)
+        found = _occurrence(event_id.removeprefix(PREFIX), entry, known)
+        if found is None:
+            raise NotFound(f"job of event {event_id}")
+        return found
 
     def of(self, event_id: str, fields: Fields) -> Event:
         """An event from its entry's fields.

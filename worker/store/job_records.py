@@ -1,7 +1,7 @@
 """A job as it lies in Redis, and as this version has it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from runhook.worker.domain.jobs import LOCAL, Job, JobHistory, JobSpec, State
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import keys, records
+from runhook.worker.store.claims import Held
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members
@@ -21,19 +22,6 @@ HISTORY = TypeAdapter(JobHistory)
 # Bytes of records that one answer shows. Most are 2 KiB; each may be a MiB or two, and while a
 # hundred of those are made JSON nobody else in the process is answered.
 LARGEST_PAGE = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Held:
-    """A job as it lies in Redis.
-
-    Attributes:
-        job: What this version understands of it.
-        life: The whole of its `life`, with what a newer version wrote there.
-    """
-
-    job: Job
-    life: Members
 
 
 def fitting(redis: Redis, keys: Sequence[str]) -> int:
@@ -106,12 +94,18 @@ def packed(job: Job) -> tuple[bytes, bytes]:
     return records.packed("ask", spec), records.packed("life", history)
 
 
-def changed(held: Members, life: JobHistory) -> bytes:
-    """A life as it is to lie in Redis, with what a newer version wrote there."""
+def changed(held: Members, life: JobHistory) -> Members:
+    """A life as it is to be, with what a newer version wrote there."""
     known = HISTORY.dump_python(HISTORY.validate_python(held), mode="json")
-    return records.packed(
-        "life", records.merged(held, known, HISTORY.dump_python(life, mode="json"))
-    )
+    merged: Members = records.merged(held, known, HISTORY.dump_python(life, mode="json"))
+    return merged
+
+
+def departed(job: Job, n: int, left: bytes) -> Job:
+    """A job whose newest attempt left, as `left:<n>` has it."""
+    before = job.history.attempts[: n - 1]
+    attempts = (*before, replace(job.history.attempts[n - 1], **_departure(left)))
+    return replace(job, history=replace(job.history, attempts=attempts))
 
 
 def _departure(value: bytes | None) -> dict[str, Any]:

@@ -18,14 +18,16 @@ from runhook.worker.errors import (
     UnreadableRecord,
 )
 from runhook.worker.secrets.idempotency import Trace
-from runhook.worker.store import keys
+from runhook.worker.store import keys, records
 from runhook.worker.store.changes import Change, Decision, LineOf, Moved, TimelineEntry
+from runhook.worker.store.claims import Claim, Held
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.durability import Durability
+from runhook.worker.store.duties import Closing
 from runhook.worker.store.job_records import (
-    Held,
     asker,
     changed,
+    departed,
     duration_ms,
     fitting,
     index_of,
@@ -36,7 +38,7 @@ from runhook.worker.store.job_records import (
     read,
 )
 from runhook.worker.store.memory import Departure, Memory
-from runhook.worker.store.scripts import Scripts, milliseconds, stream_moment
+from runhook.worker.store.scripts import Scripts, milliseconds, pairs, stream_moment
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
 # Jobs that a page looks at for those that are asked for, before it is a short one: some hundred ms.
@@ -138,6 +140,40 @@ class Jobs:
         """
         return self._held(job_id).job
 
+    def of(self, claim: Claim) -> Job:
+        """The job that a duty is about, as its claim brought it or its flow left it: no round trip.
+
+        Raises:
+            NotFound: There is none of this id.
+            UnreadableRecord: It is not for this version.
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        job_id = claim.attempt[0]
+        held = _seen(claim, job_id) or self._brought(job_id, next(iter(claim.brought), ()))
+        claim.turn.held = held
+        return held.job
+
+    def read(self, job_id: str, flat: Sequence[bytes]) -> Job:
+        """A job whose record a script brought.
+
+        Raises:
+            NotFound: There is none of this id.
+            UnreadableRecord: It is not for this version.
+        """
+        return self._brought(job_id, flat).job
+
+    def _brought(self, job_id: str, flat: Sequence[bytes]) -> Held:
+        record = pairs(flat)
+        # Of the release before the last one, which named no tenant: its timeline does.
+        if record and b"tenant" not in record:
+            return self._held(job_id)
+        if not record:
+            raise NotFound(f"job {job_id}")
+        found = read(job_id, record, LOCAL)
+        if isinstance(found, UnreadableRecord):
+            raise found
+        return found
+
     def many(self, job_ids: Sequence[str]) -> list[Job]:
         """Those of the jobs that can be read here, in this order, in one round trip."""
         return [one.job for one in self._look(job_ids) if isinstance(one, Held)]
@@ -208,12 +244,22 @@ class Jobs:
         for at in range(0, len(names), PIECE):
             yield from self.many([name.decode() for name in names[at : at + PIECE]])
 
-    def change(self, job_id: str, decide: Decision) -> tuple[Moved, Job]:
+    def change(
+        self,
+        job_id: str,
+        decide: Decision,
+        *,
+        claim: Claim | None = None,
+        closing: Closing | None = None,
+    ) -> tuple[Moved, Job]:
         """Change a job if nobody did meanwhile; else read it again and decide again.
 
         Args:
             job_id: Which.
             decide: Given the job as it is, what to do; None to leave it.
+            claim: The duty under which it is changed: what its flow saw of the job last is decided
+                on first, without reading it.
+            closing: The end of that duty, of which this is the last work.
 
         Returns:
             `done`, or `kept` when `decide` wants nothing, `full` or `gated` when a turn has no
@@ -223,20 +269,26 @@ class Jobs:
             NotFound: There is no such job.
             UnreadableRecord: It is not for this version.
         """
+        seen = _seen(claim, job_id)
         for _ in range(TRIES):
-            held = self._held(job_id)
+            held = seen or self._held(job_id)
             job = held.job
             wanted = decide(job)
-            if wanted is None:
+            if wanted is None and seen is None:
                 return "kept", job
-            word = self._write(held, wanted)
+            word = "stale"  # nothing is decided by what was seen a moment ago and may be different
+            if wanted is not None:
+                word, after = self._write(held, wanted, closing)
             if word == "done":
-                return "done", replace(wanted.job, rev=job.rev + 1)
+                _see(claim, job_id, after)
+                return "done", after.job
             if word in ("full", "gated"):
                 return word, job  # type: ignore[return-value]
+            seen = None
         raise StoreUnavailable(f"{job_id} changed {TRIES} times while it was read")
 
-    def _write(self, held: Held, change: Change) -> str:
+    def _write(self, held: Held, change: Change, closing: Closing | None) -> tuple[str, Held]:
+        """Write a change; the script's word, and the job as it lies in Redis then."""
         before, job = held.job, change.job
         duration = 0
         if job.state is State.SUCCEEDED and before.state is State.RUNNING:
@@ -264,11 +316,19 @@ class Jobs:
         }
         if change.left:
             order["left"] = f"{milliseconds(job.history.updated_at)}:{change.left}"
+        decided: tuple[bytes, ...] = ()
+        if closing:
+            order["closing"], decided = closing.order, closing.callbacks
         notes = [note.packed() for note in change.notes]
+        order["notes"] = len(notes)
         life = changed(held.life, job.history)
-        return self._scripts.waking("move", 1, orjson.dumps(order), life, *notes)[0]
+        args = (orjson.dumps(order), records.packed("life", life), *notes, *decided)
+        word, following = self._scripts.answers("move", 2, *args)
+        if closing and word == b"done":
+            closing.done(following)
+        return word.decode(), Held(replace(job, rev=before.rev + 1), life)
 
-    def mark_left(self, job: Job, token: str) -> bool:
+    def mark_left(self, job: Job, claim: Claim) -> bool:
         """The paid request may leave now, if this holder has its turn and no breaker tripped.
 
         It is then on record as durably as RUNHOOK_DURABLE says; what cannot be kept so does not
@@ -281,6 +341,7 @@ class Jobs:
         """
         n, seen = job.attempt.n, self._memory.fence
         note = TimelineEntry("request left", {"attempt": n}).packed()
+        token = claim.token
         departure = self._memory.departure(token)
         me = (self._memory.process, seen)
         args = (job.id, str(n), token, self.line_of(job.spec.options), note, *me, departure)
@@ -296,7 +357,17 @@ class Jobs:
             self.take_back(job, token, why)
             raise NotDurable(why)
         self._memory.left(Departure(job=job.id, n=n, token=departure))
+        self._see_it_left(job, claim, said)
         return True
+
+    def _see_it_left(self, job: Job, claim: Claim, said: Sequence[bytes]) -> None:
+        """The job as it lies in Redis now; if it was changed before it left, it is read again."""
+        held, (_, _, rev, left) = _seen(claim, job.id), said
+        if held and int(rev) == held.job.rev + 1:
+            gone = departed(held.job, job.attempt.n, left)
+            claim.turn.held = Held(replace(gone, rev=int(rev)), held.life)
+        else:
+            claim.turn.held = None
 
     def take_back(self, job: Job, token: str, why: str) -> None:
         """The request that was to leave under this token did not: not one byte."""
@@ -384,3 +455,17 @@ class Jobs:
             stay += kept
             if told < most and not gone and not kept:
                 return removed
+
+
+def _seen(claim: Claim | None, job_id: str) -> Held | None:
+    """The job as the flow of a duty saw it last, if that is its duty's job."""
+    held = claim and claim.turn.held
+    if held and held.job.id == job_id:
+        return held
+    return None
+
+
+def _see(claim: Claim | None, job_id: str, held: Held) -> None:
+    """A flow of a duty wrote its job: this is how it lies in Redis now."""
+    if claim and _seen(claim, job_id):
+        claim.turn.held = held

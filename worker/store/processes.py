@@ -109,9 +109,11 @@ class Processes:
             held = self._redis.hgetall(keys.handlers())
         rows = []
         for handler in handlers:
-            row = _published_row(handler, now, held.get(handler.name.encode()))
+            before = held.get(handler.name.encode())
+            row = _published_row(handler, now, before)
             if row is not None:
-                rows.append([handler.name, row.decode(), handler.types])
+                news = _is_news(handler, now, before)
+                rows.append([handler.name, row.decode(), handler.types, news])
         if rows:
             self._scripts.run("publish_handlers", orjson.dumps(rows))
 
@@ -138,6 +140,15 @@ class Processes:
         """Every handler that a process published within so many seconds; left out: a day."""
         now = self._scripts.clock.now()
         return [one.handler for one in self.known() if one.seen_within(within, now)]
+
+    def read(self) -> tuple[list[Published], list[UnreadableRecord]]:
+        """Every handler that a process published within a day, and those that cannot be read."""
+        now, found = self._scripts.clock.now(), self._look()
+        known = [one for one in found if isinstance(one, Known)]
+        return (
+            [one.handler for one in known if one.seen_within(HANDLER_KEPT, now)],
+            [one for one in found if isinstance(one, UnreadableRecord)],
+        )
 
     def forget(self, handler: str, within: float) -> bool:
         """Forget a handler; False when a process published it within so many seconds."""
@@ -292,6 +303,15 @@ def _known(name: str, row: bytes, first: bytes) -> Known | UnreadableRecord:
         return records.made(what, held, lambda: made(held))
     except UnreadableRecord as unreadable:
         return unreadable
+
+
+def _is_news(handler: Published, now: float, held: bytes | None) -> bool:
+    """Whether those who keep in mind who listens do not know a handler so."""
+    known = _known(handler.name, held or b"", b"0")
+    if isinstance(known, UnreadableRecord):
+        return True
+    # One that nobody had for long may have been left out.
+    return known.handler != handler or now - known.seen.timestamp() > HANDLER_KEPT / 2
 
 
 def _published_row(handler: Published, now: float, held: bytes | None) -> bytes | None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from runhook.worker.domain import policy
 from runhook.worker.store import keys
+from runhook.worker.store.claims import Claim
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.scripts import Scripts
 
@@ -92,6 +93,14 @@ class QueueState:
         }
 
 
+def may_leave(claim: Claim) -> bool:
+    """Whether a job that took its turn might leave when its duty was claimed.
+
+    No breaker had tripped since, and the queue was not paused.
+    """
+    return tuple(claim.brought[1:2]) == (b"yes",)
+
+
 class Queue:
     """The jobs that wait for their turn."""
 
@@ -161,10 +170,6 @@ class Queue:
     def lost_writes(self, process: str, token: int, why: str, alert: str) -> int:
         """Stop the queue, because Redis has forgotten this token of a process; the loss's name."""
         return int(self._scripts.waking("lost_writes", 2, process, token, why, alert)[1])
-
-    def lets_through(self, job_id: str, line: str) -> bool:
-        """Whether a job that took its turn may still leave: no breaker has tripped since."""
-        return self._scripts.words("lets_through", job_id, line) == ["yes"]
 
     def answered(self, why_not: str | None) -> None:
         """RunningHub answered the free question, or did not."""

@@ -30,6 +30,13 @@ def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def pairs(flat: Sequence[bytes] | None) -> dict[bytes, bytes]:
+    """Fields and values in turn, as a script answers them; none: there is no such hash or entry."""
+    if not flat:
+        return {}
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
 def until_ms(seconds: float | None) -> int:
     """Seconds as scripts take a wait: in ms, negative where there is nothing to wait for."""
     if seconds is None:

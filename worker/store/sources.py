@@ -1,6 +1,6 @@
 """A script's text as Redis gets it: itself, behind what it uses of lua/lib/ and of Python.
 
-A script names its libraries in a line `-- uses: duties, places`. Keys, numbers of policy and the
+A script names its libraries in lines `-- uses: duties, places`. Keys, numbers of policy and the
 version of records it says as Python has them, `keys.due(lane)`, `policy.PACE_MOST`,
 `records.VERSION`, and gets those that it says. So nothing is written down twice, and a script's
 bytes are the same in every process of a release: Redis keeps each once.
@@ -37,10 +37,7 @@ def source(name: str) -> str:
 
 def used(text: str) -> list[str]:
     """The libraries that a script or a library names."""
-    found = USES.search(text)
-    if found is None:
-        return []
-    return found[1].split(", ")
+    return [name for line in USES.findall(text) for name in line.split(", ")]
 
 
 def _include(text: str, libraries: dict[str, str]) -> None:

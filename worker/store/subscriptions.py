@@ -13,9 +13,10 @@ from runhook.worker.domain.events import TYPES
 from runhook.worker.domain.receivers import Health
 from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from runhook.worker.store import keys, records
+from runhook.worker.store.claims import Claim
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members
-from runhook.worker.store.scripts import Scripts, milliseconds, stream_moment
+from runhook.worker.store.scripts import Scripts, milliseconds, pairs, stream_moment
 
 TRIES = 20  # nobody changes one so often while it is read
 
@@ -74,6 +75,24 @@ class Subscriptions:
     def unreadable(self) -> list[UnreadableRecord]:
         """Those that cannot be read here, and why."""
         return [one for one in self._look() if isinstance(one, UnreadableRecord)]
+
+    def read(self) -> tuple[list[Subscription], list[UnreadableRecord]]:
+        """Every one that can be read here, and those that cannot."""
+        found = self._look()
+        readable = [one for one in found if isinstance(one, Subscription)]
+        return readable, [one for one in found if isinstance(one, UnreadableRecord)]
+
+    def of(self, claim: Claim) -> Subscription:
+        """The one that a slot's claim brought, or as it is in Redis.
+
+        Raises:
+            NotFound: There is none of this id.
+            UnreadableRecord: It is not for this version.
+        """
+        name = claim.attempt[0]
+        if brought := pairs(next(iter(claim.brought[7:]), ())):
+            return _subscription(name, records.texts(brought))
+        return self.get(name)
 
     def _look(self) -> list[Subscription | UnreadableRecord]:
         with reaching():
@@ -219,7 +238,7 @@ def health_fields(health: Health) -> list[tuple[str, str]]:
     ]
 
 
-def unpacked_health(packed: str) -> tuple[Health, int]:
+def unpacked_health(packed: bytes) -> tuple[Health, int]:
     """A health and its revision, from fields and values in turn."""
     flat = orjson.loads(packed) or []  # Lua's empty table is {} in JSON
     fields = dict(zip(flat[::2], flat[1::2], strict=True))

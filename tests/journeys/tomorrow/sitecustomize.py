@@ -43,7 +43,8 @@ jobs.Attempt, jobs.JobSpec, jobs.JobHistory = Attempt, JobSpec, JobHistory  # ty
 from runhook.worker.store import jobs as store_jobs  # noqa: E402
 from runhook.worker.store import records  # noqa: E402
 from runhook.worker.store.changes import Change  # noqa: E402
-from runhook.worker.store.job_records import Held  # noqa: E402
+from runhook.worker.store.claims import Held  # noqa: E402
+from runhook.worker.store.duties import Closing  # noqa: E402
 
 records.VERSION += 1
 _stamped = records.stamped
@@ -67,11 +68,13 @@ def results(report: Any, expires_at: Any) -> dict[str, Any]:
     return found
 
 
-def write(self: store_jobs.Jobs, held: Held, change: Change) -> str:
+def write(
+    self: store_jobs.Jobs, held: Held, change: Change, closing: Closing | None
+) -> tuple[str, Held]:
     """With an event that older processes do not know."""
     if change.event == "job.running":
         change = replace(change, event="job.woken")
-    return _write(self, held, change)
+    return _write(self, held, change, closing)
 
 
 records.stamped = stamped

@@ -9,7 +9,7 @@ from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Cost, Error, Report, TaskState
 from runhook.worker.flows.steps import transcript
 from runhook.worker.flows.steps.outcomes import accepted, requeued
-from runhook.worker.store import Change, Duty, TimelineEntry
+from runhook.worker.store import Change, Closing, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -59,7 +59,14 @@ def adopt(w: Wiring, job_id: str, n: int, ref: str, *, instead: bool = False) ->
     return attempt is not None and attempt.ref == ref
 
 
-def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
+def accept(
+    w: Wiring,
+    job_id: str,
+    n: int,
+    told: Report,
+    by: SettledBy,
+    closing: Closing | None = None,
+) -> str:
     """Apply what RunningHub reports of an attempt, whichever way the report came.
 
     A success that is paid for is never dropped: one that comes late turns `failed` into
@@ -71,6 +78,7 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
         n: Which attempt.
         told: The report. Its ref is the attempt's.
         by: How it was learnt.
+        closing: The end of the duty, if this is its last work.
 
     Returns:
         `done` if it changed the job, else `kept`.
@@ -94,7 +102,7 @@ def accept(w: Wiring, job_id: str, n: int, told: Report, by: SettledBy) -> str:
             return _ask_again_for_failure(w, job, attempt, told)
         return _settled(w, job, attempt, told, by)
 
-    moved, job = transcript.change(w, job_id, decide)
+    moved, job = transcript.change(w, job_id, decide, closing)
     if moved == "done":
         report("job.moved", job=job_id, attempt=n, state=job.state.value, by=by)
     return moved

@@ -13,7 +13,7 @@ class DepartureCheck:
 
     def __init__(self, w: Wiring, claim: Claim, lease: Lease, job: Job) -> None:
         self._w = w
-        self._token = claim.token
+        self._claim = claim
         self._lease = lease
         self._job = job
         self.left = False
@@ -27,7 +27,7 @@ class DepartureCheck:
         """
         # Read before the round trip to Redis, which is where a process may be held up.
         until = self._lease.until
-        if not self._w.store.jobs.mark_left(self._job, self._token):
+        if not self._w.store.jobs.mark_left(self._job, self._claim):
             return False
         # By the clock that also counts while the machine sleeps or the process is stopped.
         if boot_time() >= until:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 from runhook.worker.domain.jobs import Job
-from runhook.worker.store import Change, TimelineEntry
+from runhook.worker.store import Change, Closing, TimelineEntry
 from runhook.worker.store.changes import Decision, Moved
 from runhook.worker.wiring import Wiring
 
@@ -30,7 +30,9 @@ def of(w: Wiring, job_id: str) -> Iterator[Wiring]:
         note(listener, job_id)
 
 
-def change(w: Wiring, job_id: str, decide: Decision) -> tuple[Moved, Job]:
+def change(
+    w: Wiring, job_id: str, decide: Decision, closing: Closing | None = None
+) -> tuple[Moved, Job]:
     """Change a job as `Jobs.change` does; what was heard stands before it in the timeline.
 
     Raises:
@@ -45,7 +47,7 @@ def change(w: Wiring, job_id: str, decide: Decision) -> tuple[Moved, Job]:
             return None
         return replace(wanted, notes=(*heard, *wanted.notes))
 
-    moved, job = w.store.jobs.change(job_id, with_heard)
+    moved, job = w.store.jobs.change(job_id, with_heard, claim=w.claim, closing=closing)
     # Else it was written nowhere yet, and goes with the next change.
     if moved == "done":
         _written(w)

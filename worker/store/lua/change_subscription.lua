@@ -16,6 +16,7 @@ for _, pair in ipairs(cjson.decode(ARGV[4])) do redis.call('HSET', key, pair[1],
 redis.call('HINCRBY', key, 'rev', 1)
 redis.call('HSET', key, 'change', ARGV[6])
 redis.call('ZADD', keys.subscriptions(), 0, id)
+redis.call('INCR', keys.audience())
 for _, kind in ipairs(cjson.decode(ARGV[5])) do redis.call('SADD', keys.wanted(), kind) end
 redis.call('DEL', keys.endpoint(id))
 stir('subscribers', id)

@@ -7,12 +7,8 @@
 -- ARGV[5]  token of whoever decided
 -- ARGV[6...]  their entries
 -- Returns  "done" | "stale"
--- uses: duties
+-- uses: duties, callbacks
 
 if not holds(ARGV[3], ARGV[4], ARGV[5]) then return {'stale'} end
-for i = 6, #ARGV do
-  local mark = ARGV[i]:match('^[^\n]*"mark":"(%x+)"')
-  local here = redis.call('LREM', keys.raw(ARGV[2]), 0, ARGV[i]) > 0
-  if here and mark then redis.call('HDEL', keys.unread(ARGV[2]), mark) end
-end
+forget_callbacks(ARGV[2], {unpack(ARGV, 6)})
 return {'done'}

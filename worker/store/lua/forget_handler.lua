@@ -12,6 +12,7 @@ local readable, held = pcall(cjson.decode, row)
 local seen = readable and type(held) == 'table' and tonumber(held.seen) or 0
 if seen > now / 1000 - tonumber(ARGV[3]) then return {'alive'} end
 redis.call('HDEL', keys.handlers(), name)
+redis.call('INCR', keys.audience())
 redis.call('HDEL', keys.handlers_first(), name)
 redis.call('DEL', keys.endpoint(name), keys.missed(name))
 for k = 1, slots_of('handlers') do

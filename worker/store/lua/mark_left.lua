@@ -9,16 +9,17 @@
 -- ARGV[7]  the process
 -- ARGV[8]  the highest token that it was given
 -- ARGV[9]  the departure's name
--- Returns  "left", a token from after the record | "lost" | "gated" (the gate closed since it took
+-- Returns  "left", a token from after the record, the job's revision, when it left as the record
+--          says | "lost" | "gated" (the gate closed since it took
 --          its turn) | "backwards" (Redis lost writes, so nothing it says of who may leave counts)
 -- uses: time, fence, duties, timeline, breaker
 
 if went_back(ARGV[7], ARGV[8]) then return {'backwards'} end
 
-local function left()
+local function left(key, field)
   local stamp = next_token()
   set_mark(ARGV[7], stamp)
-  return {'left', stamp}
+  return {'left', stamp, redis.call('HGET', key, 'rev'), redis.call('HGET', key, field)}
 end
 
 local job, n, token = ARGV[2], ARGV[3], ARGV[4]
@@ -28,11 +29,11 @@ local mine = holds('send', duty, token)
 local lease = tonumber(redis.call('ZSCORE', keys.due('send'), duty) or 0)
 if held[1] ~= 'sending' or held[2] ~= n or not mine or lease <= now then return {'lost'} end
 if held[3] then
-  if held[3]:match(':(.*)$') == ARGV[9] then return left() end
+  if held[3]:match(':(.*)$') == ARGV[9] then return left(key, 'left:' .. n) end
   return {'lost'}
 end
 if not lets_through(ARGV[5], job) then return {'gated'} end
 redis.call('HSET', key, 'left:' .. n, text(now) .. ':' .. ARGV[9])
 redis.call('HINCRBY', key, 'rev', 1)  -- whoever decided on the job as it was must look again
 note(job, ARGV[6])
-return left()
+return left(key, 'left:' .. n)

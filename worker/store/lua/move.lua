@@ -2,7 +2,7 @@
 -- the breaker, its duties, its timeline.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, breaker, why, advice,
---          duties, aside, left, duration}
+--          duties, aside, left, duration, notes, closing}
 --          turn: it needs room in flight and a breaker that lets it through
 --          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
 --          advice: what the account's owner must do about a breaker that trips, or ""
@@ -10,26 +10,31 @@
 --          aside: ms that a job that is queued again stands behind all others
 --          left: when and by which token its request left, where Redis had lost that
 --          duration: ms from submit to success, for the model's p95; 0: none
+--          notes: how many there are
+--          closing: the end of the duty whose last work this is (lib/closing), with the `attempt`
+--          whose callbacks were decided on; none: the duty goes on
 -- ARGV[3]  life
--- ARGV[4...]  notes
--- Returns  "done" | "stale" (read it again) | "gone" | "full" | "gated"
+-- ARGV[4...]  notes, and behind them the callbacks that were decided on
+-- Returns  "done", and what became of the next duty | "stale" (read it again) | "gone" | "full"
+--          | "gated"
 -- uses: states, wakeups, duties, timeline, events, queue, breaker, jobs
+-- uses: callbacks, claiming, closing, bringing_jobs
 
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
 local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant')
-if not held[1] then return answer('gone') end
-if held[2] == order.id then return answer('done') end
-if tonumber(held[1]) ~= order.rev then return answer('stale') end
+if not held[1] then return answer('gone', false) end
+if held[2] == order.id then return answer('done', order.closing and next_of(order.closing.next)) end
+if tonumber(held[1]) ~= order.rev then return answer('stale', false) end
 local old, new, model = held[3], order.state, held[4]
 local gates = breakers_of(order.line)
 
 if order.turn then
-  if paused() then return answer('gated') end
-  if in_flight() >= limit_of(order.limit) then return answer('full') end
+  if paused() then return answer('gated', false) end
+  if in_flight() >= limit_of(order.limit) then return answer('full', false) end
   for _, line in ipairs(gates) do
     local word = breaker_state(line)
-    if word == 'closed' or word == 'probing' then return answer('gated') end
+    if word == 'closed' or word == 'probing' then return answer('gated', false) end
   end
   for _, line in ipairs(gates) do
     if breaker_state(line) == 'due' then redis.call('HSET', keys.gate(line), 'probe', job) end
@@ -40,7 +45,7 @@ count_again(job, old)  -- whoever moves it could read it
 redis.call('HSET', key, 'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1,
   'move', order.id)
 if not held[5] then adopt(job, order.tenant) end  -- an older process made it
-for i = 4, #ARGV do note(job, ARGV[i]) end
+for i = 4, 3 + order.notes do note(job, ARGV[i]) end
 local aside = order.aside
 if order.breaker == 'reset' then
   for _, line in ipairs(gates) do reset_breaker(line) end
@@ -73,4 +78,14 @@ if order.duration > 0 then
   redis.call('EXPIRE', keys.durations(model), policy.DURATIONS_KEPT_S)
 end
 if order.event ~= '' then announce(job, order.event, new, old, ARGV[3], order.why) end
-return answer('done')
+
+-- Behind all that it may wake, so that what is due in this lane is the next.
+local function put_down(closing)
+  if not closing then return false end
+  if closing.attempt and holds(closing.lane, closing.id, closing.token) then
+    forget_callbacks(closing.attempt, {unpack(ARGV, 4 + order.notes)})
+  end
+  local _, following = close(closing)
+  return following
+end
+return answer('done', put_down(order.closing))

@@ -1,15 +1,24 @@
 -- Open one delivery for each handler of an event, each once however often this runs.
 -- KEYS[1]  the root of every key
--- ARGV[2]  {job, event, type, items = {{id, handler, lane, ms}, ...}}: job is empty where the event
---          is about none
+-- ARGV[2]  {job, event, type, items = {{id, handler, lane, ms}, ...}, closing}: job is empty where
+--          the event is about none; closing is the end of the duty (lib/closing), if this is its
+--          last work
 -- ARGV[3...]  a note for each
--- Returns  "done" | "gone" (the log has no such event: Redis has forgotten it), how many are new
--- uses: time, wakeups, timeline, deliveries
+-- Returns  "done" | "gone" (the log has no such event: Redis has forgotten it), how many are new,
+--          and what became of the next duty
+-- uses: time, wakeups, timeline, deliveries, closing, bringing_events
 
 local order = cjson.decode(ARGV[2])
 local new = 0
 local event = redis.call('XRANGE', keys.events(), order.event, order.event)[1]
-if not event then return answer('gone', '0') end
+
+local function put_down()
+  if not order.closing then return false end
+  local _, following = close(order.closing)
+  return following
+end
+
+if not event then return answer('gone', '0', put_down()) end
 for i, item in ipairs(order.items) do
   local id, handler, lane = item[1], item[2], item[3]
   local key = keys.delivery(id)
@@ -27,4 +36,4 @@ for i, item in ipairs(order.items) do
     new = new + 1
   end
 end
-return answer('done', text(new))
+return answer('done', text(new), put_down())

@@ -1,7 +1,8 @@
 -- These handlers are here to be told. When each first was is kept, for what happened before is not
 -- its.
 -- KEYS[1]  the root of every key
--- ARGV[2]  {{name, row, {event types}}, ...}
+-- ARGV[2]  {{name, row, {event types}, news}, ...}: news says that whoever keeps in mind who listens
+--          must read it anew
 -- Returns  "done"
 -- uses: time
 
@@ -12,5 +13,6 @@ for _, item in ipairs(cjson.decode(ARGV[2])) do
   redis.call('HSETNX', keys.handlers_first(), name, known and '0' or text(now))
   redis.call('HSET', keys.handlers(), name, row)
   for _, kind in ipairs(kinds) do redis.call('SADD', keys.wanted(), kind) end
+  if item[4] then redis.call('INCR', keys.audience()) end
 end
 return {'done'}

@@ -7,11 +7,14 @@
 --          `rev` of it; none: it stays as it is
 --          disabled, alert: why a subscription is told nothing any more, and what an alert says of
 --          it
+--          closing: the end of the slot's claim (lib/closing); when it looks again is decided here
 -- ARGV[3]  the attempt
 -- ARGV[4]  note
 -- Returns  "done" | "ended" (somebody else ended it before) | "disabled" (and recorded)
 --          | "stale", the health as fields and values: decide again; nothing was written
--- uses: time, wakeups, duties, timeline, events, places, deliveries
+--          and behind those two what became of the next duty
+-- uses: time, wakeups, timeline, events, places, deliveries, claiming, closing
+-- uses: bringing_deliveries
 
 local order = cjson.decode(ARGV[2])
 local id, lane, handler = order.delivery, order.lane, order.handler
@@ -19,15 +22,18 @@ local key, slot = keys.delivery(id), order.handler .. '/' .. order.slot
 local health, subscription = keys.endpoint(handler), keys.subscription(handler)
 local by, word = 'by:' .. order.slot, 'done'
 
-if redis.call('HGET', health, by) == order.token then return answer('done', '') end  -- asked again
+if redis.call('HGET', health, by) == order.token then  -- asked again
+  return answer('done', '', next_of(order.closing.next))
+end
 if order.health and (tonumber(redis.call('HGET', health, 'rev')) or 0) ~= order.rev then
-  return answer('stale', cjson.encode(redis.call('HGETALL', health)))
+  return answer('stale', cjson.encode(redis.call('HGETALL', health)), false)
 end
 
 local function disable()
   if redis.call('HGET', subscription, 'enabled') ~= '1' then return end
   redis.call('HSET', subscription, 'enabled', '0', 'why', order.disabled, 'updated', text(now))
   redis.call('HINCRBY', subscription, 'rev', 1)
+  redis.call('INCR', keys.audience())
   redis.call('DEL', health)
   alert(handler, order.alert)
   word = 'disabled'
@@ -70,5 +76,6 @@ end
 if order.health then write_health() end
 
 call_waiting(lane)
-finish(lane, slot, order.token, next_look(handler) or -1)
-return answer(word, '')
+order.closing.after = next_look(handler) or -1
+local _, following = close(order.closing)
+return answer(word, '', following)

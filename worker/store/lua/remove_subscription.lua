@@ -7,6 +7,7 @@
 local id = ARGV[2]
 if redis.call('DEL', keys.subscription(id)) == 0 then return answer('gone') end
 redis.call('ZREM', keys.subscriptions(), id)
+redis.call('INCR', keys.audience())
 redis.call('DEL', keys.endpoint(id), keys.missed(id))
 for k = 1, slots_of('subscribers') do stop_waiting('subscribers', id .. '/' .. k) end
 wake('subscribers', id .. '/1', 0)

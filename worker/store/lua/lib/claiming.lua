@@ -1,6 +1,10 @@
--- Claiming what is due. Whoever drains a lane says who he is in one table: {lane, lease (ms), nonce,
--- process, seen (the highest token it was given), me (his name among all drainers)}.
+-- Claiming what is due. Whoever drains a lane says in one table who it is: {lane, lease (ms), nonce,
+-- process, seen (the highest token it was given), me (its name among all drainers)}, and where it
+-- delivers {tells, longest, slow_after}: whom it can tell, and the times of lib/taking.
 -- uses: time, fence, wakeups, duties, parking
+
+-- What the flow of a lane reads first, by (who, id, token); a script has those it may have to give.
+local BRINGS = {}
 
 local NEVER_PARKED = {}
 for _, id in ipairs(policy.NEVER_PARKED) do NEVER_PARKED[id] = true end
@@ -22,9 +26,10 @@ local function take_duty(who, id, mark)
   return token, failed
 end
 
--- What this claimer was given under the same nonce, if he still has it: his answer was lost.
+-- What this claimer was given under the same nonce, if it still has it: the answer was lost.
 local function given_before(who)
-  local nonce, id = (redis.call('HGET', keys.hands(who.process), who.me) or ''):match('^(%x+) (.+)$')
+  local last = redis.call('HGET', keys.hands(who.process), who.me) or ''
+  local nonce, id = last:match('^(%x+) (.+)$')
   if nonce ~= who.nonce then return nil end
   local token, holder = (redis.call('HGET', keys.claims(who.lane), id) or ''):match(HELD)
   if holder ~= nonce then return nil end
@@ -37,14 +42,14 @@ local function give(who, id)
   end
 end
 
--- He drains no more; another is woken if something is due.
+-- It drains no more; another is woken if something is due.
 local function rest(lane, me)
   redis.call('ZREM', keys.drainers(lane), me)
   if redis.call('ZCOUNT', keys.due(lane), '-inf', text(now)) > 0 then wake_lane(lane) end
 end
 
--- The duty that has been due longest: its name, token and failures. Nothing: none is, and he drains
--- no more.
+-- The duty that has been due longest: its name, token and failures. Nothing: none is, and it
+-- drains no more.
 local function claim_next(who)
   local id, token, failed = given_before(who)
   if id then return id, token, failed end
@@ -61,11 +66,16 @@ local function claim_next(who)
   rest(who.lane, who.me)
 end
 
+local function answer_of(who, id, token, failed)
+  local bring = BRINGS[who.lane]
+  return {'claimed', id, token, failed, bring and bring(who, id, token) or {}}
+end
+
 -- What a script answers of the next duty, behind its own words.
 local function next_of(who)
   if not who then return false end
   if went_back(who.process, who.seen) then return {'backwards'} end
   local id, token, failed = claim_next(who)
   if not id then return {'none'} end
-  return {'claimed', id, token, failed}
+  return answer_of(who, id, token, failed)
 end

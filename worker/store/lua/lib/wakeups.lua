@@ -2,8 +2,8 @@
 -- broker and state share this Redis; where they do not, a script returns the lanes that it woke
 -- and its caller posts the message.
 --
--- `drainers:<lane>` scores whoever works through a lane's due duties by until when he is surely at
--- it. He takes what becomes due meanwhile, so a busy lane costs no message a duty.
+-- `drainers:<lane>` scores whoever works through a lane's due duties by until when it surely does.
+-- It takes what becomes due meanwhile, so a busy lane costs no message a duty.
 --
 -- ARGV[1]  begins with "p" if the caller posts what `woken` names. A door does not wait for another
 --          broker, and leaves it to the pump

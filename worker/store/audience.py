@@ -1,0 +1,60 @@
+"""Who listens: every handler and subscriber, kept by each process until that changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from runhook.worker.errors import UnreadableRecord
+from runhook.worker.store.clock import Clock
+from runhook.worker.store.processes import Processes, Published
+from runhook.worker.store.subscriptions import Subscription, Subscriptions
+
+# For so long a process believes what it read while the word for it stays the same. A process of the
+# release before changes filters without changing the word, and a handler that nobody has any more
+# is forgotten by time.
+KEPT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Everybody who may be told of something.
+
+    Attributes:
+        handlers: Those that a process published within a day.
+        subscriptions: All of them, disabled ones too.
+        unreadable: Records of either that cannot be read here, and why.
+    """
+
+    handlers: Sequence[Published]
+    subscriptions: Sequence[Subscription]
+    unreadable: Sequence[UnreadableRecord]
+
+
+class Audience:
+    """Reading who listens."""
+
+    def __init__(self, processes: Processes, subscriptions: Subscriptions, clock: Clock) -> None:
+        self._processes = processes
+        self._subscriptions = subscriptions
+        self._clock = clock
+        self._kept: tuple[bytes, datetime, Listeners] | None = None
+
+    def now(self) -> Listeners:
+        """Read it.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        handlers, broken = self._processes.read()
+        subscribers, unread = self._subscriptions.read()
+        return Listeners(handlers, subscribers, (*broken, *unread))
+
+    def at(self, revision: bytes) -> Listeners:
+        """Who listens while a word of Redis for that is the same; read only if it changed."""
+        kept, now = self._kept, self._clock.now()
+        if kept and kept[0] == revision and kept[1] > now:
+            return kept[2]
+        found = self.now()
+        # The word was true before this was read: what changed since changes it again.
+        self._kept = (revision, now + KEPT, found)
+        return found
