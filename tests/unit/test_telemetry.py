@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from celery import signals
 
 from runhook.worker import tasks  # noqa: F401 - who listens to the signal
-from runhook.worker.telemetry import masked
+from runhook.worker.telemetry import LOOKALIKES, masked
 
 CHILDREN = """
 import os
@@ -25,6 +26,7 @@ for _ in range(4):
 """
 LIBRARY = """
 import logging
+import re
 from runhook.worker.telemetry import configure
 configure()
 logging.getLogger("celery.worker.consumer").error("cannot connect to %s", "https://a/b?token=1")
@@ -105,3 +107,26 @@ def test_a_worker_that_is_ended_while_it_starts_tells_no_fault_of_its_pool() -> 
         assert celery.filter(other)
     finally:
         celery.filters.clear()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEARER abc123DEF",
+        "to\u212aen=abc123DEF",
+        "WH\u017fEC_abc123DEF",
+        "rh-com\u0066y-auth: abc123DEF",
+        "ap\u0130Key=abc123DEF",
+        "ap\u0131_key=abc123DEF",
+        "用户 TOKEN: abc123DEF",
+    ],
+)
+def test_a_secret_is_masked_in_every_letter_that_a_pattern_takes_for_one(text: str) -> None:
+    assert "abc123DEF" not in masked(text)
+    assert "f" * 40 not in masked(f"CALLBAC\u212a\u017f%2Fjob_1%2F1%2F{'f' * 40}")
+
+
+def test_no_other_letter_than_the_lookalikes_is_taken_for_one_of_ascii() -> None:
+    beyond = "".join(chr(code) for code in range(128, sys.maxunicode + 1))
+    found = re.findall("[a-z]", beyond, re.IGNORECASE)
+    assert set(found) == set(LOOKALIKES)
