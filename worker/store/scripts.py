@@ -10,6 +10,7 @@ from typing import Any
 
 from runhook.worker.domain.lanes import Message
 from runhook.worker.store import keys
+from runhook.worker.store.calls import Calls, Word
 from runhook.worker.store.clock import Clock
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
@@ -60,6 +61,7 @@ class Scripts:
         self._messages = {lane: message.text for lane, message in messages.items()}
         # A script that was registered goes as its hash, and as text only where Redis has it not.
         self._loaded: dict[str, Any] = {}
+        self._calls = Calls(client)
 
     def publish_messages(self) -> None:
         """Have scripts post wake-ups themselves, as far as broker and state share this Redis.
@@ -76,18 +78,29 @@ class Scripts:
                 pipe.hset(key, mapping=self._messages)
             pipe.execute()
 
-    def run(self, name: str, *args: str | bytes | int | float) -> Any:
+    def run(self, name: str, *args: Word) -> Any:
         """Run a script and return its answer as it comes.
 
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
         with reaching():
-            return self._script(name)(keys=[keys.ROOT], args=[self._head, *args])
+            return self._calls.one(self._script(name), [keys.ROOT, self._head, *args])
 
-    def run_and(
-        self, name: str, args: Sequence[str | bytes | int | float], *commands: Sequence[str | int]
-    ) -> list[Any]:
+    def each(self, name: str, calls: Sequence[Sequence[Word]]) -> list[Any]:
+        """Run a script once for each of these arguments, in one round trip.
+
+        Returns:
+            Each answer; an error in its place.
+
+        Raises:
+            StoreUnavailable: Redis did not answer all of them.
+        """
+        with reaching():
+            head = [keys.ROOT, self._head]
+            return self._calls.each(self._script(name), [[*head, *args] for args in calls])
+
+    def run_and(self, name: str, args: Sequence[Word], *commands: Sequence[str | int]) -> list[Any]:
         """Run a script and behind it commands on the same connection, in one round trip.
 
         Returns:
@@ -120,7 +133,7 @@ class Scripts:
             self._loaded[name] = self.client.register_script(source(name))
         return self._loaded[name]
 
-    def words(self, name: str, *args: str | bytes | int | float) -> list[str]:
+    def words(self, name: str, *args: Word) -> list[str]:
         """Run a script that answers in words.
 
         Raises:
@@ -128,7 +141,7 @@ class Scripts:
         """
         return [word.decode() for word in self.run(name, *args)]
 
-    def waking(self, name: str, count: int, *args: str | bytes | int | float) -> list[str]:
+    def waking(self, name: str, count: int, *args: Word) -> list[str]:
         """Run a script that answers `count` words and behind them the lanes it woke.
 
         Those are woken, if this process does that, and left out of what is returned.
@@ -138,7 +151,7 @@ class Scripts:
         """
         return [word.decode() for word in self.answers(name, count, *args)]
 
-    def answers(self, name: str, count: int, *args: str | bytes | int | float) -> list[Any]:
+    def answers(self, name: str, count: int, *args: Word) -> list[Any]:
         """The same for a script whose answers are not all words: they are as Redis gave them."""
         found: list[Any] = self.run(name, *args)
         if self._post:
