@@ -8,6 +8,7 @@ WSGI has no way to stop waiting for a body.
 
 import asyncio
 import contextvars
+import io
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +24,9 @@ from granian.rsgi import (  # type: ignore[attr-defined]  # offered, not typed s
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from runhook.config.callers import Caller
-from runhook.config.settings import Settings
 from runhook.webhook.edge.access import caller_of
 from runhook.webhook.edge.environ import Head, environ_of
+from runhook.webhook.edge.gathering import Gathering
 from runhook.webhook.edge.limits import (
     ASKING,
     BATCHES,
@@ -39,11 +40,14 @@ from runhook.webhook.edge.limits import (
     Limit,
 )
 from runhook.webhook.edge.problems import careful, refusal
-from runhook.webhook.edge.receiving import IN_MEMORY, Sending, read_whole
+from runhook.webhook.edge.receiving import IN_MEMORY, Sending, read_small, read_whole
 from runhook.webhook.edge.streams import STREAMS
 from runhook.webhook.routes import assets, callbacks, jobs
-from runhook.worker.secrets.signing import PATH
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.secrets.signing import PATH, PROBE
+from runhook.worker.store import Arrival
 from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring
 
 Application = Callable[..., Any]
 
@@ -53,7 +57,14 @@ FEW = 2  # threads: who asks whether we live, and strangers, hold nobody else up
 OTHERS = ASKING.together  # threads: so many may all wait at once for RunningHub
 # Each stream has a thread for as long as it runs.
 STREAMING = STREAMS + BATCHES.together + TESTS.together
+# A callback of up to so many bytes is taken without Flask and shares its round trip with others:
+# RunningHub's are some hundred bytes, and so many together are as quick as one large one.
+SMALL, TOGETHER = 16 * 1024, 64
 ANSWER_WITHIN = 2.5  # seconds from a callback's last byte to 503: RunningHub is told within 3 s
+TOO_LATE = f"it could not be written down within {ANSWER_WITHIN:g} s; send it again"
+VIA = {"": "callback", "via=resend": "resend"}  # how a callback came, by its URL's query
+JSON_HEAD = [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
+CLOSE = ("Connection", "close")  # the rest of the request is not waited for
 # Only these are read from a caller; what else comes with a body is answered without it.
 WITH_BODY = ("POST", "PUT", "PATCH")
 CALLBACKS = f"{PATH}/"
@@ -95,9 +106,10 @@ class Stream:
 class RsgiApp:
     """An RSGI application around a WSGI one."""
 
-    def __init__(self, app: Application, settings: Settings) -> None:
+    def __init__(self, app: Application, wiring: Wiring) -> None:
         self._app = app
-        self._settings = settings
+        self._settings = wiring.settings
+        self._gathered = Gathering("taking", TOGETHER, wiring.store.callbacks.take_each)
         self._callbacks = ThreadPoolExecutor(THREADS, "callbacks")
         self._alive = ThreadPoolExecutor(FEW, "alive")
         self._strangers = ThreadPoolExecutor(FEW, "strangers")
@@ -108,35 +120,61 @@ class RsgiApp:
 
     async def __rsgi__(self, scope: Scope, proto: HTTPProtocol) -> None:
         """Answer one request."""
-        environ = environ_of(scope)
         path = "/" + scope.path.lstrip("/")  # as Flask looks it up
         try:
             if scope.method == "POST" and path.startswith(CALLBACKS):
-                await self._answer_callback(path, environ, proto)
+                await self._answer_callback(path, scope, proto)
             elif path in ALIVE:
                 async with STRANGE.turn(path):
-                    await self._answer_soon(environ, proto, self._alive)
+                    await self._answer_soon(environ_of(scope), proto, self._alive)
             else:
-                await self._answer_call(path, environ, proto)
+                await self._answer_call(path, environ_of(scope), proto)
         except HTTPException as error:
-            _send(proto, refusal(error))
+            _send(proto, refusal(error), CLOSE)
         except ProtocolClosed:
             pass  # whoever asked hung up, perhaps in the middle of a body; nothing was done
 
-    async def _answer_callback(
-        self, path: str, environ: dict[str, Any], proto: HTTPProtocol
-    ) -> None:
+    async def _answer_callback(self, path: str, scope: Scope, proto: HTTPProtocol) -> None:
         """A callback; a forged one is refused here, so that no genuine one waits behind it."""
-        if not callbacks.genuine(self._settings.secrets, path):
+        named = callbacks.genuine(self._settings.secrets, path)
+        if named is None:
             callbacks.wrong_signatures.add()
             raise NotFound("there is no such callback")
-        async with CALLING.turn(path):
-            await read_whole(environ, proto, CALLBACK)
+        with CALLING.take(path):
+            size = _small_size(scope)
+            if size is None or named[0] == PROBE:
+                environ = environ_of(scope)
+                await read_whole(environ, proto, CALLBACK)
+            else:
+                body = await read_small(size, proto, CALLBACK)
+                if await self._take(*named, VIA[scope.query_string], body, proto):
+                    return
+                environ = environ_of(scope) | {"wsgi.input": io.BytesIO(body)}
             try:
                 await self._answer_soon(environ, proto, self._callbacks)
             except ServiceUnavailable as late:
                 report("callback.not_kept", why=str(late.description))
                 raise
+
+    async def _take(
+        self, job_id: str, attempt: int, via: str, body: bytes, proto: HTTPProtocol
+    ) -> bool:
+        """Take a callback together with others and answer it; False: the application must."""
+        arrival = Arrival(job_id=job_id, attempt=attempt, via=via, body=body)
+        try:
+            word = await self._gathered.answer(arrival, ANSWER_WITHIN)
+        except TimeoutError:
+            report("callback.not_kept", job=job_id, attempt=attempt, why=TOO_LATE)
+            raise ServiceUnavailable(TOO_LATE) from None
+        except StoreUnavailable as error:
+            _send(proto, refusal(callbacks.not_kept(job_id, attempt, error)))
+            return True
+        except Exception:  # noqa: BLE001 - nobody foresaw it, and perhaps it is another one's
+            return False
+        if word not in callbacks.ANSWERS:
+            return False
+        proto.response_bytes(200, JSON_HEAD, callbacks.ANSWERS[word])
+        return True
 
     async def _answer_call(self, path: str, environ: dict[str, Any], proto: HTTPProtocol) -> None:
         """Any other request. Of strangers no body is read, and they wait behind each other."""
@@ -181,9 +219,7 @@ class RsgiApp:
             async with asyncio.timeout(ANSWER_WITHIN):
                 await self._answer(environ, proto, threads)
         except TimeoutError:
-            raise ServiceUnavailable(
-                f"it could not be written down within {ANSWER_WITHIN:g} s; send it again"
-            ) from None
+            raise ServiceUnavailable(TOO_LATE) from None
 
     async def _answer(
         self, environ: dict[str, Any], proto: HTTPProtocol, threads: ThreadPoolExecutor
@@ -230,8 +266,18 @@ def may_keep_files(path: str, body: IO[bytes]) -> bool:
     return has_one
 
 
-def _send(proto: HTTPProtocol, answer: Response) -> None:
-    """An answer of this module's own; the rest of the request is not waited for."""
+def _small_size(scope: Scope) -> int | None:
+    """The length of a callback's body that is taken without Flask; None: Flask takes it."""
+    told = scope.headers.get("content-length") or ""
+    if scope.query_string not in VIA or not (told.isdecimal() and len(told) <= len(str(SMALL))):
+        return None
+    if "transfer-encoding" in scope.headers or int(told) > SMALL:
+        return None
+    return int(told)
+
+
+def _send(proto: HTTPProtocol, answer: Response, *more: tuple[str, str]) -> None:
+    """An answer of this module's own, with more headers."""
     careful(answer)
-    headers = [*answer.headers.items(), ("Connection", "close")]
+    headers = [*answer.headers.items(), *more]
     proto.response_bytes(answer.status_code, headers, answer.get_data())

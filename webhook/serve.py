@@ -45,7 +45,7 @@ def load() -> Callable[..., Any]:
     wiring = assemble(settings, patience="door")
     with contextlib.suppress(StoreUnavailable):
         wiring.store.processes.server()  # hears what time it is there
-    app = RsgiApp(create_app(wiring), settings)
+    app = RsgiApp(create_app(wiring), wiring)
     gc.freeze()  # what was made until now lives as long as the process; nobody looks it through
     return app.__rsgi__
 

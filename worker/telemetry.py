@@ -127,8 +127,9 @@ def masked(text: str) -> str:
 def _has_any(text: str, words: Iterable[str]) -> bool:
     """Whether a pattern that ignores case and needs one of these words can find anything."""
     low = text.lower()
-    if any(word in low for word in words):
-        return True
+    for word in words:
+        if word in low:
+            return True
     return not low.isascii() and any(letter in text for letter in LOOKALIKES)
 
 

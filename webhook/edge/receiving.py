@@ -19,6 +19,7 @@ from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.bodies import Body, Model, json_object, read
 
 IN_MEMORY = 256 * 1024  # bytes of a body that are kept in memory until it is whole
+CUT = "the body ended before its length. Nothing was kept; send it again."
 LARGEST_NOTHING = 1024  # bytes: an empty object, and room to name what is not taken
 
 
@@ -69,10 +70,7 @@ async def read_whole(environ: dict[str, Any], body: Coming, sending: Sending) ->
             else:
                 file = await _spooled(body, sending, patience)
     except TimeoutError:
-        text = f"the body did not come whole within {sending.seconds:g} s"
-        if sending.slowest:
-            text += f" and one more for every {sending.slowest} bytes"
-        raise RequestTimeout(f"{text}. Nothing was kept, nothing is paid; send it again.") from None
+        raise _too_slow(sending) from None
     except OSError as full:
         raise ServiceUnavailable(
             f"the body cannot be kept here: {full}. Nothing is paid."
@@ -80,9 +78,32 @@ async def read_whole(environ: dict[str, Any], body: Coming, sending: Sending) ->
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if told is not None and size != int(told):
-        raise RequestTimeout("the body ended before its length. Nothing was kept; send it again.")
+        raise RequestTimeout(CUT)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ |= {"wsgi.input": file, "CONTENT_LENGTH": str(size)}
+
+
+async def read_small(size: int, body: Coming, sending: Sending) -> bytes:
+    """A body of so many bytes, which is small enough to be in memory.
+
+    Raises:
+        RequestTimeout: It did not come whole, or not in time.
+    """
+    try:
+        async with asyncio.timeout(sending.seconds):
+            found = await body()
+    except TimeoutError:
+        raise _too_slow(sending) from None
+    if len(found) != size:
+        raise RequestTimeout(CUT)
+    return found
+
+
+def _too_slow(sending: Sending) -> RequestTimeout:
+    text = f"the body did not come whole within {sending.seconds:g} s"
+    if sending.slowest:
+        text += f" and one more for every {sending.slowest} bytes"
+    return RequestTimeout(f"{text}. Nothing was kept, nothing is paid; send it again.")
 
 
 async def _spooled(body: Coming, sending: Sending, patience: asyncio.Timeout) -> IO[bytes]:

@@ -29,13 +29,31 @@ VIA: dict[str, Literal["resend"]] = {"resend": "resend"}  # what `?via=` may say
 blueprint = Blueprint("callbacks", __name__)
 SIGNED = re.compile(rf"{PATH}/([^/]+)/([0-9]{{1,9}})/([^/]+)")
 
+# What is answered by how one was taken. Of what was enough RunningHub itself is asked about.
+RECEIVED = b'{"received":true}'
+ANSWERS = {
+    "taken": RECEIVED,
+    "stray": RECEIVED,
+    "enough": b'{"received":true,"kept":false}',
+}
+
 wrong_signatures = Refusals("callback.refused", "wrong signature")
 
 
-def genuine(secrets: Sequence[str], path: str) -> bool:
-    """Whether a path is a callback URL of ours."""
+def genuine(secrets: Sequence[str], path: str) -> tuple[str, int] | None:
+    """Job and attempt of a callback URL of ours; None: it is none."""
     found = SIGNED.fullmatch(path)
-    return found is not None and signed_by_us(secrets, found[1], int(found[2]), found[3])
+    if found is None or not signed_by_us(secrets, found[1], int(found[2]), found[3]):
+        return None
+    return found[1], int(found[2])
+
+
+def not_kept(job_id: str, attempt: int, error: StoreUnavailable) -> ServiceUnavailable:
+    """503, on record. Never 200: RunningHub would not send it again, and the news would be lost
+    until the job is overdue.
+    """
+    report("callback.not_kept", job=job_id, attempt=attempt, why=str(error))
+    return ServiceUnavailable("it could not be written down; send it again", retry_after=AGAIN_IN)
 
 
 @blueprint.post(f"{PATH}/<job_id>/<int:attempt>/<signature>")
@@ -61,12 +79,6 @@ def callback(job_id: str, attempt: int, signature: str) -> Response:
         # An unknown `via` is a callback still: what it says counts, and not how it came.
         via = VIA.get(request.args.get("via", ""), "callback")
         status = w.store.callbacks.take(job_id, attempt, via, body)
-    # Never 200: RunningHub would not send it again, and the news would be lost until the job is
-    # overdue.
     except StoreUnavailable as error:
-        report("callback.not_kept", job=job_id, attempt=attempt, why=str(error))
-        why = "it could not be written down; send it again"
-        raise ServiceUnavailable(why, retry_after=AGAIN_IN) from None
-    if status == "enough":  # of this attempt: RunningHub itself is asked about it instead
-        return Response(b'{"received":true,"kept":false}', 200, content_type="application/json")
-    return Response(b'{"received":true}', 200, content_type="application/json")
+        raise not_kept(job_id, attempt, error) from None
+    return Response(ANSWERS[status], 200, content_type="application/json")

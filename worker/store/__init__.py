@@ -5,7 +5,7 @@ A change of a job, its duties and its event are one script, so none can exist wi
 
 from runhook.worker.store.assets import Assets
 from runhook.worker.store.audience import Audience, Listeners
-from runhook.worker.store.callbacks import Callback, Callbacks
+from runhook.worker.store.callbacks import Arrival, Callback, Callbacks
 from runhook.worker.store.changes import Change, Duty, LineOf, TimelineEntry
 from runhook.worker.store.claims import Again, Answer, Claim, Handed, Lease, again
 from runhook.worker.store.clock import Clock, SetClock
@@ -27,6 +27,7 @@ __all__ = [
     "MISSED",
     "Again",
     "Answer",
+    "Arrival",
     "Callback",
     "Change",
     "Claim",

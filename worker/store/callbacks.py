@@ -1,10 +1,11 @@
 """Callbacks as they came: written down raw, taken in later."""
 
 import hashlib
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
 
 import orjson
 
@@ -40,6 +41,23 @@ class Callback:
         if self.via == "resend":
             return "resend"
         return "callback"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """A callback that comes in.
+
+    Attributes:
+        job_id: Which job its URL names.
+        attempt: Which of its attempts.
+        via: As a `Callback` has it.
+        body: As it came.
+    """
+
+    job_id: str
+    attempt: int
+    via: str
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -78,20 +96,37 @@ class Callbacks:
         Raises:
             StoreUnavailable: Redis did not take it; RunningHub must send it again.
         """
+        arrival = Arrival(job_id=job_id, attempt=attempt, via=via, body=body)
+        word = self._scripts.waking("take_callback", 1, *self._written(arrival))[0]
+        if word == "full":
+            raise StoreUnavailable("as many callbacks of this attempt as may wait do")
+        return word
+
+    def take_each(self, arrivals: Sequence[Arrival]) -> list[str]:
+        """Keep many in one round trip, each by itself. What they wake is left to the pump.
+
+        Returns:
+            A word for each, as `take` has it; `not kept` for one that `take` must say why of.
+
+        Raises:
+            StoreUnavailable: Redis did not answer all of them; any may be kept.
+        """
+        answers = self._scripts.each("take_callback", [self._written(one) for one in arrivals])
+        return [_word(answer) for answer in answers]
+
+    def _written(self, arrival: Arrival) -> tuple[str | bytes | int, ...]:
+        """What the script is told of one."""
+        job_id, attempt, via, body = arrival.job_id, arrival.attempt, arrival.via, arrival.body
         at = self._scripts.clock.now().timestamp()
         # The mark is the same for a callback that comes twice; the id is not, so that forgetting
         # one that was decided on takes no twin away that came meanwhile.
         mark = hashlib.sha256(f"{job_id} {attempt} {via} ".encode() + body).hexdigest()
-        facts = {"job": job_id, "attempt": attempt, "at": at, "via": via, "id": uuid.uuid4().hex}
+        facts = {"job": job_id, "attempt": attempt, "at": at, "via": via, "id": token_hex(16)}
         facts["mark"] = mark
         entry = records.packed("callback", facts) + b"\n" + without_secrets(body)
         shown = {"attempt": attempt, "via": via, "bytes": len(body), "body": excerpt(body)}
         note = TimelineEntry("callback came", shown).packed()
-        keep = round(self._retention * 1000)
-        word = self._scripts.waking("take_callback", 1, job_id, attempt, entry, note, keep, mark)[0]
-        if word == "full":
-            raise StoreUnavailable("as many callbacks of this attempt as may wait do")
-        return word
+        return job_id, attempt, entry, note, round(self._retention * 1000), mark
 
     def waiting(self, job_id: str, attempt: int) -> list[Callback]:
         """Those not yet taken in.
@@ -148,6 +183,12 @@ class Callbacks:
         with reaching():
             found = self._scripts.client.lrange(keys.strays(), -1, -1)
         return next(map(_stray, found), None)
+
+
+def _word(answer: Any) -> str:
+    if isinstance(answer, Exception) or answer[0] == b"full":
+        return "not kept"
+    return str(answer[0].decode())
 
 
 def _callback(name: str, entry: bytes, now: datetime) -> Callback:
