@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from runhook.worker.domain import policy
-from runhook.worker.store import keys
 from runhook.worker.store.claims import Claim
-from runhook.worker.store.connection import reaching
 from runhook.worker.store.scripts import Scripts
 
 Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "gated", "probing"]
@@ -185,17 +183,7 @@ class Queue:
 
     def position(self, line: str, job_id: str) -> int | None:
         """A queued job's place, 1 for the first; None when it is not queued."""
-        with reaching():
-            score = self._scripts.client.zscore(keys.line(line), job_id)
-            if score is None:
-                return None
-            names = self._scripts.client.smembers(keys.lines())
-            others = {keys.line(name.decode()) for name in names} - {keys.line(line)}
-            pipe = self._scripts.client.pipeline(transaction=False)
-            pipe.zrank(keys.line(line), job_id)
-            for key in others:
-                pipe.zcount(key, "-inf", f"({score}")
-            return 1 + sum(int(count or 0) for count in pipe.execute())
+        return int(self._scripts.run("position", job_id, line)) or None
 
     def wait_for(self, action: Literal["take", "good", "busy"]) -> float:
         """Keep to the pace of free questions.
