@@ -21,10 +21,9 @@ from runhook.worker.queue.broker import Broker, ForeignCelery, make_app, message
 from runhook.worker.queue.overflow import OverflowPool
 from runhook.worker.runninghub.client import Client
 from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
-from runhook.worker.store import Claim, Clock, Memory, Scripts, Store, connect
+from runhook.worker.store import Claim, Clock, Memory, Scripts, Store, Tells, connect
 from runhook.worker.store.changes import LineOf
 from runhook.worker.store.connection import Patience
-from runhook.worker.store.duties import Tells
 from runhook.worker.telemetry import conceal, masked, report
 
 Answer = TypeVar("Answer")

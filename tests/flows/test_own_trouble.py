@@ -135,17 +135,17 @@ def test_a_turn_that_raises_lets_those_behind_it_go(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     troubled = house.ask(priority=9)
-    change = house.w.store.jobs.change
+    place, known = "runhook.worker.flows.dispatch.of_a_known_model", prepare.of_a_known_model
 
-    def fail_on_it(job_id: str, decide: Any) -> Any:
-        if job_id == troubled.id:
+    def fail_on_it(job: Job) -> None:
+        if job.id == troubled.id:
             raise ZeroDivisionError("nobody foresaw this")
-        return change(job_id, decide)
+        known(job)
 
-    monkeypatch.setattr(house.w.store.jobs, "change", fail_on_it)
+    monkeypatch.setattr(place, fail_on_it)
     house.until(house.ask(), "succeeded")
     assert house.job(troubled).state is State.QUEUED
-    monkeypatch.setattr(house.w.store.jobs, "change", change)
+    monkeypatch.setattr(place, known)
     house.later(policy.DISPATCH_FAILED_ASIDE + 1)
     house.until(troubled, "succeeded")
 

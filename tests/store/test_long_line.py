@@ -40,11 +40,12 @@ def _drain(house: House, jobs: list[Job]) -> tuple[list[str], int]:
     """Give as many their turn as there is room for: in which order, at how many commands."""
     house.raw.config_resetstat()
     order = []
-    for _ in jobs:
+    while len(order) < len(jobs):
         front = house.w.store.queue.peek()
         assert front.word == "next"
-        order.append(front.job)
-        house.raw.zrem("runhook:line:main", front.job)
+        for name, _ in front.jobs:
+            order.append(name)
+            house.raw.zrem("runhook:line:main", name)
     return order, _commands(house.raw)
 
 

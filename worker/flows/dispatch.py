@@ -1,27 +1,34 @@
-"""Giving queued jobs their turn, one after the other, while there is room."""
+"""Giving queued jobs their turn while there is room."""
+
+from functools import partial
 
 from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.moves import Move
-from runhook.worker.errors import ProviderSilent, StoreUnavailable, UnreadableRecord
+from runhook.worker.errors import ProviderSilent, UnreadableRecord
 from runhook.worker.flows.steps.outcomes import expired
 from runhook.worker.flows.steps.prepare import of_a_known_model, why_not_there
-from runhook.worker.store import Again, Answer, Change, Duty, TimelineEntry
+from runhook.worker.store import Again, Answer, Change, Claim, Duty, Peek, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 
-def advance(w: Wiring) -> Answer:
+def advance(w: Wiring, claim: Claim) -> Answer:
     """Send the first in the queue on their way while there is room and the breaker lets them.
 
     Those that this version cannot read are passed over, and left to a newer process.
     """
-    for _ in range(policy.DISPATCHED_AT_ONCE):
-        front = w.store.queue.peek()
+    front, turns = w.store.queue.of(claim), 0
+    while turns < policy.DISPATCHED_AT_ONCE:
         match front.word:
             case "next":
-                _try_turn(w, front.job)
+                turns += len(front.jobs)
+                _take_turns(w, front)
+                # Whoever comes meanwhile, or makes room, wakes this duty.
+                if not front.more and not w.store.queue.passes_over:
+                    return None
             case "ask":
+                turns += 1
                 _ask_whether_it_answers(w)
             case "gated":
                 return Again(front.wait + policy.BREAKER_SLACK)
@@ -32,46 +39,42 @@ def advance(w: Wiring) -> Answer:
                 if w.store.queue.passes_over:
                     return Again(policy.PASSED_OVER_LOOK)
                 return None
+        front = w.store.queue.peek()
     return Again(0)
 
 
-def _try_turn(w: Wiring, job_id: str) -> None:
-    """A job's turn; one that cannot take it stands aside and stops nobody behind it."""
-    try:
-        _take_turn(w, job_id)
-    # Redis is everybody's: the duty fails and is tried again, and no job is blamed.
-    except StoreUnavailable:
-        raise
-    except UnreadableRecord as unreadable:
-        report("record.unreadable", lane="line", duty=job_id, why=str(unreadable))
-        w.store.queue.pass_over(job_id)
-    except Exception:  # noqa: BLE001 - it is that job's own
-        report("task.failed", lane="line", duty=job_id, exc_info=True)
-        w.store.queue.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
+def _take_turns(w: Wiring, front: Peek) -> None:
+    """Give jobs their turn; one that cannot take it stands aside and stops nobody behind it."""
+    for job_id, word in w.store.jobs.change_each(front.jobs, partial(_turn_of, w)):
+        match word:
+            case UnreadableRecord():
+                report("record.unreadable", lane="line", duty=job_id, why=str(word))
+                w.store.queue.pass_over(job_id)
+            case Exception():
+                report("task.failed", lane="line", duty=job_id, exc_info=word)
+                w.store.queue.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
+            case "kept":  # it stands in the queue by mistake, and would be named again and again
+                w.store.queue.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
 
 
-def _take_turn(w: Wiring, job_id: str) -> None:
-    def decide(job: Job) -> Change | None:
-        if job.state is not State.QUEUED:
-            return None
-        now = w.clock.now()
-        if job.is_expired(now):
-            return expired(w, job)
-        # Before it takes a slot, in which only a newer process could do anything with it.
-        of_a_known_model(job)
-        moved = moves.move(job, Move.DISPATCH, now, legacy=_goes_legacy(w, job))
-        # Sent in a lane of its own: preparing may upload files for minutes, and the queue goes on.
-        duty = Duty("send", f"{job_id}/{job.attempt.n}")
-        return Change(
-            job=moved,
-            notes=(TimelineEntry("turn", {"attempt": job.attempt.n}),),
-            duties=(duty,),
-            turn=True,
-        )
-
-    moved, _ = w.store.jobs.change(job_id, decide)
-    if moved == "kept":  # it stands in the queue by mistake, and would be named again and again
-        w.store.queue.put_aside(job_id, policy.DISPATCH_FAILED_ASIDE)
+def _turn_of(w: Wiring, job: Job) -> Change | None:
+    """A job's turn; None where it waits for none."""
+    if job.state is not State.QUEUED:
+        return None
+    now = w.clock.now()
+    if job.is_expired(now):
+        return expired(w, job)
+    # Before it takes a slot, in which only a newer process could do anything with it.
+    of_a_known_model(job)
+    moved = moves.move(job, Move.DISPATCH, now, legacy=_goes_legacy(w, job))
+    # Sent in a lane of its own: preparing may upload files for minutes, and the queue goes on.
+    duty = Duty("send", f"{job.id}/{job.attempt.n}")
+    return Change(
+        job=moved,
+        notes=(TimelineEntry("turn", {"attempt": job.attempt.n}),),
+        duties=(duty,),
+        turn=True,
+    )
 
 
 def _goes_legacy(w: Wiring, job: Job) -> bool:

@@ -39,10 +39,6 @@ def _leaving_unreadable(flow: Flow) -> Flow:
     return look
 
 
-def _dispatch(w: Wiring, _: Claim) -> Answer:
-    return dispatch.advance(w)
-
-
 def _look(w: Wiring, claim: Claim) -> Answer:
     """Whatever a duty of the lane `reconcile` names; without a prefix, an attempt."""
     if claim.id == "limit":
@@ -58,7 +54,7 @@ def _look(w: Wiring, claim: Claim) -> Answer:
 
 
 FLOWS: dict[str, Flow] = {
-    "line": _leaving_unreadable(_dispatch),
+    "line": _leaving_unreadable(dispatch.advance),
     "send": _leaving_unreadable(submit.send),
     "intake": _leaving_unreadable(intake.take),
     "reconcile": _leaving_unreadable(_look),

@@ -3,6 +3,12 @@
 A change of a job, its duties and its event are one script, so none can exist without the others.
 """
 
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from runhook.worker.domain import policy
+from runhook.worker.domain.lanes import LANES
 from runhook.worker.store.assets import Assets
 from runhook.worker.store.audience import Audience, Listeners
 from runhook.worker.store.callbacks import Arrival, Callback, Callbacks
@@ -13,7 +19,7 @@ from runhook.worker.store.connection import connect, reaching
 from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery, Recipient
 from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.durability import Durability, Mode
-from runhook.worker.store.duties import Closing, Duties, Tells
+from runhook.worker.store.duties import Closing, Details, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
 from runhook.worker.store.jobs import Jobs, Page
 from runhook.worker.store.memory import Departure, Memory
@@ -61,6 +67,8 @@ __all__ = [
     "may_leave",
 ]
 
+Tells = Callable[[], Iterable[str]]  # the names of a process's handlers
+
 
 class Store:
     """All of Redis, by noun."""
@@ -97,8 +105,8 @@ class Store:
             memory=self.memory,
             line_of=line_of,
         )
-        self.duties = Duties(scripts, self.memory, tells)
         self.queue = Queue(scripts, limit)
+        self.duties = Duties(scripts, self.memory, self._details(tells))
         self.callbacks = Callbacks(scripts, retention)
         self.events = Events(scripts, self.jobs)
         self.deliveries = Deliveries(scripts, self.events)
@@ -108,6 +116,19 @@ class Store:
         self.assets = Assets(scripts, account)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, named)
+
+    def _details(self, tells: Tells) -> Details:
+        """What a claim tells Redis more, by its lane."""
+
+        def told(lane: str) -> Mapping[str, Any]:
+            return {
+                "tells": dict.fromkeys(tells(), True),
+                "longest": round(LANES[lane].attempt_lost_after * 1000),
+                "slow_after": round(policy.SLOW_AFTER * 1000),
+            }
+
+        delivering = [lane.name for lane in LANES.values() if lane.attempt_lost_after]
+        return {"line": self.queue.looking, **{lane: partial(told, lane) for lane in delivering}}
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless Redis answers."""

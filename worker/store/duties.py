@@ -2,13 +2,12 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import orjson
 
-from runhook.worker.domain import policy
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.policy import (
     BACK_OFF,
@@ -18,15 +17,17 @@ from runhook.worker.domain.policy import (
     PARKED_AFTER,
     SOON,
 )
-from runhook.worker.errors import LostWrites, StoreUnavailable, UnreadableRecord
+from runhook.worker.errors import LostWrites, UnreadableRecord
 from runhook.worker.net.untrusted import named
 from runhook.worker.store import keys
 from runhook.worker.store.claims import Again, Claim, Lease, Parked, Pumped, Turn, boot_time
 from runhook.worker.store.connection import reaching
+from runhook.worker.store.keeper import Keeper
 from runhook.worker.store.memory import Memory
 from runhook.worker.store.scripts import Scripts
 
-Tells = Callable[[], Iterable[str]]  # the names of a process's handlers
+# What a claim of a lane tells lua/lib/claiming more: what to bring depends on it.
+Details = Mapping[str, Callable[[], Mapping[str, Any]]]
 
 
 class Closing:
@@ -58,15 +59,16 @@ class Closing:
 class Duties:
     """Waking, claiming and putting down duties."""
 
-    def __init__(self, scripts: Scripts, memory: Memory, tells: Tells) -> None:
+    def __init__(self, scripts: Scripts, memory: Memory, details: Details) -> None:
         """Args:
         scripts: Redis.
         memory: What this process knows of it.
-        tells: The handlers of this process.
+        details: By lane, what a claim tells more.
         """
         self._scripts = scripts
         self._memory = memory
-        self._tells = tells
+        self._details = details
+        self._keeper = Keeper(self.renew)
 
     def publish_messages(self) -> None:
         """Say in Redis what wakes a lane, so that scripts can post it.
@@ -115,22 +117,18 @@ class Duties:
 
     def _claimer(self, lane: str) -> tuple[float, dict[str, Any]]:
         """Until when the lane's lease would be, and this drainer as lua/lib/claiming takes it."""
-        row = LANES[lane]
+        lease = LANES[lane].lease
         order: dict[str, Any] = {
             "lane": lane,
-            "lease": _ms(row.lease),
+            "lease": _ms(lease),
             "nonce": uuid.uuid4().hex,
             "process": self._memory.process,
             "seen": self._memory.fence,
             "me": self._me,
         }
-        if row.attempt_lost_after:
-            order |= {
-                "tells": dict.fromkeys(self._tells(), True),
-                "longest": _ms(row.attempt_lost_after),
-                "slow_after": _ms(policy.SLOW_AFTER),
-            }
-        return boot_time() + row.lease, order
+        if lane in self._details:
+            order |= self._details[lane]()
+        return boot_time() + lease, order
 
     @property
     def _me(self) -> str:
@@ -198,29 +196,9 @@ class Duties:
         words = self._scripts.words("renew", claim.lane, claim.id, claim.token, _ms(lease))
         return until if words[0] == "done" else None
 
-    @contextmanager
-    def renewing(self, claim: Claim) -> Iterator[Lease]:
+    def renewing(self, claim: Claim) -> AbstractContextManager[Lease]:
         """Keep a claim alive from another thread while the block runs."""
-        lease = Lease(claim.until)
-        over = threading.Event()
-
-        def keep() -> None:
-            while not over.wait(LANES[claim.lane].lease / 3):
-                try:
-                    until = self.renew(claim)
-                except StoreUnavailable:
-                    continue  # the lease may run out; what the block brings is heard all the same
-                if until is None:
-                    return
-                lease.until = until
-
-        thread = threading.Thread(target=keep, name=f"renew {claim.id}", daemon=True)
-        thread.start()
-        try:
-            yield lease
-        finally:
-            over.set()
-            thread.join()
+        return self._keeper.keeping(claim)
 
     def pump(self, process: str, lease: float) -> Pumped:
         """Wake each lane in which something is due and too few work, unless another process does.

@@ -38,6 +38,7 @@ from runhook.worker.store.job_records import (
     read,
 )
 from runhook.worker.store.memory import Departure, Memory
+from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import Scripts, milliseconds, pairs, stream_moment
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
@@ -287,8 +288,60 @@ class Jobs:
             seen = None
         raise StoreUnavailable(f"{job_id} changed {TRIES} times while it was read")
 
+    def change_each(
+        self, records: Sequence[tuple[str, Sequence[bytes]]], decide: Decision
+    ) -> list[tuple[str, Moved | Exception]]:
+        """Change jobs whose records were just read, all in one round trip.
+
+        Returns:
+            Each job's id, and what `change` returns of it or what deciding on it raised.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses; any of them may be changed.
+        """
+        found: list[tuple[str, Moved | Exception]] = []
+        written: list[tuple[str, Sequence[str | bytes]]] = []
+        for job_id, record in records:
+            try:
+                held = self._brought(job_id, record)
+                wanted = decide(held.job)
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - it is that job's own
+                found.append((job_id, error))
+                continue
+            if wanted is None:
+                found.append((job_id, "kept"))
+            else:
+                written.append((job_id, self._move(held, wanted, None)[0]))
+        answers = self._scripts.answers_of("move", 2, [args for _, args in written])
+        for (job_id, _), (word, _) in zip(written, answers, strict=True):
+            if word in (b"stale", b"gone"):  # changed since it was read
+                found.append(self._changed_after_all(job_id, decide))
+            else:
+                found.append((job_id, word.decode()))
+        return found
+
+    def _changed_after_all(self, job_id: str, decide: Decision) -> tuple[str, Moved | Exception]:
+        try:
+            return job_id, self.change(job_id, decide)[0]
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is that job's own
+            return job_id, error
+
     def _write(self, held: Held, change: Change, closing: Closing | None) -> tuple[str, Held]:
         """Write a change; the script's word, and the job as it lies in Redis then."""
+        args, life = self._move(held, change, closing)
+        word, following = self._scripts.answers("move", 2, *args)
+        if closing and word == b"done":
+            closing.done(following)
+        return word.decode(), Held(replace(change.job, rev=held.job.rev + 1), life)
+
+    def _move(
+        self, held: Held, change: Change, closing: Closing | None
+    ) -> tuple[Sequence[str | bytes], Members]:
+        """A change as its script takes it, and the life that it writes."""
         before, job = held.job, change.job
         duration = 0
         if job.state is State.SUCCEEDED and before.state is State.RUNNING:
@@ -322,11 +375,7 @@ class Jobs:
         notes = [note.packed() for note in change.notes]
         order["notes"] = len(notes)
         life = changed(held.life, job.history)
-        args = (orjson.dumps(order), records.packed("life", life), *notes, *decided)
-        word, following = self._scripts.answers("move", 2, *args)
-        if closing and word == b"done":
-            closing.done(following)
-        return word.decode(), Held(replace(job, rev=before.rev + 1), life)
+        return (orjson.dumps(order), records.packed("life", life), *notes, *decided), life
 
     def mark_left(self, job: Job, claim: Claim) -> bool:
         """The paid request may leave now, if this holder has its turn and no breaker tripped.

@@ -1,9 +1,12 @@
 """The queue: who is next, how many may be in flight, and the breaker that makes it wait."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
+
+import orjson
 
 from runhook.worker.domain import policy
 from runhook.worker.store.claims import Claim
@@ -20,13 +23,15 @@ class Peek:
         word: `paused` its owner stopped the queue; `next` a job may go; `ask` it may once
             RunningHub answers a free question; `doubt` the room is taken by unconfirmed jobs too;
             `gated` for `wait` seconds; `probing` one job tries whether the breaker opens.
-        job: For `next` and `ask`.
+        jobs: For `next` and `ask`: their ids and records, in the order in which they go.
+        more: For `next`: others stand behind them.
         known: For `doubt`: how many run.
         holding: For `doubt`: the unconfirmed jobs that count as in flight.
     """
 
     word: Word
-    job: str = ""
+    jobs: tuple[tuple[str, Sequence[bytes]], ...] = ()
+    more: bool = False
     wait: float = 0
     known: int = 0
     holding: tuple[str, ...] = ()
@@ -91,6 +96,21 @@ class QueueState:
         }
 
 
+def _peeked(answer: Sequence[Any]) -> Peek:
+    word, *rest = answer
+    match word := word.decode():
+        case "next" | "ask":
+            jobs = tuple((name.decode(), record) for name, record in rest[0])
+            return Peek(word=word, jobs=jobs, more=rest[1:] == [b"1"])
+        case "gated":
+            return Peek(word="gated", wait=int(rest[0]) / 1000)
+        case "doubt":
+            holding = tuple(name.decode() for name in rest[1])
+            return Peek(word="doubt", known=int(rest[0]), holding=holding)
+        case _:
+            return Peek(word=word)
+
+
 def may_leave(claim: Claim) -> bool:
     """Whether a job that took its turn might leave when its duty was claimed.
 
@@ -110,18 +130,17 @@ class Queue:
 
     def peek(self) -> Peek:
         """Who is next, but for those passed over, or why nobody is."""
+        return _peeked(self._scripts.run("peek_line", orjson.dumps(self.looking())))
+
+    def looking(self) -> dict[str, Any]:
+        """How this process looks at the queue, as lua/lib/peeking has it."""
         now = self._scripts.clock.now()
         self._passed = {job: until for job, until in self._passed.items() if until > now}
-        word, *rest = self._scripts.words("peek_line", self.limit or "", *self._passed)
-        match word:
-            case "next" | "ask":
-                return Peek(word=word, job=rest[0])
-            case "gated":
-                return Peek(word="gated", wait=int(rest[0]) / 1000)
-            case "doubt":
-                return Peek(word="doubt", known=int(rest[0]), holding=tuple(rest[1:]))
-            case _:
-                return Peek(word=word)  # type: ignore[arg-type]
+        return {"limit": self.limit or "", "passed": list(self._passed)}
+
+    def of(self, claim: Claim) -> Peek:
+        """What the claim of the queue's duty brought."""
+        return _peeked(claim.brought)
 
     def pass_over(self, job_id: str) -> None:
         """This process cannot read a job, so it looks past it for a while; others do not."""

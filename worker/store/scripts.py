@@ -153,8 +153,24 @@ class Scripts:
 
     def answers(self, name: str, count: int, *args: Word) -> list[Any]:
         """The same for a script whose answers are not all words: they are as Redis gave them."""
-        found: list[Any] = self.run(name, *args)
+        return self._answered(self.run(name, *args), count)
+
+    def answers_of(self, name: str, count: int, calls: Sequence[Sequence[Word]]) -> list[list[Any]]:
+        """The same, once for each of these arguments, in one round trip.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses; any of them may be done.
+        """
+        found = self.each(name, calls)
+        with reaching():
+            for answer in found:
+                if isinstance(answer, Exception):
+                    raise answer
+        return [self._answered(answer, count) for answer in found]
+
+    def _answered(self, answer: list[Any], count: int) -> list[Any]:
+        """What a script said, without the lanes that it woke; those are woken here."""
         if self._post:
-            for lane in found[count:]:
+            for lane in answer[count:]:
                 self._post(lane.decode())
-        return found[:count]
+        return answer[:count]

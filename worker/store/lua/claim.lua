@@ -5,7 +5,8 @@
 -- ARGV[3]  the duty's name, or empty
 -- Returns  {"claimed", id, token, how often in a row it failed, what its flow reads}
 --          | {"none"} | {"backwards"} | {"held"} | {"early"}: of a named one
--- uses: time, fence, wakeups, duties, claiming, bringing_jobs, bringing_events, bringing_deliveries
+-- uses: time, fence, wakeups, duties, claiming
+-- uses: bringing_turns, bringing_jobs, bringing_events, bringing_deliveries
 
 local who, id = cjson.decode(ARGV[2]), ARGV[3]
 if id == '' then return answer(next_of(who)) end

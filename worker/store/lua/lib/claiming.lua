@@ -1,6 +1,7 @@
 -- Claiming what is due. Whoever drains a lane says in one table who it is: {lane, lease (ms), nonce,
--- process, seen (the highest token it was given), me (its name among all drainers)}, and where it
--- delivers {tells, longest, slow_after}: whom it can tell, and the times of lib/taking.
+-- process, seen (the highest token it was given), me (its name among all drainers)}, and what its
+-- lane brings more of: {tells, longest, slow_after} whom it can tell, and the times of lib/taking;
+-- {limit, passed} as lib/peeking.
 -- uses: time, fence, wakeups, duties, parking
 
 -- What the flow of a lane reads first, by (who, id, token); a script has those it may have to give.

@@ -1,0 +1,93 @@
+"""One thread of a process that renews the leases of all duties under way."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from runhook.worker.domain.lanes import LANES
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.store.claims import Claim, Lease
+from runhook.worker.telemetry import report
+
+# A lease is renewed this often while it lasts: two renewals may fail before it is over.
+RENEWALS = 3
+Renew = Callable[[Claim], float | None]
+
+
+@dataclass
+class _Kept:
+    """A claim that is kept alive, and when it is renewed next, by the monotonic clock."""
+
+    claim: Claim
+    lease: Lease
+    next_at: float
+
+    @property
+    def gap(self) -> float:
+        """Seconds between two renewals."""
+        return LANES[self.claim.lane].lease / RENEWALS
+
+
+class Keeper:
+    """Renews what is handed to it; its thread begins with the first."""
+
+    def __init__(self, renew: Renew) -> None:
+        """Args:
+        renew: Renews one claim: until when it holds now, or None if somebody else has the duty.
+        """
+        self._renew = renew
+        self._kept: dict[str, _Kept] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def keeping(self, claim: Claim) -> Iterator[Lease]:
+        """Keep a claim alive while the block runs."""
+        lease = Lease(claim.until)
+        kept = _Kept(claim, lease, 0)
+        kept.next_at = time.monotonic() + kept.gap
+        with self._changed:
+            self._kept[claim.token] = kept
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        try:
+            yield lease
+        finally:
+            with self._changed:
+                self._kept.pop(claim.token, None)
+
+    def _run(self) -> None:
+        while True:
+            self._keep(self._next())
+
+    def _next(self) -> _Kept:
+        """The one that is to be renewed now, once it is time."""
+        with self._changed:
+            while True:
+                first = min(self._kept.values(), key=lambda one: one.next_at, default=None)
+                if first is None:
+                    self._changed.wait()
+                    continue
+                wait = first.next_at - time.monotonic()
+                if wait <= 0:
+                    first.next_at = time.monotonic() + first.gap
+                    return first
+                self._changed.wait(wait)
+
+    def _keep(self, one: _Kept) -> None:
+        try:
+            until = self._renew(one.claim)
+        except StoreUnavailable:
+            return  # the lease may run out; what the block brings is heard all the same
+        except Exception:  # noqa: BLE001 - the thread is everybody's, and the next renewal may do
+            report("task.failed", lane=one.claim.lane, duty=one.claim.id, exc_info=True)
+            return
+        if until is not None:
+            one.lease.until = until
+            return
+        with self._changed:
+            self._kept.pop(one.claim.token, None)
