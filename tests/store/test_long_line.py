@@ -39,7 +39,7 @@ def _commands(raw: Any) -> int:
 def _drain(house: House, jobs: list[Job]) -> tuple[list[str], int]:
     """Give as many their turn as there is room for: in which order, at how many commands."""
     house.raw.config_resetstat()
-    order = []
+    order: list[str] = []
     while len(order) < len(jobs):
         front = house.w.store.queue.peek()
         assert front.word == "next"

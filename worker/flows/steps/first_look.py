@@ -22,7 +22,7 @@ def first_look(w: Wiring, job: Job) -> float:
     if not w.settings.public_url or not kind.calls_back:
         # No callback can come: asking is the only way to learn of the end.
         return policy.NO_CALLBACK_LOOK
-    seen = sorted(w.store.jobs.durations(job.spec.model))
+    seen = sorted(w.store.jobs.durations(job.spec.model, w.claim))
     if len(seen) < policy.ENOUGH_DURATIONS:
         return kind.usual_seconds
     place = int(len(seen) * policy.OVERDUE_PERCENTILE)

@@ -9,12 +9,14 @@ end
 BRINGS.reconcile = with_record
 
 -- Whether it may still leave, too: behind a breaker that tripped since, an upload would be in vain.
+-- And how long the last of its model took, which says when it is overdue.
 function BRINGS.send(who, id)
   local found = with_record(who, id)
   if not found[1] then return found end
   local job = id:match('job_[^/]*')
-  local line = redis.call('HGET', keys.job(job), 'line') or 'main'
-  found[2] = lets_through(line, job) and 'yes' or 'no'
+  local known = redis.call('HMGET', keys.job(job), 'line', 'model')
+  found[2] = lets_through(known[1] or 'main', job) and 'yes' or 'no'
+  found[3] = known[2] and redis.call('LRANGE', keys.durations(known[2]), 0, -1) or {}
   return found
 end
 
