@@ -14,6 +14,7 @@ from runhook.worker.domain.jobs import State
 from runhook.worker.flows.doctor import Finding, examine
 from runhook.worker.flows.pump import published
 from runhook.worker.secrets.signing import PROBE, probe_answer
+from runhook.worker.store import JobFilter
 from runhook.worker.wiring import assemble, check_secrets, check_server
 from tests.conftest import SECRET, Build, House, eventually
 from tests.receiver import a_receiver
@@ -159,7 +160,7 @@ def test_repair_makes_every_index_right_from_the_records(house: House) -> None:
     house.until(running, "running")
     house.w.store.queue.pause(True)
     queued = house.ask(prompt="b")
-    house.raw.delete("runhook:jobs", "runhook:line:main", "runhook:due:reconcile")
+    house.raw.delete("runhook:line:main", "runhook:due:reconcile")
     house.raw.zrem("runhook:jobs:state:running", running.id)
     house.raw.zadd("runhook:jobs:state:failed", {queued.id: 0, "job_ghost": 0})
     house.raw.sadd("runhook:holding", running.id)
@@ -167,7 +168,7 @@ def test_repair_makes_every_index_right_from_the_records(house: House) -> None:
     assert house.w.store.upkeep.repair() == 0
     assert house.standing("running") == 1
     assert house.standing("failed") == 0
-    assert [job.id for job in house.w.store.jobs.page(None, None, None, 5).jobs] == [
+    assert [job.id for job in house.w.store.listing.page(JobFilter(), None, 5).jobs] == [
         queued.id,
         running.id,
     ]

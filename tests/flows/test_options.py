@@ -6,6 +6,7 @@ from runhook.worker.domain.jobs import State
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
+from runhook.worker.store import JobFilter
 from tests.conftest import IMAGE, House
 
 
@@ -146,4 +147,4 @@ def test_the_price_of_a_request_is_told_without_keeping_it(house: House) -> None
     live = create.live_price(house.w, checked)
     assert live
     assert str(live.money) == "0.4"
-    assert house.w.store.jobs.page(None, None, None, 10).jobs == ()
+    assert house.w.store.listing.page(JobFilter(), None, 10).jobs == ()

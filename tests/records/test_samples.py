@@ -12,7 +12,7 @@ from runhook.worker.domain.views import job_view
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.doctor import examine
-from runhook.worker.store import records
+from runhook.worker.store import JobFilter, records
 from tests.conftest import IMAGE, Build, House, eventually
 from tests.records import keys
 from tests.records.scenes import NOWHERE
@@ -63,7 +63,7 @@ def test_nothing_of_it_is_unreadable(house: House, sample: dict[str, Any]) -> No
     assert house.w.store.upkeep.unreadable() == []
     (found,) = [finding for finding in examine(house.w, {}) if finding.what == "records"]
     assert found.word == "good"
-    page = house.w.store.jobs.page(None, None, None, 100)
+    page = house.w.store.listing.page(JobFilter(), None, 100)
     assert {job.id for job in page.jobs} == set(sample["shown"])
 
 

@@ -6,7 +6,7 @@ from runhook.worker.domain import jobs, moves
 from runhook.worker.domain.jobs import State
 from runhook.worker.domain.moves import Move
 from runhook.worker.errors import Conflict, NotFound
-from runhook.worker.store import Change
+from runhook.worker.store import Change, JobFilter
 from tests.conftest import IMAGE, House
 
 
@@ -49,9 +49,9 @@ def test_the_same_key_and_request_is_the_same_job(house: House) -> None:
 
 def test_pages_go_from_the_newest_to_the_oldest_without_gap(house: House) -> None:
     made = [house.ask(prompt=str(number)).id for number in range(7)]
-    seen, cursor = [], None
+    seen, cursor, wanted = [], None, JobFilter(states=("queued",), model=IMAGE)
     while True:
-        page = house.w.store.jobs.page("queued", IMAGE, cursor, 3)
+        page = house.w.store.listing.page(wanted, cursor, 3)
         seen += [job.id for job in page.jobs]
         if page.next is None:
             break

@@ -13,6 +13,7 @@ from runhook.webhook.edge.scopes import OPEN_TO
 from runhook.webhook.edge.streams import EACH
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.flows.pump import published
+from runhook.worker.store import JobFilter
 from tests.conftest import IMAGE, SHOP, Build, House
 
 RIGHT = {"Authorization": f"Bearer {SHOP}"}
@@ -243,7 +244,7 @@ def test_a_submit_token_asks_for_its_own_tenant_alone(market: House, ask: Any) -
     for query in ("", "?dry_run=true"):
         answer = ask("submit", "POST", f"/v1/jobs/batch{query}", data=lines, **kind)
         assert b'"status":422' in answer.data
-    assert market.w.store.jobs.page(None, None, None, 9, tenant="ops").jobs == ()
+    assert market.w.store.listing.page(JobFilter(tenant="ops"), None, 9).jobs == ()
 
 
 def test_who_may_read_all_changes_only_his_own(market: House, ask: Any) -> None:

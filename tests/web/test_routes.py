@@ -118,7 +118,7 @@ def test_a_dry_run_that_cannot_be_understood_buys_nothing(
     answer = client.post(f"{door}?dry_run={word}", json=_good("a"))
     assert answer.status_code == 422
     assert answer.get_json()["errors"][0]["path"] == "dry_run"
-    assert town.raw.zcard("runhook:jobs") == 0
+    assert town.raw.keys("runhook:job:*") == []
 
 
 def test_cancel_answers_200_when_it_is_done_and_409_when_it_is_too_late(

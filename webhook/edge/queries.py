@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from flask import Response, current_app, g, request
 from pydantic import BeforeValidator
 
+from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.bodies import Body, fits, one_of, read, refused
 from runhook.worker.errors import Fault, InvalidRequest
 
@@ -49,7 +50,8 @@ def read_query() -> None:
         if len(values) > 1
     ]
     try:
-        g.query = read(QUERIES.get(route, Query), request.args.to_dict())
+        wanted = QUERIES.get(route, Query)
+        g.query = read(wanted, request.args.to_dict(), now=wiring().clock.now())
     except InvalidRequest as invalid:
         faults += invalid.faults
     if faults:

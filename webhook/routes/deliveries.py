@@ -49,9 +49,10 @@ def list_deliveries() -> Response:
         hide_job(tenant, asked.job)
     wanted = Filter(state=asked.state, handler=asked.handler, job=asked.job)
     # One more than the page tells whether there is a next one, without counting the rest.
-    found = list(islice(deliveries.matching(wiring(), wanted, asked.cursor), asked.limit + 1))
+    most = asked.limit + 1
+    found = list(islice(deliveries.matching(wiring(), wanted, asked.cursor, most), most))
     page, behind = found[: asked.limit], None
-    if len(found) > asked.limit:
+    if len(found) == most:
         behind = page[-1].id
     return answer({"items": [delivery_view(one) for one in page], "next": behind})
 

@@ -27,13 +27,14 @@ from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
 from runhook.worker.catalogue import Checked
 from runhook.worker.catalogue.views import dry_run_view
-from runhook.worker.domain.bodies import Body, fits, one_of, refused
+from runhook.worker.domain.bodies import Body, Moment, fits, one_of, refused, some_of
 from runhook.worker.domain.jobs import Job, State, is_job_id
 from runhook.worker.domain.views import View, job_view
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch, create, resolve
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.steps.first_look import usual_seconds
+from runhook.worker.store import JobFilter
 
 LARGEST = 32 * 1024 * 1024  # bytes of a job: media may come as data URIs
 LARGEST_WORD = 1024  # bytes of a body that says one word
@@ -46,9 +47,11 @@ blueprint.before_request(read_query)
 class JobsQuery(Query):
     """Which jobs to list, and where the page begins."""
 
-    state: Annotated[str, one_of(tuple(State))] | None = None
+    state: Annotated[tuple[str, ...], some_of(tuple(State))] = ()
     model: str | None = None
     tenant: create.Tenant | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     cursor: Annotated[str, begins_at(is_job_id)] | None = None
     limit: PageSize = USUAL
 
@@ -156,15 +159,17 @@ def _line_view(line: batch.Line) -> View:
 def list_jobs() -> Response:
     """Jobs, newest first; a submit token's are its own tenant's."""
     asked, mine = query(JobsQuery), only()
-    model = asked.model
-    if model is not None:
-        # Jobs are listed by endpoint, and users may know the model by its name in the reference.
-        model = catalogue.canonical(model)
+    model = catalogue.listed_as(asked.model)
     if mine is not None and asked.tenant not in (None, mine):
         return answer({"items": [], "next": None})  # as if the other had none
-    page = wiring().store.jobs.page(
-        asked.state, model, asked.cursor, asked.limit, tenant=mine or asked.tenant
+    wanted = JobFilter(
+        states=asked.state,
+        model=model,
+        tenant=mine or asked.tenant,
+        since=asked.since,
+        until=asked.until,
     )
+    page = wiring().store.listing.page(wanted, asked.cursor, asked.limit)
     return answer({"items": [job_view(job) for job in page.jobs], "next": page.next})
 
 

@@ -13,6 +13,8 @@ from runhook.worker.catalogue.finding import (
     WORKFLOW,
     canonical,
     find,
+    is_glob,
+    listed_as,
     search,
 )
 from runhook.worker.catalogue.media import ASSET, DATA_URI, Asset, Media, Reach, media_values
@@ -45,6 +47,8 @@ __all__ = [
     "check",
     "describe",
     "find",
+    "is_glob",
+    "listed_as",
     "media_values",
     "models",
     "nearest",

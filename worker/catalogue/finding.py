@@ -16,6 +16,8 @@ COMFY_KINDS = ("workflow", "app", "quick")  # what COMFY's names begin with
 # A quick create's code comes from the site's URLs; no page says how long it may be.
 COMFY = re.compile(f"{WORKFLOW.pattern}|{APP.pattern}|{QUICK.pattern}")
 
+GLOB = frozenset("*?[")  # no name of a model has one of these
+
 
 @cache
 def _by_name() -> Mapping[str, Model]:
@@ -50,6 +52,22 @@ def canonical(name: str) -> str:
     if COMFY.fullmatch(name):
         return name
     return find(name).endpoint
+
+
+def is_glob(name: str) -> bool:
+    """Whether a text means several models, as `vidu/*`, and not one."""
+    return not GLOB.isdisjoint(name)
+
+
+def listed_as(name: str | None) -> str | None:
+    """A model or a glob over endpoints as jobs are listed by it: users may know other names.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    if name is None or is_glob(name):
+        return name
+    return canonical(name)
 
 
 def search(query: str) -> list[Model]:

@@ -9,16 +9,17 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runhook.worker import catalogue
-from runhook.worker.cli.commands import refuse_beside, wiring
+from runhook.worker.cli.commands import refuse_beside, wiring, wrong_usage
 from runhook.worker.cli.console import out, print_json, show
-from runhook.worker.cli.deliveries import deliveries_table
+from runhook.worker.cli.deliveries import TIMES, deliveries_table
 from runhook.worker.cli.tables import Rows, particulars
+from runhook.worker.domain.bodies import Body, Moment, read
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Cost, amounts
 from runhook.worker.domain.views import job_view
 from runhook.worker.flows import resolve as resolving
 from runhook.worker.flows.cancel import cancel as cancel_job
-from runhook.worker.store import Delivery
+from runhook.worker.store import Delivery, JobFilter
 from runhook.worker.telemetry import masked
 
 COLOURS = {
@@ -39,19 +40,53 @@ CLOCK_TIME = slice(11, 23)  # 10:00:00.123 of 2026-11-22T10:00:00.123Z
 IN_SECONDS, IN_MINUTES = 100, 2 * 60 * 60
 
 
+class Period(Body):
+    """When the listed jobs were created.
+
+    Attributes:
+        since: Then or later.
+        until: Before then.
+    """
+
+    since: Moment | None = None
+    until: Moment | None = None
+
+
 @click.command()
-@click.option("--state", type=click.Choice([state.value for state in State]))
-@click.option("--model", help="An endpoint, or the reference's name.")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice([state.value for state in State]),
+    multiple=True,
+    help="More than once for jobs in any of several.",
+)
+@click.option("--model", help="An endpoint, the reference's name, or a pattern as vidu/*.")
 @click.option("--tenant", help="Only this tenant's.")
+@click.option("--since", help=f"Created then or later. {TIMES}")
+@click.option("--until", help="Created before then.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def jobs(
-    state: str | None, model: str | None, tenant: str | None, limit: int, as_json: bool
+    states: tuple[str, ...],
+    model: str | None,
+    tenant: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List jobs, newest first."""
-    if model:
-        model = catalogue.canonical(model)
-    page = wiring().store.jobs.page(state, model or None, None, limit, tenant=tenant)
+    w = wiring()
+    with wrong_usage():
+        period = read(Period, {"since": since, "until": until}, now=w.clock.now())
+    wanted = JobFilter(
+        states=states,
+        model=catalogue.listed_as(model or None),
+        tenant=tenant,
+        since=period.since,
+        until=period.until,
+    )
+    page = w.store.listing.page(wanted, None, limit)
     if as_json:
         print_json({"items": [job_view(job) for job in page.jobs], "next": page.next})
     else:

@@ -15,6 +15,7 @@ from runhook.worker.cli.jobs import age, jobs_table, state_text
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.flows.steps.first_look import usual_seconds
 from runhook.worker.net.untrusted import lines
+from runhook.worker.store import JobFilter
 from runhook.worker.wiring import Wiring
 
 EVERY = 0.5  # seconds between two looks at Redis; each costs it a few commands
@@ -70,7 +71,7 @@ def _print_changes(w: Wiring) -> NoReturn:
 
 def _newest(w: Wiring) -> Sequence[Job]:
     # Of any state and any model, from the newest on.
-    return w.store.jobs.page(None, None, None, NEWEST).jobs
+    return w.store.listing.page(JobFilter(), None, NEWEST).jobs
 
 
 def wait(w: Wiring, job_id: str, *, quiet: bool) -> Job:

@@ -8,6 +8,7 @@ from runhook.worker.domain.bodies import Body, JobId, Moment, one_of
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
+from runhook.worker.store.deliveries import AT_ONCE
 from runhook.worker.wiring import Wiring
 
 DeliveryState = Annotated[str, one_of(STATES)]
@@ -42,9 +43,14 @@ class RedeliverRequest(Filter):
     dry_run: bool = False
 
 
-def matching(w: Wiring, wanted: Filter, before: str | None = None) -> Iterator[Delivery]:
-    """Deliveries that match, those of the newest events first, behind the id `before`."""
-    for delivery in _candidates(w, wanted, before):
+def matching(
+    w: Wiring, wanted: Filter, before: str | None = None, piece: int = AT_ONCE
+) -> Iterator[Delivery]:
+    """Deliveries that match, those of the newest events first, behind the id `before`.
+
+    They are read so many at a time, as somebody asks for more.
+    """
+    for delivery in _candidates(w, wanted, before, piece):
         moment = delivery.happened_at
         if wanted.since and moment < wanted.since:
             return  # all others are older still
@@ -52,7 +58,7 @@ def matching(w: Wiring, wanted: Filter, before: str | None = None) -> Iterator[D
             yield delivery
 
 
-def _candidates(w: Wiring, wanted: Filter, before: str | None) -> Iterator[Delivery]:
+def _candidates(w: Wiring, wanted: Filter, before: str | None, piece: int) -> Iterator[Delivery]:
     if wanted.job:
         # A job has few, so they are read at once; the listing would be looked through for them.
         for delivery in reversed(w.store.deliveries.of_job(wanted.job)):
@@ -62,8 +68,8 @@ def _candidates(w: Wiring, wanted: Filter, before: str | None) -> Iterator[Deliv
     # A delivery's id begins with the moment of its event, so ids stand for moments in the listing.
     if before is None and wanted.until:
         before = f"dlv_{round(wanted.until.timestamp() * 1000)}"
-    for piece in w.store.deliveries.listed(wanted.state, wanted.handler, before):
-        yield from piece
+    for found in w.store.deliveries.listed(wanted.state, wanted.handler, before, piece):
+        yield from found
 
 
 def _matches(delivery: Delivery, wanted: Filter) -> bool:

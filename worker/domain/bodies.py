@@ -142,6 +142,21 @@ def one_of(allowed: Sequence[str]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def some_of(allowed: Sequence[str]) -> BeforeValidator:
+    """A field that takes some of these words, with commas between them; each counts once."""
+
+    def check(value: object) -> object:
+        words = tuple(dict.fromkeys(str(value).split(",")))
+        for word in words:
+            if word not in allowed:
+                near = _first_near(word, allowed)
+                text = f"must be some of {', '.join(allowed)}, with commas between them"
+                raise refused(text, allowed, nearest=near)
+        return words
+
+    return BeforeValidator(check)
+
+
 def fits(is_one: Callable[[str], bool], otherwise: str) -> BeforeValidator:
     """A field that takes the strings for which this holds; `otherwise` is what it must be."""
 

@@ -6,7 +6,6 @@ A job is one generation that a user asked for; an attempt is one paid submit of 
 import itertools
 import os
 import re
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from pydantic import PlainSerializer
 from runhook.worker.domain.reports import Cost, Error, Output
 
 _births = itertools.count()
+EPOCH, MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
 LOCAL = "local"  # who asks on this machine, and whose jobs are that say nothing of it
 JOB_ID = re.compile(r"job_[0-9a-f]{28}")
 SettledBy = Literal["callback", "resend", "detail", "query", "submit", "user"]
@@ -202,10 +202,21 @@ class Job:
         return next((one for one in self.history.attempts if one.n == n), None)
 
 
-def new_id(prefix: str) -> str:
-    """A random id that sorts by its time of birth, in one process also within a millisecond."""
-    milliseconds, turn = int(time.time() * 1000), next(_births) % 0x10000
-    return f"{prefix}_{milliseconds:012x}{turn:04x}{os.urandom(6).hex()}"
+def new_id(prefix: str, born: datetime | None = None) -> str:
+    """A random id that sorts by its time of birth, in one process also within a millisecond.
+
+    Args:
+        prefix: What it is an id of.
+        born: When that was; None: now, by this machine's clock.
+    """
+    turn = next(_births) % 0x10000
+    return f"{first_id(prefix, born or datetime.now(UTC))}{turn:04x}{os.urandom(6).hex()}"
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """What sorts before every id that is born at a moment or later, and behind all others."""
+    # Divided as whole numbers: as a float a moment may be one millisecond short of itself.
+    return f"{prefix}_{(moment - EPOCH) // MILLISECOND:012x}"
 
 
 def is_job_id(text: str) -> bool:

@@ -136,7 +136,8 @@ PUMP_LEASE = 3.0  # after which another process pumps
 BEAT_EVERY = 2.0  # between two signs of life of a process
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0  # between questions for the key's limit; after no answer
 SWEEP_EVERY = 3600.0  # between removals of what is kept no longer: retention is counted in days
-SWEPT_AT_ONCE = 200  # jobs, and files: some ms of Redis
+SWEPT_AT_ONCE = 100  # jobs and deliveries in one script, and files in one sweep: some ms of Redis
+TRIMMED_AT_ONCE = 100  # events in one script, each with a whole record of its job: a ms of Redis
 FILES_THAT_FAIL = 5  # that cannot be removed, after which the place of files counts as away
 REDIS_LOOK = 1.0  # between looks for a Redis that is away while a process starts
 
@@ -211,7 +212,11 @@ STRAY_BYTES = 1_024  # bytes of each, its head among them: 1 MiB in all
 TIMELINE_KEPT = 1_000  # entries of a job's timeline, about: some 4 MiB if all are of the largest
 DURATIONS_KEPT = 100  # durations of a model, from submit to success; its p95 is made of them
 DURATIONS_KEPT_S = 30 * 86_400  # seconds since the last of them: ids of workflows have no end
-SWEPT_DELIVERIES = 5_000  # deliveries of the jobs that one script looks at: some ten ms of Redis
+LISTS_AT_ONCE = 500  # lists of jobs that one script lays together: two ms of Redis
+LISTED_LOOKS = 10  # at lists, for one page, while most of what they name cannot be read here
+RELISTED_AT_ONCE = 100  # jobs that one script looks for in every list: three ms of Redis
+# ms the release before may go on reading its own lists of jobs: a deploy, and the way back from it.
+OUTLIVED_MS = 86_400_000
 
 # The store: who is told.
 

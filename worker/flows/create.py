@@ -184,7 +184,8 @@ def _put(w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...]) 
     )
     tenant = asked.tenant or owner
     job = Job(
-        id=jobs.new_id("job"),
+        # Of the moment that the record says, by which lists are bounded.
+        id=jobs.new_id("job", ask.created_at),
         spec=ask,
         state=State.QUEUED,
         history=JobHistory(updated_at=ask.created_at),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Literal
 
 from runhook.config.settings import Role, Settings, SettingsError, unknown_names
@@ -23,6 +24,7 @@ from runhook.worker.flows.steps.prepare import of_a_known_model
 from runhook.worker.net.http import FAILURES, Http, why
 from runhook.worker.secrets.signing import PROBE, callback_url, probe_answer
 from runhook.worker.store.queue import QueueState
+from runhook.worker.store.upkeep import LOOKED_AT
 from runhook.worker.wiring import Wiring, has_other_secrets
 
 Word = Literal["good", "warning", "bad"]
@@ -291,7 +293,7 @@ def _unreadable(w: Wiring) -> Findings:
     """Records that this version leaves alone, and queued jobs whose model it does not have."""
     found = [*w.store.upkeep.unreadable(), *_of_unknown_models(w)]
     if not found:
-        yield _good("records", "all can be read")
+        yield _good("records", "all under way and the newest can be read")
         return
     text = f"{len(found)} left alone: " + "; ".join(str(one) for one in found[:NAMED])
     if len(found) > NAMED:
@@ -314,7 +316,7 @@ def _missed(w: Wiring) -> Findings:
 
 
 def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:
-    for job in w.store.jobs.standing(State.QUEUED):
+    for job in islice(w.store.listing.standing(State.QUEUED), LOOKED_AT):
         try:
             of_a_known_model(job)
         except UnreadableRecord as unknown:

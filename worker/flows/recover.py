@@ -123,11 +123,11 @@ def _born(w: Wiring) -> dict[str, datetime]:
 def _without_callback(w: Wiring, span: TimeRange) -> Iterator[Job]:
     """Jobs to ask RunningHub about: under way since before the span's end, or given up in it."""
     for state in (State.RUNNING, State.UNCONFIRMED):
-        for job in w.store.jobs.standing(state):
+        for job in w.store.listing.standing(state):
             # Without a task id there is nothing that RunningHub could be asked about.
             if job.attempt.ref and job.spec.created_at <= span.until:
                 yield job
-    for job in w.store.jobs.ended_between(span.since, span.until):
+    for job in w.store.listing.ended_between(span.since, span.until):
         if job.state is State.FAILED and job.attempt.ref and worth_asking(job, job.attempt.n):
             yield job
 

@@ -12,8 +12,8 @@ from runhook.worker.wiring import Wiring
 def sweep(w: Wiring) -> Answer:
     """Remove what ended longer ago than it is kept, and files that nobody used since."""
     before = w.clock.now() - timedelta(days=w.settings.retention_days)
-    failed = 0
-    for asset in w.store.assets.unused_since(before, policy.SWEPT_AT_ONCE):
+    unused, failed = w.store.assets.unused_since(before, policy.SWEPT_AT_ONCE), 0
+    for asset in unused:
         try:
             # The file before its record: a crash in between leaves a record that is swept again,
             # and never a file that nobody knows of.
@@ -25,5 +25,8 @@ def sweep(w: Wiring) -> Answer:
                 break  # not one file's trouble, it seems; those behind come next time
             continue
         w.store.assets.forget(asset)
-    w.store.jobs.sweep(before, policy.SWEPT_AT_ONCE)
+    w.store.jobs.sweep(before)
+    w.store.upkeep.list_what_older_processes_left()
+    if len(unused) == policy.SWEPT_AT_ONCE and not failed:
+        return Again(0)  # there may be more files
     return Again(policy.SWEEP_EVERY)

@@ -21,7 +21,8 @@ from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.durability import Durability, Mode
 from runhook.worker.store.duties import Closing, Details, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
-from runhook.worker.store.jobs import Jobs, Page
+from runhook.worker.store.jobs import Jobs
+from runhook.worker.store.listing import JobFilter, Listing, Page
 from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
 from runhook.worker.store.queue import Peek, Queue, QueueState, may_leave
@@ -44,6 +45,7 @@ __all__ = [
     "Departure",
     "Duty",
     "Handed",
+    "JobFilter",
     "Lease",
     "LeasedDelivery",
     "Listeners",
@@ -105,17 +107,17 @@ class Store:
             memory=self.memory,
             line_of=line_of,
         )
+        self.listing = Listing(scripts, self.jobs)
         self.queue = Queue(scripts, limit)
         self.duties = Duties(scripts, self.memory, self._details(tells))
         self.callbacks = Callbacks(scripts, retention)
         self.events = Events(scripts, self.jobs)
         self.deliveries = Deliveries(scripts, self.events)
-        self.subscriptions = Subscriptions(scripts)
-        self.processes = Processes(scripts)
+        self.subscriptions, self.processes = Subscriptions(scripts), Processes(scripts)
         self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
         self.assets = Assets(scripts, account)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
-        self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, named)
+        self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, named)
 
     def _details(self, tells: Tells) -> Details:
         """What a claim tells Redis more, by its lane."""

@@ -149,14 +149,21 @@ class Deliveries:
         return self.many(sorted(name.decode() for name in names))
 
     def listed(
-        self, state: str | None, handler: str | None, before: str | None
+        self, state: str | None, handler: str | None, before: str | None, piece: int = AT_ONCE
     ) -> Iterator[Sequence[Delivery]]:
         """Deliveries in pieces, newest event first, beginning behind the id `before`."""
+        for names in self.names(state, handler, before, piece):
+            yield self.many(names)
+
+    def names(
+        self, state: str | None, handler: str | None, before: str | None, piece: int = AT_ONCE
+    ) -> Iterator[Sequence[str]]:
+        """The same, only by name."""
         while True:
-            names = self._names(state, handler, before)
+            names = self._names(state, handler, before, piece)
             if names:
-                yield self.many(names)
-            if len(names) < AT_ONCE:
+                yield names
+            if len(names) < piece:
                 return
             before = names[-1]
 
@@ -176,7 +183,9 @@ class Deliveries:
         moments = (stream_moment(name.decode().removeprefix("dlv_")) for name in first)
         return Waiting(pending=int(pending), dead=int(dead), oldest=next(moments, None))
 
-    def _names(self, state: str | None, handler: str | None, before: str | None) -> list[str]:
+    def _names(
+        self, state: str | None, handler: str | None, before: str | None, most: int
+    ) -> list[str]:
         states: Sequence[str] = STATES
         if state:
             states = (state,)
@@ -186,11 +195,11 @@ class Deliveries:
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             for one in states:
-                pipe.zrevrangebylex(_index(one, handler), end, "-", start=0, num=AT_ONCE)
+                pipe.zrevrangebylex(_index(one, handler), end, "-", start=0, num=most)
             found = pipe.execute()
         # Each list is in the order of names, newest first: so is what is merged of their heads.
         merged = heapq.merge(*found, reverse=True)
-        return [name.decode() for _, name in zip(range(AT_ONCE), merged, strict=False)]
+        return [name.decode() for _, name in zip(range(most), merged, strict=False)]
 
     def event_of(self, delivery: Delivery, claim: Claim | None = None) -> Event:
         """What a delivery tells: from what it kept, from the log, or an end from the job's record.

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from runhook.worker.domain.jobs import LOCAL, Job, JobHistory, JobSpec, State
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.store import keys, records
+from runhook.worker.store import records
 from runhook.worker.store.claims import Held
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
@@ -37,15 +37,6 @@ def fitting(redis: Redis, keys: Sequence[str]) -> int:
     so_far = accumulate(map(sum, zip(sizes[::2], sizes[1::2], strict=True)))
     # One at least: a record larger than a page must not end the list.
     return max(1, sum(1 for size in so_far if size <= LARGEST_PAGE))
-
-
-def is_of(job: Job, state: str | None, model: str | None, tenant: str | None) -> bool:
-    """Whether a job is of these, as far as they are given."""
-    return (
-        state in (None, job.state)
-        and model in (None, job.spec.model)
-        and tenant in (None, job.tenant)
-    )
 
 
 def life_of(name: str, text: bytes) -> tuple[JobHistory, Members]:
@@ -136,17 +127,6 @@ def noted(row: bytes) -> dict[str, Any]:
         return dict(orjson.loads(row))
     except (ValueError, TypeError):
         return {"what": "unreadable", "why": "this line cannot be read here"}
-
-
-def index_of(state: str | None, model: str | None, tenant: str | None) -> str:
-    """The narrowest list that holds all of them: a tenant never waits for another's jobs."""
-    if tenant:
-        return keys.jobs_of_tenant(tenant)
-    if model:
-        return keys.jobs_of_model(model)
-    if state:
-        return keys.jobs_in_state(state)
-    return keys.jobs()
 
 
 def duration_ms(job: Job) -> int:

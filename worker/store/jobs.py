@@ -1,8 +1,8 @@
-"""Job records: creating, reading, changing by compare-and-set, listing, and the timeline."""
+"""Job records: creating, reading, changing by compare-and-set, removing, and the timeline."""
 
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -30,8 +30,6 @@ from runhook.worker.store.job_records import (
     departed,
     duration_ms,
     fitting,
-    index_of,
-    is_of,
     line_score,
     noted,
     packed,
@@ -42,23 +40,6 @@ from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import Scripts, milliseconds, pairs, stream_moment
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
-# Jobs that a page looks at for those that are asked for, before it is a short one: some hundred ms.
-OLDEST_SCAN = 5000
-MOST_AT_ONCE = 100_000  # names of jobs in one answer: 3 MiB
-PIECE = 500  # records in one round trip: a MiB, so that Redis serves others between
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some jobs, newest first.
-
-    Attributes:
-        jobs: Those of this page.
-        next: The cursor of the next page; None: there is none.
-    """
-
-    jobs: tuple[Job, ...]
-    next: str | None
 
 
 class Jobs:
@@ -227,23 +208,6 @@ class Jobs:
                 pipe.xrange(keys.timeline(job_id), count=1)
             found = pipe.execute()
         return {name: asker(rows) for name, rows in zip(job_ids, found, strict=True)}
-
-    def standing(self, state: State) -> Iterator[Job]:
-        """Every job that is in a state, in pieces."""
-        yield from self._pieces(keys.jobs_in_state(state), "-inf", "+inf")
-
-    def ended_between(self, since: datetime, until: datetime) -> Iterator[Job]:
-        """Every job whose end is of that time, in pieces."""
-        start, end = map(milliseconds, (since, until))
-        yield from self._pieces(keys.ended(), start, end)
-
-    def _pieces(self, index: str, start: float | str, end: float | str) -> Iterator[Job]:
-        # All names first: jobs leave and enter the list while its pieces are worked on, so a piece
-        # that begins at a place of it would miss some.
-        with reaching():
-            names = self._redis.zrangebyscore(index, start, end, start=0, num=MOST_AT_ONCE)
-        for at in range(0, len(names), PIECE):
-            yield from self.many([name.decode() for name in names[at : at + PIECE]])
 
     def change(
         self,
@@ -448,44 +412,6 @@ class Jobs:
             for entry_id, fields in entries
         ]
 
-    def page(
-        self,
-        state: str | None,
-        model: str | None,
-        cursor: str | None,
-        most: int,
-        *,
-        tenant: str | None = None,
-    ) -> Page:
-        """Jobs newest first, of one state, one model and one tenant if asked for.
-
-        Large ones make a short page: `next` goes on behind it.
-        """
-        index = index_of(state, model, tenant)
-        found: list[Job] = []
-        below = "+"
-        if cursor:
-            below = f"({cursor}"
-        for _ in range(OLDEST_SCAN // most + 1):
-            with reaching():
-                names = self._redis.zrevrangebylex(index, below, "-", start=0, num=most + 1)
-            ids = [name.decode() for name in names]
-            looked = ids[: self.fitting(ids[:most])]
-            for job in self.many(looked):
-                if is_of(job, state, model, tenant):
-                    found.append(job)
-                    if len(found) == most:
-                        if len(ids) <= most and job.id == ids[-1]:
-                            return Page(tuple(found), None)
-                        return Page(tuple(found), job.id)
-            # Only the list was narrowed, by one of the three; the others are looked for in it.
-            if len(ids) == len(looked):
-                return Page(tuple(found), None)
-            if found and len(looked) < most:
-                break
-            below = f"({looked[-1]}"
-        return Page(tuple(found), looked[-1])
-
     def durations(self, model: str, claim: Claim | None = None) -> list[float]:
         """Seconds from submit to success of this model's last hundred here.
 
@@ -499,17 +425,19 @@ class Jobs:
             found = self._redis.lrange(keys.durations(model), 0, -1)
         return [int(ms) / 1000 for ms in found]
 
-    def sweep(self, before: datetime, most: int = 200) -> int:
-        """Remove what ended before a moment, `most` at a time; how many jobs were removed.
+    def sweep(self, before: datetime, most: int = policy.SWEPT_AT_ONCE) -> int:
+        """Remove what ended before a moment, in pieces; how many jobs were removed.
 
         Jobs that somebody is still to be told of stay, and are passed by.
         """
-        moment, removed, stay = milliseconds(before), 0, 0
+        moment = milliseconds(before)
+        while self._scripts.run("trim", moment, policy.TRIMMED_AT_ONCE):
+            pass
+        removed, last = 0, b""
         while True:
-            told, gone, kept = map(int, self._scripts.run("sweep", moment, most, stay))
-            removed += gone
-            stay += kept
-            if told < most and not gone and not kept:
+            looked, gone, last = self._scripts.run("sweep", moment, most, last)
+            removed += int(gone)
+            if not looked:
                 return removed
 
 

@@ -83,8 +83,13 @@ JOBS = Family(
 )
 LISTS = Family(
     title="Where jobs stand",
-    owner="jobs.py; create, move (lib/jobs); repair_job makes them right",
+    owner="create, move (lib/jobs), relist; repair_job makes them right",
     end="a member goes when its job changes or is swept",
+)
+BEFORE = Family(
+    title="What the release before lists jobs by",
+    owner="that release; create (lib/jobs) while `jobs` is there",
+    end="upkeep.py, a day after it first met them",
 )
 QUEUE = Family(
     title="The queue",
@@ -143,10 +148,22 @@ unread = JOBS.key("unread:<job/n>", "hash", "their marks, and the bytes of each"
 heard = JOBS.key("heard:<job/n>", "string", "how many it had in its life")
 
 # Scored 0 and not by time: a cursor is then an id, which is where it was however many came since.
-jobs = LISTS.key("jobs", "zset", "every job", by=BY_NAME)
 jobs_in_state = LISTS.key("jobs:state:<state>", "zset", "those in a state", by=BY_NAME)
-jobs_of_model = LISTS.key("jobs:model:<model>", "zset", "those of a model", by=BY_NAME)
-jobs_of_tenant = LISTS.key("jobs:tenant:<tenant>", "zset", "a tenant's", by=BY_NAME)
+# With these any choice of states, model and tenant is a few lists laid together, and none is looked
+# through. Lists of a tenant's jobs of all models would be quicker for those with many models, and
+# cost every job 90 bytes more.
+listed = LISTS.key(
+    "listed:<state>:<tenant>:<model>",
+    "zset",
+    "a tenant's jobs of a model in a state; without a tenant everybody's",
+    by=BY_NAME,
+)
+models = LISTS.key(
+    "models:<tenant>",
+    "zset",
+    "models of which a tenant has jobs; without a tenant anybody",
+    by=BY_NAME,
+)
 ended = LISTS.key("ended", "zset", "those that ended", by="ms: when they did")
 line = LISTS.key(
     "line:<line>",
@@ -165,6 +182,11 @@ holding = LISTS.key("holding", "set", "unconfirmed jobs that may hold a slot")
 unreadable = LISTS.key(
     "unreadable", "set", "jobs in flight whose record nobody can read; they hold no slot"
 )
+
+jobs = BEFORE.key("jobs", "zset", "every job", by=BY_NAME)
+jobs_of_model = BEFORE.key("jobs:model:<model>", "zset", "those of a model", by=BY_NAME)
+jobs_of_tenant = BEFORE.key("jobs:tenant:<tenant>", "zset", "a tenant's", by=BY_NAME)
+outlived = BEFORE.key("outlived", "string", "when upkeep first met these lists, ms")
 
 queue_settings = QUEUE.key(
     "line",
@@ -267,6 +289,7 @@ account = PROCESSES.key("account", "string", "fingerprint of key and base URL")
 slots = PROCESSES.key(
     "slots", "hash", "how a lane's places are shared (domain/receivers), and how many drain it"
 )
+tidied = PROCESSES.key("tidied", "string", "which of its tidyings upkeep.py has done here")
 wanted = PROCESSES.key("wanted", "set", "types of events that somebody ever wanted")
 
 asset_records = FILES.key("asset", "hash", "every asset (records)")
@@ -318,3 +341,4 @@ legacy_apps = SHORT.key(
 ALL = {name: value for name, value in list(globals().items()) if isinstance(value, Key)}
 FAMILIES = tuple(value for value in list(globals().values()) if isinstance(value, Family))
 OLD = f"{ROOT}failing:*"  # no release writes these any more; upkeep removes them
+OLD_LISTS = (jobs_of_model("*"), jobs_of_tenant("*"))

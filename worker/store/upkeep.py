@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import State
@@ -9,21 +10,25 @@ from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import keys
 from runhook.worker.store.connection import reaching
+from runhook.worker.store.deliveries import AT_ONCE as PIECE
 from runhook.worker.store.deliveries import Deliveries
 from runhook.worker.store.job_records import line_score
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.keys import Key
-from runhook.worker.store.scripts import Scripts
+from runhook.worker.store.listing import JobFilter, Listing
+from runhook.worker.store.scripts import Scripts, milliseconds
 
 AT_ONCE = 500  # keys or members in one round trip, so that no script runs long
 FOR_EVER = -1  # Redis's word for a key without an end
+TIDYING = b"1"  # the last that was added to what is looked for once
+# Jobs and deliveries that are looked at for records nobody can read, the newest: what a newer
+# version wrote is among them. Reading all would take minutes where a million are kept.
+LOOKED_AT = 10_000
 SETS = (keys.holding(), keys.unreadable())
 # Whose members are jobs, as SCAN takes them.
 INDICES = (
-    keys.jobs(),
     keys.jobs_in_state("*"),
-    keys.jobs_of_model("*"),
-    keys.jobs_of_tenant("*"),
+    keys.listed("*", "*", "*"),
     keys.line("*"),
     keys.aside(),
     keys.ended(),
@@ -54,18 +59,21 @@ class Upkeep:
         scripts: Scripts,
         jobs: Jobs,
         deliveries: Deliveries,
+        listing: Listing,
         few: Sequence[Callable[[], list[UnreadableRecord]]],
     ) -> None:
         """Args:
         scripts: The scripts.
         jobs: Every job.
         deliveries: Every delivery.
+        listing: Every list of jobs.
         few: What cannot be read of each kind that has few records.
         """
         self._scripts = scripts
         self._redis = scripts.client
         self._jobs = jobs
         self._deliveries = deliveries
+        self._listing = listing
         self._few = few
 
     def stuck(self, seconds: float) -> list[Stuck]:
@@ -97,45 +105,65 @@ class Upkeep:
         return {name.decode().partition("/")[0] for name in names}
 
     def unreadable(self) -> list[UnreadableRecord]:
-        """Every record that this version cannot read, and why."""
+        """Records that this version cannot read, and why: of what is under way and of the newest.
+
+        `repair` passes by every record there is, and leaves them too.
+        """
         found = [one for unreadable in self._few for one in unreadable()]
-        for names in _some(self._named(keys.job)):
+        for names in _some(self._latest_jobs()):
             found += self._jobs.unreadable(names)
-        for names in _some(self._named(keys.delivery)):
+        for names in islice(self._deliveries.names(None, None, None), LOOKED_AT // PIECE):
             found += self._deliveries.unreadable(names)
         return found
 
+    def _latest_jobs(self) -> Iterable[str]:
+        """Those that stand apart because nobody can read them, those under way, and the newest."""
+        with reaching():
+            apart = self._redis.smembers(keys.unreadable())
+        found = {name.decode() for name in apart}
+        for states in ([state for state in State if not state.ended], list(State)):
+            for names in self._listing.names(JobFilter(states=states), LOOKED_AT):
+                found.update(names)
+        return sorted(found)
+
     def end_what_older_versions_left(self) -> None:
-        """Give an end to keys that this version does not write any more, or not without one; list
-        jobs that do not say whose they are under their tenants."""
-        self.adopt_old()
+        """List jobs that older processes made or moved as this version does, and give an end to
+        what it does not write any more, or not without one."""
+        self.list_what_older_processes_left()
+        # Once only: looking for them takes a look at every key there is.
+        if self._redis.get(keys.tidied()) == TIDYING:
+            return
         with reaching():
             for key in self._keys(keys.OLD):
-                self._redis.delete(key)
+                self._redis.unlink(key)
             for key in self._keys(keys.durations("*")):
                 if self._redis.ttl(key) == FOR_EVER:
                     self._redis.expire(key, policy.DURATIONS_KEPT_S)
+            self._redis.set(keys.tidied(), TIDYING)
 
-    def adopt_old(self) -> int:
-        """List what older processes made under its tenants; how many that were."""
-        adopted, before = 0, "+"
-        while names := self._before(before):
-            with reaching():
-                pipe = self._redis.pipeline(transaction=False)
-                for name in names:
-                    pipe.hexists(keys.job(name), "tenant")
-                said = pipe.execute()
-            silent = [name for name, has in zip(names, said, strict=True) if not has]
-            for job_id, tenant in self._jobs.asked_by(silent).items():
-                adopted += int(self._scripts.run("adopt", job_id, tenant))
-            before = f"({names[-1]}"
-        return adopted
+    def list_what_older_processes_left(self) -> int:
+        """List jobs that older processes made or moved; how many were listed wrongly.
 
-    def _before(self, cursor: str) -> list[str]:
+        The lists that those read themselves are removed once they had a day to be replaced.
+        """
+        self._end_lists_of_before()
+        return self._listing.list_what_older_processes_left()
+
+    def _end_lists_of_before(self) -> None:
+        now = milliseconds(self._scripts.clock.now())
         with reaching():
-            key = keys.jobs()
-            names = self._redis.zrevrangebylex(key, cursor, "-", start=0, num=AT_ONCE)
-        return [name.decode() for name in names]
+            if not self._redis.exists(keys.jobs()):
+                return
+            self._redis.set(keys.outlived(), str(now).encode(), nx=True)
+            met = int(self._redis.get(keys.outlived()) or now)
+            if now - met < policy.OUTLIVED_MS:
+                return
+            for pattern in keys.OLD_LISTS:
+                for key in self._keys(pattern):
+                    self._redis.unlink(key)
+            # Last, for it is what says that there are any.
+            self._redis.unlink(keys.jobs())
+            self._redis.unlink(keys.outlived())
 
     def repair(self) -> int:
         """Make every index say what the job records say; how many places were wrong."""

@@ -21,10 +21,8 @@ for _, trace in ipairs(order.traces) do
   redis.call('SET', keys.idempotency(trace[1]), trace[2] .. ' ' .. order.job, 'PX', trace[3])
 end
 redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n', 1, 'rev', 1,
-  'model', order.model)
-redis.call('ZADD', keys.jobs(), 0, order.job)
-redis.call('ZADD', keys.jobs_of_model(order.model), 0, order.job)
-adopt(order.job, order.tenant)
+  'model', order.model, 'tenant', order.tenant)
+know_model(order.job, order.model, order.tenant)
 note(order.job, ARGV[5])
 announce(order.job, 'job.queued', 'queued', '', ARGV[4])
 place(order.job, order.model, nil, 'queued', order.line, order.score, 0)

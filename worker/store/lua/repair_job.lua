@@ -26,10 +26,7 @@ end
 
 if count_again(job, state) then wrong = wrong + 1 end
 wrong = wrong + redis.call('SREM', keys.unreadable(), job)
-belongs(keys.jobs(), true, 0)
-belongs(keys.jobs_of_model(model), true, 0)
-belongs(keys.jobs_of_tenant(tenant), true, 0)
-local STATES = {'queued', 'sending', 'unconfirmed', 'running', 'succeeded', 'failed', 'cancelled'}
+wrong = wrong + relist_job(job, state, model, tenant)
 for _, name in ipairs(STATES) do
   belongs(keys.jobs_in_state(name), name == state, 0)
 end

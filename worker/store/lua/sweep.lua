@@ -1,19 +1,14 @@
--- Remove what ended before a time: jobs with all that is theirs, told deliveries, old events. Jobs
--- that have not ended stay, and so do those with a delivery that is pending, or dead and to be told
--- again.
+-- Remove some of what ended before a time: told deliveries, then jobs with all that is theirs. Jobs
+-- stay that have a delivery which is pending, or dead and to be told again.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  the time in ms
--- ARGV[3]  most jobs and deliveries to look at now
--- ARGV[4]  how many of the oldest jobs to pass by: an earlier look found that they stay
--- Returns  how many deliveries were looked at on their own, jobs removed, jobs that stay
--- uses: deliveries
+-- ARGV[3]  most records to look at now
+-- ARGV[4]  the last job that an earlier look found to stay, behind which this one goes on; or empty
+-- Returns  how many records were looked at (0: it is done), jobs removed, the last job that stays
+-- uses: states, deliveries, jobs
 
-local before, most, pass = ARGV[2], ARGV[3], ARGV[4]
-local last = redis.call('XREVRANGE', keys.events(), '(' .. before .. '-0', '-', 'COUNT', 1)
-if last[1] then
-  redis.call('SET', keys.trimmed(), last[1][1])  -- readers of the log behind it missed something
-  redis.call('XTRIM', keys.events(), 'MINID', before)
-end
+local before, most, behind = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local looked, removed = 0, 0
 
 local function remove_delivery(id)
   local held = redis.call('HMGET', keys.delivery(id), 'job', 'handler', 'state')
@@ -21,12 +16,12 @@ local function remove_delivery(id)
     redis.call('SREM', keys.deliveries_of_job(held[1]), id)
     list_delivery(id, held[2], held[3], nil)
   end
-  redis.call('DEL', keys.delivery(id))
+  redis.call('UNLINK', keys.delivery(id))
   redis.call('ZREM', keys.told(), id)
 end
 
 -- What is in `told` needs nobody any more: done, superseded, or dead for good.
-local function somebody_waits(ids)
+local function is_waited_for(ids)
   for _, id in ipairs(ids) do
     local state = redis.call('HGET', keys.delivery(id), 'state')
     if state == 'pending' then return true end
@@ -35,38 +30,62 @@ local function somebody_waits(ids)
   return false
 end
 
-local function remove_job(job, ids)
-  for _, id in ipairs(ids) do remove_delivery(id) end
-  local key = keys.job(job)
-  local held = redis.call('HMGET', key, 'model', 'state', 'n', 'tenant')
-  redis.call('ZREM', keys.ended(), job)
-  redis.call('ZREM', keys.jobs(), job)
-  redis.call('SREM', keys.unreadable(), job)
-  if held[1] then
-    redis.call('ZREM', keys.jobs_of_model(held[1]), job)
-    redis.call('ZREM', keys.jobs_in_state(held[2]), job)
-    if held[4] then redis.call('ZREM', keys.jobs_of_tenant(held[4]), job) end
-    for n = 1, tonumber(held[3]) do
-      local attempt = job .. '/' .. n
-      redis.call('DEL', keys.raw(attempt), keys.unread(attempt), keys.heard(attempt))
-    end
+-- A model of which nobody, or a tenant, has jobs no more is none of theirs.
+local function forget_model(tenant, model)
+  for _, state in ipairs(STATES) do
+    if redis.call('EXISTS', keys.listed(state, tenant, model)) == 1 then return end
   end
-  redis.call('DEL', key, keys.timeline(job), keys.deliveries_of_job(job))
+  redis.call('ZREM', keys.models(tenant), model)
 end
 
-local told = redis.call('ZRANGEBYSCORE', keys.told(), '-inf', before, 'LIMIT', 0, most)
-for _, id in ipairs(told) do remove_delivery(id) end
-local ended = redis.call('ZRANGEBYSCORE', keys.ended(), '-inf', before, 'LIMIT', pass, most)
-local looked, removed, stay = 0, 0, 0
-for _, job in ipairs(ended) do
-  if looked > policy.SWEPT_DELIVERIES then break end
-  local ids = redis.call('SMEMBERS', keys.deliveries_of_job(job))
-  looked = looked + #ids
-  if somebody_waits(ids) then
-    stay = stay + 1
-  else
-    remove_job(job, ids)
-    removed = removed + 1
+local function leave_lists(job, state, model, tenant)
+  redis.call('ZREM', keys.jobs_in_state(state), job)
+  if unlist_job(job, state, model, tenant) < 2 then
+    for _, other in ipairs(STATES) do unlist_job(job, other, model, tenant) end
   end
+  if redis.call('EXISTS', keys.listed(state, tenant, model)) == 0 then
+    forget_model('', model)
+    forget_model(tenant, model)
+  end
+  leave_lists_of_before(job, model, tenant)
 end
-return {#told, removed, stay}
+
+local function remove_job(job)
+  local key = keys.job(job)
+  local held = redis.call('HMGET', key, 'state', 'model', 'tenant', 'n')
+  redis.call('ZREM', keys.ended(), job)
+  redis.call('SREM', keys.unreadable(), job)
+  if held[1] then
+    leave_lists(job, held[1], held[2], held[3] or '')
+    for n = 1, tonumber(held[4]) do
+      local attempt = job .. '/' .. n
+      redis.call('UNLINK', keys.raw(attempt), keys.unread(attempt), keys.heard(attempt))
+    end
+  end
+  redis.call('UNLINK', key, keys.timeline(job), keys.deliveries_of_job(job))
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.told(), '-inf', before, 'LIMIT', 0, most)) do
+  remove_delivery(id)
+  looked = looked + 1
+end
+
+local first = (redis.call('ZRANK', keys.ended(), behind) or -1) + 1
+local ended = redis.call('ZRANGE', keys.ended(), first, first + most - 1, 'WITHSCORES')
+for i = 1, #ended, 2 do
+  local job = ended[i]
+  if looked >= most or tonumber(ended[i + 1]) > before then break end
+  local ids = redis.call('SMEMBERS', keys.deliveries_of_job(job))
+  if is_waited_for(ids) then
+    behind = job
+  else
+    -- Of one with very many some go now, and the rest with the next look.
+    for k = 1, math.min(#ids, most) do remove_delivery(ids[k]) end
+    if #ids <= most then
+      remove_job(job)
+      removed = removed + 1
+    end
+  end
+  looked = looked + 1 + #ids
+end
+return {looked, removed, behind}

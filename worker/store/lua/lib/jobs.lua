@@ -1,10 +1,41 @@
 -- Where a job stands, and whose it is.
 -- uses: time, states, duties, queue, breaker
 
+-- Where jobs of a state are listed beside that state's own list, which also counts them.
+local function lists_of(state, model, tenant)
+  return keys.listed(state, '', model), keys.listed(state, tenant, model)
+end
+
+local function list_job(job, state, model, tenant)
+  local everybodys, tenants = lists_of(state, model, tenant)
+  return redis.call('ZADD', everybodys, 0, job) + redis.call('ZADD', tenants, 0, job)
+end
+
+local function unlist_job(job, state, model, tenant)
+  local everybodys, tenants = lists_of(state, model, tenant)
+  return redis.call('ZREM', everybodys, job) + redis.call('ZREM', tenants, job)
+end
+
+-- A job is listed where its record says, and nowhere else; how many lists were wrong.
+local function relist_job(job, state, model, tenant)
+  local wrong = redis.call('ZADD', keys.models(''), 0, model)
+    + redis.call('ZADD', keys.models(tenant), 0, model)
+  for _, other in ipairs(STATES) do
+    if other ~= state then wrong = wrong + unlist_job(job, other, model, tenant) end
+  end
+  return wrong + list_job(job, state, model, tenant)
+end
+
 -- Where a job stands in every index. `line`, `score` and `aside` are given when it is queued.
 local function place(job, model, old, new, line, score, aside)
+  local tenant = redis.call('HGET', keys.job(job), 'tenant')
   if old then redis.call('ZREM', keys.jobs_in_state(old), job) end
   redis.call('ZADD', keys.jobs_in_state(new), 0, job)
+  if not old or unlist_job(job, old, model, tenant) == 2 then
+    list_job(job, new, model, tenant)
+  else
+    relist_job(job, new, model, tenant)  -- an older process moved it, so it stands anywhere
+  end
   if old == 'queued' then
     redis.call('ZREM', keys.line(line), job)
     redis.call('ZREM', keys.aside(), job)
@@ -28,8 +59,26 @@ end
 -- A job says whose it is, and is listed so; one that says so already stays whose it is.
 local function adopt(job, tenant)
   if redis.call('HSETNX', keys.job(job), 'tenant', tenant) == 0 then return 0 end
-  redis.call('ZADD', keys.jobs_of_tenant(tenant), 0, job)
+  local held = redis.call('HMGET', keys.job(job), 'state', 'model')
+  relist_job(job, held[1], held[2], tenant)
   return 1
+end
+
+-- A new job's model is one of its tenant's.
+local function know_model(job, model, tenant)
+  redis.call('ZADD', keys.models(''), 0, model)
+  redis.call('ZADD', keys.models(tenant), 0, model)
+  -- Processes of the release before may still read their own lists.
+  if redis.call('EXISTS', keys.jobs()) == 0 then return end
+  redis.call('ZADD', keys.jobs(), 0, job)
+  redis.call('ZADD', keys.jobs_of_model(model), 0, job)
+  redis.call('ZADD', keys.jobs_of_tenant(tenant), 0, job)
+end
+
+local function leave_lists_of_before(job, model, tenant)
+  if redis.call('ZREM', keys.jobs(), job) == 0 then return end
+  redis.call('ZREM', keys.jobs_of_model(model), job)
+  redis.call('ZREM', keys.jobs_of_tenant(tenant), job)
 end
 
 -- The slot of a job in flight whose record nobody can read is given back: only where it stands
@@ -41,6 +90,8 @@ local function give_back_slot(job)
   end
   if stood == 0 then return false end
   redis.call('SADD', keys.unreadable(), job)
+  local held = redis.call('HMGET', keys.job(job), 'state', 'model', 'tenant')
+  if held[1] and held[3] then unlist_job(job, held[1], held[2], held[3]) end
   for _, line in ipairs(breakers_of(redis.call('HGET', keys.job(job), 'line') or 'main')) do
     release_probe(line, job)
   end
@@ -53,6 +104,8 @@ end
 local function count_again(job, state)
   if not IN_FLIGHT[state] or redis.call('SREM', keys.unreadable(), job) == 0 then return false end
   redis.call('ZADD', keys.jobs_in_state(state), 0, job)
+  local held = redis.call('HMGET', keys.job(job), 'model', 'tenant')
+  if held[2] then list_job(job, state, held[1], held[2]) end
   if state == 'unconfirmed' then redis.call('SADD', keys.holding(), job) end
   return true
 end
