@@ -248,6 +248,20 @@ def test_every_reading_command_speaks_json(town: Town) -> None:
         assert json.loads(done.stdout)
 
 
+def test_jobs_are_listed_by_states_models_and_time(town: Town) -> None:
+    job = town.ended(town.post({"model": IMAGE, "input": {"prompt": "listed"}})["id"])
+
+    def listed(*words: str) -> list[str]:
+        done = _run("jobs", "--limit", "1", *words, "--json", environ=town.environ)
+        return [one["id"] for one in json.loads(done.stdout)["items"]]
+
+    states = ("--state", "failed", "--state", job["state"])
+    assert listed(*states, "--model", "rhart-*/text-to-image", "--since", "1h") == [job["id"]]
+    assert listed(*states, "--until", "1h") == listed("--model", "vidu/*", "--until", "1h") == []
+    wrong = _run("jobs", "--since", "soon", environ=town.environ)
+    assert (wrong.returncode, "--since" in wrong.stderr) == (2, True)
+
+
 def test_in_a_pipe_a_record_is_a_line_and_nothing_else_is_printed(town: Town) -> None:
     made = town.ended(town.post({"model": IMAGE, "input": {"prompt": "piped"}})["id"])
     rows = _run("jobs", "--limit", "3", environ=town.environ).stdout.splitlines()

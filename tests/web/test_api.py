@@ -200,6 +200,29 @@ def test_jobs_are_listed_by_state_and_by_any_name_of_a_model(
     assert client.get("/v1/jobs?model=nope").status_code == 404
 
 
+def test_jobs_are_listed_by_several_states_a_pattern_of_models_and_when_they_were_created(
+    client: FlaskClient, house: House
+) -> None:
+    ended = house.until(house.ask(), "succeeded")
+    house.lost = ["line"]
+    house.clock.advance(60)
+    waiting = house.ask("workflow/1", input={})
+
+    def ids(**query: str) -> list[str]:
+        answer = client.get("/v1/jobs", query_string=query)
+        return [job["id"] for job in answer.get_json()["items"]]
+
+    both, moment = [waiting.id, ended.id], waiting.spec.created_at.isoformat()
+    assert ids(state="queued,succeeded") == ids(model="*", state="succeeded,queued") == both
+    assert ids(state="queued,running", model="rhart-*") == []
+    assert ids(model="rhart-*/text-to-image") == ids(until=moment) == ids(until="30s") == [ended.id]
+    assert ids(since=moment) == ids(since="30s", model="work*") == [waiting.id]
+    assert ids(since="2m", until="30s") == [ended.id]
+    for name, wrong in (("state", "queued,gone"), ("state", ""), ("since", "soon"), ("until", "")):
+        answer = client.get("/v1/jobs", query_string={name: wrong})
+        assert (answer.status_code, answer.get_json()["errors"][0]["path"]) == (422, name)
+
+
 CURSORS = ["x", "", "job_", "evt_1-0", "0", "job_" + "g" * 28]
 
 
