@@ -214,7 +214,7 @@ DURATIONS_KEPT = 100  # durations of a model, from submit to success; its p95 is
 DURATIONS_KEPT_S = 30 * 86_400  # seconds since the last of them: ids of workflows have no end
 LISTS_AT_ONCE = 500  # lists of jobs that one script lays together: two ms of Redis
 LISTED_LOOKS = 10  # at lists, for one page, while most of what they name cannot be read here
-RELISTED_AT_ONCE = 100  # jobs that one script looks for in every list: three ms of Redis
+RELISTED_AT_ONCE = 50  # jobs that one script looks for in every list: a ms or two of Redis
 # ms the release before may go on reading its own lists of jobs: a deploy, and the way back from it.
 OUTLIVED_MS = 86_400_000
 

@@ -23,6 +23,7 @@ LEGACY_LIVES = 86400  # seconds until the V2 path is tried again
 # Scores up to here are seconds, as the release before wrote them: in ms it is the year 1973.
 SECONDS_END = 10**11
 HELD = 90  # seconds after which a sender that died holds nobody up any more
+AT_ONCE = 500  # records in one answer: some 200 KiB
 BEAT = 10.0  # seconds between its signs of life
 UPLOADED, APP = TypeAdapter(Uploaded), TypeAdapter(App)
 KEPT = TypeAdapter(Asset)
@@ -78,14 +79,14 @@ class Assets:
 
     def unreadable(self) -> list[UnreadableRecord]:
         """Those that cannot be read here, and why."""
-        with reaching():
-            rows = self._redis.hgetall(keys.asset_records())
         found = []
-        for asset_id, row in rows.items():
-            try:
-                _asset(asset_id.decode(), row)
-            except UnreadableRecord as unreadable:
-                found.append(unreadable)
+        with reaching():
+            # In pieces: there may be as many files as jobs.
+            for asset_id, row in self._redis.hscan_iter(keys.asset_records(), count=AT_ONCE):
+                try:
+                    _asset(asset_id.decode(), row)
+                except UnreadableRecord as unreadable:
+                    found.append(unreadable)
         return found
 
     def get(self, asset_id: str) -> Asset:

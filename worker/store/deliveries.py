@@ -32,7 +32,9 @@ from runhook.worker.store.events import Events, kept_fields
 from runhook.worker.store.scripts import Scripts, pairs, stream_moment, until_ms
 from runhook.worker.store.subscriptions import health_fields, unpacked_health
 
-AT_ONCE = 200  # deliveries in a piece of a list: some 200 KiB of records in one answer of Redis
+# Deliveries in a piece of a list: some 100 KiB of records in one answer of Redis, and two ms of the
+# script that ends them.
+AT_ONCE = 100
 MISSED = "missed"  # begins the fan-out duty of a receiver that could not be read
 # An event's entry and a receiver's name, so that an event has one delivery to each.
 DELIVERY_ID = re.compile(r"dlv_[0-9]{1,19}-[0-9]{1,19}_[A-Za-z0-9_.-]{1,100}")
