@@ -6,11 +6,11 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, MutableMapping
+import traceback
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
-
-import structlog
 
 # What is masked, in every text that a log, the timeline or a command shows.
 PASSWORD = re.compile(r"(?<=://)[^\s/]*@")  # a URL's, and who it is of
@@ -67,7 +67,14 @@ EVENTS = {
 # themselves. Users' own loggers are left to users.
 LIBRARIES = ("celery", "kombu", "multiprocessing")
 
+# On a terminal: what a level looks like, and the parts of a line.
+RED, GREEN, YELLOW, MAGENTA, CYAN = (f"\x1b[{code}m" for code in (31, 32, 33, 35, 36))
+PLAIN, BOLD, DIM = "\x1b[0m", "\x1b[1m", "\x1b[2m"
+COLOURS = {"warning": YELLOW, "error": RED, "critical": RED}  # of levels that are not GREEN
+# Anything may be a field; made once, because making one costs more than writing a line.
+JSON = json.JSONEncoder(default=repr)
 
+_spelt_out: Callable[[dict[str, Any]], str] = JSON.encode  # what a line looks like
 _spellings: tuple[str, ...] = ()  # of every secret of this process, the longest first
 
 
@@ -133,14 +140,15 @@ def _has_any(text: str, words: Iterable[str]) -> bool:
     return not low.isascii() and any(letter in text for letter in LOOKALIKES)
 
 
-def _harmless(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _harmless(entry: dict[str, Any]) -> dict[str, Any]:
     """Fields in which nothing moves the cursor or begins a line of its own; a trace is indented."""
-    for name, value in event.items():
+    shown = dict(entry)
+    for name, value in entry.items():
         if name == "exception":
-            event[name] = "\n  ".join(_printable(row) for row in str(value).splitlines())
+            shown[name] = "\n  ".join(_printable(row) for row in str(value).splitlines())
         elif isinstance(value, str):
-            event[name] = _printable(value)
-    return event
+            shown[name] = _printable(value)
+    return shown
 
 
 def _printable(text: str) -> str:
@@ -153,57 +161,64 @@ def _shown(char: str) -> str:
     return " "
 
 
-def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    texts = {name: masked(value) for name, value in event.items() if isinstance(value, str)}
-    return {**event, **texts}
-
-
 def configure() -> None:
     """Log to standard error: colours on a terminal, one JSON object a line elsewhere."""
-    for_whom: list[Any] = [structlog.processors.JSONRenderer()]
+    global _spelt_out
+    _spelt_out = JSON.encode
     if sys.stderr.isatty():
-        for_whom = [_harmless, structlog.dev.ConsoleRenderer()]
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _mask,
-            *for_whom,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=_Lines,
-    )
+        _spelt_out = _coloured
     for name in LIBRARIES:
         library = logging.getLogger(name)
         library.handlers = [_Library(logging.WARNING)]
         library.propagate = False
 
 
-class _Lines:
-    """Standard error, each line in one write: children share it, and no lock is held over a fork.
+def _coloured(entry: dict[str, Any]) -> str:
+    """A line for people: when, how loud, what, its fields, and a trace below them."""
+    fields = _harmless(entry)
+    time, level, event = (fields.pop(name) for name in ("timestamp", "level", "event"))
+    trace = fields.pop("exception", "")
+    colour = COLOURS.get(level, GREEN)
+    parts = [f"{DIM}{time}{PLAIN} [{colour}{level:<9}{PLAIN}] {BOLD}{event:<30}{PLAIN}"]
+    parts += [f"{CYAN}{name}{PLAIN}={MAGENTA}{value}{PLAIN}" for name, value in fields.items()]
+    return "\n".join(filter(None, (" ".join(parts), trace)))
+
+
+def _write(level: int, event: str, fields: dict[str, Any]) -> None:
+    """One line, in one write: children share standard error, and no lock is held over a fork.
 
     A pipe takes up to 4096 bytes in one piece, so that lines of two processes are not mixed.
     """
+    if level < logging.INFO:
+        return
+    exception = fields.pop("exc_info", None)
+    if exception:
+        fields["exception"] = _trace(exception)
+    texts = {name: masked(value) for name, value in fields.items() if isinstance(value, str)}
+    moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    said = {"event": event, "level": logging.getLevelName(level).lower(), "timestamp": moment}
+    entry = fields | texts | said
+    line = f"{hidden(_spelt_out(entry))}\n"
+    os.write(sys.stderr.fileno(), line.encode(errors="backslashreplace"))
 
-    def __init__(self, *_: object) -> None:
-        self._file = sys.stderr.fileno()
 
-    def msg(self, line: str) -> None:
-        """Write one line."""
-        os.write(self._file, f"{hidden(line)}\n".encode(errors="backslashreplace"))
-
-    log = debug = info = warning = error = critical = msg
+def _trace(exception: object) -> str:
+    """A traceback, of whatever logging takes for one: an exception, its triple, or True."""
+    if isinstance(exception, tuple):
+        exception = exception[1]
+    if not isinstance(exception, BaseException):
+        exception = sys.exception()
+    return "".join(traceback.format_exception(exception)).rstrip("\n")
 
 
 class _Library(logging.Handler):
     """What a library warns of, as a line of ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        said = {"why": record.getMessage(), "logger": record.name}
+        said: dict[str, Any] = {"why": record.getMessage(), "logger": record.name}
         if record.exc_info:
-            said["exc_info"] = record.exc_info  # type: ignore[assignment]
-        structlog.get_logger().log(record.levelno, "celery.says", **said)
+            said["exc_info"] = record.exc_info
+        _write(record.levelno, "celery.says", said)
 
 
 def report(name: str, /, **fields: Any) -> None:
@@ -216,4 +231,4 @@ def report(name: str, /, **fields: Any) -> None:
     Raises:
         KeyError: The catalogue has no such line.
     """
-    structlog.get_logger().log(EVENTS[name], name, **fields)
+    _write(EVENTS[name], name, fields)
