@@ -1,26 +1,58 @@
-"""The command line: `runhook`. Reading and asking go straight to Redis, with the same settings."""
+"""The command line: `runhook`. Reading and asking go straight to Redis, with the same settings.
+
+`--help` and completion import no command, for those bring Redis, Celery and requests, and half a
+second of waiting.
+"""
 
 import os
 
 import click
 
 from runhook.config.private import OTHERS
-from runhook.worker.cli.account import account, pause, resume
-from runhook.worker.cli.comfyui import app, workflow
-from runhook.worker.cli.commands import Commands
-from runhook.worker.cli.deliveries import deliveries, recover, redeliver
-from runhook.worker.cli.demo import demo
-from runhook.worker.cli.doctor import doctor
-from runhook.worker.cli.files import lora, upload
-from runhook.worker.cli.handlers import handlers
-from runhook.worker.cli.jobs import cancel, job, jobs, reconcile, resolve, retry
-from runhook.worker.cli.listen import listen
-from runhook.worker.cli.models import model, models
-from runhook.worker.cli.sandbox import sandbox
-from runhook.worker.cli.submit import submit
-from runhook.worker.cli.up import up
-from runhook.worker.cli.watch import watch
+from runhook.worker.cli.group import Commands
 from runhook.worker.telemetry import configure
+
+# By file, the commands in it with the first paragraph of their help; --help sorts them by name.
+COMMANDS = {
+    "up": {"up": "Run everything on this machine."},
+    "demo": {"demo": "See everything that can happen, for free."},
+    "sandbox": {"sandbox": "Serve RunningHub's API for free; any key is accepted."},
+    "doctor": {"doctor": "Find what is wrong here, and what to do."},
+    "models": {
+        "models": "List the models whose names hold every word of QUERY.",
+        "model": "Show a model's parameters, rules and price.",
+    },
+    "comfyui": {
+        "workflow": "Show the fields of a workflow.",
+        "app": "Show the fields of an AI app, or its styles.",
+    },
+    "submit": {"submit": "Queue a job, or a job for each line of a file."},
+    "watch": {"watch": "Watch a job until it ends, or the newest."},
+    "jobs": {
+        "jobs": "List jobs, newest first.",
+        "job": "Show one job with its deliveries and its timeline.",
+        "cancel": "Cancel a job; free until it is sent.",
+        "retry": "Run a job again, and pay for it again.",
+        "reconcile": "Ask RunningHub about a job now.",
+        "resolve": "Settle an unconfirmed job yourself.",
+    },
+    "files": {
+        "upload": "Keep a file for jobs.",
+        "lora": "Upload a LoRA to RunningHub.",
+    },
+    "account": {
+        "account": "Show the account's balance, limit and use.",
+        "pause": "Pause the queue: queued jobs stay queued, running ones go on.",
+        "resume": "Let the queue go on.",
+    },
+    "handlers": {"handlers": "List handlers, and what waits for each."},
+    "deliveries": {
+        "deliveries": "List deliveries, or show one.",
+        "redeliver": "Deliver again: one, or all that match.",
+        "recover": "Make good what is missing since a time.",
+    },
+    "listen": {"listen": "Follow events as they happen, until Ctrl-C."},
+}
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,36 +64,7 @@ def cli(ctx: click.Context) -> None:
     configure()
 
 
-# As a user meets them; --help sorts them by name.
-for command in (
-    up,
-    demo,
-    sandbox,
-    doctor,
-    models,
-    model,
-    workflow,
-    app,
-    submit,
-    watch,
-    jobs,
-    job,
-    cancel,
-    retry,
-    reconcile,
-    resolve,
-    upload,
-    lora,
-    account,
-    pause,
-    resume,
-    handlers,
-    deliveries,
-    redeliver,
-    recover,
-    listen,
-):
-    cli.add_command(command)
+cli.defer({f"{__name__}.{file}": commands for file, commands in COMMANDS.items()})
 
 
 def main() -> None:

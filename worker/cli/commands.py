@@ -1,84 +1,17 @@
-"""What all commands share: their parts, options they refuse, and how an error ends them.
-
-Exit statuses: 0 done, 1 the job or the call failed, 2 wrong usage (click's own), 3 cannot reach the
-service.
-"""
+"""What all commands share: their parts, options they refuse, and how they show a refusal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 from click.core import ParameterSource
 from rich.console import Console
 from rich.text import Text
 
-from runhook.config.settings import Settings, SettingsError
-from runhook.worker.cli.console import err, say
-from runhook.worker.errors import (
-    UNPAID,
-    Conflict,
-    Fault,
-    InvalidRequest,
-    ProviderRefused,
-    ProviderSilent,
-    RunhookError,
-    StoreRefuses,
-    StoreUnavailable,
-)
+from runhook.config.settings import Settings
+from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.net.untrusted import one_line
-from runhook.worker.telemetry import masked
 from runhook.worker.wiring import Wiring, assemble
-
-# The contract's exit statuses; 2 comes from click.
-FAILED, UNREACHABLE = 1, 3
-
-
-class Commands(click.Group):
-    """The group of all commands; it turns an error into one line and an exit status."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named."""
-        try:
-            return super().invoke(ctx)
-        except InvalidRequest as error:
-            show_faults(err, error)
-            ctx.exit(FAILED)
-        except (RunhookError, SettingsError) as error:
-            say(f"runhook: {masked(_sentence(error))}", err=True)
-            ctx.exit(_exit_status(error))
-        except click.ClickException as error:
-            # As click would, but what was typed may hold a secret or control characters.
-            if isinstance(error, click.UsageError) and error.ctx:
-                click.echo(error.ctx.get_usage(), err=True)
-            say(f"Error: {masked(error.format_message())}", err=True)
-            ctx.exit(error.exit_code)
-
-
-def _sentence(error: Exception) -> str:
-    """What happened, where it happened, and what to do about it."""
-    match error:
-        case StoreRefuses():
-            return f"REDIS_URL: {error}"
-        case StoreUnavailable():
-            hint = "Is `runhook up` running in this folder, or is REDIS_URL set?"
-            return f"{str(error).rstrip('.')}. {hint}"
-        case ProviderSilent():
-            return f"RunningHub: {error}"
-        case Conflict():
-            return f"{error}. {UNPAID}"
-    return str(error)
-
-
-def _exit_status(error: Exception) -> int:
-    """3 for what may work when it is tried again later; 1 for an answer that is no."""
-    match error:
-        # First, for both are kinds of what follows, and trying again later would not help.
-        case StoreRefuses() | ProviderRefused():
-            return FAILED
-        case StoreUnavailable() | ProviderSilent():
-            return UNREACHABLE
-    return FAILED
 
 
 def show_faults(console: Console, error: InvalidRequest) -> None:

@@ -8,8 +8,9 @@ from dataclasses import asdict
 import click
 from rich.text import Text
 
-from runhook.worker.cli.commands import FAILED, wiring
+from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import out, print_json
+from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.tables import Rows
 from runhook.worker.flows.doctor import Finding, examine
 from runhook.worker.secrets.signing import account_fingerprint

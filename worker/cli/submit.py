@@ -7,8 +7,9 @@ import click
 import orjson
 
 from runhook.worker.catalogue.views import dry_run_view
-from runhook.worker.cli.commands import FAILED, refuse_beside, wiring
+from runhook.worker.cli.commands import refuse_beside, wiring
 from runhook.worker.cli.console import err, escaped, out, print_json
+from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.inputs import from_file, job_lines, options_of, typed
 from runhook.worker.cli.watch import goes_on, print_end, wait
 from runhook.worker.domain.jobs import State

@@ -9,8 +9,9 @@ import click
 from rich.live import Live
 from rich.text import Text
 
-from runhook.worker.cli.commands import FAILED, wiring
+from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import err, out, say
+from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.jobs import age, jobs_table, state_text
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.flows.steps.first_look import usual_seconds

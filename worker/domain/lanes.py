@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from runhook.config.settings import Role
+from runhook.config.roles import Role
 
 # Threads that one lane may hold where its flows wait for others' servers: a quarter each, so that
 # however slowly they answer, callbacks are taken in and events fanned out.

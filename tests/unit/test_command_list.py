@@ -1,0 +1,87 @@
+"""The list of commands: it is there at once, and tells the same as the commands themselves."""
+
+import os
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+
+from runhook.worker import cli as commands
+from runhook.worker.cli import cli
+from runhook.worker.cli.group import Deferred
+
+# What a command needs and a list of commands does not: each takes longer than the list itself.
+HEAVY = {"celery", "flask", "kombu", "orjson", "pydantic", "redis", "requests", "rich"}
+IMPORTED = """
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+"""
+RUNHOOK = f"{IMPORTED}from runhook.worker.cli import cli\ncli(prog_name='runhook')"
+
+
+def _imported(program: str, *words: str, **environ: str) -> tuple[str, set[str]]:
+    """What a program printed, and all that it imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout, set(done.stderr.split())
+
+
+def test_help_is_written_without_the_libraries_that_commands_need() -> None:
+    shown, imported = _imported(RUNHOOK, "--help")
+    assert "List jobs, newest first." in shown
+    assert imported.isdisjoint(HEAVY)
+
+
+def test_a_command_is_completed_without_the_libraries_that_commands_need() -> None:
+    typed = {"COMP_WORDS": "runhook rec", "COMP_CWORD": "1", "_RUNHOOK_COMPLETE": "bash_complete"}
+    shown, imported = _imported(RUNHOOK, **typed)
+    assert shown.split() == ["plain,reconcile", "plain,recover"]
+    assert imported.isdisjoint(HEAVY)
+
+
+def test_the_options_of_a_command_are_completed() -> None:
+    typed = {"COMP_WORDS": "runhook jobs --st", "COMP_CWORD": "2"}
+    shown, _ = _imported(RUNHOOK, _RUNHOOK_COMPLETE="bash_complete", **typed)
+    assert shown.split() == ["plain,--state"]
+
+
+def test_a_part_of_runhook_imports_nothing_that_it_does_not_name() -> None:
+    _, imported = _imported(f"{IMPORTED}import runhook.worker.errors")
+    assert imported.isdisjoint(HEAVY)
+
+
+def test_the_names_for_users_code_are_all_there_and_no_others() -> None:
+    program = "from runhook import *; print(Event, Retry, Stop, on)\nimport runhook\nrunhook.off"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "HandlerEvent" in done.stdout
+    assert done.stderr.endswith("AttributeError: module 'runhook' has no attribute 'off'\n")
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_the_list_says_of_a_command_what_its_own_help_says_first(name: str) -> None:
+    listed = cli.commands[name]
+    assert isinstance(listed, Deferred)
+    command = listed.load()
+    assert command.name == name
+    first = str(command.help).partition("\n\n")[0]
+    assert listed.help == " ".join(first.split())
+
+
+def test_every_command_is_listed() -> None:
+    parts = [part.name for part in pkgutil.iter_modules(commands.__path__)]
+    found = {
+        value.name
+        for part in set(parts) - {"__main__"}
+        for value in vars(import_module(f"{commands.__name__}.{part}")).values()
+        if isinstance(value, click.Command)
+    }
+    assert found == set(cli.commands)

@@ -1,0 +1,115 @@
+"""The group of all commands: which there are, where each is, and how an error ends one.
+
+Exit statuses: 0 done, 1 the job or the call failed, 2 wrong usage (click's own), 3 cannot reach the
+service.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from runhook.config.roles import SettingsError
+from runhook.worker.errors import (
+    UNPAID,
+    Conflict,
+    InvalidRequest,
+    ProviderRefused,
+    ProviderSilent,
+    RunhookError,
+    StoreRefuses,
+    StoreUnavailable,
+)
+from runhook.worker.net.untrusted import one_line
+from runhook.worker.telemetry import masked
+
+# The contract's exit statuses; 2 comes from click.
+FAILED, UNREACHABLE = 1, 3
+
+
+class Deferred(click.Command):
+    """A command whose module is imported when it is typed; to list it, its help is enough.
+
+    What it takes and does, also its own --help and completion, is the command's of that module.
+    """
+
+    def __init__(self, name: str, module: str, help: str) -> None:
+        super().__init__(name, help=help)
+        self._module = module
+
+    def load(self) -> click.Command:
+        """The command itself."""
+        command: click.Command = getattr(import_module(self._module), str(self.name))
+        return command
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """A context of the command itself, which click asks for everything from then on."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+
+class Commands(click.Group):
+    """The group of all commands; it turns an error into one line and an exit status."""
+
+    def defer(self, commands: Mapping[str, Mapping[str, str]]) -> None:
+        """Add commands.
+
+        Args:
+            commands: By the module that has them: the name of each, and its help's first sentence.
+        """
+        for module, named in commands.items():
+            for name, help in named.items():
+                self.add_command(Deferred(name, module, help))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except InvalidRequest as error:
+            # Not at the top: it brings rich, which --help does without.
+            from runhook.worker.cli.commands import show_faults
+            from runhook.worker.cli.console import err
+
+            show_faults(err, error)
+            ctx.exit(FAILED)
+        except (RunhookError, SettingsError) as error:
+            click.echo(one_line(f"runhook: {masked(_sentence(error))}"), err=True)
+            ctx.exit(_exit_status(error))
+        except click.ClickException as error:
+            # As click would, but what was typed may hold a secret or control characters.
+            if isinstance(error, click.UsageError) and error.ctx:
+                click.echo(error.ctx.get_usage(), err=True)
+            click.echo(one_line(f"Error: {masked(error.format_message())}"), err=True)
+            ctx.exit(error.exit_code)
+
+
+def _sentence(error: Exception) -> str:
+    """What happened, where it happened, and what to do about it."""
+    match error:
+        case StoreRefuses():
+            return f"REDIS_URL: {error}"
+        case StoreUnavailable():
+            hint = "Is `runhook up` running in this folder, or is REDIS_URL set?"
+            return f"{str(error).rstrip('.')}. {hint}"
+        case ProviderSilent():
+            return f"RunningHub: {error}"
+        case Conflict():
+            return f"{error}. {UNPAID}"
+    return str(error)
+
+
+def _exit_status(error: Exception) -> int:
+    """3 for what may work when it is tried again later; 1 for an answer that is no."""
+    match error:
+        # First, for both are kinds of what follows, and trying again later would not help.
+        case StoreRefuses() | ProviderRefused():
+            return FAILED
+        case StoreUnavailable() | ProviderSilent():
+            return UNREACHABLE
+    return FAILED
