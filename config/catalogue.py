@@ -4,6 +4,7 @@ One record is one model: `POST /openapi/v2/<endpoint>` of the reference's Standa
 `config/models/schema.json` is this schema for editors; `runhook.config.rebuild` writes both.
 """
 
+import threading
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
@@ -264,9 +265,18 @@ class Model(Record):
 RECORDS = TypeAdapter(tuple[Model, ...])  # one adapter: building it costs more than reading a file
 
 
-@cache
+_reading = threading.Lock()
+
+
 def models() -> tuple[Model, ...]:
     """All records, within each kind of output in the reference's order."""
+    # One thread reads them, and the others wait: all at once took 5 MB each that nobody gave back.
+    with _reading:
+        return _read()
+
+
+@cache
+def _read() -> tuple[Model, ...]:
     folder = files("runhook.config").joinpath("models")
     texts = [folder.joinpath(f"{kind}.json").read_bytes() for kind in KINDS]
     return tuple(model for text in texts for model in RECORDS.validate_json(text))

@@ -1,15 +1,36 @@
 """How many children run handlers: a few, and more as soon as handlers hold them for long.
 
-So handlers that hang leave children free, and no memory is taken for them before they do.
+So handlers that hang leave children free, and no memory is taken for them before they do. What a
+child needs was imported before it was forked, and most of that memory stays one for all.
 """
 
+import ctypes
+import gc
+import sys
 import time
 from typing import Any
 
+import billiard.util
+from celery import signals
 from celery.worker import state
 from celery.worker.autoscale import Autoscaler
 
 from runhook.worker.domain import policy
+
+# Billiard has a child end with its parent by one call, through cffi where that is installed: each
+# child would load cffi's parser of C for it, 5 MB. Without cffi it calls through ctypes.
+sys.modules.pop("cffi", None)
+vars(billiard.util).setdefault("ctypes", ctypes)
+
+
+@signals.worker_before_create_process.connect
+def _share(**_: object) -> None:
+    """Before the first fork: what is there now lives on, and no collector need write into it.
+
+    A page that a child writes into is no longer shared; looking objects through is writing.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
 
 
 def places(most: int) -> int:
