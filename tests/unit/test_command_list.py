@@ -11,7 +11,9 @@ import pytest
 
 from runhook.worker import cli as commands
 from runhook.worker.cli import cli
+from runhook.worker.cli.deliveries import COLOURS
 from runhook.worker.cli.group import Deferred
+from runhook.worker.store.delivered import STATES
 
 # What a command needs and a list of commands does not: each takes longer than the list itself.
 HEAVY = {"celery", "flask", "kombu", "orjson", "pydantic", "redis", "requests", "rich"}
@@ -39,6 +41,18 @@ def test_help_is_written_without_the_libraries_that_commands_need() -> None:
     shown, imported = _imported(RUNHOOK, "--help")
     assert "List jobs, newest first." in shown
     assert imported.isdisjoint(HEAVY)
+
+
+def test_the_help_of_no_command_needs_what_only_its_work_does() -> None:
+    program = f"""{IMPORTED}
+from runhook.worker.cli import cli
+for name in cli.commands:
+    cli([name, "--help"], standalone_mode=False)
+"""
+    shown, imported = _imported(program)
+    assert shown.count("Usage: ") == len(cli.commands)
+    # Tables are drawn by rich, and what a job is, pydantic must know.
+    assert imported.isdisjoint(HEAVY - {"orjson", "pydantic", "rich"})
 
 
 def test_a_command_is_completed_without_the_libraries_that_commands_need() -> None:
@@ -74,6 +88,10 @@ def test_the_list_says_of_a_command_what_its_own_help_says_first(name: str) -> N
     assert command.name == name
     first = str(command.help).partition("\n\n")[0]
     assert listed.help == " ".join(first.split())
+
+
+def test_deliveries_can_be_listed_by_every_state() -> None:
+    assert set(COLOURS) == set(STATES)
 
 
 def test_every_command_is_listed() -> None:

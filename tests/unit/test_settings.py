@@ -9,7 +9,7 @@ import pytest
 
 from runhook.config import generated
 from runhook.config.settings import Role, Settings, SettingsError, unknown_names
-from runhook.worker.cli.up import welcome
+from runhook.worker.cli.machine import welcome
 
 STRONG = "a-strong-secret-0123456789-abcdefg"
 KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": STRONG}

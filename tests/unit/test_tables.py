@@ -9,7 +9,7 @@ from rich.console import Console
 from runhook.worker import catalogue
 from runhook.worker.cli.console import WIDE
 from runhook.worker.cli.jobs import jobs_table
-from runhook.worker.cli.models import models_table
+from runhook.worker.cli.model_tables import models_table
 from runhook.worker.cli.tables import Rows
 from runhook.worker.domain.events import sample
 

@@ -1,7 +1,8 @@
 """The command line: `runhook`. Reading and asking go straight to Redis, with the same settings.
 
-`--help` and completion import no command, for those bring Redis, Celery and requests, and half a
-second of waiting.
+`--help` and completion import no command, and a command's own --help only its options: its file
+imports at the top what these need, and each function what its work needs. Redis, Celery and
+requests are half a second of waiting.
 """
 
 import os

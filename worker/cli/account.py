@@ -1,6 +1,6 @@
 """`runhook account`, `pause` and `resume`: what is left, and whether the queue moves."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
@@ -8,14 +8,17 @@ from rich.text import Text
 from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import out, print_json
 from runhook.worker.cli.tables import Rows, particulars
-from runhook.worker.domain.views import account_view
-from runhook.worker.store import QueueState
+
+if TYPE_CHECKING:
+    from runhook.worker.store import QueueState
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True)
 def account(as_json: bool) -> None:
     """Show the account's balance, limit and use."""
+    from runhook.worker.domain.views import account_view
+
     w = wiring(asks=True)
     state = w.store.queue.state()
     view = account_view(w.client.account(), w.client.capacity(), state.in_flight)
@@ -39,7 +42,7 @@ def resume() -> None:
     click.echo("the queue goes on")
 
 
-def _table(account: dict[str, Any], queue: QueueState) -> Rows:
+def _table(account: dict[str, Any], queue: "QueueState") -> Rows:
     """What the account has, and how the queue stands."""
     rows = {
         "key": account["type"],
@@ -67,7 +70,7 @@ def _money(account: dict[str, Any]) -> str | None:
     return f"{account['money']} {account['currency'] or ''}"
 
 
-def _sends(queue: QueueState) -> str:
+def _sends(queue: "QueueState") -> str:
     """Whether the circuit breaker lets jobs go to RunningHub, and if not, why."""
     if queue.gate == "open":
         return "yes"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
@@ -10,9 +10,11 @@ from rich.text import Text
 from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import out, print_json, show
 from runhook.worker.cli.tables import Rows
-from runhook.worker.domain.provider import Provider
 from runhook.worker.domain.reports import AppField, Style
 from runhook.worker.net.untrusted import one_line
+
+if TYPE_CHECKING:
+    from runhook.worker.domain.provider import Provider
 
 LINK_LENGTH = 2  # [node, output]: an input that another node feeds
 LONGEST_DEFAULT = 60  # characters of a default: prompts may be pages long
@@ -53,7 +55,7 @@ def app(webapp_id: str, styles: int | None, as_json: bool) -> None:
         _show_styles(client, webapp_id, styles, as_json=as_json)
 
 
-def _show_styles(client: Provider, webapp_id: str, kind: int, *, as_json: bool) -> None:
+def _show_styles(client: "Provider", webapp_id: str, kind: int, *, as_json: bool) -> None:
     library = client.styles(webapp_id, kind)
     if as_json:
         print_json({"items": [asdict(style) for style in library], "next": None})
@@ -61,7 +63,7 @@ def _show_styles(client: Provider, webapp_id: str, kind: int, *, as_json: bool) 
         show(_styles_table(library), len(library), "it has no styles of this type")
 
 
-def _show_app(client: Provider, webapp_id: str, *, as_json: bool) -> None:
+def _show_app(client: "Provider", webapp_id: str, *, as_json: bool) -> None:
     found = client.app(webapp_id)
     if as_json:
         print_json(asdict(found))

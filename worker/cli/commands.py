@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 from rich.console import Console
 from rich.text import Text
 
-from runhook.config.settings import Settings
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.net.untrusted import one_line
-from runhook.worker.wiring import Wiring, assemble
+
+if TYPE_CHECKING:
+    from runhook.worker.wiring import Wiring
 
 
 def show_faults(console: Console, error: InvalidRequest) -> None:
@@ -30,7 +32,7 @@ def _fault_line(fault: Fault) -> Text:
     return line
 
 
-def wiring(*, asks: bool = False) -> Wiring:
+def wiring(*, asks: bool = False) -> "Wiring":
     """The parts of a command.
 
     Args:
@@ -39,6 +41,10 @@ def wiring(*, asks: bool = False) -> Wiring:
     Raises:
         SettingsError: A setting is wrong or missing.
     """
+    # Not at the top: these bring Redis, Celery and requests, which no --help of a command needs.
+    from runhook.config.settings import Settings
+    from runhook.worker.wiring import assemble
+
     # "door": fails within seconds when Redis is away, for somebody is waiting at the prompt.
     if asks:
         return assemble(Settings.load("asker"), patience="door")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Group, RenderableType
@@ -10,21 +11,15 @@ from rich.text import Text
 from runhook.worker.cli.commands import refuse_beside, wiring, wrong_usage
 from runhook.worker.cli.console import out, print_json, say, show
 from runhook.worker.cli.tables import Rows, particulars
-from runhook.worker.delivery import deliveries as flows
-from runhook.worker.delivery.deliveries import Filter, RedeliverRequest
-from runhook.worker.delivery.roster import word_of_absence
-from runhook.worker.delivery.views import delivery_view
-from runhook.worker.domain.bodies import read
-from runhook.worker.domain.recovery import Recovered
 from runhook.worker.domain.views import recovered_view
-from runhook.worker.flows.recover import RecoverRequest
-from runhook.worker.flows.recover import recover as make_good
-from runhook.worker.store import Delivery
-from runhook.worker.store.delivered import STATES
 from runhook.worker.telemetry import masked
-from runhook.worker.wiring import Wiring
 
-COLOURS = {
+if TYPE_CHECKING:
+    from runhook.worker.domain.recovery import Recovered
+    from runhook.worker.store import Delivery
+    from runhook.worker.wiring import Wiring
+
+COLOURS = {  # of every state
     "pending": "blue",
     "done": "green",
     "dead": "red",
@@ -35,7 +30,7 @@ TIMES = "As 2h, which is two hours ago, or 2026-11-22T10:00:00Z."
 
 @click.command()
 @click.argument("delivery_id", required=False)
-@click.option("--state", type=click.Choice(STATES))
+@click.option("--state", type=click.Choice(list(COLOURS)))
 @click.option("--handler", help="A handler's name, or a subscription's id.")
 @click.option("--job", help="A job's id.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
@@ -52,13 +47,17 @@ def deliveries(
 
     The list has the newest first; one delivery is shown with every attempt.
     """
+    from runhook.worker.delivery import deliveries as flows
+    from runhook.worker.delivery.views import delivery_view
+    from runhook.worker.domain.bodies import read
+
     if delivery_id:
         refuse_beside("a delivery's ID", "state", "handler", "job", "limit")
         _show_one(wiring(), delivery_id, as_json=as_json)
         return
     w = wiring()
     with wrong_usage():
-        wanted = read(Filter, {"state": state, "handler": handler, "job": job})
+        wanted = read(flows.Filter, {"state": state, "handler": handler, "job": job})
     # They are found one after the other, so the rest of a long list is never read.
     found = list(islice(flows.matching(w, wanted), limit))
     if as_json:
@@ -67,7 +66,9 @@ def deliveries(
         show(deliveries_table(found, ids=True), len(found), "no deliveries")
 
 
-def _show_one(w: Wiring, delivery_id: str, *, as_json: bool) -> None:
+def _show_one(w: "Wiring", delivery_id: str, *, as_json: bool) -> None:
+    from runhook.worker.delivery.views import delivery_view
+
     delivery = w.store.deliveries.get(delivery_id)
     if as_json:
         print_json(delivery_view(delivery))
@@ -77,7 +78,7 @@ def _show_one(w: Wiring, delivery_id: str, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("delivery_id", required=False)
-@click.option("--state", type=click.Choice(STATES), default="dead", show_default=True)
+@click.option("--state", type=click.Choice(list(COLOURS)), default="dead", show_default=True)
 @click.option("--handler", help="All of this handler or subscription.")
 @click.option("--job", help="All of this job.")
 @click.option("--since", help=f"All whose event happened since then. {TIMES}")
@@ -93,6 +94,9 @@ def redeliver(
     dry_run: bool,
 ) -> None:
     """Deliver again: one, or all that match."""
+    from runhook.worker.delivery import deliveries as flows
+    from runhook.worker.domain.bodies import read
+
     given = _without_none(handler=handler, job=job, since=since, until=until)
     # Without either it would be every dead delivery there is, which is seldom meant.
     if (delivery_id is None) == (not given):
@@ -105,7 +109,7 @@ def redeliver(
         return
     w = wiring()
     with wrong_usage():
-        wanted = read(RedeliverRequest, given | {"state": state}, now=w.clock.now())
+        wanted = read(flows.RedeliverRequest, given | {"state": state}, now=w.clock.now())
     count, skipped = flows.redeliver_all(w, wanted, dry_run=dry_run)
     if dry_run:
         say(f"{count} would be delivered again")
@@ -120,7 +124,10 @@ def _without_none(**options: str | bool | None) -> dict[str, str | bool]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _redeliver_one(w: Wiring, delivery_id: str, *, dry_run: bool) -> None:
+def _redeliver_one(w: "Wiring", delivery_id: str, *, dry_run: bool) -> None:
+    from runhook.worker.delivery import deliveries as flows
+    from runhook.worker.delivery.roster import word_of_absence
+
     if dry_run:
         delivery = w.store.deliveries.get(delivery_id)
         say(f"{delivery.type} would be delivered to {delivery.handler} again")
@@ -152,6 +159,10 @@ def recover(
     RunningHub is asked about callbacks that never came, and deliveries that died or were never
     made are made. Nothing is submitted or paid for, but handlers run again.
     """
+    from runhook.worker.domain.bodies import read
+    from runhook.worker.flows.recover import RecoverRequest
+    from runhook.worker.flows.recover import recover as make_good
+
     w = wiring()
     given = _without_none(since=since, until=until, handler=handler, new_handlers=new_handlers)
     now = w.clock.now()
@@ -164,7 +175,7 @@ def recover(
     _print_recovered(found, dry_run=dry_run)
 
 
-def _print_recovered(found: Recovered, *, dry_run: bool) -> None:
+def _print_recovered(found: "Recovered", *, dry_run: bool) -> None:
     does = "this is done"
     if dry_run:
         does = "this would be done"
@@ -181,7 +192,7 @@ def _print_recovered(found: Recovered, *, dry_run: bool) -> None:
             say(f"{missing.younger:6}  {text}")
 
 
-def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Rows:
+def deliveries_table(deliveries: Iterable["Delivery"], *, ids: bool = False) -> Rows:
     """Deliveries, a line each.
 
     Args:
@@ -206,7 +217,7 @@ def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Ro
     return table
 
 
-def _last_outcome(delivery: Delivery) -> Text:
+def _last_outcome(delivery: "Delivery") -> Text:
     """Why the last attempt went as it did."""
     if not delivery.tries:
         return Text("")
@@ -214,12 +225,12 @@ def _last_outcome(delivery: Delivery) -> Text:
     return Text(masked(str(last.get("why") or last.get("outcome") or "")))
 
 
-def _state_text(delivery: Delivery) -> Text:
+def _state_text(delivery: "Delivery") -> Text:
     """The state in its colour."""
     return Text(delivery.state, COLOURS[delivery.state])
 
 
-def _delivery(delivery: Delivery) -> RenderableType:
+def _delivery(delivery: "Delivery") -> RenderableType:
     """One delivery with every attempt."""
     head = particulars()
     head.add_row("delivery", delivery.id)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
@@ -12,9 +13,10 @@ from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import out, print_json
 from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.tables import Rows
-from runhook.worker.flows.doctor import Finding, examine
-from runhook.worker.secrets.signing import account_fingerprint
-from runhook.worker.wiring import Wiring
+
+if TYPE_CHECKING:
+    from runhook.worker.flows.doctor import Finding
+    from runhook.worker.wiring import Wiring
 
 MARKS = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
 
@@ -35,6 +37,9 @@ def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
     Settings, Redis, processes, public URL, key, queue, duties and receivers are checked. Exits
     with 1 if something does not work.
     """
+    from runhook.worker.flows.doctor import examine
+    from runhook.worker.secrets.signing import account_fingerprint
+
     w = wiring()
     # Before the checks, so that they see what it changed.
     if take_over:
@@ -53,7 +58,7 @@ def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
         sys.exit(FAILED)
 
 
-def _fix(w: Wiring) -> int:
+def _fix(w: "Wiring") -> int:
     """How many places of indexes were repaired and parked duties released."""
     return w.store.upkeep.repair() + w.store.duties.release(w.store.duties.parked())
 
@@ -67,7 +72,7 @@ def _print_fixed(fixed: int | None) -> None:
         out.print("\nindexes: none was wrong")
 
 
-def _table(findings: Sequence[Finding]) -> Rows:
+def _table(findings: Sequence["Finding"]) -> Rows:
     """What was found, and what to do about it."""
     table = Rows("", "check", "says", "what to do", wraps=("says", "what to do"))
     for found in findings:

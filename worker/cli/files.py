@@ -7,10 +7,8 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from runhook.worker.catalogue.views import asset_view
 from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import err, print_json, say
-from runhook.worker.cli.inputs import keep_file
 from runhook.worker.net.untrusted import one_line
 
 
@@ -22,6 +20,9 @@ def upload(file: Path, as_json: bool) -> None:
 
     Jobs name it asset:<id>, as printed; RunningHub gets it when a job needs it.
     """
+    from runhook.worker.catalogue.views import asset_view
+    from runhook.worker.cli.inputs import keep_file
+
     asset = keep_file(wiring(), file)
     if as_json:
         print_json(asset_view(asset))

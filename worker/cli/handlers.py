@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
@@ -9,9 +10,9 @@ from rich.text import Text
 from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import out, print_json, say
 from runhook.worker.cli.tables import Rows
-from runhook.worker.delivery import roster
-from runhook.worker.delivery.roster import Member
-from runhook.worker.delivery.views import handler_view
+
+if TYPE_CHECKING:
+    from runhook.worker.delivery.roster import Member
 
 
 @click.command()
@@ -19,6 +20,9 @@ from runhook.worker.delivery.views import handler_view
 @click.option("--json", "as_json", is_flag=True)
 def handlers(end: str | None, as_json: bool) -> None:
     """List handlers, and what waits for each."""
+    from runhook.worker.delivery import roster
+    from runhook.worker.delivery.views import handler_view
+
     w = wiring()
     if end is not None:
         ended = roster.end(w, end)
@@ -36,7 +40,7 @@ def handlers(end: str | None, as_json: bool) -> None:
         out.print("no handlers")
 
 
-def _table(members: Sequence[Member]) -> Rows:
+def _table(members: Sequence["Member"]) -> Rows:
     names = ("handler", "", "since", "last seen", "pending", "dead", "oldest")
     # Whether it lives and what waits is what one looks for; the times give way.
     table = Rows(*names, gives_way=("since", "oldest", "last seen"), cut=("handler",))

@@ -2,25 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runhook.worker import catalogue
 from runhook.worker.cli.commands import refuse_beside, wiring, wrong_usage
 from runhook.worker.cli.console import out, print_json, show
 from runhook.worker.cli.deliveries import TIMES, deliveries_table
 from runhook.worker.cli.tables import Rows, particulars
-from runhook.worker.domain.bodies import Body, Moment, read
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Cost, amounts
 from runhook.worker.domain.views import job_view
-from runhook.worker.flows import resolve as resolving
-from runhook.worker.flows.cancel import cancel as cancel_job
-from runhook.worker.store import Delivery, JobFilter
 from runhook.worker.telemetry import masked
+
+if TYPE_CHECKING:
+    from runhook.worker.store import Delivery
 
 COLOURS = {
     State.QUEUED: "bright_black",
@@ -38,18 +36,6 @@ CLOCK_TIME = slice(11, 23)  # 10:00:00.123 of 2026-11-22T10:00:00.123Z
 # An age is told in seconds below the first, in minutes below the second (both in seconds): two
 # figures say enough.
 IN_SECONDS, IN_MINUTES = 100, 2 * 60 * 60
-
-
-class Period(Body):
-    """When the listed jobs were created.
-
-    Attributes:
-        since: Then or later.
-        until: Before then.
-    """
-
-    since: Moment | None = None
-    until: Moment | None = None
 
 
 @click.command()
@@ -76,15 +62,19 @@ def jobs(
     as_json: bool,
 ) -> None:
     """List jobs, newest first."""
+    from runhook.worker import catalogue
+    from runhook.worker.cli.period import period
+    from runhook.worker.store import JobFilter
+
     w = wiring()
     with wrong_usage():
-        period = read(Period, {"since": since, "until": until}, now=w.clock.now())
+        asked = period(since, until, w.clock.now())
     wanted = JobFilter(
         states=states,
         model=catalogue.listed_as(model or None),
         tenant=tenant,
-        since=period.since,
-        until=period.until,
+        since=asked.since,
+        until=asked.until,
     )
     page = w.store.listing.page(wanted, None, limit)
     if as_json:
@@ -117,6 +107,8 @@ def cancel(job_id: str) -> None:
 
     After that RunningHub may charge for the time that it ran.
     """
+    from runhook.worker.flows.cancel import cancel as cancel_job
+
     found = cancel_job(wiring(), job_id)
     if found.state is State.CANCELLED:
         click.echo("cancelled")
@@ -135,6 +127,8 @@ def retry(job_id: str) -> None:
 
     It must have failed or been cancelled.
     """
+    from runhook.worker.flows import resolve as resolving
+
     found = resolving.retry(wiring(), job_id)
     click.echo(f"attempt {found.attempt.n} is queued")
 
@@ -143,6 +137,8 @@ def retry(job_id: str) -> None:
 @click.argument("job_id")
 def reconcile(job_id: str) -> None:
     """Ask RunningHub about a job now."""
+    from runhook.worker.flows import resolve as resolving
+
     out.print(state_text(resolving.ask_now(wiring(asks=True), job_id)))
 
 
@@ -159,6 +155,8 @@ def resolve(
     An unconfirmed job may have been accepted and charged. `--as resubmit` sends it again and so
     risks paying twice; `--as failed` gives it up; `--ref` says which task it is.
     """
+    from runhook.worker.flows import resolve as resolving
+
     if (verdict is None) == (ref is None):
         raise click.UsageError("say one of --as failed, --as resubmit, --ref TASK")
     if ref is not None:
@@ -214,7 +212,7 @@ def _amount(cost: Cost | None) -> str:
 
 
 def _job(
-    job: Job, deliveries: Sequence[Delivery], timeline: Sequence[dict[str, Any]]
+    job: Job, deliveries: Sequence["Delivery"], timeline: Sequence[dict[str, Any]]
 ) -> RenderableType:
     """One job with its deliveries and everything that happened to it."""
     parts: list[RenderableType] = [_job_table(job)]

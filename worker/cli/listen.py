@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 import orjson
@@ -10,14 +11,14 @@ from rich.text import Text
 from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import err, escaped, out, say
 from runhook.worker.cli.jobs import COLOURS
-from runhook.worker.delivery.subscriptions import listening_secret, outcome_of, signed
 from runhook.worker.domain.events import TYPES, Event, Outcome, cloud_event
 from runhook.worker.domain.times import moment_of
 from runhook.worker.errors import StoreUnavailable
-from runhook.worker.net.outbound import Outbound
 from runhook.worker.net.untrusted import one_line
-from runhook.worker.store import event_at, is_event_id
-from runhook.worker.wiring import Wiring
+
+if TYPE_CHECKING:
+    from runhook.worker.net.outbound import Outbound
+    from runhook.worker.wiring import Wiring
 
 EVERY = 0.3  # seconds between two looks at the log; short enough to feel live
 AWAY = 1.0  # seconds between two looks for a Redis that went away meanwhile
@@ -42,6 +43,9 @@ def listen(
     as_json: bool,
 ) -> None:
     """Follow events as they happen, until Ctrl-C."""
+    from runhook.worker.delivery.subscriptions import listening_secret
+    from runhook.worker.net.outbound import Outbound
+
     # Whoever types the URL may reach this machine anyway; private addresses are the usual case.
     outbound = Outbound(allow_private=True)
     if forward and (refusal := outbound.refusal(forward)):
@@ -65,8 +69,10 @@ def listen(
         return
 
 
-def _start(w: Wiring, since: str | None, after: str | None) -> str:
+def _start(w: "Wiring", since: str | None, after: str | None) -> str:
     """The event behind which it begins."""
+    from runhook.worker.store import event_at, is_event_id
+
     if since and after:
         raise click.UsageError("say --since or --after, not both")
     if after:
@@ -82,7 +88,7 @@ def _start(w: Wiring, since: str | None, after: str | None) -> str:
         raise click.BadParameter(text, param_hint="--since") from None
 
 
-def _follow(w: Wiring, cursor: str) -> Iterator[Event]:
+def _follow(w: "Wiring", cursor: str) -> Iterator[Event]:
     """Everything behind the cursor, for ever; a Redis that goes away meanwhile is waited for."""
     reached = False
     while True:
@@ -101,8 +107,10 @@ def _follow(w: Wiring, cursor: str) -> Iterator[Event]:
         cursor = behind or cursor
 
 
-def _forward(w: Wiring, outbound: Outbound, url: str, event: Event, body: bytes) -> None:
+def _forward(w: "Wiring", outbound: "Outbound", url: str, event: Event, body: bytes) -> None:
     """Post an event; a server that does not answer at all is tried again for some seconds."""
+    from runhook.worker.delivery.subscriptions import listening_secret, outcome_of, signed
+
     for again in (*AGAIN, None):
         answer = outbound.post(url, body, signed([listening_secret(w)], event.id, body))
         err.print(forward_line(outcome_of(answer)), soft_wrap=True)

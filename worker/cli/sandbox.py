@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from runhook.worker.cli.installed import check_installed
 from runhook.worker.runninghub.sandbox.faults import listing
-from runhook.worker.wiring import check_port
 
 SANDBOX_PORT = 8090  # beside 8080, where `web` listens
 
@@ -23,6 +21,9 @@ SANDBOX_PORT = 8090  # beside 8080, where `web` listens
 @click.option("--retry-gap", default=60.0, show_default=True, help="Seconds between callbacks.")
 def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_gap: float) -> None:
     """Serve RunningHub's API for free; any key is accepted."""
+    from runhook.worker.cli.installed import check_installed
+    from runhook.worker.wiring import check_port
+
     check_installed(server=False, sandbox=True)
     # Not at the top: the server needs pillow, which only runhook[local] brings.
     from runhook.worker.runninghub.sandbox.faults import Faults

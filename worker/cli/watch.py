@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from rich.live import Live
@@ -14,10 +14,10 @@ from runhook.worker.cli.console import err, out, say
 from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.jobs import age, jobs_table, state_text
 from runhook.worker.domain.jobs import Job, State
-from runhook.worker.flows.steps.first_look import usual_seconds
 from runhook.worker.net.untrusted import lines
-from runhook.worker.store import JobFilter
-from runhook.worker.wiring import Wiring
+
+if TYPE_CHECKING:
+    from runhook.worker.wiring import Wiring
 
 EVERY = 0.5  # seconds between two looks at Redis; each costs it a few commands
 NEWEST = 20  # jobs that `watch` shows: as many as `runhook jobs`, and they fit a terminal
@@ -60,7 +60,7 @@ def _watch_newest() -> None:
         return
 
 
-def _print_changes(w: Wiring) -> NoReturn:
+def _print_changes(w: "Wiring") -> NoReturn:
     shown: dict[str, State] = {}
     while True:
         # The oldest first, as they happened.
@@ -70,12 +70,14 @@ def _print_changes(w: Wiring) -> NoReturn:
         time.sleep(EVERY)
 
 
-def _newest(w: Wiring) -> Sequence[Job]:
+def _newest(w: "Wiring") -> Sequence[Job]:
     # Of any state and any model, from the newest on.
+    from runhook.worker.store import JobFilter
+
     return w.store.listing.page(JobFilter(), None, NEWEST).jobs
 
 
-def wait(w: Wiring, job_id: str, *, quiet: bool) -> Job:
+def wait(w: "Wiring", job_id: str, *, quiet: bool) -> Job:
     """Wait until a job has ended, for as long as that takes.
 
     Args:
@@ -99,15 +101,17 @@ def wait(w: Wiring, job_id: str, *, quiet: bool) -> Job:
         time.sleep(EVERY)
 
 
-def _place(w: Wiring, job: Job) -> int | None:
+def _place(w: "Wiring", job: Job) -> int | None:
     """Its place in the queue while it stands there."""
     if job.state is not State.QUEUED:
         return None
     return w.store.queue.position(w.client.line_of(job.spec.options), job.id)
 
 
-def _progress(w: Wiring, job: Job, place: int | None) -> Text:
+def _progress(w: "Wiring", job: Job, place: int | None) -> Text:
     """Where a job stands: its place in the queue, or how long such jobs usually run."""
+    from runhook.worker.flows.steps.first_look import usual_seconds
+
     line = Text.assemble(state_text(job), f"  {age(job)}")
     if place is not None:
         line.append(f"  place {place} in the queue")

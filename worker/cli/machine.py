@@ -1,0 +1,195 @@
+"""What `runhook up` does: everything on this machine, started, watched and ended."""
+
+import fcntl
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from runhook.config import generated, private
+from runhook.config.settings import Settings, SettingsError
+from runhook.worker.cli.installed import check_installed
+from runhook.worker.cli.process_log import shower
+from runhook.worker.cli.processes import (
+    COMMANDS,
+    Ended,
+    Fleet,
+    ending_on_signals,
+    free_port,
+    keep_off_proxies,
+    sandbox_command,
+    wait_until_ready,
+)
+from runhook.worker.cli.sandbox import SANDBOX_PORT
+from runhook.worker.domain.jobs import LOCAL
+from runhook.worker.errors import RunhookError
+from runhook.worker.store.embedded import EmbeddedServer
+from runhook.worker.wiring import assemble, check_port, check_server
+
+# Seconds until `up` gives up a process: the sandbox takes one or two, and `web` is ready once a
+# worker is there, which takes longer on a slow machine.
+SANDBOX_PATIENCE, WEB_PATIENCE = 30.0, 60.0
+TEND_EVERY = 0.5  # seconds between two looks whether a process has ended
+
+
+def run(*, sandbox: bool) -> None:
+    """Run Redis (unless REDIS_URL is set), web, worker and handlers, until Ctrl-C.
+
+    Args:
+        sandbox: And a sandbox, in RunningHub's place.
+    """
+    base = Settings.load()
+    check_installed(server=base.embedded, sandbox=sandbox)
+    environ, beside, port = keep_off_proxies(dict(os.environ)), {}, None
+    if sandbox:
+        port = free_port(SANDBOX_PORT)
+        beside = _beside(base, port)
+    environ |= beside
+    base.own_data_dir()
+    if base.embedded and not base.secret_setting:
+        base.make_secret()
+    os.environ.update(environ)  # the settings of this process are read from it, too
+    settings = Settings.load("worker")
+    web = _own_token(settings)
+    Settings.load("web", **web)  # refuses here what web would refuse, in one line
+    server = EmbeddedServer(settings.data_dir, settings.embedded_socket)
+    usual = click.get_current_context().obj  # files that handlers write are their owner's matter
+    fleet = Fleet(environ, say=shower(), umasks={"handlers": usual}, own={"web": web})
+    with _alone_in(settings.data_dir), ending_on_signals():
+        try:
+            # First, so that no command finds the sandbox of an `up` that was killed.
+            _announce(settings, beside)
+            check_port("127.0.0.1", settings.port)
+            if base.embedded:
+                server.start()
+            check_server(assemble(settings, patience="door"))
+            _start(fleet, port)
+            _watch(fleet, settings, own_token=bool(web))
+        except Ended:
+            click.echo("ending")
+        finally:
+            fleet.stop()
+            settings.sandbox_file.unlink(missing_ok=True)
+            if base.embedded:
+                server.stop()
+
+
+def _own_token(settings: Settings) -> dict[str, str]:
+    """What only `web` gets: a token of this machine's own, unless others are set.
+
+    With a token nobody is let in for where a request seems to come from, so `web` need not see
+    through proxies.
+    """
+    if settings.callers:
+        return {}
+    return {"RUNHOOK_API_TOKENS": f"{LOCAL}:{generated.token(settings.token_file)}"}
+
+
+def _start(fleet: Fleet, sandbox: int | None) -> None:
+    """Start the processes.
+
+    Args:
+        fleet: Where they belong.
+        sandbox: The port of a sandbox to start first, since the others ask it at once; None: none.
+    """
+    if sandbox:
+        fleet.start("sandbox", sandbox_command(sandbox))
+        address = f"http://127.0.0.1:{sandbox}/sandbox/books"
+        if wrong := wait_until_ready(address, SANDBOX_PATIENCE, fleet.tend):
+            raise RunhookError(f"{wrong}; its last lines are above")
+    for name, command in COMMANDS.items():
+        fleet.start(name, command)
+
+
+def _beside(base: Settings, port: int) -> dict[str, str]:
+    """The environment of processes that work against a sandbox on this port."""
+    private_is_set = "allow_private_urls" in base.model_fields_set
+    return {
+        "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{port}",
+        "RUNNINGHUB_API_KEY": base.api_key or "sandbox",
+        "RUNHOOK_PUBLIC_URL": base.public_url or f"http://127.0.0.1:{base.port}",
+        # The sandbox's own outputs lie on a private address.
+        "RUNHOOK_ALLOW_PRIVATE_URLS": str(base.allow_private_urls or not private_is_set),
+    }
+
+
+def _announce(settings: Settings, beside: dict[str, str]) -> None:
+    """Write down where the sandbox is, so that commands in another terminal find it.
+
+    Args:
+        settings: Whose data folder it is written into.
+        beside: What processes beside a sandbox are told; empty: there is none, and what a killed
+            `up` left behind is removed.
+    """
+    if beside:
+        told = beside | {"RUNNINGHUB_API_KEY": "sandbox"}  # the real key stays out of the file
+        private.replace(settings.sandbox_file, json.dumps(told))
+    else:
+        settings.sandbox_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the data folder, so that two never share one embedded server."""
+    with ExitStack() as held:
+        try:
+            lock = private.opened(folder / "up.lock", "w", os.O_WRONLY | os.O_CREAT)
+            file = held.enter_context(lock)
+            # The lock goes with the process however it ends, so nobody has to remove a file after a
+            # crash.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SettingsError(
+                f"RUNHOOK_DATA_DIR: another `runhook up` is running in {folder}; end it first, "
+                "or set another folder"
+            ) from None
+        except ValueError as stranger:
+            raise SettingsError(f"RUNHOOK_DATA_DIR: {stranger}") from None
+        yield
+
+
+def _watch(fleet: Fleet, settings: Settings, *, own_token: bool) -> None:
+    """Say when all is ready, then restart what ends, until a signal comes.
+
+    Raises:
+        RunhookError: A process cannot start.
+    """
+    address = f"http://127.0.0.1:{settings.port}"
+    wrong = wait_until_ready(f"{address}/readyz", WEB_PATIENCE, fleet.tend)
+    if wrong:
+        raise RunhookError(f"{wrong}; its last lines are above")
+    click.echo(welcome(settings, address, made=own_token, terminal=sys.stdout.isatty()))
+    while True:
+        time.sleep(TEND_EVERY)
+        if name := fleet.tend():
+            raise RunhookError(f"{name} keeps failing; its last lines are above")
+
+
+def welcome(settings: Settings, address: str, *, made: bool, terminal: bool) -> str:
+    """What to do now; the token itself is shown on a terminal only, for other output is kept.
+
+    Args:
+        settings: Of this machine.
+        address: Of `web`.
+        made: Its token is one that `up` made.
+        terminal: People look at it.
+    """
+    # Given as a command that reads it: what is copied into a chat or a log holds no token.
+    token, link = "TOKEN", ""
+    if made:
+        token = f"$(cat {shlex.quote(str(settings.token_file))})"
+    if made and terminal:
+        link = f"?token={generated.kept(settings.token_file)}"
+    return (
+        f"ready at {address}/{link}\n"
+        f'  curl -s {address}/v1/jobs -H "Authorization: Bearer {token}"\n'
+        "or in another terminal:\n"
+        "  runhook models                                # find a model\n"
+        "  runhook submit MODEL -i name=value --wait"
+    )
