@@ -30,9 +30,11 @@ CHAOS ?= --jobs 300 --kills 25
 chaos: .venv/ready
 	@$(BIN)/python -m tests.chaos $(CHAOS)
 
-# What fan-out costs, as a ratio within one run.
+# What everything costs, beside others in one run; writes docs/benchmarks.md. BENCH="--all" is
+# everything, BENCH="--only job --rounds 5" one row that is only printed, BENCH=--help says the rest.
+BENCH ?=
 bench: .venv/ready
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 # One run of many jobs through the real processes with lost and doubled callbacks, and its books.
 JOBS ?= 200

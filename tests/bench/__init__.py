@@ -1,1 +1,1 @@
-"""Measurements: what fan-out costs, as a ratio within one run. `make bench`."""
+"""Measurements: runhook beside the naive, the bare and the quickest, in one run. `make bench`."""

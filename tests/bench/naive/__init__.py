@@ -1,0 +1,1 @@
+"""The naive service: what a good engineer writes in an afternoon, with Celery as it comes."""
