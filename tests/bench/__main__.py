@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from tests.bench import machine
 from tests.bench.figures import Finding
 from tests.bench.plan import Plan
-from tests.bench.rows import job
+from tests.bench.rows import callback, job
 from tests.bench.tables import text
 
-ROWS = {row.NAME: row for row in (job,)}
+ROWS = {row.NAME: row for row in (job, callback)}
 
 
 def main() -> int:

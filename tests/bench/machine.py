@@ -25,11 +25,6 @@ def pss(sessions: Iterable[int]) -> int:
     return sum(_pss(process) for process, _ in _processes(sessions))
 
 
-def members(sessions: Iterable[int]) -> list[int]:
-    """Every process of some sessions."""
-    return [int(process.name) for process, _ in _processes(sessions)]
-
-
 def described() -> list[str]:
     """This machine, a fact each."""
     names = [line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")]
@@ -55,10 +50,11 @@ def revision() -> str:
     return said.stdout.strip() or "unknown"
 
 
-def pinned(process: int, cores: set[int]) -> None:
-    """Keep a process and all its threads to some cores."""
-    for task in Path(f"/proc/{process}/task").iterdir():
-        os.sched_setaffinity(int(task.name), cores)
+def pinned(sessions: Iterable[int], cores: set[int]) -> None:
+    """Keep the processes of some sessions, and all their threads, to some cores."""
+    for process, _ in _processes(sessions):
+        for task in (process / "task").iterdir():
+            os.sched_setaffinity(int(task.name), cores)
 
 
 def _processes(sessions: Iterable[int]) -> Iterator[tuple[Path, list[str]]]:

@@ -3,7 +3,9 @@
 import http.client
 import json
 import os
+import signal
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -68,6 +70,16 @@ class System:
         found = self.fleet.pids()
         if self.server.process_id:
             found["redis"] = self.server.process_id
+        return found
+
+    def end(self, role: str) -> None:
+        """End a process for good, and all its children."""
+        os.killpg(self.fleet.pids()[role], signal.SIGKILL)
+
+    def job(self, job: str) -> dict[str, Any]:
+        """A job as its web shows it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v1/jobs/{job}") as answer:
+            found: dict[str, Any] = json.loads(answer.read())
         return found
 
     def told(self) -> list[list[str]]:
@@ -159,6 +171,20 @@ def naive(folder: Path, upstream: str, pool: str = "prefork") -> Iterator[System
     commands = {"web": web, "worker": (*CELERY, *NAIVE_POOLS[pool])}
     with _system("naive", folder, upstream, commands, {}) as system:
         yield system
+
+
+@contextmanager
+def web_alone(folder: Path, name: str, *command: str) -> Iterator[tuple[int, int]]:
+    """A web server that needs nothing else; its port, for which `$PORT` stands, and its session."""
+    port = free_port()
+    fleet = Fleet(_environ(folder), folder, logs=folder / "logs")
+    try:
+        fleet.start(name, tuple(part.replace("$PORT", str(port)) for part in command))
+        wrong = wait_until_ready(f"http://127.0.0.1:{port}/readyz", PATIENCE, fleet.tend)
+        assert wrong is None, f"{name}: {wrong}\n{_logs(folder)}"
+        yield port, fleet.pids()[name]
+    finally:
+        fleet.stop()
 
 
 @contextmanager
