@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from tests.bench import machine
 from tests.bench.figures import Finding
 from tests.bench.plan import Plan
-from tests.bench.rows import callback, job
+from tests.bench.rows import begun, callback, idle, job, known, recovery, start, workers
 from tests.bench.tables import text
 
-ROWS = {row.NAME: row for row in (job, callback)}
+ROWS = {row.NAME: row for row in (job, callback, begun, known, idle, recovery, workers, start)}
 
 
 def main() -> int:

@@ -2,9 +2,11 @@
 
 The sandbox draws pictures and has a thread for each task, 11 ms of CPU a job; on the two cores that
 it shares with what is measured that would be most of what there is. This one takes 0.3 ms. It says
-the same words, and knows no faults, no questions and no limit.
+the same words, and knows no faults and no limit. It prints a line for each callback and each
+question.
 
-`python -m tests.bench.provider PORT SECONDS`; each task ends after so many seconds.
+`python -m tests.bench.provider PORT SECONDS [SPREAD]`; tasks take so many seconds, or in turn once
+to SPREAD times as many.
 """
 
 import asyncio
@@ -12,23 +14,25 @@ import itertools
 import json
 import secrets
 import sys
+import time
 from collections import deque
 from typing import Any
 from urllib.parse import urlsplit
 
 FIRST_ID = 2_000_000_000_000_000_000  # ids have 19 digits
-SUBMITS = b"POST /openapi/v2/"
+SUBMITS, QUERIES = b"POST /openapi/v2/", b"POST /openapi/v2/query "
 USAGE = {"consumeMoney": None, "consumeCoins": None, "taskCostTime": "0"}
 numbers = itertools.count(FIRST_ID + secrets.randbelow(10**17))
 idle: dict[tuple[str, int], deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]]] = {}
+ends: dict[str, float] = {}
 calling: set[asyncio.Task[None]] = set()
 
 
 class Asked(asyncio.Protocol):
     """One connection on which submits come."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, spread: int) -> None:
+        self._seconds, self._spread = seconds, spread
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -50,10 +54,28 @@ class Asked(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> bytes:
         if not head.startswith(SUBMITS):
             return _http(b"200 OK" if head.startswith(b"GET /ready ") else b"404 Not Found", b"{}")
-        task, url = str(next(numbers)), json.loads(body).get("webhookUrl")
+        asked = json.loads(body)
+        said = self._told(asked) if head.startswith(QUERIES) else self._taken(asked)
+        return _http(b"200 OK", json.dumps(said).encode())
+
+    def _taken(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """A task, which ends some time later."""
+        number = next(numbers)
+        seconds = self._seconds * (1 + number % self._spread)
+        task, url = str(number), asked.get("webhookUrl")
+        ends[task] = time.time() + seconds
         if url:
-            asyncio.get_running_loop().call_later(self._seconds, _begin, task, url)
-        return _http(b"200 OK", json.dumps(_said(task, "RUNNING", None)).encode())
+            asyncio.get_running_loop().call_later(seconds, _begin, task, url)
+        return _said(task, "RUNNING", None)
+
+    def _told(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """How a task stands, and in what is printed when it ended."""
+        task = asked["taskId"]
+        print(f"{ends[task]:.6f} {task}", flush=True)
+        if time.time() < ends[task]:
+            return _said(task, "RUNNING", None)
+        found: dict[str, Any] = event(task)["eventData"]
+        return found
 
 
 def event(task: str) -> dict[str, Any]:
@@ -98,6 +120,7 @@ async def _call_back(task: str, url: str) -> None:
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     kept = idle.setdefault(place, deque())
+    print(f"{time.time():.6f} {url}", flush=True)  # when it is called back, for those who measure
     while True:
         fresh = not kept
         reader, writer = await asyncio.open_connection(*place) if fresh else kept.pop()
@@ -126,12 +149,14 @@ def _http(status: bytes, body: bytes) -> bytes:
     return head % (status, len(body)) + body
 
 
-async def main(port: int, seconds: float) -> None:
+async def main(port: int, seconds: float, spread: int = 1) -> None:
     """Serve."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Asked(seconds), "127.0.0.1", port, backlog=1024)
+    server = await loop.create_server(
+        lambda: Asked(seconds, spread), "127.0.0.1", port, backlog=1024
+    )
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), *map(int, sys.argv[3:])))

@@ -97,9 +97,16 @@ class System:
         """One to its web."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
-    def ask(self, connection: http.client.HTTPConnection, number: int) -> str:
+    def ask(
+        self,
+        connection: http.client.HTTPConnection,
+        number: int,
+        model: str = IMAGE,
+        given: Mapping[str, Any] | None = None,
+    ) -> str:
         """Ask for a job; its id."""
-        body = json.dumps({"model": IMAGE, "input": {"prompt": f"A harbour at dawn, {number}"}})
+        wanted = given or {"prompt": f"A harbour at dawn, {number}"}
+        body = json.dumps({"model": model, "input": wanted})
         connection.request("POST", "/v1/jobs", body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         said: dict[str, Any] = json.loads(answer.read())
@@ -108,10 +115,11 @@ class System:
 
 
 @contextmanager
-def lean_provider(folder: Path, seconds: float) -> Iterator["Provider"]:
-    """The one that costs next to nothing; tasks take so many seconds."""
+def lean_provider(folder: Path, seconds: float, spread: int = 1) -> Iterator["Provider"]:
+    """The one that costs next to nothing; tasks take so many seconds, once to `spread` times."""
     port = free_port()
-    command = (sys.executable, "-m", "tests.bench.provider", str(port), str(seconds))
+    given = (str(port), str(seconds), str(spread))
+    command = (sys.executable, "-m", "tests.bench.provider", *given)
     with _provider(folder, port, command, "ready") as found:
         yield found
 
@@ -133,16 +141,22 @@ def _provider(folder: Path, port: int, command: tuple[str, ...], path: str) -> I
         fleet.start("provider", command)
         wrong = wait_until_ready(f"{url}/{path}", PATIENCE, fleet.tend)
         assert wrong is None, wrong
-        yield Provider(url, fleet.pids()["provider"])
+        yield Provider(url, fleet.pids()["provider"], folder / "logs" / "provider.log")
     finally:
         fleet.stop()
 
 
 @dataclass
 class Provider(Sandbox):
-    """A sandbox, and the session of its process."""
+    """A provider, the session of its process, and what it prints."""
 
-    session: int = 0
+    session: int
+    log: Path
+
+    def printed(self) -> list[tuple[float, str]]:
+        """Of the lean one: when it called which URL; when each task that is asked for ends."""
+        rows = [line.split() for line in self.log.read_text().splitlines()]
+        return [(float(moment), what) for moment, what in rows]
 
 
 @contextmanager

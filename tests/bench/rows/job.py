@@ -68,17 +68,22 @@ def both(folder: Path) -> Iterator[tuple[Provider, list[System]]]:
 def burst(system: System, count: int) -> float:
     """Have so many jobs made and every handler told of each; the seconds that took."""
     before, start = system.told_count(), time.monotonic()
+    ask_many(system, count)
+    wait_for(system, before + HANDLERS * count)
+    return time.monotonic() - start
+
+
+def ask_many(system: System, count: int) -> None:
+    """Ask for so many jobs, over some connections at once."""
     share = [count // ASKING + (number < count % ASKING) for number in range(ASKING)]
     threads = [threading.Thread(target=_ask, args=(system, part)) for part in share]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    _wait_for(system, before + HANDLERS * count)
-    return time.monotonic() - start
 
 
-def _wait_for(system: System, wanted: int) -> None:
+def wait_for(system: System, wanted: int) -> None:
     """Until handlers have written so many lines; looked at seldom, so that it costs nothing."""
     told, moved = system.told_count(), time.monotonic()
     while told < wanted:
