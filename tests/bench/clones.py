@@ -23,53 +23,64 @@ class Mould:
 
     def __init__(self, client: Any, job: str) -> None:
         """Args:
-        client: The Redis that holds it.
+        client: The Redis that holds it; few others may be in it, for all of it is looked through.
         job: Its id.
         """
-        self._client, self._job = client, job.encode()
+        self._job = job.encode()
         # What happened to it is in a shared stream, whose ids stand in the names of deliveries.
-        self._events = sorted(_events(client, self._job))
-        marks = [self._job, *(entry for _, entry, _ in self._events)]
+        self.events = sorted(_events(client, self._job))
+        marks = [self._job, *(entry for _, entry, _ in self.events)]
         commands = [*self._announced(), *_commands(client, marks)]
         self._commands = b"".join(map(_packed, commands))
-        moments = [_ms(entry) for _, entry, _ in self._events]
-        self._span = max(moments, default=0) - min(moments, default=0) + 1
+        moments = [_ms(entry) for _, entry, _ in self.events]
+        self.span = max(moments, default=0) - min(moments, default=0) + 1
 
     def _announced(self) -> Iterator[Command]:
-        for stream, entry, fields in self._events:
+        for stream, entry, fields in self.events:
             yield (b"XADD", stream, entry, *_flat(fields))
 
-    def cast(self, listens: Path, count: int) -> list[str]:
-        """Write so many others, older than it; their ids, oldest first."""
-        names = [self._older(count - number) for number in range(count)]
-        kept = {stream: self._client.xrange(stream) for stream, _, _ in self._events}
-        oldest = min((_ms(entry) for rows in kept.values() for entry, _ in rows), default=0)
-        if kept:  # entries can only be added behind the last: the clones first, then what was
-            self._client.delete(*kept)
-        with socket.socket(socket.AF_UNIX) as line:
-            line.connect(str(listens))
-            line.sendall(_packed((b"CLIENT", b"REPLY", b"OFF")))
-            for number, name in enumerate(names):
-                line.sendall(self._clone(name, oldest - (count - number) * self._span))
-            line.sendall(_packed((b"CLIENT", b"REPLY", b"ON")))
-            assert line.recv(100) == b"+OK\r\n"
-        for stream, entries in kept.items():
-            for entry, fields in entries:
-                self._client.xadd(stream, fields, id=entry)
-        return [name.decode() for name in names]
+    def clone(self, steps: int, first: int) -> tuple[str, bytes]:
+        """An older job, and the commands that write it.
+
+        Args:
+            steps: How much older; another number is another job.
+            first: When its first event happened, ms.
+        """
+        name, written = self._older(steps), self._commands
+        for _, entry, _ in self.events:
+            moment = first + _ms(entry) - _ms(self.events[0][1])
+            written = written.replace(entry, b"%d-%s" % (moment, entry.partition(b"-")[2]))
+        return name.decode(), written.replace(self._job, name)
 
     def _older(self, steps: int) -> bytes:
         digits = self._job[DIGITS]
         other = f"{int(digits, 16) - steps * STEP:0{len(digits)}x}".encode()
         return self._job[: DIGITS.start] + other + self._job[DIGITS.stop :]
 
-    def _clone(self, name: bytes, first: int) -> bytes:
-        """Its commands under another name, its first event at a moment."""
-        written = self._commands
-        for _, entry, _ in self._events:
-            moment = first + _ms(entry) - _ms(self._events[0][1])
-            written = written.replace(entry, b"%d-%s" % (moment, entry.partition(b"-")[2]))
-        return written.replace(self._job, name)
+
+def cast(client: Any, listens: Path, moulds: Sequence[Mould], count: int) -> list[str]:
+    """Write so many jobs like those of some moulds in turn; their ids, oldest first."""
+    streams = {stream for mould in moulds for stream, _, _ in mould.events}
+    kept = {stream: client.xrange(stream) for stream in streams}
+    oldest = min((_ms(entry) for rows in kept.values() for entry, _ in rows), default=0)
+    span = max(mould.span for mould in moulds)
+    if kept:  # entries can only be added behind the last: the clones first, then what was
+        client.delete(*kept)
+    names = []
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(listens))
+        line.sendall(_packed((b"CLIENT", b"REPLY", b"OFF")))
+        for number in range(count):
+            steps = count - number
+            name, written = moulds[number % len(moulds)].clone(steps, oldest - steps * span)
+            names.append(name)
+            line.sendall(written)
+        line.sendall(_packed((b"CLIENT", b"REPLY", b"ON")))
+        assert line.recv(100) == b"+OK\r\n"
+    for stream, entries in kept.items():
+        for entry, fields in entries:
+            client.xadd(stream, fields, id=entry)
+    return names
 
 
 def _ms(entry: bytes) -> int:

@@ -32,7 +32,7 @@ class Figure:
         """In the middle of all rounds."""
         return statistics.median(self.values[system])
 
-    def ratio(self, system: str, other: str = "naive") -> list[float]:
+    def ratio(self, system: str, other: str) -> list[float]:
         """How many times better a system is than another one, round by round."""
         pairs = zip(self.values[system], self.values[other], strict=False)
         return [mine / theirs if self.more else theirs / mine for mine, theirs in pairs if mine]
@@ -48,6 +48,7 @@ class Finding:
         how: How it was measured, a paragraph.
         figures: All of them.
         notes: What is to be known beside, a sentence each.
+        compared: A column's heading, and of how many times which system is better than which.
         at: When, and `revision` of what.
     """
 
@@ -56,6 +57,7 @@ class Finding:
     how: str
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    compared: tuple[str, str, str] = ("better than naive", "runhook", "naive")
     at: str = ""
     revision: str = ""
 

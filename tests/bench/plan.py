@@ -19,6 +19,7 @@ class Plan:
         running: Jobs that run while nothing happens.
         lost: Jobs whose callbacks are lost.
         workers: Numbers of worker processes.
+        pool: Of the naive worker: `prefork`, Celery's default, or `threads`.
     """
 
     rounds: int
@@ -27,6 +28,7 @@ class Plan:
     running: int
     lost: int
     workers: Sequence[int]
+    pool: str
 
     def turn(self, systems: Sequence[Turn], number: int) -> Sequence[Turn]:
         """The systems in the order of a round; who is first changes."""

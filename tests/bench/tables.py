@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from tests.bench.figures import Figure, Finding, spread, systems
 
-RATIO = "better than naive"
-
 
 def text(finding: Finding) -> str:
     """For a terminal."""
@@ -31,19 +29,19 @@ def _line(cells: Sequence[str]) -> str:
 
 def _rows(finding: Finding) -> list[list[str]]:
     names = systems(finding.figures)
+    heading, mine, other = finding.compared
     head = ["", *names]
-    if "naive" in names:
-        head.append(RATIO)
-    head.append("goal")
-    return [head, *(_row(figure, names) for figure in finding.figures)]
-
-
-def _row(figure: Figure, names: Sequence[str]) -> list[str]:
-    cells = [f"{figure.what}, {figure.unit}".removesuffix(", ")]
-    cells += [_cell(figure, name) for name in names]
-    if "naive" in names:
-        cells.append(_ratio(figure))
-    return [*cells, figure.goal]
+    beside = {mine, other} <= set(names)
+    if beside:
+        head.append(heading)
+    rows = []
+    for figure in finding.figures:
+        cells = [f"{figure.what}, {figure.unit}".removesuffix(", ")]
+        cells += [_cell(figure, name) for name in names]
+        if beside:
+            cells.append(_ratio(figure, mine, other))
+        rows.append([*cells, figure.goal])
+    return [[*head, "goal"], *rows]
 
 
 def _cell(figure: Figure, name: str) -> str:
@@ -51,8 +49,8 @@ def _cell(figure: Figure, name: str) -> str:
     return spread(values) if values else ""
 
 
-def _ratio(figure: Figure) -> str:
-    if not {"runhook", "naive"} <= figure.values.keys() or figure.unit == "bytes":
+def _ratio(figure: Figure, mine: str, other: str) -> str:
+    if not {mine, other} <= figure.values.keys():
         return ""
-    ratios = figure.ratio("runhook")
-    return f"{spread(ratios)} ×" if ratios else ""
+    ratios = figure.ratio(mine, other)
+    return f"{spread(ratios)} ×" if ratios and any(ratios) else ""

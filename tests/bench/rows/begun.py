@@ -26,7 +26,7 @@ GOAL = "≤ 2 × naive"
 def run(plan: Plan) -> list[Finding]:
     """Measure."""
     finding = Finding(row=NAME, title="From a callback to the handler that begins", how=HOW)
-    with TemporaryDirectory() as folder, both(Path(folder)) as (upstream, systems):
+    with TemporaryDirectory() as folder, both(Path(folder), plan) as (upstream, systems):
         for system in systems:
             burst(system, WARM)
         for number in range(plan.rounds):

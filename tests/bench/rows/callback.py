@@ -18,7 +18,7 @@ from runhook.worker.cli.processes import COMMANDS
 from runhook.worker.secrets.signing import callback_url
 from runhook.worker.store.embedded import EmbeddedServer
 from tests.bench import machine
-from tests.bench.clones import Mould
+from tests.bench.clones import Mould, cast
 from tests.bench.figures import Finding
 from tests.bench.load import post, send
 from tests.bench.plan import Plan
@@ -134,7 +134,7 @@ def running(system: System, count: int) -> list[str]:
     eventually(lambda: system.job(job)["state"] == "running", 30)
     time.sleep(QUIET)
     system.end("worker")
-    return Mould(system.client, job).cast(system.server.socket, count)
+    return cast(system.client, system.server.socket, [Mould(system.client, job)], count)
 
 
 def _door(system: System, path: Callable[[int], str]) -> Door:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench import machine
-from tests.bench.clones import Mould
+from tests.bench.clones import Mould, cast
 from tests.bench.figures import Finding
 from tests.bench.plan import Plan
 from tests.bench.systems import System, lean_provider, naive, runhook
@@ -39,7 +39,7 @@ def run(plan: Plan) -> list[Finding]:
         eventually(lambda: ours.job(job)["state"] == "running", 30)
         connection.close()
         _watch(finding, {"runhook, no jobs": ours})
-        Mould(ours.client, job).cast(ours.server.socket, plan.running)
+        cast(ours.client, ours.server.socket, [Mould(ours.client, job)], plan.running)
         for number in range(plan.rounds):
             _watch(finding, {"runhook": ours, "naive": theirs})
             plan.say(f"{NAME} {number + 1}/{plan.rounds}")

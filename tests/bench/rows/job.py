@@ -41,7 +41,7 @@ def run(plan: Plan) -> list[Finding]:
 
 def _bursts(folder: Path, plan: Plan, count: int) -> Finding:
     finding = Finding(row=f"{NAME}-{count}", title=f"A burst of {count:,} jobs", how=HOW)
-    with both(folder) as (upstream, systems):
+    with both(folder, plan) as (upstream, systems):
         for system in systems:
             burst(system, WARM)
         for number in range(plan.rounds):
@@ -55,12 +55,12 @@ def _bursts(folder: Path, plan: Plan, count: int) -> Finding:
 
 
 @contextmanager
-def both(folder: Path) -> Iterator[tuple[Provider, list[System]]]:
+def both(folder: Path, plan: Plan) -> Iterator[tuple[Provider, list[System]]]:
     """The provider, runhook and the naive service."""
     with (
         lean_provider(folder, SECONDS) as upstream,
         runhook(folder, upstream.url) as ours,
-        naive(folder, upstream.url) as theirs,
+        naive(folder, upstream.url, plan.pool) as theirs,
     ):
         yield upstream, [ours, theirs]
 

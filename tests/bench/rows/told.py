@@ -1,29 +1,35 @@
-"""From an event to the first byte at a subscriber: 100 of them, with and without one that hangs.
+"""From an event to the first byte at a subscriber: 100 of them, with and without one that hangs."""
 
-Rounds alternate, so that a slow minute of the machine counts for both. Server, sandbox, web, worker
-and handlers are the real processes; the subscribers are one process of many threads.
-"""
-
-import argparse
+import contextlib
+import io
 import json
 import multiprocessing
-import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from runhook.worker.store.scripts import stream_moment
+from tests.bench.figures import Finding
+from tests.bench.plan import Plan
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 from tests.receiver import Reply, a_receiver
 
+NAME = "told"
+WHAT = "from an event to 100 subscribers, with and without one that hangs"
+HOW = (
+    "A hundred subscriptions, in a process of their own with many threads; in every second round "
+    "one of them takes the connection and never answers. The sandbox, web, worker and handlers are "
+    "the real processes."
+)
+SUBSCRIBERS, EVENTS = 100, 5  # events a round
 PATIENCE = 60.0
 LET_GO = 16.0  # seconds after which nobody waits for the one that hangs any more
+ALL_ANSWER, ONE_HANGS = "all answer", "one hangs"
 
 
 def subscribers(told: Connection) -> None:
@@ -37,47 +43,54 @@ def subscribers(told: Connection) -> None:
             told.send([(r.path, r.headers["webhook-id"], r.at + clock) for r in heard])
 
 
-def main() -> int:
-    """Measure, and print a line for each way and the ratio."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("--subscribers", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=6, help="of each way")
-    parser.add_argument("--events", type=int, default=5, help="a round")
-    given = parser.parse_args()
+def run(plan: Plan) -> list[Finding]:
+    """Measure."""
+    finding = Finding(row=NAME, title="From an event to a hundred subscribers", how=HOW)
+    finding.compared = ("times that without", ALL_ANSWER, ONE_HANGS)
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.Process(target=subscribers, args=(theirs,), daemon=True)
     process.start()
-    good, stuck = ours.recv()
+    urls = ours.recv()
     with (
+        contextlib.redirect_stdout(io.StringIO()),  # a town says at its end what it logged
         tempfile.TemporaryDirectory() as folder,
         a_town(Path(folder), RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_HANDLERS="") as town,
     ):
-        for number in range(given.subscribers - 1):
-            _call(town, "POST", "", {"url": f"{good}/{number}", "events": ["job.succeeded"]})
-        last = _call(town, "POST", "", {"url": f"{good}/last", "events": ["job.succeeded"]})
-        delays: dict[bool, list[float]] = {False: [], True: []}
-        _round(town, ours, given.subscribers, given.events)  # nobody counts the first
-        for turn in range(2 * given.rounds):
-            hangs = turn % 2 == 1
+        _measure(finding, plan, town, ours, urls)
+    ours.send("over")
+    return [finding]
+
+
+def _measure(
+    finding: Finding, plan: Plan, town: Town, ours: Connection, urls: tuple[str, str]
+) -> None:
+    good, stuck = urls
+    for number in range(SUBSCRIBERS - 1):
+        _subscribed(town, f"{good}/{number}")
+    last = _subscribed(town, f"{good}/last")
+    _round(town, ours, SUBSCRIBERS)  # nobody counts the first
+    for number in range(plan.rounds):
+        for name in (ALL_ANSWER, ONE_HANGS):
+            hangs = name == ONE_HANGS
             url = stuck if hangs else f"{good}/last"
             _call(town, "PATCH", f"/{last['id']}", {"url": url})
-            hearing = given.subscribers - hangs
-            delays[hangs] += _round(town, ours, hearing, given.events)
+            found = sorted(_round(town, ours, SUBSCRIBERS - hangs))
+            for share, what in ((0.5, "p50"), (0.99, "p99")):
+                wait = found[min(len(found) - 1, int(len(found) * share))]
+                finding.figure(what, "ms").add(name, 1000 * wait)
             if hangs:
                 time.sleep(LET_GO)
-    ours.send("over")
-    for hangs, name in ((False, "all answer"), (True, "one hangs")):
-        found = delays[hangs]
-        print(f"{name:<11} {len(found):5} first bytes: {_shown(found)}")
-    ratio = _at(delays[True], 0.99) / _at(delays[False], 0.99)
-    print(f"p99 with one that hangs: {ratio:.2f} times that without")
-    return 0
+        plan.say(f"{NAME} {number + 1}/{plan.rounds}")
 
 
-def _round(town: Town, subscribers: Connection, hearing: int, events: int) -> list[float]:
+def _subscribed(town: Town, url: str) -> Any:
+    return _call(town, "POST", "", {"url": url, "events": ["job.succeeded"]})
+
+
+def _round(town: Town, subscribers: Connection, hearing: int) -> list[float]:
     """Seconds from each event to each first byte."""
     found: list[float] = []
-    for _ in range(events):
+    for _ in range(EVENTS):
         job = town.post({"model": IMAGE, "input": {"prompt": "a bench"}})["id"]
         town.ended(job)
         (delivered,) = eventually(partial(_one_delivery, town, job))
@@ -104,15 +117,3 @@ def _call(town: Town, method: str, path: str, body: Any = None) -> Any:
     request = urllib.request.Request(url, data, headers, method=method)
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.loads(answer.read() or b"null")
-
-
-def _at(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
-def _shown(values: Sequence[float]) -> str:
-    return ", ".join(f"p{round(s * 100)} {1000 * _at(values, s):.0f} ms" for s in (0.5, 0.9, 0.99))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,150 @@
+"""What each operation costs Redis, with few jobs kept and with very many."""
+
+import os
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from runhook.config.settings import Settings
+from runhook.worker.flows.sweep import sweep
+from runhook.worker.store import SetClock
+from runhook.worker.wiring import assemble
+from tests.bench.clones import Mould, cast
+from tests.bench.figures import Finding
+from tests.bench.plan import Plan
+from tests.bench.rows.job import burst
+from tests.bench.systems import IMAGE, System, runhook, sandbox
+from tests.bench.usage import Usage, usage
+from tests.conftest import eventually
+
+NAME = "flat"
+WHAT = "each operation's cost in Redis at 1,000 jobs kept and at 100,000"
+HOW = (
+    "Ended jobs are written into Redis, each as the real processes wrote the one it is made after; "
+    "half of them failed and are of another model. Then the same is done at each size: jobs run "
+    "through, nothing happens for a while, pages are read, jobs are asked for with no worker left "
+    "to take them, and a sweep removes them all a month later. All is counted by Redis itself; `commands` "
+    "has those inside scripts too, and the longest command is the server's own."
+)
+OTHER = "rhart-text-g-25-flash/text-to-text"
+FAILS = "this one fails"  # in a prompt
+JOBS = 20  # that run through
+READS = 10  # of each page
+WATCHED = 5.0  # seconds in which nothing happens
+SLOW, SLOW_ONES = 500, 10_000  # µs from which the server keeps a command, and how many of them
+PAGES = {
+    "a page of jobs": "/v1/jobs?limit=50",
+    "a page of one state": "/v1/jobs?state=succeeded&limit=50",
+    "a filtered page, nothing found": f"/v1/jobs?state=succeeded&model={OTHER}",
+    "counts of the queue": "/v1/line",
+    "counts of handlers": "/v1/handlers",
+    "a page of deliveries": "/v1/deliveries?limit=50",
+    "a page of events": "/v1/events?limit=50",
+}
+COUNTED: dict[str, Callable[[Usage], int]] = {
+    "commands": lambda used: used.commands,
+    "bytes": lambda used: used.network,
+    "µs": lambda used: used.us,
+}
+
+
+def run(plan: Plan) -> list[Finding]:
+    """Measure once at each size: Redis counts the same each time."""
+    names = [f"{kept:,} kept" for kept in plan.kept]
+    finding = Finding(row=NAME, title="Whether costs stay flat", how=HOW)
+    finding.compared = (f"times that at {plan.kept[0]:,}", names[0], names[-1])
+    with (
+        TemporaryDirectory() as folder,
+        sandbox(Path(folder), pace=0.1) as upstream,
+    ):
+        upstream.faults({"fault": "failed", "match": FAILS})
+        for kept, name in zip(plan.kept, names, strict=True):
+            place = Path(folder) / str(kept)
+            place.mkdir()
+            with runhook(place, upstream.url) as ours:
+                _crowded(ours, kept)
+                _measure(finding, ours, name, kept)
+            plan.say(f"{NAME} {name}")
+    return [finding]
+
+
+def _crowded(system: System, kept: int) -> None:
+    """Fill it with ended jobs, half of which failed."""
+    moulds = []
+    for model, prompt in ((IMAGE, "a harbour"), (OTHER, FAILS)):
+        connection = system.connection()
+        job = system.ask(connection, 0, model, {"prompt": prompt})
+        connection.close()
+        eventually(partial(_has_ended, system, job), 30)
+        time.sleep(1)  # its handlers have been told by now
+        moulds.append(Mould(system.client, job))
+    cast(system.client, system.server.socket, moulds, kept)
+    burst(system, JOBS)
+
+
+def _has_ended(system: System, job: str) -> bool:
+    return system.job(job)["state"] in ("succeeded", "failed")
+
+
+def _measure(finding: Finding, system: System, name: str, kept: int) -> None:
+    system.client.config_set("slowlog-log-slower-than", SLOW)
+    system.client.config_set("slowlog-max-len", SLOW_ONES)
+    system.client.slowlog_reset()
+    with _counted(finding, system, name, "a whole job", JOBS):
+        burst(system, JOBS)
+        time.sleep(1)
+    with _counted(finding, system, name, "a second of nothing", WATCHED):
+        time.sleep(WATCHED)
+    for role in ("worker", "handlers"):
+        system.end(role)
+    for what, path in PAGES.items():
+        _read(system, path)  # nobody counts the first
+        with _counted(finding, system, name, what, READS):
+            for _ in range(READS):
+                _read(system, path)
+    connection = system.connection()
+    with _counted(finding, system, name, "asking for a job", JOBS):
+        for number in range(JOBS):
+            system.ask(connection, number)
+    connection.close()
+    _longest(finding, system, name, "longest command of all this")
+    _swept(finding, system, name, kept)
+    _longest(finding, system, name, "longest command of the sweep")
+
+
+def _longest(finding: Finding, system: System, name: str, what: str) -> None:
+    took = [row["duration"] for row in system.client.slowlog_get(SLOW_ONES)]
+    finding.figure(what, "ms", goal="≤ 5").add(name, max(took, default=0) / 1000)
+    system.client.slowlog_reset()
+
+
+@contextmanager
+def _counted(
+    finding: Finding, system: System, name: str, what: str, times: float
+) -> Iterator[None]:
+    before = usage(system.client)
+    yield
+    used = usage(system.client).since(before)
+    for unit, count in COUNTED.items():
+        goal = "≤ 1.2 times" if unit == "µs" else ""
+        finding.figure(f"{what}: {unit}", "", goal=goal).add(name, count(used) / times)
+
+
+def _read(system: System, path: str) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{system.port}{path}", timeout=60) as answer:
+        answer.read()
+
+
+def _swept(finding: Finding, system: System, name: str, kept: int) -> None:
+    """One sweep, a month and a day from now: it removes every job."""
+    later = SetClock((datetime.now(UTC) + timedelta(days=31)).timestamp())
+    environ: dict[str, Any] = {**os.environ, **system.environ}
+    w = assemble(Settings.of(environ, "worker"), clock=later)
+    with _counted(finding, system, name, "sweeping, a job", kept):
+        sweep(w)

@@ -1,0 +1,192 @@
+"""Charts as SVG, drawn by hand: bars of parts, with marks where a goal is. Light and dark."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from xml.sax.saxutils import escape
+
+from tests.bench.figures import short
+
+WIDTH, GAP, EDGE = 460, 20, 24  # of a chart, between charts, around all; px
+NAMES, VALUES = 96, 84  # room for names before bars, and for values behind them; px
+BAR, ROW, HEAD, LEGEND, LINE = 16, 26, 50, 22, 16  # heights; px
+LETTER = 6.2  # width of one in a legend, about; px
+# Eight colours that are told apart by those who see few, each in light and in dark.
+LIGHT = ["#2f6fb3", "#2b9a8b", "#d9962b", "#c4533a", "#7d5fb0", "#6b7f2a", "#b0507f", "#8a8f98"]
+DARK = ["#6aa5e3", "#4fc3b3", "#eab755", "#e88067", "#ab8fdc", "#a3b85b", "#dd86b0", "#9aa0aa"]
+STYLE = """
+text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #24292f }
+.title { font-size: 14px; font-weight: 600 }
+.small { font-size: 11px; fill: #57606a }
+.ours { font-weight: 600 }
+.page { fill: #ffffff } .chart { fill: #f6f8fa; stroke: #d8dee4 }
+.mark { stroke: #24292f; stroke-width: 1.5; stroke-dasharray: 3 2 }
+.other { fill: #a9b1ba }
+%s
+@media (prefers-color-scheme: dark) {
+text { fill: #e6edf3 } .small { fill: #9da7b3 }
+.page { fill: #0d1117 } .chart { fill: #161b22; stroke: #30363d }
+.mark { stroke: #e6edf3 } .other { fill: #6e7681 }
+%s
+}"""
+
+
+@dataclass(kw_only=True)
+class Bar:
+    """One bar.
+
+    Attributes:
+        name: Before it.
+        parts: What it is made of, by name; the values add up.
+        ours: It is runhook's.
+    """
+
+    name: str
+    parts: dict[str, float]
+    ours: bool = False
+
+    @property
+    def value(self) -> float:
+        """Its whole length."""
+        return sum(self.parts.values())
+
+
+@dataclass(kw_only=True)
+class Chart:
+    """Bars under a title.
+
+    Attributes:
+        title: Above them.
+        unit: Behind each value.
+        bars: From top to bottom.
+        marks: Where a dashed line stands, by what it says.
+    """
+
+    title: str
+    unit: str
+    bars: Sequence[Bar]
+    marks: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of parts, where bars have more than one; the first is drawn first."""
+        if all(len(bar.parts) == 1 for bar in self.bars):
+            return []
+        return list(dict.fromkeys(name for bar in self.bars for name in bar.parts))
+
+    @property
+    def height(self) -> int:
+        """All of it."""
+        lines = len(_lines(self.parts)) * LEGEND + len(self.marks) * LINE
+        return HEAD + ROW * len(self.bars) + lines + EDGE // 2
+
+
+def picture(charts: Sequence[Chart]) -> str:
+    """All charts, two beside each other."""
+    drawn, top = [], EDGE
+    for first in range(0, len(charts), 2):
+        pair = charts[first : first + 2]
+        height = max(chart.height for chart in pair)
+        for place, chart in enumerate(pair):
+            drawn.append(_chart(chart, EDGE + place * (WIDTH + GAP), top, height))
+        top += height + GAP
+    width, height = 2 * WIDTH + GAP + 2 * EDGE, top - GAP + EDGE
+    light, dark = (_colours(colours) for colours in (LIGHT, DARK))
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            f'width="{width}" height="{height}" role="img">',
+            "<title>runhook beside others, as the tables have it</title>",
+            f"<style>{STYLE % (light, dark)}</style>",
+            f'<rect class="page" width="{width}" height="{height}"/>',
+            *drawn,
+            "</svg>\n",
+        ]
+    )
+
+
+def _colours(colours: Iterable[str]) -> str:
+    return " ".join(f".c{number} {{ fill: {colour} }}" for number, colour in enumerate(colours))
+
+
+def _chart(chart: Chart, left: int, top: int, height: int) -> str:
+    most = max([bar.value for bar in chart.bars] + list(chart.marks.values())) or 1
+    scale = (WIDTH - NAMES - VALUES - GAP) / most
+    drawn = [
+        f'<g transform="translate({left} {top})">',
+        f'<rect class="chart" width="{WIDTH}" height="{height}" rx="8"/>',
+        _text(16, 28, chart.title, "title"),
+    ]
+    for number, bar in enumerate(chart.bars):
+        drawn += _bar(chart, bar, HEAD + number * ROW, scale)
+    bottom = HEAD + len(chart.bars) * ROW
+    for number, (name, value) in enumerate(chart.marks.items()):
+        drawn += _mark(name, NAMES + value * scale, bottom, number)
+    drawn += _legend(chart.parts, bottom + len(chart.marks) * LINE + 14)
+    return "\n".join([*drawn, "</g>"])
+
+
+def _bar(chart: Chart, bar: Bar, top: int, scale: float) -> list[str]:
+    middle, drawn, left = top + BAR - 4, [], float(NAMES)
+    style = "ours" if bar.ours else ""
+    drawn.append(_text(NAMES - 8, middle, bar.name, style, "end"))
+    for name, value in bar.parts.items():
+        colour = _class(chart, bar, name)
+        size = value * scale
+        drawn.append(
+            f'<rect class="{colour}" x="{left:.1f}" y="{top}" width="{size:.1f}" height="{BAR}"/>'
+        )
+        left += size
+    drawn.append(_text(left + 6, middle, f"{short(bar.value)} {chart.unit}", style))
+    return drawn
+
+
+def _class(chart: Chart, bar: Bar, part: str) -> str:
+    if chart.parts:
+        return f"c{chart.parts.index(part) % len(LIGHT)}"
+    return "c0" if bar.ours else "other"
+
+
+def _mark(name: str, at: float, bottom: int, number: int) -> list[str]:
+    end = bottom + number * LINE + 4
+    anchor = "end" if at > WIDTH / 2 else "start"
+    side = -5 if at > WIDTH / 2 else 5
+    return [
+        f'<line class="mark" x1="{at:.1f}" y1="{HEAD - 5}" x2="{at:.1f}" y2="{end + 6}"/>',
+        _text(at + side, end + 6, name, "small", anchor),
+    ]
+
+
+def _legend(parts: Sequence[str], top: int) -> list[str]:
+    drawn, numbers = [], {part: number for number, part in enumerate(parts)}
+    for row, line in enumerate(_lines(parts)):
+        left = 16.0
+        for part in line:
+            colour = f"c{numbers[part] % len(LIGHT)}"
+            place = top + row * LEGEND
+            drawn.append(
+                f'<rect class="{colour}" x="{left:.0f}" y="{place - 9}" width="10" height="10"/>'
+            )
+            drawn.append(_text(left + 15, place, part, "small"))
+            left += _room(part)
+    return drawn
+
+
+def _lines(parts: Sequence[str]) -> list[list[str]]:
+    """The legend's parts, as many in a line as it holds."""
+    lines: list[list[str]] = []
+    room = 0.0
+    for part in parts:
+        if _room(part) > room:
+            lines.append([])
+            room = WIDTH - 32
+        lines[-1].append(part)
+        room -= _room(part)
+    return lines
+
+
+def _room(part: str) -> float:
+    return 15 + LETTER * len(part) + 14
+
+
+def _text(x: float, y: float, text: str, style: str = "", anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}" class="{style}">{escape(text)}</text>'
