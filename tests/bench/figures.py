@@ -76,7 +76,8 @@ class Finding:
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "Finding":
         """From JSON."""
-        return cls(**{**plain, "figures": [Figure(**one) for one in plain["figures"]]})
+        figures, compared = plain["figures"], tuple(plain["compared"])
+        return cls(**{**plain, "figures": [Figure(**one) for one in figures], "compared": compared})
 
 
 def spread(values: Sequence[float]) -> str:

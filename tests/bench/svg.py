@@ -7,9 +7,9 @@ from xml.sax.saxutils import escape
 from tests.bench.figures import short
 
 WIDTH, GAP, EDGE = 460, 20, 24  # of a chart, between charts, around all; px
-NAMES, VALUES = 96, 84  # room for names before bars, and for values behind them; px
+VALUES = 84  # room for values behind bars; px
 BAR, ROW, HEAD, LEGEND, LINE = 16, 26, 50, 22, 16  # heights; px
-LETTER = 6.2  # width of one in a legend, about; px
+LETTER, WIDE = 6.2, 6.7  # width of one in a legend and elsewhere, about; px
 # Eight colours that are told apart by those who see few, each in light and in dark.
 LIGHT = ["#2f6fb3", "#2b9a8b", "#d9962b", "#c4533a", "#7d5fb0", "#6b7f2a", "#b0507f", "#8a8f98"]
 DARK = ["#6aa5e3", "#4fc3b3", "#eab755", "#e88067", "#ab8fdc", "#a3b85b", "#dd86b0", "#9aa0aa"]
@@ -17,6 +17,7 @@ STYLE = """
 text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #24292f }
 .title { font-size: 14px; font-weight: 600 }
 .small { font-size: 11px; fill: #57606a }
+.value { paint-order: stroke; stroke: #f6f8fa; stroke-width: 4px; stroke-linejoin: round }
 .ours { font-weight: 600 }
 .page { fill: #ffffff } .chart { fill: #f6f8fa; stroke: #d8dee4 }
 .mark { stroke: #24292f; stroke-width: 1.5; stroke-dasharray: 3 2 }
@@ -24,7 +25,7 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-seri
 %s
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .small { fill: #9da7b3 }
-.page { fill: #0d1117 } .chart { fill: #161b22; stroke: #30363d }
+.value { stroke: #161b22 } .page { fill: #0d1117 } .chart { fill: #161b22; stroke: #30363d }
 .mark { stroke: #e6edf3 } .other { fill: #6e7681 }
 %s
 }"""
@@ -65,6 +66,11 @@ class Chart:
     unit: str
     bars: Sequence[Bar]
     marks: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def names(self) -> int:
+        """The room for the names before the bars; px."""
+        return round(34 + WIDE * max(len(bar.name) for bar in self.bars))
 
     @property
     def parts(self) -> list[str]:
@@ -110,49 +116,57 @@ def _colours(colours: Iterable[str]) -> str:
 
 def _chart(chart: Chart, left: int, top: int, height: int) -> str:
     most = max([bar.value for bar in chart.bars] + list(chart.marks.values())) or 1
-    scale = (WIDTH - NAMES - VALUES - GAP) / most
+    scale = (WIDTH - chart.names - VALUES - GAP) / most
     drawn = [
         f'<g transform="translate({left} {top})">',
         f'<rect class="chart" width="{WIDTH}" height="{height}" rx="8"/>',
         _text(16, 28, chart.title, "title"),
     ]
-    for number, bar in enumerate(chart.bars):
-        drawn += _bar(chart, bar, HEAD + number * ROW, scale)
     bottom = HEAD + len(chart.bars) * ROW
+    rows = range(HEAD, bottom, ROW)
+    for top_of_bar, bar in zip(rows, chart.bars, strict=True):
+        drawn += _bar(chart, bar, top_of_bar, scale)
     for number, (name, value) in enumerate(chart.marks.items()):
-        drawn += _mark(name, NAMES + value * scale, bottom, number)
+        drawn += _mark(name, chart.names + value * scale, bottom, number)
+    for top_of_bar, bar in zip(rows, chart.bars, strict=True):
+        drawn.append(_value(chart, bar, top_of_bar, scale))
     drawn += _legend(chart.parts, bottom + len(chart.marks) * LINE + 14)
     return "\n".join([*drawn, "</g>"])
 
 
 def _bar(chart: Chart, bar: Bar, top: int, scale: float) -> list[str]:
-    middle, drawn, left = top + BAR - 4, [], float(NAMES)
-    style = "ours" if bar.ours else ""
-    drawn.append(_text(NAMES - 8, middle, bar.name, style, "end"))
+    left = float(chart.names)
+    drawn = [_text(left - 8, top + BAR - 4, bar.name, "ours" if bar.ours else "", "end")]
     for name, value in bar.parts.items():
-        colour = _class(chart, bar, name)
-        size = value * scale
+        style, size = _class(chart, bar, name), value * scale
         drawn.append(
-            f'<rect class="{colour}" x="{left:.1f}" y="{top}" width="{size:.1f}" height="{BAR}"/>'
+            f'<rect class="{style}" x="{left:.1f}" y="{top}" width="{size:.1f}" height="{BAR}"/>'
         )
         left += size
-    drawn.append(_text(left + 6, middle, f"{short(bar.value)} {chart.unit}", style))
     return drawn
 
 
+def _value(chart: Chart, bar: Bar, top: int, scale: float) -> str:
+    style = "value ours" if bar.ours else "value"
+    left = chart.names + bar.value * scale + 6
+    return _text(left, top + BAR - 4, f"{short(bar.value)} {chart.unit}", style)
+
+
 def _class(chart: Chart, bar: Bar, part: str) -> str:
+    """A colour for each part; with one part, runhook's colour for all that is runhook."""
     if chart.parts:
         return f"c{chart.parts.index(part) % len(LIGHT)}"
-    return "c0" if bar.ours else "other"
+    others = bar.ours < any(one.ours for one in chart.bars)
+    return "other" if others else "c0"
 
 
 def _mark(name: str, at: float, bottom: int, number: int) -> list[str]:
-    end = bottom + number * LINE + 4
-    anchor = "end" if at > WIDTH / 2 else "start"
-    side = -5 if at > WIDTH / 2 else 5
+    """A dashed line, and beneath the bars what it means."""
+    end = bottom + number * LINE + 10
+    anchor, side = ("end", -5) if at > WIDTH / 2 else ("start", 5)
     return [
-        f'<line class="mark" x1="{at:.1f}" y1="{HEAD - 5}" x2="{at:.1f}" y2="{end + 6}"/>',
-        _text(at + side, end + 6, name, "small", anchor),
+        f'<line class="mark" x1="{at:.1f}" y1="{HEAD - 5}" x2="{at:.1f}" y2="{end}"/>',
+        _text(at + side, end, name, "small value", anchor),
     ]
 
 

@@ -29,8 +29,8 @@ HOW = (
     "Ended jobs are written into Redis, each as the real processes wrote the one it is made after; "
     "half of them failed and are of another model. Then the same is done at each size: jobs run "
     "through, nothing happens for a while, pages are read, jobs are asked for with no worker left "
-    "to take them, and a sweep removes them all a month later. All is counted by Redis itself; `commands` "
-    "has those inside scripts too, and the longest command is the server's own."
+    "to take them, and a sweep removes them all a month later. All is counted by Redis itself; "
+    "`commands` has those inside scripts too, and the longest command is the server's own."
 )
 OTHER = "rhart-text-g-25-flash/text-to-text"
 FAILS = "this one fails"  # in a prompt

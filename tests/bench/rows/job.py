@@ -118,7 +118,8 @@ def _measure(finding: Finding, system: System, upstream: Provider, count: int) -
     trips = finding.figure("round trips to Redis a job", "", goal="≤ 17")
     trips.add(name, used.trips / count)
     finding.figure("scripts a job", "").add(name, used.scripts / count)
-    finding.figure("server time of scripts a job", "µs").add(name, used.script_us / count)
+    each = used.script_us / max(1, used.scripts)
+    finding.figure("server time of each script", "µs").add(name, each)
     finding.figure("Redis memory a job", "bytes").add(name, used.memory / count)
     finding.figure("append-only file a job", "bytes").add(name, used.log / count)
     upstream_cpu = machine.cpu([upstream.session]) - provider
