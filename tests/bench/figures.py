@@ -82,10 +82,10 @@ class Finding:
 
 def spread(values: Sequence[float]) -> str:
     """The median, and the least and the most behind it."""
-    middle = short(statistics.median(values))
-    if len(values) == 1:
+    middle, least, most = map(short, (statistics.median(values), min(values), max(values)))
+    if least == most:
         return middle
-    return f"{middle} ({short(min(values))}-{short(max(values))})"
+    return f"{middle} ({least}-{most})"
 
 
 def short(value: float) -> str:

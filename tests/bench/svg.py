@@ -87,15 +87,13 @@ class Chart:
 
 
 def picture(charts: Sequence[Chart]) -> str:
-    """All charts, two beside each other."""
-    drawn, top = [], EDGE
-    for first in range(0, len(charts), 2):
-        pair = charts[first : first + 2]
-        height = max(chart.height for chart in pair)
-        for place, chart in enumerate(pair):
-            drawn.append(_chart(chart, EDGE + place * (WIDTH + GAP), top, height))
-        top += height + GAP
-    width, height = 2 * WIDTH + GAP + 2 * EDGE, top - GAP + EDGE
+    """All charts in two columns, each where there is most room."""
+    drawn, tops = [], [EDGE, EDGE]
+    for chart in charts:
+        column = tops.index(min(tops))
+        drawn.append(_chart(chart, EDGE + column * (WIDTH + GAP), tops[column]))
+        tops[column] += chart.height + GAP
+    width, height = 2 * WIDTH + GAP + 2 * EDGE, max(tops) - GAP + EDGE
     light, dark = (_colours(colours) for colours in (LIGHT, DARK))
     return "\n".join(
         [
@@ -114,12 +112,12 @@ def _colours(colours: Iterable[str]) -> str:
     return " ".join(f".c{number} {{ fill: {colour} }}" for number, colour in enumerate(colours))
 
 
-def _chart(chart: Chart, left: int, top: int, height: int) -> str:
+def _chart(chart: Chart, left: int, top: int) -> str:
     most = max([bar.value for bar in chart.bars] + list(chart.marks.values())) or 1
     scale = (WIDTH - chart.names - VALUES - GAP) / most
     drawn = [
         f'<g transform="translate({left} {top})">',
-        f'<rect class="chart" width="{WIDTH}" height="{height}" rx="8"/>',
+        f'<rect class="chart" width="{WIDTH}" height="{chart.height}" rx="8"/>',
         _text(16, 28, chart.title, "title"),
     ]
     bottom = HEAD + len(chart.bars) * ROW
