@@ -168,6 +168,7 @@ def _left_behind(finding: Finding) -> Chart:
     return Chart(title=title, unit="KiB", bars=bars, marks={"goal": 5.0})
 
 
+BUSY = ": CPU µs"  # behind the name of an operation
 LEAST = 0.25  # KiB of a part that is shown by itself
 
 
@@ -181,8 +182,8 @@ def _flat(finding: Finding) -> Chart:
     few, many = finding.compared[1:]
     bars = []
     for figure in finding.figures:
-        if figure.what.endswith(": µs"):
+        if figure.what.endswith(BUSY):
             (times,) = figure.ratio(few, many)
-            bars.append(Bar(name=figure.what.removesuffix(": µs"), parts={"": times}))
+            bars.append(Bar(name=figure.what.removesuffix(BUSY), parts={"": times}))
     title = f"Redis's time with {many}, beside {few}"
     return Chart(title=title, unit="×", bars=bars, marks={"goal": 1.2})

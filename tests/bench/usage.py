@@ -23,7 +23,7 @@ class Usage:
         commands: All of them, those that scripts call too.
         scripts: Scripts that ran.
         script_us: Microseconds that they took in the server.
-        us: Microseconds that the server worked on commands of any kind.
+        cpu_us: Microseconds of CPU that the server's main thread had, with all it reads and writes.
         network: Bytes in and out.
         log: Bytes added to the append-only file.
         memory: Bytes that data takes.
@@ -33,7 +33,7 @@ class Usage:
     commands: int
     scripts: int
     script_us: int
-    us: int
+    cpu_us: int
     network: int
     log: int
     memory: int
@@ -53,7 +53,7 @@ def usage(client: redis.Redis) -> Usage:
         commands=int(info["total_commands_processed"]),
         scripts=sum(int(row.get("calls", 0)) for row in scripts),
         script_us=sum(int(row.get("usec", 0)) for row in scripts),
-        us=int(info.get("eventloop_duration_cmd_sum", 0)),
+        cpu_us=round(1e6 * sum(info[f"used_cpu_{kind}_main_thread"] for kind in ("user", "sys"))),
         network=int(info["total_net_input_bytes"]) + int(info["total_net_output_bytes"]),
         log=int(info.get("aof_current_size", 0)),
         memory=int(info["used_memory"]),
