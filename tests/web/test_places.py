@@ -21,7 +21,7 @@ import pytest
 
 from runhook.worker.cli.processes import COMMANDS, Fleet, free_port, wait_until_ready
 from runhook.worker.runninghub.sandbox.outputs import make
-from runhook.worker.secrets.signing import callback_url
+from runhook.worker.secrets.signing import PROBE, callback_url, probe_answer
 from runhook.worker.store.embedded import EmbeddedServer
 from tests.conftest import SECRET, eventually
 
@@ -329,3 +329,53 @@ def test_a_batch_and_a_file_come_in_chunks_and_are_answered(web: Web) -> None:
     form = {"Content_Type": "multipart/form-data; boundary=x", "Transfer_Encoding": "chunked"}
     with web.opened(_head("POST", "/v1/assets", **form) + chunks + b"0\r\n\r\n") as line:
         assert line.recv(65536).startswith(b"HTTP/1.1 201")
+
+
+def _chunked(path: str, body: bytes) -> bytes:
+    head = _head("POST", path, Transfer_Encoding="chunked")
+    return head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+def _said(web: Web, sent: bytes) -> tuple[bytes, set[bytes], bytes]:
+    """The status, headers and body of what is answered."""
+    with web.opened(sent) as line:
+        line.settimeout(PATIENCE)
+        said = b""
+        while b"\r\n\r\n" not in said or not said.partition(b"\r\n\r\n")[2]:
+            said += line.recv(65536)
+    head, _, body = said.partition(b"\r\n\r\n")
+    status, *headers = head.lower().split(b"\r\n")
+    return status, {one for one in headers if not one.startswith(b"date:")}, body
+
+
+@pytest.mark.parametrize("query", ["", "?via=resend", "?via=else"])
+def test_a_callback_is_answered_alike_whichever_way_it_is_taken(web: Web, query: str) -> None:
+    path, body = callback_url("", (SECRET,), "job_7", 1) + query, b'{"event": "TASK_END"}'
+    with_length = _head("POST", path, Content_Length=len(body)) + body
+    assert _said(web, with_length) == _said(web, _chunked(path, body))
+    large = body + b" " * 100_000
+    assert _said(web, _head("POST", path, Content_Length=len(large)) + large)[0].endswith(b"ok")
+
+
+def test_a_probe_is_answered_by_who_has_the_secret(web: Web) -> None:
+    path = callback_url("", (SECRET,), PROBE, 7)
+    status, _, said = _said(web, _head("POST", path, Content_Length=2) + b"{}")
+    assert (status.split()[1], said.decode()) == (b"200", probe_answer(SECRET, 7))
+
+
+def test_a_callback_that_redis_refuses_is_told_so_and_when_to_come_again(web: Web) -> None:
+    path = callback_url("", (SECRET,), "job_8", 1)
+    told = {}
+    os.kill(web.redis, signal.SIGSTOP)
+    try:
+        status, headers, _ = web.ask("POST", path, b'{"event": "TASK_END"}')
+        told = {name: headers[name] for name in ("Retry-After", "Content-Type", "Cache-Control")}
+    finally:
+        os.kill(web.redis, signal.SIGCONT)
+    assert status == 503
+    assert told == {
+        "Retry-After": "10",
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+    }
+    eventually(lambda: web.callback() == 200)
