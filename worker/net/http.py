@@ -5,16 +5,12 @@ its own, reads the whole body of a redirect, and takes cookies and a netrc along
 connection is open the caller is asked whether the request may leave; only then goes the first
 byte. So whether bytes left is known, never guessed from the class of an exception.
 
-requests makes each request, and sends those that go through a proxy. All others go through
-urllib3's pool of one connection, as requests itself would send them, at half of the cost.
+A fresh connection is urllib3's, as requests would make it, at half of the cost. Free questions may
+share kept ones, of an adapter of requests', and are asked once more where such a one breaks.
 """
 
-import io
 import math
-import mimetypes
 import os
-import re
-import secrets
 import socket
 import ssl
 import threading
@@ -23,10 +19,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
+from requests import adapters
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidHeader
 from requests.utils import default_headers, get_environ_proxies
@@ -37,11 +34,18 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.timeout import Timeout
 
+from runhook.worker.net.answer import Answer, why
+from runhook.worker.net.form import Body, Form, Readable
 from runhook.worker.net.watch import Watch
 
+__all__ = ["FAILURES", "Answer", "Body", "Call", "Form", "Http", "MayNotLeave", "Readable", "why"]
+
 CONNECT = 10.0  # seconds
+# Seconds that a kept connection rests before nobody trusts it: servers close theirs after more.
+RESTS = 4.0
+KEPT = 64  # connections that rest at once: more than a process has threads that ask
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes: ten thousand results fit, and a thread holds it whole
-USUAL_HEADERS = {**default_headers(), "Connection": "close"}
+USUAL_HEADERS = dict(default_headers())
 # Everything that goes wrong on the way, whoever raises it: requests, urllib3 or the socket.
 FAILURES = (requests.RequestException, HTTPError, OSError)
 
@@ -59,15 +63,6 @@ class MayNotLeave(Exception):
     """The caller said no once the connection was open. No byte left."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back. Headers are looked up in any spelling."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-
-
 @dataclass(kw_only=True)
 class Call:
     """One request under way: what to do when its connection opens, and when its time is over.
@@ -78,6 +73,7 @@ class Call:
         until: When its time is over, on the monotonic clock.
         left: Its first byte may have left.
         over: Its time is over.
+        kept: It went through a kept connection.
     """
 
     leaving: Leaving | None = None
@@ -85,11 +81,19 @@ class Call:
     until: float = math.inf
     left: bool = False
     over: bool = False
+    kept: bool = False
     _lines: list[socket.socket] = field(default_factory=list)
 
     def dialled(self, sock: socket.socket) -> None:
         """A connection is made, TLS not yet spoken: from now on `stop` can end it."""
         self._lines.append(sock.dup())  # TLS takes the socket itself over
+        if self.over:
+            self.stop()
+
+    def resumed(self, sock: socket.socket) -> None:
+        """It goes through a connection that was kept; only what asks nothing may."""
+        self.kept = True
+        self._lines.append(socket.socket(fileno=os.dup(sock.fileno())))  # a TLS socket has no dup
         if self.over:
             self.stop()
 
@@ -136,22 +140,42 @@ def _dial(connection: HTTPConnection, dial: Callable[[], socket.socket]) -> sock
         connection._dns_host = name  # TLS and the Host header speak of the name
 
 
-class _Connection(HTTPConnection):
+class _Told:
+    """A connection that tells the call under way of itself; before urllib3's own class."""
+
+    _rests = 0.0  # since when, on the monotonic clock
+    _resumed = False
+
     def _new_conn(self) -> socket.socket:
-        return _dial(self, super()._new_conn)
+        return _dial(cast(HTTPConnection, self), super()._new_conn)  # type: ignore[misc]
 
     def connect(self) -> None:
-        super().connect()
+        super().connect()  # type: ignore[misc]
+        self._resumed = False
         _calls.current.opened()
 
+    def request(self, *args: Any, **options: Any) -> None:
+        sock: socket.socket | None = self.sock  # type: ignore[attr-defined]
+        if sock is not None and self._resumed:
+            _calls.current.resumed(sock)
+        super().request(*args, **options)  # type: ignore[misc]
 
-class _SecureConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _dial(self, super()._new_conn)
+    def getresponse(self) -> Any:
+        self._rests, self._resumed = time.monotonic(), True
+        return super().getresponse()  # type: ignore[misc]
 
-    def connect(self) -> None:
-        super().connect()
-        _calls.current.opened()
+    @property
+    def is_connected(self) -> bool:
+        rested = time.monotonic() - self._rests
+        return rested < RESTS and super().is_connected  # type: ignore[misc]
+
+
+class _Connection(_Told, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_Told, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):
@@ -169,6 +193,11 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def cert_verify(self, conn: Any, url: str, *_: Any) -> None:
+        if url.lower().startswith("https"):
+            conn.cert_reqs = ssl.CERT_REQUIRED
+            conn.conn_kw["ssl_context"] = _trusting(adapters.DEFAULT_CA_BUNDLE_PATH)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(*args, **kwargs)
@@ -202,36 +231,25 @@ def _trusting(bundle: str) -> ssl.SSLContext:
 def _pool(url: str) -> HTTPConnectionPool:
     """A pool of one connection, as requests would make it."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
-        return _Pool(host, parts.port, maxsize=1)
-    context = _trusting(requests.adapters.DEFAULT_CA_BUNDLE_PATH)
-    return _SecurePool(
-        host, parts.port, maxsize=1, ssl_context=context, cert_reqs=ssl.CERT_REQUIRED
-    )
-
-
-class Readable(Protocol):
-    """Bytes that are read piece by piece."""
-
-    def read(self, size: int = -1, /) -> bytes: ...
-
-
-class Body(Readable, Protocol):
-    """Bytes to be sent, and how many they are."""
-
-    def __len__(self) -> int: ...
+        return _Pool(host, port, maxsize=1)
+    context = _trusting(adapters.DEFAULT_CA_BUNDLE_PATH)
+    return _SecurePool(host, port, maxsize=1, ssl_context=context, cert_reqs=ssl.CERT_REQUIRED)
 
 
 class Http:
     """Requests to one site."""
 
-    def __init__(self, base_url: str, *, proxies: bool = True) -> None:
+    def __init__(self, base_url: str, *, proxies: bool = True, keeps: bool = False) -> None:
         """Args:
         base_url: Where paths begin.
         proxies: Go through the proxy that the environment names, if any.
+        keeps: Keep connections for requests without a call, which must be free to ask twice.
         """
         self._base = base_url
+        self._keeps = keeps
+        self._kept: tuple[int, _Adapter] | None = None  # with the process whose connections it has
         self._proxies = get_environ_proxies(base_url) if proxies else {}
 
     def request(
@@ -257,27 +275,53 @@ class Http:
             MayNotLeave: The call's `leaving` said no. No byte left.
             FAILURES: No whole answer came.
         """
-        call = call or Call()
-        headers = {**USUAL_HEADERS, **headers}
-        prepared = _prepared(method, self._base + path, headers, data)
+        prepared = _prepared(method, self._base + path, {**USUAL_HEADERS, **headers}, data)
         if "@" in urlsplit(prepared.url or "").netloc:  # they would take the place of the key
             raise requests.exceptions.InvalidURL("holds credentials")
-        send = _directly
-        if self._proxies:
-            send = self._by_proxy
-        with _under_way(call, seconds), send(prepared, seconds) as response:
-            return _answer(response, most, call, seconds)
+        may_ask_twice = call is None and (data is None or isinstance(data, bytes))
+        waits = call or Call()
+        with _under_way(waits, seconds):
+            if self._keeps and may_ask_twice:
+                try:
+                    with self._by(self._kept_adapter(), prepared, seconds) as response:
+                        return _answer(response, most, waits, seconds)
+                except FAILURES:
+                    # Its server may have closed it just when the request was on its way.
+                    if not waits.kept or time.monotonic() >= waits.until:
+                        raise
+            with self._freshly(prepared, seconds) as response:
+                return _answer(response, most, waits, seconds)
+
+    def _kept_adapter(self) -> _Adapter:
+        here = os.getpid()
+        if self._kept is None or self._kept[0] != here:
+            self._kept = here, _Adapter(pool_connections=1, pool_maxsize=KEPT, max_retries=0)
+        return self._kept[1]
 
     @contextmanager
-    def _by_proxy(
+    def _by(
+        self, adapter: _Adapter, prepared: requests.PreparedRequest, seconds: float
+    ) -> Iterator[BaseHTTPResponse]:
+        response: requests.Response = adapter.send(
+            prepared, stream=True, timeout=(CONNECT, seconds), proxies=self._proxies
+        )
+        with response:
+            yield response.raw
+
+    @contextmanager
+    def _freshly(
         self, prepared: requests.PreparedRequest, seconds: float
     ) -> Iterator[BaseHTTPResponse]:
-        adapter, timeout = _Adapter(max_retries=0), (CONNECT, seconds)
+        prepared.headers["Connection"] = "close"
+        if not self._proxies:
+            with _directly(prepared, seconds) as response:
+                yield response
+            return
         with (
-            closing(adapter),
-            adapter.send(prepared, stream=True, timeout=timeout, proxies=self._proxies) as response,
+            closing(_Adapter(max_retries=0)) as once,
+            self._by(once, prepared, seconds) as response,
         ):
-            yield response.raw
+            yield response
 
 
 @contextmanager
@@ -341,14 +385,6 @@ def _answer(response: BaseHTTPResponse, most: int, call: Call, seconds: float) -
     return Answer(response.status, body, response.headers)
 
 
-def why(error: Exception) -> str:
-    """The cause in a few words, without the URL."""
-    cause: BaseException = error
-    while cause.__context__ is not None or cause.__cause__ is not None:
-        cause = cause.__cause__ or cause.__context__ or cause
-    return f"{type(cause).__name__}: {cause}"[:200]
-
-
 def put(url: str, body: Body, seconds: float) -> int:
     """Put bytes to a URL that RunningHub signed; the HTTP status.
 
@@ -358,47 +394,3 @@ def put(url: str, body: Body, seconds: float) -> int:
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(body))}
     answer = Http(url).request("PUT", "", headers=headers, data=body, seconds=seconds)
     return answer.status
-
-
-class Form:
-    """A multipart form with one file, streamed: memory stays flat however large the file is."""
-
-    def __init__(self, fields: Mapping[str, str], name: str, file: Readable, size: int) -> None:
-        """Args:
-        fields: The form's other fields.
-        name: The file's name as the receiver sees it.
-        file: Its bytes.
-        size: How many.
-        """
-        self.boundary = "runhook-" + secrets.token_hex(16)
-        safe = re.sub(r"[^\w.-]", "_", name)
-        parts = [
-            f'--{self.boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
-            for key, value in fields.items()
-        ]
-        kind = mimetypes.guess_type(safe)[0] or "application/octet-stream"
-        parts.append(
-            f'--{self.boundary}\r\nContent-Disposition: form-data; name="file"; filename="{safe}"'
-            f"\r\nContent-Type: {kind}\r\n\r\n"
-        )
-        tail = f"\r\n--{self.boundary}--\r\n".encode()
-        head = "".join(parts).encode()
-        self._pieces: list[Readable] = [io.BytesIO(head), file, io.BytesIO(tail)]
-        self._size = len(head) + size + len(tail)
-
-    @property
-    def content_type(self) -> str:
-        """For the header."""
-        return f"multipart/form-data; boundary={self.boundary}"
-
-    def __len__(self) -> int:
-        return self._size
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        while self._pieces:
-            found = self._pieces[0].read(size)
-            if found:
-                return found
-            self._pieces.pop(0)
-        return b""

@@ -69,7 +69,7 @@ class Client:
         """
         self._seconds = {"submit": submit, "question": question}
         self._base = base_url
-        self._http = Http(base_url)
+        self._http = Http(base_url, keeps=True)
         self._key = api_key
         self.heard: list[Exchange] | None = None
 
