@@ -3,7 +3,8 @@
 The event loop reads bodies, so whoever sends slowly takes neither a thread nor a place. Threads
 answer: callbacks have some of their own, so that nothing that /v1 waits for delays them, and large
 bodies, strangers and what streams have others. It speaks RSGI to granian and WSGI to Flask, because
-WSGI has no way to stop waiting for a body.
+WSGI has no way to stop waiting for a body. Small callbacks never reach Flask: the route is there
+for other servers, for large ones, and to say what went wrong.
 """
 
 import asyncio
