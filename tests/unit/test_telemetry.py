@@ -33,6 +33,15 @@ logging.getLogger("celery.worker.consumer").error("cannot connect to %s", "https
 logging.getLogger("celery.worker.consumer").info("ready")
 logging.getLogger("shop").info("sold")
 """
+FAILED = """
+from runhook.worker.telemetry import configure, report
+configure()
+try:
+    raise ValueError("token=topsecret")
+except ValueError as error:
+    report("task.failed", lane="line", exc_info=True, what=object)
+    report("task.failed", lane="line", exc_info=error)
+"""
 
 
 def _lines(program: str) -> list[dict[str, object]]:
@@ -50,6 +59,15 @@ def test_what_celery_warns_of_is_a_line_like_any_other() -> None:
     (said,) = _lines(LIBRARY)
     assert (said["event"], said["level"]) == ("celery.says", "error")
     assert said["why"] == "cannot connect to https://a/b?***"
+
+
+def test_a_line_about_an_exception_holds_its_trace_without_secrets() -> None:
+    first, second = _lines(FAILED)
+    assert first["what"] == "<class 'object'>"
+    assert first["exception"] == second["exception"]
+    assert list(second) == ["lane", "exception", "event", "level", "timestamp"]
+    assert str(second["exception"]).startswith("Traceback (most recent call last):\n")
+    assert str(second["exception"]).endswith("ValueError: token=***")
 
 
 @pytest.mark.parametrize(
