@@ -1,7 +1,6 @@
 """Duties: work that must still happen, one sorted set a lane, claimed for a time by one holder."""
 
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -121,7 +120,7 @@ class Duties:
         order: dict[str, Any] = {
             "lane": lane,
             "lease": _ms(lease),
-            "nonce": uuid.uuid4().hex,
+            "nonce": self._memory.nonce(),
             "process": self._memory.process,
             "seen": self._memory.fence,
             "me": self._me,

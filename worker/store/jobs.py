@@ -1,6 +1,5 @@
 """Job records: creating, reading, changing by compare-and-set, removing, and the timeline."""
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -315,7 +314,7 @@ class Jobs:
             "tenant": job.tenant,
             "rev": before.rev,
             # The change's own name: sent again because its answer was lost it is done once.
-            "id": uuid.uuid4().hex,
+            "id": self._memory.nonce(),
             "state": job.state,
             "n": job.history.attempts[-1].n,
             "line": self.line_of(job.spec.options),

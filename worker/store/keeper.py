@@ -13,6 +13,9 @@ from runhook.worker.telemetry import report
 
 # A lease is renewed this often while it lasts: two renewals may fail before it is over.
 RENEWALS = 3
+# Seconds between looks at what is kept, of which each lasts longer than that many times: so nobody
+# who begins or ends a duty has to wake the thread.
+LOOK = 1.0
 Renew = Callable[[Claim], float | None]
 
 
@@ -39,7 +42,8 @@ class Keeper:
         """
         self._renew = renew
         self._kept: dict[str, _Kept] = {}
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._needed = threading.Event()
         self._thread: threading.Thread | None = None
 
     @contextmanager
@@ -48,35 +52,36 @@ class Keeper:
         lease = Lease(claim.until)
         kept = _Kept(claim, lease, 0)
         kept.next_at = time.monotonic() + kept.gap
-        with self._changed:
+        with self._lock:
             self._kept[claim.token] = kept
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+        if not self._needed.is_set():
+            self._needed.set()
         try:
             yield lease
         finally:
-            with self._changed:
+            with self._lock:
                 self._kept.pop(claim.token, None)
 
     def _run(self) -> None:
         while True:
-            self._keep(self._next())
+            self._needed.wait()
+            for one in self._due():
+                self._keep(one)
+            time.sleep(LOOK)
 
-    def _next(self) -> _Kept:
-        """The one that is to be renewed now, once it is time."""
-        with self._changed:
-            while True:
-                first = min(self._kept.values(), key=lambda one: one.next_at, default=None)
-                if first is None:
-                    self._changed.wait()
-                    continue
-                wait = first.next_at - time.monotonic()
-                if wait <= 0:
-                    first.next_at = time.monotonic() + first.gap
-                    return first
-                self._changed.wait(wait)
+    def _due(self) -> list[_Kept]:
+        """Those that are to be renewed now; with none to come, the thread sleeps until there is."""
+        now = time.monotonic()
+        with self._lock:
+            if not self._kept:
+                self._needed.clear()
+            found = [one for one in self._kept.values() if one.next_at <= now]
+        for one in found:
+            one.next_at = now + one.gap
+        return found
 
     def _keep(self, one: _Kept) -> None:
         try:
@@ -89,5 +94,5 @@ class Keeper:
         if until is not None:
             one.lease.until = until
             return
-        with self._changed:
+        with self._lock:
             self._kept.pop(one.claim.token, None)

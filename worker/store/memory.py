@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from itertools import count
 
 # Departures of the last minutes at the highest pace that 1,000 tasks in flight allow; Redis loses
 # seconds, an old dump more than any memory would hold.
@@ -40,8 +41,13 @@ class Memory:
     def __init__(self) -> None:
         self.process = uuid.uuid4().hex  # whose mark in Redis it is
         self._lock = threading.Lock()
+        self._births = count()
         self._fence = 0  # nothing was given yet: no Redis is below that
         self._departures: OrderedDict[str, Departure] = OrderedDict()
+
+    def nonce(self) -> str:
+        """A name that nothing here and nowhere else was given before, without asking for chance."""
+        return f"{self.process}{next(self._births):x}"
 
     def departure(self, token: str) -> str:
         """The name of a departure under a token: a Redis that went back gives a token twice."""

@@ -2,26 +2,55 @@
 
 A script names its libraries in lines `-- uses: duties, places`. Keys, numbers of policy and the
 version of records it says as Python has them, `keys.due(lane)`, `policy.PACE_MOST`,
-`records.VERSION`, and gets those that it says. So nothing is written down twice, and a script's
-bytes are the same in every process of a release: Redis keeps each once.
+`records.VERSION`. So nothing is written down twice, and a script's bytes are the same in every
+process of a release: Redis keeps each once.
+
+Redis runs a whole text with each call, its definitions too, and they cost more than most calls do.
+So of a library only what is used comes along, and keys and numbers stand where they are said.
 
 It is written within Redis 6.2's Lua. Redis Cluster cannot run it: keys are made of KEYS[1].
 """
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from runhook.worker.domain import policy
 from runhook.worker.store import keys, records
 
 USES = re.compile(r"^-- uses: (.*)$", re.MULTILINE)
-NAMED = re.compile(r"\b(keys|policy|records)\.(\w+)")
+NUMBER = re.compile(r"\b(policy|records)\.(\w+)")
+KEY = re.compile(r"\bkeys\.(\w+)\(")
+STRING = re.compile(r"'[^']*'")
+WORD = re.compile(r"\b[A-Za-z_]\w*")
+DEFINED = re.compile(r"local (?:function )?([\w, ]+)")
+PLAIN = re.compile(r"[\w.]+")  # an expression that needs no brackets beside `..`
+
+
+@dataclass(frozen=True)
+class Block:
+    """A definition of a library, or something that it does.
+
+    Attributes:
+        text: Its lines.
+        names: What it defines; none: it is wanted wherever its library is.
+    """
+
+    text: str
+    names: frozenset[str]
+
+    @property
+    def words(self) -> set[str]:
+        """Every name that it says."""
+        return said(self.text)
 
 
 @cache
 def source(name: str) -> str:
-    """The whole text of a script, without comments.
+    """The whole text of a script, without comments and without what it does not use.
 
     Raises:
         KeyError, AttributeError: It says a key or a number that Python does not have.
@@ -29,15 +58,20 @@ def source(name: str) -> str:
     script = _read(f"{name}.lua")
     libraries: dict[str, str] = {}
     _include(script, libraries)
-    text = "".join((*libraries.values(), script))
-    # A fifth shorter without comments, and Redis keeps each text in memory.
-    lines = (line.strip() for line in f"{_of_python(text)}\n{text}".splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("--"))
+    body = _bare(script)
+    blocks = [block for text in libraries.values() for block in _blocks(_bare(text))]
+    text = "\n".join(("local root = KEYS[1]", *_wanted(blocks, said(body)), body))
+    return _with_keys(NUMBER.sub(_number, text))
 
 
 def used(text: str) -> list[str]:
     """The libraries that a script or a library names."""
     return [name for line in USES.findall(text) for name in line.split(", ")]
+
+
+def said(code: str) -> set[str]:
+    """Every name that a piece of Lua says."""
+    return set(WORD.findall(STRING.sub("", code)))
 
 
 def _include(text: str, libraries: dict[str, str]) -> None:
@@ -49,37 +83,91 @@ def _include(text: str, libraries: dict[str, str]) -> None:
             libraries[name] = library
 
 
-def _of_python(text: str) -> str:
-    """What a text says of Python, as Lua; a number is written alike in both."""
-    # In the text and not in ARGV: arguments are sent with each call, a text once.
-    lines = ["local root = KEYS[1]", "local keys, policy, records = {}, {}, {}"]
-    for table, name in sorted(set(NAMED.findall(text))):
-        match table:
-            case "keys":
-                lines.append(_key_function(name))
-            case "policy":
-                lines.append(f"policy.{name} = {_value(getattr(policy, name))}")
-            case _:
-                lines.append(f"records.{name} = {getattr(records, name)!r}")
-    return "\n".join(lines)
+def _bare(text: str) -> str:
+    """Without comments and empty lines: Redis keeps each text in memory."""
+    lines = (line.rstrip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.lstrip().startswith("--"))
 
 
-def _value(value: float | tuple[str, ...]) -> str:
-    """A number, or names, as Lua has them."""
+def _blocks(text: str) -> list[Block]:
+    """A library's top level: what begins at a line's start, up to the next that does so.
+
+    The line that ends a block, `end` or `}`, begins there too, and so does an `else`.
+    """
+    found: list[list[str]] = []
+    for line in text.splitlines():
+        goes_on = line[0].isspace() or line.startswith(("end", "else", "}", ")"))
+        if goes_on:
+            found[-1].append(line)
+        else:
+            found.append([line])
+    return [_block("\n".join(lines)) for lines in found]
+
+
+def _block(text: str) -> Block:
+    defined = DEFINED.match(text)
+    names = frozenset(defined[1].replace(" ", "").split(",")) if defined else frozenset()
+    return Block(text=text, names=names)
+
+
+def _wanted(blocks: list[Block], words: set[str]) -> Iterable[str]:
+    """Of all blocks those that a script needs, in their order."""
+    kept = [block for block in blocks if not block.names]
+    words = words.union(*(block.words for block in kept))
+    while more := [one for one in blocks if one not in kept and one.names & words]:
+        kept += more
+        words = words.union(*(block.words for block in more))
+    return [block.text for block in blocks if block in kept]
+
+
+def _number(found: re.Match[str]) -> str:
+    value: Any = getattr({"policy": policy, "records": records}[found[1]], found[2])
     if isinstance(value, tuple):
         return "{" + ", ".join(map(repr, value)) + "}"
     return repr(value)
 
 
-def _key_function(name: str) -> str:
-    """A function that makes a key of what stands in its holes."""
-    literals = keys.HOLE.split(keys.ALL[name].name)
-    holes = [f"hole{n}" for n in range(1, len(literals))]
-    parts = [f"'{literals[0]}'"]
-    for hole, literal in zip(holes, literals[1:], strict=True):
-        parts += [hole, f"'{literal}'"]
-    joined = " .. ".join(part for part in parts if part != "''")
-    return f"function keys.{name}({', '.join(holes)}) return root .. {joined} end"
+def _with_keys(text: str) -> str:
+    """With each key put together where it is said."""
+    while call := KEY.search(text):
+        end = _end_of(text, call.end())
+        made = _key(call[1], _arguments(text[call.end() : end]))
+        text = f"{text[: call.start()]}{made}{text[end + 1 :]}"
+    return text
+
+
+def _key(name: str, arguments: list[str]) -> str:
+    """An expression that makes a key of what stands in its holes."""
+    first, *others = keys.HOLE.split(keys.ALL[name].name)
+    parts = ["root", repr(first)]
+    for argument, literal in zip(arguments, others, strict=True):
+        parts.append(argument if PLAIN.fullmatch(argument) else f"({argument})")
+        parts.append(repr(literal))
+    return f"({' .. '.join(part for part in parts if part != repr(''))})"
+
+
+def _end_of(text: str, start: int) -> int:
+    """Where the bracket closes that was opened before `start`."""
+    depth = 1
+    for at in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        if not depth:
+            return at
+    raise ValueError(f"a bracket is never closed: {text[start : start + 40]}")
+
+
+def _arguments(text: str) -> list[str]:
+    """The arguments of a call, which may be calls with arguments themselves."""
+    if not text:
+        return []
+    found, depth = [""], 0
+    for letter in text:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [argument.strip() for argument in found]
 
 
 def _read(path: str) -> str:
