@@ -8,6 +8,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -199,7 +200,12 @@ def _write(level: int, event: str, fields: dict[str, Any]) -> None:
     said = {"event": event, "level": logging.getLevelName(level).lower(), "timestamp": moment}
     entry = fields | texts | said
     line = f"{hidden(_spelt_out(entry))}\n"
-    os.write(sys.stderr.fileno(), line.encode(errors="backslashreplace"))
+    try:
+        os.write(sys.stderr.fileno(), line.encode(errors="backslashreplace"))
+    except (OSError, ValueError, AttributeError):
+        # Whoever runs this may have put something else in its place, or closed it.
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(line)
 
 
 def _trace(exception: object) -> str:

@@ -31,6 +31,7 @@ from runhook.worker.store import (
 )
 from runhook.worker.store.claims import Turn
 from runhook.worker.store.deliveries import Judge
+from runhook.worker.store.processes import HANDLER_KEPT
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -121,7 +122,7 @@ def audience(w: Wiring) -> Audience:
 
 def _audience(w: Wiring, found: Listeners) -> Audience:
     return Audience(
-        handlers=found.handlers,
+        handlers=found.handlers_within(HANDLER_KEPT, w.clock.now()),
         subscriptions=found.subscriptions,
         first=w.settings.retry_schedule[0],
         unreadable={one.id: one for one in found.unreadable},

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store.clock import Clock
-from runhook.worker.store.processes import Processes, Published
+from runhook.worker.store.processes import Known, Processes, Published
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
 
-# For so long a process believes what it read while the word for it stays the same. A process of the
-# release before changes filters without changing the word, and a handler that nobody has any more
-# is forgotten by time.
+# For so long a process believes what it read while the word for it stays the same: a process of the
+# release before changes filters without changing the word.
 KEPT = timedelta(seconds=5)
 
 
@@ -20,14 +19,18 @@ class Listeners:
     """Everybody who may be told of something.
 
     Attributes:
-        handlers: Those that a process published within a day.
+        handlers: Those that a process ever published, and when one last did.
         subscriptions: All of them, disabled ones too.
         unreadable: Records of either that cannot be read here, and why.
     """
 
-    handlers: Sequence[Published]
+    handlers: Sequence[Known]
     subscriptions: Sequence[Subscription]
     unreadable: Sequence[UnreadableRecord]
+
+    def handlers_within(self, seconds: float, now: datetime) -> list[Published]:
+        """Those that a process published in the last seconds."""
+        return [one.handler for one in self.handlers if one.seen_within(seconds, now)]
 
 
 class Audience:

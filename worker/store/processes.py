@@ -141,14 +141,11 @@ class Processes:
         now = self._scripts.clock.now()
         return [one.handler for one in self.known() if one.seen_within(within, now)]
 
-    def read(self) -> tuple[list[Published], list[UnreadableRecord]]:
-        """Every handler that a process published within a day, and those that cannot be read."""
-        now, found = self._scripts.clock.now(), self._look()
+    def read(self) -> tuple[list[Known], list[UnreadableRecord]]:
+        """Every handler that a process ever published, and those that cannot be read here."""
+        found = self._look()
         known = [one for one in found if isinstance(one, Known)]
-        return (
-            [one.handler for one in known if one.seen_within(HANDLER_KEPT, now)],
-            [one for one in found if isinstance(one, UnreadableRecord)],
-        )
+        return known, [one for one in found if isinstance(one, UnreadableRecord)]
 
     def forget(self, handler: str, within: float) -> bool:
         """Forget a handler; False when a process published it within so many seconds."""
