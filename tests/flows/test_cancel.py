@@ -115,14 +115,14 @@ def test_a_job_about_to_be_sent_is_cancelled_before_a_byte_leaves(
     """Whoever holds its turn asks once more when the connection is open, and is told no."""
     job = house.ask()
     asked = threading.Event()
-    mark = house.w.store.jobs.mark_left
+    mark = house.w.store.departures.mark_left
 
     def cancelled_first(*args: object) -> bool:
         cancel(house.w, job.id)
         asked.set()
         return mark(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(house.w.store.jobs, "mark_left", cancelled_first)
+    monkeypatch.setattr(house.w.store.departures, "mark_left", cancelled_first)
     house.settle()
     assert asked.is_set()
     assert house.job(job).state is State.CANCELLED
@@ -153,14 +153,14 @@ def test_a_wish_ends_a_job_that_was_not_accepted(
 ) -> None:
     job = house.ask()
     house.sandbox.faults({"fault": "busy"})
-    mark = house.w.store.jobs.mark_left
+    mark = house.w.store.departures.mark_left
 
     def wished(*args: object) -> bool:
         left = mark(*args)  # type: ignore[arg-type]
         cancel(house.w, job.id)
         return left
 
-    monkeypatch.setattr(house.w.store.jobs, "mark_left", wished)
+    monkeypatch.setattr(house.w.store.departures, "mark_left", wished)
     house.settle()
     assert house.job(job).state is State.CANCELLED
     assert house.sandbox.accepted() == 0

@@ -15,8 +15,8 @@ from runhook.worker.flows.steps.departure import DepartureCheck
 from runhook.worker.flows.steps.examine import _refused_after_all as _say_refused
 from runhook.worker.flows.submit import _settle_answer
 from runhook.worker.store import Claim, Lease
+from runhook.worker.store.departures import Departures
 from runhook.worker.store.durability import WAITS, Durability
-from runhook.worker.store.jobs import Jobs
 from tests.claimed import claimed
 from tests.conftest import Build, House
 
@@ -40,7 +40,7 @@ def _claimed(house: House, job: Job) -> Claim:
 
 def _left(house: House, job: Job) -> Claim:
     claim = _claimed(house, job)
-    assert house.w.store.jobs.mark_left(house.job(job), claim)
+    assert house.w.store.departures.mark_left(house.job(job), claim)
     return claim
 
 
@@ -120,7 +120,7 @@ def test_what_redis_says_of_who_may_leave_does_not_count_once_it_forgot(house: H
     claim = _claimed(house, job)
     _go_back(house, dump)
     with pytest.raises(LostWrites):
-        house.w.store.jobs.mark_left(house.job(job), claim)
+        house.w.store.departures.mark_left(house.job(job), claim)
     with pytest.raises(LostWrites), claimed(house.w.store.duties, "send", f"{job.id}/1"):
         pass
 
@@ -187,7 +187,7 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
     """Also when its lease was renewed as soon as it woke."""
     job = _at_its_turn(house)
     claim = _claimed(house, job)
-    mark, lease = house.w.store.jobs.mark_left, Lease(claim.until)
+    mark, lease = house.w.store.departures.mark_left, Lease(claim.until)
 
     def stopped_meanwhile(*args: Any) -> bool:
         said = mark(*args)
@@ -196,7 +196,7 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
         lease.until += renewed
         return said
 
-    monkeypatch.setattr(house.w.store.jobs, "mark_left", stopped_meanwhile)
+    monkeypatch.setattr(house.w.store.departures, "mark_left", stopped_meanwhile)
     departing = DepartureCheck(house.w, claim, lease, house.job(job))
     assert not departing.may_leave()
     assert departing.held_up
@@ -271,7 +271,7 @@ def test_what_left_twice_before_anybody_noticed_is_a_risk_and_said(
     dump = _dump(house)
     _left(house, job)
     _go_back(house, dump)
-    assert other.w.store.jobs.mark_left(other.job(job), _claimed(other, job))
+    assert other.w.store.departures.mark_left(other.job(job), _claimed(other, job))
     for _ in range(3):
         pump.round()
     assert house.job(job).history.risk
@@ -423,16 +423,16 @@ def test_an_answer_to_a_job_that_redis_forgot_meanwhile_is_said_with_its_task(
 def test_a_request_whose_turn_was_over_before_it_knew_that_it_may_leave_never_left(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, mark_left = _at_its_turn(house), Jobs.mark_left
+    job, mark_left = _at_its_turn(house), Departures.mark_left
 
-    def hung(self: Jobs, asked: Job, claim: Claim) -> bool:
-        monkeypatch.setattr(Jobs, "mark_left", mark_left)
+    def hung(self: Departures, asked: Job, claim: Claim) -> bool:
+        monkeypatch.setattr(Departures, "mark_left", mark_left)
         assert mark_left(self, asked, claim), "Redis wrote it down, and its reply is lost"
         house.later(60)
         assert house.job(job).state is State.UNCONFIRMED, "another holder decided meanwhile"
         return mark_left(self, asked, claim)
 
-    monkeypatch.setattr(Jobs, "mark_left", hung)
+    monkeypatch.setattr(Departures, "mark_left", hung)
     house.later(60)
     house.later(6)
     house.until(job, "succeeded")

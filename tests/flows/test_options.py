@@ -130,13 +130,13 @@ def test_a_job_that_took_its_turn_before_the_pause_does_not_leave_after_it(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = house.ask()
-    mark = house.w.store.jobs.mark_left
+    mark = house.w.store.departures.mark_left
 
     def paused_first(*args: object) -> bool:
         house.w.store.queue.pause(True)
         return mark(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(house.w.store.jobs, "mark_left", paused_first)
+    monkeypatch.setattr(house.w.store.departures, "mark_left", paused_first)
     house.settle()
     assert house.job(job).state is State.QUEUED
     assert house.sandbox.accepted() == 0

@@ -257,7 +257,7 @@ def test_a_worker_killed_after_the_request_left_leaves_it_unconfirmed(house: Hou
     context = claimed(house.w.store.duties, "send", duty)
     claim = context.__enter__()
     assert claim
-    assert house.w.store.jobs.mark_left(house.job(asked), claim)
+    assert house.w.store.departures.mark_left(house.job(asked), claim)
     house.settle()
     assert house.job(asked).state is State.SENDING, "its lease has not run out"
     house.later(31)
@@ -275,7 +275,7 @@ def test_a_callback_brings_home_what_a_killed_worker_sent(house: House) -> None:
     house.settle()
     claim = house.w.store.duties.hold("send", f"{asked.id}/1")
     assert claim
-    assert house.w.store.jobs.mark_left(house.job(asked), claim)
+    assert house.w.store.departures.mark_left(house.job(asked), claim)
     result = house.sandbox.call("POST", "/openapi/v2/query", {"taskId": ref})
     body = {"event": "TASK_END", "taskId": ref, "eventData": result}
     Sandbox("").call("POST", house.callback_url(asked), body)
@@ -296,9 +296,9 @@ def test_only_one_holder_may_let_the_request_leave(house: House) -> None:
     fast = house.w.store.duties.hold("send", duty)
     assert slow
     assert fast
-    assert not house.w.store.jobs.mark_left(house.job(asked), slow)
-    assert house.w.store.jobs.mark_left(house.job(asked), fast)
-    assert house.w.store.jobs.mark_left(house.job(asked), fast), "sent again by redis-py: yes"
+    assert not house.w.store.departures.mark_left(house.job(asked), slow)
+    assert house.w.store.departures.mark_left(house.job(asked), fast)
+    assert house.w.store.departures.mark_left(house.job(asked), fast), "sent again by redis-py: yes"
 
 
 def test_an_answer_from_a_holder_that_was_given_up_is_still_heard(house: House) -> None:
@@ -307,7 +307,7 @@ def test_an_answer_from_a_holder_that_was_given_up_is_still_heard(house: House) 
     house.settle()
     slow = house.w.store.duties.hold("send", f"{asked.id}/1")
     assert slow
-    house.w.store.jobs.mark_left(house.job(asked), slow)
+    house.w.store.departures.mark_left(house.job(asked), slow)
     house.lost = []
     house.later(31)
     assert house.job(asked).state is State.UNCONFIRMED

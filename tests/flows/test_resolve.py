@@ -105,7 +105,7 @@ def test_late_success_settles_even_a_retry_that_has_its_turn(
     house.sandbox.faults({"fault": "failed", "times": 1})
     job = house.ask()
     ref = str(house.until(job, "failed").attempt.ref)
-    mark = house.w.store.jobs.mark_left
+    mark = house.w.store.departures.mark_left
 
     def late_news_first(*args: object) -> bool:
         accept.accept(
@@ -113,7 +113,7 @@ def test_late_success_settles_even_a_retry_that_has_its_turn(
         )
         return mark(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(house.w.store.jobs, "mark_left", late_news_first)
+    monkeypatch.setattr(house.w.store.departures, "mark_left", late_news_first)
     retry(house.w, job.id)
     house.settle()
     assert house.job(job).state is State.SUCCEEDED

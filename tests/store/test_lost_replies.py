@@ -32,7 +32,7 @@ def test_a_redis_that_begins_anew_before_a_script_runs_is_away_for_a_moment(
     job = _at_its_turn(house)
     claim = _claimed(house, job)
     with pytest.raises(StoreUnavailable):
-        house.w.store.jobs.mark_left(job, claim)
+        house.w.store.departures.mark_left(job, claim)
     assert house.job(job).attempt.left_at is None
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from runhook.worker.domain import policy
-from runhook.worker.domain.lanes import LANES
+from runhook.worker.domain.lanes import LANES, Lane
 from runhook.worker.store.assets import Assets
 from runhook.worker.store.audience import Audience, Listeners
 from runhook.worker.store.callbacks import Arrival, Callback, Callbacks
@@ -18,6 +18,7 @@ from runhook.worker.store.clock import Clock, SetClock
 from runhook.worker.store.connection import connect, reaching
 from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery, Recipient
 from runhook.worker.store.deliveries import MISSED, Deliveries
+from runhook.worker.store.departures import Departures
 from runhook.worker.store.durability import Durability, Mode
 from runhook.worker.store.duties import Closing, Details, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
@@ -103,13 +104,13 @@ class Store:
             scripts,
             retention=retention,
             limit=limit,
-            durability=Durability(durable),
             memory=self.memory,
             line_of=line_of,
         )
+        self.departures = Departures(scripts, Durability(durable), self.memory, line_of)
         self.listing = Listing(scripts, self.jobs)
         self.queue = Queue(scripts, limit)
-        self.duties = Duties(scripts, self.memory, self._details(tells))
+        self.duties = Duties(scripts, self.memory, _details(self.queue, tells))
         self.callbacks = Callbacks(scripts, retention)
         self.events = Events(scripts, self.jobs)
         self.deliveries = Deliveries(scripts, self.events)
@@ -119,20 +120,21 @@ class Store:
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, named)
 
-    def _details(self, tells: Tells) -> Details:
-        """What a claim tells Redis more, by its lane."""
-
-        def told(lane: str) -> Mapping[str, Any]:
-            return {
-                "tells": dict.fromkeys(tells(), True),
-                "longest": round(LANES[lane].attempt_lost_after * 1000),
-                "slow_after": round(policy.SLOW_AFTER * 1000),
-            }
-
-        delivering = [lane.name for lane in LANES.values() if lane.attempt_lost_after]
-        return {"line": self.queue.looking, **{lane: partial(told, lane) for lane in delivering}}
-
     def ping(self) -> None:
         """Raises StoreUnavailable unless Redis answers."""
         with reaching():
             self.client.ping()
+
+
+def _details(queue: Queue, tells: Tells) -> Details:
+    """What a claim tells Redis more, by its lane."""
+
+    def told(lane: Lane) -> Mapping[str, Any]:
+        return {
+            "tells": dict.fromkeys(tells(), True),
+            "longest": round(lane.attempt_lost_after * 1000),
+            "slow_after": round(policy.SLOW_AFTER * 1000),
+        }
+
+    delivering = [lane for lane in LANES.values() if lane.attempt_lost_after]
+    return {"line": queue.looking, **{lane.name: partial(told, lane) for lane in delivering}}

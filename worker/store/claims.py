@@ -102,6 +102,13 @@ class Claim:
     turn: Turn = field(default_factory=Turn, compare=False)
     brought: Sequence[Any] = field(default=(), compare=False, repr=False)
 
+    def seen(self, job_id: str) -> Held | None:
+        """The job as this duty's flow saw it last, if it is the duty's job."""
+        held = self.turn.held
+        if held and held.job.id == job_id:
+            return held
+        return None
+
     @property
     def attempt(self) -> tuple[str, int]:
         """The job and the attempt's number, or the handler and its slot's number.

@@ -10,8 +10,6 @@ import orjson
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import LOCAL, Job, State, iso
 from runhook.worker.errors import (
-    LostWrites,
-    NotDurable,
     NotFound,
     StoreUnavailable,
     UnreadableRecord,
@@ -21,12 +19,10 @@ from runhook.worker.store import keys, records
 from runhook.worker.store.changes import Change, Decision, LineOf, Moved, TimelineEntry
 from runhook.worker.store.claims import Claim, Held
 from runhook.worker.store.connection import reaching
-from runhook.worker.store.durability import Durability
 from runhook.worker.store.duties import Closing
 from runhook.worker.store.job_records import (
     asker,
     changed,
-    departed,
     duration_ms,
     fitting,
     line_score,
@@ -34,7 +30,7 @@ from runhook.worker.store.job_records import (
     packed,
     read,
 )
-from runhook.worker.store.memory import Departure, Memory
+from runhook.worker.store.memory import Memory
 from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import Scripts, milliseconds, pairs, stream_moment
 
@@ -50,7 +46,6 @@ class Jobs:
         *,
         retention: float,
         limit: int | None,
-        durability: Durability,
         memory: Memory,
         line_of: LineOf,
     ) -> None:
@@ -58,14 +53,13 @@ class Jobs:
         scripts: Redis.
         retention: Seconds that ended jobs are kept.
         limit: Most tasks in flight, if set by hand.
-        durability: How durable a departure is before its first byte.
         memory: What this process knows of Redis.
         line_of: Which line a job with such options stands in.
         """
         self._scripts = scripts
         self._redis = scripts.client
         self._retention, self._limit = retention, limit
-        self._durability, self._memory = durability, memory
+        self._memory = memory
         self.line_of = line_of
 
     def create(self, job: Job, owner: str, traces: Sequence[Trace]) -> tuple[str, str]:
@@ -130,7 +124,7 @@ class Jobs:
             StoreUnavailable: Redis does not answer or refuses.
         """
         job_id = claim.attempt[0]
-        held = _seen(claim, job_id) or self._brought(job_id, next(iter(claim.brought), ()))
+        held = claim.seen(job_id) or self._brought(job_id, next(iter(claim.brought), ()))
         claim.turn.held = held
         return held.job
 
@@ -233,7 +227,7 @@ class Jobs:
             NotFound: There is no such job.
             UnreadableRecord: It is not for this version.
         """
-        seen = _seen(claim, job_id)
+        seen = claim and claim.seen(job_id)
         for _ in range(TRIES):
             held = seen or self._held(job_id)
             job = held.job
@@ -244,7 +238,8 @@ class Jobs:
             if wanted is not None:
                 word, after = self._write(held, wanted, closing)
             if word == "done":
-                _see(claim, job_id, after)
+                if seen and claim:
+                    claim.turn.held = after
                 return "done", after.job
             if word in ("full", "gated"):
                 return word, job  # type: ignore[return-value]
@@ -340,53 +335,6 @@ class Jobs:
         life = changed(held.life, job.history)
         return (orjson.dumps(order), records.packed("life", life), *notes, *decided), life
 
-    def mark_left(self, job: Job, claim: Claim) -> bool:
-        """The paid request may leave now, if this holder has its turn and no breaker tripped.
-
-        It is then on record as durably as RUNHOOK_DURABLE says; what cannot be kept so does not
-        leave.
-
-        Raises:
-            NotDurable: It could not be kept so; nothing leaves.
-            LostWrites: Redis has forgotten what it was told before.
-            StoreUnavailable: Redis does not answer or refuses.
-        """
-        n, seen = job.attempt.n, self._memory.fence
-        note = TimelineEntry("request left", {"attempt": n}).packed()
-        token = claim.token
-        departure = self._memory.departure(token)
-        me = (self._memory.process, seen)
-        args = (job.id, str(n), token, self.line_of(job.spec.options), note, *me, departure)
-        # Record and wait in one round trip: the claim's lease runs meanwhile.
-        said, *durable = self._scripts.run_and("mark_left", args, *self._durability.commands)
-        if said == [b"backwards"]:
-            raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
-        if said[0] != b"left":
-            return False
-        self._memory.saw(int(said[1]))
-        if not self._durability.kept(durable):
-            why = "Redis did not make its departure durable in time (RUNHOOK_DURABLE)"
-            self.take_back(job, token, why)
-            raise NotDurable(why)
-        self._memory.left(Departure(job=job.id, n=n, token=departure))
-        self._see_it_left(job, claim, said)
-        return True
-
-    def _see_it_left(self, job: Job, claim: Claim, said: Sequence[bytes]) -> None:
-        """The job as it lies in Redis now; if it was changed before it left, it is read again."""
-        held, (_, _, rev, left) = _seen(claim, job.id), said
-        if held and int(rev) == held.job.rev + 1:
-            gone = departed(held.job, job.attempt.n, left)
-            claim.turn.held = Held(replace(gone, rev=int(rev)), held.life)
-        else:
-            claim.turn.held = None
-
-    def take_back(self, job: Job, token: str, why: str) -> None:
-        """The request that was to leave under this token did not: not one byte."""
-        n = job.attempt.n
-        note = TimelineEntry("did not leave", {"attempt": n, "why": why}).packed()
-        self._scripts.words("take_back", job.id, str(n), self._memory.departure(token), note)
-
     def reconcile_now(self, job_id: str, attempt: int, note: TimelineEntry) -> str:
         """Have an attempt that has not ended asked about: `hastened`, `ended`, `gone`."""
         return self._scripts.waking("hasten", 1, job_id, str(attempt), note.packed())[0]
@@ -438,17 +386,3 @@ class Jobs:
             removed += int(gone)
             if not looked:
                 return removed
-
-
-def _seen(claim: Claim | None, job_id: str) -> Held | None:
-    """The job as the flow of a duty saw it last, if that is its duty's job."""
-    held = claim and claim.turn.held
-    if held and held.job.id == job_id:
-        return held
-    return None
-
-
-def _see(claim: Claim | None, job_id: str, held: Held) -> None:
-    """A flow of a duty wrote its job: this is how it lies in Redis now."""
-    if claim and _seen(claim, job_id):
-        claim.turn.held = held

@@ -88,24 +88,29 @@ def accept(
     """
 
     def decide(job: Job) -> Change | None:
-        attempt = job.nth(n)
-        if attempt is None or told.state not in ENDINGS:
-            return None
-        # Results may become readable a little after the success; settled now, they would be lost
-        # although they are paid for.
-        if told.state == "succeeded" and not told.outputs:
-            return _ask_again_for_results(w, job, attempt, told, by)
-        # What a query calls failed may still succeed, and a failure that was delivered cannot be
-        # taken back.
-        unsure = by == "query" and job.state is State.RUNNING
-        if told.state == "failed" and unsure and _fresh_failure(w, attempt):
-            return _ask_again_for_failure(w, job, attempt, told)
-        return _settled(w, job, attempt, told, by)
+        return _decided(w, job, n, told, by)
 
     moved, job = transcript.change(w, job_id, decide, closing)
     if moved == "done":
         report("job.moved", job=job_id, attempt=n, state=job.state.value, by=by)
     return moved
+
+
+def _decided(w: Wiring, job: Job, n: int, told: Report, by: SettledBy) -> Change | None:
+    """What a report means for a job as it is."""
+    attempt = job.nth(n)
+    if attempt is None or told.state not in ENDINGS:
+        return None
+    # Results may become readable a little after the success; settled now, they would be lost
+    # although they are paid for.
+    if told.state == "succeeded" and not told.outputs:
+        return _ask_again_for_results(w, job, attempt, told, by)
+    # What a query calls failed may still succeed, and a failure that was delivered cannot be
+    # taken back.
+    unsure = by == "query" and job.state is State.RUNNING
+    if told.state == "failed" and unsure and _fresh_failure(w, attempt):
+        return _ask_again_for_failure(w, job, attempt, told)
+    return _settled(w, job, attempt, told, by)
 
 
 def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:

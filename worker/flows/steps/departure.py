@@ -27,7 +27,7 @@ class DepartureCheck:
         """
         # Read before the round trip to Redis, which is where a process may be held up.
         until = self._lease.until
-        if not self._w.store.jobs.mark_left(self._job, self._claim):
+        if not self._w.store.departures.mark_left(self._job, self._claim):
             return False
         # By the clock that also counts while the machine sleeps or the process is stopped.
         if boot_time() >= until:
