@@ -158,7 +158,7 @@ def work(lane: str, duty: str) -> None:
 def attend(lane: str, duty: str) -> None:
     """Work through a lane once; a Redis that is away is said, and the pump wakes the lane later."""
     try:
-        drain(process.wiring, lane, duty)
+        drain(process.wiring, lane, duty, lingers=True)
     except LostWrites as lost:
         report("redis.away", lane=lane, why=str(lost))
         _own_up()

@@ -218,7 +218,7 @@ def _failing(house: House, duty: str = "a", lane: str = "fanout") -> bool:
 def test_a_claim_whose_answer_was_lost_is_the_claimers_when_it_asks_again(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    _, who = duties._claimer("fanout")
+    _, who = duties._claimer("fanout", lingers=False)
 
     def asked(duty: str = "", **other: str) -> list[bytes]:
         return list(duties._scripts.run("claim", orjson.dumps(who | other), duty)[0])

@@ -11,7 +11,7 @@ from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 
-def drain(w: Wiring, lane: str, first: str = "") -> int:
+def drain(w: Wiring, lane: str, first: str = "", *, lingers: bool = False) -> int:
     """Work until nothing is due in a lane, or others should have this thread.
 
     What goes wrong with a duty is counted with that duty, and keeps none behind it waiting.
@@ -20,6 +20,7 @@ def drain(w: Wiring, lane: str, first: str = "") -> int:
         w: The process's parts.
         lane: Which.
         first: A duty to begin with, which an older process's message names.
+        lingers: With nothing due, wait a moment for more.
 
     Returns:
         How many duties were looked at.
@@ -28,17 +29,29 @@ def drain(w: Wiring, lane: str, first: str = "") -> int:
         LostWrites: Redis has forgotten what it was told before.
         StoreUnavailable: Redis does not answer. What is held is woken again when its lease is over.
     """
-    worked, stop = 0, time.monotonic() + policy.DRAIN_SECONDS
-    if first and (named := w.store.duties.hold(lane, first)):
+    worked, duties, stop = 0, w.store.duties, time.monotonic() + policy.DRAIN_SECONDS
+    if first and (named := duties.hold(lane, first)):
         worked += 1
         _attend(w, FLOWS[lane], named)
-    claim = w.store.duties.claim(lane)
+    claim = duties.claim(lane)
     while claim:
         worked += 1
-        claim.turn.goes_on = worked < policy.DRAINED_AT_ONCE and time.monotonic() < stop
+        turn = claim.turn
+        turn.goes_on = worked < policy.DRAINED_AT_ONCE and time.monotonic() < stop
+        turn.lingers = lingers
         _attend(w, FLOWS[lane], claim)
-        claim = claim.turn.next
+        claim = turn.next
+        if claim is None and turn.goes_on and lingers:
+            claim = _called(w, lane)
     return worked
+
+
+def _called(w: Wiring, lane: str) -> Claim | None:
+    """What a thread that lingers is called for; None: it waited in vain, and lingers no more."""
+    while w.store.duties.listen():
+        if claim := w.store.duties.claim(lane, lingers=True):
+            return claim
+    return None
 
 
 def _attend(w: Wiring, flow: Flow, claim: Claim) -> None:
@@ -61,6 +74,6 @@ def _attend(w: Wiring, flow: Flow, claim: Claim) -> None:
         return
     # Nobody has said yet what this thread does next: the duty failed, or was handed to another.
     if claim.turn.goes_on:
-        claim.turn.next = duties.claim(claim.lane)
+        claim.turn.next = duties.claim(claim.lane, lingers=claim.turn.lingers)
     else:
         duties.rest(claim.lane)

@@ -67,6 +67,7 @@ class Turn:
 
     Attributes:
         drains: It works through the lane; else it holds this one duty by its name.
+        lingers: With nothing due it waits for more.
         goes_on: It takes the lane's next duty in the script that puts this one down; else it rests.
         over: The duty was put down.
         next: The duty that it was given then; None: nothing is due, or it rests.
@@ -74,6 +75,7 @@ class Turn:
     """
 
     drains: bool = False
+    lingers: bool = False
     goes_on: bool = False
     over: bool = False
     next: "Claim | None" = None

@@ -10,6 +10,7 @@ import orjson
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.policy import (
     BACK_OFF,
+    LINGER_MS,
     LONGEST_WHY,
     NEVER,
     NEVER_PARKED,
@@ -52,7 +53,8 @@ class Closing:
         self._claim.turn.over = True
         # A Redis that went back gives none here; the pump notices it, and so does the next claim.
         if following and following[0] == b"claimed":
-            self._claim.turn.next = given(self._claim.lane, following, self._until)
+            turn = Turn(drains=True, lingers=self._claim.turn.lingers)
+            self._claim.turn.next = given(self._claim.lane, following, self._until, turn)
 
 
 class Duties:
@@ -85,14 +87,18 @@ class Duties:
         """
         self._scripts.waking("wake", 1, lane, duty, _ms(after))
 
-    def claim(self, lane: str) -> Claim | None:
+    def claim(self, lane: str, *, lingers: bool = False) -> Claim | None:
         """Hold the duty of a lane that has been due longest; None: nothing is due.
+
+        Args:
+            lane: Which.
+            lingers: With nothing due this thread is to be called when something is: see `listen`.
 
         Raises:
             LostWrites: Redis has forgotten what it was told before.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        return self._claim(lane, "")
+        return self._claim(lane, "", lingers=lingers)
 
     def hold(self, lane: str, duty: str) -> Claim | None:
         """Hold one duty; None: there is nothing to do now, or another holds it.
@@ -103,18 +109,27 @@ class Duties:
         """
         return self._claim(lane, duty)
 
-    def _claim(self, lane: str, duty: str) -> Claim | None:
-        until, order = self._claimer(lane)
+    def listen(self) -> bool:
+        """Wait until this thread is called, or for as long as it lingers; whether it was called.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        with reaching():
+            return bool(self._scripts.client.blpop(keys.bell(self._me), LINGER_MS / 1000))
+
+    def _claim(self, lane: str, duty: str, *, lingers: bool = False) -> Claim | None:
+        until, order = self._claimer(lane, lingers=lingers)
         (words,) = self._scripts.answers("claim", 1, orjson.dumps(order), duty)
         if words[0] == b"backwards":
             raise LostWrites(f"Redis has forgotten token {order['seen']}, which it gave")
         if words[0] != b"claimed":
             return None
-        claim = given(lane, words, until, drains=not duty)
+        claim = given(lane, words, until, Turn(drains=not duty, lingers=lingers))
         self._memory.saw(int(claim.token))
         return claim
 
-    def _claimer(self, lane: str) -> tuple[float, dict[str, Any]]:
+    def _claimer(self, lane: str, *, lingers: bool) -> tuple[float, dict[str, Any]]:
         """Until when the lane's lease would be, and this drainer as lua/lib/claiming takes it."""
         lease = LANES[lane].lease
         order: dict[str, Any] = {
@@ -125,6 +140,8 @@ class Duties:
             "seen": self._memory.fence,
             "me": self._me,
         }
+        if lingers:
+            order["linger"] = LINGER_MS
         if lane in self._details:
             order |= self._details[lane]()
         return boot_time() + lease, order
@@ -146,7 +163,7 @@ class Duties:
             order["after"] = _ms(again.seconds)
         until = claim.until
         if claim.turn.goes_on:
-            until, order["next"] = self._claimer(claim.lane)
+            until, order["next"] = self._claimer(claim.lane, lingers=claim.turn.lingers)
         elif claim.turn.drains:
             order["rest"] = self._me
         return Closing(claim, order, until)
@@ -218,7 +235,7 @@ class Duties:
         return Pumped(int(posted), int(loss))
 
 
-def given(lane: str, words: Sequence[Any], until: float, *, drains: bool = True) -> Claim:
+def given(lane: str, words: Sequence[Any], until: float, turn: Turn) -> Claim:
     """A claim as a script answers it."""
     duty, token, failures = (word.decode() for word in words[1:4])
     return Claim(
@@ -227,7 +244,7 @@ def given(lane: str, words: Sequence[Any], until: float, *, drains: bool = True)
         token=token,
         until=until,
         failures=int(failures),
-        turn=Turn(drains=drains),
+        turn=turn,
         brought=words[4],
     )
 

@@ -217,6 +217,12 @@ drainers = DUTIES.key(
     "who works through what is due (lib/wakeups)",
     by="ms: until when it is surely at it",
 )
+idle = DUTIES.key(
+    "idle:<lane>",
+    "zset",
+    "those of them that wait for more (lib/wakeups)",
+    by="ms: until when they do",
+)
 fence = DUTIES.key("fence", "string", "the last token that was given out")
 wakeups = DUTIES.key("wakeups", "hash", "each lane's Celery message, for scripts")
 # Made by Celery; scripts push into it where broker and state share this Redis.
@@ -324,6 +330,7 @@ hands = SHORT.key(
     "hash",
     "the last duty each of its threads was given, and its nonce (lib/claiming); 7 days",
 )
+bell = SHORT.key("bell:<drainer>", "list", "calls a drainer that waits for work (lib/wakeups); 5 s")
 pump = SHORT.key("pump", "string", "who pumps (pump); its lease")
 upload = SHORT.key(
     "upload:<account>:<asset>:<way>", "string", "what RunningHub calls a file (assets.py); 20 hours"

@@ -22,6 +22,7 @@ redis.call('SET', keys.pump(), ARGV[2], 'PX', ARGV[3])
 local posted = 0
 for _, lane in ipairs(cjson.decode(ARGV[4])) do
   redis.call('ZREMRANGEBYSCORE', keys.drainers(lane), '-inf', text(now))
+  redis.call('ZREMRANGEBYSCORE', keys.idle(lane), '-inf', text(now))
   local due = redis.call('ZCOUNT', keys.due(lane), '-inf', text(now))
   local wanted = missing(lane, due)
   if wanted > 0 then

@@ -1,5 +1,6 @@
 -- Claiming what is due. Whoever drains a lane says in one table who it is: {lane, lease (ms), nonce,
--- process, seen (the highest token it was given), me (its name among all drainers)}, and what its
+-- process, seen (the highest token it was given), me (its name among all drainers), linger (ms that
+-- it waits for more once nothing is due; none: it does not)}, and what its
 -- lane brings more of: {tells, longest, slow_after} whom it can tell, and the times of lib/taking;
 -- {limit, passed} as lib/peeking.
 -- uses: time, fence, wakeups, duties, parking
@@ -46,6 +47,7 @@ end
 -- It drains no more; another is woken if something is due.
 local function rest(lane, me)
   redis.call('ZREM', keys.drainers(lane), me)
+  redis.call('ZREM', keys.idle(lane), me)
   if redis.call('ZCOUNT', keys.due(lane), '-inf', text(now)) > 0 then wake_lane(lane) end
 end
 
@@ -64,7 +66,10 @@ local function claim_next(who)
       return name, token, failed
     end
   end
-  rest(who.lane, who.me)
+  if not who.linger then return rest(who.lane, who.me) end
+  -- It waits a moment for more. Both end by themselves, no later than it stops to listen.
+  redis.call('ZADD', keys.drainers(who.lane), now + who.linger, who.me)
+  redis.call('ZADD', keys.idle(who.lane), now + who.linger, who.me)
 end
 
 local function answer_of(who, id, token, failed)

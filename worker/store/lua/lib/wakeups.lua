@@ -33,7 +33,21 @@ local function post(lane, count)
   end
 end
 
+-- Call a drainer that waits for work, if one does. `idle:<lane>` scores each by until when it waits
+-- at its own bell: a list, so that what was rung before it listens is not lost.
+local function ring(lane)
+  local first = redis.call('ZRANGEBYSCORE', keys.idle(lane), '(' .. text(now), '+inf',
+    'LIMIT', 0, 1)[1]
+  if not first then return false end
+  redis.call('ZREM', keys.idle(lane), first)
+  redis.call('ZADD', keys.drainers(lane), now + policy.DRAINER_SURE_MS, first)
+  redis.call('RPUSH', keys.bell(first), '')
+  redis.call('PEXPIRE', keys.bell(first), policy.DRAINER_SURE_MS)
+  return true
+end
+
 local function wake_lane(lane)
+  if ring(lane) then return end
   if missing(lane, math.huge) > 0 then post(lane, 1) end
 end
 
