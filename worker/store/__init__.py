@@ -101,11 +101,7 @@ class Store:
         self.memory = memory or Memory()
         self.client, self.clock = scripts.client, scripts.clock
         self.jobs = Jobs(
-            scripts,
-            retention=retention,
-            limit=limit,
-            memory=self.memory,
-            line_of=line_of,
+            scripts, retention=retention, limit=limit, memory=self.memory, line_of=line_of
         )
         self.departures = Departures(scripts, Durability(durable), self.memory, line_of)
         self.listing = Listing(scripts, self.jobs)

@@ -65,14 +65,42 @@ class Calls:
             answers = self._asked(script.sha, many)  # some may be done twice, which is as once
         return answers
 
+    def followed(
+        self, script: Any, words: Sequence[Word], commands: Sequence[Sequence[Word]]
+    ) -> list[Any]:
+        """Run a script and behind it commands on the same connection, in one round trip.
+
+        Args:
+            script: As the client registered it.
+            words: Its key, and its arguments.
+            commands: What follows.
+
+        Returns:
+            Each answer; an error of a command in its place.
+
+        Raises:
+            redis.RedisError: The script was not answered, or with an error.
+        """
+        call = ("EVALSHA", script.sha, 1, *words)
+        answers = self._sent([call, *commands])
+        if isinstance(answers[0], NoScriptError):
+            self._client.script_load(script.script)
+            answers = self._sent([call, *commands])
+        if isinstance(answers[0], ResponseError):
+            raise answers[0]
+        return answers
+
     def _asked(self, sha: str, many: Sequence[Sequence[Word]]) -> list[Any]:
+        return self._sent([("EVALSHA", sha, 1, *words) for words in many])
+
+    def _sent(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         connection = self._taken()
 
         def ask() -> list[Any]:
             connection.connect()  # unless it is; after a failure Sentinel may know another place
-            pieces = [connection.pack_command("EVALSHA", sha, 1, *words) for words in many]
+            pieces = [connection.pack_command(*words) for words in commands]
             connection.send_packed_command([b"".join(map(b"".join, pieces))])
-            return [_answer(connection) for _ in many]
+            return [_answer(connection) for _ in commands]
 
         try:
             answers: list[Any] = connection.retry.call_with_retry(

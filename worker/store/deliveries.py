@@ -288,7 +288,7 @@ class Deliveries:
             if judge is None:
                 break
             verdict = judge(health)
-            judged = _judged(handler, verdict, rev)
+            judged = _judged(claim.lane, handler, verdict, rev)
             packed = orjson.dumps(order | judged)
             word, now, following = self._scripts.answers("record_delivery", 3, packed, tried, note)
             if word != b"stale":
@@ -380,9 +380,13 @@ def _recorded(
     }
 
 
-def _judged(handler: str, verdict: Verdict, rev: int) -> dict[str, Any]:
+def _judged(lane: str, handler: str, verdict: Verdict, rev: int) -> dict[str, Any]:
     """A verdict as `record_delivery` takes it."""
-    judged: dict[str, Any] = {"rev": rev, "health": health_fields(verdict.health)}
+    fields = [part for pair in health_fields(verdict.health) for part in pair]
+    judged: dict[str, Any] = {"health": fields}
+    # Several children tell a handler at once, and what each says of it is only a pace.
+    if lane == "subscribers":
+        judged["rev"] = rev
     if verdict.disabled:
         alert = f"subscription {handler} is disabled: {verdict.disabled}. What it misses is kept:"
         judged |= {"disabled": verdict.disabled, "alert": f"{alert} enable it, then redeliver."}

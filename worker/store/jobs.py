@@ -230,19 +230,14 @@ class Jobs:
         seen = claim and claim.seen(job_id)
         for _ in range(TRIES):
             held = seen or self._held(job_id)
-            job = held.job
-            wanted = decide(job)
-            if wanted is None and seen is None:
-                return "kept", job
-            word = "stale"  # nothing is decided by what was seen a moment ago and may be different
+            wanted, word, after = decide(held.job), "kept", held
             if wanted is not None:
                 word, after = self._write(held, wanted, closing)
-            if word == "done":
-                if seen and claim:
-                    claim.turn.held = after
-                return "done", after.job
-            if word in ("full", "gated"):
-                return word, job  # type: ignore[return-value]
+            if claim and word == "done":
+                claim.turn.held = after
+            # To want nothing of what was seen a moment ago decides nothing: it may be different now.
+            if word in ("done", "full", "gated") or (word == "kept" and seen is None):
+                return word, after.job  # type: ignore[return-value]
             seen = None
         raise StoreUnavailable(f"{job_id} changed {TRIES} times while it was read")
 
@@ -294,7 +289,9 @@ class Jobs:
         word, following = self._scripts.answers("move", 2, *args)
         if closing and word == b"done":
             closing.done(following)
-        return word.decode(), Held(replace(change.job, rev=held.job.rev + 1), life)
+        if word != b"done":
+            return word.decode(), held
+        return "done", Held(replace(change.job, rev=held.job.rev + 1), life)
 
     def _move(
         self, held: Held, change: Change, closing: Closing | None

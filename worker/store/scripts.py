@@ -110,16 +110,8 @@ class Scripts:
             StoreUnavailable: Redis does not answer or refuses the script.
         """
         with reaching():
-            pipe = self.client.pipeline(
-                transaction=False
-            )  # within MULTI nothing waits: WAIT, WAITAOF
-            self._script(name)(keys=[keys.ROOT], args=[self._head, *args], client=pipe)
-            for command in commands:
-                pipe.execute_command(*command)
-            answers: list[Any] = pipe.execute(raise_on_error=False)
-            if isinstance(answers[0], Exception):
-                raise answers[0]
-        return answers
+            words = [keys.ROOT, self._head, *args]
+            return self._calls.followed(self._script(name), words, commands)
 
     @property
     def _head(self) -> str:

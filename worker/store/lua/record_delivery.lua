@@ -3,8 +3,9 @@
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {delivery, lane, handler, slot, token, n, state, after, rev, health, disabled, alert}
 --          after: ms to the next attempt, negative: none
---          health: {{field, value}, ...} of how telling the handler goes now, decided on revision
---          `rev` of it; none: it stays as it is
+--          health: {field, value, ...} of how telling the handler goes now, decided on revision
+--          `rev` of it; none: it stays as it is. A handler of ours has no rev: it is only quick or
+--          slow, and whoever says so last is right
 --          disabled, alert: why a subscription is told nothing any more, and what an alert says of
 --          it
 --          closing: the end of the slot's claim (lib/closing); when it looks again is decided here
@@ -25,7 +26,7 @@ local by, word = 'by:' .. order.slot, 'done'
 if redis.call('HGET', health, by) == order.token then  -- asked again
   return answer('done', '', next_of(order.closing.next))
 end
-if order.health and (tonumber(redis.call('HGET', health, 'rev')) or 0) ~= order.rev then
+if order.rev and (tonumber(redis.call('HGET', health, 'rev')) or 0) ~= order.rev then
   return answer('stale', cjson.encode(redis.call('HGETALL', health)), false)
 end
 
@@ -39,12 +40,14 @@ local function disable()
   word = 'disabled'
 end
 
--- Fields that are not named are none.
+-- Fields that are not named are none; a handler of ours has none of those.
 local function write_health()
-  if lane == 'subscribers' and redis.call('EXISTS', subscription) == 0 then return end
-  redis.call('HDEL', health, 'since', 'until', 'rest', 'rests', 'asked')
-  for _, pair in ipairs(order.health) do redis.call('HSET', health, pair[1], pair[2]) end
-  redis.call('HSET', health, by, order.token, 'rev', text(order.rev + 1))
+  if order.rev then
+    if redis.call('EXISTS', subscription) == 0 then return end
+    redis.call('HDEL', health, 'since', 'until', 'rest', 'rests', 'asked')
+  end
+  redis.call('HSET', health, by, order.token, unpack(order.health))
+  redis.call('HINCRBY', health, 'rev', 1)
   if order.disabled then disable() end
 end
 

@@ -32,12 +32,18 @@ local function wake(lane, id, delay)
   end
 end
 
+-- What a duty failed before is forgiven. Mostly nothing of the lane has.
+local function forgive(lane, id)
+  if redis.call('EXISTS', keys.failures(lane), keys.parked(lane)) == 0 then return end
+  redis.call('HDEL', keys.failures(lane), id)
+  redis.call('HDEL', keys.parked(lane), id)
+end
+
 -- A duty is no more.
 local function drop(lane, id)
   redis.call('ZREM', keys.due(lane), id)
-  for _, key in ipairs({keys.claims(lane), keys.failures(lane), keys.parked(lane)}) do
-    redis.call('HDEL', key, id)
-  end
+  redis.call('HDEL', keys.claims(lane), id)
+  forgive(lane, id)
 end
 
 -- Nothing is left to do for a duty, unless somebody holds it: its holder puts it down.
@@ -65,8 +71,7 @@ local function finish(lane, id, token, after)
     return 'done'
   end
   redis.call('HDEL', keys.claims(lane), id)
-  redis.call('HDEL', keys.failures(lane), id)
-  redis.call('HDEL', keys.parked(lane), id)
+  forgive(lane, id)
   redis.call('ZADD', keys.due(lane), math.max(next, now), id)
   if next <= now then wake_lane(lane) end
   return 'done'

@@ -14,18 +14,27 @@ end
 
 local function slots_of(lane) return share_of(lane) end
 
+-- Whoever stands in the others stands in `telling` too.
 local function leave_place(lane, slot)
+  if redis.call('ZREM', keys.telling(lane), slot) == 0 then return false end
   redis.call('ZREM', keys.slow(lane), slot)
   redis.call('ZREM', keys.unproved(lane), slot)
-  return redis.call('ZREM', keys.telling(lane), slot) == 1
+  return true
+end
+
+-- Mostly nobody waits.
+local function somebody_waits_for_place(lane)
+  return redis.call('EXISTS', keys.waiting(lane, 'new'), keys.waiting(lane, 'slow')) > 0
 end
 
 local function stop_waiting(lane, slot)
+  if not somebody_waits_for_place(lane) then return end
   redis.call('ZREM', keys.waiting(lane, 'new'), slot)
   redis.call('ZREM', keys.waiting(lane, 'slow'), slot)
 end
 
 local function waits_for_place(lane, slot)
+  if not somebody_waits_for_place(lane) then return false end
   local waits = redis.call('ZSCORE', keys.waiting(lane, 'new'), slot)
     or redis.call('ZSCORE', keys.waiting(lane, 'slow'), slot)
   return waits and redis.call('ZSCORE', keys.due(lane), slot)
@@ -45,6 +54,7 @@ end
 -- A place may be free: whoever has waited longest looks again, new receivers first, as most of them
 -- will turn out to be quick.
 local function call_waiting(lane)
+  if not somebody_waits_for_place(lane) then return end
   for _, pace in ipairs({'new', 'slow'}) do
     local queue = keys.waiting(lane, pace)
     if redis.call('EXISTS', queue) == 1 and has_place(lane, pace) then
