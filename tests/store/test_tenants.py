@@ -29,8 +29,11 @@ def _listed(house: House, tenant: str, state: str | None = None) -> list[str]:
 
 
 def _age(house: House, job: Job) -> None:
-    """Make a job one of an older process, which wrote no tenant."""
+    """Make a job one of an older process, which wrote no tenant, and a stream for its timeline."""
     house.raw.hdel(f"runhook:job:{job.id}", "tenant")
+    for line in house.raw.lrange(f"runhook:notes:{job.id}", 0, -1):
+        house.raw.xadd(f"runhook:timeline:{job.id}", {"note": line.partition(b" ")[2]})
+    house.raw.delete(f"runhook:notes:{job.id}")
     for key in house.raw.keys("runhook:listed:*"):
         house.raw.zrem(key, job.id)
 

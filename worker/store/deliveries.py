@@ -38,8 +38,6 @@ AT_ONCE = 100
 MISSED = "missed"  # begins the fan-out duty of a receiver that could not be read
 # An event's entry and a receiver's name, so that an event has one delivery to each.
 DELIVERY_ID = re.compile(r"dlv_[0-9]{1,19}-[0-9]{1,19}_[A-Za-z0-9_.-]{1,100}")
-# A state as the timeline shows the attempt that led to it: what is told again has failed so far.
-SHOWN_AS = {"pending": "failed"}
 TRIES = 20  # times that a health is judged anew because another slot wrote it meanwhile
 
 Judge = Callable[[Health], Verdict]
@@ -86,11 +84,7 @@ class Deliveries:
         }
         if closing:
             order["closing"] = closing.order
-        notes = [
-            TimelineEntry("delivery opened", {"event": event.type, "handler": who.handler}).packed()
-            for who in wanted
-        ]
-        _, new, following = self._scripts.answers("open_deliveries", 3, orjson.dumps(order), *notes)
+        _, new, following = self._scripts.answers("open_deliveries", 3, orjson.dumps(order))
         if closing:
             closing.done(following)
         return int(new)
@@ -282,7 +276,7 @@ class Deliveries:
             Why the subscription is told nothing any more, if this disabled it.
         """
         handler, order = claim.attempt[0], _recorded(claim, taken, turn, closing)
-        tried, note = self._tried(taken.delivery, taken.n, turn)
+        tried = self._tried(taken.n, turn)
         health, rev = taken.health, taken.rev
         for _ in range(TRIES):
             if judge is None:
@@ -290,14 +284,14 @@ class Deliveries:
             verdict = judge(health)
             judged = _judged(claim.lane, handler, verdict, rev)
             packed = orjson.dumps(order | judged)
-            word, now, following = self._scripts.answers("record_delivery", 3, packed, tried, note)
+            word, now, following = self._scripts.answers("record_delivery", 3, packed, tried)
             if word != b"stale":
                 closing.done(following)
                 return verdict.disabled if word == b"disabled" else None
             health, rev = unpacked_health(now)
         # What the handler answered is a fact; that it says nothing of its health is a small loss.
         packed = orjson.dumps(order)
-        *_, following = self._scripts.answers("record_delivery", 3, packed, tried, note)
+        *_, following = self._scripts.answers("record_delivery", 3, packed, tried)
         closing.done(following)
         return None
 
@@ -309,10 +303,7 @@ class Deliveries:
         """
         order = orjson.dumps({"handler": handler, "final": final})
         tried = {"at": iso(self._scripts.clock.now()), "outcome": "missed", "why": why, "took": 0}
-        note = TimelineEntry("delivery dead", {"handler": handler, "why": why}).packed()
-        return int(
-            self._scripts.waking("end_deliveries", 2, order, orjson.dumps(tried), note, *ids)[1]
-        )
+        return int(self._scripts.waking("end_deliveries", 2, order, orjson.dumps(tried), *ids)[1])
 
     def redeliver(self, delivery: Delivery, after: float = 0) -> None:
         """Hand a delivery to its handler again, its schedule from the start.
@@ -329,8 +320,8 @@ class Deliveries:
         if word == "gone":
             raise NotFound(f"delivery {delivery.id}")
 
-    def _tried(self, delivery: Delivery, n: int, turn: DeliveryResult) -> tuple[bytes, bytes]:
-        """An attempt as the delivery keeps it, and as the job's timeline does."""
+    def _tried(self, n: int, turn: DeliveryResult) -> bytes:
+        """An attempt as the delivery keeps it."""
         outcome, again_in = turn.outcome, turn.again_in
         result: str = outcome.word
         if turn.state == "superseded":
@@ -346,12 +337,7 @@ class Deliveries:
             "took": round(outcome.took, 3),
             "again_in": again_in,
         }
-        word = SHOWN_AS.get(turn.state, turn.state)
-        detail = {"event": delivery.type, "handler": delivery.handler, **tried}
-        return (
-            orjson.dumps(tried | {"answer": outcome.answer}),
-            TimelineEntry(f"delivery {word}", detail).packed(),
-        )
+        return orjson.dumps(tried | {"answer": outcome.answer})
 
 
 def _index(state: str, handler: str | None) -> str:

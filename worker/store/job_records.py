@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
-import orjson
 from pydantic import TypeAdapter
 
-from runhook.worker.domain.jobs import LOCAL, Job, JobHistory, JobSpec, State
+from runhook.worker.domain.jobs import Job, JobHistory, JobSpec, State
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import records
 from runhook.worker.store.claims import Held
@@ -110,23 +109,6 @@ def line_score(job: Job) -> float:
     """A queued job's place: priority first, 9 before 0; then age. Exact: below 2^53."""
     # 10^13 ms are 317 years, so no age reaches into the next priority.
     return (9 - job.spec.priority) * 10**13 + round(job.spec.created_at.timestamp() * 1000)
-
-
-def asker(rows: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> str:
-    """Who asked, by a timeline's first line; of a long one that line was trimmed away."""
-    for _, fields in rows:
-        first = noted(fields.get(b"note", b""))
-        if first.get("what") == "queued":
-            return str(first.get("by", LOCAL))
-    return LOCAL
-
-
-def noted(row: bytes) -> dict[str, Any]:
-    """A line of the timeline; one that cannot be read hides no other."""
-    try:
-        return dict(orjson.loads(row))
-    except (ValueError, TypeError):
-        return {"what": "unreadable", "why": "this line cannot be read here"}
 
 
 def duration_ms(job: Job) -> int:

@@ -8,31 +8,29 @@ from typing import Any
 import orjson
 
 from runhook.worker.domain import policy
-from runhook.worker.domain.jobs import LOCAL, Job, State, iso
+from runhook.worker.domain.jobs import LOCAL, Job, State
 from runhook.worker.errors import (
     NotFound,
     StoreUnavailable,
     UnreadableRecord,
 )
 from runhook.worker.secrets.idempotency import Trace
-from runhook.worker.store import keys, records
+from runhook.worker.store import keys, records, timeline
 from runhook.worker.store.changes import Change, Decision, LineOf, Moved, TimelineEntry
 from runhook.worker.store.claims import Claim, Held
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.duties import Closing
 from runhook.worker.store.job_records import (
-    asker,
     changed,
     duration_ms,
     fitting,
     line_score,
-    noted,
     packed,
     read,
 )
 from runhook.worker.store.memory import Memory
 from runhook.worker.store.records import Members
-from runhook.worker.store.scripts import Scripts, milliseconds, pairs, stream_moment
+from runhook.worker.store.scripts import Scripts, milliseconds, pairs
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
 
@@ -200,7 +198,7 @@ class Jobs:
             for job_id in job_ids:
                 pipe.xrange(keys.timeline(job_id), count=1)
             found = pipe.execute()
-        return {name: asker(rows) for name, rows in zip(job_ids, found, strict=True)}
+        return {name: timeline.asker(rows) for name, rows in zip(job_ids, found, strict=True)}
 
     def change(
         self,
@@ -338,23 +336,11 @@ class Jobs:
 
     def note(self, job_id: str, *notes: TimelineEntry) -> None:
         """Write lines into the timeline, in one round trip."""
-        with reaching():
-            pipe = self._redis.pipeline(transaction=False)
-            key = keys.timeline(job_id)
-            for note in notes:
-                pipe.xadd(
-                    key, {"note": note.packed()}, maxlen=policy.TIMELINE_KEPT, approximate=True
-                )
-            pipe.execute()
+        self._scripts.run("note", job_id, *(note.packed() for note in notes))
 
     def timeline(self, job_id: str) -> list[dict[str, Any]]:
         """Everything that happened to it, oldest first."""
-        with reaching():
-            entries = self._redis.xrange(keys.timeline(job_id))
-        return [
-            {"at": iso(stream_moment(entry_id)), **noted(fields.get(b"note", b""))}
-            for entry_id, fields in entries
-        ]
+        return timeline.of(self._redis, job_id)
 
     def durations(self, model: str, claim: Claim | None = None) -> list[float]:
         """Seconds from submit to success of this model's last hundred here.

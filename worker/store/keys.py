@@ -142,7 +142,14 @@ job = JOBS.key(
     "change), `model`, `tenant`, `line` and `score` (its place), `left:<n>` (when and "
     "under which name the attempt's request left)",
 )
-timeline = JOBS.key("timeline:<job>", "stream", "what happened, a `note` each")
+notes = JOBS.key(
+    "notes:<job>",
+    "list",
+    "its timeline: when (ms) and what, each; what became of deliveries they say themselves",
+)
+timeline = JOBS.key(
+    "timeline:<job>", "stream", "the same as the release before wrote it, a `note` each"
+)
 raw = JOBS.key("raw:<job/n>", "list", "an attempt's callbacks not yet taken in")
 unread = JOBS.key("unread:<job/n>", "hash", "their marks, and the bytes of each")
 heard = JOBS.key("heard:<job/n>", "string", "how many it had in its life")

@@ -179,9 +179,23 @@ class Upkeep:
             for index in self._keys(pattern):
                 for members in _some(self._members(index)):
                     wrong += int(self._scripts.run("drop_strangers", index, *members))
+        for names in _some(self._named(keys.notes)):
+            wrong += self._drop_notes_of_nobody(names)
         for names in _some(self._named(keys.delivery)):
             wrong += sum(int(self._scripts.run("repair_delivery", name)) for name in names)
         return wrong
+
+    def _drop_notes_of_nobody(self, names: Sequence[str]) -> int:
+        """Remove timelines of jobs that are no more; how many. The release before sweeps none."""
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for name in names:
+                pipe.exists(keys.job(name))
+            there = pipe.execute()
+            gone = [name for name, kept in zip(names, there, strict=True) if not kept]
+            if gone:
+                self._redis.unlink(*map(keys.notes, gone))
+        return len(gone)
 
     def _keys(self, pattern: str) -> Iterator[str]:
         with reaching():

@@ -3,10 +3,9 @@
 -- ARGV[2]  {handler, final}: final ones, dead ones among them, are removed in time; else they wait
 --          for somebody to redeliver them
 -- ARGV[3]  the attempt that was none
--- ARGV[4]  note
--- ARGV[5...]  deliveries
+-- ARGV[4...]  deliveries
 -- Returns  "done", how many were pending
--- uses: time, wakeups, duties, timeline, deliveries
+-- uses: time, wakeups, duties, deliveries
 
 local order = cjson.decode(ARGV[2])
 local held, ended = keys.held(order.handler), 0
@@ -27,17 +26,16 @@ for i = 1, #hands, 2 do
     redis.call('HDEL', held, hands[i])
   end
 end
-for i = 5, #ARGV do
+for i = 4, #ARGV do
   local id = ARGV[i]
   local key = keys.delivery(id)
-  local found = redis.call('HMGET', key, 'state', 'job', 'event')
+  local found = redis.call('HMGET', key, 'state', 'event')
   if found[1] == 'pending' and not taken[id] then
     local n = redis.call('HINCRBY', key, 'begun', 1)
     redis.call('HSET', key, 'state', 'dead', 'try:' .. text(n), ARGV[3])
     redis.call('ZREM', keys.outbox(order.handler), id)
     list_delivery(id, order.handler, 'pending', 'dead')
-    keep_event(key, found[3])
-    if found[2] ~= '' then note(found[2], ARGV[4]) end
+    keep_event(key, found[2])
     ended = ended + 1
   end
   if order.final and found[1] and not taken[id] then redis.call('ZADD', keys.told(), now, id) end

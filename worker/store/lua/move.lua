@@ -45,7 +45,7 @@ count_again(job, old)  -- whoever moves it could read it
 redis.call('HSET', key, 'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1,
   'move', order.id)
 if not held[5] then adopt(job, order.tenant) end  -- an older process made it
-for i = 4, 3 + order.notes do note(job, ARGV[i]) end
+if order.notes > 0 then note(job, unpack(ARGV, 4, 3 + order.notes)) end
 local aside = order.aside
 if order.breaker == 'reset' then
   for _, line in ipairs(gates) do reset_breaker(line) end

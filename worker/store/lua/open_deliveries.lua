@@ -3,10 +3,9 @@
 -- ARGV[2]  {job, event, type, items = {{id, handler, lane, ms}, ...}, closing}: job is empty where
 --          the event is about none; closing is the end of the duty (lib/closing), if this is its
 --          last work
--- ARGV[3...]  a note for each
 -- Returns  "done" | "gone" (the log has no such event: Redis has forgotten it), how many are new,
 --          and what became of the next duty
--- uses: time, wakeups, timeline, deliveries, closing, bringing_events
+-- uses: time, wakeups, deliveries, closing, bringing_events
 
 local order = cjson.decode(ARGV[2])
 local new = 0
@@ -19,7 +18,7 @@ local function put_down()
 end
 
 if not event then return answer('gone', '0', put_down()) end
-for i, item in ipairs(order.items) do
+for _, item in ipairs(order.items) do
   local id, handler, lane = item[1], item[2], item[3]
   local key = keys.delivery(id)
   if redis.call('HSETNX', key, 'event', order.event) == 1 then
@@ -28,7 +27,6 @@ for i, item in ipairs(order.items) do
       'opened', text(now), 'due', text(now + item[4]), 'lane', lane)
     if order.job ~= '' then
       redis.call('SADD', keys.deliveries_of_job(order.job), id)
-      note(order.job, ARGV[2 + i])
     end
     list_delivery(id, handler, nil, 'pending')
     redis.call('ZADD', keys.outbox(handler), now + item[4], id)

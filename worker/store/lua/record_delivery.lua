@@ -10,11 +10,10 @@
 --          it
 --          closing: the end of the slot's claim (lib/closing); when it looks again is decided here
 -- ARGV[3]  the attempt
--- ARGV[4]  note
 -- Returns  "done" | "ended" (somebody else ended it before) | "disabled" (and recorded)
 --          | "stale", the health as fields and values: decide again; nothing was written
 --          and behind those two what became of the next duty
--- uses: time, wakeups, timeline, events, places, deliveries, claiming, closing
+-- uses: time, wakeups, events, places, deliveries, claiming, closing
 -- uses: bringing_deliveries
 
 local order = cjson.decode(ARGV[2])
@@ -61,7 +60,6 @@ if held[1] ~= 'pending' then
   word = 'ended'
 else
   redis.call('HSET', key, 'state', order.state, 'try:' .. order.n, ARGV[3])
-  if held[2] ~= '' then note(held[2], ARGV[4]) end
   if order.state == 'pending' then
     redis.call('HSET', key, 'due', text(now + order.after))
     redis.call('ZADD', keys.outbox(handler), now + order.after, id)

@@ -62,7 +62,7 @@ local function remove_job(job)
       redis.call('UNLINK', keys.raw(attempt), keys.unread(attempt), keys.heard(attempt))
     end
   end
-  redis.call('UNLINK', key, keys.timeline(job), keys.deliveries_of_job(job))
+  redis.call('UNLINK', key, keys.notes(job), keys.timeline(job), keys.deliveries_of_job(job))
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.told(), '-inf', before, 'LIMIT', 0, most)) do

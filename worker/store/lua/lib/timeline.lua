@@ -1,5 +1,11 @@
 -- A job's timeline.
+-- uses: time
 
-local function note(job, entry)
-  redis.call('XADD', keys.timeline(job), 'MAXLEN', '~', policy.TIMELINE_KEPT, '*', 'note', entry)
+-- A list and not a stream: Redis keeps 4 KiB for a stream however little is in it.
+local function note(job, ...)
+  local lines = {...}
+  for i, line in ipairs(lines) do lines[i] = text(now) .. ' ' .. line end
+  if redis.call('RPUSH', keys.notes(job), unpack(lines)) > policy.TIMELINE_KEPT then
+    redis.call('LTRIM', keys.notes(job), -policy.TIMELINE_KEPT, -1)
+  end
 end

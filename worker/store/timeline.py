@@ -1,0 +1,109 @@
+"""A job's timeline: its own notes, and what its deliveries say of themselves, by time.
+
+A delivery's record has when it was opened and how each attempt went, so no note says it again. The
+lines of a delivery go when it is removed.
+"""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
+
+import orjson
+
+from runhook.worker.domain.jobs import LOCAL, iso
+from runhook.worker.store import keys
+from runhook.worker.store.commands import Redis
+from runhook.worker.store.connection import reaching
+from runhook.worker.store.delivered import Delivery, readable
+from runhook.worker.store.scripts import stream_moment
+
+Line = dict[str, Any]
+Rows = Sequence[tuple[bytes, dict[bytes, bytes]]]
+# What the release before noted of deliveries, which their records say too.
+TOLD_BY_RECORDS = frozenset(
+    f"delivery {word}" for word in ("opened", "done", "failed", "dead", "superseded")
+)
+# What a line says of an attempt, in this order; the answer's head is shown with the delivery.
+SHOWN = ("n", "at", "outcome", "status", "why", "took", "again_in")
+UNREADABLE: Line = {"what": "unreadable", "why": "this line cannot be read here"}
+
+
+def of(redis: Redis, job_id: str) -> list[Line]:
+    """Everything that happened to a job, oldest first."""
+    with reaching():
+        pipe = redis.pipeline(transaction=False)
+        pipe.xrange(keys.timeline(job_id))
+        pipe.lrange(keys.notes(job_id), 0, -1)
+        pipe.smembers(keys.deliveries_of_job(job_id))
+        before, notes, names = pipe.execute()
+        deliveries = _deliveries(redis, sorted(name.decode() for name in names))
+    told = {one.handler for one in deliveries}
+    found = [*_before(before, told), *map(_line, notes)]
+    for delivery in deliveries:
+        found += _lines_of(delivery)
+    return [line for _, line in sorted(found, key=itemgetter(0))]
+
+
+def _deliveries(redis: Redis, names: Sequence[str]) -> list[Delivery]:
+    pipe = redis.pipeline(transaction=False)
+    for name in names:
+        pipe.hgetall(keys.delivery(name))
+    read = [readable(name, record) for name, record in zip(names, pipe.execute(), strict=True)]
+    return [one for one in read if isinstance(one, Delivery)]
+
+
+def _before(rows: Rows, told: Container[str]) -> Iterator[tuple[str, Line]]:
+    """Lines of the release before, without what records of deliveries say."""
+    for entry_id, fields in rows:
+        at, line = iso(stream_moment(entry_id)), noted(fields.get(b"note", b""))
+        if line.get("what") not in TOLD_BY_RECORDS or line.get("handler") not in told:
+            yield at, {"at": at, **line}
+
+
+def _line(note: bytes) -> tuple[str, Line]:
+    """A note behind its moment; one that cannot be read hides no other."""
+    ms, _, text = note.partition(b" ")
+    try:
+        at = iso(datetime.fromtimestamp(int(ms) / 1000, UTC))
+    except (ValueError, OverflowError, OSError):
+        return "", UNREADABLE
+    return at, {"at": at, **noted(text)}
+
+
+def _lines_of(delivery: Delivery) -> Iterator[tuple[str, Line]]:
+    """That it was opened, and each attempt that came back."""
+    opened = iso(delivery.opened_at)
+    who = {"event": delivery.type, "handler": delivery.handler}
+    yield opened, {"at": opened, "what": "delivery opened", **who}
+    for tried in delivery.tries:
+        what = f"delivery {_word(tried)}"
+        shown = {name: tried.get(name) for name in SHOWN}
+        # The moments are of two clocks, which may be some ms apart.
+        yield max(opened, str(tried.get("at"))), {"at": opened, "what": what, **who, **shown}
+
+
+def _word(tried: Mapping[str, Any]) -> str:
+    """What an attempt made of its delivery: what is told again has failed so far."""
+    if tried.get("again_in") is not None:
+        return "failed"
+    if tried.get("outcome") in ("done", "superseded"):
+        return str(tried["outcome"])
+    return "dead"
+
+
+def asker(rows: Rows) -> str:
+    """Who asked, by a timeline's first line; of a long one that line was trimmed away."""
+    for _, fields in rows:
+        first = noted(fields.get(b"note", b""))
+        if first.get("what") == "queued":
+            return str(first.get("by", LOCAL))
+    return LOCAL
+
+
+def noted(row: bytes) -> dict[str, Any]:
+    """A line of the timeline; one that cannot be read hides no other."""
+    try:
+        return dict(orjson.loads(row))
+    except (ValueError, TypeError):
+        return UNREADABLE
