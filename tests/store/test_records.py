@@ -48,6 +48,25 @@ def test_what_was_said_of_an_error_is_not_said_of_the_next() -> None:
     assert records.merged(held, known, life({"code": "b"})) == life({"code": "b"})
 
 
+def test_what_says_nothing_is_not_written_and_what_is_not_known_stays_as_it_was() -> None:
+    whole = {
+        "error": None,
+        "asked": 0,
+        "priority": 5,
+        "input": {"seed": None},
+        "attempts": [{"n": 1, "ref": None, "outputs": []}, {"n": 0, "ref": "7", "outputs": []}],
+    }
+    short = {"input": {"seed": None}, "attempts": [{"n": 1}, {"n": 0, "ref": "7"}]}
+    members = whole | {"weather": None, "mood": []}
+    assert records.lean(members, whole, short) == {
+        "priority": 5,
+        "input": {"seed": None},
+        "attempts": [{"n": 1}, {"n": 0, "ref": "7"}],
+        "weather": None,
+        "mood": [],
+    }
+
+
 def test_a_record_of_a_newer_version_stays_of_that_version() -> None:
     assert records.stamped("life", {"v": 9, "needs": 1}) == {"v": 9, "needs": 1}
     assert records.stamped("life", {})["v"] == records.VERSION

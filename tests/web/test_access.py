@@ -261,6 +261,8 @@ def test_an_older_processs_job_is_hidden_from_all_but_who_asked_for_it(
     jobs = {who: _job(ask, who)["id"] for who in ("submit", "both")}
     for job in jobs.values():
         market.raw.hdel(f"runhook:job:{job}", "tenant")
+        first = market.raw.lpop(f"runhook:notes:{job}").partition(b" ")[2]
+        market.raw.xadd(f"runhook:timeline:{job}", {"note": first})
     assert ask("submit", "GET", f"/v1/jobs/{jobs['submit']}").get_json()["tenant"] == "shop"
     assert ask("submit", "GET", f"/v1/jobs/{jobs['both']}").status_code == 404
 

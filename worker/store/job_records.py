@@ -79,16 +79,24 @@ def _job(
 
 def packed(job: Job) -> tuple[bytes, bytes]:
     """A new job's spec and history as they lie in Redis, in the names of their first version."""
-    spec = SPEC.dump_python(job.spec, mode="json")
-    history = HISTORY.dump_python(job.history, mode="json")
-    return records.packed("ask", spec), records.packed("life", history)
+    spec = _written(SPEC, job.spec)
+    return records.packed("ask", spec), records.packed("life", _written(HISTORY, job.history))
+
+
+def _written(kind: TypeAdapter[Any], value: Any) -> Members:
+    whole = kind.dump_python(value, mode="json")
+    short = kind.dump_python(value, mode="json", exclude_defaults=True)
+    members: Members = records.lean(whole, whole, short)
+    return members
 
 
 def changed(held: Members, life: JobHistory) -> Members:
     """A life as it is to be, with what a newer version wrote there."""
     known = HISTORY.dump_python(HISTORY.validate_python(held), mode="json")
-    merged: Members = records.merged(held, known, HISTORY.dump_python(life, mode="json"))
-    return merged
+    whole = HISTORY.dump_python(life, mode="json")
+    short = HISTORY.dump_python(life, mode="json", exclude_defaults=True)
+    members: Members = records.lean(records.merged(held, known, whole), whole, short)
+    return members
 
 
 def departed(job: Job, n: int, left: bytes) -> Job:

@@ -35,6 +35,8 @@ Made = TypeVar("Made")
 
 # The oldest version that may touch what this release writes of a kind; left out: every one.
 NEEDS: dict[Kind, int] = {}
+# What need not be written where it is the default; every other default is, so that it may change.
+NOTHING: tuple[Any, ...] = (None, False, 0, [], {})
 # How deep members are kept by name and place: a life, its attempts, each of them. A value below,
 # an error or an output, is replaced as a whole: what was said of the old is not true of the new.
 DEEP = 3
@@ -152,6 +154,25 @@ def merged(held: Any, known: Any, new: Any, deep: int = DEEP) -> Any:
         places = [merged(*row, deep - 1) for row in rows]
         return places + new[len(places) :]
     return new
+
+
+def lean(members: Any, whole: Any, short: Any) -> Any:
+    """What is to be written, without members that say nothing: they are read as if they were there.
+
+    Args:
+        members: All that is to be written, with what this version does not know.
+        whole: All that this version writes.
+        short: The same without members at their defaults.
+    """
+    if isinstance(members, dict) and isinstance(whole, dict) and isinstance(short, dict):
+        return {
+            name: lean(value, whole.get(name), short.get(name))
+            for name, value in members.items()
+            if value not in NOTHING or name not in whole or name in short
+        }
+    if isinstance(members, list) and isinstance(whole, list) and isinstance(short, list):
+        return [lean(*row) for row in zip(members, whole, short, strict=True)]
+    return members
 
 
 def _number(name: str, members: Mapping[str, Any], word: str) -> int:

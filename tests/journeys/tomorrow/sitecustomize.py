@@ -55,7 +55,7 @@ _write = store_jobs.Jobs._write
 def stamped(kind: records.Kind, members: records.Members) -> records.Members:
     """With the version; what is for later is not for older processes."""
     found = _stamped(kind, members)
-    if kind == "ask" and members["metadata"].get("later"):
+    if kind == "ask" and members.get("metadata", {}).get("later"):
         found["needs"] = records.VERSION
     return found
 
