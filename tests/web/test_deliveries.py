@@ -293,3 +293,19 @@ def test_few_recover_at_once_and_the_next_is_told_to_come_again(house: House, pa
             held.enter_context(RECOVERING.take(f"caller {number}"))
         assert client.post(path, json=body).status_code == 503
     assert client.post(path, json=body).status_code == 200
+
+
+def test_a_delivery_that_was_heard_at_once_lies_flat_in_redis(build: Build) -> None:
+    registry = Registry()
+    registry.add(Handler(name="shop", types=("job.succeeded",), model=None, target=lambda _: None))
+    house = build(registry)
+    house.w.store.processes.publish_handlers(published(house.w))
+    job = house.until(house.ask(), "succeeded")
+    (delivery,) = house.w.store.deliveries.of_job(job.id)
+    assert delivery.state == "done"
+    key = f"runhook:delivery:{delivery.id}"
+    assert house.raw.object("encoding", key) in (b"listpack", b"ziplist")
+    shown = create_app(house.w).test_client().get(f"/v1/deliveries/{delivery.id}").get_json()
+    (attempt,) = shown["attempts"]
+    assert attempt.keys() == {"n", "at", "outcome", "status", "answer", "why", "took"}
+    assert (attempt["n"], attempt["outcome"], attempt["status"]) == (1, "done", None)

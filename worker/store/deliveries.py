@@ -276,7 +276,7 @@ class Deliveries:
             Why the subscription is told nothing any more, if this disabled it.
         """
         handler, order = claim.attempt[0], _recorded(claim, taken, turn, closing)
-        tried = self._tried(taken.n, turn)
+        tried = self._tried(turn)
         health, rev = taken.health, taken.rev
         for _ in range(TRIES):
             if judge is None:
@@ -320,8 +320,12 @@ class Deliveries:
         if word == "gone":
             raise NotFound(f"delivery {delivery.id}")
 
-    def _tried(self, n: int, turn: DeliveryResult) -> bytes:
-        """An attempt as the delivery keeps it."""
+    def _tried(self, turn: DeliveryResult) -> bytes:
+        """An attempt as the delivery keeps it.
+
+        What is none is left out: Redis keeps a hash flat, in half the bytes, while no value of it
+        is longer than 64, and that a handler heard it is just shorter.
+        """
         outcome, again_in = turn.outcome, turn.again_in
         result: str = outcome.word
         if turn.state == "superseded":
@@ -329,15 +333,15 @@ class Deliveries:
         if again_in is not None:
             again_in = round(again_in, 3)
         tried = {
-            "n": n,
             "at": iso(self._scripts.clock.now()),
             "outcome": result,
+            "took": round(outcome.took, 3),
             "status": outcome.status,
             "why": turn.why or outcome.why,
-            "took": round(outcome.took, 3),
             "again_in": again_in,
+            "answer": outcome.answer,
         }
-        return orjson.dumps(tried | {"answer": outcome.answer})
+        return orjson.dumps({name: value for name, value in tried.items() if value is not None})
 
 
 def _index(state: str, handler: str | None) -> str:
