@@ -72,6 +72,22 @@ def test_a_job_goes_with_its_deliveries_and_events_when_its_own_end_is_old_enoug
     assert shop.house.events() == []
 
 
+def test_a_delivery_goes_with_its_job_and_one_of_no_job_by_itself(build: Build) -> None:
+    shop = Shop(build)
+    alerts = Handler(name="owner", types=("runhook.alert",), model=None, target=lambda _: None)
+    shop.house.w.handlers.add(alerts)
+    shop.house.w.store.processes.publish_handlers(published(shop.house.w))
+    job = shop.ended()
+    assert shop.house.raw.exists("runhook:told") == 0, "its job's end is known already"
+    shop.house.w.store.events.alert("a subject", "something is wrong")
+    shop.house.settle()
+    (told,) = shop.house.raw.zrange("runhook:told", 0, -1)
+    assert shop.house.w.store.deliveries.get(told.decode()).type == "runhook.alert"
+    assert shop.house.w.store.deliveries.of_job(job.id)
+    shop.sweep(days=15)
+    assert shop.house.raw.keys("runhook:deliver*") == []
+
+
 def test_a_delivery_that_was_told_late_does_not_keep_its_job(shop: Shop) -> None:
     shop.closed = True
     job = shop.ended()

@@ -139,7 +139,7 @@ job = JOBS.key(
     "job:<job>",
     "hash",
     "`ask`, `life` (records), `state`, `n` (the attempt), `rev`, `move` (the last "
-    "change), `model`, `tenant`, `line` and `score` (its place), `left:<n>` (when and "
+    "change), `model`, `tenant`, `line` and `score` (its place, until it ends), `left:<n>` (when and "
     "under which name the attempt's request left)",
 )
 notes = JOBS.key(
@@ -249,7 +249,12 @@ deliveries_in_state = EVENTS.key("deliveries:state:<state>", "zset", "those in a
 deliveries_of = EVENTS.key(
     "deliveries:of:<handler>:<state>", "zset", "a handler's in a state", by=BY_NAME
 )
-told = EVENTS.key("told", "zset", "deliveries that need nobody any more", by="ms: since when")
+told = EVENTS.key(
+    "told",
+    "zset",
+    "deliveries that need nobody any more and go with no job: of none, or dead for good",
+    by="ms: since when",
+)
 outbox = EVENTS.key(
     "outbox:<handler>", "zset", "a handler's pending deliveries", by="ms: when each is tried next"
 )

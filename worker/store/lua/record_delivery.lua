@@ -70,7 +70,8 @@ else
       keep_event(key, held[3])
     else
       redis.call('HDEL', key, 'kept')
-      redis.call('ZADD', keys.told(), now, id)
+      -- Else it goes with its job.
+      if redis.call('EXISTS', keys.job(held[2])) == 0 then redis.call('ZADD', keys.told(), now, id) end
     end
   end
 end

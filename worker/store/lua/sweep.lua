@@ -20,7 +20,7 @@ local function remove_delivery(id)
   redis.call('ZREM', keys.told(), id)
 end
 
--- What is in `told` needs nobody any more: done, superseded, or dead for good.
+-- A dead one that is in `told` is dead for good.
 local function is_waited_for(ids)
   for _, id in ipairs(ids) do
     local state = redis.call('HGET', keys.delivery(id), 'state')

@@ -48,6 +48,7 @@ local function place(job, model, old, new, line, score, aside)
   end
   if ENDED[new] then
     redis.call('ZADD', keys.ended(), now, job)
+    redis.call('HDEL', keys.job(job), 'line', 'score')
   elseif old and ENDED[old] then
     redis.call('ZREM', keys.ended(), job)
   end
