@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainSerializer
+from pydantic import Field, PlainSerializer
 
 from runhook.worker.domain.reports import Cost, Error, Output
 
@@ -29,7 +29,13 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Moment = Annotated[datetime, PlainSerializer(iso, when_used="json")]
+def _written(moment: datetime) -> int:
+    """A moment as records have it, half as long as the API's: ms since 1970. Both are read."""
+    # Divided as whole numbers: as a float a moment may be one millisecond short of itself.
+    return (moment - EPOCH) // MILLISECOND
+
+
+Moment = Annotated[datetime, PlainSerializer(_written, when_used="json")]
 
 
 class State(StrEnum):
@@ -81,7 +87,7 @@ class Attempt:
     queued_at: Moment | None = None  # of the first, the job's own birth
     ref: str | None = None
     left_at: Moment | None = None
-    left_by: str | None = None
+    left_by: Annotated[str | None, Field(exclude=True)] = None  # in a field of its own
     submitted_at: Moment | None = None
     ended_at: Moment | None = None
     state: State | None = None  # its own end, once the job has gone on without it
@@ -215,8 +221,7 @@ def new_id(prefix: str, born: datetime | None = None) -> str:
 
 def first_id(prefix: str, moment: datetime) -> str:
     """What sorts before every id that is born at a moment or later, and behind all others."""
-    # Divided as whole numbers: as a float a moment may be one millisecond short of itself.
-    return f"{prefix}_{(moment - EPOCH) // MILLISECOND:012x}"
+    return f"{prefix}_{_written(moment):012x}"
 
 
 def is_job_id(text: str) -> bool:
