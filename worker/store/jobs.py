@@ -233,7 +233,7 @@ class Jobs:
                 word, after = self._write(held, wanted, closing)
             if claim and word == "done":
                 claim.turn.held = after
-            # To want nothing of what was seen a moment ago decides nothing: it may be different now.
+            # To want nothing of what was seen a moment ago decides nothing: it may have changed.
             if word in ("done", "full", "gated") or (word == "kept" and seen is None):
                 return word, after.job  # type: ignore[return-value]
             seen = None

@@ -139,8 +139,8 @@ job = JOBS.key(
     "job:<job>",
     "hash",
     "`ask`, `life` (records), `state`, `n` (the attempt), `rev`, `move` (the last "
-    "change), `model`, `tenant`, `line` and `score` (its place, until it ends), `left:<n>` (when and "
-    "under which name the attempt's request left)",
+    "change), `model`, `tenant`, `line` and `score` (its place, until it ends), `left:<n>` "
+    "(when and under which name the attempt's request left)",
 )
 notes = JOBS.key(
     "notes:<job>",
