@@ -1,14 +1,14 @@
 """A job as it lies in Redis, and as this version has it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from runhook.worker.domain.jobs import Job, JobHistory, JobSpec, State
+from runhook.worker.domain.jobs import Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import records
 from runhook.worker.store.claims import Held
@@ -18,6 +18,8 @@ from runhook.worker.store.records import Members
 
 SPEC = TypeAdapter(JobSpec)
 HISTORY = TypeAdapter(JobHistory)
+LIFE_MEMBERS = {field.name for field in fields(JobHistory)} | set(records.MARKS)
+ATTEMPT_MEMBERS = {field.name for field in fields(Attempt)}
 # Bytes of records that one answer shows. Most are 2 KiB; each may be a MiB or two, and while a
 # hundred of those are made JSON nobody else in the process is answered.
 LARGEST_PAGE = 4 * 1024 * 1024
@@ -92,11 +94,25 @@ def _written(kind: TypeAdapter[Any], value: Any) -> Members:
 
 def changed(held: Members, life: JobHistory) -> Members:
     """A life as it is to be, with what a newer version wrote there."""
+    if _is_known(held):
+        kept = {name: held[name] for name in records.MARKS if name in held}
+        return kept | _written(HISTORY, life)
     known = HISTORY.dump_python(HISTORY.validate_python(held), mode="json")
     whole = HISTORY.dump_python(life, mode="json")
     short = HISTORY.dump_python(life, mode="json", exclude_defaults=True)
     members: Members = records.lean(records.merged(held, known, whole), whole, short)
     return members
+
+
+def _is_known(held: Members) -> bool:
+    """Whether no newer version can have written anything there that this one must keep.
+
+    A look is enough while no attempt has an error, an output or a cost yet, which is so of most.
+    """
+    attempts = held.get("attempts", ())
+    deep = [value for one in attempts for value in one.values() if isinstance(value, dict | list)]
+    known = all(one.keys() <= ATTEMPT_MEMBERS for one in attempts)
+    return known and held.keys() <= LIFE_MEMBERS and not any(deep)
 
 
 def departed(job: Job, n: int, left: bytes) -> Job:

@@ -17,6 +17,8 @@ from runhook.worker.errors import UnreadableRecord
 
 VERSION = 1  # of what this release writes; scripts say it as `records.VERSION`
 
+MARKS = ("v", "needs")  # members that say whose a record is
+
 Kind = Literal[
     "ask",
     "life",
