@@ -164,7 +164,7 @@ class Processes:
             How many things all live processes of each role work on at once.
         """
         now = self._scripts.clock.now().timestamp()
-        self._scripts.publish_messages()
+        self._scripts.keep_messages()
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             pipe.zadd(keys.alive(role), {_alive(process, threads, hands): now})

@@ -78,6 +78,17 @@ class Scripts:
                 pipe.hset(key, mapping=self._messages)
             pipe.execute()
 
+    def keep_messages(self) -> None:
+        """Publish them again where Redis has lost them.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        with reaching():
+            lost = bool(self._messages) and not self.client.exists(keys.wakeups())
+        if lost:
+            self.publish_messages()
+
     def run(self, name: str, *args: Word) -> Any:
         """Run a script and return its answer as it comes.
 

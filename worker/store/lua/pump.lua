@@ -19,15 +19,19 @@ end
 local holder = redis.call('GET', keys.pump())
 if holder and holder ~= ARGV[2] then return answer('other', '0', loss) end
 redis.call('SET', keys.pump(), ARGV[2], 'PX', ARGV[3])
-local posted = 0
-for _, lane in ipairs(cjson.decode(ARGV[4])) do
+
+-- Those that were killed at their work are counted no more.
+local function wake_for(lane, due)
   redis.call('ZREMRANGEBYSCORE', keys.drainers(lane), '-inf', text(now))
   redis.call('ZREMRANGEBYSCORE', keys.idle(lane), '-inf', text(now))
+  local wanted = math.max(0, math.min(missing(lane, due), policy.WOKEN_AT_ONCE))
+  post(lane, wanted)
+  return wanted
+end
+
+local posted = 0
+for _, lane in ipairs(cjson.decode(ARGV[4])) do
   local due = redis.call('ZCOUNT', keys.due(lane), '-inf', text(now))
-  local wanted = missing(lane, due)
-  if wanted > 0 then
-    post(lane, wanted)
-    posted = posted + wanted
-  end
+  if due > 0 then posted = posted + wake_for(lane, due) end
 end
 return answer('pumped', text(posted), loss)

@@ -21,6 +21,7 @@ local function missing(lane, due)
 end
 
 local function post(lane, count)
+  if count == 0 then return end
   local message = redis.call('HGET', keys.wakeups(), lane)
   if message then
     for _ = 1, count do
