@@ -84,7 +84,7 @@ def test_a_delivery_goes_with_its_job_and_one_of_no_job_by_itself(build: Build) 
     (told,) = shop.house.raw.zrange("runhook:told", 0, -1)
     assert shop.house.w.store.deliveries.get(told.decode()).type == "runhook.alert"
     assert shop.house.w.store.deliveries.of_job(job.id)
-    shop.sweep(days=15)
+    shop.sweep(31)
     assert shop.house.raw.keys("runhook:deliver*") == []
 
 
