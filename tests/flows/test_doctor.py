@@ -224,11 +224,11 @@ def test_repair_gives_pending_deliveries_their_turn_again(build: Build) -> None:
     house.lost = ["handlers"]
     job = house.until(house.ask(), "succeeded")
     house.raw.delete("runhook:outbox:shop", "runhook:due:handlers", "runhook:claims:handlers")
-    house.raw.delete("runhook:deliveries:state:pending")
+    house.raw.delete("runhook:deliveries:of:shop:pending", "runhook:receivers")
     house.lost = []
     house.later(60)
     assert heard == []
-    assert house.w.store.upkeep.repair() == 3
+    assert house.w.store.upkeep.repair() == 4
     house.settle()
     assert heard == [job.id]
     assert house.w.store.upkeep.repair() == 0

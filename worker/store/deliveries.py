@@ -1,6 +1,5 @@
 """Deliveries: what is told to whom, how each attempt went, and each handler's next."""
 
-import heapq
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -29,6 +28,7 @@ from runhook.worker.store.delivered import (
 )
 from runhook.worker.store.duties import Closing
 from runhook.worker.store.events import Events, kept_fields
+from runhook.worker.store.listing import pieces
 from runhook.worker.store.scripts import Scripts, pairs, stream_moment, until_ms
 from runhook.worker.store.subscriptions import health_fields, unpacked_health
 
@@ -182,20 +182,29 @@ class Deliveries:
     def _names(
         self, state: str | None, handler: str | None, before: str | None, most: int
     ) -> list[str]:
-        states: Sequence[str] = STATES
+        order: dict[str, Any] = {"states": STATES, "below": "+", "most": most}
         if state:
-            states = (state,)
-        end = "+"
+            order["states"] = [state]
         if before:
-            end = f"({before}"
+            order["below"] = f"({before}"
+        found: set[str] = set()
+        for some in pieces(self._receivers(handler), policy.LISTS_AT_ONCE // len(STATES)):
+            packed = orjson.dumps(order | {"receivers": some})
+            found.update(self._scripts.words("newest_deliveries", packed))
+        return sorted(found, reverse=True)[:most]
+
+    def _receivers(self, handler: str | None) -> list[str]:
+        """Whose deliveries are looked through."""
+        if handler:
+            return [handler]
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
-            for one in states:
-                pipe.zrevrangebylex(_index(one, handler), end, "-", start=0, num=most)
+            pipe.zrange(keys.receivers(), 0, -1)
+            # Processes of the release before open deliveries and do not say to whom.
+            pipe.hkeys(keys.handlers())
+            pipe.zrange(keys.subscriptions(), 0, -1)
             found = pipe.execute()
-        # Each list is in the order of names, newest first: so is what is merged of their heads.
-        merged = heapq.merge(*found, reverse=True)
-        return [name.decode() for _, name in zip(range(most), merged, strict=False)]
+        return sorted({name.decode() for names in found for name in names})
 
     def event_of(self, delivery: Delivery, claim: Claim | None = None) -> Event:
         """What a delivery tells: from what it kept, from the log, or an end from the job's record.
@@ -342,13 +351,6 @@ class Deliveries:
             "answer": outcome.answer,
         }
         return orjson.dumps({name: value for name, value in tried.items() if value is not None})
-
-
-def _index(state: str, handler: str | None) -> str:
-    """The narrowest list that holds all deliveries of a state, and of a handler if one is given."""
-    if handler:
-        return keys.deliveries_of(handler, state)
-    return keys.deliveries_in_state(state)
 
 
 def _slot_of(claim: Claim) -> dict[str, Any]:

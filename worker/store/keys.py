@@ -87,8 +87,8 @@ LISTS = Family(
     end="a member goes when its job changes or is swept",
 )
 BEFORE = Family(
-    title="What the release before lists jobs by",
-    owner="that release; create (lib/jobs) while `jobs` is there",
+    title="What the release before lists jobs and deliveries by",
+    owner="that release; create (lib/jobs), lib/deliveries while `jobs` is there",
     end="upkeep.py, a day after it first met them",
 )
 QUEUE = Family(
@@ -193,6 +193,9 @@ unreadable = LISTS.key(
 jobs = BEFORE.key("jobs", "zset", "every job", by=BY_NAME)
 jobs_of_model = BEFORE.key("jobs:model:<model>", "zset", "those of a model", by=BY_NAME)
 jobs_of_tenant = BEFORE.key("jobs:tenant:<tenant>", "zset", "a tenant's", by=BY_NAME)
+deliveries_in_state = BEFORE.key(
+    "deliveries:state:<state>", "zset", "deliveries in a state", by=BY_NAME
+)
 outlived = BEFORE.key("outlived", "string", "when upkeep first met these lists, ms")
 
 queue_settings = QUEUE.key(
@@ -245,10 +248,10 @@ delivery = EVENTS.key(
     "event)",
 )
 deliveries_of_job = EVENTS.key("deliveries:<job>", "set", "a job's deliveries")
-deliveries_in_state = EVENTS.key("deliveries:state:<state>", "zset", "those in a state", by=BY_NAME)
 deliveries_of = EVENTS.key(
     "deliveries:of:<handler>:<state>", "zset", "a handler's in a state", by=BY_NAME
 )
+receivers = EVENTS.key("receivers", "zset", "handlers that have deliveries", by=BY_NAME)
 told = EVENTS.key(
     "told",
     "zset",
@@ -360,4 +363,4 @@ legacy_apps = SHORT.key(
 ALL = {name: value for name, value in list(globals().items()) if isinstance(value, Key)}
 FAMILIES = tuple(value for value in list(globals().values()) if isinstance(value, Family))
 OLD = f"{ROOT}failing:*"  # no release writes these any more; upkeep removes them
-OLD_LISTS = (jobs_of_model("*"), jobs_of_tenant("*"))
+OLD_LISTS = (jobs_of_model("*"), jobs_of_tenant("*"), deliveries_in_state("*"))

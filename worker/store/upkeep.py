@@ -20,7 +20,7 @@ from runhook.worker.store.scripts import Scripts, milliseconds
 
 AT_ONCE = 500  # keys or members in one round trip, so that no script runs long
 FOR_EVER = -1  # Redis's word for a key without an end
-TIDYING = b"1"  # the last that was added to what is looked for once
+TIDYING = b"2"  # the last that was added to what is looked for once
 # Jobs and deliveries that are looked at for records nobody can read, the newest: what a newer
 # version wrote is among them. Reading all would take minutes where a million are kept.
 LOOKED_AT = 10_000
@@ -136,6 +136,8 @@ class Upkeep:
         with reaching():
             for key in self._keys(keys.OLD):
                 self._redis.unlink(key)
+            for key in self._keys(keys.deliveries_of("*", "*")):
+                self._redis.zadd(keys.receivers(), {key.split(":")[-2]: 0})
             for key in self._keys(keys.durations("*")):
                 if self._redis.ttl(key) == FOR_EVER:
                     self._redis.expire(key, policy.DURATIONS_KEPT_S)

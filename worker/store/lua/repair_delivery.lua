@@ -8,8 +8,9 @@ local id = ARGV[2]
 local found = redis.call('HMGET', keys.delivery(id), 'state', 'handler', 'lane', 'begun')
 local state, handler, lane = found[1], found[2], found[3]
 if not state then return 0 end
-local wrong = redis.call('ZADD', keys.deliveries_in_state(state), 0, id)
-  + redis.call('ZADD', keys.deliveries_of(handler, state), 0, id)
+local wrong = redis.call('ZADD', keys.deliveries_of(handler, state), 0, id)
+  + redis.call('ZADD', keys.receivers(), 0, handler)
+list_as_before(id, nil, state)
 if state ~= 'pending' then
   return wrong + redis.call('ZREM', keys.outbox(handler), id)
 end

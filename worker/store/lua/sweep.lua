@@ -14,7 +14,7 @@ local function remove_delivery(id)
   local held = redis.call('HMGET', keys.delivery(id), 'job', 'handler', 'state')
   if held[1] then
     redis.call('SREM', keys.deliveries_of_job(held[1]), id)
-    list_delivery(id, held[2], held[3], nil)
+    unlist_delivery(id, held[2], held[3])
   end
   redis.call('UNLINK', keys.delivery(id))
   redis.call('ZREM', keys.told(), id)
@@ -28,6 +28,18 @@ local function is_waited_for(ids)
     if state == 'dead' and not redis.call('ZSCORE', keys.told(), id) then return true end
   end
   return false
+end
+
+-- Of a job that stays, those that were told are not waited for.
+local function remove_told(ids)
+  local gone = 0
+  for _, id in ipairs(ids) do
+    local state = redis.call('HGET', keys.delivery(id), 'state')
+    if (state == 'done' or state == 'superseded') and gone < most then
+      remove_delivery(id)
+      gone = gone + 1
+    end
+  end
 end
 
 -- A model of which nobody, or a tenant, has jobs no more is none of theirs.
@@ -78,6 +90,7 @@ for i = 1, #ended, 2 do
   local ids = redis.call('SMEMBERS', keys.deliveries_of_job(job))
   if is_waited_for(ids) then
     behind = job
+    remove_told(ids)
   else
     -- Of one with very many some go now, and the rest with the next look.
     for k = 1, math.min(#ids, most) do remove_delivery(ids[k]) end

@@ -40,16 +40,29 @@ local function stir(lane, handler)
   wake(lane, handler .. '/1', delay)
 end
 
--- A delivery's place in what is listed by state.
+-- Processes of the release before may still read lists of their own.
+local function list_as_before(id, old, new)
+  if redis.call('EXISTS', keys.jobs()) == 0 then return end
+  if old then redis.call('ZREM', keys.deliveries_in_state(old), id) end
+  if new then redis.call('ZADD', keys.deliveries_in_state(new), 0, id) end
+end
+
+-- A delivery's place in what is listed: a handler's in a state, and who has any.
 local function list_delivery(id, handler, old, new)
-  if old then
-    redis.call('ZREM', keys.deliveries_in_state(old), id)
-    redis.call('ZREM', keys.deliveries_of(handler, old), id)
+  if old then redis.call('ZREM', keys.deliveries_of(handler, old), id) end
+  if new then redis.call('ZADD', keys.deliveries_of(handler, new), 0, id) end
+  if not old then redis.call('ZADD', keys.receivers(), 0, handler) end
+  list_as_before(id, old, new)
+end
+
+-- A delivery is no more; whoever has no other has none.
+local function unlist_delivery(id, handler, state)
+  redis.call('ZREM', keys.deliveries_of(handler, state), id)
+  list_as_before(id, state, nil)
+  for _, other in ipairs({state, 'done', 'dead', 'superseded', 'pending'}) do
+    if redis.call('EXISTS', keys.deliveries_of(handler, other)) == 1 then return end
   end
-  if new then
-    redis.call('ZADD', keys.deliveries_in_state(new), 0, id)
-    redis.call('ZADD', keys.deliveries_of(handler, new), 0, id)
-  end
+  redis.call('ZREM', keys.receivers(), handler)
 end
 
 -- The event stream is trimmed by time; a dead delivery keeps what it would be told again with.
