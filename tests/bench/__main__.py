@@ -1,6 +1,7 @@
 """The command: measure the rows that are asked for, print them, and write docs/benchmarks.md."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -48,8 +49,9 @@ def main() -> int:
 
 def _measured(rows: Iterable[str], plan: Plan) -> Iterator[Finding]:
     for row in rows:
+        load = os.getloadavg()[0]  # of others, and of the row before
         for finding in ROWS[row].run(plan):
-            finding.at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+            finding.at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, begun at a load of {load:.1f},"
             finding.revision = machine.revision()
             yield finding
 

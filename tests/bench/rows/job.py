@@ -118,10 +118,12 @@ def _measure(finding: Finding, system: System, upstream: Provider, count: int) -
     trips = finding.figure("round trips to Redis a job", "", goal="≤ 17")
     trips.add(name, used.trips / count)
     finding.figure("scripts a job", "").add(name, used.scripts / count)
-    each = used.script_us / max(1, used.scripts)
-    finding.figure("server time of each script", "µs").add(name, each)
+    if used.scripts >= count:  # Celery itself runs one now and then
+        each = used.script_us / used.scripts
+        finding.figure("server time of each script", "µs").add(name, each)
     finding.figure("Redis memory a job", "bytes").add(name, used.memory / count)
-    finding.figure("append-only file a job", "bytes").add(name, used.log / count)
+    if used.log > 0:  # else the file was written anew meanwhile
+        finding.figure("append-only file a job", "bytes").add(name, used.log / count)
     upstream_cpu = machine.cpu([upstream.session]) - provider
     finding.figure("provider, not counted: CPU a job", "ms").add(name, 1000 * upstream_cpu / count)
 
