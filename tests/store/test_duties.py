@@ -1,6 +1,7 @@
 """Duties: claimed by one, woken by many, never lost."""
 
 import json
+from math import inf
 
 import orjson
 import pytest
@@ -145,7 +146,7 @@ def test_a_lane_that_somebody_works_through_is_not_woken(house: House) -> None:
     assert drainer
     duties.wake("fanout", "b")
     assert duties.pump("p", 3).posted == 0
-    drainer.turn.goes_on = True
+    drainer.turn.ends = inf
     duties.put_down(drainer)
     following = drainer.turn.next
     assert following
@@ -236,7 +237,7 @@ def test_the_next_duty_whose_name_was_lost_is_the_drainers_when_it_asks_again(ho
     claim = duties.claim("fanout")
     assert claim
     duties.wake("fanout", "b")
-    claim.turn.goes_on = True
+    claim.turn.ends = inf
     order = orjson.dumps(duties.closing(claim).order)
     first, again = (duties._scripts.run("finish", order) for _ in range(2))
     assert first[0] == b"done"

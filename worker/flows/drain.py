@@ -37,11 +37,12 @@ def drain(w: Wiring, lane: str, first: str = "", *, lingers: bool = False) -> in
     while claim:
         worked += 1
         turn = claim.turn
-        turn.goes_on = worked < policy.DRAINED_AT_ONCE and time.monotonic() < stop
         turn.lingers = lingers
+        if worked < policy.DRAINED_AT_ONCE:
+            turn.ends = stop
         _attend(w, FLOWS[lane], claim)
         claim = turn.next
-        if claim is None and turn.goes_on and lingers:
+        if claim is None and turn.asked and lingers:
             claim = _called(w, lane)
     return worked
 
@@ -73,7 +74,8 @@ def _attend(w: Wiring, flow: Flow, claim: Claim) -> None:
     if claim.turn.over or not claim.turn.drains:
         return
     # Nobody has said yet what this thread does next: the duty failed, or was handed to another.
-    if claim.turn.goes_on:
+    claim.turn.asked = claim.turn.goes_on
+    if claim.turn.asked:
         claim.turn.next = duties.claim(claim.lane, lingers=claim.turn.lingers)
     else:
         duties.rest(claim.lane)

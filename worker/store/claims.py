@@ -68,7 +68,9 @@ class Turn:
     Attributes:
         drains: It works through the lane; else it holds this one duty by its name.
         lingers: With nothing due it waits for more.
-        goes_on: It takes the lane's next duty in the script that puts this one down; else it rests.
+        ends: Until when it takes the lane's next duty in the script that puts this one down, by the
+            monotonic clock; then it rests, so that a time limit begins anew with the next task.
+        asked: It asked for the next duty.
         over: The duty was put down.
         next: The duty that it was given then; None: nothing is due, or it rests.
         held: The duty's job as the store last saw it, so that a change need not read it first.
@@ -76,10 +78,16 @@ class Turn:
 
     drains: bool = False
     lingers: bool = False
-    goes_on: bool = False
+    ends: float = -math.inf
+    asked: bool = False
     over: bool = False
     next: "Claim | None" = None
     held: Held | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it takes another duty now."""
+        return time.monotonic() < self.ends
 
 
 @dataclass(frozen=True, kw_only=True)

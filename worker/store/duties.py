@@ -162,7 +162,8 @@ class Duties:
         if again is not None:
             order["after"] = _ms(again.seconds)
         until = claim.until
-        if claim.turn.goes_on:
+        claim.turn.asked = claim.turn.goes_on
+        if claim.turn.asked:
             until, order["next"] = self._claimer(claim.lane, lingers=claim.turn.lingers)
         elif claim.turn.drains:
             order["rest"] = self._me
