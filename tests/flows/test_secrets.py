@@ -13,6 +13,7 @@ from runhook.worker.delivery import subscriptions
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.pump import published
+from runhook.worker.store import notes
 from tests.conftest import SECRET, Build, House
 from tests.flows.test_poison import event, running, send_callback
 from tests.receiver import Receiver, Reply
@@ -53,7 +54,8 @@ def everything(raw: Any) -> str:
         elif kind == "hash":
             found.append(raw.hgetall(key))
         elif kind == "list":
-            found.append(raw.lrange(key, 0, -1))
+            lines = raw.lrange(key, 0, -1)
+            found += (lines, [notes.opened(line.partition(b" ")[2]) for line in lines])
         elif kind == "zset":
             found.append(raw.zrange(key, 0, -1))
         elif kind == "set":

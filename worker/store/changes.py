@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
-
 from runhook.worker.domain.jobs import Job
+from runhook.worker.store import notes
 
 Breaker = Literal["", "reset", "trip", "trip-ask"]
 
@@ -25,7 +24,7 @@ class TimelineEntry:
 
     def packed(self) -> bytes:
         """As it lies in the timeline."""
-        return orjson.dumps({"what": self.what, **self.detail}, default=str)
+        return notes.packed({"what": self.what, **self.detail})
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ job = JOBS.key(
 notes = JOBS.key(
     "notes:<job>",
     "list",
-    "its timeline: when (ms) and what, each; what became of deliveries they say themselves",
+    "its timeline: when (ms) and what (notes.py); what became of deliveries they say themselves",
 )
 timeline = JOBS.key(
     "timeline:<job>", "stream", "the same as the release before wrote it, a `note` each"

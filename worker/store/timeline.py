@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-import orjson
-
 from runhook.worker.domain.jobs import LOCAL, iso
 from runhook.worker.store import keys
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.delivered import Delivery, readable
+from runhook.worker.store.notes import UNREADABLE, opened
 from runhook.worker.store.scripts import stream_moment
 
 Line = dict[str, Any]
@@ -26,7 +25,6 @@ TOLD_BY_RECORDS = frozenset(
 )
 # What a line says of an attempt, in this order; the answer's head is shown with the delivery.
 SHOWN = ("n", "at", "outcome", "status", "why", "took", "again_in")
-UNREADABLE: Line = {"what": "unreadable", "why": "this line cannot be read here"}
 
 
 def of(redis: Redis, job_id: str) -> list[Line]:
@@ -56,7 +54,7 @@ def _deliveries(redis: Redis, names: Sequence[str]) -> list[Delivery]:
 def _before(rows: Rows, told: Container[str]) -> Iterator[tuple[str, Line]]:
     """Lines of the release before, without what records of deliveries say."""
     for entry_id, fields in rows:
-        at, line = iso(stream_moment(entry_id)), noted(fields.get(b"note", b""))
+        at, line = iso(stream_moment(entry_id)), opened(fields.get(b"note", b""))
         if line.get("what") not in TOLD_BY_RECORDS or line.get("handler") not in told:
             yield at, {"at": at, **line}
 
@@ -67,20 +65,20 @@ def _line(note: bytes) -> tuple[str, Line]:
     try:
         at = iso(datetime.fromtimestamp(int(ms) / 1000, UTC))
     except (ValueError, OverflowError, OSError):
-        return "", UNREADABLE
-    return at, {"at": at, **noted(text)}
+        return "", dict(UNREADABLE)
+    return at, {"at": at, **opened(text)}
 
 
 def _lines_of(delivery: Delivery) -> Iterator[tuple[str, Line]]:
     """That it was opened, and each attempt that came back."""
-    opened = iso(delivery.opened_at)
+    begun = iso(delivery.opened_at)
     who = {"event": delivery.type, "handler": delivery.handler}
-    yield opened, {"at": opened, "what": "delivery opened", **who}
+    yield begun, {"at": begun, "what": "delivery opened", **who}
     for tried in delivery.tries:
         what = f"delivery {_word(tried)}"
         shown = {name: tried.get(name) for name in SHOWN}
         # The moments are of two clocks, which may be some ms apart.
-        yield max(opened, str(tried.get("at"))), {"at": opened, "what": what, **who, **shown}
+        yield max(begun, str(tried.get("at"))), {"at": begun, "what": what, **who, **shown}
 
 
 def _word(tried: Mapping[str, Any]) -> str:
@@ -95,15 +93,7 @@ def _word(tried: Mapping[str, Any]) -> str:
 def asker(rows: Rows) -> str:
     """Who asked, by a timeline's first line; of a long one that line was trimmed away."""
     for _, fields in rows:
-        first = noted(fields.get(b"note", b""))
+        first = opened(fields.get(b"note", b""))
         if first.get("what") == "queued":
             return str(first.get("by", LOCAL))
     return LOCAL
-
-
-def noted(row: bytes) -> dict[str, Any]:
-    """A line of the timeline; one that cannot be read hides no other."""
-    try:
-        return dict(orjson.loads(row))
-    except (ValueError, TypeError):
-        return UNREADABLE
