@@ -21,9 +21,9 @@ if not event then return answer('gone', '0', put_down()) end
 for _, item in ipairs(order.items) do
   local id, handler, lane = item[1], item[2], item[3]
   local key = keys.delivery(id)
-  if redis.call('HSETNX', key, 'event', order.event) == 1 then
-    redis.call('HSET', key, 'v', records.VERSION, 'handler', handler, 'job', order.job,
-      'type', order.type, 'state', 'pending', 'begun', 0, 'from', 0,
+  if redis.call('EXISTS', key) == 0 then
+    redis.call('HSET', key, 'v', records.VERSION, 'event', order.event, 'handler', handler,
+      'job', order.job, 'type', order.type, 'state', 'pending', 'begun', 0, 'from', 0,
       'opened', text(now), 'due', text(now + item[4]), 'lane', lane)
     if order.job ~= '' then
       redis.call('SADD', keys.deliveries_of_job(order.job), id)
