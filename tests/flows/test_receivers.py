@@ -89,7 +89,7 @@ def test_an_endpoint_that_rests_is_tried_by_one_slot_at_a_time(
 def test_an_endpoint_that_fails_half_of_the_time_is_never_left_alone(
     build: Build, receiver: Receiver
 ) -> None:
-    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0" + ",1" * 9)
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0" + ",1" * 29)
     made, _ = _subscribe(house, receiver.url)
     receiver.answers(*[500, 500, 200, 500, 200, 200] * 20)
     for _ in range(30):
