@@ -149,10 +149,18 @@ def work(lane: str, duty: str) -> None:
         attend(lane, duty)
         return
     if not places.enter():
+        _hand_back(lane, duty)
         return
     attend(lane, duty)
     while not places.leave():
         attend(lane, "")
+
+
+def _hand_back(lane: str, duty: str) -> None:
+    """A duty that a message named is due: who wrote the message gave it half a minute."""
+    if duty:
+        with suppress(StoreUnavailable):  # the pump wakes it when that is over
+            process.wiring.store.duties.wake(lane, duty)
 
 
 def attend(lane: str, duty: str) -> None:

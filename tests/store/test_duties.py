@@ -9,6 +9,7 @@ import pytest
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.policy import BACK_OFF, DRAINER_SURE_MS, PARKED_AFTER, SOON
 from runhook.worker.store import Again
+from runhook.worker.store.claims import Turn
 from tests.claimed import claimed
 from tests.conftest import Build, House
 
@@ -219,7 +220,7 @@ def _failing(house: House, duty: str = "a", lane: str = "fanout") -> bool:
 def test_a_claim_whose_answer_was_lost_is_the_claimers_when_it_asks_again(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    _, who = duties._claimer("fanout", lingers=False)
+    _, who = duties._claimer("fanout", Turn())
 
     def asked(duty: str = "", **other: str) -> list[bytes]:
         return list(duties._scripts.run("claim", orjson.dumps(who | other), duty)[0])

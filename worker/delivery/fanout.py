@@ -183,6 +183,9 @@ def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
     except NotFound:
         subscriptions.forget(w, claim)
         return None
+    except UnreadableRecord:
+        w.store.deliveries.put_back(claim)
+        raise
     if not subscription.enabled:
         return subscriptions.miss(w, subscription)
     return _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))

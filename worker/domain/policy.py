@@ -12,7 +12,9 @@ NOT_LEFT_ASIDE = 5  # for a job that may not leave although it was dispatched
 DISPATCH_FAILED_ASIDE = 60  # for a job whose dispatch raises what nobody foresaw
 DISPATCHED_AT_ONCE = 100  # jobs that one wake-up sends on their way before it lets others work
 TURNS_AT_ONCE = 20  # jobs that are looked at, and then given their turn, in one round trip
-TURNS_BYTES = 262_144  # of their records: each may be a MiB, and Redis serves nobody else meanwhile
+# Bytes of records, or of callbacks, that one script brings: each may be a MiB, and Redis serves
+# nobody else meanwhile.
+BROUGHT_BYTES = 262_144
 PASSED_OVER_LOOK = 5  # until the queue is looked at again for jobs that were passed over
 STANDSTILL_LOOK = 5  # between questions whether unconfirmed jobs still hold their slots
 SENT_BY_ANOTHER_LOOK = 5.0  # until a job looks whether another one has uploaded its file
@@ -166,7 +168,7 @@ WOKEN_AT_ONCE = 50  # wake-ups of a lane in one round of the pump: some 100 µs 
 LINGER_MS = 100
 # ms for which somebody who was given a duty surely works through its lane: one that was killed is
 # not waited for any longer, and one that waits for a server does not stand for another.
-DRAINER_SURE_MS = 5_000
+DRAINER_SURE_MS = 1_000
 # Seconds after which a wake-up that lies in another broker than Redis is worth nothing: the pump
 # has posted others since.
 WAKE_UP_KEPT = 60

@@ -8,7 +8,7 @@ from runhook.worker.domain.moves import Move
 from runhook.worker.errors import ProviderSilent, UnreadableRecord
 from runhook.worker.flows.steps.outcomes import expired
 from runhook.worker.flows.steps.prepare import of_a_known_model, why_not_there
-from runhook.worker.store import Again, Answer, Change, Claim, Duty, Peek, TimelineEntry
+from runhook.worker.store import Again, Answer, Change, Claim, Duty, Peek, TimelineEntry, again
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -24,9 +24,9 @@ def advance(w: Wiring, claim: Claim) -> Answer:
             case "next":
                 turns += len(front.jobs)
                 _take_turns(w, front)
-                # Whoever comes meanwhile, or makes room, wakes this duty.
+                # Whoever comes meanwhile, or makes room, wakes this duty; time alone does not.
                 if not front.more and not w.store.queue.passes_over:
-                    return None
+                    return again(front.wait + policy.BREAKER_SLACK if front.wait else None)
             case "ask":
                 turns += 1
                 _ask_whether_it_answers(w)

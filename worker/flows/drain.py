@@ -7,6 +7,7 @@ from runhook.worker.domain import policy
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.flows.lanes import FLOWS, Flow
 from runhook.worker.store import Claim, Handed
+from runhook.worker.store.claims import Turn
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -50,7 +51,7 @@ def drain(w: Wiring, lane: str, first: str = "", *, lingers: bool = False) -> in
 def _called(w: Wiring, lane: str) -> Claim | None:
     """What a thread that lingers is called for; None: it waited in vain, and lingers no more."""
     while w.store.duties.listen():
-        if claim := w.store.duties.claim(lane, lingers=True):
+        if claim := w.store.duties.claim(lane, Turn(lingers=True)):
             return claim
     return None
 
@@ -65,8 +66,11 @@ def _attend(w: Wiring, flow: Flow, claim: Claim) -> None:
         answer = flow(replace(w, claim=claim), claim)
         if not claim.turn.over and not isinstance(answer, Handed):
             duties.put_down(claim, answer)
-    except StoreUnavailable:
-        raise
+    except StoreUnavailable as away:
+        # The duty was put down before, and what was given for it must not wait for a lease.
+        if claim.turn.next is None:
+            raise
+        report("redis.away", lane=claim.lane, duty=claim.id, why=str(away))
     except Exception as error:  # noqa: BLE001 - the duty stays, to be looked at again later
         report("task.failed", lane=claim.lane, duty=claim.id, exc_info=True)
         if not claim.turn.over:
@@ -76,6 +80,6 @@ def _attend(w: Wiring, flow: Flow, claim: Claim) -> None:
     # Nobody has said yet what this thread does next: the duty failed, or was handed to another.
     claim.turn.asked = claim.turn.goes_on
     if claim.turn.asked:
-        claim.turn.next = duties.claim(claim.lane, lingers=claim.turn.lingers)
+        claim.turn.next = duties.claim(claim.lane, claim.turn)
     else:
         duties.rest(claim.lane)

@@ -1,10 +1,13 @@
 """One thread that ends whatever takes longer than it may."""
 
+import itertools
 import math
 import os
 import threading
 import time
 from collections.abc import Callable
+
+from runhook.worker.telemetry import report
 
 
 class Watch:
@@ -20,13 +23,14 @@ class Watch:
     def _begin(self) -> None:
         self._changed = threading.Condition()
         self._ends: dict[int, tuple[float, Callable[[], None]]] = {}
+        self._names = itertools.count()
         self._thread: threading.Thread | None = None
         self._looks = math.inf  # when it looks next, on the monotonic clock
 
     def start(self, until: float, end: Callable[[], None]) -> int:
         """Have `end` called at that moment of the monotonic clock, unless `stop` comes before."""
         with self._changed:
-            name = id(end)
+            name = next(self._names)
             self._ends[name] = (until, end)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -48,7 +52,15 @@ class Watch:
                 over = [(name, end) for name, (until, end) in self._ends.items() if until <= now]
                 for name, end in over:
                     del self._ends[name]
-                    end()
+                    _end(end)
                 self._looks = min((until for until, _ in self._ends.values()), default=math.inf)
                 # Longer than a day cannot be waited for at once.
                 self._changed.wait(min(self._looks - time.monotonic(), 86400))
+
+
+def _end(end: Callable[[], None]) -> None:
+    """End one call; whatever that raises, the thread goes on for the others."""
+    try:
+        end()
+    except Exception:  # noqa: BLE001 - said, and the call has a time-out of its socket besides
+        report("task.failed", lane="watch", exc_info=True)

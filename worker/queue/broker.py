@@ -145,7 +145,10 @@ def _plain(message: dict[str, Any]) -> str:
     body = base64.b64decode(message["body"]).decode()
     properties.pop("body_encoding")
     properties["delivery_tag"] = "@TAG@"
-    return json.dumps({**message, "body": body, "properties": properties})
+    properties["reply_to"] = ""  # nobody waits for a result
+    # The same from every process, so that none writes anew what another one wrote.
+    headers = {**message["headers"], "origin": "runhook"}
+    return json.dumps({**message, "body": body, "headers": headers, "properties": properties})
 
 
 class ForeignCelery:

@@ -145,7 +145,9 @@ class Callbacks:
             UnreadableRecord: One of them is a newer version's, or the duty is.
         """
         job_id, n = claim.attempt
-        return self._read(f"{job_id}/{n}", next(iter(claim.brought[1:]), ()))
+        if not claim.brought[1:]:  # too large to be brought, or there is no such job
+            return self.waiting(job_id, n)
+        return self._read(f"{job_id}/{n}", claim.brought[1])
 
     def _read(self, attempt: str, entries: Sequence[bytes]) -> list[Callback]:
         now = self._scripts.clock.now()

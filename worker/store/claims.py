@@ -71,6 +71,7 @@ class Turn:
         ends: Until when it takes the lane's next duty in the script that puts this one down, by the
             monotonic clock; then it rests, so that a time limit begins anew with the next task.
         asked: It asked for the next duty.
+        nonce: Under which it asks: however often it does for one turn, it is given one duty.
         over: The duty was put down.
         next: The duty that it was given then; None: nothing is due, or it rests.
         held: The duty's job as the store last saw it, so that a change need not read it first.
@@ -80,6 +81,7 @@ class Turn:
     lingers: bool = False
     ends: float = -math.inf
     asked: bool = False
+    nonce: str = ""
     over: bool = False
     next: "Claim | None" = None
     held: Held | None = None

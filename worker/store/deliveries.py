@@ -255,11 +255,21 @@ class Deliveries:
         }
         return self._scripts.answers("take_delivery", 5, orjson.dumps(order))
 
-    def postpone(self, claim: Claim, delivery_id: str) -> None:
-        """Put back a delivery that cannot be told here, uncounted; those behind it go on."""
+    def put_back(self, claim: Claim) -> None:
+        """Put back, uncounted, what a slot's claim brought, if its receiver cannot be read here."""
+        word, *brought = claim.brought or [b""]
+        if word == b"take":
+            self.postpone(claim, brought[0].decode(), stays=True)
+
+    def postpone(self, claim: Claim, delivery_id: str, *, stays: bool = False) -> None:
+        """Put back a delivery that cannot be told here, uncounted; those behind it go on.
+
+        With `stays` the claim is the caller's still.
+        """
         order = _slot_of(claim) | {
             "delivery": delivery_id,
             "after": round(policy.UNREADABLE_LOOK * 1000),
+            "stays": stays,
         }
         self._scripts.waking("postpone", 1, orjson.dumps(order))
 

@@ -33,16 +33,18 @@ Details = Mapping[str, Callable[[], Mapping[str, Any]]]
 class Closing:
     """The end of a duty, to be written by the script that does its last work."""
 
-    def __init__(self, claim: Claim, order: dict[str, Any], until: float) -> None:
+    def __init__(self, claim: Claim, order: dict[str, Any], until: float, memory: Memory) -> None:
         """Args:
         claim: Whose end.
         order: As lua/lib/closing takes it.
         until: When the lease of the next duty would run out.
+        memory: What this process knows of Redis.
         """
         self.order = order
         self.callbacks: tuple[bytes, ...] = ()
         self._claim = claim
         self._until = until
+        self._memory = memory
 
     def forgets(self, attempt: str, entries: Sequence[bytes]) -> None:
         """These callbacks of an attempt were decided on, as they lie in Redis."""
@@ -54,7 +56,9 @@ class Closing:
         # A Redis that went back gives none here; the pump notices it, and so does the next claim.
         if following and following[0] == b"claimed":
             turn = Turn(drains=True, lingers=self._claim.turn.lingers)
-            self._claim.turn.next = given(self._claim.lane, following, self._until, turn)
+            claim = given(self._claim.lane, following, self._until, turn)
+            self._memory.saw(int(claim.token))
+            self._claim.turn.next = claim
 
 
 class Duties:
@@ -87,18 +91,19 @@ class Duties:
         """
         self._scripts.waking("wake", 1, lane, duty, _ms(after))
 
-    def claim(self, lane: str, *, lingers: bool = False) -> Claim | None:
+    def claim(self, lane: str, after: Turn | None = None) -> Claim | None:
         """Hold the duty of a lane that has been due longest; None: nothing is due.
 
         Args:
             lane: Which.
-            lingers: With nothing due this thread is to be called when something is: see `listen`.
+            after: The turn that ended. If it lingers, and nothing is due, this thread is to be
+                called when something is: see `listen`.
 
         Raises:
             LostWrites: Redis has forgotten what it was told before.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        return self._claim(lane, "", lingers=lingers)
+        return self._claim(lane, "", after or Turn())
 
     def hold(self, lane: str, duty: str) -> Claim | None:
         """Hold one duty; None: there is nothing to do now, or another holds it.
@@ -107,7 +112,7 @@ class Duties:
             LostWrites: Redis has forgotten what it was told before.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        return self._claim(lane, duty)
+        return self._claim(lane, duty, Turn())
 
     def listen(self) -> bool:
         """Wait until this thread is called, or for as long as it lingers; whether it was called.
@@ -118,29 +123,30 @@ class Duties:
         with reaching():
             return bool(self._scripts.client.blpop(keys.bell(self._me), LINGER_MS / 1000))
 
-    def _claim(self, lane: str, duty: str, *, lingers: bool = False) -> Claim | None:
-        until, order = self._claimer(lane, lingers=lingers)
+    def _claim(self, lane: str, duty: str, after: Turn) -> Claim | None:
+        until, order = self._claimer(lane, after)
         (words,) = self._scripts.answers("claim", 1, orjson.dumps(order), duty)
         if words[0] == b"backwards":
             raise LostWrites(f"Redis has forgotten token {order['seen']}, which it gave")
         if words[0] != b"claimed":
             return None
-        claim = given(lane, words, until, Turn(drains=not duty, lingers=lingers))
+        claim = given(lane, words, until, Turn(drains=not duty, lingers=after.lingers))
         self._memory.saw(int(claim.token))
         return claim
 
-    def _claimer(self, lane: str, *, lingers: bool) -> tuple[float, dict[str, Any]]:
+    def _claimer(self, lane: str, after: Turn) -> tuple[float, dict[str, Any]]:
         """Until when the lane's lease would be, and this drainer as lua/lib/claiming takes it."""
         lease = LANES[lane].lease
+        after.nonce = after.nonce or self._memory.nonce()
         order: dict[str, Any] = {
             "lane": lane,
             "lease": _ms(lease),
-            "nonce": self._memory.nonce(),
+            "nonce": after.nonce,
             "process": self._memory.process,
             "seen": self._memory.fence,
             "me": self._me,
         }
-        if lingers:
+        if after.lingers:
             order["linger"] = LINGER_MS
         if lane in self._details:
             order |= self._details[lane]()
@@ -164,10 +170,10 @@ class Duties:
         until = claim.until
         claim.turn.asked = claim.turn.goes_on
         if claim.turn.asked:
-            until, order["next"] = self._claimer(claim.lane, lingers=claim.turn.lingers)
+            until, order["next"] = self._claimer(claim.lane, claim.turn)
         elif claim.turn.drains:
             order["rest"] = self._me
-        return Closing(claim, order, until)
+        return Closing(claim, order, until, self._memory)
 
     def put_down(self, claim: Claim, again: Again | None = None) -> None:
         """End a claim: the duty is done, or is to be looked at again."""

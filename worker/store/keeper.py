@@ -19,7 +19,7 @@ LOOK = 1.0
 Renew = Callable[[Claim], float | None]
 
 
-@dataclass
+@dataclass(eq=False)  # a Redis that went back gives a token twice, so each is only itself
 class _Kept:
     """A claim that is kept alive, and when it is renewed next, by the monotonic clock."""
 
@@ -41,7 +41,7 @@ class Keeper:
         renew: Renews one claim: until when it holds now, or None if somebody else has the duty.
         """
         self._renew = renew
-        self._kept: dict[str, _Kept] = {}
+        self._kept: set[_Kept] = set()
         self._lock = threading.Lock()
         self._needed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -53,7 +53,7 @@ class Keeper:
         kept = _Kept(claim, lease, 0)
         kept.next_at = time.monotonic() + kept.gap
         with self._lock:
-            self._kept[claim.token] = kept
+            self._kept.add(kept)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
                 self._thread.start()
@@ -63,7 +63,7 @@ class Keeper:
             yield lease
         finally:
             with self._lock:
-                self._kept.pop(claim.token, None)
+                self._kept.discard(kept)
 
     def _run(self) -> None:
         while True:
@@ -78,7 +78,7 @@ class Keeper:
         with self._lock:
             if not self._kept:
                 self._needed.clear()
-            found = [one for one in self._kept.values() if one.next_at <= now]
+            found = [one for one in self._kept if one.next_at <= now]
         for one in found:
             one.next_at = now + one.gap
         return found
@@ -95,4 +95,4 @@ class Keeper:
             one.lease.until = until
             return
         with self._lock:
-            self._kept.pop(one.claim.token, None)
+            self._kept.discard(one)

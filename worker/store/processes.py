@@ -331,7 +331,9 @@ def _drainers(workers: Sequence[bytes], handlers: Sequence[bytes]) -> dict[str, 
     processes = {"worker": workers, "handlers": handlers}
     found = {}
     for lane in LANES.values():
-        count = sum(lane.threads(_threads(name)) for name in processes[lane.process])
+        # Children are there as soon as they are needed; threads are as many as they are.
+        counted = {"worker": _threads, "handlers": _hands}[lane.process]
+        count = sum(lane.threads(counted(name)) for name in processes[lane.process])
         found[f"{lane.name}:drainers"] = max(1, count)  # for one that is to come
     return found
 

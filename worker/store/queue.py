@@ -25,6 +25,7 @@ class Peek:
             `gated` for `wait` seconds; `probing` one job tries whether the breaker opens.
         jobs: For `next` and `ask`: their ids and records, in the order in which they go.
         more: For `next`: others stand behind them.
+        wait: Seconds until somebody else may go; 0: nobody is waited for.
         known: For `doubt`: how many run.
         holding: For `doubt`: the unconfirmed jobs that count as in flight.
     """
@@ -101,7 +102,8 @@ def _peeked(answer: Sequence[Any]) -> Peek:
     match word := word.decode():
         case "next" | "ask":
             jobs = tuple((name.decode(), record) for name, record in rest[0])
-            return Peek(word=word, jobs=jobs, more=rest[1:] == [b"1"])
+            more, wait = (*rest[1:], b"", b"")[:2]
+            return Peek(word=word, jobs=jobs, more=more == b"1", wait=int(wait or 0) / 1000)
         case "gated":
             return Peek(word="gated", wait=int(rest[0]) / 1000)
         case "doubt":

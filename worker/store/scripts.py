@@ -79,14 +79,14 @@ class Scripts:
             pipe.execute()
 
     def keep_messages(self) -> None:
-        """Publish them again where Redis has lost them.
+        """Publish them again where they are lost, or another's, or of a broker that is not used.
 
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
         with reaching():
-            lost = bool(self._messages) and not self.client.exists(keys.wakeups())
-        if lost:
+            held = self.client.hgetall(keys.wakeups())
+        if {name.decode(): text.decode() for name, text in held.items()} != self._messages:
             self.publish_messages()
 
     def run(self, name: str, *args: Word) -> Any:

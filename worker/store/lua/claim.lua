@@ -12,7 +12,8 @@ local who, id = cjson.decode(ARGV[2]), ARGV[3]
 if id == '' then return answer(next_of(who)) end
 if went_back(who.process, who.seen) then return answer({'backwards'}) end
 local given, token, failed = given_before(who)
-if given == id then return answer(answer_of(who, id, token, failed)) end
+if token and given == id then return answer(answer_of(who, id, token, failed)) end
+if given == 'gone' then return answer({'none'}) end
 local score = redis.call('ZSCORE', keys.due(who.lane), id)
 if not score then return answer({'none'}) end
 local mark = redis.call('HGET', keys.claims(who.lane), id) or ''

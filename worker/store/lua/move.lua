@@ -24,7 +24,7 @@ local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
 local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant')
 if not held[1] then return answer('gone', false) end
-if held[2] == order.id then return answer('done', order.closing and next_of(order.closing.next)) end
+if held[2] == order.id then return answer('done', order.closing and next_of(order.closing.next) or false) end
 if tonumber(held[1]) ~= order.rev then return answer('stale', false) end
 local old, new, model = held[3], order.state, held[4]
 local gates = breakers_of(order.line)

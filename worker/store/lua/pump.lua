@@ -20,10 +20,15 @@ local holder = redis.call('GET', keys.pump())
 if holder and holder ~= ARGV[2] then return answer('other', '0', loss) end
 redis.call('SET', keys.pump(), ARGV[2], 'PX', ARGV[3])
 
--- Those that were killed at their work are counted no more.
+-- Forget those who are not surely there: killed at their work, or of a clock that was ahead.
+local function forget_the_gone(key, sure)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', text(now))
+  redis.call('ZREMRANGEBYSCORE', key, '(' .. text(now + sure), '+inf')
+end
+
 local function wake_for(lane, due)
-  redis.call('ZREMRANGEBYSCORE', keys.drainers(lane), '-inf', text(now))
-  redis.call('ZREMRANGEBYSCORE', keys.idle(lane), '-inf', text(now))
+  forget_the_gone(keys.drainers(lane), policy.DRAINER_SURE_MS)
+  forget_the_gone(keys.idle(lane), policy.LINGER_MS)
   local wanted = math.max(0, math.min(missing(lane, due), policy.WOKEN_AT_ONCE))
   post(lane, wanted)
   return wanted

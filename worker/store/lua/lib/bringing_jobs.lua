@@ -20,9 +20,12 @@ function BRINGS.send(who, id)
   return found
 end
 
--- And the callbacks.
+-- And the callbacks, if they are not so many or so large that Redis would be held up.
 function BRINGS.intake(who, id)
-  local found = with_record(who, id)
-  if found[1] then found[2] = redis.call('LRANGE', keys.raw(id), 0, -1) end
+  local found, bytes = with_record(who, id), 0
+  for _, size in ipairs(redis.call('HVALS', keys.unread(id))) do bytes = bytes + tonumber(size) end
+  if found[1] and bytes <= policy.BROUGHT_BYTES then
+    found[2] = redis.call('LRANGE', keys.raw(id), 0, -1)
+  end
   return found
 end

@@ -28,13 +28,14 @@ local function take_duty(who, id, mark)
   return token, failed
 end
 
--- What this claimer was given under the same nonce, if it still has it: the answer was lost.
+-- What this claimer was given under the same nonce, if it still has it: the answer was lost. "gone"
+-- if it is done with that: this is an earlier asking, which was late.
 local function given_before(who)
   local last = redis.call('HGET', keys.hands(who.process), who.me) or ''
   local nonce, id = last:match('^(%x+) (.+)$')
   if nonce ~= who.nonce then return nil end
   local token, holder = (redis.call('HGET', keys.claims(who.lane), id) or ''):match(HELD)
-  if holder ~= nonce then return nil end
+  if holder ~= nonce then return 'gone' end
   return id, token, redis.call('HGET', keys.failures(who.lane), id) or '0'
 end
 
@@ -55,7 +56,8 @@ end
 -- drains no more.
 local function claim_next(who)
   local id, token, failed = given_before(who)
-  if id then return id, token, failed end
+  if token then return id, token, failed end
+  if id == 'gone' then return nil end
   local due = redis.call('ZRANGEBYSCORE', keys.due(who.lane), '-inf', text(now),
     'LIMIT', 0, policy.PARKED_AT_ONCE)
   for _, name in ipairs(due) do
@@ -66,7 +68,7 @@ local function claim_next(who)
       return name, token, failed
     end
   end
-  if not who.linger then return rest(who.lane, who.me) end
+  if not who.linger or #due == policy.PARKED_AT_ONCE then return rest(who.lane, who.me) end
   -- It waits a moment for more. Both end by themselves, no later than it stops to listen.
   redis.call('ZADD', keys.drainers(who.lane), now + who.linger, who.me)
   redis.call('ZADD', keys.idle(who.lane), now + who.linger, who.me)

@@ -7,7 +7,7 @@
 -- The release before marked with "p" what it had posted a message for; such a duty is not held.
 local HELD = '^h(%d+)/(%x*)%+?(%d*)$'
 
--- A duty is due. What was due before has woken its lane, and a claim counts a holder that is gone.
+-- A duty is due. Of what was due before, its lane was woken then, or the pump wakes it.
 local function make_due(lane, id, score)
   if score and tonumber(score) <= now then return end
   redis.call('ZADD', keys.due(lane), now, id)
@@ -18,9 +18,9 @@ end
 local function wake(lane, id, delay)
   local due, claims = keys.due(lane), keys.claims(lane)
   local score = redis.call('ZSCORE', due, id)
-  local ahead = score and tonumber(score) > now
   local token, nonce, wished
-  if ahead then token, nonce, wished = (redis.call('HGET', claims, id) or ''):match(HELD) end
+  if score then token, nonce, wished = (redis.call('HGET', claims, id) or ''):match(HELD) end
+  -- Also of a holder whose lease ran out: should it put the duty down after all, it goes on.
   if token then
     local wish = math.min(tonumber(wished) or math.huge, now + math.max(delay, 0))
     redis.call('HSET', claims, id, 'h' .. token .. '/' .. nonce .. '+' .. text(wish))

@@ -30,14 +30,15 @@ local function with_records(jobs)
   for _, head in ipairs(jobs) do
     local key = keys.job(head.job)
     bytes = bytes + redis.call('HSTRLEN', key, 'ask') + redis.call('HSTRLEN', key, 'life')
-    if #found > 0 and bytes > policy.TURNS_BYTES then return found end
+    if #found > 0 and bytes > policy.BROUGHT_BYTES then return found end
     found[#found + 1] = {head.job, redis.call('HGETALL', key)}
   end
   return found
 end
 
 -- limit: the one that is set by hand, or empty. jobs: those to pass over.
--- Returns  "paused" | "next", {{job, record}, ...}, whether others stand behind them
+-- Returns  "paused" | "next", {{job, record}, ...}, whether others stand behind them, ms until one
+--          comes back from aside or another line's breaker opens, or empty
 --          | "ask", {{job, record}} (RunningHub must answer a free question first)
 --          | "empty" | "full" | "doubt", how many run, {holding...}
 --          | "gated", ms until a breaker opens or one comes back from aside | "probing"
@@ -88,7 +89,7 @@ local function peek(limit, jobs)
       if head.alone then break end  -- it probes, and the others wait for what becomes of it
     end
     local found = with_records(going)
-    return {'next', found, #found < #candidates and '1' or ''}
+    return {'next', found, #found < #candidates and '1' or '', wait and text(wait) or ''}
   end
   if wait then return {'gated', text(wait)} end
   return {probing and 'probing' or 'empty'}

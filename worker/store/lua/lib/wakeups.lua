@@ -17,7 +17,10 @@ local function missing(lane, due)
   local most = tonumber(redis.call('HGET', keys.slots(), lane .. ':drainers')) or 1
   local waiting = redis.call('LLEN', keys.queue(lane))
   if waiting >= most then return 0 end
-  return math.min(due, most) - waiting - redis.call('ZCOUNT', keys.drainers(lane), '(' .. text(now), '+inf')
+  -- None is sure for longer: a score beyond that is of a clock that was ahead.
+  local sure = text(now + policy.DRAINER_SURE_MS)
+  return math.min(due, most) - waiting
+    - redis.call('ZCOUNT', keys.drainers(lane), '(' .. text(now), sure)
 end
 
 local function post(lane, count)
@@ -37,8 +40,8 @@ end
 -- Call a drainer that waits for work, if one does. `idle:<lane>` scores each by until when it waits
 -- at its own bell: a list, so that what was rung before it listens is not lost.
 local function ring(lane)
-  local first = redis.call('ZRANGEBYSCORE', keys.idle(lane), '(' .. text(now), '+inf',
-    'LIMIT', 0, 1)[1]
+  local first = redis.call('ZRANGEBYSCORE', keys.idle(lane), '(' .. text(now),
+    text(now + policy.LINGER_MS), 'LIMIT', 0, 1)[1]
   if not first then return false end
   redis.call('ZREM', keys.idle(lane), first)
   redis.call('ZADD', keys.drainers(lane), now + policy.DRAINER_SURE_MS, first)
