@@ -13,7 +13,7 @@ from runhook.worker.telemetry import report
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Piece(Generic[Result]):
     """One piece of work.
 
@@ -23,6 +23,7 @@ class _Piece(Generic[Result]):
         late: What to do with its result where nobody waits for that any more.
         result: Whatever came of it.
         taken: Held by whoever goes on with the result: who waited, or the thread.
+        left: Nobody waits any more.
     """
 
     what: str
@@ -85,7 +86,7 @@ class OverflowPool:
         """
         if not self._take():
             return work()
-        piece = _Piece(what, work, late)
+        piece = _Piece(what=what, work=work, late=late)
         thread = threading.Thread(
             target=self._run, args=(piece,), name=f"overflow {what}", daemon=True
         )

@@ -61,7 +61,7 @@ class Held:
     life: Members
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Turn:
     """A drainer's turn at one duty: what it wants at the end of it, and what came of it.
 
