@@ -7,6 +7,7 @@ forked children for `handlers`, whose time limits need them.
 import logging
 import sys
 import threading
+import time
 import warnings
 from contextlib import suppress
 from typing import Any
@@ -23,7 +24,7 @@ from runhook.worker.flows.drain import drain
 from runhook.worker.flows.pump import Pump, WorkerProfile, published
 from runhook.worker.net.outbound import SECONDS
 from runhook.worker.queue.autoscale import places
-from runhook.worker.queue.broker import ANY, check_broker, make_app, node_name, task_name
+from runhook.worker.queue.broker import check_broker, make_app, node_name, task_name
 from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
 from runhook.worker.wiring import Wiring, assemble, check_server, reached
@@ -35,9 +36,15 @@ class Places:
     """How many threads of this process work through a lane together."""
 
     def __init__(self, places: int) -> None:
+        self._places = places
         self._free = places
         self._turned_away = False
         self._lock = threading.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any is taken."""
+        return self._free < self._places
 
     def enter(self) -> bool:
         """Whether there is a place; else those who have one look once more before they leave."""
@@ -80,6 +87,14 @@ class Process:
                 self.settings, app=self.app, memory=self.memory, overflow=policy.OVERFLOW_THREADS
             )
         return self._wiring
+
+    @property
+    def lingers(self) -> bool:
+        """Whether its threads wait for more once a lane has nothing due.
+
+        Not where one thread is all lanes', and no child: Celery stops at once only if none is busy.
+        """
+        return self.role == "worker" and self.threads > len(self.places)
 
     def forget(self) -> None:
         """A fork shares no connection with its parent, has no pump, and remembers by itself."""
@@ -142,7 +157,7 @@ def work(lane: str, duty: str) -> None:
 
     Args:
         lane: Which.
-        duty: What a message of the release before names; it is looked at first.
+        duty: With which to begin.
     """
     places = process.places.get(lane)
     if places is None:
@@ -157,16 +172,15 @@ def work(lane: str, duty: str) -> None:
 
 
 def _hand_back(lane: str, duty: str) -> None:
-    """A duty that a message named is due: who wrote the message gave it half a minute."""
-    if duty:
-        with suppress(StoreUnavailable):  # the pump wakes it when that is over
-            process.wiring.store.duties.wake(lane, duty)
+    """Whoever has a place takes the duty; the release before gave its message half a minute."""
+    with suppress(StoreUnavailable):  # the pump wakes the lane
+        process.wiring.store.duties.hand_back(lane, duty)
 
 
 def attend(lane: str, duty: str) -> None:
     """Work through a lane once; a Redis that is away is said, and the pump wakes the lane later."""
     try:
-        drain(process.wiring, lane, duty, lingers=True)
+        drain(process.wiring, lane, duty, lingers=process.lingers)
     except LostWrites as lost:
         report("redis.away", lane=lane, why=str(lost))
         _own_up()
@@ -191,8 +205,8 @@ def _task(lane: str) -> None:
         limits = {"soft_time_limit": longest, "time_limit": longest + policy.HANDLER_GRACE}
 
     @app.task(name=task_name(lane), **limits)
-    def look(duty: str = ANY) -> None:
-        work(lane, "" if duty == ANY else duty)
+    def look(duty: str) -> None:
+        work(lane, duty)
 
 
 for _lane in LANES:
@@ -236,8 +250,15 @@ def _forked(**_: object) -> None:
 
 @signals.worker_shutting_down.connect
 def _ending(**_: object) -> None:
-    """Ended while it starts, Celery looks for a pool that is gone, and tells that as a fault."""
+    """Let what drains a lane end, for Celery waits its whole soft time-out for whatever is busy.
+
+    Ended while it starts, Celery looks for a pool that is gone, and tells that as a fault.
+    """
     logging.getLogger("celery.worker").addFilter(_is_no_missing_pool)
+    deadline = time.monotonic() + 2 * policy.DRAIN_SECONDS  # its time, and the last duty's
+    while time.monotonic() < deadline and any(place.busy for place in process.places.values()):
+        time.sleep(0.01)
+    time.sleep(0.05)  # Celery writes down that a task has ended a moment after it has
 
 
 def _is_no_missing_pool(record: logging.LogRecord) -> bool:

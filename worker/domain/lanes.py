@@ -67,7 +67,7 @@ def lanes_of(process: Role) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Message:
-    """A wake-up as it lies in the broker's queue, with @TAG@ to be made unique."""
+    """A wake-up as it lies in the broker's queue, with @DUTY@ and @TAG@ to be filled in."""
 
     queue: str
     text: str

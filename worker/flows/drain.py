@@ -20,7 +20,7 @@ def drain(w: Wiring, lane: str, first: str = "", *, lingers: bool = False) -> in
     Args:
         w: The process's parts.
         lane: Which.
-        first: A duty to begin with, which an older process's message names.
+        first: The duty to begin with, if it is due.
         lingers: With nothing due, wait a moment for more.
 
     Returns:
@@ -30,11 +30,8 @@ def drain(w: Wiring, lane: str, first: str = "", *, lingers: bool = False) -> in
         LostWrites: Redis has forgotten what it was told before.
         StoreUnavailable: Redis does not answer. What is held is woken again when its lease is over.
     """
-    worked, duties, stop = 0, w.store.duties, time.monotonic() + policy.DRAIN_SECONDS
-    if first and (named := duties.hold(lane, first)):
-        worked += 1
-        _attend(w, FLOWS[lane], named)
-    claim = duties.claim(lane)
+    worked, stop = 0, time.monotonic() + policy.DRAIN_SECONDS
+    claim = w.store.duties.claim(lane, first=first)
     while claim:
         worked += 1
         turn = claim.turn

@@ -1,7 +1,7 @@
 """Celery's sending end: the app, its settings, and the message that wakes a lane.
 
-A message says that a lane has work, and not which. It may be lost or doubled at no harm: the duties
-in Redis are what counts, and the pump wakes the lane again.
+A message says that a lane has work, and with which duty to begin. It may be lost or doubled at no
+harm: the duties in Redis are what counts, and the pump wakes the lane again.
 """
 
 import base64
@@ -23,9 +23,6 @@ from runhook.worker.domain.lanes import LANES, Message
 from runhook.worker.telemetry import masked, report
 
 KEYS = "runhook:queue:"  # before the name of every queue in Redis
-# What a message says instead of a duty. The release before put one duty's name there: its scripts
-# still do, into the message that they find in Redis, and its workers know no message without.
-ANY = "@DUTY@"
 
 
 def make_app(settings: Settings) -> Celery:
@@ -122,8 +119,8 @@ def task_name(lane: str) -> str:
 def messages(app: Celery, settings: Settings) -> dict[str, Message]:
     """The wake-up of each lane as it lies in Redis, for scripts to push themselves.
 
-    Celery builds it for a queue in memory; only its body is made plain and what must be unique in
-    it replaced, so that nothing here knows more of the format than that.
+    Celery builds it for a queue in memory; only its body is made plain and what is filled in later
+    replaced, so that nothing here knows more of the format than that.
     Empty when the broker is not the Redis of the state.
     """
     if not settings.shares_broker:
@@ -135,7 +132,8 @@ def messages(app: Celery, settings: Settings) -> dict[str, Message]:
         for lane in LANES:
             # The stubs know queues by name only.
             queue: Any = _queue(lane)
-            app.send_task(task_name(lane), [ANY], task_id="@TAG@", queue=queue, producer=producer)
+            duty, tag = "@DUTY@", "@TAG@"
+            app.send_task(task_name(lane), [duty], task_id=tag, queue=queue, producer=producer)
             found[lane] = Message(KEYS + lane, _plain(channel._get(lane)))
     return found
 
@@ -196,14 +194,14 @@ class Broker:
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    def post(self, lane: str) -> None:
+    def post(self, lane: str, duty: str) -> None:
         """Send a wake-up. If the broker does not take it the pump posts another."""
         try:
             self._app.send_task(
-                task_name(lane), [ANY], queue=lane, retry=False, expires=policy.WAKE_UP_KEPT
+                task_name(lane), [duty], queue=lane, retry=False, expires=policy.WAKE_UP_KEPT
             )
         except (kombu_exceptions.OperationalError, OSError) as error:
-            report("lane.busy", lane=lane, why=str(error))
+            report("lane.busy", lane=lane, duty=duty, why=str(error))
 
 
 def _celery_url(url: str) -> tuple[str, dict[str, Any]]:

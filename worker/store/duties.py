@@ -91,11 +91,12 @@ class Duties:
         """
         self._scripts.waking("wake", 1, lane, duty, _ms(after))
 
-    def claim(self, lane: str, after: Turn | None = None) -> Claim | None:
-        """Hold the duty of a lane that has been due longest; None: nothing is due.
+    def claim(self, lane: str, after: Turn | None = None, *, first: str = "") -> Claim | None:
+        """Hold a duty of a lane: `first` if that is due, else the one that has been due longest.
 
         Args:
             lane: Which.
+            first: The duty to begin with; empty: none.
             after: The turn that ended. If it lingers, and nothing is due, this thread is to be
                 called when something is: see `listen`.
 
@@ -103,7 +104,7 @@ class Duties:
             LostWrites: Redis has forgotten what it was told before.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        return self._claim(lane, "", after or Turn())
+        return self._claim(lane, "", after or Turn(), first)
 
     def hold(self, lane: str, duty: str) -> Claim | None:
         """Hold one duty; None: there is nothing to do now, or another holds it.
@@ -123,8 +124,10 @@ class Duties:
         with reaching():
             return bool(self._scripts.client.blpop(keys.bell(self._me), LINGER_MS / 1000))
 
-    def _claim(self, lane: str, duty: str, after: Turn) -> Claim | None:
+    def _claim(self, lane: str, duty: str, after: Turn, first: str = "") -> Claim | None:
         until, order = self._claimer(lane, after)
+        if first:
+            order["first"] = first
         (words,) = self._scripts.answers("claim", 1, orjson.dumps(order), duty)
         if words[0] == b"backwards":
             raise LostWrites(f"Redis has forgotten token {order['seen']}, which it gave")
@@ -184,6 +187,10 @@ class Duties:
     def rest(self, lane: str) -> None:
         """This thread works through a lane no more; another does if something is due."""
         self._scripts.waking("rest", 1, lane, self._me)
+
+    def hand_back(self, lane: str, duty: str) -> None:
+        """A message that named a duty was turned away: whoever works through the lane takes it."""
+        self._scripts.words("hand_back", lane, duty)
 
     def fail(self, claim: Claim, error: Exception) -> None:
         """Count a failure of a claim's flow: the duty is looked at again later, or parked."""

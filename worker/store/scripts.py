@@ -16,7 +16,7 @@ from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.sources import source
 
-Post = Callable[[str], None]  # of a lane
+Post = Callable[[str, str], None]  # of a lane and the duty to begin with
 
 
 def stream_moment(entry_id: bytes | str) -> datetime:
@@ -145,7 +145,7 @@ class Scripts:
         return [word.decode() for word in self.run(name, *args)]
 
     def waking(self, name: str, count: int, *args: Word) -> list[str]:
-        """Run a script that answers `count` words and behind them the lanes it woke.
+        """Run a script that answers `count` words and behind them what it woke.
 
         Those are woken, if this process does that, and left out of what is returned.
 
@@ -174,6 +174,7 @@ class Scripts:
     def _answered(self, answer: list[Any], count: int) -> list[Any]:
         """What a script said, without the lanes that it woke; those are woken here."""
         if self._post:
-            for lane in answer[count:]:
-                self._post(lane.decode())
+            for woken in answer[count:]:
+                lane, _, duty = woken.decode().partition(" ")
+                self._post(lane, duty)
         return answer[:count]

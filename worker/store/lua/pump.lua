@@ -29,8 +29,9 @@ end
 local function wake_for(lane, due)
   forget_the_gone(keys.drainers(lane), policy.DRAINER_SURE_MS)
   forget_the_gone(keys.idle(lane), policy.LINGER_MS)
-  local wanted = math.max(0, math.min(missing(lane, due), policy.WOKEN_AT_ONCE))
-  post(lane, wanted)
+  local wanted = math.min(missing(lane, due), policy.WOKEN_AT_ONCE)
+  if wanted <= 0 then return 0 end
+  post(lane, redis.call('ZRANGEBYSCORE', keys.due(lane), '-inf', text(now), 'LIMIT', 0, wanted))
   return wanted
 end
 

@@ -2,7 +2,7 @@
 -- process, seen (the highest token it was given), me (its name among all drainers), linger (ms that
 -- it waits for more once nothing is due; none: it does not)}, and what its
 -- lane brings more of: {tells, longest, slow_after} whom it can tell, and the times of lib/taking;
--- {limit, passed} as lib/peeking.
+-- {limit, passed} as lib/peeking; first: the duty that it was woken for, if it was.
 -- uses: time, fence, wakeups, duties, parking
 
 -- What the flow of a lane reads first, by (who, id, token); a script has those it may have to give.
@@ -49,7 +49,22 @@ end
 local function rest(lane, me)
   redis.call('ZREM', keys.drainers(lane), me)
   redis.call('ZREM', keys.idle(lane), me)
-  if redis.call('ZCOUNT', keys.due(lane), '-inf', text(now)) > 0 then wake_lane(lane) end
+  local next = redis.call('ZRANGEBYSCORE', keys.due(lane), '-inf', text(now), 'LIMIT', 0, 1)[1]
+  if next then wake_lane(lane, next) end
+end
+
+-- The duty that a message names, if it is due. One that is marked "p" a process of the release before
+-- posted that very message for.
+local function claim_named(who)
+  local score = redis.call('ZSCORE', keys.due(who.lane), who.first)
+  if not score then return nil end
+  local mark = redis.call('HGET', keys.claims(who.lane), who.first) or ''
+  if tonumber(score) > now and mark ~= 'p' then return nil end
+  local token, failed = take_duty(who, who.first, mark)
+  if not token then return nil end
+  give(who, who.first)
+  redis.call('ZADD', keys.drainers(who.lane), now + policy.DRAINER_SURE_MS, who.me)
+  return who.first, token, failed
 end
 
 -- The duty that has been due longest: its name, token and failures. Nothing: none is, and it
@@ -58,6 +73,10 @@ local function claim_next(who)
   local id, token, failed = given_before(who)
   if token then return id, token, failed end
   if id == 'gone' then return nil end
+  if who.first then
+    id, token, failed = claim_named(who)
+    if token then return id, token, failed end
+  end
   local due = redis.call('ZRANGEBYSCORE', keys.due(who.lane), '-inf', text(now),
     'LIMIT', 0, policy.PARKED_AT_ONCE)
   for _, name in ipairs(due) do

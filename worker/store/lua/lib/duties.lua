@@ -12,7 +12,7 @@ local function make_due(lane, id, score)
   if score and tonumber(score) <= now then return end
   redis.call('ZADD', keys.due(lane), now, id)
   redis.call('HDEL', keys.claims(lane), id)
-  wake_lane(lane)
+  wake_lane(lane, id)
 end
 
 local function wake(lane, id, delay)
@@ -73,6 +73,6 @@ local function finish(lane, id, token, after)
   redis.call('HDEL', keys.claims(lane), id)
   forgive(lane, id)
   redis.call('ZADD', keys.due(lane), math.max(next, now), id)
-  if next <= now then wake_lane(lane) end
+  if next <= now then wake_lane(lane, id) end
   return 'done'
 end

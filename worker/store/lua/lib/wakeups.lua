@@ -1,6 +1,6 @@
--- Waking a lane: a Celery message that says "this lane has work", not which. It is pushed where
--- broker and state share this Redis; where they do not, a script returns the lanes that it woke
--- and its caller posts the message.
+-- Waking a lane: a Celery message that says "this lane has work", and where to begin. It is pushed
+-- where broker and state share this Redis; where they do not, a script returns what it woke, lane and
+-- duty, and its caller posts the message.
 --
 -- `drainers:<lane>` scores whoever works through a lane's due duties by until when it surely does.
 -- It takes what becomes due meanwhile, so a busy lane costs no message a duty.
@@ -23,17 +23,19 @@ local function missing(lane, due)
     - redis.call('ZCOUNT', keys.drainers(lane), '(' .. text(now), sure)
 end
 
-local function post(lane, count)
-  if count == 0 then return end
+-- A message for each of these duties. Whoever gets it begins with that one, if it is due still, and
+-- goes on with what has been due longest; a worker of the release before looks at that one only.
+local function post(lane, duties)
+  if #duties == 0 then return end
   local message = redis.call('HGET', keys.wakeups(), lane)
   if message then
-    for _ = 1, count do
+    for _, id in ipairs(duties) do
       -- Two that wait together need names of their own: Celery and Flower tell them apart by those.
-      local filled = message:gsub('@TAG@', lane .. '#' .. next_token())
+      local filled = message:gsub('@DUTY@', id):gsub('@TAG@', id .. '#' .. next_token())
       redis.call('LPUSH', keys.queue(lane), filled)
     end
   elseif POSTS then
-    woken[#woken + 1] = lane
+    for _, id in ipairs(duties) do woken[#woken + 1] = lane .. ' ' .. id end
   end
 end
 
@@ -50,9 +52,9 @@ local function ring(lane)
   return true
 end
 
-local function wake_lane(lane)
+local function wake_lane(lane, id)
   if ring(lane) then return end
-  if missing(lane, math.huge) > 0 then post(lane, 1) end
+  if missing(lane, math.huge) > 0 then post(lane, {id}) end
 end
 
 local function answer(...)
