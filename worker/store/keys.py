@@ -295,7 +295,7 @@ missed = RECEIVERS.key(
 handlers = RECEIVERS.key("handlers", "hash", "what each handler wants (records)")
 handlers_first = RECEIVERS.key("handlers:first", "hash", "when a process first had it, ms")
 
-audience = RECEIVERS.key("audience", "string", "how often who listens changed")
+audience = RECEIVERS.key("audience", "string", "the last change of who listens")
 
 # To have it in ms takes two releases: one that reads both units, and one that writes ms.
 alive = PROCESSES.key(

@@ -6,7 +6,7 @@
 -- ARGV[5]  {event types that somebody wants now}
 -- ARGV[6]  the change's own id
 -- Returns  "done" | "stale" (read it again)
--- uses: wakeups, deliveries
+-- uses: wakeups, audience, deliveries
 
 local id, key = ARGV[2], keys.subscription(ARGV[2])
 if redis.call('HGET', key, 'change') == ARGV[6] then return answer('done') end  -- asked again
@@ -16,7 +16,7 @@ for _, pair in ipairs(cjson.decode(ARGV[4])) do redis.call('HSET', key, pair[1],
 redis.call('HINCRBY', key, 'rev', 1)
 redis.call('HSET', key, 'change', ARGV[6])
 redis.call('ZADD', keys.subscriptions(), 0, id)
-redis.call('INCR', keys.audience())
+audience_changed(ARGV[6])
 for _, kind in ipairs(cjson.decode(ARGV[5])) do redis.call('SADD', keys.wanted(), kind) end
 redis.call('DEL', keys.endpoint(id))
 stir('subscribers', id)

@@ -3,7 +3,7 @@
 -- ARGV[2]  handler
 -- ARGV[3]  seconds within which a process must have said that it has it, to be alive
 -- Returns  "done" | "alive"
--- uses: time, places
+-- uses: audience, time, places
 
 local name = ARGV[2]
 local row = redis.call('HGET', keys.handlers(), name) or ''
@@ -12,7 +12,7 @@ local readable, held = pcall(cjson.decode, row)
 local seen = readable and type(held) == 'table' and tonumber(held.seen) or 0
 if seen > now / 1000 - tonumber(ARGV[3]) then return {'alive'} end
 redis.call('HDEL', keys.handlers(), name)
-redis.call('INCR', keys.audience())
+audience_changed(name)
 redis.call('HDEL', keys.handlers_first(), name)
 redis.call('DEL', keys.endpoint(name), keys.missed(name))
 for k = 1, slots_of('handlers') do

@@ -4,7 +4,7 @@
 -- ARGV[2]  {{name, row, {event types}, news}, ...}: news says that whoever keeps in mind who listens
 --          must read it anew
 -- Returns  "done"
--- uses: time
+-- uses: time, audience
 
 for _, item in ipairs(cjson.decode(ARGV[2])) do
   local name, row, kinds = item[1], item[2], item[3]
@@ -13,6 +13,6 @@ for _, item in ipairs(cjson.decode(ARGV[2])) do
   redis.call('HSETNX', keys.handlers_first(), name, known and '0' or text(now))
   redis.call('HSET', keys.handlers(), name, row)
   for _, kind in ipairs(kinds) do redis.call('SADD', keys.wanted(), kind) end
-  if item[4] then redis.call('INCR', keys.audience()) end
+  if item[4] then audience_changed(name) end
 end
 return {'done'}

@@ -13,7 +13,7 @@
 -- Returns  "done" | "ended" (somebody else ended it before) | "disabled" (and recorded)
 --          | "stale", the health as fields and values: decide again; nothing was written
 --          and behind those two what became of the next duty
--- uses: time, wakeups, events, places, deliveries, claiming, closing
+-- uses: audience, time, wakeups, events, places, deliveries, claiming, closing
 -- uses: bringing_deliveries
 
 local order = cjson.decode(ARGV[2])
@@ -33,7 +33,7 @@ local function disable()
   if redis.call('HGET', subscription, 'enabled') ~= '1' then return end
   redis.call('HSET', subscription, 'enabled', '0', 'why', order.disabled, 'updated', text(now))
   redis.call('HINCRBY', subscription, 'rev', 1)
-  redis.call('INCR', keys.audience())
+  audience_changed(order.token)
   redis.call('DEL', health)
   alert(handler, order.alert)
   word = 'disabled'
