@@ -198,6 +198,37 @@ def test_one_process_pumps_at_a_time(house: House) -> None:
     assert duties.pump("other", 0.2).posted == 1
 
 
+def test_a_wake_up_names_a_duty_that_is_due_for_workers_that_look_at_no_other(house: House) -> None:
+    """Those of the release before do."""
+
+    def named() -> list[str]:
+        found = house.raw.lrange("runhook:queue:fanout", 0, -1)
+        house.raw.delete("runhook:queue:fanout")
+        return [json.loads(json.loads(message)["body"])[0][0] for message in found]
+
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    assert named() == ["a"]
+    duties.pump("p", 3)
+    assert named() == ["a"]
+    claim = duties.claim("fanout")
+    assert claim
+    duties.wake("fanout", "b")
+    duties.put_down(claim)
+    assert named() == ["b"], "whoever rests names the next"
+
+
+def test_a_wake_up_begins_with_the_duty_that_it_names(house: House) -> None:
+    duties = house.w.store.duties
+    for name in "ab":
+        duties.wake("fanout", name)
+    first = duties.claim("fanout", first="b")
+    then = duties.claim("fanout", first="b")
+    assert first
+    assert then
+    assert (first.id, then.id) == ("b", "a")
+
+
 def test_every_message_has_a_tag_of_its_own(house: House) -> None:
     house.w.store.processes.beat("worker", "one", 12)
     for number in range(3):
