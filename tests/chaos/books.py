@@ -114,8 +114,11 @@ class Books:
         ]
 
     def strangers(self) -> list[str]:
-        """Jobs that RunningHub was paid for, and that Redis neither has nor had to forget."""
-        known = {job.id for job in self.jobs} | set(self.forgotten)
+        """Jobs that RunningHub was paid for, that Redis has not, and of which nobody was told.
+
+        Of one that Redis had to forget before whoever asked heard its id, only an alert can tell.
+        """
+        known = {job.id for job in self.jobs} | set(self.forgotten) | self.left.alerted
         asked = {task["webhookUrl"].split("/")[-3] for task in self.tasks if task["webhookUrl"]}
         return sorted(asked - known)
 
