@@ -8,7 +8,7 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from runhook.worker.domain import policy
-from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.domain.handlers import Handler, HandlerEvent, Registry
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.provider import Submit
@@ -173,33 +173,23 @@ class Interleaving(RuleBasedStateMachine):
 
     begun = False
     house: House  # one for all histories: its web server would live as long as the test
+    heard: ClassVar[Counter[str]] = Counter()  # by job, how often its handler was called
 
     @initialize()
     def begin(self) -> None:
         """An empty house."""
-        registry = Registry()
-        self.heard: Counter[str] = Counter()
-        kinds = ("job.succeeded", "job.failed", "job.cancelled")
-        registry.add(
-            Handler(
-                name="heard", types=kinds, model=None, target=lambda event: self._hear(event.job.id)
-            )
-        )
+        self.heard.clear()
         self.house.begin_anew()
         self.provider = Provider()
         self.w = dataclasses.replace(
             self.house.w,
             client=self.provider,  # type: ignore[arg-type]
-            handlers=registry,
         )
         self.begun = True
         self.w.store.processes.publish_handlers(published(self.w))
         self.ids: list[str] = []
         self.ended: dict[str, State] = {}
         self.retried: set[str] = set()
-
-    def _hear(self, job_id: str) -> None:
-        self.heard[job_id] += 1
 
     @rule(answer=st.sampled_from(ANSWERS))
     def answers(self, answer: str) -> None:
@@ -426,10 +416,17 @@ class Interleaving(RuleBasedStateMachine):
         self.w.store.callbacks.take(job_id, int(n), "callback", body)
 
 
+def _hear(event: HandlerEvent) -> None:
+    Interleaving.heard[event.job.id] += 1
+
+
 @pytest.mark.timeout(300)
 def test_any_interleaving_keeps_the_promises(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "DRAINED_AT_ONCE", 1)  # anything may happen between two duties
-    Interleaving.house = build(RUNHOOK_CONCURRENCY=LIMIT, RUNHOOK_UNCONFIRMED_AFTER=200)
+    handlers = Registry()
+    kinds = ("job.succeeded", "job.failed", "job.cancelled")
+    handlers.add(Handler(name="heard", types=kinds, model=None, target=_hear))
+    Interleaving.house = build(handlers, RUNHOOK_CONCURRENCY=LIMIT, RUNHOOK_UNCONFIRMED_AFTER=200)
     run_state_machine_as_test(
         Interleaving,
         settings=settings(

@@ -14,7 +14,7 @@ from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.pump import published
 from runhook.worker.store import Delivery, LeasedDelivery
-from tests.claimed import claimed
+from tests.claimed import claimed, hold
 from tests.conftest import Build, House
 
 Function = Callable[[Event], object]
@@ -158,7 +158,7 @@ def test_a_handler_that_kills_its_process_every_time_ends_dead(build: Build) -> 
     house.until(asked, "succeeded")
     delivery = _delivery(house, asked)
     for _ in range(3):
-        claim = house.w.store.duties.hold("handlers", "killer/1")
+        claim = hold(house.w.store.duties, "handlers", "killer/1")
         assert claim
         assert house.w.store.deliveries.take(claim)
         house.clock.advance(31)

@@ -17,7 +17,7 @@ from runhook.worker.flows.submit import _settle_answer
 from runhook.worker.store import Claim, Lease
 from runhook.worker.store.departures import Departures
 from runhook.worker.store.durability import WAITS, Durability
-from tests.claimed import claimed
+from tests.claimed import claimed, hold
 from tests.conftest import Build, House
 
 REF = "2013508786110730241"
@@ -33,7 +33,7 @@ def _at_its_turn(house: House, **more: Any) -> Job:
 
 
 def _claimed(house: House, job: Job) -> Claim:
-    claim = house.w.store.duties.hold("send", f"{job.id}/1")
+    claim = hold(house.w.store.duties, "send", f"{job.id}/1")
     assert claim
     return claim
 

@@ -11,7 +11,7 @@ from runhook.worker.domain.reports import Accepted
 from runhook.worker.flows.submit import _settle_answer
 from runhook.worker.runninghub import wire
 from runhook.worker.runninghub.sandbox.garbling import nested
-from tests.claimed import claimed
+from tests.claimed import claimed, hold
 from tests.conftest import Build, House, Sandbox, eventually
 
 
@@ -273,7 +273,7 @@ def test_a_callback_brings_home_what_a_killed_worker_sent(house: House) -> None:
     asked = house.ask()
     house.lost = ["send"]
     house.settle()
-    claim = house.w.store.duties.hold("send", f"{asked.id}/1")
+    claim = hold(house.w.store.duties, "send", f"{asked.id}/1")
     assert claim
     assert house.w.store.departures.mark_left(house.job(asked), claim)
     result = house.sandbox.call("POST", "/openapi/v2/query", {"taskId": ref})
@@ -291,9 +291,9 @@ def test_only_one_holder_may_let_the_request_leave(house: House) -> None:
     house.lost = ["send"]
     house.settle()
     duty = f"{asked.id}/1"
-    slow = house.w.store.duties.hold("send", duty)
+    slow = hold(house.w.store.duties, "send", duty)
     house.clock.advance(31)
-    fast = house.w.store.duties.hold("send", duty)
+    fast = hold(house.w.store.duties, "send", duty)
     assert slow
     assert fast
     assert not house.w.store.departures.mark_left(house.job(asked), slow)
@@ -305,7 +305,7 @@ def test_an_answer_from_a_holder_that_was_given_up_is_still_heard(house: House) 
     asked = house.ask()
     house.lost = ["send"]
     house.settle()
-    slow = house.w.store.duties.hold("send", f"{asked.id}/1")
+    slow = hold(house.w.store.duties, "send", f"{asked.id}/1")
     assert slow
     house.w.store.departures.mark_left(house.job(asked), slow)
     house.lost = []

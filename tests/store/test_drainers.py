@@ -38,6 +38,14 @@ def _begun(house: House, lane: str, *duties: str) -> Claim:
     return claim
 
 
+def _linger(house: House) -> None:
+    """Have this thread linger in a lane in which nothing is due."""
+    claim = _begun(house, "fanout", "a")
+    claim.turn.lingers = True
+    house.w.store.duties.put_down(claim)
+    house.raw.delete("runhook:queue:fanout")
+
+
 def _seconds_until_woken(house: House, lane: str) -> float:
     waited = 0.0
     while not _messages(house, lane) and waited < 20:
@@ -263,10 +271,7 @@ def test_a_lane_in_which_redis_went_away_is_woken_within_seconds(
 
 def test_whoever_lingers_is_called_and_costs_no_wake_up(house: House) -> None:
     duties = house.w.store.duties
-    claim = _begun(house, "fanout", "a")
-    claim.turn.lingers = True
-    duties.put_down(claim)
-    house.raw.delete("runhook:queue:fanout")
+    _linger(house)
     duties.wake("fanout", "b")
     assert duties.listen()
     assert _messages(house, "fanout") == 0
@@ -277,10 +282,7 @@ def test_whoever_lingers_is_called_and_costs_no_wake_up(house: House) -> None:
 
 def test_whoever_lingered_in_vain_stands_for_nobody(house: House) -> None:
     duties = house.w.store.duties
-    claim = _begun(house, "fanout", "a")
-    claim.turn.lingers = True
-    duties.put_down(claim)
-    house.raw.delete("runhook:queue:fanout")
+    _linger(house)
     assert not duties.listen()
     house.clock.advance(policy.LINGER_MS / 1000)
     duties.wake("fanout", "b")

@@ -9,8 +9,8 @@ import pytest
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.policy import BACK_OFF, DRAINER_SURE_MS, PARKED_AFTER, SOON
 from runhook.worker.store import Again
-from runhook.worker.store.claims import Turn
-from tests.claimed import claimed
+from runhook.worker.store.claims import Claim, Turn
+from tests.claimed import claimed, hold
 from tests.conftest import Build, House
 
 
@@ -91,7 +91,7 @@ def test_a_scheduled_duty_is_not_run_early_by_an_old_message(house: House) -> No
 def test_a_holder_that_died_loses_the_duty_when_its_lease_runs_out(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")
-    dead = duties.hold("fanout", "a")
+    dead = hold(duties, "fanout", "a")
     assert dead
     house.clock.advance(LANES["fanout"].lease + 1)
     house.raw.delete("runhook:queue:fanout")
@@ -169,10 +169,7 @@ def test_a_lane_whose_drainer_was_killed_is_woken_within_seconds(house: House) -
 
 def test_a_drainer_that_rests_leaves_what_is_due_to_another(house: House) -> None:
     duties = house.w.store.duties
-    duties.wake("fanout", "a")
-    drainer = duties.claim("fanout")
-    assert drainer
-    duties.wake("fanout", "b")
+    drainer = _begun(house)
     house.raw.delete("runhook:queue:fanout")
     duties.put_down(drainer)
     assert drainer.turn.next is None
@@ -240,6 +237,16 @@ def test_every_message_has_a_tag_of_its_own(house: House) -> None:
     assert len(tags) == 3
 
 
+def _begun(house: House) -> Claim:
+    """A duty that is held, while another of its lane has come."""
+    duties = house.w.store.duties
+    duties.wake("fanout", "a")
+    claim = duties.claim("fanout")
+    assert claim
+    duties.wake("fanout", "b")
+    return claim
+
+
 def _failing(house: House, duty: str = "a", lane: str = "fanout") -> bool:
     """Have a duty that is due fail; whether it could be claimed."""
     with claimed(house.w.store.duties, lane, duty) as claim:
@@ -253,22 +260,18 @@ def test_a_claim_whose_answer_was_lost_is_the_claimers_when_it_asks_again(house:
     duties.wake("fanout", "a")
     _, who = duties._claimer("fanout", Turn())
 
-    def asked(duty: str = "", **other: str) -> list[bytes]:
-        return list(duties._scripts.run("claim", orjson.dumps(who | other), duty)[0])
+    def asked(**other: str) -> list[bytes]:
+        return list(duties._scripts.run("claim", orjson.dumps(who | other))[0])
 
-    first = asked()
-    assert first[:2] == [b"claimed", b"a"]
-    assert asked() == asked("a") == first
-    assert asked(nonce="beef") == [b"none"]
-    assert asked("a", nonce="beef") == [b"held"]
+    answer = asked()
+    assert answer[:2] == [b"claimed", b"a"]
+    assert asked() == asked(first="a") == answer
+    assert asked(nonce="beef") == asked(nonce="beef", first="a") == [b"none"]
 
 
 def test_the_next_duty_whose_name_was_lost_is_the_drainers_when_it_asks_again(house: House) -> None:
     duties = house.w.store.duties
-    duties.wake("fanout", "a")
-    claim = duties.claim("fanout")
-    assert claim
-    duties.wake("fanout", "b")
+    claim = _begun(house)
     claim.turn.ends = inf
     order = orjson.dumps(duties.closing(claim).order)
     first, again = (duties._scripts.run("finish", order) for _ in range(2))
@@ -317,7 +320,7 @@ def test_a_duty_that_kills_whoever_works_on_it_is_parked_too(house: House) -> No
     duties = house.w.store.duties
     duties.wake("fanout", "a")
     for _ in range(PARKED_AFTER):
-        assert duties.hold("fanout", "a")
+        assert hold(duties, "fanout", "a")
         house.clock.advance(LANES["fanout"].lease + 1)
     with claimed(duties, "fanout", "a") as claim:
         assert claim is None
@@ -358,7 +361,7 @@ def test_what_everybody_depends_on_is_never_parked(house: House) -> None:
             _failing(house, "line", lane="line")
         house.clock.advance(SOON)
     for _ in range(PARKED_AFTER + 2):
-        assert duties.hold("line", "line")
+        assert hold(duties, "line", "line")
         house.clock.advance(LANES["line"].lease + 1)
     assert duties.parked() == []
 

@@ -107,7 +107,7 @@ def test_what_is_used_is_named_and_what_is_named_is_used(own: str | None, text: 
     named = set(used(text))
     assert named - BRINGERS == needed
     # A claim brings what a flow reads without calling it by name.
-    claims = own is None and ("next_of" in said or "close" in said)
+    claims = own is None and bool(said & {"next_of", "close", "put_down"})
     assert bool(named & BRINGERS) == claims
 
 

@@ -10,27 +10,34 @@ from runhook.webhook.edge.gathering import Gathering
 LONG = 60.0  # seconds that nobody waits in these tests
 
 
-def test_what_comes_while_the_thread_works_is_done_together_and_each_has_its_answer() -> None:
-    rounds: list[list[int]] = []
-    begun, go_on = threading.Event(), threading.Event()
+class Doubling:
+    """Work that keeps its first round until it may go on."""
 
-    def work(items: list[int]) -> list[int]:
-        rounds.append(items)
-        begun.set()
-        go_on.wait(LONG)
+    def __init__(self) -> None:
+        self.rounds: list[list[int]] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, items: list[int]) -> list[int]:
+        self.rounds.append(items)
+        self.begun.set()
+        self.go_on.wait(LONG)
         return [2 * item for item in items]
+
+
+def test_what_comes_while_the_thread_works_is_done_together_and_each_has_its_answer() -> None:
+    work = Doubling()
 
     async def scene() -> list[int]:
         gathering = Gathering("doubling", 4, work)
         first = asyncio.create_task(gathering.answer(0, LONG))
-        await asyncio.to_thread(begun.wait, LONG)
+        await asyncio.to_thread(work.begun.wait, LONG)
         rest = [asyncio.create_task(gathering.answer(number, LONG)) for number in range(1, 7)]
         await asyncio.sleep(0)
-        go_on.set()
+        work.go_on.set()
         return list(await asyncio.gather(first, *rest))
 
     assert asyncio.run(scene()) == [0, 2, 4, 6, 8, 10, 12]
-    assert rounds == [[0], [1, 2, 3, 4], [5, 6]]
+    assert work.rounds == [[0], [1, 2, 3, 4], [5, 6]]
 
 
 def test_a_round_that_fails_is_the_trouble_of_those_in_it_alone() -> None:
@@ -49,25 +56,18 @@ def test_a_round_that_fails_is_the_trouble_of_those_in_it_alone() -> None:
 
 
 def test_who_waited_long_enough_is_told_so_and_what_was_not_begun_is_left_out() -> None:
-    rounds: list[list[int]] = []
-    begun, go_on = threading.Event(), threading.Event()
-
-    def work(items: list[int]) -> list[int]:
-        rounds.append(items)
-        begun.set()
-        go_on.wait(LONG)
-        return items
+    work = Doubling()
 
     async def scene() -> int:
         gathering = Gathering("hanging", 4, work)
         first = asyncio.create_task(gathering.answer(0, 0.05))
-        await asyncio.to_thread(begun.wait, LONG)
+        await asyncio.to_thread(work.begun.wait, LONG)
         second = asyncio.create_task(gathering.answer(1, 0.05))
         for late in (first, second):
             with pytest.raises(TimeoutError):
                 await late
-        go_on.set()
+        work.go_on.set()
         return await gathering.answer(2, LONG)
 
-    assert asyncio.run(scene()) == 2
-    assert rounds == [[0], [2]]
+    assert asyncio.run(scene()) == 4
+    assert work.rounds == [[0], [2]]

@@ -16,6 +16,7 @@ from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published
 from runhook.worker.store.embedded import EmbeddedServer
+from tests.claimed import hold
 from tests.conftest import IMAGE, SECRET, Build, House
 
 DAY = 86400.0
@@ -107,7 +108,7 @@ def test_what_waits_for_a_handler_that_is_gone_can_be_ended(shop: Shop) -> None:
 def test_what_a_process_took_with_it_when_it_died_is_ended_too(shop: Shop) -> None:
     shop.house.lost = ["handlers"]
     job = shop.ended()
-    with_it = shop.house.w.store.duties.hold("handlers", "shop/1")
+    with_it = hold(shop.house.w.store.duties, "handlers", "shop/1")
     assert with_it
     assert shop.house.w.store.deliveries.take(with_it)
     shop.leaves()

@@ -66,7 +66,7 @@ class Turn:
     """A drainer's turn at one duty: what it wants at the end of it, and what came of it.
 
     Attributes:
-        drains: It works through the lane; else it holds this one duty by its name.
+        drains: It works through the lane; else it ends one duty for another thread that does.
         lingers: With nothing due it waits for more.
         ends: Until when it takes the lane's next duty in the script that puts this one down, by the
             monotonic clock; then it rests, so that a time limit begins anew with the next task.

@@ -1,6 +1,6 @@
 """What a delivery is, how one attempt at it went, and what waits for a handler."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -10,7 +10,9 @@ import orjson
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.receivers import Health
 from runhook.worker.errors import UnreadableRecord
-from runhook.worker.store import records
+from runhook.worker.store import keys, records
+from runhook.worker.store.commands import Redis
+from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import stream_moment
 
@@ -125,6 +127,20 @@ class Recipient:
     handler: str
     lane: str
     after: float
+
+
+def look(redis: Redis, ids: Sequence[str]) -> list[Delivery | UnreadableRecord]:
+    """Those deliveries that there are, as this version can read them, in one round trip.
+
+    Raises:
+        StoreUnavailable: Redis does not answer or refuses.
+    """
+    with reaching():
+        pipe = redis.pipeline(transaction=False)
+        for name in ids:
+            pipe.hgetall(keys.delivery(name))
+        found = pipe.execute()
+    return [readable(name, record) for name, record in zip(ids, found, strict=True) if record]
 
 
 def readable(name: str, record: Mapping[bytes, bytes]) -> Delivery | UnreadableRecord:

@@ -9,7 +9,6 @@ import orjson
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import iso
-from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.receivers import Health, Verdict
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import keys
@@ -24,6 +23,7 @@ from runhook.worker.store.delivered import (
     LeasedDelivery,
     Recipient,
     Waiting,
+    look,
     readable,
 )
 from runhook.worker.store.duties import Closing
@@ -115,7 +115,7 @@ class Deliveries:
             NotFound: There is none of this id.
             UnreadableRecord: It is not for this version.
         """
-        found = self._look([delivery_id])
+        found = look(self._redis, [delivery_id])
         if not found:
             raise NotFound(f"delivery {delivery_id}")
         if isinstance(found[0], UnreadableRecord):
@@ -124,19 +124,11 @@ class Deliveries:
 
     def many(self, ids: Sequence[str]) -> list[Delivery]:
         """Those of the deliveries that can be read here, in this order, in one round trip."""
-        return [one for one in self._look(ids) if isinstance(one, Delivery)]
+        return [one for one in look(self._redis, ids) if isinstance(one, Delivery)]
 
     def unreadable(self, ids: Sequence[str]) -> list[UnreadableRecord]:
         """Those of the deliveries that cannot be read here, and why."""
-        return [one for one in self._look(ids) if isinstance(one, UnreadableRecord)]
-
-    def _look(self, ids: Sequence[str]) -> list[Delivery | UnreadableRecord]:
-        with reaching():
-            pipe = self._redis.pipeline(transaction=False)
-            for name in ids:
-                pipe.hgetall(keys.delivery(name))
-            found = pipe.execute()
-        return [readable(name, record) for name, record in zip(ids, found, strict=True) if record]
+        return [one for one in look(self._redis, ids) if isinstance(one, UnreadableRecord)]
 
     def of_job(self, job_id: str) -> list[Delivery]:
         """All deliveries of a job's events, in the order of the events."""
@@ -230,9 +222,12 @@ class Deliveries:
     def take(self, claim: Claim) -> LeasedDelivery | Answer:
         """Take a handler's next delivery into the slot's hand, and count the attempt.
 
-        With nothing to do now, what becomes of the slot's duty. Mostly its claim did this already.
+        Its claim did this already, unless its receiver could not be told then: so another is to.
+        With nothing to do now, what becomes of the slot's duty.
         """
-        word, what, *taken = claim.brought or self._take(claim)
+        if not claim.brought:
+            return Again(policy.ELSEWHERE_LOOK)
+        word, what, *taken = claim.brought
         if word == b"wait":
             return Again(int(what) / 1000)
         if word != b"take":
@@ -247,13 +242,6 @@ class Deliveries:
             self.postpone(claim, name)
             return Handed.OVER
         return LeasedDelivery(delivery=delivery, n=int(begun), health=known, rev=rev)
-
-    def _take(self, claim: Claim) -> list[Any]:
-        order = _slot_of(claim) | {
-            "longest": round(LANES[claim.lane].attempt_lost_after * 1000),
-            "slow_after": round(policy.SLOW_AFTER * 1000),
-        }
-        return self._scripts.answers("take_delivery", 5, orjson.dumps(order))
 
     def put_back(self, claim: Claim) -> None:
         """Put back, uncounted, what a slot's claim brought, if its receiver cannot be read here."""

@@ -104,16 +104,18 @@ class Duties:
             LostWrites: Redis has forgotten what it was told before.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        return self._claim(lane, "", after or Turn(), first)
-
-    def hold(self, lane: str, duty: str) -> Claim | None:
-        """Hold one duty; None: there is nothing to do now, or another holds it.
-
-        Raises:
-            LostWrites: Redis has forgotten what it was told before.
-            StoreUnavailable: Redis does not answer or refuses.
-        """
-        return self._claim(lane, duty, Turn())
+        after = after or Turn()
+        until, order = self._claimer(lane, after)
+        if first:
+            order["first"] = first
+        (words,) = self._scripts.answers("claim", 1, orjson.dumps(order))
+        if words[0] == b"backwards":
+            raise LostWrites(f"Redis has forgotten token {order['seen']}, which it gave")
+        if words[0] != b"claimed":
+            return None
+        claim = given(lane, words, until, Turn(drains=True, lingers=after.lingers))
+        self._memory.saw(int(claim.token))
+        return claim
 
     def listen(self) -> bool:
         """Wait until this thread is called, or for as long as it lingers; whether it was called.
@@ -123,19 +125,6 @@ class Duties:
         """
         with reaching():
             return bool(self._scripts.client.blpop(keys.bell(self._me), LINGER_MS / 1000))
-
-    def _claim(self, lane: str, duty: str, after: Turn, first: str = "") -> Claim | None:
-        until, order = self._claimer(lane, after)
-        if first:
-            order["first"] = first
-        (words,) = self._scripts.answers("claim", 1, orjson.dumps(order), duty)
-        if words[0] == b"backwards":
-            raise LostWrites(f"Redis has forgotten token {order['seen']}, which it gave")
-        if words[0] != b"claimed":
-            return None
-        claim = given(lane, words, until, Turn(drains=not duty, lingers=after.lingers))
-        self._memory.saw(int(claim.token))
-        return claim
 
     def _claimer(self, lane: str, after: Turn) -> tuple[float, dict[str, Any]]:
         """Until when the lane's lease would be, and this drainer as lua/lib/claiming takes it."""

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -91,13 +91,7 @@ class Events:
         """
         if not fields:
             return None
-        entry, known = pairs(fields), {}
-        if name := _text(entry, b"job"):
-            known[name] = self._jobs.read(name, record)
-        found = _occurrence(event_id.removeprefix(PREFIX), entry, known)
-        if found is None:
-            raise NotFound(f"job of event {event_id}")
-        return found
+        return _event(event_id, pairs(fields), lambda name: self._jobs.read(name, record))
 
     def of(self, event_id: str, fields: Fields) -> Event:
         """An event from its entry's fields.
@@ -106,13 +100,7 @@ class Events:
             NotFound: Its job was removed.
             UnreadableRecord: It or its job is not for this version.
         """
-        name, known = _text(fields, b"job"), {}
-        if name:
-            known[name] = self._jobs.get(name)  # an event has its own life, the rest is the job's
-        found = _occurrence(event_id.removeprefix(PREFIX), fields, known)
-        if found is None:
-            raise NotFound(f"job of event {event_id}")
-        return found
+        return _event(event_id, fields, self._jobs.get)
 
     def of_record(self, event_id: str, kind: str, job_id: str) -> Event:
         """An event that the log has no more, as far as its job's record says the same.
@@ -206,8 +194,7 @@ def _text(fields: Fields, name: bytes) -> str:
 
 def kept_fields(packed: str) -> Fields:
     """An entry's fields as a dead delivery keeps them: names and values in turn."""
-    flat = [text.encode() for text in orjson.loads(packed)]
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+    return pairs([text.encode() for text in orjson.loads(packed)])
 
 
 def event_at(moment: datetime) -> str:
@@ -227,6 +214,16 @@ def event_order(event_id: str) -> tuple[int, int]:
     """Where an event stands in the log."""
     left, _, right = event_id.removeprefix(PREFIX).partition("-")
     return int(left), int(right or 0)
+
+
+def _event(event_id: str, fields: Fields, job_of: Callable[[str], Job]) -> Event:
+    name, known = _text(fields, b"job"), {}
+    if name:
+        known[name] = job_of(name)  # an event has its own life, the rest is the job's
+    found = _occurrence(event_id.removeprefix(PREFIX), fields, known)
+    if found is None:
+        raise NotFound(f"job of event {event_id}")
+    return found
 
 
 def _occurrence(entry: str, fields: Fields, jobs: Mapping[str, Job]) -> Event | None:

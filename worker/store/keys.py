@@ -103,12 +103,12 @@ DUTIES = Family(
 )
 EVENTS = Family(
     title="Events and deliveries",
-    owner="events.py, deliveries.py; open_deliveries, take_delivery, record_delivery",
+    owner="events.py, deliveries.py; open_deliveries, record_delivery, claim (lib/taking)",
     end="sweep, RUNHOOK_RETENTION_DAYS after it happened or was told",
 )
 PLACES = Family(
     title="Places of those who are told",
-    owner="take_delivery, record_delivery, forget_handler (lib/places)",
+    owner="claim (lib/taking), record_delivery, forget_handler (lib/places)",
     end="a member goes when its attempt comes back, counts as lost, or finds a place",
 )
 RECEIVERS = Family(

@@ -13,7 +13,7 @@ from runhook.worker.domain.jobs import LOCAL, iso
 from runhook.worker.store import keys
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
-from runhook.worker.store.delivered import Delivery, readable
+from runhook.worker.store.delivered import Delivery, look
 from runhook.worker.store.notes import UNREADABLE, opened
 from runhook.worker.store.scripts import stream_moment
 
@@ -24,7 +24,7 @@ TOLD_BY_RECORDS = frozenset(
     f"delivery {word}" for word in ("opened", "done", "failed", "dead", "superseded")
 )
 # What a line says of an attempt, in this order; the answer's head is shown with the delivery.
-SHOWN = ("n", "at", "outcome", "status", "why", "took", "again_in")
+SHOWN = ("n", "outcome", "status", "why", "took", "again_in")
 
 
 def of(redis: Redis, job_id: str) -> list[Line]:
@@ -35,20 +35,13 @@ def of(redis: Redis, job_id: str) -> list[Line]:
         pipe.lrange(keys.notes(job_id), 0, -1)
         pipe.smembers(keys.deliveries_of_job(job_id))
         before, notes, names = pipe.execute()
-        deliveries = _deliveries(redis, sorted(name.decode() for name in names))
+    looked = look(redis, sorted(name.decode() for name in names))
+    deliveries = [one for one in looked if isinstance(one, Delivery)]
     told = {one.handler for one in deliveries}
     found = [*_before(before, told), *map(_line, notes)]
     for delivery in deliveries:
         found += _lines_of(delivery)
     return [line for _, line in sorted(found, key=itemgetter(0))]
-
-
-def _deliveries(redis: Redis, names: Sequence[str]) -> list[Delivery]:
-    pipe = redis.pipeline(transaction=False)
-    for name in names:
-        pipe.hgetall(keys.delivery(name))
-    read = [readable(name, record) for name, record in zip(names, pipe.execute(), strict=True)]
-    return [one for one in read if isinstance(one, Delivery)]
 
 
 def _before(rows: Rows, told: Container[str]) -> Iterator[tuple[str, Line]]:
@@ -77,8 +70,9 @@ def _lines_of(delivery: Delivery) -> Iterator[tuple[str, Line]]:
     for tried in delivery.tries:
         what = f"delivery {_word(tried)}"
         shown = {name: tried.get(name) for name in SHOWN}
+        at = tried.get("at")
         # The moments are of two clocks, which may be some ms apart.
-        yield max(begun, str(tried.get("at"))), {"at": begun, "what": what, **who, **shown}
+        yield max(begun, str(at)), {"at": at, "what": what, **who, **shown}
 
 
 def _word(tried: Mapping[str, Any]) -> str:

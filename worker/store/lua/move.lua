@@ -24,7 +24,9 @@ local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
 local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant')
 if not held[1] then return answer('gone', false) end
-if held[2] == order.id then return answer('done', order.closing and next_of(order.closing.next) or false) end
+if held[2] == order.id then  -- sent again: its answer was lost
+  return answer('done', next_of((order.closing or {}).next))
+end
 if tonumber(held[1]) ~= order.rev then return answer('stale', false) end
 local old, new, model = held[3], order.state, held[4]
 local gates = breakers_of(order.line)
@@ -80,12 +82,8 @@ end
 if order.event ~= '' then announce(job, order.event, new, old, ARGV[3], order.why) end
 
 -- Behind all that it may wake, so that what is due in this lane is the next.
-local function put_down(closing)
-  if not closing then return false end
-  if closing.attempt and holds(closing.lane, closing.id, closing.token) then
-    forget_callbacks(closing.attempt, {unpack(ARGV, 4 + order.notes)})
-  end
-  local _, following = close(closing)
-  return following
+local closing = order.closing
+if closing and closing.attempt and holds(closing.lane, closing.id, closing.token) then
+  forget_callbacks(closing.attempt, {unpack(ARGV, 4 + order.notes)})
 end
-return answer('done', put_down(order.closing))
+return answer('done', put_down(closing))

@@ -11,13 +11,7 @@ local order = cjson.decode(ARGV[2])
 local new = 0
 local event = redis.call('XRANGE', keys.events(), order.event, order.event)[1]
 
-local function put_down()
-  if not order.closing then return false end
-  local _, following = close(order.closing)
-  return following
-end
-
-if not event then return answer('gone', '0', put_down()) end
+if not event then return answer('gone', '0', put_down(order.closing)) end
 for _, item in ipairs(order.items) do
   local id, handler, lane = item[1], item[2], item[3]
   local key = keys.delivery(id)
@@ -34,4 +28,4 @@ for _, item in ipairs(order.items) do
     new = new + 1
   end
 end
-return answer('done', text(new), put_down())
+return answer('done', text(new), put_down(order.closing))

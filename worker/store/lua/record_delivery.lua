@@ -79,5 +79,4 @@ if order.health then write_health() end
 
 call_waiting(lane)
 order.closing.after = next_look(handler) or -1
-local _, following = close(order.closing)
-return answer(word, '', following)
+return answer(word, '', put_down(order.closing))

@@ -9,3 +9,10 @@ local function close(order)
   if order.rest then rest(order.lane, order.rest) end
   return word, next_of(order.next)
 end
+
+-- The same where a flow's last work may end its duty: no order, no end. What became of the next.
+local function put_down(order)
+  if not order then return false end
+  local _, following = close(order)
+  return following
+end
