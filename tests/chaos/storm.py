@@ -17,6 +17,7 @@ from runhook.worker.runninghub.sandbox.outputs import make
 from tests.chaos.backwards import WentBack, go_back, kill
 from tests.chaos.kinds import TROUBLES, prompt_in
 from tests.chaos.plan import Plan
+from tests.conftest import eventually
 from tests.journeys.conftest import Town
 
 ASSETS = 6
@@ -58,6 +59,9 @@ class Storm:
         self.assets = [_asset(self.town, self.folder, str(number)) for number in range(ASSETS)]
         faults = [trouble.file for trouble in TROUBLES.values() if trouble.file]
         self.files = {fault: _asset(self.town, self.folder, fault) for fault in faults}
+        # The faults refuse what tells the key's limit; until it is known, jobs go one by one.
+        queue = self.town.w.store.queue
+        eventually(lambda: queue.state().limit > 1, PATIENCE, lambda: str(queue.state()))
         self._set_faults()
 
     def ask_for_jobs(self) -> None:
