@@ -58,7 +58,7 @@ def test_another_wsgi_server_takes_jobs_and_callbacks(house: House, tmp_path: Pa
     def answers() -> bool:
         try:
             return _call(f"{url}/healthz")[0] == 200
-        except urllib.error.URLError:
+        except OSError:
             return False
 
     with _served(port, tmp_path, REDIS_URL=redis_url):
