@@ -4,7 +4,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -29,17 +29,20 @@ NAME = "flat"
 WHAT = "each operation's cost in Redis at 1,000 jobs kept and at 100,000"
 HOW = (
     "Ended jobs are written into Redis, each as the real processes wrote the one it is made after; "
-    "half of them failed and are of another model. Then the same is done at each size: jobs run "
-    "through, nothing happens for a while, pages are read, jobs are asked for and callbacks sent "
-    "with no worker left to take them, and a sweep removes all a month later. All is counted by "
-    "Redis itself: `commands` has those inside scripts too, CPU is its main thread's. The longest "
-    "command is by the clock, so one in which the server was put aside for others counts as long."
+    "half of them failed and are of another model. The sizes are up together and take turns: jobs "
+    "run through, nothing happens for a while, pages are read, jobs are asked for and callbacks "
+    "sent with no worker left to take them. At last a sweep removes all, a month later. All is "
+    "counted by Redis itself: `commands` has those inside scripts too, CPU is its main thread's. "
+    "Before it is counted Redis has grown its tables and rewritten its file, which it does not do "
+    "meanwhile. The longest command is by the clock, so one in which the server was put aside for "
+    "others counts as long."
 )
 OTHER = "rhart-text-g-25-flash/text-to-text"
 FAILS = "this one fails"  # in a prompt
 JOBS = 40  # that run through
-READS = 30  # of each page
+READS = 100  # of each page
 WATCHED = 5.0  # seconds in which nothing happens
+SETTLING = 600.0  # seconds at most until Redis is at rest: a million jobs are 20 GB of its file
 SLOW, SLOW_ONES = 500, 10_000  # µs from which the server keeps a command, and how many of them
 PAGES = {
     "a page of jobs": "/v1/jobs?limit=50",
@@ -58,23 +61,41 @@ COUNTED: dict[str, Callable[[Usage], int]] = {
 
 
 def run(plan: Plan) -> list[Finding]:
-    """Measure once at each size: Redis counts the same each time."""
-    names = [f"{kept:,} kept" for kept in plan.kept]
+    """Measure; the sizes are up together, for one minute of a machine is not as another."""
+    sizes = {kept: f"{kept:,} kept" for kept in plan.kept}
+    names = list(sizes.values())
     finding = Finding(row=NAME, title="Whether costs stay flat", how=HOW)
     finding.compared = (f"times that at {plan.kept[0]:,}", names[0], names[-1])
-    with (
-        TemporaryDirectory() as folder,
-        sandbox(Path(folder), pace=0.1) as upstream,
-    ):
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        upstream = stack.enter_context(sandbox(Path(folder), pace=0.1))
         upstream.faults({"fault": "failed", "match": FAILS})
-        for kept, name in zip(plan.kept, names, strict=True):
+        systems = {}
+        for kept, name in sizes.items():
             place = Path(folder) / str(kept)
             place.mkdir()
-            with runhook(place, upstream.url) as ours:
-                _crowded(ours, kept)
-                _measure(finding, ours, name, kept)
+            systems[name] = stack.enter_context(runhook(place, upstream.url))
+            _crowded(systems[name], kept)
             plan.say(f"{NAME} {name}")
+        _in_turns(finding, plan, systems)
+        for kept, name in sizes.items():
+            _longest(finding, systems[name], name, "longest command of all this")
+            _swept(finding, systems[name], name, kept)
+            _longest(finding, systems[name], name, "longest command of the sweep")
     return [finding]
+
+
+def _in_turns(finding: Finding, plan: Plan, systems: dict[str, System]) -> None:
+    """Each size in each round: first with workers, then what is read and taken without."""
+    for number in range(plan.rounds):
+        for name in plan.turn(list(systems), number):
+            _worked(finding, systems[name], name)
+    for system in systems.values():
+        for role in ("worker", "handlers"):
+            system.end(role)
+    for number in range(plan.rounds):
+        for name in plan.turn(list(systems), number):
+            _asked_of_web(finding, systems[name], name)
+        plan.say(f"{NAME} round {number + 1} of {plan.rounds}")
 
 
 def _crowded(system: System, kept: int) -> None:
@@ -89,32 +110,43 @@ def _crowded(system: System, kept: int) -> None:
         moulds.append(Mould(system.client, job))
     cast(system.client, system.server.socket, moulds, kept)
     burst(system, JOBS)
+    _at_rest(system.client)
+
+
+def _at_rest(client: Any) -> None:
+    """Let Redis end what writing so much at once has begun, and begin it no more."""
+    client.config_set("slowlog-log-slower-than", SLOW)
+    client.config_set("slowlog-max-len", SLOW_ONES)
+    client.config_set("auto-aof-rewrite-percentage", 0)
+    client.bgrewriteaof()
+    eventually(lambda: not _busy_by_itself(client.info("everything")), SETTLING)
+    client.slowlog_reset()
+
+
+def _busy_by_itself(info: dict[str, Any]) -> bool:
+    tasks = ("aof_rewrite_scheduled", "aof_rewrite_in_progress", "databases_rehashing_count")
+    return any(info.get(task) for task in tasks)
 
 
 def _has_ended(system: System, job: str) -> bool:
     return system.job(job)["state"] in ("succeeded", "failed")
 
 
-def _measure(finding: Finding, system: System, name: str, kept: int) -> None:
-    system.client.config_set("slowlog-log-slower-than", SLOW)
-    system.client.config_set("slowlog-max-len", SLOW_ONES)
-    system.client.slowlog_reset()
+def _worked(finding: Finding, system: System, name: str) -> None:
     with _counted(finding, system, name, "a whole job", JOBS):
         burst(system, JOBS)
         time.sleep(1)
     with _counted(finding, system, name, "a second of nothing", WATCHED):
         time.sleep(WATCHED)
-    for role in ("worker", "handlers"):
-        system.end(role)
+
+
+def _asked_of_web(finding: Finding, system: System, name: str) -> None:
     for what, path in PAGES.items():
         _read(system, path)  # nobody counts the first
         with _counted(finding, system, name, what, READS):
             for _ in range(READS):
                 _read(system, path)
     _asked_and_called_back(finding, system, name)
-    _longest(finding, system, name, "longest command of all this")
-    _swept(finding, system, name, kept)
-    _longest(finding, system, name, "longest command of the sweep")
 
 
 def _asked_and_called_back(finding: Finding, system: System, name: str) -> None:
