@@ -256,6 +256,16 @@ def test_faults_are_chosen_by_word_times_and_a_repeatable_rate() -> None:
     assert 0 < sum(draws()) < 20
 
 
+def test_a_fault_may_be_of_models_that_fit_a_pattern() -> None:
+    faults = Faults(
+        {"rules": [{"fault": "failed", "model": "rhart-image-v1*/edit", "value": 1504}]}
+    )
+    assert "failed" not in faults.choose("a cat")
+    assert "failed" not in faults.choose("a cat", model="rhart-image-v1/text-to-image")
+    chosen = faults.choose("a cat", model="rhart-image-v1-official/edit")
+    assert chosen.value("failed", 1000) == 1504
+
+
 @pytest.mark.parametrize(
     "spec", [[], {"nothing": 1.0}, {"busy": "often"}, {"rules": [{"fault": "busy", "x": 1}]}]
 )

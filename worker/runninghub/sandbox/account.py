@@ -75,7 +75,7 @@ class Account:
         """price-preview: the same body as a submit."""
         body = asked()
         text = json.dumps(body, ensure_ascii=False)
-        chosen = self._faults.choose(text, prompt_of(body), OF_PRICES)
+        chosen = self._faults.choose(text, prompt_of(body), OF_PRICES, endpoint)
         if not bearer():
             return v2_error("1002", "Invalid API key")
         if "price_missing" in chosen:

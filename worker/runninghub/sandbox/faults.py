@@ -1,5 +1,6 @@
 """What goes wrong, on request: by rate, by a word in the request, so often, or for good."""
 
+import fnmatch
 import random
 import secrets
 import threading
@@ -26,7 +27,7 @@ FAULTS = {
     "refused": "the submit is refused with code `value` (1007)",
     "busy": "the submit is refused with 421",
     "outage": "the submit is answered with HTTP 503",
-    "failed": "the task fails",
+    "failed": "the task fails with code `value` (1000)",
     "failed_then_succeeds": "query says FAILED for a while, then the task succeeds",
     "no_output": "the task succeeds without results",
     "late_output": "the task succeeds, its results come `value` seconds later (8)",
@@ -80,10 +81,12 @@ class Rule:
         times: So often, then never again.
         value: The fault's number.
         lasting: The rate is drawn once for each prompt or file, and holds for it for good.
+        model: Only where a model that fits this pattern is asked for, as `rhart-image-v1/*`.
     """
 
     fault: str
     match: str = ""
+    model: str = ""
     rate: float = 1.0
     times: int | None = None
     value: float | None = None
@@ -127,7 +130,8 @@ class Faults:
 
         Args:
             spec: `{"callback_lost": 0.1, ...}`, or `{"rules": [{"fault": ..., "match": ...,
-                "rate": ..., "times": ..., "value": ..., "lasting": true}], "seed": 1}`.
+                "model": ..., "rate": ..., "times": ..., "value": ..., "lasting": true}],
+                "seed": 1}`.
 
         Raises:
             ValueError: The text says what is wrong.
@@ -140,19 +144,27 @@ class Faults:
             if seed is not None:
                 self._seed = str(seed)
 
-    def choose(self, text: str, whose: str = "", among: Collection[str] = tuple(FAULTS)) -> Chosen:
+    def choose(
+        self,
+        text: str,
+        whose: str = "",
+        among: Collection[str] = tuple(FAULTS),
+        model: str = "",
+    ) -> Chosen:
         """The faults of a request.
 
         Args:
             text: What rules are matched against.
             whose: The prompt or the file that a lasting rule holds for.
             among: Faults that this kind of request can have; others are not used up by it.
+            model: The model that is asked for, if one is.
         """
         chosen: dict[str, float | None] = {}
         with self._lock:
             for rule in self._rules:
                 possible = rule.fault in among and rule.fault not in chosen
-                if possible and self._hits(rule, text, whose):
+                meant = not rule.model or fnmatch.fnmatchcase(model, rule.model)
+                if possible and meant and self._hits(rule, text, whose):
                     chosen[rule.fault] = rule.value
         return Chosen(chosen)
 
@@ -186,7 +198,7 @@ def _rules(spec: Any) -> tuple[list[Rule], int | None]:
             rule = Rule(**row)
         except TypeError as error:
             raise ValueError(
-                f"a rule is fault, match, rate, times, value, lasting: {error}"
+                f"a rule is fault, match, model, rate, times, value, lasting: {error}"
             ) from None
         if rule.fault not in FAULTS:
             raise ValueError(f"no fault {rule.fault!r}; expected one of {', '.join(FAULTS)}")

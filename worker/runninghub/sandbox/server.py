@@ -225,7 +225,8 @@ class Sandbox:
             money=price(self.models.get(model), body),
         )
         # A rule may match anything that is sent, a file's name or an option as well as the prompt.
-        chosen = self.faults.choose(json.dumps(body, ensure_ascii=False), prompt, OF_SUBMITS)
+        text = json.dumps(body, ensure_ascii=False)
+        chosen = self.faults.choose(text, prompt, OF_SUBMITS, model)
         refusal = self._refusal(chosen, legacy_shape)
         if refusal is not None:
             return refusal

@@ -296,7 +296,7 @@ def query_answer(task: Task) -> Json:
         }
     elif status == "FAILED":
         said |= {
-            "errorCode": "1000",
+            "errorCode": f"{task.faults.value('failed', 1000):.0f}",
             "errorMessage": "unknown error",
             "failedReason": _reason(task),
             "usage": usage | {"thirdPartyConsumeMoney": None},
