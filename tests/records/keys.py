@@ -2,6 +2,8 @@
 
 from typing import Any
 
+BYTES = "surrogateescape"  # how what is no text lies in JSON, and comes out as it was
+
 
 def dumped(client: Any) -> dict[str, Any]:
     """Every key with its type, value and time to live."""
@@ -29,7 +31,8 @@ def _value(client: Any, key: bytes, kind: str) -> Any:
                 name.decode(): score for name, score in client.zrange(key, 0, -1, withscores=True)
             }
         case "list":
-            return [item.decode() for item in client.lrange(key, 0, -1)]
+            # Lines of a timeline may be deflated: bytes that are no text.
+            return [item.decode(errors=BYTES) for item in client.lrange(key, 0, -1)]
         case "stream":
             return [[entry.decode(), _texts(fields)] for entry, fields in client.xrange(key)]
     raise AssertionError(f"{key!r} is a {kind}")
@@ -53,7 +56,7 @@ def loaded(client: Any, keys: dict[str, Any]) -> None:
             case "zset":
                 client.zadd(key, value)
             case "list":
-                client.rpush(key, *value)
+                client.rpush(key, *(item.encode(errors=BYTES) for item in value))
             case "stream":
                 for entry_id, fields in value:
                     client.xadd(key, fields, id=entry_id)
