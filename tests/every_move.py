@@ -60,6 +60,8 @@ MOVES = {
     "not be had in any of its tries. Free.",
     (State.SENDING, Move.SUCCEED): "An earlier attempt succeeded after all before this one left, "
     "which is then not paid.",
+    (State.SENDING, Move.FALL_BACK): "The model refused it, and `fallback` names another: a new "
+    "attempt, paid for. The refusal is free.",
     (State.SENDING, Move.CANCEL): "The user cancelled it before its first byte left, or wished it "
     "and RunningHub did not take the request. Free.",
     (State.UNCONFIRMED, Move.RETURN): "It is proved that it did not leave, or that RunningHub was "
@@ -79,6 +81,8 @@ MOVES = {
     "may be charged.",
     (State.RUNNING, Move.RETRY): "RunningHub's own machines failed, and `retries` allows to pay "
     "for another attempt.",
+    (State.RUNNING, Move.FALL_BACK): "It failed for RunningHub's own sake, or was stopped when its "
+    "time was over, and `fallback` names another model: a new attempt, paid for.",
     (State.FAILED, Move.SUCCEED): "Success is proved late. The event carries `previous_state`.",
     (State.FAILED, Move.RETRY): "The user pays for a new attempt.",
     (State.CANCELLED, Move.RETRY): "The user pays for a new attempt.",

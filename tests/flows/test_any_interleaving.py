@@ -49,16 +49,21 @@ from runhook.worker.flows.drain import drain
 from runhook.worker.flows.pump import published
 from runhook.worker.flows.resolve import retry
 from runhook.worker.runninghub.capabilities import CAPABILITIES, line_of
-from runhook.worker.runninghub.codes import explain
+from runhook.worker.runninghub.codes import explain, other_model_may
 from runhook.worker.runninghub.wire import read_callback
 from tests.conftest import IMAGE, Build, House
 
-ANSWERS = ("accepted", "lost", "lost unaccepted", "both", "busy", "refused", "never left")
+OFFICIAL = "rhart-image-n-pro-official/text-to-image"
+ANSWERS = (
+    *("accepted", "lost", "lost unaccepted", "both", "busy", "refused", "not sold"),
+    "never left",
+)
 ENDS: dict[str, State] = {
     "succeeded": State.SUCCEEDED,
     "failed": State.FAILED,
     "cancelled": State.CANCELLED,
 }
+OWN_FAILURE = "1000"  # what a task fails with, which another model may make good
 LIMIT = 3
 PICTURE = (Output(url="https://a.example/x.png", type="png"),)
 
@@ -73,13 +78,16 @@ class Task:
 
     ref: str
     url: str
+    model: str
     state: TaskState = "running"
 
     def report(self) -> Report:
         """What RunningHub says of it."""
         if self.state == "succeeded":
             return Report(ref=self.ref, state="succeeded", outputs=PICTURE)
-        error = Error(code="failed", message="it failed") if self.state == "failed" else None
+        error = None
+        if self.state == "failed":
+            error = Error(code="failed", message="it failed", provider_code=OWN_FAILURE)
         return Report(ref=self.ref, state=self.state, outputs=(), error=error)
 
 
@@ -90,6 +98,7 @@ class Provider:
     capabilities = CAPABILITIES
     line_of = staticmethod(line_of)
     explain = staticmethod(explain)
+    other_model_may = staticmethod(other_model_may)
 
     def listening(self) -> "Provider":
         """It tells nobody what it was asked."""
@@ -109,7 +118,7 @@ class Provider:
             return None
         ref = str(2 * 10**18 + len(self.tasks))
         if self.next in ("accepted", "lost", "both"):
-            self.tasks[ref] = Task(ref, str(wanted.webhook_url))
+            self.tasks[ref] = Task(ref, str(wanted.webhook_url), wanted.model)
         if self.deadly:
             raise Crash
         match self.next:
@@ -121,6 +130,8 @@ class Provider:
                 return Busy(code="421", message="later")
             case "refused":
                 return Refused(Error(code="rejected", message="no", provider_code="1007"))
+            case "not sold":
+                return Refused(Error(code="rejected", message="no", provider_code="1001"))
             case _:
                 return Uncertain(why="no answer", outage=True)
 
@@ -201,10 +212,11 @@ class Interleaving(RuleBasedStateMachine):
         """Free questions are answered, or not."""
         self.provider.away = away
 
-    @rule(expires=st.sampled_from([0, 0, 0, 30]))
-    def asks(self, expires: int) -> None:
-        """A new job."""
-        options = {"expires_in": expires} if expires else {}
+    @rule(expires=st.sampled_from([0, 0, 0, 30]), other=st.booleans())
+    def asks(self, expires: int, other: bool) -> None:
+        """A new job, perhaps with a model to go on with."""
+        options: dict[str, Any] = {"expires_in": expires} if expires else {}
+        options |= {"fallback": [OFFICIAL]} if other else {}
         self.ids.append(
             create.request(self.w, JobRequest(model=IMAGE, input={"prompt": "a"}, options=options))[
                 1
@@ -249,7 +261,7 @@ class Interleaving(RuleBasedStateMachine):
     def dies_with_the_answer(self, later: float) -> None:
         """A sender dies between the paid request and the record of its answer; another looks."""
         if "send" not in self._busy():
-            self.asks(expires=0)
+            self.asks(expires=0, other=False)
             self._look("line")
         self.provider.deadly = True
         try:
@@ -302,6 +314,20 @@ class Interleaving(RuleBasedStateMachine):
         if hasattr(self, "provider"):
             urls = Counter(task.url for task in self.provider.tasks.values())
             assert all(count == 1 for count in urls.values())
+
+    @invariant()
+    def each_attempt_is_of_its_own_model(self) -> None:
+        """And the next one is paid for only behind one that is over."""
+        if not self.begun:
+            return
+        for job in self._jobs():
+            mine = [t for t in self.provider.tasks.values() if t.url.split("/")[-3] == job.id]
+            for task in mine:
+                attempt = job.nth(int(task.url.split("/")[-2]))
+                assert attempt is None or task.model == job.model_of(attempt)
+            others = [t for t in mine if t.model == OFFICIAL]
+            if others and job.id not in self.retried:
+                assert all(t.state != "running" for t in mine if t.model == IMAGE)
 
     @invariant()
     def never_more_run_than_the_limit(self) -> None:
@@ -411,7 +437,8 @@ class Interleaving(RuleBasedStateMachine):
         job_id, n = task.url.split("/")[-3:-1]
         status = {"succeeded": "SUCCESS", "failed": "FAILED", "cancelled": "CANCEL"}[task.state]
         results = [{"url": PICTURE[0].url, "outputType": "png"}] if status == "SUCCESS" else None
-        event = {"taskId": task.ref, "status": status, "errorCode": "", "results": results}
+        code = OWN_FAILURE if status == "FAILED" else ""
+        event = {"taskId": task.ref, "status": status, "errorCode": code, "results": results}
         body = json.dumps({"event": "TASK_END", "taskId": task.ref, "eventData": event}).encode()
         self.w.store.callbacks.take(job_id, int(n), "callback", body)
 

@@ -22,7 +22,8 @@ def play(house: House) -> dict[str, Any]:
     """Jobs in every state, with deliveries, subscriptions and files; each as it is shown."""
     listeners(house)
     files(house)
-    ended = [ends(house), fails(house), cancelled(house), retried(house), unconfirmed(house)]
+    ended = [ends(house), fails(house), cancelled(house), retried(house), fell_back(house)]
+    ended.append(unconfirmed(house))
     standing = [running(house), called_back(house), queued(house)]
     jobs = [house.job(job) for job in (*ended, *standing)]
     return {job.id: job_view(job) for job in jobs}
@@ -89,6 +90,15 @@ def retried(house: House) -> Job:
     house.sandbox.faults()
     resolve.retry(house.w, job.id)
     return house.until(job, "succeeded")
+
+
+def fell_back(house: House) -> Job:
+    """One that went on with another model."""
+    house.sandbox.faults({"fault": "failed", "model": IMAGE})
+    job = house.ask(options={"fallback": ["rhart-image-n-pro-official/text-to-image"]})
+    job = house.until(job, "succeeded")
+    house.sandbox.faults()
+    return job
 
 
 def unconfirmed(house: House) -> Job:

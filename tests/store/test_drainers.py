@@ -15,13 +15,14 @@ from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows.drain import drain
 from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.net.watch import Watch
-from runhook.worker.store import Arrival, Change, Claim
+from runhook.worker.store import Arrival, Change, Claim, records
 from runhook.worker.store.claims import Turn
 from tests.conftest import Build, House, eventually
 from tests.receiver import Receiver
 from tests.store.test_lost_replies import Line, line
 
 __all__ = ["line"]  # a fixture of that file
+NEWER = records.VERSION + 1
 
 
 def _messages(house: House, lane: str) -> int:
@@ -152,7 +153,7 @@ def test_a_subscription_that_cannot_be_read_here_uses_up_no_attempt(
     house.lost.append("subscribers")
     job = house.until(house.ask(), "succeeded")
     house.lost.clear()
-    house.raw.hset(f"runhook:subscription:{made.id}", mapping={"v": 2, "needs": 2})
+    house.raw.hset(f"runhook:subscription:{made.id}", mapping={"v": NEWER, "needs": NEWER})
     for _ in range(6):
         house.later(policy.UNREADABLE_LOOK + 1)
     (waiting,) = house.w.store.deliveries.of_job(job.id)

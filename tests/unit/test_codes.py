@@ -7,7 +7,14 @@ import pytest
 from runhook.worker.domain.provider import Code
 from runhook.worker.domain.reports import Busy, Refused, Uncertain
 from runhook.worker.runninghub import wire
-from runhook.worker.runninghub.codes import CODES, UNKNOWN, explain, heals_by_new_task
+from runhook.worker.runninghub.codes import (
+    CODES,
+    OWN_FAILURES,
+    UNKNOWN,
+    explain,
+    heals_by_new_task,
+    other_model_may,
+)
 
 # What clients of RunningHub agree on. `0` and `200` are no errors.
 SURELY_REFUSED = [
@@ -113,3 +120,21 @@ def test_a_code_that_nobody_knows_is_never_resent_and_shown_as_it_came() -> None
 def test_runninghubs_own_failures_are_told_from_the_users(text: str) -> None:
     assert heals_by_new_task(text)
     assert not heals_by_new_task("out of memory")
+
+
+def test_another_model_is_paid_for_only_where_runninghub_or_the_model_failed() -> None:
+    assert {explain(code).matter for code in OWN_FAILURES} == {"provider"}
+    assert {explain(code).again for code in OWN_FAILURES} == {"unknown"}, "in doubt at a submit"
+    users = ("content", "money", "capacity", "state")
+    assert not [
+        code for code, row in CODES.items() if row.matter in users and other_model_may(code)
+    ]
+    assert not [code for code, row in CODES.items() if row.refuses_key and other_model_may(code)]
+    assert not other_model_may("4711")
+    assert not other_model_may("")
+
+
+def test_a_model_that_is_not_there_is_refused_by_the_status_alone() -> None:
+    found = wire.read_submit(404, b"<html>Not Found</html>")
+    assert isinstance(found, Refused)
+    assert other_model_may(found.error.provider_code or "")

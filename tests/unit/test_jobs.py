@@ -59,7 +59,14 @@ def test_every_state_can_be_reached_and_every_one_that_has_not_ended_can_be_left
 
 def test_only_the_user_or_the_owners_setting_makes_a_second_attempt() -> None:
     to_queue = {how for (_, how), target in TABLE.items() if target is State.QUEUED}
-    assert to_queue == {Move.RETURN, Move.RESUBMIT, Move.RETRY}
+    assert to_queue == {Move.RETURN, Move.RESUBMIT, Move.RETRY, Move.FALL_BACK}
+
+
+def test_no_other_model_is_paid_for_while_an_attempt_is_unconfirmed() -> None:
+    assert {state for state, how in TABLE if how is Move.FALL_BACK} == {
+        State.SENDING,
+        State.RUNNING,
+    }
 
 
 def test_costs_are_added_exactly() -> None:

@@ -13,6 +13,7 @@ from runhook.worker.store import Published
 from tests.conftest import IMAGE, SHOP, Build, House
 
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
+OFFICIAL = "rhart-image-n-pro-official/text-to-image"
 
 
 @pytest.fixture
@@ -40,10 +41,38 @@ def test_a_job_has_every_member_that_the_contract_names(client: FlaskClient) -> 
     assert names <= set(job)
     assert job["root"] == job["id"]
     attempt = {
-        *("n", "ref", "state", "submitted_at", "ended_at", "error", "cost", "outputs"),
+        *("n", "model", "ref", "state", "submitted_at", "ended_at", "error", "cost", "outputs"),
         "settled_by",
     }
     assert set(job["attempts"][0]) == attempt
+
+
+def test_a_job_says_which_model_each_attempt_was_of(client: FlaskClient, house: House) -> None:
+    house.sandbox.faults({"fault": "refused", "value": 1014, "model": IMAGE})
+    body = {**GOOD, "options": {"fallback": [OFFICIAL]}}
+    job_id = client.post("/v1/jobs", json=body).get_json()["id"]
+    house.until(house.w.store.jobs.get(job_id), "succeeded")
+    shown = client.get(f"/v1/jobs/{job_id}").get_json()
+    assert (shown["model"], shown["options"]) == (IMAGE, {"fallback": [OFFICIAL]})
+    assert [one["model"] for one in shown["attempts"]] == [IMAGE, OFFICIAL]
+    assert shown["attempts"][0]["error"]["provider_code"] == "1014"
+    (listed,) = client.get(f"/v1/jobs?model={IMAGE}").get_json()["items"]
+    assert listed["id"] == job_id, "it is listed by the model that was asked for"
+    assert client.get(f"/v1/jobs?model={OFFICIAL}").get_json()["items"] == []
+
+
+def test_a_dry_run_tells_what_each_model_would_be_sent_and_cost(client: FlaskClient) -> None:
+    body = {**GOOD, "options": {"fallback": [OFFICIAL]}}
+    shown = client.post("/v1/jobs?dry_run=true", json=body).get_json()
+    (other,) = shown["fallback"]
+    assert (other["model"], other["price"]["money"]) == (OFFICIAL, "0.8")
+    assert (shown["input"]["aspectRatio"], other["input"]["aspectRatio"]) == ("9:16", "3:4")
+    assert shown["price_range"] == {"from": "0.4", "to": "1.2", "currency": "CNY"}
+
+
+def test_a_model_names_its_siblings(client: FlaskClient) -> None:
+    (sibling,) = client.get(f"/v1/models/{IMAGE}").get_json()["siblings"]
+    assert (sibling["endpoint"], sibling["lacks"], sibling["needs"]) == (OFFICIAL, [], [])
 
 
 def test_an_ended_job_shows_results_cost_and_who_settled_it(
@@ -96,6 +125,10 @@ def test_an_ended_job_shows_results_cost_and_who_settled_it(
                 "options.retries",
                 "priority",
             ],
+        ),
+        (
+            {**GOOD, "options": {"fallback": [IMAGE, "nope/none", "app/12"]}},
+            [f"options.fallback[{index}]" for index in range(3)],
         ),
         ({"model": IMAGE, "input": 5, "options": {"nonsense": 1}}, ["input", "options.nonsense"]),
         ({"input": {"prompt": 5}, "handlers": ["nobody"]}, ["handlers[0]", "model"]),

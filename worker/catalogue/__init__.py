@@ -16,10 +16,11 @@ from runhook.worker.catalogue.finding import (
     is_glob,
     listed_as,
     search,
+    siblings,
 )
 from runhook.worker.catalogue.media import ASSET, DATA_URI, Asset, Media, Reach, media_values
 from runhook.worker.catalogue.nodes import EVERY_JOB, OLD_UPLOAD, asset_of
-from runhook.worker.catalogue.prices import Quote, price_words, quote
+from runhook.worker.catalogue.prices import Quote, Span, price_words, quote, span
 from runhook.worker.catalogue.sentences import rule_words
 from runhook.worker.catalogue.values import FILES, describe
 from runhook.worker.domain.faults import nearest
@@ -42,6 +43,7 @@ __all__ = [
     "Param",
     "Quote",
     "Reach",
+    "Span",
     "asset_of",
     "canonical",
     "check",
@@ -56,4 +58,6 @@ __all__ = [
     "quote",
     "rule_words",
     "search",
+    "siblings",
+    "span",
 ]

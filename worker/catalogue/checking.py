@@ -1,14 +1,14 @@
 """Checking a whole request: model, input and options, with every fault at once."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from runhook.config.catalogue import Model, Param
 from runhook.worker.catalogue.finding import COMFY, find
 from runhook.worker.catalogue.media import Media, Reach
-from runhook.worker.catalogue.nodes import node_faults, option_faults
+from runhook.worker.catalogue.nodes import OPTIONS, node_faults, option_faults
 from runhook.worker.catalogue.prices import Quote, quote
 from runhook.worker.catalogue.rules import Input, relaxed, rule_faults
 from runhook.worker.catalogue.values import describe, faults_of
@@ -30,12 +30,21 @@ class Checked:
         kind: The output it makes, or `workflow`, `app`, `quick`.
         input: With every default filled in, under the reference's names.
         quote: Its price by the catalogue's facts.
+        fallback: The same request to each other model that it may go on with, in their order.
+        retries: How often one of them may be paid for again.
     """
 
     model: str
     kind: str
     input: dict[str, Any]
     quote: Quote | None = None
+    fallback: tuple["Checked", ...] = ()
+    retries: int = 0
+
+    @property
+    def charges(self) -> tuple[tuple[str, Quote | None], ...]:
+        """Every model that it may be charged for, in order, each with what it costs once."""
+        return tuple((one.model, one.quote) for one in (self, *self.fallback))
 
 
 def check(
@@ -68,33 +77,120 @@ def check(
         faults = [*node_faults(given, known, app), *option_faults(kind, given, options)]
         if faults:
             raise InvalidRequest(faults)
-        return Checked(model=name, kind=kind, input=dict(given))
-    model = _model(name)
-    completed, faults = _complete(model, given, known, reach)
-    faults += option_faults(model.output, given, options)
+        return Checked(model=name, kind=kind, input=dict(given), retries=options.get("retries", 0))
+    model, asked = _model(name, options), _Asked(given=given, known=known, reach=reach)
+    whole, faults = _checked(model, asked)
+    others, wrong = _fallbacks(model, asked, options)
+    faults += [*option_faults(model.output, given, options), *wrong]
+    if not faults:
+        faults = [fault for one in (whole, *others) if (fault := _too_dear(one, options))]
     if faults:
         raise InvalidRequest(faults)
-    price = quote(model, completed)
-    if price and (fault := _too_dear(price, options)):
-        raise InvalidRequest([fault])
-    return Checked(model=model.endpoint, kind=model.output, input=completed, quote=price)
+    return replace(whole, fallback=tuple(others), retries=options.get("retries", 0))
 
 
-def _model(name: str) -> Model:
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The same input for whichever model: as the user wrote it, and what is known of its files."""
+
+    given: Mapping[str, Any]
+    known: Mapping[str, Media]
+    reach: Reach
+
+
+def _checked(model: Model, asked: _Asked) -> tuple[Checked, list[Fault]]:
+    completed, faults = _complete(model, asked.given, asked.known, asked.reach)
+    price = None
+    if not faults:
+        price = quote(model, completed)
+    found = Checked(model=model.endpoint, kind=model.output, input=completed, quote=price)
+    return found, faults
+
+
+def _named_models(options: Mapping[str, Any]) -> Sequence[str]:
+    """The models of `options.fallback`; none where its shape is wrong, which is a fault already."""
+    named = options.get("fallback", ())
+    if OPTIONS["fallback"].accepts(named):
+        return tuple(named)
+    return ()
+
+
+def _fallbacks(
+    own: Model, asked: _Asked, options: Mapping[str, Any]
+) -> tuple[list[Checked], list[Fault]]:
+    """The request to each model to go on with, and all that is wrong with any of them."""
+    found: list[Checked] = []
+    faults: list[Fault] = []
+    for index, name in enumerate(_named_models(options)):
+        before = [one.model for one in found]
+        good, wrong = _fallback(own, name, before, asked)
+        found += good
+        faults += [replace(fault, path=_path(index)) for fault in wrong]
+    return found, faults
+
+
+def _fallback(
+    own: Model, name: str, before: Sequence[str], asked: _Asked
+) -> tuple[list[Checked], list[Fault]]:
+    """The request to one model to go on with, or what is wrong with it; `before` stand those that
+    are tried first.
+    """
+    if COMFY.fullmatch(name):
+        text = "is a ComfyUI job, whose input is made for it alone; expected a model"
+        return [], [Fault(path="", message=text)]
+    try:
+        model = find(name)
+    except NotFound as error:
+        return [], [_no_model("", name, error)]
+    if why := _no_fallback(own, model, before):
+        return [], [Fault(path="", message=why)]
+    found, faults = _checked(model, asked)
+    if faults:
+        text = f"{model.endpoint} does not take this input"
+        return [], [replace(one, message=f"{text}: {one.path} {one.message}") for one in faults]
+    return [found], []
+
+
+def _no_fallback(own: Model, model: Model, before: Sequence[str]) -> str | None:
+    """Why a model cannot be gone on with, whatever the input."""
+    if model.endpoint == own.endpoint:
+        return "is the job's own model; options.retries is what pays for the same one again"
+    if model.endpoint in before:
+        return f"is {model.endpoint}, which stands in the list before"
+    if model.output != own.output:
+        return f"makes {model.output}, and {own.endpoint} makes {own.output}"
+    return None
+
+
+def _model(name: str, options: Mapping[str, Any]) -> Model:
+    """The job's own model; without it, of the others only their names can be checked."""
+    named = {_path(index): other for index, other in enumerate(_named_models(options))}
     try:
         return find(name)
     except NotFound as error:
-        near = next(iter(error.nearest), None)
-        text = f"there is no model {name[:LONGEST_NAME]!r}"
-        if name.strip("/").partition("/")[0] in PROXIES:
-            text = (
-                "the native ComfyUI proxy is a whole ComfyUI server under a URL that holds the key:"
-                " it takes no job and reports no end, so a queue cannot serve it; send the graph as"
-                " workflow/<id> with options.workflow instead"
-            )
-        raise InvalidRequest(
-            [Fault(path="model", message=text, allowed=error.nearest, nearest=near)]
-        ) from None
+        faults = [_no_model("model", name, error)]
+        for path, other in named.items():
+            try:
+                find(other)
+            except NotFound as missing:
+                faults.append(_no_model(path, other, missing))
+        raise InvalidRequest(faults) from None
+
+
+def _path(index: int) -> str:
+    return f"options.fallback[{index}]"
+
+
+def _no_model(path: str, name: str, error: NotFound) -> Fault:
+    text = f"there is no model {name[:LONGEST_NAME]!r}"
+    if name.strip("/").partition("/")[0] in PROXIES:
+        text = (
+            "the native ComfyUI proxy is a whole ComfyUI server under a URL that holds the key:"
+            " it takes no job and reports no end, so a queue cannot serve it; send the graph as"
+            " workflow/<id> with options.workflow instead"
+        )
+    near = next(iter(error.nearest), None)
+    return Fault(path=path, message=text, allowed=error.nearest, nearest=near)
 
 
 def _complete(
@@ -173,9 +269,12 @@ def _unknown(
             yield misspelt(f"input.{key}", text, key, names)
 
 
-def _too_dear(price: Quote, options: Mapping[str, Any]) -> Fault | None:
-    limit = options.get("max_price")
-    if limit is None or price.money is None or price.money <= Decimal(str(limit)):
+def _too_dear(checked: Checked, options: Mapping[str, Any]) -> Fault | None:
+    limit, price = options.get("max_price"), checked.quote
+    if limit is None or price is None or price.money is None:
         return None
-    text = f"is {limit}, but this job costs {price.money:f} {price.currency} ({price.text})"
+    if price.money <= Decimal(str(limit)):
+        return None
+    cost = f"{price.money:f} {price.currency} ({price.text})"
+    text = f"is {limit}, but this job costs {cost} with {checked.model}"
     return Fault(path="options.max_price", message=text)

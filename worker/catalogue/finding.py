@@ -19,6 +19,11 @@ COMFY = re.compile(f"{WORKFLOW.pattern}|{APP.pattern}|{QUICK.pattern}")
 GLOB = frozenset("*?[")  # no name of a model has one of these
 
 
+# What the part of an endpoint ends with under which RunningHub sells the same model as its maker
+# does, beside the cheaper channel: `rhart-image-v1-official/edit` and `rhart-image-v1/edit`.
+OFFICIAL = "-official"
+
+
 @cache
 def _by_name() -> Mapping[str, Model]:
     """Endpoints and reference names; a shared name means the one listed and not deprecated."""
@@ -41,6 +46,26 @@ def find(name: str) -> Model:
     if model is None:
         raise NotFound(f"model {name[:200]!r}", _nearest_models(name))
     return model
+
+
+def siblings(model: Model) -> list[Model]:
+    """The same model as RunningHub sells it otherwise; none that is withdrawn."""
+    ways = _sold_as().get(_stem(model), ())
+    return [one for one in ways if one.endpoint != model.endpoint and not one.deprecated]
+
+
+@cache
+def _sold_as() -> Mapping[tuple[str, str], list[Model]]:
+    found: dict[tuple[str, str], list[Model]] = {}
+    for model in models():
+        found.setdefault(_stem(model), []).append(model)
+    return found
+
+
+def _stem(model: Model) -> tuple[str, str]:
+    """What both ways of selling a model have in common; what they make too, to be sure."""
+    parts = (part.removesuffix(OFFICIAL) for part in model.endpoint.split("/"))
+    return "/".join(parts), model.output
 
 
 def canonical(name: str) -> str:

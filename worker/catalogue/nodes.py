@@ -26,11 +26,17 @@ INSTANCE_TYPES = ("default", "plus", "ultra")  # 24, 48 and 84 GB (pages of run/
 RETAIN = (10, 180)  # seconds an instance is kept for the key's next task; billed (api-425761093)
 LONGEST_EXPIRY = 30 * 86400  # seconds; the usual retention, after which nobody looks for a job
 MOST_RETRIES = 10  # each may be paid: more is a mistake, or a script's loop
+MOST_FALLBACKS = 5  # each may be paid, and no model is sold in more than two ways
 LONGEST_PRICE = 30  # characters; every answer shows it
 LONGEST_PASSWORD = 200  # characters; it is sealed and kept with the job
 SHOWN_CHOICES = 24  # of a field's, in a message; an app may have thousands
 # Options of runhook's own: RunningHub sees none of them.
-EVERY_JOB = ("expires_in", "retries", "max_price")
+EVERY_JOB = ("expires_in", "retries", "max_price", "fallback")
+# Those of them that no ComfyUI job can have, and why.
+MODELS_ONLY = {
+    "max_price": "cannot be kept: RunningHub charges run time, which nobody knows before",
+    "fallback": "is for models: the input of a ComfyUI job is made for it alone",
+}
 # What RunningHub takes besides: all that Start ComfyUI Task 2 - Advanced (api-425761093) names, and
 # Start AI App Task (api-425761096). The quick create (doc-7314488) takes none.
 BY_KIND: dict[str, tuple[str, ...]] = {
@@ -64,11 +70,8 @@ def option_faults(kind: str, given: Mapping[str, Any], options: Mapping[str, Any
 
 def _option(kind: str, key: str, value: Any) -> Iterable[Fault]:
     path, known = f"options.{key}", (*EVERY_JOB, *BY_KIND.get(kind, ()))
-    if key == "max_price" and kind in COMFY_KINDS:
-        yield Fault(
-            path=path,
-            message="cannot be kept: RunningHub charges run time, which nobody knows before",
-        )
+    if key in MODELS_ONLY and kind in COMFY_KINDS:
+        yield Fault(path=path, message=MODELS_ONLY[key])
     elif key not in known:
         jobs = f"{kind} jobs"
         if kind not in COMFY_KINDS:
@@ -120,6 +123,12 @@ def _is_price(value: Any) -> bool:
     return amount is not None and amount > 0
 
 
+def _is_list_of_models(value: Any) -> bool:
+    if not isinstance(value, list | tuple) or len(value) > MOST_FALLBACKS:
+        return False
+    return all(isinstance(name, str) for name in value)
+
+
 def _is_password(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= LONGEST_PASSWORD
 
@@ -141,6 +150,7 @@ OPTIONS = {
     "expires_in": _number(1, LONGEST_EXPIRY),
     "retries": _whole_number(0, MOST_RETRIES),
     "max_price": _Option('an amount of money above 0, for example "0.50"', _is_price),
+    "fallback": _Option(f"a list of at most {MOST_FALLBACKS} models", _is_list_of_models),
     "instanceType": _Option(
         f"one of {', '.join(INSTANCE_TYPES)}", INSTANCE_TYPES.__contains__, INSTANCE_TYPES
     ),

@@ -3,8 +3,8 @@
 The facts are as old as the catalogue; RunningHub's own price-preview is asked where it matters.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,40 @@ class Quote:
     currency: str
     at_least: bool
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """What a request costs with all that it may be paid for.
+
+    Attributes:
+        low: When its cheapest model makes it at once; None where a price is not known.
+        high: When every attempt that it allows is charged; None where that has no known end.
+        currency: As all of its prices have it.
+    """
+
+    low: Decimal | None
+    high: Decimal | None
+    currency: str
+
+
+def span(quotes: Sequence[Quote | None], retries: int = 0) -> Span | None:
+    """What a request costs from and to; None where no price, or no common currency, is known.
+
+    Args:
+        quotes: The price of each model that it may be charged for.
+        retries: How often one of them may be paid for again.
+    """
+    known = [one for one in quotes if one is not None]
+    currencies = {one.currency for one in known}
+    if len(currencies) != 1:
+        return None
+    amounts = [one.money for one in known if one.money is not None]
+    found = Span(low=min(amounts, default=None), high=None, currency=currencies.pop())
+    open_ended = any(one.at_least for one in known)
+    if open_ended or len(amounts) < len(quotes):
+        return found
+    return replace(found, high=sum(amounts, Decimal(0)) + retries * max(amounts))
 
 
 def quote(model: Model, values: Mapping[str, Any]) -> Quote | None:

@@ -1,7 +1,20 @@
 """A model, a kept file and a checked request as users see them: the JSON of the contract. Pure."""
 
+from decimal import Decimal
+
 from runhook.config.catalogue import Price
-from runhook.worker.catalogue import Asset, Checked, Model, Param, Quote, price_words, rule_words
+from runhook.worker.catalogue import (
+    Asset,
+    Checked,
+    Model,
+    Param,
+    Quote,
+    Span,
+    price_words,
+    rule_words,
+    siblings,
+    span,
+)
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.reports import LivePrice
 from runhook.worker.domain.views import View
@@ -26,17 +39,71 @@ def model_view(model: Model) -> View:
             for rule in model.rules
         ],
         "price": _price(model.price),
+        "siblings": [_sibling(model, other) for other in siblings(model)],
     }
 
 
+def _sibling(model: Model, other: Model) -> View:
+    """The same model as it is sold otherwise, and what an input must not or must have for it."""
+    lacks, needs = differences(model, other)
+    return {
+        "endpoint": other.endpoint,
+        "name": other.name,
+        "price": _price(other.price),
+        "lacks": lacks,
+        "needs": needs,
+    }
+
+
+def differences(model: Model, other: Model) -> tuple[list[str], list[str]]:
+    """The parameters that only the first has, and those that the other requires besides."""
+    names = {param.name for param in model.params}
+    others = {param.name for param in other.params}
+    lacks = [param.name for param in model.params if param.name not in others]
+    needs = [
+        param.name
+        for param in other.params
+        if param.required and param.default is None and param.name not in names
+    ]
+    return lacks, needs
+
+
 def dry_run_view(checked: Checked, live: LivePrice | None) -> View:
-    """A checked request with its input completed, and what it would cost."""
+    """A checked request with its input completed, and what it would cost.
+
+    Args:
+        checked: The request.
+        live: RunningHub's price now for the job's own model.
+    """
+    prices = [price for _, price in checked.charges]
     return {
         "model": checked.model,
         "input": checked.input,
         "price": _quote(checked.quote),
         "live_price": _live(live),
+        "fallback": [
+            {"model": other.model, "input": other.input, "price": _quote(other.quote)}
+            for other in checked.fallback
+        ],
+        "price_range": _span(span(prices, checked.retries)),
     }
+
+
+def _span(found: Span | None) -> View | None:
+    """From what to what it costs, with all that it may be paid for; null: no end is known."""
+    if found is None:
+        return None
+    return {
+        "from": _money(found.low),
+        "to": _money(found.high),
+        "currency": found.currency,
+    }
+
+
+def _money(amount: Decimal | None) -> str | None:
+    if amount is None:
+        return None
+    return f"{amount:f}"
 
 
 def _live(price: LivePrice | None) -> View | None:
@@ -49,11 +116,8 @@ def _quote(quote: Quote | None) -> View | None:
     """The price of one input; money is a decimal string, null where the facts do not tell."""
     if quote is None:
         return None
-    money = None
-    if quote.money is not None:
-        money = f"{quote.money:f}"
     return {
-        "money": money,
+        "money": _money(quote.money),
         "currency": quote.currency,
         "at_least": quote.at_least,
         "text": quote.text,

@@ -20,6 +20,7 @@ LARGEST_JSON = 64 * 1024**2  # bytes of parameters or of a workflow's graph, wit
 # Options whose value is text whatever it looks like: 0.10 as a number is 0.1, and a password may be
 # all digits.
 AS_TYPED = ("max_price", "accessPassword")
+LISTS = ("fallback",)  # options that are typed as words with commas between them, or as JSON
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -147,6 +148,8 @@ def option(name: str, value: str) -> Any:
     """
     if name in AS_TYPED:
         return value
+    if name in LISTS and not value.startswith("["):
+        return value.split(",")
     if not value.startswith("@"):
         return guess(value)
     with _plain_file(Path(value[1:])) as file:

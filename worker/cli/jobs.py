@@ -226,6 +226,8 @@ def _job_table(job: Job) -> Rows:
     view = job_view(job)
     table.add_row("job", job.id)
     table.add_row("model", job.spec.model)
+    if job.attempt.model:
+        table.add_row("went on with", job.attempt.model)
     table.add_row("state", state_text(job))
     table.add_row("tenant", job.tenant)
     for name in ("ref", "settled_by", "created_at", "submitted_at", "ended_at"):

@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runhook.config.catalogue import Price
-from runhook.worker.catalogue import Model, Param, describe, price_words, rule_words
+from runhook.worker.catalogue import Model, Param, describe, price_words, rule_words, siblings
+from runhook.worker.catalogue.views import differences
 from runhook.worker.cli.tables import Rows
 
 MOST_PRICES = 40  # rows of a price list; more would fill the screen, and --json has them all
@@ -45,7 +46,20 @@ def model_page(model: Model) -> RenderableType:
     if model.rules:
         parts += [Text("\nrules", "bold"), *(Text(f"  {rule_words(r)}") for r in model.rules)]
     parts += [Text("\nprice", "bold"), *_price_lines(model.price)]
+    if others := siblings(model):
+        parts += [Text("\nalso sold as", "bold"), *(_sibling(model, one) for one in others)]
     return Group(*parts)
+
+
+def _sibling(model: Model, other: Model) -> Text:
+    """The same model as it is sold otherwise: good for options.fallback, if the input suits it."""
+    lacks, needs = differences(model, other)
+    words = [_short_price(other.price)]
+    if lacks:
+        words.append(f"has no {', '.join(lacks)}")
+    if needs:
+        words.append(f"needs {', '.join(needs)}")
+    return Text(f"  {other.endpoint}  {'; '.join(filter(None, words))}")
 
 
 def _title(model: Model) -> Text:

@@ -142,6 +142,24 @@ def show_price(w: Wiring, asked: JobRequest, *, as_json: bool) -> None:
         out.print(f"By the catalogue: {_listed_price(listed)} ({listed['text']})")
     if not live and not listed:
         out.print("Its price is unknown.")
+    for other in shown["fallback"]:
+        out.print(f"If that fails, {other['model']}: {_price_of(other['price'])}")
+    if shown["fallback"]:
+        out.print(f"All in all, by the catalogue: {_range(shown['price_range'])}")
+
+
+def _price_of(price: View | None) -> str:
+    if price is None:
+        return "its price is unknown"
+    return f"{_listed_price(price)} ({price['text']})"
+
+
+def _range(price: View | None) -> str:
+    """From what to what: an attempt that failed may be charged too."""
+    if price is None:
+        return "unknown"
+    least, most = price["from"] or "?", price["to"] or "an amount that nobody knows before"
+    return f"from {least} to {most} {price['currency']}, if every attempt is charged"
 
 
 def _listed_price(price: View) -> str:

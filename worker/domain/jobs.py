@@ -81,9 +81,11 @@ class Attempt:
     `unready`: how often RunningHub's own fault kept back what it needs.
     `asked` to `failure_seen_at` say what was asked about it: no question is repeated without end.
     `named`: what its owner said, kept also when it was proved.
+    `model`: the one of the job's fallbacks that it runs; None, as for most: the job's own model.
     """
 
     n: int
+    model: str | None = None
     queued_at: Moment | None = None  # of the first, the job's own birth
     ref: str | None = None
     left_at: Moment | None = None
@@ -115,6 +117,21 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fallback:
+    """Another model that a job may go on with, its input checked and completed.
+
+    Attributes:
+        model: Its endpoint.
+        shared: The names of what it takes of the job's input, which may be long, so it lies once.
+        own: The rest of its input, mostly its own defaults.
+    """
+
+    model: str
+    shared: tuple[str, ...] = ()
+    own: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """What the user wants; never changes."""
 
@@ -126,6 +143,23 @@ class JobSpec:
     metadata: dict[str, Any] = field(default_factory=dict)
     priority: int = 5
     handlers: tuple[str, ...] | None = None
+    fallback: tuple[Fallback, ...] = ()  # in the order in which they are tried
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that it may be charged for, its own first."""
+        return (self.model, *(one.model for one in self.fallback))
+
+    def input_of(self, model: str) -> dict[str, Any]:
+        """What one of its models is sent.
+
+        Raises:
+            KeyError: It is none of them.
+        """
+        if model == self.model:
+            return self.input
+        other = {one.model: one for one in self.fallback}[model]
+        return {name: self.input[name] for name in other.shared} | other.own
 
     def names(self, handler: str) -> bool:
         """Whether a handler may be told of the job: all may, unless some are named."""
@@ -160,6 +194,26 @@ class Job:
         """The current attempt: the last, or the earlier one that settled the job."""
         return self.history.attempts[(self.history.settled or 0) - 1]
 
+    def model_of(self, attempt: Attempt) -> str:
+        """The model that one of its attempts runs."""
+        return attempt.model or self.spec.model
+
+    @property
+    def current_model(self) -> str:
+        """The model of its current attempt, which may be another than was asked for first."""
+        return self.model_of(self.attempt)
+
+    @property
+    def current_input(self) -> dict[str, Any]:
+        """What its current attempt is sent with."""
+        return self.spec.input_of(self.current_model)
+
+    @property
+    def next_model(self) -> str | None:
+        """The model that it may go on with behind its current one; None: that is its last."""
+        models = self.spec.models
+        return next(iter(models[models.index(self.current_model) + 1 :]), None)
+
     @property
     def cost(self) -> Cost | None:
         """What all attempts together were charged."""
@@ -180,8 +234,11 @@ class Job:
 
     @property
     def retries_left(self) -> int:
-        """How many more attempts its owner allowed to pay for when RunningHub itself fails."""
-        return int(self.spec.options.get("retries", 0)) + 1 - len(self.history.attempts)
+        """How often its owner still allows to pay for the same model again, whichever that is."""
+        steps = itertools.pairwise(self.history.attempts)
+        fell_back = sum(after.model not in (None, before.model) for before, after in steps)
+        paid_again = len(self.history.attempts) - 1 - fell_back
+        return int(self.spec.options.get("retries", 0)) - paid_again
 
     @property
     def given_up(self) -> bool:

@@ -25,6 +25,7 @@ class Move(StrEnum):
     CANCEL = "cancel"  # its owner or RunningHub's website stopped it
     RESUBMIT = "resubmit"  # the owner risks paying twice: a new attempt
     RETRY = "retry"  # the user wants a new paid attempt of one that failed
+    FALL_BACK = "fall back"  # its model failed, and its owner named another one
 
 
 TABLE: dict[tuple[State, Move], State] = {
@@ -43,6 +44,8 @@ TABLE: dict[tuple[State, Move], State] = {
     (State.SENDING, Move.LOSE_SIGHT): State.UNCONFIRMED,
     (State.SENDING, Move.FAIL): State.FAILED,
     (State.SENDING, Move.SUCCEED): State.SUCCEEDED,
+    # The model refused it, and its owner named another one; from unconfirmed there is no such move.
+    (State.SENDING, Move.FALL_BACK): State.QUEUED,
     # Not one byte left yet, or what left was surely refused.
     (State.SENDING, Move.CANCEL): State.CANCELLED,
     (State.UNCONFIRMED, Move.RETURN): State.QUEUED,
@@ -55,6 +58,7 @@ TABLE: dict[tuple[State, Move], State] = {
     (State.RUNNING, Move.CANCEL): State.CANCELLED,
     # RunningHub's own failure, and its owner allowed to pay for another attempt.
     (State.RUNNING, Move.RETRY): State.QUEUED,
+    (State.RUNNING, Move.FALL_BACK): State.QUEUED,
     # The two ways out of an end: success proved late, and the user's retry.
     (State.FAILED, Move.SUCCEED): State.SUCCEEDED,
     (State.FAILED, Move.RETRY): State.QUEUED,
@@ -103,18 +107,32 @@ def back_to_queue(job: Job, now: datetime, **changes: Any) -> Job:
 
 
 def another_attempt(
-    job: Job, how: Move, now: datetime, *, ended: State, risk: bool, **changes: Any
+    job: Job,
+    how: Move,
+    now: datetime,
+    *,
+    ended: State,
+    risk: bool,
+    model: str | None,
+    **changes: Any,
 ) -> Job:
-    """A new attempt behind the current one, whose own end is `ended`."""
+    """A new attempt of a model behind the current one, whose own end is `ended`."""
     over = {"state": ended, "ended_at": job.attempt.ended_at or now, **changes}
     moved = move(job, how, now, **over)
-    fresh = Attempt(n=moved.attempt.n + 1, queued_at=now, legacy=moved.attempt.legacy)
+    n, legacy = moved.attempt.n + 1, moved.attempt.legacy
+    fresh = Attempt(n=n, model=model, queued_at=now, legacy=legacy)
     attempts = (*moved.history.attempts, fresh)
     risky = moved.history.risk or risk
     history = replace(
         moved.history, attempts=attempts, ended_at=None, risk=risky, cancel_wished=False
     )
     return replace(moved, history=history)
+
+
+def resubmit(job: Job, now: datetime) -> Job:
+    """An unconfirmed attempt again, of the same model, at the risk of paying for both."""
+    same = job.attempt.model
+    return another_attempt(job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True, model=same)
 
 
 def end(job: Job, how: Move, by: SettledBy | None, now: datetime, **changes: Any) -> Job:

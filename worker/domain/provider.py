@@ -159,6 +159,13 @@ class Provider(Protocol):
     def explain(self, code: str) -> Code:
         """What one of its error codes means; a row that says so for a code nobody has explained."""
 
+    def other_model_may(self, code: str) -> bool:
+        """Whether another model may do what ended with this error code.
+
+        A task failed for the provider's own sake, or the submit was refused for the model's. False
+        where that is in doubt, for the other model is paid for.
+        """
+
     def line_of(self, options: Mapping[str, Any]) -> str:
         """Which line a job with these options stands in: `main`, or that of its own machines.
 

@@ -100,6 +100,7 @@ def _attempt(job: Job, attempt: Attempt) -> View:
         state = job.state
     return {
         "n": attempt.n,
+        "model": job.model_of(attempt),
         "ref": attempt.ref,
         "state": state.value,
         "submitted_at": moment_view(attempt.submitted_at),

@@ -17,6 +17,7 @@ from runhook.worker.domain.reports import App, LivePrice
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
 from runhook.worker.files import inline
 from runhook.worker.files.measure import measure_data_uri
+from runhook.worker.flows.steps import fallback
 from runhook.worker.flows.steps.prepare import app_of
 from runhook.worker.secrets.idempotency import Trace, traces
 from runhook.worker.secrets.sealing import seal
@@ -181,6 +182,7 @@ def _put(w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...]) 
         metadata=asked.metadata,
         priority=asked.priority,
         handlers=handlers,
+        fallback=fallback.kept(checked, partial(keep, w)),
     )
     tenant = asked.tenant or owner
     job = Job(
@@ -230,7 +232,7 @@ def check(w: Wiring, asked: JobRequest) -> Checked:
             app=_app(w, asked.model),
         )
         faults += inline.faults(checked)
-        faults += _size_faults("input", inline.weight(checked))
+        faults += _size_faults("input", inline.weight(checked) + fallback.weight(checked))
     except InvalidRequest as invalid:
         faults += invalid.faults
     if faults or checked is None:

@@ -30,9 +30,10 @@ def retry(w: Wiring, job_id: str) -> Job:
         if job.state not in (State.FAILED, State.CANCELLED):
             raise Conflict(f"{job_id} is {job.state}; only failed and cancelled jobs are retried")
         # A new attempt and not the old one again: its callback URL is its own, so late news of the
-        # first cannot be taken for news of the second.
+        # first cannot be taken for news of the second. It begins anew with the model that was asked
+        # for, whichever failed last: the user has looked at it since.
         again = moves.another_attempt(
-            job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.at_risk
+            job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.at_risk, model=None
         )
         note = TimelineEntry("retried", {"attempt": again.attempt.n, "risk": job.at_risk})
         return requeued(again, w, note)
@@ -76,9 +77,7 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
             why = "its cancel is wished and would be forgotten; settle it as failed, then retry it"
             raise Conflict(f"{job_id} is not paid again: {why}")
         if verdict == "resubmit":
-            again = moves.another_attempt(
-                job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
-            )
+            again = moves.resubmit(job, now)
             return requeued(again, w, TimelineEntry("resubmitted by its owner", {"attempt": n + 1}))
         text = "Its owner gave it up unproved. RunningHub may have charged it."
         error = replace(job.attempt.doubt or Error(code="unconfirmed", message=text), message=text)

@@ -15,7 +15,7 @@ from runhook.worker.domain.reports import (
     Uncertain,
 )
 from runhook.worker.errors import NotDurable, NotFound, StoreUnavailable, UnreadableRecord
-from runhook.worker.flows.steps import refusals, transcript
+from runhook.worker.flows.steps import fallback, refusals, transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.departure import DepartureCheck, say_that_it_is_gone
 from runhook.worker.flows.steps.first_look import first_look
@@ -245,9 +245,14 @@ def _refused(w: Wiring, job: Job, refused: Refused) -> Change:
     what, submitted_at = "not sent", None
     if refused.sent:
         what, submitted_at = "refused", now
-    moved = moves.end(job, Move.FAIL, "submit", now, error=error, submitted_at=submitted_at)
     detail = {"attempt": n, "code": error.provider_code or error.code, "why": error.message}
-    return Change(job=moved, notes=(TimelineEntry(what, detail),), event="job.failed")
+    note = TimelineEntry(what, detail)
+    # What was not sent fails for its file or its price, and what is unconfirmed waits for proof.
+    may_go_on = refused.sent and job.state is State.SENDING
+    if may_go_on and (other := fallback.model_after(w, job, error)):
+        return fallback.go_on(w, job, other, "submit", note, error=error, submitted_at=now)
+    moved = moves.end(job, Move.FAIL, "submit", now, error=error, submitted_at=submitted_at)
+    return Change(job=moved, notes=(note,), event="job.failed")
 
 
 def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) -> Change | None:
@@ -261,7 +266,8 @@ def _late_answer(w: Wiring, job: Job, attempt: Attempt, answer: SubmitAnswer) ->
     note = TimelineEntry("accepted late", {"attempt": attempt.n, "ref": answer.ref})
     # A ref that it already has stays: this one is in the timeline and in the alert.
     kept = moves.with_attempt(job, attempt.n, now, ref=attempt.ref or answer.ref)
-    why = f"RunningHub accepted attempt {attempt.n}, which was given up; it may be charged"
+    which = f"attempt {attempt.n} ({job.model_of(attempt)})"
+    why = f"RunningHub accepted {which}, which was given up; it may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=answer.ref, why=why)
     duty = Duty("reconcile", f"{job.id}/{attempt.n}")
     return Change(job=kept, notes=(note,), duties=(duty,), event="runhook.alert", why=why)

@@ -83,6 +83,10 @@ class Client:
         """What an error code means; a row that says so for one that nobody has explained."""
         return codes.explain(code)
 
+    def other_model_may(self, code: str) -> bool:
+        """Whether another model may do what ended with this error code."""
+        return codes.other_model_may(code)
+
     def line_of(self, options: Mapping[str, Any]) -> str:
         """Which line a job with these options stands in: `main`, or that of its own machines."""
         return capabilities.line_of(options)

@@ -32,6 +32,12 @@ TASK_RUNNING, TASK_FAILED, TASK_QUEUED = "804", "805", "813"
 NOT_THIS_PATH = ("404", "412", "1001", "1014")
 # Seen in production: these succeed when run again as a new task.
 INFRASTRUCTURE = ("stale file handle", "errno 116", "broken pipe")
+# Where another model may do it, which is then paid for, so what is in doubt is in neither: tasks
+# that failed for RunningHub's own sake, and models that are not sold any more, or not to this key.
+OWN_FAILURES = ("500", "1000", "1005", "1006", "1010", "1011", "1012", "1015", "1504")
+MODELS_REFUSALS = ("404", "1001", "1014")
+# "Real people are not supported": the reference's own kit takes it for 1505, whatever the code.
+CONTENT = ("不支持真人",)
 
 # In the order of their numbers; 1000 and beyond are V2's.
 CODES: dict[str, Code] = {
@@ -378,3 +384,13 @@ def explain(code: str) -> Code:
 def heals_by_new_task(text: str) -> bool:
     """Whether a failure's text is one of RunningHub's own infrastructure."""
     return any(words in text.casefold() for words in INFRASTRUCTURE)
+
+
+def other_model_may(code: str) -> bool:
+    """Whether another model may do what ended with this code."""
+    return code in OWN_FAILURES or code in MODELS_REFUSALS
+
+
+def refuses_content(text: str) -> bool:
+    """Whether a failure's text is of what was asked for, which every model would refuse."""
+    return any(words in text for words in CONTENT)

@@ -17,6 +17,7 @@ from runhook.worker.runninghub.codes import (
     TASK_RUNNING,
     explain,
     heals_by_new_task,
+    refuses_content,
 )
 from runhook.worker.runninghub.parsing import (
     LONGEST_NAME,
@@ -172,6 +173,8 @@ def _failure(
         advice = f" {row.advice}"
         if heals_by_new_task(f"{why} {text}"):
             detail["infrastructure"] = True
+        if refuses_content(f"{why} {text}"):
+            detail["content"] = True
     message = f"RunningHub {state} it{where}: {why}. Run time up to here may be charged.{advice}"
     return Error(code=state, message=message.rstrip(), provider_code=code, detail=detail)
 

@@ -82,6 +82,8 @@ def _job(
 def packed(job: Job) -> tuple[bytes, bytes]:
     """A new job's spec and history as they lie in Redis, in the names of their first version."""
     spec = _written(SPEC, job.spec)
+    if job.spec.fallback:
+        spec["needs"] = records.FALLBACK
     return records.packed("ask", spec), records.packed("life", _written(HISTORY, job.history))
 
 

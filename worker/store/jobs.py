@@ -319,6 +319,7 @@ class Jobs:
             "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
             "aside": round(change.aside * 1000),
             "duration": duration,
+            "ran": job.current_model,
         }
         if change.left:
             order["left"] = f"{milliseconds(job.history.updated_at)}:{change.left}"

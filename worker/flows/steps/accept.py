@@ -7,7 +7,7 @@ from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Attempt, Job, SettledBy, State
 from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Cost, Error, Report, TaskState
-from runhook.worker.flows.steps import transcript
+from runhook.worker.flows.steps import fallback, transcript
 from runhook.worker.flows.steps.outcomes import accepted, requeued
 from runhook.worker.store import Change, Closing, Duty, TimelineEntry
 from runhook.worker.telemetry import report
@@ -129,11 +129,8 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
     if attempt is not job.attempt:
         return _earlier_settled(w, job, attempt, changes, told, by)
     late = told.state == "succeeded" and job.state is State.FAILED
-    if job.state is State.RUNNING and _worth_another(job, told):
-        again = moves.another_attempt(
-            job, Move.RETRY, now, ended=State.FAILED, risk=False, settled_by=by, **changes
-        )
-        return requeued(again, w, note, TimelineEntry("paid again", {"attempt": again.attempt.n}))
+    if again := _another(w, job, told, by, note, changes):
+        return again
     if job.state is State.RUNNING or late:
         moved = moves.end(job, ENDINGS[told.state], by, now, **changes)
         return Change(job=moved, notes=(note,), event=f"job.{moved.state}")
@@ -177,13 +174,38 @@ def _priced(w: Wiring, cost: Cost | None) -> Cost | None:
     return replace(cost, currency=w.settings.currency)
 
 
-def _worth_another(job: Job, told: Report) -> bool:
-    """RunningHub's own infrastructure failed, and the owner allowed to pay for another attempt."""
+def _another(
+    w: Wiring,
+    job: Job,
+    told: Report,
+    by: SettledBy,
+    note: TimelineEntry,
+    changes: dict[str, object],
+) -> Change | None:
+    """Another attempt where a failure is RunningHub's own and the owner allowed to pay for one.
+
+    First of the same model, as often as `retries` says, and then of the next one of `fallback`.
+    """
     # Another attempt costs money, so never one that its owner wants cancelled.
-    if told.state != "failed" or told.error is None or job.history.cancel_wished:
-        return False
+    if job.state is not State.RUNNING or told.state != "failed" or job.history.cancel_wished:
+        return None
     # A fault of the graph or of its content would only fail again, at the same price.
-    return job.retries_left > 0 and told.error.detail.get("infrastructure") is True
+    heals = told.error is not None and told.error.detail.get("infrastructure") is True
+    if heals and job.retries_left > 0:
+        again = moves.another_attempt(
+            job,
+            Move.RETRY,
+            w.clock.now(),
+            ended=State.FAILED,
+            risk=False,
+            model=job.attempt.model,
+            settled_by=by,
+            **changes,
+        )
+        return requeued(again, w, note, TimelineEntry("paid again", {"attempt": again.attempt.n}))
+    if other := fallback.model_after(w, job, told.error):
+        return fallback.go_on(w, job, other, by, note, **changes)
+    return None
 
 
 def _earlier_settled(
@@ -206,7 +228,7 @@ def _earlier_settled(
         return Change(job=moved, notes=(note,), event="job.succeeded")
     # The new attempt has left: neither payment can be taken back here, so the owner is told of
     # both.
-    why = f"attempt {attempt.n} succeeded too; both may be charged"
+    why = f"attempt {attempt.n} ({job.model_of(attempt)}) succeeded too; both may be charged"
     report("alert", job=job.id, attempt=attempt.n, ref=told.ref, why=why)
     return Change(job=kept, notes=(note,), event="runhook.alert", why=why)
 

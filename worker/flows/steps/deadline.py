@@ -13,7 +13,7 @@ from runhook.worker.domain.jobs import Job, SettledBy, State
 from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error
 from runhook.worker.errors import ProviderRefused, ProviderSilent
-from runhook.worker.flows.steps import transcript
+from runhook.worker.flows.steps import fallback, transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.alerts import alert
 from runhook.worker.flows.steps.outcomes import requeued
@@ -108,9 +108,7 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
         # Only where its owner accepts paying twice, and never what its owner wants cancelled.
         if w.settings.unconfirmed == "resubmit" and not job.history.cancel_wished:
             note = TimelineEntry("resubmitted at the risk of paying twice", {"attempt": n})
-            again = moves.another_attempt(
-                job, Move.RESUBMIT, now, ended=State.UNCONFIRMED, risk=True
-            )
+            again = moves.resubmit(job, now)
             return requeued(again, w, note)
         note = TimelineEntry("given up unconfirmed", {"attempt": n})
         moved = moves.end(job, Move.FAIL, None, now, error=_unproved(w, job, said))
@@ -171,6 +169,10 @@ def _time_out(w: Wiring, job: Job, said: str) -> None:
     stopped = _cancelled_there(w, job.attempt.ref or "")
     if stopped:
         did, duties = "It was cancelled there", ()
+    other = None
+    # Only behind a task that has ended: one that may still run would be paid for beside the next.
+    if stopped and job.next_model and _has_ended(w, job):
+        other = job.next_model
 
     def decide(now_job: Job) -> Change | None:
         if now_job.state is not State.RUNNING or now_job.attempt.n != n:
@@ -182,6 +184,8 @@ def _time_out(w: Wiring, job: Job, said: str) -> None:
             detail={"cancelled_there": stopped},
         )
         note = TimelineEntry("timeout", {"attempt": n, "cancelled": stopped, "why": said})
+        if other and not now_job.history.cancel_wished:
+            return fallback.go_on(w, now_job, other, "query", note, error=error)
         moved = moves.end(now_job, Move.FAIL, "query", w.clock.now(), error=error)
         return Change(job=moved, notes=(note,), duties=duties, event="job.failed")
 
@@ -199,6 +203,17 @@ def _cancelled_there(w: Wiring, ref: str) -> bool:
         # A refusal or silence: nothing proves that it was stopped, so the risk is named.
         return False
     return True
+
+
+def _has_ended(w: Wiring, job: Job) -> bool:
+    """Whether RunningHub says that a task which it was asked to stop has ended without success."""
+    # That it took the cancel is no proof: no page says what a cancel does to a model's task.
+    with suppress(ProviderSilent):
+        told = w.client.report(job.attempt.ref or "", job.spec.kind, legacy=job.attempt.legacy)
+        if told.state == "succeeded":
+            accept(w, job.id, job.attempt.n, told, "query")
+        return told.state in ("failed", "cancelled")
+    return False
 
 
 def _gone(w: Wiring, job: Job) -> float:

@@ -7,7 +7,7 @@ from runhook.worker.wiring import Wiring
 
 def usual_seconds(w: Wiring, job: Job) -> float | None:
     """How long a job of this model usually takes from its submit: the median of those here."""
-    seen = sorted(w.store.jobs.durations(job.spec.model))
+    seen = sorted(w.store.jobs.durations(job.current_model))
     if not seen:
         return None
     # Not the mean, which one job that hung for an hour would spoil.
@@ -22,8 +22,15 @@ def first_look(w: Wiring, job: Job) -> float:
     if not w.settings.public_url or not kind.calls_back:
         # No callback can come: asking is the only way to learn of the end.
         return policy.NO_CALLBACK_LOOK
-    seen = sorted(w.store.jobs.durations(job.spec.model, w.claim))
+    seen = sorted(_durations(w, job))
     if len(seen) < policy.ENOUGH_DURATIONS:
         return kind.usual_seconds
     place = int(len(seen) * policy.OVERDUE_PERCENTILE)
     return max(policy.LEAST_OVERDUE, seen[place])
+
+
+def _durations(w: Wiring, job: Job) -> list[float]:
+    # A claim brings those of the model that was asked for, and of no fallback.
+    if job.attempt.model:
+        return w.store.jobs.durations(job.attempt.model)
+    return w.store.jobs.durations(job.spec.model, w.claim)

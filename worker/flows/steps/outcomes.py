@@ -81,7 +81,7 @@ def _money_at_risk(job: Job) -> str | None:
     # ComfyUI is charged by run time, which nobody knows before its end.
     if job.spec.kind in catalogue.COMFY_KINDS:
         return None
-    quote = catalogue.quote(catalogue.find(job.spec.model), job.spec.input)
+    quote = catalogue.quote(catalogue.find(job.current_model), job.current_input)
     if quote is None or quote.money is None:
         return None
     return f"{quote.money:f} {quote.currency}"

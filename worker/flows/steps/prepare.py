@@ -60,7 +60,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
         raise Unready(_unsent("asset", str(gone), "Upload it again.")) from gone
     kind = w.client.capabilities.kind(job.spec.kind)
     return Submit(
-        model=job.spec.model,
+        model=job.current_model,
         given=given,
         options=options,
         webhook_url=w.callback_url(job.id, job.attempt.n) if kind.calls_back else None,
@@ -78,9 +78,9 @@ def of_a_known_model(job: Job) -> None:
     if job.spec.kind in COMFY_KINDS:
         return
     try:
-        catalogue.find(job.spec.model)
+        catalogue.find(job.current_model)
     except NotFound:
-        why = f"its model {job.spec.model} is not in this version's catalogue"
+        why = f"its model {job.current_model} is not in this version's catalogue"
         raise UnreadableRecord(f"job {job.id}", why, newer=True) from None
 
 
@@ -121,11 +121,11 @@ def _options(w: Wiring, job: Job) -> dict[str, Any]:
 
 def _with_files_sent(w: Wiring, job: Job) -> dict[str, Any]:
     """The input as RunningHub takes it; a model's texts stay as they are."""
-    params = () if job.spec.kind in COMFY_KINDS else catalogue.find(job.spec.model).params
+    params = () if job.spec.kind in COMFY_KINDS else catalogue.find(job.current_model).params
     texts = {param.name for param in params if param.type not in catalogue.FILES}
     return {
         name: value if name in texts else _sent(w, job, value)
-        for name, value in job.spec.input.items()
+        for name, value in job.current_input.items()
     }
 
 
@@ -206,7 +206,7 @@ def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
     if max_price is None:
         return
     try:
-        live = w.client.price(job.spec.model, given)
+        live = w.client.price(job.current_model, given)
         money: Decimal | None = Decimal(0) if live.free else live.money
         currency, low = live.currency or "", False
     except ProviderSilent as silent:
@@ -214,7 +214,7 @@ def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
         # for some keys may not ask for prices.
         if silent.busy or not silent.there:
             raise
-        quote = catalogue.quote(catalogue.find(job.spec.model), given)
+        quote = catalogue.quote(catalogue.find(job.current_model), given)
         money = quote.money if quote else None
         currency, low = (quote.currency, quote.at_least) if quote else ("", False)
     # A price that only begins at this amount may end above the limit, so it is not paid.

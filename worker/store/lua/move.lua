@@ -2,14 +2,14 @@
 -- the breaker, its duties, its timeline.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, breaker, why, advice,
---          duties, aside, left, duration, notes, closing}
+--          duties, aside, left, duration, ran, notes, closing}
 --          turn: it needs room in flight and a breaker that lets it through
 --          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
 --          advice: what the account's owner must do about a breaker that trips, or ""
 --          duties: {{lane, id, ms}, ...}
 --          aside: ms that a job that is queued again stands behind all others
 --          left: when and by which token its request left, where Redis had lost that
---          duration: ms from submit to success, for the model's p95; 0: none
+--          duration: ms from submit to success, for the p95 of the model that ran; 0: none
 --          notes: how many there are
 --          closing: the end of the duty whose last work this is (lib/closing), with the `attempt`
 --          whose callbacks were decided on; none: the duty goes on
@@ -75,9 +75,10 @@ if new == 'running' and redis.call('EXISTS', keys.raw(job .. '/' .. order.n)) ==
   wake('intake', job .. '/' .. order.n, 0)  -- its callback was early and waits for the ref
 end
 if order.duration > 0 then
-  redis.call('LPUSH', keys.durations(model), order.duration)
-  redis.call('LTRIM', keys.durations(model), 0, policy.DURATIONS_KEPT - 1)
-  redis.call('EXPIRE', keys.durations(model), policy.DURATIONS_KEPT_S)
+  local durations = keys.durations(order.ran)
+  redis.call('LPUSH', durations, order.duration)
+  redis.call('LTRIM', durations, 0, policy.DURATIONS_KEPT - 1)
+  redis.call('EXPIRE', durations, policy.DURATIONS_KEPT_S)
 end
 if order.event ~= '' then announce(job, order.event, new, old, ARGV[3], order.why) end
 
