@@ -234,6 +234,17 @@ def test_a_dry_run_tells_the_price_and_keeps_nothing(town: Town) -> None:
     assert len(town.get("/v1/jobs")["items"]) == before
 
 
+def test_a_dry_run_with_other_models_tells_each_price_and_from_what_to_what(town: Town) -> None:
+    other = "rhart-image-n-pro-official/text-to-image"
+    words = ("submit", IMAGE, "-i", "prompt=a", "-o", f"fallback={other}", "--dry-run")
+    shown = _run(*words, environ=town.environ).stdout
+    assert f"If that fails, {other}: 0.8 CNY" in shown
+    assert "from 0.4 to 1.2 CNY, if every attempt is charged" in shown
+    model = _run("model", IMAGE, environ=town.environ).stdout
+    assert "also sold as" in model
+    assert other in model
+
+
 def test_waiting_tells_the_state_and_the_usual_time(town: Town) -> None:
     town.sandbox.faults({"fault": "slow", "match": "usual", "value": 3})
     done = _run("submit", IMAGE, "-i", "prompt=usual", "--wait", environ=town.environ)

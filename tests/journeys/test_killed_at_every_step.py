@@ -19,7 +19,7 @@ from runhook.worker.delivery import subscriptions
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.flows.pump import published
 from runhook.worker.runninghub.sandbox.outputs import make
-from tests.conftest import Build, House
+from tests.conftest import IMAGE, Build, House
 from tests.journeys import victim
 from tests.journeys.proxies import Executioner, proxy
 from tests.receiver import Receiver, a_receiver
@@ -27,6 +27,7 @@ from tests.receiver import Receiver, a_receiver
 pytestmark = pytest.mark.kills
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(["tests.journeys.victim"])
+OFFICIAL = "rhart-image-n-pro-official/text-to-image"
 LONGEST_LIFE = 20.0
 RESCUES = 60
 
@@ -46,7 +47,7 @@ class Scene:
     faults: tuple[dict[str, Any], ...] = ()
     waits: tuple[float, ...] = ()
     end: State = State.SUCCEEDED
-    model: str = "rhart-image-n-pro/text-to-image"
+    model: str = IMAGE
     file: bool = False
     options: tuple[tuple[str, Any], ...] = ()
     fails_first: bool = False
@@ -65,6 +66,11 @@ SCENES = (
     Scene("a busy answer", ({"fault": "busy", "times": 1},), (5.1,)),
     Scene("an id with an error", ({"fault": "answer_both"}, UNRECORDED), (2.1,)),
     Scene("a paid retry", ({"fault": "infrastructure", "times": 1},), options=(("retries", 1),)),
+    Scene(
+        "another model",
+        ({"fault": "failed", "model": IMAGE},),
+        options=(("fallback", (OFFICIAL,)),),
+    ),
     Scene("an app on the older path", ({"fault": "not_shared"},), model="app/1877265245566922800"),
     Scene("a handler that fails first", waits=(2,), fails_first=True),
     Scene("a subscriber that fails first", waits=(2,), subscriber=True),
@@ -225,7 +231,8 @@ def _check(stage: Stage, job: Job, scene: Scene) -> None:
     mine = [t for t in stage.house.sandbox.books()["tasks"] if job.id in str(t["webhookUrl"])]
     per_attempt = Counter(task["webhookUrl"] for task in mine)
     assert all(count == 1 for count in per_attempt.values()), f"paid twice, {where}"
-    allowed = 1 + dict(scene.options).get("retries", 0)
+    options = dict(scene.options)
+    allowed = 1 + options.get("retries", 0) + len(options.get("fallback", ()))
     assert len(job.history.attempts) <= allowed, where
     unproved = job.attempt.error is not None and job.attempt.error.code == "unconfirmed"
     if unproved:

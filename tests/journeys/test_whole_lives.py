@@ -11,6 +11,7 @@ from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 
 VIDEO = "vidu/text-to-video-q3-turbo"
+OFFICIAL = "rhart-image-n-pro-official/text-to-image"
 
 
 def _ask(number: int) -> dict[str, object]:
@@ -50,6 +51,20 @@ def test_every_kind_of_callback_ends_every_job_right_and_tells_each_once(town: T
     time.sleep(1)  # whatever would tell a second time has come by then
     for job_id in ids:
         assert sum(job_id in line and "job." in line for line in told) == 1
+
+
+def test_a_job_whose_model_fails_goes_on_with_the_one_that_it_names(town: Town) -> None:
+    town.sandbox.faults({"fault": "failed", "model": IMAGE, "match": "picture 77"})
+    asked = {**_ask(77), "options": {"fallback": [OFFICIAL]}}
+    job = town.ended(town.post(asked)["id"])
+    assert (job["state"], job["model"]) == ("succeeded", IMAGE)
+    attempts = [(attempt["model"], attempt["state"]) for attempt in job["attempts"]]
+    assert attempts == [(IMAGE, "failed"), (OFFICIAL, "succeeded")]
+    mine = [task for task in town.sandbox.books()["tasks"] if task["prompt"] == "picture 77"]
+    assert [task["model"] for task in mine] == [IMAGE, OFFICIAL]
+    told = eventually(lambda: [line for line in town.told() if job["id"] in line])
+    assert [line.split()[1] for line in told] == ["job.succeeded"], "the failure is told to nobody"
+    town.sandbox.faults()
 
 
 def test_a_chunked_callback_over_four_mebibytes_is_refused_too(town: Town) -> None:
