@@ -201,6 +201,23 @@ def test_a_flag_that_would_be_ignored_is_refused(
     assert named in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("up", "--faults", "{}"), "--sandbox"),
+        (("up", "--sandbox", "--faults", '{"nothing": 1}'), "no fault 'nothing'"),
+        (("up", "--sandbox", "--faults", "{"), "--faults"),
+    ],
+)
+def test_faults_that_there_are_not_stop_before_anything_starts(
+    tmp_path: Path, words: tuple[str, ...], named: str
+) -> None:
+    done = _run(*words, environ={"PATH": os.environ["PATH"], "RUNHOOK_DATA_DIR": str(tmp_path)})
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert named in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_dry_run_of_a_batch_buys_nothing(town: Town, tmp_path: Path) -> None:
     before = town.get("/v1/jobs")["items"][:1]
     (tmp_path / "jobs.jsonl").write_text(

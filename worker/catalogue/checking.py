@@ -147,7 +147,7 @@ def _fallback(
     found, faults = _checked(model, asked)
     if faults:
         text = f"{model.endpoint} does not take this input"
-        return [], [replace(one, message=f"{text}: {one.path} {one.message}") for one in faults]
+        return [], [replace(one, message=f"{text}: {one.path}: {one.message}") for one in faults]
     return [found], []
 
 

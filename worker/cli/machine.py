@@ -38,11 +38,12 @@ SANDBOX_PATIENCE, WEB_PATIENCE = 30.0, 60.0
 TEND_EVERY = 0.5  # seconds between two looks whether a process has ended
 
 
-def run(*, sandbox: bool) -> None:
+def run(*, sandbox: bool, faults: str | None = None) -> None:
     """Run Redis (unless REDIS_URL is set), web, worker and handlers, until Ctrl-C.
 
     Args:
         sandbox: And a sandbox, in RunningHub's place.
+        faults: What goes wrong there, as JSON.
     """
     base = Settings.load()
     check_installed(server=base.embedded, sandbox=sandbox)
@@ -69,7 +70,7 @@ def run(*, sandbox: bool) -> None:
             if base.embedded:
                 server.start()
             check_server(assemble(settings, patience="door"))
-            _start(fleet, port)
+            _start(fleet, port, faults)
             _watch(fleet, settings, own_token=bool(web))
         except Ended:
             click.echo("ending")
@@ -91,15 +92,16 @@ def _own_token(settings: Settings) -> dict[str, str]:
     return {"RUNHOOK_API_TOKENS": f"{LOCAL}:{generated.token(settings.token_file)}"}
 
 
-def _start(fleet: Fleet, sandbox: int | None) -> None:
+def _start(fleet: Fleet, sandbox: int | None, faults: str | None) -> None:
     """Start the processes.
 
     Args:
         fleet: Where they belong.
         sandbox: The port of a sandbox to start first, since the others ask it at once; None: none.
+        faults: What goes wrong there.
     """
     if sandbox:
-        fleet.start("sandbox", sandbox_command(sandbox))
+        fleet.start("sandbox", sandbox_command(sandbox, "--faults", faults or "{}"))
         address = f"http://127.0.0.1:{sandbox}/sandbox/books"
         if wrong := wait_until_ready(address, SANDBOX_PATIENCE, fleet.tend):
             raise RunhookError(f"{wrong}; its last lines are above")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from runhook.worker.runninghub.sandbox.faults import listing
+from runhook.worker.runninghub.sandbox.faults import Faults, listing
 
 SANDBOX_PORT = 8090  # beside 8080, where `web` listens
 
@@ -26,14 +26,9 @@ def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_ga
 
     check_installed(server=False, sandbox=True)
     # Not at the top: the server needs pillow, which only runhook[local] brings.
-    from runhook.worker.runninghub.sandbox.faults import Faults
     from runhook.worker.runninghub.sandbox.server import create_app, serve
 
-    try:
-        rules = Faults(json.loads(faults))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--faults") from None
-    app = create_app(rules, limit=limit, pace=pace, retry_gap=retry_gap)
+    app = create_app(read_faults(faults), limit=limit, pace=pace, retry_gap=retry_gap)
     check_port(host, port, setting="--port")
     server = serve(app, host, port)
     click.echo(f"sandbox at http://{host}:{server.server_port}, {limit} tasks at once")
@@ -46,3 +41,11 @@ def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_ga
         server.serve_forever()
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+def read_faults(text: str) -> Faults:
+    """What goes wrong, as --faults says it."""
+    try:
+        return Faults(json.loads(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--faults") from None

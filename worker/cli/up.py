@@ -5,11 +5,19 @@ import click
 
 @click.command()
 @click.option("--sandbox", is_flag=True, help="Use a free sandbox instead of RunningHub.")
-def up(sandbox: bool) -> None:
+@click.option(
+    "--faults", metavar="JSON", help="What goes wrong there: see `runhook sandbox --help`."
+)
+def up(sandbox: bool, faults: str | None) -> None:
     """Run everything on this machine.
 
     That is Redis (unless REDIS_URL is set), web, worker and handlers, until Ctrl-C.
     """
     from runhook.worker.cli import machine
+    from runhook.worker.cli.sandbox import read_faults
 
-    machine.run(sandbox=sandbox)
+    if faults is not None and not sandbox:
+        raise click.UsageError("--faults is for --sandbox: RunningHub itself takes none")
+    if faults is not None:
+        read_faults(faults)  # refused here, and not by a process that cannot start
+    machine.run(sandbox=sandbox, faults=faults)
