@@ -123,13 +123,15 @@ class Books:
         return sorted(asked - known)
 
     def wrongly_settled(self) -> list[str]:
-        """Attempts whose end is not the one that their task had."""
+        """Attempts whose end, or whose model, is not the one that their task had."""
         truth = {str(task["taskId"]): task for task in self.tasks}
         wrong = []
         for job in self.jobs:
             for attempt in job.history.attempts:
                 task = truth.get(attempt.ref or "")
-                if task and not _right(job, attempt, task):
+                if task and not (
+                    _right(job, attempt, task) and task["model"] == job.model_of(attempt)
+                ):
                     wrong.append(f"{job.id}/{attempt.n} {_end(job, attempt)}, {task['status']}")
         return wrong
 

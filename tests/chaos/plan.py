@@ -10,6 +10,8 @@ from tests.chaos.kinds import TROUBLES, troubles_of
 
 APP = "app/1877265245566922800"
 QUICK = "quick/1876205853438365698/001"
+PICTURES, FAILING = "rhart-image-n-pro/text-to-image", 0.3  # a model, and how often it fails
+OFFICIAL = "rhart-image-n-pro-official/text-to-image"  # to go on with
 HUNG = "rhart-audio/text-to-audio/speech-2.8-hd"  # what the receivers that hang want to hear of
 RATE = 0.02
 FAULTS = (
@@ -74,6 +76,7 @@ class Plan:
             for fault in trouble.faults
         ]
         rules += [{"fault": fault, "match": asset} for fault, asset in files.items()]
+        rules.append({"fault": "failed", "model": PICTURES, "rate": FAILING})
         losses = {"callback_lost": 0.5, "callback_unrecorded": 1.0} if self.deaf else {}
         mixed = dict.fromkeys((*FAULTS, *LOSSES), RATE) if "mixed" in self.kinds else {}
         lasting = {self._no_capacity(): 1.0, "price_refused": 1.0}
@@ -93,6 +96,8 @@ class Plan:
             body = _body(number, prompt, f"asset:{assets[number % len(assets)]}")
             options: dict[str, Any] = {"retries": 2} if number % 3 == 0 else {}
             options |= {"expires_in": 20} if number % 37 == 0 else {}
+            if number % 12 == 6:  # every other picture
+                options["fallback"] = [OFFICIAL]
             trouble = TROUBLES.get(name)
             if trouble and trouble.file:
                 body = _body(1, prompt, f"asset:{files[trouble.file]}")
@@ -150,7 +155,7 @@ class Plan:
 
 def _body(number: int, prompt: str, asset: str) -> dict[str, Any]:
     return (
-        {"model": "rhart-image-n-pro/text-to-image", "input": {"prompt": prompt}},
+        {"model": PICTURES, "input": {"prompt": prompt}},
         {"model": "vidu/image-to-video-q2-pro", "input": {"prompt": prompt, "imageUrl": asset}},
         {"model": APP, "input": {"6.text": prompt, "52.image": asset}},
         {"model": QUICK, "input": {"6.text": prompt}},
