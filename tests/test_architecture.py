@@ -68,6 +68,7 @@ def test_procfile_and_up_start_the_same_processes() -> None:
 CONNECTS = {
     "worker/net/addresses.py": "reads an address in every spelling; it dials nothing",
     "worker/net/http.py": "the one client",
+    "worker/net/download.py": "names the type of its answers; it dials nothing itself",
     "worker/net/outbound.py": "looks names up and judges them; it dials nothing",
     "worker/store/embedded.py": "asks who is behind its own socket on this machine",
     "worker/wiring.py": "asks whether a port is free; it dials nothing",

@@ -292,6 +292,19 @@ class Http:
             with self._freshly(prepared, seconds) as response:
                 return _answer(response, most, waits, seconds)
 
+    @contextmanager
+    def opened(
+        self, path: str, *, headers: Mapping[str, str], stall: float, seconds: float, call: Call
+    ) -> Iterator[BaseHTTPResponse]:
+        """The answer to a GET, to be read piece by piece; with `stall` seconds for each at most.
+
+        Raises:
+            FAILURES: No answer came.
+        """
+        prepared = _prepared("GET", self._base + path, {**USUAL_HEADERS, **headers}, None)
+        with _under_way(call, seconds), self._freshly(prepared, stall) as response:
+            yield response
+
     def _kept_adapter(self) -> _Adapter:
         here = os.getpid()
         if self._kept is None or self._kept[0] != here:
@@ -383,14 +396,3 @@ def _answer(response: BaseHTTPResponse, most: int, call: Call, seconds: float) -
     if call.over:
         raise requests.Timeout(f"no whole answer within {seconds:g} s")
     return Answer(response.status, body, response.headers)
-
-
-def put(url: str, body: Body, seconds: float) -> int:
-    """Put bytes to a URL that RunningHub signed; the HTTP status.
-
-    Raises:
-        FAILURES: No answer came.
-    """
-    headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(body))}
-    answer = Http(url).request("PUT", "", headers=headers, data=body, seconds=seconds)
-    return answer.status

@@ -35,6 +35,7 @@ from runhook.worker.net import http
 from runhook.worker.net.addresses import is_private_host
 from runhook.worker.net.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
 from runhook.worker.net.untrusted import clean, excerpt
+from runhook.worker.net.upload import put
 from runhook.worker.runninghub import capabilities, codes, facts, wire
 from runhook.worker.runninghub.shapes import Refusal
 
@@ -294,7 +295,7 @@ class Client:
         """
         self._check_target(url)
         try:
-            status = http.put(url, body, UPLOAD + len(body) / SLOWEST)
+            status = put(url, body, UPLOAD + len(body) / SLOWEST)
         except FAILURES as error:
             raise ProviderSilent(f"the upload broke off: {clean(http.why(error))}") from error
         if status >= 300:
