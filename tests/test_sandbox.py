@@ -1,5 +1,6 @@
 """The sandbox: RunningHub's API over real HTTP, its webhook sender, its faults, its real files."""
 
+import http.client
 import io
 import json
 import struct
@@ -389,6 +390,43 @@ def test_whoever_asks_can_get_a_page_of_html(sandbox: Sandbox) -> None:
     for path in ("/openapi/v2/query", "/task/openapi/outputs", "/task/openapi/status"):
         with pytest.raises(json.JSONDecodeError):
             _post(sandbox.url + path, asked)
+
+
+def _result(sandbox: Sandbox, **headers: str) -> tuple[int, dict[str, str], bytes | None]:
+    """How a result is given out; None: it broke off."""
+    ref = _submit(sandbox)["taskId"]
+    said = eventually(
+        lambda: _post(f"{sandbox.url}/openapi/v2/query", {"taskId": ref})["results"] or None
+    )
+    request = urllib.request.Request(said[0]["url"], headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), b""
+    except http.client.IncompleteRead:
+        return 200, {}, None
+
+
+def test_a_result_is_given_out_whole_or_in_part(sandbox: Sandbox) -> None:
+    status, headers, whole = _result(sandbox)
+    assert whole
+    assert (status, int(headers["Content-Length"])) == (200, len(whole))
+    status, headers, part = _result(sandbox, Range="bytes=8-15")
+    assert (status, headers["Content-Range"][:11], len(part or b"")) == (206, "bytes 8-15/", 8)
+
+
+def test_a_result_breaks_off_or_is_not_to_be_had(sandbox: Sandbox) -> None:
+    for fault in ("output_cut", "output_short"):
+        sandbox.faults({"fault": fault})
+        assert _result(sandbox)[2] is None
+    for fault, status in (("output_outage", 503), ("output_gone", 404)):
+        sandbox.faults({"fault": fault})
+        assert _result(sandbox)[0] == status
+    sandbox.faults({"fault": "output_html"})
+    assert b"<html" in (_result(sandbox)[2] or b"").lower()
+    sandbox.faults({"fault": "output_padded", "value": 1000})
+    assert (_result(sandbox)[2] or b"").endswith(bytes(1000))
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))

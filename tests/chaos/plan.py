@@ -37,6 +37,11 @@ FAULTS = (
     "refused",
     "not_shared",
     "upload_outage",
+    "output_cut",
+    "output_short",
+    "output_outage",
+    "output_gone",
+    "output_html",
 )
 LOSSES = ("callback_lost", "callback_unrecorded", "callback_unreadable")
 VICTIMS = ("worker", "worker", "worker", "web", "web", "handlers", "redis")

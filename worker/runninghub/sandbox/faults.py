@@ -44,6 +44,12 @@ FAULTS = {
     "upload_refused": "an upload is refused with code `value` (809)",
     "upload_too_large": "an upload is answered with HTTP 413 and a page of HTML",
     "upload_reset": "an upload's connection is closed without an answer",
+    "output_cut": "a result's connection is closed in the middle of the file",
+    "output_short": "a result has `value` bytes less than its head says (100)",
+    "output_outage": "a result is answered with HTTP 503",
+    "output_gone": "a result is answered with HTTP 404, as once its time is over",
+    "output_padded": "a result has `value` bytes of nothing behind it (8 MiB)",
+    "output_html": "a result is answered with HTTP 200 and a page of HTML",
     "price": "price-preview says `value`",
     "price_missing": "price-preview is answered with HTTP 404 and a page of HTML",
     "price_refused": "price-preview is refused with 1014",
@@ -62,10 +68,20 @@ FAULTS = {
 }
 # Which faults which kind of request can have: a rule that counts down is not used up by others.
 OF_UPLOADS = ("upload_outage", "upload_refused", "upload_too_large", "upload_reset")
+OF_OUTPUTS = (
+    *("output_cut", "output_short", "output_padded"),
+    *("output_outage", "output_gone", "output_html"),
+)
 OF_CAPACITY = ("capacity_refused", "capacity_forbidden", "capacity_outage")
 OF_EVERY_CALL = ("key_refused",)
 OF_PRICES = ("price", "price_missing", "price_refused", "not_shared", "text_unwritable")
-OF_OTHERS = {*OF_UPLOADS, *OF_CAPACITY, *OF_EVERY_CALL, "price", "price_missing", "price_refused"}
+OF_OTHERS = {
+    *OF_UPLOADS,
+    *OF_OUTPUTS,
+    *OF_CAPACITY,
+    *OF_EVERY_CALL,
+    *("price", "price_missing", "price_refused"),
+}
 # All that is about the task that it makes.
 OF_SUBMITS = tuple(fault for fault in FAULTS if fault not in OF_OTHERS)
 

@@ -1,10 +1,11 @@
 """The sandbox's files: both uploads, LoRA files, and giving out what was made or uploaded."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flask import Response, request, send_file
+from flask import Response, request, send_file, stream_with_context
 
 from runhook.worker.runninghub.sandbox.answers import (
     asked,
@@ -14,7 +15,7 @@ from runhook.worker.runninghub.sandbox.answers import (
     legacy,
     own_url,
 )
-from runhook.worker.runninghub.sandbox.faults import OF_UPLOADS, Faults
+from runhook.worker.runninghub.sandbox.faults import OF_OUTPUTS, OF_UPLOADS, Faults
 from runhook.worker.runninghub.sandbox.garbling import page
 from runhook.worker.runninghub.sandbox.tasks import Office
 
@@ -123,4 +124,36 @@ class Files:
         if task is None or name not in task.files:
             return Response("no such file", 404)
         kind = KINDS.get(name.rpartition(".")[2], "application/octet-stream")
-        return Response(task.files[name], content_type=kind)
+        return self._given(name, task.files[name], kind)
+
+    def _given(self, name: str, data: bytes, kind: str) -> Response:
+        """A result, or a part of it, as a store of files gives it out."""
+        chosen = self._faults.choose(f"output {name}", name, OF_OUTPUTS)
+        if "output_outage" in chosen:
+            return page(503, "Service Unavailable")
+        if "output_gone" in chosen:
+            return page(404, "NoSuchKey")
+        if "output_html" in chosen:
+            return page(200, "gateway")
+        if "output_padded" in chosen:
+            data += bytes(int(chosen.value("output_padded", 8 * CHUNK)))
+        response = Response(data, content_type=kind)
+        response.set_etag(hashlib.sha256(data).hexdigest())
+        response.make_conditional(request, accept_ranges=True, complete_length=len(data))
+        here = response.get_data()
+        less = 0
+        if "output_cut" in chosen:
+            less = len(here) // 2
+        elif "output_short" in chosen:
+            less = int(chosen.value("output_short", 100))
+        if less:
+            # Its head has the length of all of it.
+            response.response = stream_with_context(_broken_off(here[: max(0, len(here) - less)]))
+            response.content_length = len(here)
+        return response
+
+
+def _broken_off(data: bytes) -> Iterator[bytes]:
+    """The beginning of an answer, behind which the connection is closed."""
+    yield data
+    hang_up()
