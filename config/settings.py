@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     token_setting: CommaList = Field((), alias="RUNHOOK_API_TOKENS", repr=False)
     handlers: CommaList = Field((), alias="RUNHOOK_HANDLERS")
     storage_setting: str = Field("", alias="RUNHOOK_STORAGE_URL", repr=False)
+    archive: bool = Field(True, alias="RUNHOOK_ARCHIVE")
     durable: Literal["auto", "fsync", "replica", "none"] = Field("auto", alias="RUNHOOK_DURABLE")
     # None: RunningHub is asked for the key's own limit, which no page promises.
     concurrency: int | None = Field(None, alias="RUNHOOK_CONCURRENCY", ge=1)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from runhook.config.catalogue import AtLeastOne, ExactlyOne, Model, Param
+from runhook.worker import catalogue
 
 SAMPLES = {
     "string": "a cat",
@@ -54,3 +55,8 @@ def bad(param: Param) -> Any:
     if param.type in ("image", "video", "audio"):
         return "ftp://files.example.com/a"
     return "" if param.type == "string" and param.required else 5
+
+
+def asked(name: str, **given: Any) -> dict[str, Any]:
+    """A model and a good input for it, with some values of the test's own."""
+    return {"model": name, "input": valid(catalogue.find(name)) | given}

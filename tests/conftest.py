@@ -255,6 +255,7 @@ def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterat
             "RUNHOOK_SECRET": SECRET,
             "RUNHOOK_CONCURRENCY": 10,
             "RUNHOOK_DURABLE": "none",  # an fsync a second would be most of the tests' time
+            "RUNHOOK_ARCHIVE": "false",  # what is tested mostly ends with the job
             **settings,
         }
         web = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)

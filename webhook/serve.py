@@ -19,7 +19,7 @@ from runhook.webhook.app import create_app
 from runhook.webhook.rsgi import RsgiApp
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.telemetry import configure, report
-from runhook.worker.wiring import assemble, check_port, check_server
+from runhook.worker.wiring import assemble, check_port, check_server, check_storage
 
 # Seconds that requests have to end when the process does; streams would go on for ever.
 PATIENCE = 5
@@ -70,6 +70,7 @@ def main(host: str) -> None:
     try:
         settings = Settings.load("web")
         check_server(assemble(settings, patience="door"))
+        check_storage(settings)
         check_port(host, settings.port, seconds=PORT_PATIENCE)
     except (SettingsError, StoreUnavailable) as wrong:
         sys.exit(f"runhook: {wrong}")

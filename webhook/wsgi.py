@@ -13,7 +13,7 @@ from runhook.config.settings import Settings, SettingsError
 from runhook.webhook.app import create_app
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.telemetry import configure, report
-from runhook.worker.wiring import assemble, check_server
+from runhook.worker.wiring import assemble, check_server, check_storage
 
 # The status by which gunicorn knows that an application did not load: with any other it starts its
 # worker again at once, and without end.
@@ -31,6 +31,7 @@ def load() -> Flask:
         settings = Settings.load("web")
         wiring = assemble(settings, patience="door")
         check_server(wiring)
+        check_storage(settings)
     except (SettingsError, StoreUnavailable) as wrong:
         print(f"runhook: {wrong}", file=sys.stderr)
         sys.exit(NOT_LOADED)

@@ -5,6 +5,7 @@
     ├── NotFound            the caller's: there is no such job or model
     ├── Conflict            the caller's: it contradicts the present state, which stays as it is
     ├── Trimmed             the caller's: the events to read on from are no longer kept
+    ├── Gone                the caller's: it was there, and nobody has it any more
     ├── StoreUnavailable    Redis does not answer; nothing was changed unless the text says so
     │   ├── StoreRefuses    it answers and lets nobody in as it is set: waiting does not help
     │   └── LostWrites      it has forgotten what it had confirmed
@@ -98,6 +99,10 @@ class Trimmed(RunhookError):
     def __init__(self, why: str, oldest: str | None) -> None:
         self.oldest = oldest
         super().__init__(why)
+
+
+class Gone(RunhookError):
+    """It was there, and nobody has it any more."""
 
 
 class StoreUnavailable(RunhookError):

@@ -27,7 +27,7 @@ from runhook.worker.queue.autoscale import places
 from runhook.worker.queue.broker import check_broker, make_app, node_name, task_name
 from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
-from runhook.worker.wiring import Wiring, assemble, check_server, reached
+from runhook.worker.wiring import Wiring, assemble, check_server, check_storage, reached
 
 OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
 
@@ -114,6 +114,8 @@ class Process:
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
         check_server(self.wiring)
+        if self.role == "worker":
+            check_storage(self.settings)
         if not self.settings.shares_broker:
             check_broker(self.app)
         reached(self.wiring, self._move_in)

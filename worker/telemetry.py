@@ -48,7 +48,11 @@ EVENTS = {
     "redis.back": logging.INFO,
     "redis.lost_writes": logging.ERROR,  # it forgot what it had confirmed; the queue is paused
     "storage.away": logging.WARNING,  # the storage of files does not answer
+    "output.archived": logging.INFO,  # our own copy of an output is there
+    "output.not_had": logging.WARNING,  # an output could not be fetched; it is tried again
+    "thumbnail.none": logging.INFO,  # a picture or film that no decoder here can show small
     "job.moved": logging.INFO,  # a job changed its state
+    "job.forgotten": logging.INFO,  # removed at its owner's word, with all that is its own
     "submit.answered": logging.INFO,  # what RunningHub answered to a paid request
     "line.limit": logging.INFO,  # how many jobs RunningHub allows at once
     "callback.refused": logging.WARNING,  # a wrong signature; rate-limited

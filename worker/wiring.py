@@ -14,8 +14,11 @@ from runhook.config.settings import Settings, SettingsError, unknown_names
 from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Registry, registry
 from runhook.worker.domain.provider import Provider
-from runhook.worker.errors import StoreRefuses, StoreUnavailable
+from runhook.worker.errors import StorageUnavailable, StoreRefuses, StoreUnavailable
+from runhook.worker.files.outputs import Outputs
+from runhook.worker.files.place import Place
 from runhook.worker.files.storage import Storage
+from runhook.worker.net.download import Downloads
 from runhook.worker.net.outbound import Outbound
 from runhook.worker.queue.broker import Broker, ForeignCelery, make_app, messages
 from runhook.worker.queue.overflow import OverflowPool
@@ -44,6 +47,8 @@ class Wiring:
         store: Everything in Redis.
         client: RunningHub.
         storage: Where users' files are kept.
+        outputs: Our own copies of what jobs made, in the same place.
+        downloads: The way to what RunningHub made.
         handlers: The Python handlers of this process.
         outbound: The way to URLs that users gave.
         elsewhere: Celery tasks of other apps.
@@ -56,16 +61,13 @@ class Wiring:
     store: Store
     client: Provider
     storage: Storage
+    outputs: Outputs
+    downloads: Downloads
     handlers: Registry
     outbound: Outbound
     elsewhere: ForeignCelery
     overflow: OverflowPool
     claim: Claim | None = None
-
-    @property
-    def source(self) -> str:
-        """What CloudEvents name as their source."""
-        return self.settings.public_url or "/runhook"
 
     def callback_url(self, job_id: str, attempt: int) -> str | None:
         """Where RunningHub reports the end of an attempt; None without a public URL."""
@@ -91,6 +93,8 @@ def assemble(
     conceal(settings.to_hide)
     app = app or make_app(settings)
     clock, client = clock or Clock(), Client(settings.base_url, settings.api_key)
+    place = Place(settings.storage_url)
+    private, secure = settings.allow_private_urls, settings.https_only
     return Wiring(
         settings=settings,
         clock=clock,
@@ -104,11 +108,11 @@ def assemble(
             tells=handlers.names,
         ),
         client=client,
-        storage=Storage(settings.storage_url),
+        storage=Storage(place),
+        outputs=Outputs(place),
+        downloads=Downloads(settings.base_url, allow_private=private, https_only=secure),
         handlers=handlers,
-        outbound=Outbound(
-            allow_private=settings.allow_private_urls, https_only=settings.https_only
-        ),
+        outbound=Outbound(allow_private=private, https_only=secure),
         elsewhere=ForeignCelery(settings),
         overflow=OverflowPool(overflow),
     )
@@ -145,17 +149,13 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
     """What a process looks at before it starts to work; it waits for a Redis that is away.
 
     Raises:
-        SettingsError: There is no such place for files, no Redis is set or it lets nobody in, it is
-            too old or may evict keys, or others have other secrets.
+        SettingsError: No Redis is set or it lets nobody in, it is too old or may evict keys, or
+            others have other secrets.
     """
     for name in unknown_names(environ):
         report("settings.unknown", name=name)
     if wiring.settings.data_dir.exists():
         wiring.settings.own_data_dir()
-    try:
-        wiring.storage.check()
-    except (ValueError, ImportError) as wrong:
-        raise SettingsError(f"RUNHOOK_STORAGE_URL: {masked(str(wrong))}") from None
     server = reached(wiring, wiring.store.processes.server, first=True)
     if server.too_old:
         raise SettingsError(
@@ -174,6 +174,20 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
             f"the server is Redis {server.version}"
         )
     reached(wiring, lambda: _check_others(wiring))
+
+
+def check_storage(settings: Settings) -> None:
+    """Look that files can be kept, before anything comes that must be.
+
+    Raises:
+        SettingsError: There is no such place, or nothing can be written there.
+    """
+    try:
+        if not settings.storage_setting:
+            settings.own_data_dir()
+        Place(settings.storage_url).check()
+    except (ValueError, ImportError, StorageUnavailable) as wrong:
+        raise SettingsError(f"RUNHOOK_STORAGE_URL: {masked(str(wrong))}") from None
 
 
 def _check_others(wiring: Wiring) -> None:

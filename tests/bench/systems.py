@@ -171,6 +171,7 @@ def runhook(
         "RUNHOOK_DATA_DIR": str(folder / "runhook" / ".runhook"),
         "RUNHOOK_SECRET": SECRET,
         "RUNHOOK_HANDLERS": "tests.bench.handlers",
+        "RUNHOOK_ARCHIVE": "false",  # none of the others keeps what was made
         "RUNHOOK_CONCURRENCY": str(LIMIT),
         **settings,
     }

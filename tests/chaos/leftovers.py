@@ -15,6 +15,7 @@ EMPTY = (
     "send",
     "intake",
     "fanout",
+    "archive",
     "handlers",
     "subscribers",
 )  # lanes whose work ends with the jobs

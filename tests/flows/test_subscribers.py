@@ -166,7 +166,7 @@ def test_410_disables_the_subscription_with_an_alert(open_house: House, receiver
     assert _delivery(open_house, job).state == "dead"
     assert open_house.events()[-1] == "runhook.alert"
     alert = open_house.w.store.events.get(open_house.w.store.events.newest())
-    assert (alert.subject, "410" in alert.data["alert"]) == (made.id, True)
+    assert (alert.subject, "410" in alert.data("")["alert"]) == (made.id, True)
 
 
 def test_what_a_disabled_subscription_misses_is_kept_and_sent_when_asked(

@@ -1,11 +1,13 @@
 """What a process looks at before it starts to work."""
 
+from pathlib import Path
+
 import pytest
 
-from runhook.config.settings import SettingsError
+from runhook.config.settings import Settings, SettingsError
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.flows.cancel import cancel
-from runhook.worker.wiring import check_server
+from runhook.worker.wiring import check_server, check_storage
 from tests.conftest import SECRET, Build, House
 
 
@@ -80,13 +82,25 @@ def test_accounts_are_known_by_their_fingerprint_only(house: House) -> None:
     assert house.w.settings.api_key.encode() not in house.raw.get("runhook:account")
 
 
-@pytest.mark.parametrize("url", ["nowhere://bucket/folder", "s3://bucket/folder"])
-def test_a_place_for_files_that_cannot_be_reached_from_here_is_refused(
-    build: Build, url: str
-) -> None:
-    """s3 needs s3fs, which is an extra of its own."""
-    with pytest.raises(SettingsError, match=r"RUNHOOK_STORAGE_URL: .*(s3fs|nowhere)"):
-        check_server(build(RUNHOOK_STORAGE_URL=url).w, {})
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nowhere://bucket/folder", "nowhere"),
+        ("sftp://example.com/folder", "paramiko"),  # as s3 needs s3fs, an extra of its own
+        ("file:///proc/nowhere", "it cannot be written"),
+        ("file:///dev/null/folder", "it cannot be written"),
+    ],
+)
+def test_a_place_for_files_that_cannot_be_written_from_here_is_refused(url: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^RUNHOOK_STORAGE_URL: .*{says}.*$"):
+        check_storage(Settings.load(RUNHOOK_STORAGE_URL=url))
+
+
+def test_a_place_for_files_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    check_storage(Settings.load(RUNHOOK_STORAGE_URL=f"file://{tmp_path}/a/b"))
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    check_storage(Settings.load(RUNHOOK_DATA_DIR=tmp_path / "own"))
+    assert (tmp_path / "own").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_reply_that_is_lost_while_a_process_starts_does_not_end_it(

@@ -159,15 +159,15 @@ class Hub:
 
     def _read(self, cursor: str) -> tuple[list[Message], str]:
         found, last = self._w.store.events.after(cursor, AT_ONCE, gaps=True)
-        source = self._w.source
-        messages = [message for one in found if (message := _message(one, source))]
+        base = self._w.settings.public_url
+        messages = [message for one in found if (message := _message(one, base))]
         return messages, last or cursor
 
 
-def _message(event: Event, source: str) -> Message | None:
+def _message(event: Event, base: str) -> Message | None:
     """An event as streams send it; one that cannot be said holds up none behind it."""
     try:
-        return Message(event, orjson.dumps(cloud_event(event, source)))
+        return Message(event, orjson.dumps(cloud_event(event, base)))
     except Exception:  # noqa: BLE001 - it is that event's own
         report("task.failed", lane="streams", duty=event.id, exc_info=True)
         return None

@@ -58,7 +58,7 @@ def list_events() -> Response:
     """Events behind a cursor, oldest first; `next` is the cursor for the next time."""
     asked = query(EventsQuery)
     found, cursor = _page(asked.types, asked.after or None, asked.limit)
-    items = [cloud_event(what, wiring().source) for what in found]
+    items = [cloud_event(what, wiring().settings.public_url) for what in found]
     return answer({"items": items, "next": cursor})
 
 
@@ -87,7 +87,7 @@ def stream_job(job_id: str) -> Response:
     # Before the job is read: an event in between is sent twice over, and not missed.
     start = w.store.events.newest()
     job = w.store.jobs.get(job_id)
-    return _hub().stream(caller().name, _job(_hub(), start, job))
+    return _hub().stream(caller().name, _job(_hub(), start, job, w.settings.public_url))
 
 
 def _events(hub: Hub, cursor: str, types: Sequence[str]) -> Iterator[bytes]:
@@ -100,8 +100,8 @@ def _events(hub: Hub, cursor: str, types: Sequence[str]) -> Iterator[bytes]:
             yield spoken(message.what.id, message.what.type, message.body)
 
 
-def _job(hub: Hub, cursor: str, job: Job) -> Iterator[bytes]:
-    yield spoken(cursor, f"job.{job.state}", orjson.dumps(job_view(job)))
+def _job(hub: Hub, cursor: str, job: Job, base: str) -> Iterator[bytes]:
+    yield spoken(cursor, f"job.{job.state}", orjson.dumps(job_view(job, base=base)))
     if job.state.ended:
         return
     for message in hub.follow(cursor):
@@ -110,7 +110,7 @@ def _job(hub: Hub, cursor: str, job: Job) -> Iterator[bytes]:
             continue
         what = message.what
         if what.subject == job.id:
-            yield spoken(what.id, what.type, orjson.dumps(what.data))
+            yield spoken(what.id, what.type, orjson.dumps(what.data(base)))
             if what.job and what.job.state.ended:
                 return
 

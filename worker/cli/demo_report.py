@@ -165,6 +165,8 @@ def sum_up(
     console.print(table)
     console.print(f"\n{len(scenes)} jobs, {paid} submits accepted and paid, {twice} of them twice.")
     console.print(f"{count} ends posted to a subscriber over HTTP, each signature good.")
+    kept = [out for e in endings for out in e.job.attempt.outputs if out.archived]
+    console.print(f"{len(kept)} outputs archived, in {_short(folder / 'storage' / 'outputs')}.")
     console.print(f"Outputs in {_short(folder / 'outputs')}, logs in {_short(folder / 'logs')}.")
     if not good:
         wrong = "The rows with ✗ did not go as they should; the logs say why. No money was spent."

@@ -78,7 +78,9 @@ def jobs(
     )
     page = w.store.listing.page(wanted, None, limit)
     if as_json:
-        print_json({"items": [job_view(job) for job in page.jobs], "next": page.next})
+        base = w.settings.public_url
+        views = [job_view(job, base=base) for job in page.jobs]
+        print_json({"items": views, "next": page.next})
     else:
         show(jobs_table(page.jobs), len(page.jobs), "no jobs")
 
@@ -95,9 +97,11 @@ def job(job_id: str, as_json: bool) -> None:
     if as_json:
         # Only for JSON, where the API shows it too: it costs another round trip.
         place = store.queue.position(w.client.line_of(found.spec.options), job_id)
-        print_json({**job_view(found, place), "timeline": timeline})
+        view = job_view(found, place, base=w.settings.public_url)
+        print_json({**view, "timeline": timeline})
     else:
-        out.print(_job(found, store.deliveries.of_job(job_id), timeline))
+        shown = _job_table(found, w.settings.public_url)
+        out.print(_job(shown, store.deliveries.of_job(job_id), timeline))
 
 
 @click.command()
@@ -212,18 +216,18 @@ def _amount(cost: Cost | None) -> str:
 
 
 def _job(
-    job: Job, deliveries: Sequence["Delivery"], timeline: Sequence[dict[str, Any]]
+    job: Rows, deliveries: Sequence["Delivery"], timeline: Sequence[dict[str, Any]]
 ) -> RenderableType:
     """One job with its deliveries and everything that happened to it."""
-    parts: list[RenderableType] = [_job_table(job)]
+    parts: list[RenderableType] = [job]
     if deliveries:
         parts += [Text("\ndeliveries", "bold"), deliveries_table(deliveries)]
     return Group(*parts, Text("\ntimeline", "bold"), _timeline_table(timeline))
 
 
-def _job_table(job: Job) -> Rows:
+def _job_table(job: Job, base: str) -> Rows:
     table = particulars()
-    view = job_view(job)
+    view = job_view(job, base=base)
     table.add_row("job", job.id)
     table.add_row("model", job.spec.model)
     if job.attempt.model:
@@ -235,6 +239,8 @@ def _job_table(job: Job) -> Rows:
             table.add_row(name.replace("_", " "), view[name])
     for output in view["outputs"]:
         table.add_row("output", output["url"] or output["text"] or "")
+        if output["archived_url"]:
+            table.add_row("archived", output["archived_url"])
     if error := view["error"]:
         table.add_row("error", Text(f"{error['code']}: {error['message']}", "red"))
     if job.cost:

@@ -58,7 +58,7 @@ def listen(
         for event in _follow(w, start):
             if types and event.type not in types:
                 continue
-            body = orjson.dumps(cloud_event(event, w.source))
+            body = orjson.dumps(cloud_event(event, w.settings.public_url))
             if as_json:
                 click.echo(escaped(body.decode()))
             else:

@@ -52,7 +52,7 @@ def submit(w: Wiring, asked: JobRequest, key: str | None, *, as_json: bool) -> N
     """Queue a job, and print its id or all of it."""
     _, job = create.request(w, asked, key=key)
     if as_json:
-        print_json(job_view(job))
+        print_json(job_view(job, base=w.settings.public_url))
     else:
         click.echo(job.id)
 
@@ -69,9 +69,9 @@ def submit_and_wait(w: Wiring, asked: JobRequest, key: str | None, *, as_json: b
         err.print(goes_on(job.id))
         sys.exit(FAILED)
     if as_json:
-        print_json(job_view(job))
+        print_json(job_view(job, base=w.settings.public_url))
     else:
-        print_end(job)
+        print_end(job, w.settings.public_url)
     if job.state is not State.SUCCEEDED:
         sys.exit(FAILED)
 

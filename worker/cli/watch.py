@@ -14,6 +14,7 @@ from runhook.worker.cli.console import err, out, say
 from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.jobs import age, jobs_table, state_text
 from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.views import job_view
 from runhook.worker.net.untrusted import lines
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ def watch(job_id: str | None) -> None:
 
 def _watch_one(job_id: str) -> None:
     """Exit as the job ends; Ctrl-C says that the job goes on."""
+    w = wiring()
     try:
-        job = wait(wiring(), job_id, quiet=False)
+        job = wait(w, job_id, quiet=False)
     except KeyboardInterrupt:
         err.print(goes_on(job_id))  # and exit with 0: watching is what was asked for
         return
-    print_end(job)
+    print_end(job, w.settings.public_url)
     if job.state is not State.SUCCEEDED:
         sys.exit(FAILED)
 
@@ -130,9 +132,14 @@ def goes_on(job_id: str) -> str:
     )
 
 
-def print_end(job: Job) -> None:
-    """Print where the outputs are, or why there are none."""
-    for output in job.attempt.outputs:
-        click.echo(lines(output.url or output.text or ""))
+def print_end(job: Job, base: str) -> None:
+    """Print where the outputs are, our own copies first, or why there are none.
+
+    Args:
+        job: Which.
+        base: The URL under which this installation is reached; empty: its own URLs are paths.
+    """
+    for output in job_view(job, base=base)["outputs"]:
+        click.echo(lines(output["archived_url"] or output["url"] or output["text"] or ""))
     if job.attempt.error:
         say(f"{job.attempt.error.code}: {job.attempt.error.message}", err=True)

@@ -191,9 +191,9 @@ def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
     return _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))
 
 
-def told(event: Event) -> HandlerEvent:
+def told(event: Event, public_url: str) -> HandlerEvent:
     """An event as a Python handler sees it."""
-    data, job = event.data, None
+    data, job = event.data(public_url), None
     if event.job:
         job = handlers.attributes(data)
     return HandlerEvent(
@@ -325,8 +325,8 @@ def _untold(state: Literal["dead", "superseded"], why: str) -> DeliveryResult:
 def _run(w: Wiring, handler: Handler, event: Event) -> Outcome:
     if isinstance(handler.target, CeleryTask):
         task = handler.target
-        return w.elsewhere.send(task.name, task.queue, cloud_event(event, w.source))
-    return handlers.run(handler.target, told(event))
+        return w.elsewhere.send(task.name, task.queue, cloud_event(event, w.settings.public_url))
+    return handlers.run(handler.target, told(event, w.settings.public_url))
 
 
 def _turn(w: Wiring, outcome: Outcome, place: int) -> DeliveryResult:

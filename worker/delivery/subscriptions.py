@@ -205,7 +205,7 @@ def tell(w: Wiring, subscription: Subscription, event: Event) -> Outcome:
     if not signing:
         why = "its secret cannot be read with RUNHOOK_SECRET; rotate it"
         return Outcome(word="failed", took=0, why=why)
-    body = orjson.dumps(cloud_event(event, w.source))
+    body = orjson.dumps(cloud_event(event, w.settings.public_url))
     heard = w.outbound.post(subscription.url, body, signed(signing, event.id, body))
     return outcome_of(heard)
 

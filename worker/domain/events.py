@@ -25,6 +25,7 @@ TYPES = (
 # The state that a job has when such an event of it happens; other types may find it in any.
 STATES = {f"job.{state}": state for state in State if f"job.{state}" in TYPES}
 CONTENT_TYPE = "application/cloudevents+json"  # the structured mode of CloudEvents 1.0
+NO_SOURCE = "/runhook"  # what CloudEvents name as their source without a public URL
 ANSWER_HEAD = 500  # characters of a subscriber's answer that are kept: enough for its error
 
 
@@ -64,12 +65,15 @@ class Event:
         """Whether it is a failure that late success has overtaken."""
         return self.type == "job.failed" and self.state_now is State.SUCCEEDED
 
-    @property
-    def data(self) -> View:
-        """What the CloudEvent carries: the job, and beside it what only events say."""
+    def data(self, base: str) -> View:
+        """What the CloudEvent carries: the job, and beside it what only events say.
+
+        Args:
+            base: As `job_view` has it.
+        """
         view: View = {}
         if self.job:
-            view = job_view(self.job)
+            view = job_view(self.job, base=base)
         if self.previous_state:
             view["previous_state"] = self.previous_state
         return view | self.detail
@@ -99,22 +103,22 @@ class Outcome:
     gone: bool = False
 
 
-def cloud_event(what: Event, source: str) -> View:
+def cloud_event(what: Event, public_url: str) -> View:
     """The event as CloudEvents 1.0 spells it (structured JSON).
 
     Args:
         what: The event.
-        source: Which installation it comes from: its public URL, or `/runhook`.
+        public_url: Of the installation that it comes from; empty: it has none.
     """
     return {
         "specversion": "1.0",
         "id": what.id,
-        "source": source,
+        "source": public_url or NO_SOURCE,
         "type": what.type,
         "subject": what.subject,
         "time": iso(what.time),
         "datacontenttype": "application/json",
-        "data": what.data,
+        "data": what.data(public_url),
     }
 
 

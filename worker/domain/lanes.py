@@ -7,6 +7,9 @@ from runhook.config.roles import Role
 # Threads that one lane may hold where its flows wait for others' servers: a quarter each, so that
 # however slowly they answer, callbacks are taken in and events fanned out.
 WAITING_SHARE = 1 / 4
+# Three of a worker's 32: with all other lanes waiting it has all its threads, and a film of 100 MB
+# is on its way for seconds.
+ARCHIVE_SHARE = 3 / 32
 # Threads for a lane that waits for Redis only: one reckons while the other waits; a third would
 # wait for both.
 QUICK = 2
@@ -47,6 +50,8 @@ _ROWS = (
     Lane(name="intake", process="worker", lease=60, drainers=QUICK),
     Lane(name="reconcile", process="worker", lease=90, share=WAITING_SHARE),
     Lane(name="fanout", process="worker", lease=30, drainers=QUICK),
+    # An output takes as long as it takes, so its flow renews the lease.
+    Lane(name="archive", process="worker", lease=30, share=ARCHIVE_SHARE),
     Lane(name="handlers", process="handlers", lease=15, attempt_lost_after=330),
     Lane(
         name="subscribers",

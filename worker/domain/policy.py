@@ -68,6 +68,18 @@ LONGEST_SILENCE = 3600.0
 # for a day, and what is still running then is paid for anyway.
 LATE_LOOK = 3600.0
 
+# Archive
+
+LARGEST_OUTPUT = 2 * 1024**3  # bytes: as many as an asset may have, so every output can be an input
+# Outputs of a job that are fetched before they are written down: a process that is killed leaves so
+# many to be fetched again.
+ARCHIVED_AT_ONCE = 8
+# Until an output that could not be had is tried again: half of the time that it has been there, and
+# these at least and at most. In a day that is some hundred and sixty times.
+ARCHIVE_LEAST, ARCHIVE_MOST = 5.0, 600.0
+ALERTED_AGAIN_MS = 3_600_000  # ms after which trouble with the storage that lasts is told again
+FORGOTTEN_AROUND_MS = 5  # ms around a line of a timeline in which its event stands in the log
+
 # Delivery
 
 JITTER = 0.2  # of a wait, give or take, so that many do not come back at the same moment

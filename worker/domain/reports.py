@@ -12,6 +12,25 @@ TaskState = Literal["queued", "running", "succeeded", "failed", "cancelled", "un
 
 
 @dataclass(frozen=True, kw_only=True)
+class Archived:
+    """Our own copy of an output, in the storage.
+
+    Attributes:
+        name: Of its file, among those of its job.
+        media_type: What its first bytes say, as HTTP has it.
+        size: Bytes.
+        sha256: Of its content, in hexadecimal.
+        thumbnail: A small picture of it lies beside it.
+    """
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    thumbnail: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output:
     """One file or text that a generation made.
 
@@ -21,7 +40,8 @@ class Output:
         text: The text, where the output is one.
         node_id: The ComfyUI node that saved it.
         expires_at: When the URL dies.
-        archived_url: Our own copy.
+        archived: Our own copy, once there is one.
+        lost: Why there will never be one.
     """
 
     url: str | None = None
@@ -29,7 +49,13 @@ class Output:
     text: str | None = None
     node_id: str | None = None
     expires_at: datetime | None = None
-    archived_url: str | None = None
+    archived: Archived | None = None
+    lost: str | None = None
+
+    @property
+    def to_archive(self) -> bool:
+        """Whether there is a file of it that is not kept here yet and still may be."""
+        return bool(self.url) and self.archived is None and self.lost is None
 
 
 @dataclass(frozen=True, kw_only=True)

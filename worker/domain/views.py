@@ -10,13 +10,19 @@ from typing import Any
 
 from runhook.worker.domain.jobs import Attempt, Job, State, iso
 from runhook.worker.domain.recovery import Recovered
-from runhook.worker.domain.reports import Account, Capacity, Cost, Error, Output
+from runhook.worker.domain.reports import Account, Capacity, Cost, Error
 
 View = dict[str, Any]
 
 
-def job_view(job: Job, queue_position: int | None = None) -> View:
-    """The job; the top-level results are the current attempt's, `cost` is the sum over all."""
+def job_view(job: Job, queue_position: int | None = None, *, base: str = "") -> View:
+    """The job; the top-level results are the current attempt's, `cost` is the sum over all.
+
+    Args:
+        job: Which.
+        queue_position: Its place in its queue, if it stands in one.
+        base: The URL under which this installation is reached; empty: its own URLs are paths.
+    """
     ask, life, now = job.spec, job.history, job.attempt
     return {
         "id": job.id,
@@ -34,12 +40,12 @@ def job_view(job: Job, queue_position: int | None = None) -> View:
         "ended_at": moment_view(life.ended_at),
         "queue_position": queue_position,
         "tenant": job.tenant,
-        "outputs": _outputs(now.outputs),
+        "outputs": _outputs(job, now, base),
         "error": _fields(_error_shown(job, now)),
         "cost": _fields(job.cost),
         "risk": life.risk,
         "settled_by": now.settled_by,
-        "attempts": [_attempt(job, attempt) for attempt in life.attempts],
+        "attempts": [_attempt(job, attempt, base) for attempt in life.attempts],
         "parent": None,
         "root": job.id,
     }
@@ -94,7 +100,7 @@ def _without_password(options: Mapping[str, Any]) -> View:
     return shown
 
 
-def _attempt(job: Job, attempt: Attempt) -> View:
+def _attempt(job: Job, attempt: Attempt, base: str) -> View:
     state = attempt.state or State.FAILED
     if attempt is job.attempt:
         state = job.state
@@ -107,7 +113,7 @@ def _attempt(job: Job, attempt: Attempt) -> View:
         "ended_at": moment_view(attempt.ended_at),
         "error": _fields(_error_shown(job, attempt)),
         "cost": _fields(attempt.cost),
-        "outputs": _outputs(attempt.outputs),
+        "outputs": _outputs(job, attempt, base),
         "settled_by": attempt.settled_by,
     }
 
@@ -125,5 +131,31 @@ def _fields(value: Error | Cost | None) -> View | None:
     return asdict(value)
 
 
-def _outputs(outputs: tuple[Output, ...]) -> list[View]:
-    return [asdict(out) | {"expires_at": moment_view(out.expires_at)} for out in outputs]
+def output_path(job: Job, attempt: Attempt, n: int, what: str = "") -> str:
+    """Where our own copy of an output is served; `what` is `/thumbnail` for the small picture."""
+    path = f"/v1/jobs/{job.id}/outputs/{n}{what}"
+    if attempt is job.attempt:
+        return path
+    return f"{path}?attempt={attempt.n}"
+
+
+def _outputs(job: Job, attempt: Attempt, base: str) -> list[View]:
+    return [_output(job, attempt, n, base) for n in range(len(attempt.outputs))]
+
+
+def _output(job: Job, attempt: Attempt, n: int, base: str) -> View:
+    output = attempt.outputs[n]
+    view: View = {
+        "url": output.url,
+        "type": output.type,
+        "text": output.text,
+        "node_id": output.node_id,
+        "expires_at": moment_view(output.expires_at),
+        "archived_url": None,
+        "thumbnail_url": None,
+    }
+    if output.archived:
+        view["archived_url"] = base + output_path(job, attempt, n)
+        if output.archived.thumbnail:
+            view["thumbnail_url"] = base + output_path(job, attempt, n, "/thumbnail")
+    return view

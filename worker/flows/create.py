@@ -8,7 +8,7 @@ import orjson
 from pydantic import Field
 
 from runhook.config.callers import NAME
-from runhook.worker import catalogue
+from runhook.worker import catalogue, errors
 from runhook.worker.catalogue import Asset, Checked, Media, Reach
 from runhook.worker.domain import jobs
 from runhook.worker.domain.bodies import Body, fits, read, too_deep
@@ -211,7 +211,11 @@ def _answer(w: Wiring, status: str, made: str) -> tuple[bool, Job]:
             "more, so nobody can tell whether for this request; look at that job before you use "
             "another key"
         )
-    return False, w.store.jobs.get(made)
+    try:
+        return False, w.store.jobs.get(made)
+    except errors.NotFound:
+        why = f"this Idempotency-Key made {made}, which was forgotten; a new job takes another key"
+        raise Conflict(why) from None
 
 
 def check(w: Wiring, asked: JobRequest) -> Checked:

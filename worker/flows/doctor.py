@@ -20,6 +20,7 @@ from runhook.worker.errors import (
     StoreUnavailable,
     UnreadableRecord,
 )
+from runhook.worker.flows.steps.archiving import behind
 from runhook.worker.flows.steps.prepare import of_a_known_model
 from runhook.worker.net.http import FAILURES, Http, why
 from runhook.worker.secrets.signing import PROBE, callback_url, probe_answer
@@ -91,6 +92,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
         _unconfirmed,
         _unreadable,
         _missed,
+        _archive,
         _strays,
         _handlers,
         _subscriptions,
@@ -321,6 +323,14 @@ def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:
             of_a_known_model(job)
         except UnreadableRecord as unknown:
             yield unknown
+
+
+def _archive(w: Wiring) -> Findings:
+    """Outputs that should be kept by now."""
+    if late := behind(w, STUCK):
+        text = f"outputs of {len(late)} attempts are not kept yet: " + "; ".join(late[:NAMED])
+        advice = "The worker's log says why: output.not_had, storage.away."
+        yield _bad("archive", text, advice)
 
 
 def _strays(w: Wiring) -> Findings:

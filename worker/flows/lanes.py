@@ -6,6 +6,7 @@ from runhook.worker.delivery import fanout
 from runhook.worker.domain import policy
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.flows import (
+    archive,
     dispatch,
     expire,
     intake,
@@ -58,6 +59,7 @@ FLOWS: dict[str, Flow] = {
     "send": _leaving_unreadable(submit.send),
     "intake": _leaving_unreadable(intake.take),
     "reconcile": _leaving_unreadable(_look),
+    "archive": _leaving_unreadable(archive.archive),
     "fanout": _leaving_unreadable(fanout.open_event),
     "handlers": _leaving_unreadable(fanout.deliver_to_handler),
     "subscribers": _leaving_unreadable(fanout.deliver_to_subscriber),

@@ -58,6 +58,7 @@ class Change:
         turn: It takes a place in flight, so there must be room.
         aside: Seconds that a job that is queued again stands behind all others.
         left: Under which token its request left, where Redis has forgotten that.
+        files: Some of its outputs are kept now, and go when it does.
     """
 
     job: Job
@@ -71,6 +72,7 @@ class Change:
     turn: bool = False
     aside: float = 0
     left: str = ""
+    files: bool = False
 
 
 Decision = Callable[[Job], Change | None]

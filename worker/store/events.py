@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import NotFound, Trimmed, UnreadableRecord
@@ -40,13 +41,45 @@ class Events:
         self._jobs = jobs
         self._key = keys.events()
 
-    def alert(self, subject: str, why: str) -> None:
+    def alert(self, subject: str, why: str, once_in: int = 0) -> None:
         """Tell everybody who wants alerts of something that no job's change can say.
+
+        Args:
+            subject: What it is about.
+            why: What happened.
+            once_in: ms within which it is told once of this subject; 0: each time.
 
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        self._scripts.waking("alert", 1, subject, why, uuid.uuid4().hex)
+        self._scripts.waking("alert", 1, subject, why, uuid.uuid4().hex, once_in)
+
+    def of_job(self, job_id: str, moments: Iterable[datetime]) -> list[str]:
+        """The entries of the log that are about a job.
+
+        Nothing lists them by job, which would cost each job memory for what few are asked. Each was
+        written together with a line of the timeline, so they stand around these moments.
+
+        Args:
+            job_id: Which.
+            moments: When something happened to it.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        around = policy.FORGOTTEN_AROUND_MS
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for at in sorted({milliseconds(moment) for moment in moments}):
+                pipe.xrange(self._key, at - around, at + around)
+            pieces = pipe.execute()
+        found = {
+            entry.decode()
+            for piece in pieces
+            for entry, fields in piece
+            if _text(fields, b"job") == job_id
+        }
+        return sorted(found, key=event_order)
 
     def get(self, event_id: str) -> Event:
         """One event.

@@ -323,6 +323,8 @@ class Jobs:
         }
         if change.left:
             order["left"] = f"{milliseconds(job.history.updated_at)}:{change.left}"
+        if change.files:
+            order["files"] = True
         decided: tuple[bytes, ...] = ()
         if closing:
             order["closing"], decided = closing.order, closing.callbacks
@@ -366,7 +368,16 @@ class Jobs:
             pass
         removed, last = 0, b""
         while True:
-            looked, gone, last = self._scripts.run("sweep", moment, most, last)
+            looked, gone, last = self._scripts.answers("sweep", 3, moment, most, last)
             removed += int(gone)
-            if not looked:
+            if not int(looked):
                 return removed
+
+    def forget(self, job_id: str, entries: Sequence[str]) -> str:
+        """Remove one that has ended, with all that is its own: `done`, `gone`, or its state.
+
+        Args:
+            job_id: Which.
+            entries: What there is of it in the log (`Events.of_job`).
+        """
+        return self._scripts.waking("forget", 1, job_id, *entries)[0]

@@ -140,7 +140,7 @@ job = JOBS.key(
     "hash",
     "`ask`, `life` (records), `state`, `n` (the attempt), `rev`, `move` (the last "
     "change), `model`, `tenant`, `line` and `score` (its place, until it ends), `left:<n>` "
-    "(when and under which name the attempt's request left)",
+    "(when and under which name the attempt's request left), `files` (some are kept of it)",
 )
 notes = JOBS.key(
     "notes:<job>",
@@ -338,6 +338,9 @@ strays = SHORT.key(
     "callbacks for jobs nobody knows (take_callback); as long as an ended job is kept",
 )
 alerted_of_key = SHORT.key("alerted:key", "string", "trouble with it was told (move); an hour")
+alerted_of = SHORT.key(
+    "alerted:of:<subject>", "string", "trouble with it was told (alert); an hour"
+)
 done = SHORT.key("done:<nonce>", "string", "this was done already (lib/once); a minute")
 seen = SHORT.key("seen:<process>", "string", "the last token it was given (lib/fence); 7 days")
 hands = SHORT.key(

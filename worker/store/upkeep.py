@@ -88,6 +88,12 @@ class Upkeep:
                 found.append(Stuck(lane, int(count), next(iter(oldest), b"").decode()))
         return found
 
+    def waiting(self, lane: str) -> list[str]:
+        """Duties of a lane that are not done yet, those that are looked at soonest first."""
+        with reaching():
+            names = self._redis.zrangebyscore(keys.due(lane), "-inf", "+inf", start=0, num=AT_ONCE)
+        return [name.decode() for name in names]
+
     def unconfirmed(self) -> list[str]:
         """Jobs that may have been accepted and were never proved."""
         with reaching():

@@ -8,6 +8,7 @@ from runhook.worker.domain.jobs import Attempt, Job, SettledBy, State
 from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Cost, Error, Report, TaskState
 from runhook.worker.flows.steps import fallback, transcript
+from runhook.worker.flows.steps.archiving import archiving
 from runhook.worker.flows.steps.outcomes import accepted, requeued
 from runhook.worker.store import Change, Closing, Duty, TimelineEntry
 from runhook.worker.telemetry import report
@@ -88,7 +89,7 @@ def accept(
     """
 
     def decide(job: Job) -> Change | None:
-        return _decided(w, job, n, told, by)
+        return archiving(w, job, n, _decided(w, job, n, told, by))
 
     moved, job = transcript.change(w, job_id, decide, closing)
     if moved == "done":

@@ -2,7 +2,7 @@
 -- the breaker, its duties, its timeline.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, breaker, why, advice,
---          duties, aside, left, duration, ran, notes, closing}
+--          duties, aside, left, duration, ran, files, notes, closing}
 --          turn: it needs room in flight and a breaker that lets it through
 --          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
 --          advice: what the account's owner must do about a breaker that trips, or ""
@@ -10,6 +10,7 @@
 --          aside: ms that a job that is queued again stands behind all others
 --          left: when and by which token its request left, where Redis had lost that
 --          duration: ms from submit to success, for the p95 of the model that ran; 0: none
+--          files: some of its outputs are kept, and go when it does
 --          notes: how many there are
 --          closing: the end of the duty whose last work this is (lib/closing), with the `attempt`
 --          whose callbacks were decided on; none: the duty goes on
@@ -66,10 +67,11 @@ if old ~= new then
   place(job, model, old, new, order.line, order.score, aside)
 end
 if order.left then redis.call('HSET', key, 'left:' .. order.n, order.left) end
+if order.files then redis.call('HSET', key, 'files', '1') end
 if old == 'sending' and new ~= 'sending' then
   for _, line in ipairs(gates) do release_probe(line, job) end
 end
-if ENDED[new] then retire('reconcile', job .. '/' .. order.n) end
+if ENDED[new] and old ~= new then retire('reconcile', job .. '/' .. order.n) end
 for _, duty in ipairs(order.duties) do wake(duty[1], duty[2], duty[3]) end
 if new == 'running' and redis.call('EXISTS', keys.raw(job .. '/' .. order.n)) == 1 then
   wake('intake', job .. '/' .. order.n, 0)  -- its callback was early and waits for the ref

@@ -51,7 +51,8 @@ local function write_health()
 end
 
 local held = redis.call('HMGET', key, 'state', 'job', 'event', 'token')
-local mine = held[4] == order.token  -- else somebody else took it when the lease had run out
+-- Else somebody else took it when the lease had run out; one without a record was forgotten.
+local mine = held[4] == order.token or not held[1]
 if mine and redis.call('HGET', keys.held(handler), order.slot) == id then
   redis.call('HDEL', keys.held(handler), order.slot)
   leave_place(lane, slot)

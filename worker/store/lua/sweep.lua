@@ -5,20 +5,10 @@
 -- ARGV[3]  most records to look at now
 -- ARGV[4]  the last job that an earlier look found to stay, behind which this one goes on; or empty
 -- Returns  how many records were looked at (0: it is done), jobs removed, the last job that stays
--- uses: states, deliveries, jobs
+-- uses: time, wakeups, removing
 
 local before, most, behind = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local looked, removed = 0, 0
-
-local function remove_delivery(id)
-  local held = redis.call('HMGET', keys.delivery(id), 'job', 'handler', 'state')
-  if held[1] then
-    redis.call('SREM', keys.deliveries_of_job(held[1]), id)
-    unlist_delivery(id, held[2], held[3])
-  end
-  redis.call('UNLINK', keys.delivery(id))
-  redis.call('ZREM', keys.told(), id)
-end
 
 -- A dead one that is in `told` is dead for good.
 local function is_waited_for(ids)
@@ -40,41 +30,6 @@ local function remove_told(ids)
       gone = gone + 1
     end
   end
-end
-
--- A model of which nobody, or a tenant, has jobs no more is none of theirs.
-local function forget_model(tenant, model)
-  for _, state in ipairs(STATES) do
-    if redis.call('EXISTS', keys.listed(state, tenant, model)) == 1 then return end
-  end
-  redis.call('ZREM', keys.models(tenant), model)
-end
-
-local function leave_lists(job, state, model, tenant)
-  redis.call('ZREM', keys.jobs_in_state(state), job)
-  if unlist_job(job, state, model, tenant) < 2 then
-    for _, other in ipairs(STATES) do unlist_job(job, other, model, tenant) end
-  end
-  if redis.call('EXISTS', keys.listed(state, tenant, model)) == 0 then
-    forget_model('', model)
-    forget_model(tenant, model)
-  end
-  leave_lists_of_before(job, model, tenant)
-end
-
-local function remove_job(job)
-  local key = keys.job(job)
-  local held = redis.call('HMGET', key, 'state', 'model', 'tenant', 'n')
-  redis.call('ZREM', keys.ended(), job)
-  redis.call('SREM', keys.unreadable(), job)
-  if held[1] then
-    leave_lists(job, held[1], held[2], held[3] or '')
-    for n = 1, tonumber(held[4]) do
-      local attempt = job .. '/' .. n
-      redis.call('UNLINK', keys.raw(attempt), keys.unread(attempt), keys.heard(attempt))
-    end
-  end
-  redis.call('UNLINK', key, keys.notes(job), keys.timeline(job), keys.deliveries_of_job(job))
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.told(), '-inf', before, 'LIMIT', 0, most)) do
@@ -101,4 +56,4 @@ for i = 1, #ended, 2 do
   end
   looked = looked + 1 + #ids
 end
-return {looked, removed, behind}
+return answer(text(looked), text(removed), behind)

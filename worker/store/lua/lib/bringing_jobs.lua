@@ -7,6 +7,7 @@ local function with_record(_, id)
 end
 
 BRINGS.reconcile = with_record
+BRINGS.archive = with_record
 
 -- Whether it may still leave, too: behind a breaker that tripped since, an upload would be in vain.
 -- And how long the last of its model took, which says when it is overdue.
