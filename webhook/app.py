@@ -17,6 +17,7 @@ from runhook.webhook.routes import (
     health,
     jobs,
     models,
+    outputs,
     subscriptions,
 )
 from runhook.worker.wiring import Wiring
@@ -38,6 +39,7 @@ def create_app(wiring: Wiring) -> Flask:
         health,
         front,
         jobs,
+        outputs,
         assets,
         models,
         account,

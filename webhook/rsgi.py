@@ -32,8 +32,11 @@ from runhook.webhook.edge.limits import (
     ASKING,
     BATCHES,
     CALLING,
+    GIVING,
     KEEPING,
     KEPT_AT_ONCE,
+    OPENED_AT_ONCE,
+    OPENING,
     SENDING,
     STRANGE,
     TESTS,
@@ -57,7 +60,7 @@ THREADS = 4
 FEW = 2  # threads: who asks whether we live, and strangers, hold nobody else up
 OTHERS = ASKING.together  # threads: so many may all wait at once for RunningHub
 # Each stream has a thread for as long as it runs.
-STREAMING = STREAMS + BATCHES.together + TESTS.together
+STREAMING = STREAMS + BATCHES.together + TESTS.together + GIVING.together
 # A callback of up to so many bytes is taken without Flask and shares its round trip with others:
 # RunningHub's are some hundred bytes, and so many together are as quick as one large one.
 SMALL, TOGETHER = 16 * 1024, 64
@@ -73,6 +76,7 @@ CALLBACKS = f"{PATH}/"
 ALIVE = ("/healthz", "/readyz")
 ASSETS, JOBS = "/v1/assets", "/v1/jobs"
 FILES = (ASSETS, "/v1/jobs/batch")
+OUTPUT = re.compile(r"/v1/jobs/[^/]*/outputs/.*")  # kept where files are
 # What a body must hold for a text in it to begin with `data:`, however JSON has it spelt.
 DATA_URI = re.compile(rb"data:|\\u00(?:64|61|74|3[aA])")
 
@@ -117,6 +121,7 @@ class RsgiApp:
         self._v1 = ThreadPoolExecutor(THREADS + OTHERS, "v1")
         self._large = ThreadPoolExecutor(THREADS + OTHERS, "large")
         self._files = ThreadPoolExecutor(KEPT_AT_ONCE, "files")
+        self._opening = ThreadPoolExecutor(OPENED_AT_ONCE, "opening")
         self._streams = ThreadPoolExecutor(STREAMING, "streams")
 
     async def __rsgi__(self, scope: Scope, proto: HTTPProtocol) -> None:
@@ -204,6 +209,8 @@ class RsgiApp:
     def _kind_of(self, path: str, environ: dict[str, Any]) -> tuple[Limit, ThreadPoolExecutor]:
         if may_keep_files(path, environ["wsgi.input"]):
             return KEEPING, self._files
+        if OUTPUT.fullmatch(path):
+            return OPENING, self._opening
         # A large body takes long to parse and check, and those behind it would wait.
         if int(environ.get("CONTENT_LENGTH") or 0) > IN_MEMORY:
             return WAITING, self._large

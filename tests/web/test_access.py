@@ -2,6 +2,7 @@
 
 import re
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +68,9 @@ GET /v1/jobs read submit
 POST /v1/jobs submit
 POST /v1/jobs/batch submit
 GET /v1/jobs/<job_id> read submit
+DELETE /v1/jobs/<job_id> submit
+GET /v1/jobs/<job_id>/outputs/<int:n> read submit
+GET /v1/jobs/<job_id>/outputs/<int:n>/thumbnail read submit
 GET /v1/jobs/<job_id>/timeline read submit
 GET /v1/jobs/<job_id>/stream read submit
 POST /v1/jobs/<job_id>/cancel submit
@@ -105,13 +109,14 @@ TABLE = {
 
 
 @pytest.fixture
-def market(build: Build) -> House:
-    """A house with a token of each scope, and a handler that hears of each end."""
+def market(build: Build, tmp_path: Path) -> House:
+    """A house with a token of each scope, files, and a handler that hears of each end."""
     registry = Registry()
     registry.add(
         Handler(name="book", types=("job.succeeded",), model=None, target=lambda event: None)
     )
-    house = build(registry, RUNHOOK_API_TOKENS=SETTING)
+    files = {"RUNHOOK_ARCHIVE": "true", "RUNHOOK_STORAGE_URL": f"file://{tmp_path}/kept"}
+    house = build(registry, RUNHOOK_API_TOKENS=SETTING, **files)
     house.w.store.processes.publish_handlers(published(house.w))
     return house
 
@@ -163,6 +168,7 @@ def test_each_call_lets_in_the_scopes_it_names_and_tells_others_which(
 ) -> None:
     scopes, mine = TABLE[method, rule], _job(ask, "submit")["id"]
     path = rule.replace("<job_id>", mine).replace("<int:attempt>", "1").replace("path:", "")
+    path = path.replace("<int:n>", "0")
     path = path.replace("<", "").replace(">", "")
     path += f"?job={mine}" if rule == "/v1/deliveries" else ""
     before = market.raw.dbsize()
@@ -198,8 +204,11 @@ def test_another_tenants_job_is_not_there_by_any_call(
 
     def told(job: str, delivery_id: str) -> tuple[int, str]:
         path = rule.replace("<job_id>", job).replace("<delivery_id>", delivery_id)
+        path = path.replace("<int:n>", "0")
         answer = ask("submit", method, path)
-        return answer.status_code, answer.text.replace(job, "JOB").replace(delivery_id, "DLV")
+        text = answer.get_data().decode("utf-8", "replace")  # files too
+        answer.close()
+        return answer.status_code, text.replace(job, "JOB").replace(delivery_id, "DLV")
 
     nobodys = told("job_" + "0" * 28, "dlv_1-0_book")
     assert nobodys[0] == 404

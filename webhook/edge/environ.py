@@ -7,6 +7,7 @@ from typing import Any
 from granian.rsgi import Scope
 
 BARE = (204, 304)  # statuses whose answers have no body, and say nothing of its length
+WHOLE = 1024 * 1024  # bytes of an answer that is in memory at once; a larger one goes in pieces
 
 
 def environ_of(scope: Scope) -> dict[str, Any]:
@@ -54,6 +55,8 @@ class Head:
 
     @property
     def streams(self) -> bool:
-        """Whether the answer comes piece by piece: it does not know its length."""
-        named = any(name.lower() == "content-length" for name, _ in self.headers)
-        return not named and self.status not in BARE
+        """Whether the answer comes piece by piece: it does not know its length, or is a file."""
+        if self.status in BARE:
+            return False
+        sizes = [int(size) for name, size in self.headers if name.lower() == "content-length"]
+        return not sizes or sizes[0] > WHOLE

@@ -169,6 +169,13 @@ KEPT_AT_ONCE = 16
 KEEPING = Limit(
     "files of yours are being kept here", each=8, together=KEPT_AT_ONCE, patience=PATIENCE
 )
+# The same for files that are read: how many are opened at once, and how many are on their way to
+# whoever asked. Who reads slowly holds a place, and a page shows some dozens of small pictures.
+OPENED_AT_ONCE = 16
+OPENING = Limit(
+    "files of yours are being opened here", each=64, together=OPENED_AT_ONCE, patience=PATIENCE
+)
+GIVING = Limit("files of yours are on their way", each=16, together=32)
 # Half a second of work, or so: how long another caller waits behind them at the most.
 WAITING = Limit("requests of yours are waiting here", each=256, patience=PATIENCE)
 # Strangers, and who asks whether we live, are never so many unless they mean no good.

@@ -10,6 +10,7 @@ from runhook.worker.domain.views import View
 from runhook.worker.errors import (
     UNPAID,
     Conflict,
+    Gone,
     InvalidRequest,
     NotFound,
     ProviderRefused,
@@ -49,6 +50,8 @@ def _told(error: RunhookError) -> tuple[int, str, str, View]:
         case Trimmed(oldest=oldest):
             detail = f"{error}; read on from the oldest, or run `runhook recover --since`"
             return 410, "Gone", detail, {"oldest": oldest}
+        case Gone():
+            return 410, "Gone", str(error), {}
         case Conflict():
             return 409, "Conflict", f"{error}. {UNPAID}", {}
         case StoreUnavailable():
@@ -82,7 +85,7 @@ def refusal(error: HTTPException) -> Response:
     """An error of HTTP itself as a problem document."""
     response = _response(_view(error.code or 500, error.name, error.description or error.name))
     for name, value in error.get_headers():
-        if name.lower() in ("allow", "retry-after", "www-authenticate"):
+        if name.lower() in ("allow", "content-range", "retry-after", "www-authenticate"):
             response.headers[name] = value
     return response
 

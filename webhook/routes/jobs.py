@@ -33,6 +33,7 @@ from runhook.worker.domain.views import View, job_view
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch, create, resolve
 from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.forget import forget
 from runhook.worker.flows.steps.first_look import usual_seconds
 from runhook.worker.store import JobFilter
 
@@ -149,7 +150,7 @@ def _line_view(line: batch.Line) -> View:
         found = problem_view(line.error)
         return {"line": line.number, "status": found["status"], "error": found}
     if line.job:
-        return {"line": line.number, "status": _status(new=line.new), "job": job_view(line.job)}
+        return {"line": line.number, "status": _status(new=line.new), "job": _shown(line.job)}
     return {"line": line.number, "status": 200, "dry_run": line.checked and _checked(line.checked)}
 
 
@@ -170,7 +171,7 @@ def list_jobs() -> Response:
         until=asked.until,
     )
     page = wiring().store.listing.page(wanted, asked.cursor, asked.limit)
-    return answer({"items": [job_view(job) for job in page.jobs], "next": page.next})
+    return answer({"items": [_shown(job) for job in page.jobs], "next": page.next})
 
 
 @blueprint.get("/<job_id>")
@@ -178,6 +179,15 @@ def list_jobs() -> Response:
 def get_job(job_id: str) -> Response:
     """One job."""
     return answer(_view(wiring().store.jobs.get(job_id)))
+
+
+@blueprint.delete("/<job_id>")
+@open_to("submit")
+def delete_job(job_id: str) -> Response:
+    """Forget a job that has ended, and its files: 204."""
+    no_body()
+    forget(wiring(), job_id)
+    return Response(status=204)
 
 
 @blueprint.get("/<job_id>/timeline")
@@ -251,7 +261,11 @@ def _view(job: Job) -> View:
     if job.state is State.QUEUED:
         line = wiring().client.line_of(job.spec.options)
         place = wiring().store.queue.position(line, job.id)
-    return job_view(job, place) | {"progress": _progress(job)}
+    return _shown(job, place) | {"progress": _progress(job)}
+
+
+def _shown(job: Job, place: int | None = None) -> View:
+    return job_view(job, place, base=wiring().settings.public_url)
 
 
 def _status(*, new: bool) -> int:
