@@ -249,11 +249,12 @@ def test_an_outage_of_redis_in_the_middle_leaves_the_duty(keeping: Keeping) -> N
     assert keeping.files(job)["1-0.png"] == data
 
 
-def test_a_file_that_may_have_killed_its_process_gets_no_thumbnail(keeping: Keeping) -> None:
+def test_a_file_that_may_have_killed_processes_gets_no_thumbnail(keeping: Keeping) -> None:
     keeping.house.lost.append("archive")
     job = keeping.ended()
     keeping.house.lost.clear()
-    keeping.house.raw.hset("runhook:failures:archive", f"{job.id}/1", 1)
+    killed = policy.THUMBNAILS_KILLED
+    keeping.house.raw.hset("runhook:failures:archive", f"{job.id}/1", killed)
     keeping.house.later(1)
     (output,) = keeping.outputs(job)
     assert output.archived is not None

@@ -74,9 +74,12 @@ LARGEST_OUTPUT = 2 * 1024**3  # bytes: as many as an asset may have, so every ou
 # Outputs of a job that are fetched before they are written down: a process that is killed leaves so
 # many to be fetched again.
 ARCHIVED_AT_ONCE = 8
-# Until an output that could not be had is tried again: half of the time that it has been there, and
+# Until an output that could not be had is tried again: a quarter of the time since it was made, and
 # these at least and at most. In a day that is some hundred and sixty times.
 ARCHIVE_LEAST, ARCHIVE_MOST = 5.0, 600.0
+# Times in a row that a process was killed over an attempt's outputs, from which no thumbnails are
+# made of them: one may break its decoder. Once may be a deploy.
+THUMBNAILS_KILLED = 2
 ALERTED_AGAIN_MS = 3_600_000  # ms after which trouble with the storage that lasts is told again
 FORGOTTEN_AROUND_MS = 5  # ms around a line of a timeline in which its event stands in the log
 

@@ -25,6 +25,8 @@ POSTER_SECONDS = 20.0  # for a film's first frame; a second is usual
 PICTURES = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 # By ending, what ffmpeg may take a film for: the rest of what it reads could name other files.
 FILMS = {"mp4": "mov", "mov": "mov", "webm": "matroska", "mkv": "matroska", "avi": "avi"}
+# A film is made smaller and never larger.
+SCALE = f"scale='min({SIDE},iw)':'min({SIDE},ih)':force_original_aspect_ratio=decrease"
 
 _one_at_a_time = threading.Lock()
 
@@ -89,7 +91,7 @@ def _poster(media: Media, file: IO[bytes]) -> IO[bytes] | None:
                     "-frames:v",
                     "1",
                     "-vf",
-                    f"scale={SIDE}:{SIDE}:force_original_aspect_ratio=decrease",
+                    SCALE,
                 ),
                 *("-f", "image2pipe", "-c:v", "png", "-"),
             ),

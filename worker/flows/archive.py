@@ -66,8 +66,7 @@ def _keep_missing(w: Wiring, claim: Claim, job: Job, attempt: Attempt) -> Answer
     """Look for each that is missing once, and write down what was had, a few at a time."""
     missing = [k for k, output in enumerate(attempt.outputs) if output.to_archive]
     left, again, most = len(missing), None, policy.ARCHIVED_AT_ONCE
-    # No thumbnails where the last look killed its process: it may have been in a decoder.
-    small = not claim.failures
+    small = claim.failures < policy.THUMBNAILS_KILLED
     for start in range(0, len(missing), most):
         found = _fetched(w, job, attempt, missing[start : start + most], small=small)
         left -= len(found.done)
@@ -145,7 +144,7 @@ def _gap(w: Wiring, attempt: Attempt) -> float:
     """Seconds until those that were missed are tried again."""
     came = _dead_at(w, attempt) - w.client.capabilities.outputs_live
     gone = (w.clock.now() - came).total_seconds()
-    return min(policy.ARCHIVE_MOST, max(policy.ARCHIVE_LEAST, gone / 2))
+    return min(policy.ARCHIVE_MOST, max(policy.ARCHIVE_LEAST, gone / 4))
 
 
 def _write_down(
