@@ -319,12 +319,11 @@ class Jobs:
             "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
             "aside": round(change.aside * 1000),
             "duration": duration,
+            "files": change.files,
             "ran": job.current_model,
         }
         if change.left:
             order["left"] = f"{milliseconds(job.history.updated_at)}:{change.left}"
-        if change.files:
-            order["files"] = True
         decided: tuple[bytes, ...] = ()
         if closing:
             order["closing"], decided = closing.order, closing.callbacks
