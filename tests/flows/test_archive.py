@@ -5,6 +5,7 @@ import hashlib
 import io
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from PIL import Image
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
-from runhook.worker.domain.reports import Output, Report
+from runhook.worker.domain.reports import Error, Output, Report
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import NotFound
 from runhook.worker.flows import doctor
 from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.resolve import retry
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.archiving import open_output
 from tests.bodies import asked
@@ -285,6 +287,29 @@ def test_what_a_cancelled_job_made_after_all_is_kept_too(keeping: Keeping) -> No
     keeping.house.settle()
     assert keeping.house.job(job).state == "cancelled"
     assert keeping.files(job)
+
+
+def test_what_an_earlier_attempt_made_is_kept_beside_and_named_by_its_number(
+    keeping: Keeping,
+) -> None:
+    (output,) = keeping.outputs(keeping.ended())
+    keeping.house.sandbox.faults({"fault": "failed", "times": 1}, {"fault": "slow"})
+    house = keeping.house
+    job = house.until(house.ask(prompt="twice"), "running")
+    first = Report(ref=str(job.attempt.ref), state="failed", error=Error(code="1", message="no"))
+    accept(house.w, job.id, 1, first, "callback")
+    retry(house.w, job.id)
+    house.until(job, "running")
+    made = (Output(url=output.url, type="png"),)
+    accept(house.w, job.id, 1, replace(first, state="succeeded", outputs=made), "callback")
+    before = house.events().count("job.archived")
+    house.settle()
+    shown = job_view(house.job(job))
+    (kept,) = shown["attempts"][0]["outputs"]
+    assert kept["archived_url"] == f"/v1/jobs/{job.id}/outputs/0?attempt=1"
+    assert kept["thumbnail_url"] == f"/v1/jobs/{job.id}/outputs/0/thumbnail?attempt=1"
+    assert shown["outputs"] == []
+    assert house.events().count("job.archived") == before, "it is not what the job stands for"
 
 
 def test_whoever_needs_an_archived_output_opens_it_by_job_and_place(keeping: Keeping) -> None:
