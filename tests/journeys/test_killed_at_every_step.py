@@ -41,6 +41,7 @@ class Scene:
         waits: Seconds the clock is set on before each further turn of the victim, which is killed
             in its last one.
         end: How the job ends if nobody is killed.
+        archive: What it makes is kept.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Scene:
     fails_first: bool = False
     subscriber: bool = False
     reconcile: str = "detail"
+    archive: bool = False
 
 
 LOST, UNRECORDED = {"fault": "callback_lost"}, {"fault": "callback_unrecorded"}
@@ -72,6 +74,7 @@ SCENES = (
         options=(("fallback", (OFFICIAL,)),),
     ),
     Scene("an app on the older path", ({"fault": "not_shared"},), model="app/1877265245566922800"),
+    Scene("outputs that are kept", ({"fault": "many_outputs", "value": 2},), archive=True),
     Scene("a handler that fails first", waits=(2,), fails_first=True),
     Scene("a subscriber that fails first", waits=(2,), subscriber=True),
 )
@@ -153,7 +156,7 @@ class Stage:
         raise AssertionError(f"{self.house.job(job)} {self._owed()} {self.house.notes(job)}")
 
     def _owed(self) -> dict[str, int]:
-        lanes = ("send", "intake", "fanout", "handlers", "subscribers")
+        lanes = ("send", "intake", "fanout", "archive", "handlers", "subscribers")
         due = {lane: int(self.house.raw.zcard(f"runhook:due:{lane}")) for lane in lanes}
         return {lane: count for lane, count in due.items() if count}
 
@@ -181,6 +184,7 @@ def stage(
     house = build(
         victim.handlers(str(book)),
         RUNHOOK_STORAGE_URL=storage,
+        RUNHOOK_ARCHIVE=scene.archive,
         RUNHOOK_RECONCILE=scene.reconcile,
         RUNHOOK_UNCONFIRMED_AFTER=300,
         RUNHOOK_RETRY_SCHEDULE="0,1,5,30,60",
@@ -201,6 +205,7 @@ def stage(
             "RUNHOOK_SECRET": house.w.settings.secrets[0],
             "RUNHOOK_PUBLIC_URL": house.w.settings.public_url,
             "RUNHOOK_STORAGE_URL": storage,
+            "RUNHOOK_ARCHIVE": scene.archive,
             "RUNHOOK_RECONCILE": scene.reconcile,
             "RUNHOOK_CONCURRENCY": 10,
             "RUNHOOK_UNCONFIRMED_AFTER": 300,
@@ -246,6 +251,9 @@ def _check(stage: Stage, job: Job, scene: Scene) -> None:
     told = stage.house.w.store.deliveries.of_job(job.id)
     assert all(delivery.state == "done" for delivery in told), where
     assert not stage.house.raw.keys("runhook:held:*"), where
+    if scene.archive and job.state is State.SUCCEEDED:
+        assert all(output.archived for output in job.attempt.outputs), where
+        assert stage.house.events().count("job.archived") == 1, where
     if scene.subscriber:
         ids = {request.headers["webhook-id"] for request in stage.receiver.requests}
         assert len(ids) == 1, where
