@@ -38,12 +38,11 @@ SANDBOX_PATIENCE, WEB_PATIENCE = 30.0, 60.0
 TEND_EVERY = 0.5  # seconds between two looks whether a process has ended
 
 
-def run(*, sandbox: bool, faults: str | None = None) -> None:
+def run(*, sandbox: bool, faults: str = "{}") -> None:
     """Run Redis (unless REDIS_URL is set), web, worker and handlers, until Ctrl-C.
 
     Args:
-        sandbox: And a sandbox, in RunningHub's place.
-        faults: What goes wrong there, as JSON.
+        sandbox: And a sandbox in RunningHub's place, with these `faults`, as JSON.
     """
     base = Settings.load()
     check_installed(server=base.embedded, sandbox=sandbox)
@@ -92,7 +91,7 @@ def _own_token(settings: Settings) -> dict[str, str]:
     return {"RUNHOOK_API_TOKENS": f"{LOCAL}:{generated.token(settings.token_file)}"}
 
 
-def _start(fleet: Fleet, sandbox: int | None, faults: str | None) -> None:
+def _start(fleet: Fleet, sandbox: int | None, faults: str) -> None:
     """Start the processes.
 
     Args:
@@ -101,7 +100,7 @@ def _start(fleet: Fleet, sandbox: int | None, faults: str | None) -> None:
         faults: What goes wrong there.
     """
     if sandbox:
-        fleet.start("sandbox", sandbox_command(sandbox, "--faults", faults or "{}"))
+        fleet.start("sandbox", sandbox_command(sandbox, "--faults", faults))
         address = f"http://127.0.0.1:{sandbox}/sandbox/books"
         if wrong := wait_until_ready(address, SANDBOX_PATIENCE, fleet.tend):
             raise RunhookError(f"{wrong}; its last lines are above")

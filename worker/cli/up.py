@@ -18,6 +18,5 @@ def up(sandbox: bool, faults: str | None) -> None:
 
     if faults is not None and not sandbox:
         raise click.UsageError("--faults is for --sandbox: RunningHub itself takes none")
-    if faults is not None:
-        read_faults(faults)  # refused here, and not by a process that cannot start
-    machine.run(sandbox=sandbox, faults=faults)
+    read_faults(faults or "{}")  # refused here, and not by a process that cannot start
+    machine.run(sandbox=sandbox, faults=faults or "{}")
