@@ -113,6 +113,7 @@ class Process:
         self.settings = Settings.load(self.role)
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
+            self.wiring.store.deliveries.prepare()  # before the first fork
         check_server(self.wiring)
         if self.role == "worker":
             check_storage(self.settings)

@@ -283,7 +283,7 @@ class Interleaving(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         """And the pump goes on."""
         self.house.clock.advance(seconds)
-        self.w.store.duties.pump("test", 3)
+        self.w.store.duties.pump("test", 3, thorough=False)
 
     @precondition(lambda self: self.provider.tasks)
     @rule(data=st.data(), end=st.sampled_from(list(ENDS)), told=st.integers(0, 2))

@@ -112,12 +112,12 @@ def test_a_callback_that_comes_while_another_ones_taker_is_held_up_is_taken_in(
 
 def test_a_redis_that_forgets_what_a_closing_gave_is_noticed(house: House) -> None:
     claim = _begun(house, "fanout", "a", "b")
-    mark = f"runhook:seen:{house.w.store.memory.process}"
-    before = {name: house.raw.get(name) for name in (mark, "runhook:fence")}
+    hands = f"runhook:hands:{house.w.store.memory.process}"
+    mark, fence = house.raw.hget(hands, "seen"), house.raw.get("runhook:fence")
     house.w.store.duties.put_down(claim)
     assert claim.turn.next
-    for name, value in before.items():
-        house.raw.set(name, value, keepttl=True)
+    house.raw.hset(hands, "seen", mark)
+    house.raw.set("runhook:fence", fence)
     with pytest.raises(LostWrites):
         house.w.store.duties.claim("fanout")
 

@@ -92,6 +92,10 @@ ELSEWHERE_LOOK = 1.0  # the same where another process has it
 # That a thread of the lane stays with a subscriber: what most servers need. It keeps the number of
 # those who are at it together small, and fifty who hang hold the lane up for two seconds.
 SUBSCRIBER_STAY = 0.2
+# Seconds below which a handler is told sooner than a Celery task would bring another child. Of such
+# up to so many of one event are told by one child, one after the other, and all by so many children
+# of a process, until the pump finds half a second later that this is not enough.
+TOLD_AT_ONCE, TOLD_TOGETHER, TELLERS = 0.005, 8, 2
 # A handler may take so long; then it gets an exception, and after the grace its child is killed.
 HANDLER_LONGEST, HANDLER_GRACE = 300, 10
 
@@ -120,7 +124,7 @@ DISABLED_AFTER_DAYS = 5  # of nothing but failures: a long weekend is over by th
 LEAST_FAILED = 5  # different deliveries among them; fewer may be one event that it cannot take
 
 # Since a process last said that it has a handler, for which it counts as alive. Processes say so
-# every two seconds; a slow minute of a machine must not end what waits.
+# every REFRESH_EVERY; a slow minute of a machine must not end what waits.
 HANDLER_LIVING = 60.0
 # Between two redeliveries of one request: fifty a second disturb no receiver that also gets what
 # happens now.
@@ -151,6 +155,10 @@ CHILD_SPARE = 60.0  # since the last was added, until those that nobody needs ar
 PUMP_EVERY = 0.5  # between rounds: what becomes due by time is at most so late
 PUMP_LEASE = 3.0  # after which another process pumps
 BEAT_EVERY = 2.0  # between two signs of life of a process
+# Between two times that a process says again what Redis should know from it already, and looks into
+# lanes where nothing is known to be due: Redis may have been put back, and processes of the release
+# before make duties due without saying where.
+REFRESH_EVERY = 15.0
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0  # between questions for the key's limit; after no answer
 SWEEP_EVERY = 3600.0  # between removals of what is kept no longer: retention is counted in days
 SWEPT_AT_ONCE = 50  # jobs and deliveries in one script, and files in one sweep: a ms of Redis

@@ -4,6 +4,7 @@ Retries, leases that ran out, overdue callbacks and lost wake-ups are all a scor
 One process at a time pumps; each says here that it lives.
 """
 
+import math
 import threading
 import time
 from contextlib import suppress
@@ -48,7 +49,7 @@ class Pump:
         self._opening = list(profile.opening)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
-        self._beaten = 0.0
+        self._beaten = self._refreshed = -math.inf
         self._away = False
         self._loss: int | None = None  # the last time that Redis lost writes, as far as is known
 
@@ -73,22 +74,25 @@ class Pump:
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        if time.monotonic() - self._beaten > policy.BEAT_EVERY:
+        anew = time.monotonic() - self._refreshed > policy.REFRESH_EVERY
+        if anew:
+            self._refresh()
+        if anew or time.monotonic() - self._beaten > policy.BEAT_EVERY:
             # Before the pump: how many may work through a lane is counted from those that live.
             self._beaten = time.monotonic()
             profile = self._profile
             self._w.store.processes.beat(
                 profile.role, process_name(), profile.threads, hands=profile.hands
             )
-            self._w.store.processes.publish_handlers(published(self._w))
         # After the handlers are published, or a receiver that this process mends would be looked at
         # with its old record. Taken off the list only once Redis has it.
         while self._opening:
             self._w.store.duties.wake(*self._opening[0])
             self._opening.pop(0)
         try:
-            pumped = self._w.store.duties.pump(process_name(), policy.PUMP_LEASE)
+            pumped = self._w.store.duties.pump(process_name(), policy.PUMP_LEASE, thorough=anew)
         except LostWrites:
+            self._refreshed = -math.inf
             # The queue stops first, so that nothing is paid twice while the rest is written down.
             lost_writes.stop_the_queue(self._w)
             lost_writes.write_down_again(self._w)
@@ -100,6 +104,13 @@ class Pump:
         self._loss = pumped.loss
         return pumped.posted
 
+    def _refresh(self) -> None:
+        """Say anew what Redis may have lost."""
+        self._refreshed = time.monotonic()
+        self._w.store.duties.keep_messages()
+        self._w.store.processes.refresh(self._profile.role)
+        self._w.store.processes.publish_handlers(published(self._w))
+
     def _run(self) -> None:
         while not self._stop.wait(policy.PUMP_EVERY):
             self._try_round()
@@ -109,6 +120,7 @@ class Pump:
         try:
             self.round()
         except StoreUnavailable as error:
+            self._refreshed = -math.inf
             # Once, and not every half second of an outage.
             if not self._away:
                 report("redis.away", why=str(error))

@@ -56,6 +56,10 @@ class Deliveries:
         self._redis = scripts.client
         self._events = events
 
+    def prepare(self) -> None:
+        """Have at hand what each delivery needs: a tenth of a second's work, best done once."""
+        self._scripts.prepare("claim", "record_delivery", "rest")
+
     def open(
         self, event: Event, wanted: Sequence[Recipient], closing: Closing | None = None
     ) -> int:

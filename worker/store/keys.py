@@ -212,6 +212,7 @@ gate = QUEUE.key(
 pace = QUEUE.key("pace", "hash", "free questions: `rate` a second, `next` (ms)")
 
 due = DUTIES.key("due:<lane>", "zset", "a lane's duties", by="ms: when somebody must look")
+soon = DUTIES.key("soon", "zset", "lanes", by="ms: when the pump must look there, or sooner")
 claims = DUTIES.key(
     "claims:<lane>",
     "hash",
@@ -342,11 +343,11 @@ alerted_of = SHORT.key(
     "alerted:of:<subject>", "string", "trouble with it was told (alert); an hour"
 )
 done = SHORT.key("done:<nonce>", "string", "this was done already (lib/once); a minute")
-seen = SHORT.key("seen:<process>", "string", "the last token it was given (lib/fence); 7 days")
 hands = SHORT.key(
     "hands:<process>",
     "hash",
-    "the last duty each of its threads was given, and its nonce (lib/claiming); 7 days",
+    "`seen`: the last token it was given (lib/fence); of each of its threads the last duty, and "
+    "its nonce (lib/claiming); 7 days",
 )
 bell = SHORT.key("bell:<drainer>", "list", "calls a drainer that waits for work (lib/wakeups); 5 s")
 pump = SHORT.key("pump", "string", "who pumps (pump); its lease")

@@ -101,6 +101,7 @@ class Processes:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
         self._redis = scripts.client
+        self._shares: dict[str, int] = {}  # of the places, as this process last wrote them
 
     def publish_handlers(self, handlers: Iterable[Published]) -> None:
         """These handlers are here to be told."""
@@ -152,7 +153,7 @@ class Processes:
         return self._scripts.words("forget_handler", handler, within)[0] == "done"
 
     def beat(self, role: str, process: str, threads: int, *, hands: int = 0) -> dict[str, int]:
-        """This process lives and works on so many things at once; and what time it is.
+        """This process lives and works on so many things at once.
 
         Args:
             role: What it is.
@@ -164,16 +165,12 @@ class Processes:
             How many things all live processes of each role work on at once.
         """
         now = self._scripts.clock.now().timestamp()
-        self._scripts.keep_messages()
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             pipe.zadd(keys.alive(role), {_alive(process, threads, hands): now})
-            pipe.zremrangebyscore(keys.alive(role), "-inf", now - FORGOTTEN_AFTER)
             for known in ROLES:
                 pipe.zrangebyscore(keys.alive(known), now - WORKS_WITHIN, "+inf")
-            pipe.time()
-            *_, workers, handlers, (seconds, micros) = pipe.execute()
-            self._scripts.clock.heard(seconds * 1000 + micros / 1000)
+            _, workers, handlers = pipe.execute()
             found = {
                 known: sum(_threads(name) for name in names)
                 for known, names in zip(ROLES, (workers, handlers), strict=True)
@@ -182,11 +179,22 @@ class Processes:
             waiting = policy.OVERFLOW_THREADS * len(workers)
             places = {"handlers": found["handlers"], "subscribers": waiting}
             all_hands = {"handlers": sum(_hands(name) for name in handlers)}
-            pipe = self._redis.pipeline(transaction=False)
             shares = _shares(places, all_hands) | _drainers(workers, handlers)
-            pipe.hset(keys.slots(), mapping=shares)
-            pipe.execute()
+            if shares != self._shares:
+                self._redis.hset(keys.slots(), mapping=shares)
+            self._shares = shares
         return found
+
+    def refresh(self, role: str) -> None:
+        """Ask what time it is, forget processes that are gone, and share the places anew."""
+        before = self._scripts.clock.now().timestamp() - FORGOTTEN_AFTER
+        self._shares = {}
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.zremrangebyscore(keys.alive(role), "-inf", before)
+            pipe.time()
+            _, (seconds, micros) = pipe.execute()
+        self._scripts.clock.heard(seconds * 1000 + micros / 1000)
 
     def ended(self, role: str, process: str, threads: int, *, hands: int = 0) -> None:
         """This process does not live any more."""
@@ -335,6 +343,7 @@ def _drainers(workers: Sequence[bytes], handlers: Sequence[bytes]) -> dict[str, 
         counted = {"worker": _threads, "handlers": _hands}[lane.process]
         count = sum(lane.threads(counted(name)) for name in processes[lane.process])
         found[f"{lane.name}:drainers"] = max(1, count)  # for one that is to come
+    found["handlers:short"] = max(1, policy.TELLERS * len(handlers))
     return found
 
 

@@ -131,6 +131,12 @@ class Scripts:
             return f"p{self.clock.argument}"
         return self.clock.argument
 
+    @staticmethod
+    def prepare(*names: str) -> None:
+        """Put texts together now, so that children need not, each for itself."""
+        for name in names:
+            source(name)
+
     def _script(self, name: str) -> Any:
         if name not in self._loaded:
             self._loaded[name] = self.client.register_script(source(name))

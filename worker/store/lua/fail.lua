@@ -21,5 +21,5 @@ if after < 0 then
   return answer('parked')
 end
 redis.call('HDEL', keys.claims(lane), id)
-redis.call('ZADD', keys.due(lane), now + after, id)
+set_due(lane, id, now + after)
 return answer('again')

@@ -3,18 +3,19 @@
 -- KEYS[1]  the root of every key
 -- ARGV[2]  process
 -- ARGV[3]  lease in ms
--- ARGV[4]  {lane, ...}
--- ARGV[5]  the process, as its mark is named
--- ARGV[6]  the highest token that it was given
+-- ARGV[4]  the process, as its mark is named
+-- ARGV[5]  the highest token that it was given
+-- ARGV[6]  {lane, ...} that are looked at whatever `soon` says; with any, the process's mark is kept
+--          for as long again
 -- Returns  "pumped" | "other" | "backwards" (Redis lost writes), how many wake-ups, the number of
 --          the last loss
 -- uses: time, fence, wakeups
 
+local lanes = cjson.decode(ARGV[6])
 local loss = redis.call('HGET', keys.queue_settings(), 'losses') or '0'
-if went_back(ARGV[5], ARGV[6]) then return answer('backwards', '0', loss) end
-if ARGV[6] ~= '0' then
-  redis.call('PEXPIRE', keys.seen(ARGV[5]), policy.MARK_KEPT_MS)
-  redis.call('PEXPIRE', keys.hands(ARGV[5]), policy.MARK_KEPT_MS)
+if went_back(ARGV[4], ARGV[5]) then return answer('backwards', '0', loss) end
+if lanes[1] and ARGV[5] ~= '0' then
+  redis.call('PEXPIRE', keys.hands(ARGV[4]), policy.MARK_KEPT_MS)
 end
 local holder = redis.call('GET', keys.pump())
 if holder and holder ~= ARGV[2] then return answer('other', '0', loss) end
@@ -36,8 +37,14 @@ local function wake_for(lane, due)
 end
 
 local posted = 0
-for _, lane in ipairs(cjson.decode(ARGV[4])) do
+local function look(lane)
+  local first = redis.call('ZRANGE', keys.due(lane), 0, 0, 'WITHSCORES')[2]
+  if not first then return redis.call('ZREM', keys.soon(), lane) end
+  redis.call('ZADD', keys.soon(), first, lane)
   local due = redis.call('ZCOUNT', keys.due(lane), '-inf', text(now))
   if due > 0 then posted = posted + wake_for(lane, due) end
 end
+
+for _, lane in ipairs(redis.call('ZRANGEBYSCORE', keys.soon(), '-inf', text(now))) do look(lane) end
+for _, lane in ipairs(lanes) do look(lane) end
 return answer('pumped', text(posted), loss)

@@ -46,11 +46,11 @@ local function write_health()
     redis.call('HDEL', health, 'since', 'until', 'rest', 'rests', 'asked')
   end
   redis.call('HSET', health, by, order.token, unpack(order.health))
-  redis.call('HINCRBY', health, 'rev', 1)
+  if order.rev then redis.call('HINCRBY', health, 'rev', 1) end
   if order.disabled then disable() end
 end
 
-local held = redis.call('HMGET', key, 'state', 'job', 'event', 'token')
+local held = redis.call('HMGET', key, 'state', 'job', 'event', 'token', 'kept')
 -- Else somebody else took it when the lease had run out; one without a record was forgotten.
 local mine = held[4] == order.token or not held[1]
 if mine and redis.call('HGET', keys.held(handler), order.slot) == id then
@@ -70,7 +70,7 @@ else
     if order.state == 'dead' then
       keep_event(key, held[3])
     else
-      redis.call('HDEL', key, 'kept')
+      if held[5] then redis.call('HDEL', key, 'kept') end
       -- Else it goes with its job.
       if redis.call('EXISTS', keys.job(held[2])) == 0 then redis.call('ZADD', keys.told(), now, id) end
     end
@@ -79,5 +79,6 @@ end
 if order.health then write_health() end
 
 call_waiting(lane)
-order.closing.after = next_look(handler) or -1
+local after, took = next_look(handler)
+order.closing.after, order.closing.short = after or -1, is_short(lane, took)
 return answer(word, '', put_down(order.closing))

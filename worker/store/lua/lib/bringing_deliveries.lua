@@ -2,11 +2,10 @@
 -- uses: claiming, reading_events, taking
 
 local function taken(who, handler, k, token)
-  local word, what, begun, health = take_delivery({lane = who.lane, handler = handler, slot = k,
-    token = token, longest = who.longest, slow_after = who.slow_after})
+  local word, what, begun, health, record = take_delivery({lane = who.lane, handler = handler,
+    slot = k, token = token, me = who.me, longest = who.longest, slow_after = who.slow_after})
   if word ~= 'take' then return {word, what} end
-  local record = redis.call('HGETALL', keys.delivery(what))
-  local fields, job = event_and_job(redis.call('HGET', keys.delivery(what), 'event') or '0-0')
+  local fields, job = event_and_job(record[place_in(record, 'event')] or '0-0')
   return {word, what, begun, health, record, fields, job}
 end
 

@@ -15,42 +15,40 @@ for _, id in ipairs(policy.NEVER_PARKED) do NEVER_PARKED[id] = true end
 -- if it is parked instead.
 local function take_duty(who, id, mark)
   local lane = who.lane
-  if mark:match(HELD) then redis.call('HINCRBY', keys.failures(lane), id, 1) end  -- never came back
-  local failed = redis.call('HGET', keys.failures(lane), id) or '0'
+  local failed = any_failed(lane) and redis.call('HGET', keys.failures(lane), id) or '0'
+  if mark:match(HELD) then  -- its holder never came back
+    failed = text(redis.call('HINCRBY', keys.failures(lane), id, 1))
+    failing[lane] = true
+  end
   if tonumber(failed) >= policy.PARKED_AFTER and not NEVER_PARKED[id] then
     park(lane, id, tonumber(failed), 'whoever works on it never comes back')
     return nil
   end
   local token = next_token()
-  set_mark(who.process, token)
+  set_mark(who.process, token, who.me, who.nonce .. ' ' .. id)
   redis.call('HSET', keys.claims(lane), id, 'h' .. token .. '/' .. who.nonce)
-  redis.call('ZADD', keys.due(lane), now + who.lease, id)
+  set_due(lane, id, now + who.lease)
+  redis.call('ZADD', keys.drainers(lane), now + policy.DRAINER_SURE_MS, who.me)
   return token, failed
 end
 
--- What this claimer was given under the same nonce, if it still has it: the answer was lost. "gone"
--- if it is done with that: this is an earlier asking, which was late.
-local function given_before(who)
-  local last = redis.call('HGET', keys.hands(who.process), who.me) or ''
-  local nonce, id = last:match('^(%x+) (.+)$')
+-- What this claimer was given last under the same nonce, if it still has it: the answer was lost.
+-- "gone" if it is done with that: this is an earlier asking, which was late.
+local function given_before(who, last)
+  local nonce, id = (last or ''):match('^(%x+) (.+)$')
   if nonce ~= who.nonce then return nil end
   local token, holder = (redis.call('HGET', keys.claims(who.lane), id) or ''):match(HELD)
   if holder ~= nonce then return 'gone' end
-  return id, token, redis.call('HGET', keys.failures(who.lane), id) or '0'
+  return id, token, any_failed(who.lane) and redis.call('HGET', keys.failures(who.lane), id) or '0'
 end
 
-local function give(who, id)
-  if redis.call('HSET', keys.hands(who.process), who.me, who.nonce .. ' ' .. id) == 1 then
-    redis.call('PEXPIRE', keys.hands(who.process), policy.MARK_KEPT_MS)
-  end
-end
-
--- It drains no more; another is woken if something is due.
+-- It drains no more; another is woken if something is due. Returns for what.
 local function rest(lane, me)
   redis.call('ZREM', keys.drainers(lane), me)
   redis.call('ZREM', keys.idle(lane), me)
   local next = redis.call('ZRANGEBYSCORE', keys.due(lane), '-inf', text(now), 'LIMIT', 0, 1)[1]
   if next then wake_lane(lane, next) end
+  return next
 end
 
 -- The duty that a message names, if it is due. One that is marked "p" a process of the release before
@@ -62,15 +60,13 @@ local function claim_named(who)
   if tonumber(score) > now and mark ~= 'p' then return nil end
   local token, failed = take_duty(who, who.first, mark)
   if not token then return nil end
-  give(who, who.first)
-  redis.call('ZADD', keys.drainers(who.lane), now + policy.DRAINER_SURE_MS, who.me)
   return who.first, token, failed
 end
 
 -- The duty that has been due longest: its name, token and failures. Nothing: none is, and it
 -- drains no more.
-local function claim_next(who)
-  local id, token, failed = given_before(who)
+local function claim_next(who, last)
+  local id, token, failed = given_before(who, last)
   if token then return id, token, failed end
   if id == 'gone' then return nil end
   if who.first then
@@ -81,13 +77,12 @@ local function claim_next(who)
     'LIMIT', 0, policy.PARKED_AT_ONCE)
   for _, name in ipairs(due) do
     token, failed = take_duty(who, name, redis.call('HGET', keys.claims(who.lane), name) or '')
-    if token then
-      give(who, name)
-      redis.call('ZADD', keys.drainers(who.lane), now + policy.DRAINER_SURE_MS, who.me)
-      return name, token, failed
-    end
+    if token then return name, token, failed end
   end
-  if not who.linger or #due == policy.PARKED_AT_ONCE then return rest(who.lane, who.me) end
+  if not who.linger or #due == policy.PARKED_AT_ONCE then
+    rest(who.lane, who.me)
+    return nil
+  end
   -- It waits a moment for more. Both end by themselves, no later than it stops to listen.
   redis.call('ZADD', keys.drainers(who.lane), now + who.linger, who.me)
   redis.call('ZADD', keys.idle(who.lane), now + who.linger, who.me)
@@ -101,8 +96,9 @@ end
 -- What a script answers of the next duty, behind its own words.
 local function next_of(who)
   if not who then return false end
-  if went_back(who.process, who.seen) then return {'backwards'} end
-  local id, token, failed = claim_next(who)
+  local hand = redis.call('HMGET', keys.hands(who.process), 'seen', who.me)
+  if is_before(hand[1], who.seen) then return {'backwards'} end
+  local id, token, failed = claim_next(who, hand[2])
   if not id then return {'none'} end
   return answer_of(who, id, token, failed)
 end

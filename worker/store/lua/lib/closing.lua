@@ -1,13 +1,19 @@
 -- The end of a duty and the beginning of the next, in the script that does its work.
--- uses: duties, claiming
+-- uses: wakeups, duties, claiming
 
--- order: {lane, id, token, after, next, rest}. `after` is ms until the next look, negative: done.
+-- order: {lane, id, token, after, next, rest, short}. `after` is ms until the next look, negative: done.
+-- `short`: it takes next to no time.
 -- `next` says who takes the lane's next duty (lib/claiming), `rest` which drainer stops here.
 -- Returns  "done" | "stale" (somebody else has it), and what became of the next
 local function close(order)
-  local word = finish(order.lane, order.id, order.token, order.after)
-  if order.rest then rest(order.lane, order.rest) end
-  return word, next_of(order.next)
+  local word, due = settle(order.lane, order.id, order.token, order.after)
+  local taken
+  if order.rest then taken = rest(order.lane, order.rest) end
+  local following = next_of(order.next)
+  if following and following[1] == 'claimed' then taken = following[2] end
+  -- Nobody is called for what this drainer goes on with itself.
+  if due and taken ~= order.id then wake_lane(order.lane, order.id, order.short) end
+  return word, following
 end
 
 -- The same where a flow's last work may end its duty: no order, no end. What became of the next.

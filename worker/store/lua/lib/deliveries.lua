@@ -3,46 +3,61 @@
 -- delivery each slot has in hand, `endpoint:<handler>` how telling it goes.
 -- uses: time, duties, places
 
--- The first delivery of a handler that nobody has in hand, and when it is tried.
-local function next_turn(handler)
-  local taken, count = {}, 0
+-- The first deliveries of a handler that nobody has in hand, `most` at most: of each its id and when
+-- it is tried. And how many are in hand.
+local function next_turns(handler, most)
+  local taken, count, found = {}, 0, {}
   for _, id in ipairs(redis.call('HVALS', keys.held(handler))) do
     taken[id] = true
     count = count + 1
   end
-  local first = redis.call('ZRANGE', keys.outbox(handler), 0, count, 'WITHSCORES')
+  local first = redis.call('ZRANGE', keys.outbox(handler), 0, count + most - 1, 'WITHSCORES')
   for i = 1, #first, 2 do
-    if not taken[first[i]] then return first[i], tonumber(first[i + 1]) end
+    if not taken[first[i]] and #found < most then
+      found[#found + 1] = {id = first[i], due = tonumber(first[i + 1])}
+    end
   end
+  return found, count
 end
 
 -- In how many ms a handler's next delivery may be tried; an endpoint that fails is left alone a
--- while.
+-- while. And how many seconds telling it takes, if that is known.
 local function next_look(handler)
-  local id, due = next_turn(handler)
-  if not id then return nil end
-  local till = tonumber(redis.call('HGET', keys.endpoint(handler), 'until')) or 0
-  return math.max(0, due - now, till - now)
+  local turn = next_turns(handler, 1)[1]
+  if not turn then return nil end
+  local health = redis.call('HMGET', keys.endpoint(handler), 'until', 'took')
+  return math.max(0, turn.due - now, (tonumber(health[1]) or 0) - now), tonumber(health[2])
 end
 
--- Have a slot that is free look at a handler's next delivery when its time comes. With none free,
--- the first looks again when it is.
-local function stir(lane, handler)
-  local delay = next_look(handler)
-  if not delay then return end
+-- Whether telling a handler takes less than calling somebody to do it.
+local function is_short(lane, took)
+  return lane == 'handlers' and took ~= nil and took < policy.TOLD_AT_ONCE
+end
+
+-- Have a slot that is free look at a handler's next delivery, which is tried in so many ms and takes so
+-- many seconds. With none free, the first looks again when it is.
+local function stir_in(lane, handler, delay, took)
+  local short = is_short(lane, took)
   for k = 1, slots_of(lane) do
     local slot = handler .. '/' .. k
     if waits_for_place(lane, slot) then return end
     local busy = redis.call('HGET', keys.claims(lane), slot)
       and tonumber(redis.call('ZSCORE', keys.due(lane), slot) or 0) > now
-    if not busy then return wake(lane, slot, delay) end
+    if not busy then return wake(lane, slot, delay, short) end
   end
-  wake(lane, handler .. '/1', delay)
+  wake(lane, handler .. '/1', delay, short)
+end
+
+local function stir(lane, handler)
+  local delay, took = next_look(handler)
+  if delay then stir_in(lane, handler, delay, took) end
 end
 
 -- Processes of the release before may still read lists of their own.
+local lists_before
 local function list_as_before(id, old, new)
-  if redis.call('EXISTS', keys.jobs()) == 0 then return end
+  if lists_before == nil then lists_before = redis.call('EXISTS', keys.jobs()) == 1 end
+  if not lists_before then return end
   if old then redis.call('ZREM', keys.deliveries_in_state(old), id) end
   if new then redis.call('ZADD', keys.deliveries_in_state(new), 0, id) end
 end

@@ -7,17 +7,31 @@
 -- The release before marked with "p" what it had posted a message for; such a duty is not held.
 local HELD = '^h(%d+)/(%x*)%+?(%d*)$'
 
--- A duty is due. Of what was due before, its lane was woken then, or the pump wakes it.
-local function make_due(lane, id, score)
-  if score and tonumber(score) <= now then return end
-  redis.call('ZADD', keys.due(lane), now, id)
-  redis.call('HDEL', keys.claims(lane), id)
-  wake_lane(lane, id)
+-- When somebody must look at a duty. `soon` scores its lane no later: by that the pump knows where to
+-- look.
+local soonest = {}
+local function set_due(lane, id, at)
+  redis.call('ZADD', keys.due(lane), at, id)
+  if at >= (soonest[lane] or math.huge) then return end
+  redis.call('ZADD', keys.soon(), 'LT', at, lane)
+  soonest[lane] = at
 end
 
-local function wake(lane, id, delay)
-  local due, claims = keys.due(lane), keys.claims(lane)
-  local score = redis.call('ZSCORE', due, id)
+-- A duty is due. Of what was due before, its lane was woken then, or the pump wakes it. Of those that
+-- are short, some share a wake-up: whoever comes goes on with the others.
+local sharing = {}
+local function make_due(lane, id, score, short)
+  if score and tonumber(score) <= now then return end
+  set_due(lane, id, now)
+  if score then redis.call('HDEL', keys.claims(lane), id) end
+  local others = sharing[lane] or 0
+  if short then sharing[lane] = (others + 1) % policy.TOLD_TOGETHER end
+  if not short or others == 0 then wake_lane(lane, id, short) end
+end
+
+local function wake(lane, id, delay, short)
+  local claims = keys.claims(lane)
+  local score = redis.call('ZSCORE', keys.due(lane), id)
   local token, nonce, wished
   if score then token, nonce, wished = (redis.call('HGET', claims, id) or ''):match(HELD) end
   -- Also of a holder whose lease ran out: should it put the duty down after all, it goes on.
@@ -25,16 +39,25 @@ local function wake(lane, id, delay)
     local wish = math.min(tonumber(wished) or math.huge, now + math.max(delay, 0))
     redis.call('HSET', claims, id, 'h' .. token .. '/' .. nonce .. '+' .. text(wish))
   elseif delay <= 0 then
-    make_due(lane, id, score)
+    make_due(lane, id, score, short)
   elseif not score or tonumber(score) > now + delay then
-    redis.call('ZADD', due, now + delay, id)
-    redis.call('HDEL', claims, id)
+    set_due(lane, id, now + delay)
+    if score then redis.call('HDEL', claims, id) end
   end
 end
 
--- What a duty failed before is forgiven. Mostly nothing of the lane has.
+-- Whether anything of a lane failed or is parked; mostly nothing is.
+local failing = {}
+local function any_failed(lane)
+  if failing[lane] == nil then
+    failing[lane] = redis.call('EXISTS', keys.failures(lane), keys.parked(lane)) > 0
+  end
+  return failing[lane]
+end
+
+-- What a duty failed before is forgiven.
 local function forgive(lane, id)
-  if redis.call('EXISTS', keys.failures(lane), keys.parked(lane)) == 0 then return end
+  if not any_failed(lane) then return end
   redis.call('HDEL', keys.failures(lane), id)
   redis.call('HDEL', keys.parked(lane), id)
 end
@@ -60,19 +83,24 @@ local function holds(lane, id, token)
 end
 
 -- after: ms until the next look, or negative: nothing is left to do. A wake-up that came meanwhile
--- counts if it is sooner.
-local function finish(lane, id, token, after)
+-- counts if it is sooner. Returns whether it is due, too; its lane is to be woken then.
+local function settle(lane, id, token, after)
   local mine, wish = holds(lane, id, token)
-  if not mine then return 'stale' end
+  if not mine then return 'stale', false end
   local next = after >= 0 and now + after or nil
   if wish and (not next or wish < next) then next = wish end
   if not next then
     drop(lane, id)
-    return 'done'
+    return 'done', false
   end
   redis.call('HDEL', keys.claims(lane), id)
   forgive(lane, id)
-  redis.call('ZADD', keys.due(lane), math.max(next, now), id)
-  if next <= now then wake_lane(lane, id) end
-  return 'done'
+  set_due(lane, id, math.max(next, now))
+  return 'done', next <= now
+end
+
+local function finish(lane, id, token, after)
+  local word, due = settle(lane, id, token, after)
+  if due then wake_lane(lane, id) end
+  return word
 end

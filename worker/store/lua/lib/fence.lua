@@ -4,12 +4,18 @@
 
 -- Whether Redis has lost writes of a process: its own mark, which nobody else pushes on, is below
 -- the token that it was given last.
+local function is_before(mark, token) return (tonumber(mark) or 0) < tonumber(token) end
+
 local function went_back(process, token)
-  return (tonumber(redis.call('GET', keys.seen(process))) or 0) < tonumber(token)
+  return is_before(redis.call('HGET', keys.hands(process), 'seen'), token)
 end
 
-local function set_mark(process, token)
-  redis.call('SET', keys.seen(process), token, 'PX', policy.MARK_KEPT_MS)
+-- And what else is to be kept of the process.
+local function set_mark(process, token, ...)
+  local key = keys.hands(process)
+  if redis.call('HSET', key, 'seen', token, ...) > 0 then
+    redis.call('PEXPIRE', key, policy.MARK_KEPT_MS)
+  end
 end
 
 -- A token, larger than every earlier one.

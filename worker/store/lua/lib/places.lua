@@ -1,16 +1,11 @@
 -- Places. `telling:<lane>` scores each slot that has a delivery in hand by when that counts as
 -- lost, `slow:<lane>` by when it begins to count as slow, `unproved:<lane>` likewise where its
 -- receiver is new. Who finds no place stands in `waiting:<lane>:<pace>`, scored by since when.
--- uses: time, duties
-
--- A share of a lane's places as processes last counted them; one before any did.
-local function share_of(name) return tonumber(redis.call('HGET', keys.slots(), name)) or 1 end
+-- uses: time, wakeups, duties
 
 -- What the release before did not count: while only its processes run, new ones have the common
 -- places.
-local function share_of_new(lane)
-  return tonumber(redis.call('HGET', keys.slots(), lane .. ':new')) or share_of(lane .. ':common')
-end
+local function share_of_new(lane) return share(lane .. ':new') or share_of(lane .. ':common') end
 
 local function slots_of(lane) return share_of(lane) end
 
@@ -22,9 +17,14 @@ local function leave_place(lane, slot)
   return true
 end
 
--- Mostly nobody waits.
+-- Mostly nobody waits. Whoever does from now on is called by what another script does.
+local waited = {}
 local function somebody_waits_for_place(lane)
-  return redis.call('EXISTS', keys.waiting(lane, 'new'), keys.waiting(lane, 'slow')) > 0
+  if waited[lane] == nil then
+    local new, slow = keys.waiting(lane, 'new'), keys.waiting(lane, 'slow')
+    waited[lane] = redis.call('EXISTS', new, slow) > 0
+  end
+  return waited[lane]
 end
 
 local function stop_waiting(lane, slot)

@@ -12,9 +12,21 @@
 local POSTS = ARGV[1]:sub(1, 1) == 'p'
 local woken = {}
 
--- How many more wake-ups so many duties need: not more than there are threads for them.
-local function missing(lane, due)
-  local most = tonumber(redis.call('HGET', keys.slots(), lane .. ':drainers')) or 1
+-- A share of a lane's places or threads as processes last counted them, each asked for once.
+local shares = {}
+local function share(name)
+  if shares[name] == nil then
+    shares[name] = tonumber(redis.call('HGET', keys.slots(), name)) or false
+  end
+  return shares[name]
+end
+
+-- One before any did.
+local function share_of(name) return share(name) or 1 end
+
+-- How many more wake-ups so many duties need: not more than there are threads for them, or `most`.
+local function missing(lane, due, most)
+  most = most or share_of(lane .. ':drainers')
   local waiting = redis.call('LLEN', keys.queue(lane))
   if waiting >= most then return 0 end
   -- None is sure for longer: a score beyond that is of a clock that was ahead.
@@ -52,9 +64,11 @@ local function ring(lane)
   return true
 end
 
-local function wake_lane(lane, id)
+-- short: few drainers are enough, for they are back before others were called.
+local function wake_lane(lane, id, short)
   if ring(lane) then return end
-  if missing(lane, math.huge) > 0 then post(lane, {id}) end
+  local most = short and share_of(lane .. ':short') or nil
+  if missing(lane, math.huge, most) > 0 then post(lane, {id}) end
 end
 
 local function answer(...)
