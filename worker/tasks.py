@@ -20,7 +20,7 @@ from runhook.worker.domain import policy
 from runhook.worker.domain.lanes import LANES, lanes_of
 from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows import lost_writes
-from runhook.worker.flows.drain import drain
+from runhook.worker.flows.drain import Shift, drain
 from runhook.worker.flows.pump import Pump, WorkerProfile, published
 from runhook.worker.net.outbound import SECONDS
 from runhook.worker.queue.autoscale import places
@@ -75,6 +75,7 @@ class Process:
         self.threads = 1
         self.hands = 1
         self.places: dict[str, Places] = {}
+        self.shift: Shift | None = None
         self.pump: Pump | None = None
         self.memory = Memory()  # what its threads and its pump know of Redis
         self._wiring: Wiring | None = None
@@ -109,7 +110,10 @@ class Process:
             self.role = "handlers"
         self.threads, self.hands = threads, hands
         # A child works on one thing at a time; threads are shared by all lanes.
-        self.places = {lane: Places(LANES[lane].threads(threads)) for lane in lanes_of("worker")}
+        wanted = {lane: LANES[lane].threads(threads) for lane in lanes_of("worker")}
+        self.places = {lane: Places(count) for lane, count in wanted.items()}
+        if self.role == "worker" and sum(wanted.values()) <= threads:
+            self.shift = Shift(policy.OWN_THREADS_DUTIES, policy.OWN_THREADS_SECONDS)
         self.settings = Settings.load(self.role)
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
@@ -183,7 +187,7 @@ def _hand_back(lane: str, duty: str) -> None:
 def attend(lane: str, duty: str) -> None:
     """Work through a lane once; a Redis that is away is said, and the pump wakes the lane later."""
     try:
-        drain(process.wiring, lane, duty, lingers=process.lingers)
+        drain(process.wiring, lane, duty, lingers=process.lingers, shift=process.shift)
     except LostWrites as lost:
         report("redis.away", lane=lane, why=str(lost))
         _own_up()
@@ -258,6 +262,8 @@ def _ending(**_: object) -> None:
     Ended while it starts, Celery looks for a pool that is gone, and tells that as a fault.
     """
     logging.getLogger("celery.worker").addFilter(_is_no_missing_pool)
+    if process.shift:
+        process.shift.over.set()
     deadline = time.monotonic() + 2 * policy.DRAIN_SECONDS  # its time, and the last duty's
     while time.monotonic() < deadline and any(place.busy for place in process.places.values()):
         time.sleep(0.01)

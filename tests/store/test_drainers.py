@@ -12,7 +12,7 @@ from runhook.worker.delivery import subscriptions
 from runhook.worker.domain import policy
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import LostWrites, StoreUnavailable
-from runhook.worker.flows.drain import drain
+from runhook.worker.flows.drain import Shift, drain
 from runhook.worker.flows.lanes import FLOWS
 from runhook.worker.net.watch import Watch
 from runhook.worker.store import Arrival, Change, Claim, records
@@ -80,6 +80,24 @@ def test_what_took_longer_than_a_task_may_is_its_last(
     drain(house.w, "handlers")
     assert begun == ["a"]
     assert _messages(house, "handlers") >= 1, "another task goes on"
+
+
+def test_a_process_that_ends_asks_for_no_other_duty(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shift, begun = Shift(duties=9, seconds=60), []
+
+    def flow(_: Any, claim: Claim) -> None:
+        begun.append(claim.id)
+        shift.over.set()
+
+    monkeypatch.setitem(FLOWS, "fanout", flow)
+    for name in "abc":
+        house.w.store.duties.wake("fanout", name)
+    house.raw.delete("runhook:queue:fanout")
+    drain(house.w, "fanout", lingers=True, shift=shift)
+    assert begun == ["a", "b"], "one came with the end of the other"
+    assert house.raw.llen("runhook:queue:fanout") == 1, "another is called for the rest"
 
 
 def test_news_of_a_duty_whose_lease_ran_out_is_kept(house: House) -> None:

@@ -86,6 +86,18 @@ def test_while_nothing_is_due_a_round_is_a_few_commands_however_many_lanes(house
     assert commands("other") == 3, "another process pumps"
 
 
+def test_every_other_round_only_asks_whether_anything_is_due(house: House) -> None:
+    pump = Pump(house.w, WorkerProfile(role="worker", threads=12))
+    pump.round()
+    before = house.raw.info("commandstats")["cmdstat_evalsha"]
+    pump.round()
+    assert house.raw.info("commandstats")["cmdstat_evalsha"]["calls"] == before["calls"]
+    house.w.store.duties.wake("fanout", "a")
+    pump.round()
+    house.raw.delete("runhook:queue:fanout")
+    assert pump.round() == 1, "what is due is looked at in each"
+
+
 def test_whoever_only_looks_on_takes_over_and_notices_what_redis_lost(house: House) -> None:
     duties = house.w.store.duties
     duties.wake("fanout", "a")

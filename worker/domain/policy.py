@@ -185,6 +185,9 @@ PARKED_AT_ONCE = 10  # duties that one claim passes over because they are to be 
 # A Celery task works through a lane until nothing is due, or for so long and so many: then another
 # wake-up is posted, so that lanes share the threads and a handler's time limit starts anew.
 DRAINED_AT_ONCE, DRAIN_SECONDS = 50, 0.5
+# The same where each lane has threads of its own and no time limit: a wake-up costs what three
+# duties do, but a task that goes on for minutes would look as if it hung.
+OWN_THREADS_DUTIES, OWN_THREADS_SECONDS = 1000, 5.0
 WOKEN_AT_ONCE = 50  # wake-ups of a lane in one round of the pump: some 100 µs of Redis
 # ms for which a drainer waits for more once nothing is due: while jobs come one after the other, a
 # Celery task for each duty would cost three times what the duty does.

@@ -1,7 +1,8 @@
 """Working through a lane: each duty that is due is claimed in its turn, done, and put down."""
 
+import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from runhook.worker.domain import policy
 from runhook.worker.errors import StoreUnavailable
@@ -12,7 +13,24 @@ from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 
-def drain(w: Wiring, lane: str, first: str = "", *, lingers: bool = False) -> int:
+@dataclass(frozen=True)
+class Shift:
+    """How long a thread works through a lane before others should have it.
+
+    Attributes:
+        duties: Most that it begins.
+        seconds: After which it asks for none.
+        over: Set once the process ends: nobody asks for another.
+    """
+
+    duties: int
+    seconds: float
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+def drain(
+    w: Wiring, lane: str, first: str = "", *, lingers: bool = False, shift: Shift | None = None
+) -> int:
     """Work until nothing is due in a lane, or others should have this thread.
 
     What goes wrong with a duty is counted with that duty, and keeps none behind it waiting.
@@ -22,6 +40,7 @@ def drain(w: Wiring, lane: str, first: str = "", *, lingers: bool = False) -> in
         lane: Which.
         first: The duty to begin with, if it is due.
         lingers: With nothing due, wait a moment for more.
+        shift: How long; None: as a thread that lanes share.
 
     Returns:
         How many duties were looked at.
@@ -30,13 +49,14 @@ def drain(w: Wiring, lane: str, first: str = "", *, lingers: bool = False) -> in
         LostWrites: Redis has forgotten what it was told before.
         StoreUnavailable: Redis does not answer. What is held is woken again when its lease is over.
     """
-    worked, stop = 0, time.monotonic() + policy.DRAIN_SECONDS
+    shift = shift or Shift(policy.DRAINED_AT_ONCE, policy.DRAIN_SECONDS)
+    worked, stop = 0, time.monotonic() + shift.seconds
     claim = w.store.duties.claim(lane, first=first)
     while claim:
         worked += 1
         turn = claim.turn
         turn.lingers = lingers
-        if worked < policy.DRAINED_AT_ONCE:
+        if worked < shift.duties and not shift.over.is_set():
             turn.ends = stop
         _attend(w, FLOWS[lane], claim)
         claim = turn.next

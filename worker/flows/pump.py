@@ -50,6 +50,7 @@ class Pump:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
         self._beaten = self._refreshed = -math.inf
+        self._short = False  # the last round only asked whether anything is due, as every other
         self._away = False
         self._loss: int | None = None  # the last time that Redis lost writes, as far as is known
 
@@ -69,7 +70,7 @@ class Pump:
             self._w.store.processes.ended(profile.role, name, profile.threads, hands=profile.hands)
 
     def round(self) -> int:
-        """One heartbeat if it is time, and one look at every lane; how many wake-ups it posted.
+        """One heartbeat if it is time, and one look at what is due; how many wake-ups it posted.
 
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
@@ -79,16 +80,15 @@ class Pump:
             self._refresh()
         if anew or time.monotonic() - self._beaten > policy.BEAT_EVERY:
             # Before the pump: how many may work through a lane is counted from those that live.
-            self._beaten = time.monotonic()
-            profile = self._profile
-            self._w.store.processes.beat(
-                profile.role, process_name(), profile.threads, hands=profile.hands
-            )
+            self._beat(anew)
         # After the handlers are published, or a receiver that this process mends would be looked at
         # with its old record. Taken off the list only once Redis has it.
         while self._opening:
             self._w.store.duties.wake(*self._opening[0])
             self._opening.pop(0)
+        self._short = not (anew or self._short)
+        if self._short and not self._w.store.duties.is_due():
+            return 0
         try:
             pumped = self._w.store.duties.pump(process_name(), policy.PUMP_LEASE, thorough=anew)
         except LostWrites:
@@ -103,6 +103,15 @@ class Pump:
         # Last: if Redis goes away while it is written, the next round does it again.
         self._loss = pumped.loss
         return pumped.posted
+
+    def _beat(self, anew: bool) -> None:
+        """Say that this process lives; whoever pumps shares the places among those that do."""
+        self._beaten, profile = time.monotonic(), self._profile
+        me = (profile.role, process_name(), profile.threads)
+        if anew or self._w.store.duties.pumps:
+            self._w.store.processes.beat(*me, hands=profile.hands)
+        else:
+            self._w.store.processes.lives(*me, hands=profile.hands)
 
     def _refresh(self) -> None:
         """Say anew what Redis may have lost."""

@@ -24,7 +24,7 @@ from runhook.worker.store.claims import Again, Claim, Lease, Parked, Pumped, Tur
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.keeper import Keeper
 from runhook.worker.store.memory import Memory
-from runhook.worker.store.scripts import Scripts
+from runhook.worker.store.scripts import Scripts, milliseconds
 
 # What a claim of a lane tells lua/lib/claiming more: what to bring depends on it.
 Details = Mapping[str, Callable[[], Mapping[str, Any]]]
@@ -74,7 +74,7 @@ class Duties:
         self._memory = memory
         self._details = details
         self._keeper = Keeper(self.renew)
-        self._pumps = True  # as far as this process knows
+        self.pumps = True  # this process does, as far as it knows
 
     def publish_messages(self) -> None:
         """Say in Redis what wakes a lane, so that scripts can post it.
@@ -249,12 +249,20 @@ class Duties:
         word, posted, loss = self._scripts.waking("pump", 3, *mine)
         if word == "backwards":
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
-        self._pumps = word == "pumped"
+        self.pumps = word == "pumped"
         return Pumped(int(posted), int(loss))
+
+    def is_due(self) -> bool:
+        """Whether a lane is to be looked at, if this process pumps: one command."""
+        if not self.pumps:
+            return False
+        now = milliseconds(self._scripts.clock.now())
+        with reaching():
+            return bool(self._scripts.client.zrangebyscore(keys.soon(), "-inf", now, 0, 1))
 
     def _another_pumps(self, process: str, seen: int) -> Pumped | None:
         """What the script would say if another process did last and does still: three commands."""
-        if self._pumps:
+        if self.pumps:
             return None
         with reaching():
             pipe = self._scripts.client.pipeline(transaction=False)

@@ -152,8 +152,14 @@ class Processes:
         """Forget a handler; False when a process published it within so many seconds."""
         return self._scripts.words("forget_handler", handler, within)[0] == "done"
 
+    def lives(self, role: str, process: str, threads: int, *, hands: int = 0) -> None:
+        """This process lives; who shares the places is another."""
+        now = self._scripts.clock.now().timestamp()
+        with reaching():
+            self._redis.zadd(keys.alive(role), {_alive(process, threads, hands): now})
+
     def beat(self, role: str, process: str, threads: int, *, hands: int = 0) -> dict[str, int]:
-        """This process lives and works on so many things at once.
+        """This process lives and works on so many things at once, and shares the places.
 
         Args:
             role: What it is.
