@@ -140,6 +140,19 @@ def test_a_redis_that_forgets_what_a_closing_gave_is_noticed(house: House) -> No
         house.w.store.duties.claim("fanout")
 
 
+def test_the_mark_of_a_process_that_works_for_weeks_is_kept(house: House) -> None:
+    """A child that tells handlers has no pump that would see to it."""
+    duties, hands = house.w.store.duties, f"runhook:hands:{house.w.store.memory.process}"
+    for _ in range(3):
+        duties.wake("fanout", "a")
+        claim = duties.claim("fanout")
+        assert claim
+        duties.put_down(claim)
+        assert house.raw.pttl(hands) > policy.MARK_KEPT_MS - policy.MARK_RENEWED_MS
+        house.raw.pexpire(hands, 2 * policy.MARK_RENEWED_MS)
+        house.clock.advance(policy.MARK_RENEWED_MS / 1000 + 1)
+
+
 def test_a_call_that_ends_late_takes_no_others_time_limit_away() -> None:
     watch, ended = Watch(), []
     names = [watch.start(time.monotonic(), lambda: ended.append("late")) for _ in range(2)]

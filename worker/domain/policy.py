@@ -202,6 +202,7 @@ WAKE_UP_KEPT = 60
 # is lost, four times ten seconds and its waits.
 ASKED_AGAIN_MS = 60_000
 MARK_KEPT_MS = 7 * 86_400_000  # ms a process's mark is kept: longer than any is away and comes back
+MARK_RENEWED_MS = 3_600_000  # ms after which one that works has it kept for as long again
 # How far the fence goes on above all tokens one process knows of: others may know higher ones, and
 # a thousand million are decades of work.
 FENCE_AHEAD = 10**9

@@ -346,8 +346,8 @@ done = SHORT.key("done:<nonce>", "string", "this was done already (lib/once); a 
 hands = SHORT.key(
     "hands:<process>",
     "hash",
-    "`seen`: the last token it was given (lib/fence); of each of its threads the last duty, and "
-    "its nonce (lib/claiming); 7 days",
+    "`seen`: the last token it was given, `kept`: until when (ms; lib/fence); of each of its "
+    "threads the last duty, and its nonce (lib/claiming); 7 days",
 )
 bell = SHORT.key("bell:<drainer>", "list", "calls a drainer that waits for work (lib/wakeups); 5 s")
 pump = SHORT.key("pump", "string", "who pumps (pump); its lease")

@@ -26,6 +26,7 @@ local function take_duty(who, id, mark)
   end
   local token = next_token()
   set_mark(who.process, token, who.me, who.nonce .. ' ' .. id)
+  if who.kept < now + policy.MARK_KEPT_MS - policy.MARK_RENEWED_MS then keep_mark(who.process) end
   redis.call('HSET', keys.claims(lane), id, 'h' .. token .. '/' .. who.nonce)
   set_due(lane, id, now + who.lease)
   redis.call('ZADD', keys.drainers(lane), now + policy.DRAINER_SURE_MS, who.me)
@@ -96,8 +97,9 @@ end
 -- What a script answers of the next duty, behind its own words.
 local function next_of(who)
   if not who then return false end
-  local hand = redis.call('HMGET', keys.hands(who.process), 'seen', who.me)
+  local hand = redis.call('HMGET', keys.hands(who.process), 'seen', who.me, 'kept')
   if is_before(hand[1], who.seen) then return {'backwards'} end
+  who.kept = tonumber(hand[3]) or 0
   local id, token, failed = claim_next(who, hand[2])
   if not id then return {'none'} end
   return answer_of(who, id, token, failed)

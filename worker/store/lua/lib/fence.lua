@@ -10,12 +10,18 @@ local function went_back(process, token)
   return is_before(redis.call('HGET', keys.hands(process), 'seen'), token)
 end
 
+-- `kept` says until when, so that whoever works need not say so each time.
+local function keep_mark(process)
+  local key = keys.hands(process)
+  redis.call('HSET', key, 'kept', text(now + policy.MARK_KEPT_MS))
+  redis.call('PEXPIRE', key, policy.MARK_KEPT_MS)
+end
+
 -- And what else is to be kept of the process.
 local function set_mark(process, token, ...)
   local key = keys.hands(process)
-  if redis.call('HSET', key, 'seen', token, ...) > 0 then
-    redis.call('PEXPIRE', key, policy.MARK_KEPT_MS)
-  end
+  local is_new = redis.call('HSET', key, 'seen', token, ...) > 0
+  if is_new then redis.call('PEXPIRE', key, policy.MARK_KEPT_MS) end
 end
 
 -- A token, larger than every earlier one.
