@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runhook.config import generated, private
+from runhook.config.budgets import Budgets, read_budgets
 from runhook.config.callers import Caller, read_callers
+from runhook.config.indexing import read_keys
 from runhook.config.roles import CHECKS
 from runhook.config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
 from runhook.config.roles import Role as Role
@@ -30,9 +39,19 @@ from runhook.config.urls import broker_fault, is_runninghub, passwords, plain_ur
 SHORTEST_SECRET = 32  # characters: RunningHub and every proxy on the way see what it signs
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
 
+
+def _pieces(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(piece.strip() for piece in value.split(",") if piece.strip())
+    return value
+
+
 # pydantic-settings would read JSON here; a shell's user writes commas.
-CommaList = Annotated[tuple[str, ...], NoDecode]
-CommaNumbers = Annotated[tuple[float, ...], NoDecode]
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_pieces)]
+CommaNumbers = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_pieces)]
+MetadataKeys = Annotated[CommaList, AfterValidator(read_keys)]
+# The last is the first to run.
+DayBudgets = Annotated[Budgets, NoDecode, BeforeValidator(read_budgets), BeforeValidator(_pieces)]
 
 
 class Settings(BaseSettings):
@@ -72,6 +91,8 @@ class Settings(BaseSettings):
     # Off: a subscriber's URL could have this machine call its own network.
     allow_private_urls: bool = Field(False, alias="RUNHOOK_ALLOW_PRIVATE_URLS")
     https_only_setting: bool | None = Field(None, alias="RUNHOOK_HTTPS_ONLY")
+    budgets: DayBudgets = Field(Budgets(), alias="RUNHOOK_BUDGET_DAY", validate_default=False)
+    indexed: MetadataKeys = Field((), alias="RUNHOOK_INDEX_METADATA")
     retention_days: float = Field(30, alias="RUNHOOK_RETENTION_DAYS", gt=0)
     data_dir: Path = Field(Path(".runhook"), alias="RUNHOOK_DATA_DIR")
     # PORT and WEB_CONCURRENCY as on Heroku.
@@ -125,16 +146,6 @@ class Settings(BaseSettings):
         """
         known = {str(field.alias) for field in cls.model_fields.values()}
         return cls.load(role, **{name: v for name, v in environ.items() if name in known})
-
-    @field_validator("secret_setting", "token_setting", "handlers", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return _pieces(value)
-
-    @field_validator("retry_schedule", mode="before")
-    @classmethod
-    def _split_seconds(cls, value: object) -> object:
-        return _pieces(value)
 
     @field_validator("retry_schedule")
     @classmethod
@@ -359,6 +370,13 @@ class Settings(BaseSettings):
             return "CNY"
         return None
 
+    @property
+    def budget_currency(self) -> str | None:
+        """What budgets are in: the account's currency; a sandbox's is that of the catalogue."""
+        if not self.live:
+            return "CNY"
+        return self.currency
+
 
 def weak_secret(secret: str) -> str | None:
     """Why a secret of callback URLs is too weak, without showing it; None where it is strong."""
@@ -371,12 +389,6 @@ def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """Variables that begin like ours and are none of ours: most often misspelt."""
     known = {str(field.alias) for field in Settings.model_fields.values()}
     return sorted(name for name in environ if name.startswith("RUNHOOK_") and name not in known)
-
-
-def _pieces(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(piece.strip() for piece in value.split(",") if piece.strip())
-    return value
 
 
 def _one_line(error: ValidationError) -> str:

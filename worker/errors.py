@@ -4,6 +4,7 @@
     ├── InvalidRequest      the caller's: every fault named, nothing sent, nothing paid
     ├── NotFound            the caller's: there is no such job or model
     ├── Conflict            the caller's: it contradicts the present state, which stays as it is
+    ├── OverBudget          the caller's: the day's budget has no room for it, nothing was sent
     ├── Trimmed             the caller's: the events to read on from are no longer kept
     ├── Gone                the caller's: it was there, and nobody has it any more
     ├── StoreUnavailable    Redis does not answer; nothing was changed unless the text says so
@@ -21,6 +22,8 @@ What RunningHub answers to a paid submit is not an error but a value: see `repor
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Literal
 
 MOST_FAULTS = 100  # that an answer lists: nobody mends more at once, the others are counted
@@ -87,6 +90,39 @@ class NotFound(RunhookError):
 
 class Conflict(RunhookError):
     """The request contradicts the present state, which stays as it is."""
+
+
+class OverBudget(RunhookError):
+    """The day's budget has no room for what an attempt may cost. Nothing was sent, nothing is paid.
+
+    Attributes:
+        tenant: Whose budget it is; None: the whole day's.
+        limit: The budget.
+        left: What is left of it.
+        needs: What the attempt may cost.
+        day: The UTC day.
+        ends_at: When that day ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        tenant: str | None,
+        limit: Decimal,
+        left: Decimal,
+        needs: Decimal,
+        day: date,
+    ) -> None:
+        self.tenant, self.limit, self.left, self.needs = tenant, limit, left, needs
+        self.day = day
+        self.ends_at = datetime.combine(day + timedelta(days=1), time(), UTC)
+        whose = "everybody"
+        if tenant is not None:
+            whose = tenant
+        super().__init__(
+            f"it may cost {needs:f}, and {left:f} is left of {whose}'s budget of {limit:f} for "
+            f"{day}, which ends at 00:00 UTC"
+        )
 
 
 class Trimmed(RunhookError):

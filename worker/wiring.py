@@ -24,7 +24,7 @@ from runhook.worker.queue.broker import Broker, ForeignCelery, make_app, message
 from runhook.worker.queue.overflow import OverflowPool
 from runhook.worker.runninghub.client import Client
 from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
-from runhook.worker.store import Claim, Clock, Memory, Scripts, Store, Tells, connect
+from runhook.worker.store import Books, Claim, Clock, Memory, Scripts, Store, Tells, connect
 from runhook.worker.store.changes import LineOf
 from runhook.worker.store.connection import Patience
 from runhook.worker.telemetry import conceal, masked, report
@@ -142,6 +142,7 @@ def _store(
         memory=memory,
         line_of=line_of,
         tells=tells,
+        books=Books(settings.budgets, settings.currency, settings.indexed),
     )
 
 

@@ -34,6 +34,7 @@ class Leftovers:
         messages: Wake-ups by lane that nobody took.
         parked: Duties that failed too often.
         doctor: What doctor finds bad, and says.
+        ledger: What doctor says of the two ledgers where they do not agree.
         alerted: Jobs that an alert names.
         memory: Bytes.
     """
@@ -43,6 +44,7 @@ class Leftovers:
     messages: dict[str, int]
     parked: list[str]
     doctor: list[str]
+    ledger: list[str]
     alerted: set[str]
     memory: int
 
@@ -75,6 +77,7 @@ class Leftovers:
             messages={lane: int(redis.llen(f"runhook:queue:{lane}")) for lane in LANES},
             parked=[name.decode() for name in parked],
             doctor=[f"{one.what}: {one.says}" for one in bad],
+            ledger=[one.says for one in found if one.what == "ledger" and one.word != "good"],
             alerted=_alerted(redis),
             memory=int(redis.info("memory")["used_memory"]),
         )
@@ -88,6 +91,7 @@ class Leftovers:
             "duties left": [f"{self.due[lane]} of {lane}" for lane in EMPTY if self.due[lane]],
             "wake-ups left": [f"{n} of {lane}" for lane, n in self.messages.items() if n],
             "parked and not named": [name for name in self.parked if name not in said],
+            "ledgers that do not agree": self.ledger,
             "memory": [f"{self.memory} bytes"] if jobs and self.memory > most else [],
         }
 

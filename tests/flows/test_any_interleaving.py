@@ -8,6 +8,8 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
@@ -31,7 +33,9 @@ from runhook.worker.domain.reports import (
     Accepted,
     Busy,
     Capacity,
+    Cost,
     Error,
+    LivePrice,
     NeverLeft,
     Output,
     Recorded,
@@ -41,13 +45,15 @@ from runhook.worker.domain.reports import (
     TaskState,
     Uncertain,
 )
-from runhook.worker.errors import Conflict, ProviderRefused, ProviderSilent
+from runhook.worker.errors import Conflict, OverBudget, ProviderRefused, ProviderSilent
 from runhook.worker.flows import create
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.drain import drain
 from runhook.worker.flows.pump import published
 from runhook.worker.flows.resolve import retry
+from runhook.worker.flows.steps import books
+from runhook.worker.money.budgets import holds_of
 from runhook.worker.runninghub.capabilities import CAPABILITIES, line_of
 from runhook.worker.runninghub.codes import explain, other_model_may
 from runhook.worker.runninghub.wire import read_callback
@@ -65,6 +71,8 @@ ENDS: dict[str, State] = {
 }
 OWN_FAILURE = "1000"  # what a task fails with, which another model may make good
 LIMIT = 3
+PRICE = Decimal("0.40")  # of IMAGE
+BUDGET = "6.00"  # of which a long history finds the end
 PICTURE = (Output(url="https://a.example/x.png", type="png"),)
 
 
@@ -84,7 +92,8 @@ class Task:
     def report(self) -> Report:
         """What RunningHub says of it."""
         if self.state == "succeeded":
-            return Report(ref=self.ref, state="succeeded", outputs=PICTURE)
+            cost = Cost(money=f"{PRICE}")
+            return Report(ref=self.ref, state="succeeded", outputs=PICTURE, cost=cost)
         error = None
         if self.state == "failed":
             error = Error(code="failed", message="it failed", provider_code=OWN_FAILURE)
@@ -140,6 +149,11 @@ class Provider:
         self._answer()
         task = self.tasks.get(ref)
         return task.report() if task else Report(ref=ref, state="unknown")
+
+    def price(self, model: str, given: dict[str, Any]) -> LivePrice:
+        """As the catalogue has it."""
+        self._answer()
+        return LivePrice(PRICE, "CNY")
 
     def calls_of_report(self, kind: str, *, legacy: bool) -> int:
         """Query is one call."""
@@ -217,11 +231,9 @@ class Interleaving(RuleBasedStateMachine):
         """A new job, perhaps with a model to go on with."""
         options: dict[str, Any] = {"expires_in": expires} if expires else {}
         options |= {"fallback": [OFFICIAL]} if other else {}
-        self.ids.append(
-            create.request(self.w, JobRequest(model=IMAGE, input={"prompt": "a"}, options=options))[
-                1
-            ].id
-        )
+        asked = JobRequest(model=IMAGE, input={"prompt": "a"}, options=options)
+        with suppress(OverBudget):
+            self.ids.append(create.request(self.w, asked)[1].id)
 
     @precondition(lambda self: self._busy())
     @rule(data=st.data(), many=st.integers(1, 4))
@@ -302,7 +314,7 @@ class Interleaving(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(self.ids))
         try:
             word(self.w, job_id)
-        except (Conflict, ProviderSilent):
+        except (Conflict, OverBudget, ProviderSilent):
             return
         if word is retry:
             self.retried.add(job_id)
@@ -396,6 +408,7 @@ class Interleaving(RuleBasedStateMachine):
             assert self.heard[job.id], f"nobody heard of {job}"
             self._true(job)
         self.nothing_is_paid_twice()
+        self._books_agree()
 
     def _true(self, job: Job) -> None:
         """A success is one, and what succeeded is not called failed unless it was given up."""
@@ -406,6 +419,17 @@ class Interleaving(RuleBasedStateMachine):
         elif task is not None and task.state == "succeeded" and job.state is State.FAILED:
             assert job.attempt.error
             assert job.attempt.error.code in ("timeout", "unconfirmed"), job
+
+    def _books_agree(self) -> None:
+        """The days say what the jobs say, and of budgets is held what jobs hold."""
+        agreed = books.compare(self.w)
+        assert (agreed.unbooked, agreed.differing) == ([], [])
+        held: Counter[str] = Counter()
+        for job in self._jobs():
+            held.update(holds_of(job))
+        for day, count in held.items():
+            for field in ("all", "of:local"):
+                assert int(self.house.raw.hget(f"runhook:budget:{day}", field)) == count
 
     def _running(self) -> list[Task]:
         return [task for task in self.provider.tasks.values() if task.state == "running"]
@@ -453,7 +477,12 @@ def test_any_interleaving_keeps_the_promises(build: Build, monkeypatch: pytest.M
     handlers = Registry()
     kinds = ("job.succeeded", "job.failed", "job.cancelled")
     handlers.add(Handler(name="heard", types=kinds, model=None, target=_hear))
-    Interleaving.house = build(handlers, RUNHOOK_CONCURRENCY=LIMIT, RUNHOOK_UNCONFIRMED_AFTER=200)
+    Interleaving.house = build(
+        handlers,
+        RUNHOOK_CONCURRENCY=LIMIT,
+        RUNHOOK_UNCONFIRMED_AFTER=200,
+        RUNHOOK_BUDGET_DAY=BUDGET,
+    )
     run_state_machine_as_test(
         Interleaving,
         settings=settings(

@@ -1,6 +1,7 @@
 """Settings: a wrong one stops a process at its start with one line that names it."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -31,6 +32,15 @@ KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": STRONG}
         ("client", {"RUNHOOK_RETRY_SCHEDULE": "0,x"}, "RUNHOOK_RETRY_SCHEDULE"),
         ("client", {"RUNHOOK_RETRY_SCHEDULE": "0,-5"}, "RUNHOOK_RETRY_SCHEDULE"),
         ("client", {"RUNHOOK_RETRY_SCHEDULE": ","}, "RUNHOOK_RETRY_SCHEDULE"),
+        *[
+            ("client", {"RUNHOOK_BUDGET_DAY": value}, "RUNHOOK_BUDGET_DAY")
+            for value in ("ten", "1e3", "-1", "1,5,2", "a=", "=1", "a b=1", "1.0000001", ",")
+        ],
+        ("client", {"RUNHOOK_BUDGET_DAY": "10000000.01"}, "10,000,000"),
+        ("client", {"RUNHOOK_BUDGET_DAY": "1.00,2.00"}, "the whole day has 2 budgets"),
+        ("client", {"RUNHOOK_BUDGET_DAY": "a=1,a=2"}, "tenant a has 2 budgets"),
+        ("client", {"RUNHOOK_INDEX_METADATA": "an order"}, "RUNHOOK_INDEX_METADATA"),
+        ("client", {"RUNHOOK_INDEX_METADATA": "a,b,c,d,e,f,g,h,i,j,k"}, "11 keys"),
         *[
             ("client", {name: value}, name)
             for name in ("RUNNINGHUB_BASE_URL", "RUNHOOK_PUBLIC_URL")
@@ -255,3 +265,32 @@ def test_subscribers_must_be_https_where_jobs_are_real_or_where_it_is_said(
     if said is not None:
         monkeypatch.setenv("RUNHOOK_HTTPS_ONLY", said)
     assert Settings.load("client").https_only is only
+
+
+def test_all_that_is_wrong_with_budgets_is_said_at_once() -> None:
+    with pytest.raises(SettingsError) as wrong:
+        Settings.load("client", RUNHOOK_BUDGET_DAY="ten,a=1,a=2,b c=1")
+    for named in ("'ten' is no amount", "tenant a has 2 budgets", "'b c=1' names no tenant"):
+        assert named in str(wrong.value)
+
+
+def test_budgets_are_exact_and_of_everybody_and_of_single_tenants() -> None:
+    settings = Settings.load("client", RUNHOOK_BUDGET_DAY=" 10.00 , a=2.5,b=0")
+    assert settings.budgets.limits("a") == {"": Decimal("10.00"), "a": Decimal("2.5")}
+    assert settings.budgets.limits("c") == {"": Decimal("10.00")}
+    assert Settings.load("client").budgets.limits("a") == {}
+    assert Settings.load("client", RUNHOOK_INDEX_METADATA="b,a,b").indexed == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("url", "currency"),
+    [
+        ("https://www.runninghub.cn", "CNY"),
+        ("https://www.runninghub.ai", None),
+        ("http://127.0.0.1:8090", "CNY"),
+    ],
+)
+def test_budgets_are_in_what_the_account_pays_in_as_far_as_it_is_known(
+    url: str, currency: str | None
+) -> None:
+    assert Settings.load("client", RUNNINGHUB_BASE_URL=url).budget_currency == currency

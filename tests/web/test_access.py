@@ -91,6 +91,7 @@ GET /v1/models/<path:name> read submit
 GET /v1/line read
 POST /v1/line admin
 GET /v1/account read
+GET /v1/costs read submit
 POST /v1/subscriptions admin
 GET /v1/subscriptions read
 GET /v1/subscriptions/<subscription_id> read

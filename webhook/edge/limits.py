@@ -155,6 +155,8 @@ ASKING = Limit("calls of yours wait for RunningHub here", each=8, together=16)
 BATCHES = Limit("batches of yours are being taken here", each=8, together=16)
 # Each is a thread for 15 s.
 TESTS = Limit("tests of subscriptions run here", each=2, together=2)
+# A year of days that are all parted by metadata takes seconds to add up; a month takes none.
+COUNTING = Limit("costs are being added up for you here", each=4, together=4)
 # Each reads the log and the jobs in it, for seconds.
 RECOVERING = Limit("recoveries of yours run here", each=1, together=2)
 

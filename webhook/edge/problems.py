@@ -6,6 +6,7 @@ import orjson
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.views import View
 from runhook.worker.errors import (
     UNPAID,
@@ -13,6 +14,7 @@ from runhook.worker.errors import (
     Gone,
     InvalidRequest,
     NotFound,
+    OverBudget,
     ProviderRefused,
     ProviderSilent,
     RunhookError,
@@ -54,6 +56,8 @@ def _told(error: RunhookError) -> tuple[int, str, str, View]:
             return 410, "Gone", str(error), {}
         case Conflict():
             return 409, "Conflict", f"{error}. {UNPAID}", {}
+        case OverBudget():
+            return 402, "Payment Required", f"{error}. {UNPAID}", _room(error)
         case StoreUnavailable():
             detail = (
                 "Redis does not answer now. With the same Idempotency-Key it is safe to ask again."
@@ -73,6 +77,17 @@ def _told(error: RunhookError) -> tuple[int, str, str, View]:
             detail = f"RunningHub gave no usable answer: {error}. Nothing was changed; ask again."
             return 503, "RunningHub does not answer", detail, {}
     raise error
+
+
+def _room(error: OverBudget) -> View:
+    """What a budget has left for whom, and until when."""
+    return {
+        "tenant": error.tenant,
+        "limit": f"{error.limit:f}",
+        "left": f"{error.left:f}",
+        "needs": f"{error.needs:f}",
+        "ends_at": iso(error.ends_at),
+    }
 
 
 def _counted(count: int) -> str:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator
 
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.bodies import Body, fits, one_of, read, refused
+from runhook.worker.domain.metadata import PREFIX, Label, labels_wanted
 from runhook.worker.errors import Fault, InvalidRequest
 
 # Items of a page; a hundred jobs are about 200 KiB.
@@ -19,6 +20,10 @@ class Query(Body):
     """The parameters that a call takes; itself: none."""
 
     member = "a parameter of this call"
+
+
+class LabelledQuery(Query):
+    """Those of a call that takes `metadata.KEY` besides, for each indexed key: see `labels`."""
 
 
 Route = TypeVar("Route", bound=Callable[..., Response])
@@ -49,18 +54,36 @@ def read_query() -> None:
         for name, values in request.args.lists()
         if len(values) > 1
     ]
-    try:
-        wanted = QUERIES.get(route, Query)
-        g.query = read(wanted, request.args.to_dict(), now=wiring().clock.now())
-    except InvalidRequest as invalid:
-        faults += invalid.faults
+    wanted, given = QUERIES.get(route, Query), request.args.to_dict()
+    indexed = wiring().settings.indexed
+    if issubclass(wanted, LabelledQuery):
+        named = {name: given.pop(name) for name in [*given] if name.startswith(PREFIX)}
+        g.labels = _or_faults(faults, lambda: labels_wanted(named, indexed))
+    g.query = _or_faults(
+        faults, lambda: read(wanted, given, now=wiring().clock.now(), indexed=indexed)
+    )
     if faults:
         raise InvalidRequest(faults)
+
+
+def _or_faults(faults: list[Fault], reads: Callable[[], Any]) -> Any:
+    """What was read; else what is wrong with it is added to the faults."""
+    try:
+        return reads()
+    except InvalidRequest as invalid:
+        faults += invalid.faults
+        return None
 
 
 def query(_: type[Parameters]) -> Parameters:
     """What this request's query says, as the model that `takes` declares for its route."""
     found: Parameters = g.query
+    return found
+
+
+def labels() -> tuple[Label, ...]:
+    """The metadata that this request's query names."""
+    found: tuple[Label, ...] = g.labels
     return found
 
 

@@ -10,6 +10,8 @@ from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.worker.domain.bodies import Body
 from runhook.worker.domain.views import account_view
+from runhook.worker.flows.costs import budgets_today
+from runhook.worker.money.report import budget_view
 
 LARGEST = 1024  # bytes of a body, which says one word
 
@@ -51,4 +53,7 @@ def get_account() -> Response:
     # for what needs Redis only.
     with ASKING.take(caller().name):
         account, capacity = w.client.account(), w.client.capacity()
-    return answer(account_view(account, capacity, w.store.queue.state().in_flight))
+    view = account_view(account, capacity, w.store.queue.state().in_flight)
+    if budgets := budgets_today(w):
+        view["budgets"] = [budget_view(budget) for budget in budgets]
+    return answer(view)

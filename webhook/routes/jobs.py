@@ -14,9 +14,11 @@ from runhook.webhook.edge.problems import problem_view
 from runhook.webhook.edge.queries import (
     USUAL,
     Flag,
+    LabelledQuery,
     PageSize,
     Query,
     begins_at,
+    labels,
     query,
     read_query,
     takes,
@@ -26,7 +28,6 @@ from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
 from runhook.worker.catalogue import Checked
-from runhook.worker.catalogue.views import dry_run_view
 from runhook.worker.domain.bodies import Body, Moment, fits, one_of, refused, some_of
 from runhook.worker.domain.jobs import Job, State, is_job_id
 from runhook.worker.domain.views import View, job_view
@@ -35,6 +36,7 @@ from runhook.worker.flows import batch, create, resolve
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.forget import forget
 from runhook.worker.flows.steps.first_look import usual_seconds
+from runhook.worker.flows.steps.pricing import trial_view
 from runhook.worker.store import JobFilter
 
 LARGEST = 32 * 1024 * 1024  # bytes of a job: media may come as data URIs
@@ -45,7 +47,7 @@ blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 blueprint.before_request(read_query)
 
 
-class JobsQuery(Query):
+class JobsQuery(LabelledQuery):
     """Which jobs to list, and where the page begins."""
 
     state: Annotated[tuple[str, ...], some_of(tuple(State))] = ()
@@ -102,7 +104,8 @@ def post_job() -> Response:
     # Only where RunningHub is asked: an ordinary job needs Redis alone and waits for nobody.
     with _waiting_for(given, dry_run):
         if dry_run:
-            return answer(_checked(create.trial(wiring(), given, only=only())))
+            checked = create.trial(wiring(), given, owner=caller().name, only=only())
+            return answer(_checked(checked))
         new, job = create.accept(wiring(), given, owner=caller().name, key=key, only=only())
     response = answer(_view(job), _status(new=new))
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
@@ -167,6 +170,7 @@ def list_jobs() -> Response:
         states=asked.state,
         model=model,
         tenant=mine or asked.tenant,
+        labels=labels(),
         since=asked.since,
         until=asked.until,
     )
@@ -285,7 +289,7 @@ def _progress(job: Job) -> View | None:
 
 
 def _checked(checked: Checked) -> View:
-    return dry_run_view(checked, create.live_price(wiring(), checked))
+    return trial_view(wiring(), checked)
 
 
 def _idempotency_key() -> str | None:

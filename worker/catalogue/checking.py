@@ -55,6 +55,7 @@ def check(
     reach: Reach = ANYWHERE_PUBLIC,
     media: Mapping[str, Media] | None = None,
     app: App | None = None,
+    budgeted: bool = False,
 ) -> Checked:
     """Check a request and complete its input.
 
@@ -67,17 +68,15 @@ def check(
         media: What is known of the assets and data URIs in the input. An asset that is not in it
             is not here.
         app: The app's fields, where they could be read.
+        budgeted: A budget takes the max_price of a ComfyUI job as what to hold for it.
 
     Raises:
         InvalidRequest: With every fault of model, input and options at once.
     """
     known = media or {}
     if COMFY.fullmatch(name):
-        kind = name.partition("/")[0]
-        faults = [*node_faults(given, known, app), *option_faults(kind, given, options)]
-        if faults:
-            raise InvalidRequest(faults)
-        return Checked(model=name, kind=kind, input=dict(given), retries=options.get("retries", 0))
+        wrong = option_faults(_kind(name), given, options, budgeted=budgeted)
+        return _comfy(name, given, options, [*node_faults(given, known, app), *wrong])
     model, asked = _model(name, options), _Asked(given=given, known=known, reach=reach)
     whole, faults = _checked(model, asked)
     others, wrong = _fallbacks(model, asked, options)
@@ -87,6 +86,20 @@ def check(
     if faults:
         raise InvalidRequest(faults)
     return replace(whole, fallback=tuple(others), retries=options.get("retries", 0))
+
+
+def _kind(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _comfy(
+    name: str, given: Mapping[str, Any], options: Mapping[str, Any], faults: list[Fault]
+) -> Checked:
+    """A ComfyUI job, unless something is wrong with it."""
+    if faults:
+        raise InvalidRequest(faults)
+    retries = options.get("retries", 0)
+    return Checked(model=name, kind=_kind(name), input=dict(given), retries=retries)
 
 
 @dataclass(frozen=True, kw_only=True)

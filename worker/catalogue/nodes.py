@@ -52,15 +52,20 @@ BY_KIND: dict[str, tuple[str, ...]] = {
 }
 
 
-def option_faults(kind: str, given: Mapping[str, Any], options: Mapping[str, Any]) -> list[Fault]:
+def option_faults(
+    kind: str, given: Mapping[str, Any], options: Mapping[str, Any], *, budgeted: bool = False
+) -> list[Fault]:
     """What is wrong with a job's options.
 
     Args:
         kind: `workflow`, `app`, `quick`, or a model's output.
         given: The input, which an inline workflow excludes.
         options: As the user wrote them.
+        budgeted: A budget takes the max_price of a ComfyUI job as what to hold for it.
     """
-    faults = [fault for key, value in options.items() for fault in _option(kind, key, value)]
+    faults = [
+        fault for key, value in options.items() for fault in _option(kind, key, value, budgeted)
+    ]
     # An inline graph has its values in it, and RunningHub does not merge.
     if given and "workflow" in options and kind == "workflow":
         text = "excludes input: RunningHub takes fields or a whole workflow, not both (error 803)"
@@ -68,9 +73,9 @@ def option_faults(kind: str, given: Mapping[str, Any], options: Mapping[str, Any
     return faults
 
 
-def _option(kind: str, key: str, value: Any) -> Iterable[Fault]:
+def _option(kind: str, key: str, value: Any, budgeted: bool) -> Iterable[Fault]:
     path, known = f"options.{key}", (*EVERY_JOB, *BY_KIND.get(kind, ()))
-    if key in MODELS_ONLY and kind in COMFY_KINDS:
+    if key in MODELS_ONLY and kind in COMFY_KINDS and not (budgeted and key == "max_price"):
         yield Fault(path=path, message=MODELS_ONLY[key])
     elif key not in known:
         jobs = f"{kind} jobs"

@@ -46,6 +46,7 @@ COMMANDS = {
         "pause": "Pause the queue: queued jobs stay queued, running ones go on.",
         "resume": "Let the queue go on.",
     },
+    "costs": {"costs": "Show what days cost, by day, model, tenant or metadata."},
     "handlers": {"handlers": "List handlers, and what waits for each."},
     "deliveries": {
         "deliveries": "List deliveries, or show one.",

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 def account(as_json: bool) -> None:
     """Show the account's balance, limit and use."""
     from runhook.worker.domain.views import account_view
+    from runhook.worker.flows.costs import budgets_today
+    from runhook.worker.money.report import budget_view
 
     w = wiring(asks=True)
     state = w.store.queue.state()
     view = account_view(w.client.account(), w.client.capacity(), state.in_flight)
+    view["budgets"] = [budget_view(budget) for budget in budgets_today(w)]
     if as_json:
         print_json(view | {"line": state.document()})
     else:
@@ -59,6 +62,10 @@ def _table(account: dict[str, Any], queue: "QueueState") -> Rows:
         # What RunningHub did not say is left out: a nought would be a lie.
         if value is not None:
             table.add_row(name, str(value))
+    for budget in account["budgets"]:
+        whose = budget["tenant"] or "everybody"
+        left = f"{whose}: {budget['left']} left today of {budget['limit']}"
+        table.add_row("budget", left)
     if queue.paused:
         table.add_row("queue", Text("paused; `runhook resume` lets it go on", "yellow"))
     return table

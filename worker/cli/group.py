@@ -15,6 +15,7 @@ from runhook.worker.errors import (
     UNPAID,
     Conflict,
     InvalidRequest,
+    OverBudget,
     ProviderRefused,
     ProviderSilent,
     RunhookError,
@@ -99,7 +100,7 @@ def _sentence(error: Exception) -> str:
             return f"{str(error).rstrip('.')}. {hint}"
         case ProviderSilent():
             return f"RunningHub: {error}"
-        case Conflict():
+        case Conflict() | OverBudget():
             return f"{error}. {UNPAID}"
     return str(error)
 

@@ -11,6 +11,7 @@ import click
 import orjson
 
 from runhook.worker import catalogue
+from runhook.worker.domain.metadata import PREFIX, Label, labels_wanted
 from runhook.worker.errors import NotFound
 from runhook.worker.flows import create
 from runhook.worker.wiring import Wiring
@@ -64,6 +65,34 @@ def options_of(pairs: Iterable[str]) -> dict[str, Any]:
             raise click.UsageError(f"-o {name} is given twice")
         given[name] = option(name, value)
     return given
+
+
+def metadata_of(pairs: Iterable[str]) -> dict[str, Any]:
+    """The metadata that was typed; `7` is a number, as in JSON."""
+    given: dict[str, Any] = {}
+    for name, value in map(pair, pairs):
+        if name in given:
+            raise click.UsageError(f"--metadata {name} is given twice")
+        given[name] = _exactly(value)
+    return given
+
+
+def _exactly(text: str) -> Any:
+    """What the text says as JSON where that says no less: `7` is a number, `7.10` stays text."""
+    value = guess(text)
+    if isinstance(value, list | dict) or orjson.dumps(value).decode() == text:
+        return value
+    return text
+
+
+def labels(w: Wiring, pairs: Iterable[str]) -> tuple[Label, ...]:
+    """The metadata that is looked for, as it was typed.
+
+    Raises:
+        InvalidRequest: A key is not indexed.
+    """
+    wanted = {f"{PREFIX}{name}": value for name, value in map(pair, pairs)}
+    return labels_wanted(wanted, w.settings.indexed)
 
 
 def keep_file(w: Wiring, path: Path) -> catalogue.Asset:

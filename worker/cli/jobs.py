@@ -15,6 +15,7 @@ from runhook.worker.cli.tables import Rows, particulars
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Cost, amounts
 from runhook.worker.domain.views import job_view
+from runhook.worker.money.standing import Bill, bill_of
 from runhook.worker.telemetry import masked
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ IN_SECONDS, IN_MINUTES = 100, 2 * 60 * 60
 )
 @click.option("--model", help="An endpoint, the reference's name, or a pattern as vidu/*.")
 @click.option("--tenant", help="Only this tenant's.")
+@click.option(
+    "--metadata", multiple=True, metavar="KEY=VALUE", help="Only with this; an indexed key."
+)
 @click.option("--since", help=f"Created then or later. {TIMES}")
 @click.option("--until", help="Created before then.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
@@ -56,6 +60,7 @@ def jobs(
     states: tuple[str, ...],
     model: str | None,
     tenant: str | None,
+    metadata: tuple[str, ...],
     since: str | None,
     until: str | None,
     limit: int,
@@ -63,16 +68,19 @@ def jobs(
 ) -> None:
     """List jobs, newest first."""
     from runhook.worker import catalogue
+    from runhook.worker.cli.inputs import labels
     from runhook.worker.cli.period import period
     from runhook.worker.store import JobFilter
 
     w = wiring()
     with wrong_usage():
         asked = period(since, until, w.clock.now())
+        labelled = labels(w, metadata)
     wanted = JobFilter(
         states=states,
         model=catalogue.listed_as(model or None),
         tenant=tenant,
+        labels=labelled,
         since=asked.since,
         until=asked.until,
     )
@@ -243,9 +251,28 @@ def _job_table(job: Job, base: str) -> Rows:
             table.add_row("archived", output["archived_url"])
     if error := view["error"]:
         table.add_row("error", Text(f"{error['code']}: {error['message']}", "red"))
-    if job.cost:
-        table.add_row("cost", ", ".join(amounts(job.cost)) or "0")
+    for name, text in _money(job):
+        table.add_row(name, text)
     return table
+
+
+def _money(job: Job) -> Iterable[tuple[str, str | Text]]:
+    """What it was expected to cost, what it cost, and what it may have cost besides."""
+    now, several = job.attempt, len(job.history.attempts) > 1
+    if now.price and not job.cost:
+        yield "price", f"{now.price} {now.priced_in or ''}".rstrip()
+    if job.cost:
+        yield "cost", ", ".join(amounts(job.cost)) or "0"
+    for attempt in job.history.attempts:
+        if several and attempt.cost:
+            yield f"attempt {attempt.n}", ", ".join(amounts(attempt.cost)) or "0"
+        bill = bill_of(job, attempt)
+        if bill is Bill.UNPROVED:
+            price = f"{attempt.price or 'unknown'} {attempt.priced_in or ''}".rstrip()
+            text = f"attempt {attempt.n} may have been charged, and nobody said so; price {price}"
+            yield "at risk", Text(text, "yellow")
+        if attempt.held and bill.open:
+            yield "held", f"{attempt.held} of the budget of {attempt.held_on}"
 
 
 def _timeline_table(timeline: Sequence[dict[str, Any]]) -> Rows:

@@ -7,17 +7,19 @@ from typing import IO, Any
 import click
 import orjson
 
-from runhook.worker.catalogue.views import dry_run_view
 from runhook.worker.cli.console import err, escaped, out, print_json
 from runhook.worker.cli.group import FAILED
-from runhook.worker.cli.inputs import from_file, job_lines, options_of, typed
+from runhook.worker.cli.inputs import from_file, job_lines, metadata_of, options_of, typed
 from runhook.worker.cli.watch import goes_on, print_end, wait
 from runhook.worker.domain.jobs import State
 from runhook.worker.domain.views import View, job_view
 from runhook.worker.errors import InvalidRequest, RunhookError, StoreUnavailable
 from runhook.worker.flows import create
 from runhook.worker.flows.batch import Line, accept
+from runhook.worker.flows.costs import budgets_today
 from runhook.worker.flows.create import JobRequest
+from runhook.worker.flows.steps.pricing import trial_view
+from runhook.worker.money.amounts import money_text
 from runhook.worker.wiring import Wiring
 
 
@@ -28,6 +30,7 @@ def read(
     inputs: Iterable[str],
     file: IO[bytes] | None,
     options: Iterable[str],
+    metadata: Iterable[str],
     priority: int,
 ) -> JobRequest:
     """A job as it was typed, its files kept.
@@ -38,13 +41,20 @@ def read(
         inputs: Its parameters, NAME=VALUE each.
         file: All its parameters as JSON; what is typed wins over it.
         options: NAME=VALUE each.
+        metadata: The same.
         priority: 9 goes first.
     """
     given: dict[str, Any] = {}
     if file:
         given = from_file(file)
     given |= typed(w, model, inputs)
-    body = {"model": model, "input": given, "options": options_of(options), "priority": priority}
+    body = {
+        "model": model,
+        "input": given,
+        "options": options_of(options),
+        "metadata": metadata_of(metadata),
+        "priority": priority,
+    }
     return create.read_job(w, body)
 
 
@@ -116,7 +126,7 @@ def _line_view(w: Wiring, line: Line) -> View:
     if line.job:
         return {"line": line.number, "id": line.job.id, "new": line.new}
     checked = line.checked
-    shown = checked and dry_run_view(checked, create.live_price(w, checked))
+    shown = checked and trial_view(w, checked)
     return {"line": line.number, "dry_run": shown}
 
 
@@ -129,7 +139,7 @@ def _faults(error: RunhookError) -> list[View]:
 def show_price(w: Wiring, asked: JobRequest, *, as_json: bool) -> None:
     """Print what a job would cost; it is neither kept nor sent."""
     checked = create.check(w, asked)
-    shown = dry_run_view(checked, create.live_price(w, checked))
+    shown = trial_view(w, checked)
     if as_json:
         print_json(shown)
         return
@@ -144,8 +154,16 @@ def show_price(w: Wiring, asked: JobRequest, *, as_json: bool) -> None:
         out.print("Its price is unknown.")
     for other in shown["fallback"]:
         out.print(f"If that fails, {other['model']}: {_price_of(other['price'])}")
-    if shown["fallback"]:
+    if shown["fallback"] or checked.retries:
         out.print(f"All in all, by the catalogue: {_range(shown['price_range'])}")
+    for budget in budgets_today(w):
+        out.print(f"Left of today's budget{_whose(budget.tenant)}: {money_text(budget.left)}")
+
+
+def _whose(tenant: str | None) -> str:
+    if tenant is None:
+        return ""
+    return f" of {tenant}"
 
 
 def _price_of(price: View | None) -> str:

@@ -14,6 +14,7 @@ from runhook.worker.cli.commands import refuse_beside, wiring
 )
 @click.option("--input", "file", type=click.File("rb"), help="All parameters, as a JSON file.")
 @click.option("--batch", type=click.File("rb"), help="Many jobs, as JSON lines for POST /v1/jobs.")
+@click.option("--metadata", multiple=True, metavar="KEY=VALUE", help="Given back with the job.")
 @click.option("-o", "options", multiple=True, metavar="NAME=VALUE", help="One option.")
 @click.option(
     "--priority", type=click.IntRange(0, 9), default=5, show_default=True, help="9 goes first."
@@ -29,6 +30,7 @@ def submit(
     inputs: tuple[str, ...],
     file: Any,
     batch: Any,
+    metadata: tuple[str, ...],
     options: tuple[str, ...],
     priority: int,
     key: str | None,
@@ -46,7 +48,7 @@ def submit(
     if key is not None and (fault := key_fault(key, "--key")):
         raise click.BadParameter(fault.message, param_hint="--key")
     if batch is not None:
-        refuse_beside("--batch", "inputs", "file", "options", "priority", "waits")
+        refuse_beside("--batch", "inputs", "file", "metadata", "options", "priority", "waits")
     if dry_run:
         refuse_beside("--dry-run, which keeps nothing", "key", "waits")
     w = wiring()
@@ -55,7 +57,8 @@ def submit(
     if model is None:
         submission.submit_lines(w, batch, key, dry_run=dry_run)
         return
-    asked = submission.read(w, model, inputs=inputs, file=file, options=options, priority=priority)
+    typed = {"inputs": inputs, "file": file, "options": options, "metadata": metadata}
+    asked = submission.read(w, model, priority=priority, **typed)
     if dry_run:
         submission.show_price(w, asked, as_json=as_json)
     elif waits:

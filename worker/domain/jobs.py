@@ -82,6 +82,9 @@ class Attempt:
     `asked` to `failure_seen_at` say what was asked about it: no question is repeated without end.
     `named`: what its owner said, kept also when it was proved.
     `model`: the one of the job's fallbacks that it runs; None, as for most: the job's own model.
+    `price` in `priced_in`: what it was expected to cost when it was asked for; strings, for every
+    other kind of value has a record compared in depth at each change.
+    `held` on `held_on`: what it holds of that UTC day's budget until its cost is known.
     """
 
     n: int
@@ -107,6 +110,10 @@ class Attempt:
     empty_since: Moment | None = None
     failure_seen_at: Moment | None = None
     named: OwnersTask | None = None
+    price: str | None = None
+    priced_in: str | None = None
+    held: str | None = None
+    held_on: str | None = None
 
     @property
     def unproved(self) -> OwnersTask | None:

@@ -251,6 +251,16 @@ RELISTED_AT_ONCE = 50  # jobs that one script looks for in every list: a ms or t
 # ms the release before may go on reading its own lists of jobs: a deploy, and the way back from it.
 OUTLIVED_MS = 86_400_000
 
+# The store: money.
+
+DAYS_KEPT_S = 400 * 86_400  # seconds that a day's totals are kept: a year, and a month to look back
+# Rows of a day that are parted by metadata: 300 KB of Redis. What comes with other values then is
+# counted in one row, so that ids in metadata do not fill Redis for 400 days.
+LABELLED_ROWS = 1_000
+COSTS_AT_ONCE = 10  # days that are read in one round trip: 3 MB at the most
+# Jobs of one value of metadata that one look passes by for a page: two ms of Redis.
+LABELLED_LOOKED_AT = 1_000
+
 # The store: who is told.
 
 PLACE_LOOK_MS = 15_000  # ms until a slot that waits for a place looks again, were it not woken

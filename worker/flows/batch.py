@@ -104,7 +104,7 @@ def accept(
             given = json_object(line, "the line")
             mine = keys.of(given)
             if dry_run:
-                yield Line(number=number, checked=create.trial(w, given, only=only))
+                yield Line(number=number, checked=create.trial(w, given, owner=owner, only=only))
                 continue
             new, job = create.accept(w, given, owner=owner, key=mine, only=only)
         # Redis away too: raised, it would break off an answer that has begun, and nobody could tell

@@ -12,13 +12,15 @@ from runhook.worker import catalogue, errors
 from runhook.worker.catalogue import Asset, Checked, Media, Reach
 from runhook.worker.domain import jobs
 from runhook.worker.domain.bodies import Body, fits, read, too_deep
-from runhook.worker.domain.jobs import LOCAL, Job, JobHistory, JobSpec, State
-from runhook.worker.domain.reports import App, LivePrice
+from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
+from runhook.worker.domain.reports import App
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
 from runhook.worker.files import inline
 from runhook.worker.files.measure import measure_data_uri
 from runhook.worker.flows.steps import fallback
 from runhook.worker.flows.steps.prepare import app_of
+from runhook.worker.flows.steps.pricing import budget_faults, has_budget, money_of
+from runhook.worker.flows.steps.pricing import live_price as live_price
 from runhook.worker.secrets.idempotency import Trace, traces
 from runhook.worker.secrets.sealing import seal
 from runhook.worker.wiring import Wiring
@@ -87,12 +89,15 @@ def read_job(w: Wiring, given: dict[str, Any]) -> JobRequest:
         raise InvalidRequest([*invalid.faults, *_other_faults(w, given, invalid)]) from None
 
 
-def trial(w: Wiring, given: dict[str, Any], *, only: str | None = None) -> Checked:
+def trial(
+    w: Wiring, given: dict[str, Any], *, owner: str = LOCAL, only: str | None = None
+) -> Checked:
     """Check a job as a user sent it; nothing is kept.
 
     Args:
         w: The process's parts.
         given: What was sent.
+        owner: Whose job it would be unless it names a tenant.
         only: The one tenant that may be asked for; None: any.
 
     Raises:
@@ -100,7 +105,7 @@ def trial(w: Wiring, given: dict[str, Any], *, only: str | None = None) -> Check
     """
     _keep_to(only, given)
     canonical(given)  # refuses what could not be written down or answered
-    return check(w, read_job(w, given))
+    return check(w, read_job(w, given), owner)
 
 
 def accept(
@@ -141,6 +146,7 @@ def request(
         Conflict: The key was used with another request.
         StorageUnavailable: A file inside the input was not kept.
         StoreUnavailable: Redis did not take it.
+        OverBudget: The day's budget has no room for it.
     """
     known_by = _traces(w, owner, key, canonical(dict(vars(asked))))
     return _made_before(w, known_by) or _put(w, asked, owner, known_by)
@@ -167,7 +173,8 @@ def _made_before(w: Wiring, known_by: tuple[Trace, ...]) -> tuple[bool, Job] | N
 
 
 def _put(w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...]) -> tuple[bool, Job]:
-    checked = check(w, asked)
+    checked, tenant = check(w, asked, owner), asked.tenant or owner
+    first = Attempt(n=1, **money_of(w, tenant, checked.quote, asked.options))
     # Only once the request is good: a refused one leaves no files behind.
     given = inline.kept(checked, partial(keep, w))
     handlers = None
@@ -184,13 +191,12 @@ def _put(w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...]) 
         handlers=handlers,
         fallback=fallback.kept(checked, partial(keep, w)),
     )
-    tenant = asked.tenant or owner
     job = Job(
         # Of the moment that the record says, by which lists are bounded.
         id=jobs.new_id("job", ask.created_at),
         spec=ask,
         state=State.QUEUED,
-        history=JobHistory(updated_at=ask.created_at),
+        history=JobHistory(updated_at=ask.created_at, attempts=(first,)),
         rev=1,
         tenant=tenant,
     )
@@ -218,13 +224,13 @@ def _answer(w: Wiring, status: str, made: str) -> tuple[bool, Job]:
         raise Conflict(why) from None
 
 
-def check(w: Wiring, asked: JobRequest) -> Checked:
+def check(w: Wiring, asked: JobRequest, owner: str = LOCAL) -> Checked:
     """Check a request and complete its input; nothing is kept.
 
     Raises:
         InvalidRequest: With every fault.
     """
-    faults = [*_envelope_faults(w, asked)]
+    faults, tenant = [*_envelope_faults(w, asked)], asked.tenant or owner
     checked = None
     try:
         checked = catalogue.check(
@@ -234,7 +240,10 @@ def check(w: Wiring, asked: JobRequest) -> Checked:
             reach=Reach(w.settings.allow_private_urls, w.settings.base_url),
             media=_media(w, asked.input),
             app=_app(w, asked.model),
+            budgeted=has_budget(w, tenant),
         )
+        quotes = [quote for _, quote in checked.charges]
+        faults += budget_faults(w, tenant, quotes, asked.options)
         faults += inline.faults(checked)
         faults += _size_faults("input", inline.weight(checked) + fallback.weight(checked))
     except InvalidRequest as invalid:
@@ -242,16 +251,6 @@ def check(w: Wiring, asked: JobRequest) -> Checked:
     if faults or checked is None:
         raise InvalidRequest(faults)
     return checked
-
-
-def live_price(w: Wiring, checked: Checked) -> LivePrice | None:
-    """RunningHub's own price for a checked request now; None where it does not tell. Free."""
-    if checked.kind in catalogue.COMFY_KINDS or not w.settings.api_key:
-        return None
-    try:
-        return w.client.price(checked.model, checked.input)
-    except ProviderSilent:
-        return None
 
 
 def keep(w: Wiring, name: str, file: IO[bytes]) -> Asset:

@@ -2,11 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Literal
 
 from runhook.config.settings import Role, Settings, SettingsError, unknown_names
 from runhook.config.strength import HOW
@@ -20,7 +18,10 @@ from runhook.worker.errors import (
     StoreUnavailable,
     UnreadableRecord,
 )
+from runhook.worker.flows.steps import books
 from runhook.worker.flows.steps.archiving import behind
+from runhook.worker.flows.steps.findings import Finding as Finding
+from runhook.worker.flows.steps.findings import Findings, bad, good, warning
 from runhook.worker.flows.steps.prepare import of_a_known_model
 from runhook.worker.net.http import FAILURES, Http, why
 from runhook.worker.secrets.signing import PROBE, callback_url, probe_answer
@@ -28,7 +29,6 @@ from runhook.worker.store.queue import QueueState
 from runhook.worker.store.upkeep import LOOKED_AT
 from runhook.worker.wiring import Wiring, has_other_secrets
 
-Word = Literal["good", "warning", "bad"]
 SKEW = 5.0  # seconds between this machine's clock and Redis's that matter to nobody
 STUCK = 120.0  # seconds a duty may be past its time: the longest lease, and the pump's round
 OK = 200  # the HTTP status
@@ -36,40 +36,6 @@ WEB_SECONDS = 3.0  # for an answer of this machine; /healthz asks nobody else
 PROBE_SECONDS = 10.0  # for an answer through whatever stands before web, a sleeping tunnel included
 NAMED = 3  # records that a line of the report names; the rest are counted
 ROLES: tuple[Role, ...] = ("web", "worker", "handlers")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        what: Which check, in a word.
-        word: How bad it is: `good`, `warning` or `bad`, with which doctor exits with 1.
-        says: What was found.
-        advice: What to do about it; empty where nothing is.
-    """
-
-    what: str
-    word: Word
-    says: str
-    advice: str = ""
-
-
-Findings = Iterator[Finding]
-
-
-def _good(what: str, says: str) -> Finding:
-    return Finding(what=what, word="good", says=says)
-
-
-def _warning(what: str, says: str, advice: str) -> Finding:
-    """Something works less well than it could, or will not for long."""
-    return Finding(what=what, word="warning", says=says, advice=advice)
-
-
-def _bad(what: str, says: str, advice: str) -> Finding:
-    """Something does not work."""
-    return Finding(what=what, word="bad", says=says, advice=advice)
 
 
 def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
@@ -90,6 +56,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
         _queue,
         _duties,
         _unconfirmed,
+        _ledger,
         _unreadable,
         _missed,
         _archive,
@@ -103,7 +70,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
             found += check(w)
     # Once for all checks: whatever needs Redis would say the same.
     except StoreUnavailable as away:
-        found.append(_bad("server", str(away), "Start Redis, or `runhook up`."))
+        found.append(bad("server", str(away), "Start Redis, or `runhook up`."))
     return found
 
 
@@ -117,56 +84,56 @@ def _settings(w: Wiring, environ: Mapping[str, str]) -> Findings:
         except SettingsError as error:
             wrong.add(str(error))
     for text in sorted(wrong):
-        yield _bad("settings", text, "Set it in the environment or in .env.")
+        yield bad("settings", text, "Set it in the environment or in .env.")
     made_up = w.settings.made_up()
     for name in made_up:
         text = f"{name}: one of its values repeats few characters, so it could be guessed"
-        yield _warning("settings", text, f"Make a new one with: {HOW}")
+        yield warning("settings", text, f"Make a new one with: {HOW}")
     for name in unknown_names(environ):
-        yield _warning("settings", f"{name} is not a setting", "See config/env.example.")
+        yield warning("settings", f"{name} is not a setting", "See config/env.example.")
     if not wrong and not made_up:
-        yield _good("settings", "complete for web, worker and handlers")
+        yield good("settings", "complete for web, worker and handlers")
 
 
 def _server(w: Wiring) -> Findings:
     server = w.store.processes.server()
     if server.too_old:
-        yield _bad("server", f"Redis {server.version} is too old", "Use Redis 6.2 or later.")
+        yield bad("server", f"Redis {server.version} is too old", "Use Redis 6.2 or later.")
     else:
-        yield _good("server", f"Redis {server.version}")
+        yield good("server", f"Redis {server.version}")
     if server.evicts:
         text = f"with maxmemory-policy {server.policy} Redis may evict queued jobs"
-        yield _bad("eviction", text, "Set maxmemory-policy noeviction.")
+        yield bad("eviction", text, "Set maxmemory-policy noeviction.")
     if server.durable:
-        yield _good("persistence", "append-only file")
+        yield good("persistence", "append-only file")
     else:
         text = "no append-only file: a restart of Redis loses jobs"
-        yield _warning("persistence", text, "Set appendonly yes.")
+        yield warning("persistence", text, "Set appendonly yes.")
 
 
 def _secrets(w: Wiring) -> Findings:
     if has_other_secrets(w):
         text = "RUNHOOK_SECRET differs from the one that the other processes use"
         advice = "Set theirs. To change it, put the new one in front of it and restart everything."
-        yield _bad("secrets", text, advice)
+        yield bad("secrets", text, advice)
 
 
 def _clock(w: Wiring) -> Findings:
     skew = abs((datetime.now(UTC) - w.clock.now()).total_seconds())
     if skew > SKEW:
         text = f"the clocks of this machine and of Redis differ by {skew:.0f} s"
-        yield _warning("clock", text, "Synchronize both by NTP.")
+        yield warning("clock", text, "Synchronize both by NTP.")
     else:
-        yield _good("clock", "agrees with Redis's")
+        yield good("clock", "agrees with Redis's")
 
 
 def _processes(w: Wiring) -> Findings:
     for role in ("worker", "handlers"):
         if alive := w.store.processes.alive(role):
-            yield _good(role, f"{alive} alive")
+            yield good(role, f"{alive} alive")
         else:
             text = "none has been seen in the last 15 s"
-            yield _bad(role, text, f"Start one: see {role} in the Procfile.")
+            yield bad(role, text, f"Start one: see {role} in the Procfile.")
 
 
 def _web(w: Wiring) -> Findings:
@@ -176,13 +143,13 @@ def _web(w: Wiring) -> Findings:
     try:
         answer = here.request("GET", "/healthz", headers={}, data=None, seconds=WEB_SECONDS)
         if answer.status == OK:
-            yield _good("web", f"answers at {address}")
+            yield good("web", f"answers at {address}")
             return
     # No fault by itself: web may run on another machine, and the public URL has its own check.
     except FAILURES:
         pass
     if not w.settings.public_url:
-        yield _warning("web", f"does not answer at {address}", "Start it, or set PORT.")
+        yield warning("web", f"does not answer at {address}", "Start it, or set PORT.")
 
 
 def _public_url(w: Wiring) -> Findings:
@@ -191,7 +158,7 @@ def _public_url(w: Wiring) -> Findings:
     if not base:
         text = "not set: RunningHub cannot call back, so jobs end later, by asking RunningHub"
         advice = "Set RUNHOOK_PUBLIC_URL to where web is reached from outside."
-        yield _warning("public URL", text, advice)
+        yield warning("public URL", text, advice)
         return
     # Drawn each time: an answer that somebody recorded proves nothing.
     number = secrets.randbelow(10**9) + 1
@@ -203,19 +170,19 @@ def _public_url(w: Wiring) -> Findings:
     try:
         answer = Http(base).request("POST", path, headers={}, data=b"{}", seconds=PROBE_SECONDS)
     except FAILURES as error:
-        yield _bad("public URL", f"{base} does not answer: {why(error)}", advice)
+        yield bad("public URL", f"{base} does not answer: {why(error)}", advice)
         return
     expected = probe_answer(w.settings.secrets[0], number).encode()
     if answer.status == OK and answer.body == expected:
-        yield _good("public URL", f"{base} leads here, and the secrets agree")
+        yield good("public URL", f"{base} leads here, and the secrets agree")
     else:
         text = f"{base} answers HTTP {answer.status}, but not as web does"
-        yield _bad("public URL", text, advice)
+        yield bad("public URL", text, advice)
 
 
 def _key(w: Wiring) -> Findings:
     if not w.settings.api_key:
-        yield _bad("key", "RUNNINGHUB_API_KEY is missing", "Set the account's key.")
+        yield bad("key", "RUNNINGHUB_API_KEY is missing", "Set the account's key.")
         return
     # Both are free questions.
     try:
@@ -223,14 +190,14 @@ def _key(w: Wiring) -> Findings:
         account = w.client.account()
     except ProviderRefused as refused:
         advice = "Check RUNNINGHUB_API_KEY, and that RUNNINGHUB_BASE_URL is its site."
-        yield _bad("key", f"RunningHub refuses it: {refused}", advice)
+        yield bad("key", f"RunningHub refuses it: {refused}", advice)
         return
     # Only a warning: of an outage there nothing can be mended here.
     except ProviderSilent as silent:
-        yield _warning("key", f"RunningHub does not answer: {silent}", "Try again later.")
+        yield warning("key", f"RunningHub does not answer: {silent}", "Try again later.")
         return
     left = " and ".join(amounts(account)) or "nothing"
-    yield _good("key", f"{capacity.type or 'valid'}, {left} left")
+    yield good("key", f"{capacity.type or 'valid'}, {left} left")
     yield _limit(w.settings.concurrency, capacity.limit)
 
 
@@ -239,8 +206,8 @@ def _limit(ours: int | None, theirs: int | None) -> Finding:
     if ours and theirs and ours > theirs:
         text = f"RUNHOOK_CONCURRENCY is {ours}, but RunningHub allows {theirs}"
         advice = "Lower it: RunningHub refuses the jobs above its limit, and they must wait anyway."
-        return _warning("limit", text, advice)
-    return _good("limit", f"{ours or theirs or 1} at once")
+        return warning("limit", text, advice)
+    return good("limit", f"{ours or theirs or 1} at once")
 
 
 def _queue(w: Wiring) -> Findings:
@@ -249,16 +216,16 @@ def _queue(w: Wiring) -> Findings:
     if state.unreadable:
         text += f", {state.unreadable} unreadable, which hold no slot"
     if state.why_paused:
-        yield _bad("line", f"{text}; {state.why_paused}", "Then `runhook resume`.")
+        yield bad("line", f"{text}; {state.why_paused}", "Then `runhook resume`.")
     elif state.paused:
-        yield _warning("line", f"paused, {text}", "`runhook resume` lets it go on.")
+        yield warning("line", f"paused, {text}", "`runhook resume` lets it go on.")
     elif state.gate == "open":
-        yield _good("line", text)
+        yield good("line", text)
     elif state.advice:
-        yield _bad("line", f"{text}; nothing is sent: {state.why}", state.advice)
+        yield bad("line", f"{text}; nothing is sent: {state.why}", state.advice)
     else:
         advice = "Nothing to do: it tries again by itself."
-        yield _warning("line", f"{text}; nothing is sent for now: {state.why}", advice)
+        yield warning("line", f"{text}; nothing is sent for now: {state.why}", advice)
 
 
 def _duties(w: Wiring) -> Findings:
@@ -267,13 +234,13 @@ def _duties(w: Wiring) -> Findings:
         text = (
             f"{lane.count} of lane {lane.lane} are over {STUCK:.0f} s late, the first {lane.oldest}"
         )
-        yield _bad("duties", text, "Start a worker, or see its log for why it does not get there.")
+        yield bad("duties", text, "Start a worker, or see its log for why it does not get there.")
     parked = w.store.duties.parked()
     for one in parked:
         text = f"{one.id} of lane {one.lane} is parked after {one.failures} failures: {one.why}"
-        yield _bad("duties", text, "Mend that, then `runhook doctor --fix` lets it try once more.")
+        yield bad("duties", text, "Mend that, then `runhook doctor --fix` lets it try once more.")
     if not stuck and not parked:
-        yield _good("duties", "none is late or parked")
+        yield good("duties", "none is late or parked")
 
 
 def _unconfirmed(w: Wiring) -> Findings:
@@ -288,14 +255,34 @@ def _unconfirmed(w: Wiring) -> Findings:
     advice = (
         "They wait for proof. `runhook resolve` settles one of `runhook jobs --state unconfirmed`."
     )
-    yield _warning("unconfirmed", text, advice)
+    yield warning("unconfirmed", text, advice)
+
+
+def _ledger(w: Wiring) -> Findings:
+    """Whether the day totals say what the jobs' records say."""
+    found = books.compare(w)
+    if found.unbooked:
+        text = f"{len(found.unbooked)} jobs are not counted as their records say, the first "
+        advice = "`runhook doctor --fix` counts them; older processes may have changed them."
+        yield warning("ledger", text + found.unbooked[0], advice)
+    if found.differing:
+        text = f"the totals of {', '.join(found.differing[:NAMED])} are not what their jobs say"
+        if len(found.differing) > NAMED:
+            text += f", nor are those of {len(found.differing) - NAMED} days more"
+        advice = (
+            "Trust `runhook jobs` and RunningHub's bill for them: what changed the totals left no "
+            "trace, so nothing is repaired."
+        )
+        yield bad("ledger", text, advice)
+    if not found.unbooked and not found.differing:
+        yield good("ledger", f"days that agree with their jobs: {found.compared}")
 
 
 def _unreadable(w: Wiring) -> Findings:
     """Records that this version leaves alone, and queued jobs whose model it does not have."""
     found = [*w.store.upkeep.unreadable(), *_of_unknown_models(w)]
     if not found:
-        yield _good("records", "all under way and the newest can be read")
+        yield good("records", "all under way and the newest can be read")
         return
     text = f"{len(found)} left alone: " + "; ".join(str(one) for one in found[:NAMED])
     if len(found) > NAMED:
@@ -306,7 +293,7 @@ def _unreadable(w: Wiring) -> Findings:
             "Start processes of the version that wrote them. "
             "Until then nothing of them is lost or paid for."
         )
-    yield _bad("records", text, advice)
+    yield bad("records", text, advice)
 
 
 def _missed(w: Wiring) -> Findings:
@@ -314,7 +301,7 @@ def _missed(w: Wiring) -> Findings:
         if missed := w.store.deliveries.missed(one.id):
             text = f"{missed} events wait because {one.name}, which may want them, is unreadable"
             advice = "Everybody else gets them: see docs/upgrades.md."
-            yield _warning("receivers", text, advice)
+            yield warning("receivers", text, advice)
 
 
 def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:
@@ -330,7 +317,7 @@ def _archive(w: Wiring) -> Findings:
     if late := behind(w, STUCK):
         text = f"outputs of {len(late)} attempts are not kept yet: " + "; ".join(late[:NAMED])
         advice = "The worker's log says why: output.not_had, storage.away."
-        yield _bad("archive", text, advice)
+        yield bad("archive", text, advice)
 
 
 def _strays(w: Wiring) -> Findings:
@@ -338,7 +325,7 @@ def _strays(w: Wiring) -> Findings:
     if last:
         text = f"{count} callbacks came for unknown jobs, the last for {last.job_id}"
         text += f" at {last.at:%Y-%m-%d %H:%M} UTC: {last.why}"
-        yield _warning("strays", text, "Does another installation share RUNHOOK_SECRET?")
+        yield warning("strays", text, "Does another installation share RUNHOOK_SECRET?")
 
 
 def _handlers(w: Wiring) -> Findings:
@@ -350,7 +337,7 @@ def _handlers(w: Wiring) -> Findings:
                 f"`runhook deliveries --handler {one.name} --state dead` says why, "
                 f"`runhook redeliver --handler {one.name}` delivers them again."
             )
-            yield _warning("handlers", text, advice)
+            yield warning("handlers", text, advice)
         if one.pending and not one.alive:
             yield _waiting_for(one)
 
@@ -364,7 +351,7 @@ def _waiting_for(gone: Member) -> Finding:
         "Start a process whose RUNHOOK_HANDLERS has it, "
         f"or end what waits: `runhook handlers --end {gone.name}`."
     )
-    return _bad("handlers", text, advice)
+    return bad("handlers", text, advice)
 
 
 def _subscriptions(w: Wiring) -> Findings:
@@ -373,15 +360,15 @@ def _subscriptions(w: Wiring) -> Findings:
         if w.outbound.too_open(one.url):
             text = f"{one.id} gets nothing: its URL is http, and only https is allowed"
             advice = "PATCH its url to https, or set RUNHOOK_HTTPS_ONLY=false; then redeliver."
-            yield _bad("subscriber", text, advice)
+            yield bad("subscriber", text, advice)
         if not one.enabled:
             text = f"{one.id} is disabled"
             if one.why:
                 text += f": {one.why}"
             missed = w.store.deliveries.count("dead", one.id)
             advice = "PATCH it with enabled true, then redeliver."
-            yield _warning("subscriber", f"{text}; {missed} missed", advice)
+            yield warning("subscriber", f"{text}; {missed} missed", advice)
         elif since:
             text = f"{one.id}: nothing but failures since {since:%Y-%m-%d %H:%M} UTC"
             advice = f"`runhook deliveries --handler {one.id}` says why."
-            yield _warning("subscriber", text, advice)
+            yield warning("subscriber", text, advice)

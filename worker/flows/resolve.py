@@ -24,6 +24,8 @@ def retry(w: Wiring, job_id: str) -> Job:
     Raises:
         NotFound: There is no such job.
         Conflict: It has succeeded, or not ended.
+        OverBudget: The day's budget has no room for it.
+        InvalidRequest: There is a budget, and nobody knows what to hold of it.
     """
 
     def decide(job: Job) -> Change:
@@ -67,6 +69,8 @@ def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
     Raises:
         NotFound: There is no such job.
         Conflict: It is not unconfirmed.
+        OverBudget: The day's budget has no room for paying it again.
+        InvalidRequest: There is a budget, and nobody knows what to hold of it.
     """
 
     def decide(job: Job) -> Change:

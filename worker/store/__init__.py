@@ -11,6 +11,7 @@ from runhook.worker.domain import policy
 from runhook.worker.domain.lanes import LANES, Lane
 from runhook.worker.store.assets import Assets
 from runhook.worker.store.audience import Audience, Listeners
+from runhook.worker.store.bookings import Books
 from runhook.worker.store.callbacks import Arrival, Callback, Callbacks
 from runhook.worker.store.changes import Change, Duty, LineOf, TimelineEntry
 from runhook.worker.store.claims import Again, Answer, Claim, Handed, Lease, again
@@ -23,6 +24,7 @@ from runhook.worker.store.durability import Durability, Mode
 from runhook.worker.store.duties import Closing, Details, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
 from runhook.worker.store.jobs import Jobs
+from runhook.worker.store.ledger import Day, Ledger
 from runhook.worker.store.listing import JobFilter, Listing, Page
 from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
@@ -36,11 +38,13 @@ __all__ = [
     "Again",
     "Answer",
     "Arrival",
+    "Books",
     "Callback",
     "Change",
     "Claim",
     "Clock",
     "Closing",
+    "Day",
     "Delivery",
     "DeliveryResult",
     "Departure",
@@ -87,6 +91,7 @@ class Store:
         memory: Memory | None = None,
         line_of: LineOf,
         tells: Tells,
+        books: Books,
     ) -> None:
         """Args:
         scripts: The way to Redis, over a connection made by `connect`.
@@ -97,24 +102,24 @@ class Store:
         memory: What this process knows of Redis already.
         line_of: Which line a job with such options stands in.
         tells: The handlers of this process.
+        books: How jobs are counted in the ledger.
         """
-        self.memory = memory or Memory()
+        self.memory = memory = memory or Memory()
         self.client, self.clock = scripts.client, scripts.clock
         self.jobs = Jobs(
-            scripts, retention=retention, limit=limit, memory=self.memory, line_of=line_of
+            scripts, retention=retention, limit=limit, memory=memory, line_of=line_of, books=books
         )
-        self.departures = Departures(scripts, Durability(durable), self.memory, line_of)
-        self.listing = Listing(scripts, self.jobs)
-        self.queue = Queue(scripts, limit)
+        self.departures = Departures(scripts, Durability(durable), memory, line_of)
+        self.listing, self.queue = Listing(scripts, self.jobs), Queue(scripts, limit)
+        self.ledger = Ledger(scripts, self.jobs, books)
         self.duties = Duties(scripts, self.memory, _details(self.queue, tells))
-        self.callbacks = Callbacks(scripts, retention)
-        self.events = Events(scripts, self.jobs)
+        self.callbacks, self.events = Callbacks(scripts, retention), Events(scripts, self.jobs)
         self.deliveries = Deliveries(scripts, self.events)
         self.subscriptions, self.processes = Subscriptions(scripts), Processes(scripts)
         self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
         self.assets = Assets(scripts, account)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
-        self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, named)
+        self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless Redis answers."""

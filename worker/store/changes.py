@@ -59,6 +59,7 @@ class Change:
         aside: Seconds that a job that is queued again stands behind all others.
         left: Under which token its request left, where Redis has forgotten that.
         files: Some of its outputs are kept now, and go when it does.
+        otherwise: What to do instead where the day's budget has no room for its new attempt.
     """
 
     job: Job
@@ -73,6 +74,7 @@ class Change:
     aside: float = 0
     left: str = ""
     files: bool = False
+    otherwise: "Change | None" = None
 
 
 Decision = Callable[[Job], Change | None]

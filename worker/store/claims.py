@@ -48,17 +48,21 @@ def again(seconds: float | None) -> Again | None:
 Answer = Again | Handed | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Held:
     """A job as it lies in Redis.
 
     Attributes:
         job: What this version understands of it.
         life: The whole of its `life`, with what a newer version wrote there.
+        booked: What it counts for in the ledger.
+        labels: The metadata that it is found by; both as bookings.py reads them.
     """
 
     job: Job
     life: Members
+    booked: bytes = b""
+    labels: bytes = b""
 
 
 @dataclass(kw_only=True)

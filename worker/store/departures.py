@@ -6,7 +6,7 @@ from dataclasses import replace
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import LostWrites, NotDurable
 from runhook.worker.store.changes import LineOf, TimelineEntry
-from runhook.worker.store.claims import Claim, Held
+from runhook.worker.store.claims import Claim
 from runhook.worker.store.durability import Durability
 from runhook.worker.store.job_records import departed
 from runhook.worker.store.memory import Departure, Memory
@@ -67,7 +67,7 @@ class Departures:
         held, (_, _, rev, left) = claim.seen(job.id), said
         if held and int(rev) == held.job.rev + 1:
             gone = departed(held.job, job.attempt.n, left)
-            claim.turn.held = Held(replace(gone, rev=int(rev)), held.life)
+            claim.turn.held = replace(held, job=replace(gone, rev=int(rev)))
         else:
             claim.turn.held = None
 

@@ -59,7 +59,12 @@ def read(job_id: str, record: Mapping[bytes, bytes], tenant: str) -> Held | Unre
         job = records.made(name, ask | held, lambda: _job(job_id, record, life, ask, tenant))
     except UnreadableRecord as unreadable:
         return unreadable
-    return Held(job, held)
+    return Held(
+        job=job,
+        life=held,
+        booked=record.get(b"booked", b""),
+        labels=record.get(b"labels", b""),
+    )
 
 
 def _job(
@@ -137,9 +142,12 @@ def line_score(job: Job) -> float:
     return (9 - job.spec.priority) * 10**13 + round(job.spec.created_at.timestamp() * 1000)
 
 
-def duration_ms(job: Job) -> int:
-    """From submit to success, 1 at least; 0: it is not known."""
-    start, end = job.attempt.submitted_at, job.attempt.ended_at
-    if start is None or end is None:
+def duration_ms(before: Job, after: Job) -> int:
+    """Of a job that just succeeded from submit to success, 1 at least; 0: it did not, or when it
+    was submitted is not known.
+    """
+    start, end = after.attempt.submitted_at, after.attempt.ended_at
+    succeeded = after.state is State.SUCCEEDED and before.state is State.RUNNING
+    if not succeeded or start is None or end is None:
         return 0
     return max(1, round((end - start).total_seconds() * 1000))

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from runhook.worker.domain import policy
-from runhook.worker.domain.jobs import LOCAL, Job, State
+from runhook.worker.domain.jobs import LOCAL, Job
 from runhook.worker.errors import (
     NotFound,
     StoreUnavailable,
@@ -16,6 +16,7 @@ from runhook.worker.errors import (
 )
 from runhook.worker.secrets.idempotency import Trace
 from runhook.worker.store import keys, records, timeline
+from runhook.worker.store.bookings import Books, booked_by
 from runhook.worker.store.changes import Change, Decision, LineOf, Moved, TimelineEntry
 from runhook.worker.store.claims import Claim, Held
 from runhook.worker.store.connection import reaching
@@ -29,7 +30,6 @@ from runhook.worker.store.job_records import (
     read,
 )
 from runhook.worker.store.memory import Memory
-from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import Scripts, milliseconds, pairs
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
@@ -46,6 +46,7 @@ class Jobs:
         limit: int | None,
         memory: Memory,
         line_of: LineOf,
+        books: Books,
     ) -> None:
         """Args:
         scripts: Redis.
@@ -53,12 +54,14 @@ class Jobs:
         limit: Most tasks in flight, if set by hand.
         memory: What this process knows of Redis.
         line_of: Which line a job with such options stands in.
+        books: How jobs are counted in the ledger.
         """
         self._scripts = scripts
         self._redis = scripts.client
         self._retention, self._limit = retention, limit
         self._memory = memory
         self.line_of = line_of
+        self._books = books
 
     def create(self, job: Job, owner: str, traces: Sequence[Trace]) -> tuple[str, str]:
         """Write a new job into the queue, or find the one this idempotency key made.
@@ -70,6 +73,9 @@ class Jobs:
 
         Returns:
             `created`, or as `Trace.said_by` has it, and the job's id.
+
+        Raises:
+            OverBudget: Its day's budget has no room for it.
         """
         order = {
             "job": job.id,
@@ -79,9 +85,12 @@ class Jobs:
             "score": line_score(job),
             "traces": [[one.name, one.written, self._kept_ms(one)] for one in traces],
             "expires": round(1000 * job.spec.options.get("expires_in", 0)),
+            **self._books.made(job),
         }
         note = TimelineEntry("queued", {"model": job.spec.model, "by": owner}).packed()
         word, found = self._scripts.waking("create", 2, orjson.dumps(order), *packed(job), note)
+        if word == "broke":
+            raise self._books.broke(job.attempt, found)
         if word != "known":
             return word, found
         at, _, row = found.partition(" ")
@@ -149,7 +158,7 @@ class Jobs:
 
     def many(self, job_ids: Sequence[str]) -> list[Job]:
         """Those of the jobs that can be read here, in this order, in one round trip."""
-        return [one.job for one in self._look(job_ids) if isinstance(one, Held)]
+        return [one.job for one in self.look(job_ids) if isinstance(one, Held)]
 
     def fitting(self, job_ids: Sequence[str]) -> int:
         """How many of the jobs, from the first on, one page may show; one at least."""
@@ -157,17 +166,17 @@ class Jobs:
 
     def unreadable(self, job_ids: Sequence[str]) -> list[UnreadableRecord]:
         """Those of the jobs that cannot be read here, and why."""
-        return [one for one in self._look(job_ids) if isinstance(one, UnreadableRecord)]
+        return [one for one in self.look(job_ids) if isinstance(one, UnreadableRecord)]
 
     def _held(self, job_id: str) -> Held:
-        found = self._look([job_id])
+        found = self.look([job_id])
         if not found:
             raise NotFound(f"job {job_id}")
         if isinstance(found[0], UnreadableRecord):
             raise found[0]
         return found[0]
 
-    def _look(self, job_ids: Sequence[str]) -> list[Held | UnreadableRecord]:
+    def look(self, job_ids: Sequence[str]) -> list[Held | UnreadableRecord]:
         """What there is of each of the jobs."""
         with reaching():
             # No transaction: what is decided on a job compares its revision anyway.
@@ -224,6 +233,7 @@ class Jobs:
         Raises:
             NotFound: There is no such job.
             UnreadableRecord: It is not for this version.
+            OverBudget: Its new attempt finds no room in the day's budget, and `otherwise` is none.
         """
         seen = claim and claim.seen(job_id)
         for _ in range(TRIES):
@@ -283,22 +293,23 @@ class Jobs:
 
     def _write(self, held: Held, change: Change, closing: Closing | None) -> tuple[str, Held]:
         """Write a change; the script's word, and the job as it lies in Redis then."""
-        args, life = self._move(held, change, closing)
+        args, after = self._move(held, change, closing)
         word, following = self._scripts.answers("move", 2, *args)
+        if word == b"broke" and change.otherwise:
+            return self._write(held, change.otherwise, closing)
+        if word == b"broke":
+            raise self._books.broke(change.job.history.attempts[-1], following.decode())
         if closing and word == b"done":
             closing.done(following)
         if word != b"done":
             return word.decode(), held
-        return "done", Held(replace(change.job, rev=held.job.rev + 1), life)
+        return "done", after
 
     def _move(
         self, held: Held, change: Change, closing: Closing | None
-    ) -> tuple[Sequence[str | bytes], Members]:
-        """A change as its script takes it, and the life that it writes."""
+    ) -> tuple[Sequence[str | bytes], Held]:
+        """A change as its script takes it, and the job as it lies in Redis once it is written."""
         before, job = held.job, change.job
-        duration = 0
-        if job.state is State.SUCCEEDED and before.state is State.RUNNING:
-            duration = duration_ms(job)
         order = {
             "job": job.id,
             "tenant": job.tenant,
@@ -318,7 +329,7 @@ class Jobs:
             "advice": change.advice,
             "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
             "aside": round(change.aside * 1000),
-            "duration": duration,
+            "duration": duration_ms(before, job),
             "files": change.files,
             "ran": job.current_model,
         }
@@ -329,8 +340,11 @@ class Jobs:
             order["closing"], decided = closing.order, closing.callbacks
         notes = [note.packed() for note in change.notes]
         order["notes"] = len(notes)
+        order |= self._books.changed(held, job)
         life = changed(held.life, job.history)
-        return (orjson.dumps(order), records.packed("life", life), *notes, *decided), life
+        told, booked = replace(job, rev=before.rev + 1), booked_by(order, held)
+        after = replace(held, job=told, life=life, booked=booked)
+        return (orjson.dumps(order), records.packed("life", life), *notes, *decided), after
 
     def reconcile_now(self, job_id: str, attempt: int, note: TimelineEntry) -> str:
         """Have an attempt that has not ended asked about: `hastened`, `ended`, `gone`."""

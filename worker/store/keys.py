@@ -122,6 +122,12 @@ PROCESSES = Family(
     end="never: there are as many as roles, lanes and types of events; a process goes an hour "
     "after its last sign of life",
 )
+LEDGER = Family(
+    title="The ledger",
+    owner="bookings.py, ledger.py; create, move, rebook (lib/ledger)",
+    end="400 days after the first entry of its day, whatever becomes of the jobs",
+    expires=True,
+)
 FILES = Family(
     title="Files",
     owner="assets.py",
@@ -140,7 +146,8 @@ job = JOBS.key(
     "hash",
     "`ask`, `life` (records), `state`, `n` (the attempt), `rev`, `move` (the last "
     "change), `model`, `tenant`, `line` and `score` (its place, until it ends), `left:<n>` "
-    "(when and under which name the attempt's request left), `files` (some are kept of it)",
+    "(when and under which name the attempt's request left), `files` (some are kept of it), "
+    "`labels` (the metadata it is found by), `booked` (what it counts for in the ledger)",
 )
 notes = JOBS.key(
     "notes:<job>",
@@ -169,6 +176,12 @@ models = LISTS.key(
     "models:<tenant>",
     "zset",
     "models of which a tenant has jobs; without a tenant anybody",
+    by=BY_NAME,
+)
+labelled = LISTS.key(
+    "labelled:<tenant>:<key>:<value>",
+    "zset",
+    "a tenant's jobs with a value of indexed metadata; without a tenant everybody's",
     by=BY_NAME,
 )
 ended = LISTS.key("ended", "zset", "those that ended", by="ms: when they did")
@@ -313,6 +326,19 @@ slots = PROCESSES.key(
 )
 tidied = PROCESSES.key("tidied", "string", "which of its tidyings upkeep.py has done here")
 wanted = PROCESSES.key("wanted", "set", "types of events that somebody ever wanted")
+
+costs = LEDGER.key(
+    "costs:<day>",
+    "hash",
+    "what a UTC day cost: `#<row>` is the number of a row (tenant, model, currency, metadata), "
+    "`<number>:<what>` a count or a piece of an amount of it (money/ledger.py); `rows`, `labelled` "
+    "(those with metadata), `gone` (jobs of it that were removed)",
+)
+budget = LEDGER.key(
+    "budget:<day>",
+    "hash",
+    "what is held of a UTC day's budget, in millionths: `all`, `of:<tenant>`",
+)
 
 asset_records = FILES.key("asset", "hash", "every asset (records)")
 assets = FILES.key(

@@ -16,6 +16,7 @@ import orjson
 from runhook.worker.catalogue import is_glob
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job, State, first_id
+from runhook.worker.domain.metadata import Label
 from runhook.worker.store import keys
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.jobs import Jobs
@@ -32,6 +33,7 @@ class JobFilter:
         states: In one of these; none: in any.
         model: Its endpoint, or a glob over endpoints, as `vidu/*`.
         tenant: Whose they are.
+        labels: The metadata that they all have.
         since: Created then or later.
         until: Created before then.
     """
@@ -39,6 +41,7 @@ class JobFilter:
     states: Sequence[str] = ()
     model: str | None = None
     tenant: str | None = None
+    labels: tuple[Label, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
 
@@ -77,6 +80,8 @@ class Listing:
 
         Large ones make a short page, and so do many that cannot be read here: `next` goes on.
         """
+        if wanted.labels:
+            return self._labelled_page(wanted, cursor, most)
         found: list[Job] = []
         for _ in range(policy.LISTED_LOOKS):
             names = self._newest(wanted, cursor, most + 1)
@@ -91,6 +96,41 @@ class Listing:
             if found and len(looked) < most:
                 break
         return Page(tuple(found), cursor)
+
+    def _labelled_page(self, wanted: JobFilter, cursor: str | None, most: int) -> Page:
+        """The same of jobs that have some metadata: their lists tell neither state nor model.
+
+        So each job of a list is looked at, and a page is short, or empty, where many do not fit.
+        """
+        found: list[Job] = []
+        for _ in range(policy.LISTED_LOOKS):
+            room = most - len(found)
+            names, last = self._labelled(wanted, cursor, room + 1)
+            looked = names[: self._jobs.fitting(names[:room])]
+            found += filter(wanted.takes, self._jobs.many(looked))
+            if len(looked) < len(names):
+                return Page(tuple(found), looked[-1])
+            if last is None:
+                return Page(tuple(found), None)
+            cursor = last
+        return Page(tuple(found), cursor)
+
+    def _labelled(
+        self, wanted: JobFilter, cursor: str | None, most: int
+    ) -> tuple[list[str], str | None]:
+        """The newest that have the metadata, and the job behind which there may be more of them."""
+        order: dict[str, object] = {
+            "tenant": wanted.tenant or "",
+            "labels": wanted.labels,
+            "states": list(wanted.states or State),
+            "below": _below(wanted.until, cursor),
+            "above": _above(wanted.since),
+            "most": most,
+        }
+        if wanted.model is not None:
+            order["models"] = self._models(wanted)
+        names, last = self._scripts.run("newest_labelled", orjson.dumps(order))
+        return [name.decode() for name in names], last.decode() or None
 
     @staticmethod
     def _behind(job_id: str, names: Sequence[str], most: int) -> str | None:

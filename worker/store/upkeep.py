@@ -15,6 +15,7 @@ from runhook.worker.store.deliveries import Deliveries
 from runhook.worker.store.job_records import line_score
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.keys import Key
+from runhook.worker.store.ledger import Ledger
 from runhook.worker.store.listing import JobFilter, Listing
 from runhook.worker.store.scripts import Scripts, milliseconds
 
@@ -29,6 +30,7 @@ SETS = (keys.holding(), keys.unreadable())
 INDICES = (
     keys.jobs_in_state("*"),
     keys.listed("*", "*", "*"),
+    keys.labelled("*", "*", "*"),
     keys.line("*"),
     keys.aside(),
     keys.ended(),
@@ -60,6 +62,7 @@ class Upkeep:
         jobs: Jobs,
         deliveries: Deliveries,
         listing: Listing,
+        ledger: Ledger,
         few: Sequence[Callable[[], list[UnreadableRecord]]],
     ) -> None:
         """Args:
@@ -67,6 +70,7 @@ class Upkeep:
         jobs: Every job.
         deliveries: Every delivery.
         listing: Every list of jobs.
+        ledger: What days cost.
         few: What cannot be read of each kind that has few records.
         """
         self._scripts = scripts
@@ -74,6 +78,7 @@ class Upkeep:
         self._jobs = jobs
         self._deliveries = deliveries
         self._listing = listing
+        self._ledger = ledger
         self._few = few
 
     def stuck(self, seconds: float) -> list[Stuck]:
@@ -183,6 +188,7 @@ class Upkeep:
                 line = self._jobs.line_of(job.spec.options)
                 order = (job.id, line, line_score(job), job.tenant)
                 wrong += int(self._scripts.run("repair_job", *order))
+            wrong += self._ledger.rebook(names)
         for pattern in INDICES:
             for index in self._keys(pattern):
                 for members in _some(self._members(index)):

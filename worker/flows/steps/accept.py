@@ -1,15 +1,16 @@
 """The one way into a job's life for whatever RunningHub says of an attempt."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Attempt, Job, SettledBy, State
 from runhook.worker.domain.moves import Move
-from runhook.worker.domain.reports import Cost, Error, Report, TaskState
+from runhook.worker.domain.reports import Cost, Error, Report, TaskState, amounts
 from runhook.worker.flows.steps import fallback, transcript
 from runhook.worker.flows.steps.archiving import archiving
-from runhook.worker.flows.steps.outcomes import accepted, requeued
+from runhook.worker.flows.steps.outcomes import accepted, ended_unpaid, requeued
 from runhook.worker.store import Change, Closing, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -148,7 +149,23 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
             "arrived after cancel", {"ref": told.ref, "by": by, "state": told.state}
         )
         return Change(job=kept, notes=(note,))
-    return None  # the same news again
+    return _cost_told_late(job, attempt, changes, now)
+
+
+def _cost_told_late(
+    job: Job, attempt: Attempt, changes: dict[str, Any], now: datetime
+) -> Change | None:
+    """A cost that was not told before, or was told otherwise; all else is the same news again."""
+    cost: Cost | None = changes["cost"]
+    if cost is None:
+        return None
+    before = attempt.cost or Cost()
+    charged = (cost.money or before.money, cost.coins or before.coins)
+    # Answers differ in what they say besides; only what was charged is news.
+    if attempt.cost and charged == (before.money, before.coins):
+        return None
+    note = TimelineEntry("cost told late", {"attempt": attempt.n, "cost": ", ".join(amounts(cost))})
+    return Change(job=moves.with_attempt(job, attempt.n, now, cost=cost), notes=(note,))
 
 
 def _known_after_all(
@@ -181,7 +198,7 @@ def _another(
     told: Report,
     by: SettledBy,
     note: TimelineEntry,
-    changes: dict[str, object],
+    changes: dict[str, Any],
 ) -> Change | None:
     """Another attempt where a failure is RunningHub's own and the owner allowed to pay for one.
 
@@ -203,20 +220,22 @@ def _another(
             settled_by=by,
             **changes,
         )
-        return requeued(again, w, note, TimelineEntry("paid again", {"attempt": again.attempt.n}))
+        paid = TimelineEntry("paid again", {"attempt": again.attempt.n})
+        otherwise = ended_unpaid(w, job, by, note, **changes)
+        return requeued(again, w, note, paid, otherwise=otherwise)
     if other := fallback.model_after(w, job, told.error):
         return fallback.go_on(w, job, other, by, note, **changes)
     return None
 
 
 def _earlier_settled(
-    w: Wiring, job: Job, attempt: Attempt, changes: dict[str, object], told: Report, by: SettledBy
+    w: Wiring, job: Job, attempt: Attempt, changes: dict[str, Any], told: Report, by: SettledBy
 ) -> Change | None:
     """News of an attempt that the job has gone on from."""
     now = w.clock.now()
     # That it failed is why there is another attempt; only its success is news, and only once.
     if attempt.state is State.SUCCEEDED or told.state != "succeeded":
-        return None
+        return _cost_told_late(job, attempt, changes, now)
     end_state = {"state": State.SUCCEEDED, "settled_by": by, "ended_at": now}
     note = TimelineEntry(
         "an earlier attempt succeeded", {"attempt": attempt.n, "ref": told.ref, "by": by}

@@ -16,7 +16,7 @@ from runhook.worker.errors import ProviderRefused, ProviderSilent
 from runhook.worker.flows.steps import fallback, transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.alerts import alert
-from runhook.worker.flows.steps.outcomes import requeued
+from runhook.worker.flows.steps.outcomes import not_paid_again, requeued
 from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.store.changes import Decision
 from runhook.worker.wiring import Wiring
@@ -104,21 +104,26 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
     """
 
     def end(job: Job) -> Change:
-        now = w.clock.now()
+        error = _unproved(w, job, said)
         # Only where its owner accepts paying twice, and never what its owner wants cancelled.
         if w.settings.unconfirmed == "resubmit" and not job.history.cancel_wished:
             note = TimelineEntry("resubmitted at the risk of paying twice", {"attempt": n})
-            again = moves.resubmit(job, now)
-            return requeued(again, w, note)
-        note = TimelineEntry("given up unconfirmed", {"attempt": n})
-        moved = moves.end(job, Move.FAIL, None, now, error=_unproved(w, job, said))
-        duties: tuple[Duty, ...] = ()
-        # With a task to ask about, a late success may still come home.
-        if job.attempt.ref or job.attempt.unproved:
-            duties = _late_look(job)
-        return Change(job=moved, notes=(note,), duties=duties, event="job.failed")
+            again = moves.resubmit(job, w.clock.now())
+            otherwise = _given_up(w, job, not_paid_again(error))
+            return requeued(again, w, note, otherwise=otherwise)
+        return _given_up(w, job, error)
 
     if_unconfirmed(w, job_id, n, end)
+
+
+def _given_up(w: Wiring, job: Job, error: Error) -> Change:
+    note = TimelineEntry("given up unconfirmed", {"attempt": job.attempt.n})
+    moved = moves.end(job, Move.FAIL, None, w.clock.now(), error=error)
+    duties: tuple[Duty, ...] = ()
+    # With a task to ask about, a late success may still come home.
+    if job.attempt.ref or job.attempt.unproved:
+        duties = _late_look(job)
+    return Change(job=moved, notes=(note,), duties=duties, event="job.failed")
 
 
 def _unproved(w: Wiring, job: Job, said: str) -> Error:

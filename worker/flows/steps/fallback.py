@@ -15,7 +15,7 @@ from runhook.worker.domain.jobs import Fallback, Job, SettledBy, State
 from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error
 from runhook.worker.files import inline
-from runhook.worker.flows.steps.outcomes import requeued
+from runhook.worker.flows.steps.outcomes import ended_unpaid, requeued
 from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
@@ -71,6 +71,8 @@ def go_on(
         notes: What the timeline says of it.
         attempt: What is written to the attempt that failed.
     """
+    # Its price is held of the budget too.
+    otherwise = ended_unpaid(w, job, by, *notes, **attempt)
     again = moves.another_attempt(
         job,
         Move.FALL_BACK,
@@ -82,4 +84,4 @@ def go_on(
         **attempt,
     )
     note = TimelineEntry("falls back", {"attempt": again.attempt.n, "model": model})
-    return requeued(again, w, *notes, note)
+    return requeued(again, w, *notes, note, otherwise=otherwise)

@@ -5,15 +5,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from runhook.worker import catalogue
 from runhook.worker.domain import moves, policy
-from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.jobs import Job, SettledBy
 from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error, Uncertain
+from runhook.worker.errors import InvalidRequest
+from runhook.worker.flows.steps.pricing import quote_of, with_money
 from runhook.worker.store import Change, Duty, TimelineEntry
 from runhook.worker.store.changes import Breaker
 from runhook.worker.wiring import Wiring
 
+# Why a job is not paid again although its owner allowed it.
+NO_BUDGET = "the day's budget (RUNHOOK_BUDGET_DAY) has no room for another attempt"
 EXPIRY = "expiry/"  # before the job, the duty to fail it when its owner's time for it is over
 
 
@@ -78,10 +81,7 @@ def left_unconfirmed(w: Wiring, job: Job, answer: Uncertain) -> Change:
 
 def _money_at_risk(job: Job) -> str | None:
     """What the attempt costs if it was accepted, by the catalogue; None where that is not known."""
-    # ComfyUI is charged by run time, which nobody knows before its end.
-    if job.spec.kind in catalogue.COMFY_KINDS:
-        return None
-    quote = catalogue.quote(catalogue.find(job.current_model), job.current_input)
+    quote = quote_of(job)
     if quote is None or quote.money is None:
         return None
     return f"{quote.money:f} {quote.currency}"
@@ -128,9 +128,46 @@ def accepted(job: Job, ref: str, now: datetime, what: str, look: float) -> Chang
     )
 
 
-def requeued(job: Job, w: Wiring, *notes: TimelineEntry) -> Change:
-    """In the queue again with a new attempt; its owner's time for it begins anew."""
-    return Change(job=job, notes=notes, duties=expiry(w, job), event="job.queued")
+def requeued(job: Job, w: Wiring, *notes: TimelineEntry, otherwise: Change | None = None) -> Change:
+    """In the queue again with a new attempt; its owner's time for it begins anew.
+
+    Args:
+        job: With the new attempt.
+        w: The process's parts.
+        notes: What its timeline says of it.
+        otherwise: What becomes of it where the day's budget has no room for the new attempt.
+
+    Raises:
+        InvalidRequest: There is a budget, nobody knows what to hold of it, and `otherwise` is none.
+    """
+    try:
+        again = with_money(w, job)
+    except InvalidRequest:
+        if otherwise is None:
+            raise
+        return otherwise
+    return Change(
+        job=again,
+        notes=notes,
+        duties=expiry(w, again),
+        event="job.queued",
+        otherwise=otherwise,
+    )
+
+
+def not_paid_again(error: Error) -> Error:
+    """Why a job failed, and why it was not paid again."""
+    return replace(error, message=f"{error.message} It is not paid again: {NO_BUDGET}.")
+
+
+def ended_unpaid(
+    w: Wiring, job: Job, by: SettledBy, *notes: TimelineEntry, error: Error, **attempt: Any
+) -> Change:
+    """It failed, and would be paid again were there room for that in the day's budget."""
+    now, said = w.clock.now(), not_paid_again(error)
+    failed = moves.end(job, Move.FAIL, by, now, error=said, **attempt)
+    note = TimelineEntry("not paid again", {"attempt": job.attempt.n, "why": NO_BUDGET})
+    return Change(job=failed, notes=(*notes, note), event="job.failed")
 
 
 def expiry(w: Wiring, job: Job) -> tuple[Duty, ...]:

@@ -4,7 +4,6 @@ within its limit. Nothing here is paid, and all of it may be done twice.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import IO, Any
 
 from runhook.worker import catalogue
@@ -20,6 +19,8 @@ from runhook.worker.errors import (
     StorageUnavailable,
     UnreadableRecord,
 )
+from runhook.worker.flows.steps import price_now
+from runhook.worker.flows.steps.refusals import unsent
 from runhook.worker.secrets.sealing import unseal
 from runhook.worker.wiring import Wiring
 
@@ -48,7 +49,7 @@ def request_of(w: Wiring, job: Job) -> Submit:
     try:
         app = _app(w, job)
         given = _with_files_sent(w, job)
-        _within_price(w, job, given)
+        too_dear = price_now.refusal(w, job, given)
     # In this order, for a refusal is a kind of silence: it was answered, and is judged by its code.
     except ProviderRefused as refused:
         raise Unready(_refused(w, str(refused), refused.code)) from refused
@@ -57,7 +58,9 @@ def request_of(w: Wiring, job: Job) -> Submit:
     except StorageUnavailable as away:
         raise Unready(NeverLeft(why=f"{away}.", counted=True)) from away
     except NotFound as gone:
-        raise Unready(_unsent("asset", str(gone), "Upload it again.")) from gone
+        raise Unready(unsent("asset", str(gone), "Upload it again.")) from gone
+    if too_dear:
+        raise Unready(too_dear)
     kind = w.client.capabilities.kind(job.spec.kind)
     return Submit(
         model=job.current_model,
@@ -114,7 +117,7 @@ def _options(w: Wiring, job: Job) -> dict[str, Any]:
         password = unseal(w.settings.secrets, sealed)
         if password is None:
             why = "its access password was sealed with a secret that is gone"
-            raise Unready(_unsent("access_password", why, "Ask for the job again."))
+            raise Unready(unsent("access_password", why, "Ask for the job again."))
         options["accessPassword"] = password
     return options
 
@@ -194,35 +197,10 @@ def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Up
     if old and asset.media.size > largest:
         limit = f"{largest // 2**20} MB"
         why = f"asset {asset_id} has {asset.media.size} bytes, the old upload takes {limit}"
-        raise Unready(_unsent("asset", why, "Send a smaller file."))
+        raise Unready(unsent("asset", why, "Send a smaller file."))
     with w.storage.open(asset_id) as file:
         name = f"{asset_id}.{asset.media.ext}"
         return w.client.upload(name, _Beating(file, beat), asset.media.size, old=old)
-
-
-def _within_price(w: Wiring, job: Job, given: dict[str, Any]) -> None:
-    """With a max_price, what RunningHub would charge now; what cannot be told is not paid."""
-    max_price = job.spec.options.get("max_price")
-    if max_price is None:
-        return
-    try:
-        live = w.client.price(job.current_model, given)
-        money: Decimal | None = Decimal(0) if live.free else live.money
-        currency, low = live.currency or "", False
-    except ProviderSilent as silent:
-        # Busy or away: it is waited for. An answer that names no price leaves it to the catalogue,
-        # for some keys may not ask for prices.
-        if silent.busy or not silent.there:
-            raise
-        quote = catalogue.quote(catalogue.find(job.current_model), given)
-        money = quote.money if quote else None
-        currency, low = (quote.currency, quote.at_least) if quote else ("", False)
-    # A price that only begins at this amount may end above the limit, so it is not paid.
-    if money is not None and not low and money <= Decimal(str(max_price)):
-        return
-    told = f"{'at least ' if low else ''}{money:f} {currency}".strip() if money is not None else ""
-    why = f"its price now is {told or 'not known'}, its max_price {max_price}"
-    raise Unready(_unsent("max_price", why, "Ask again with a higher max_price."))
 
 
 def _unanswered(w: Wiring, silent: ProviderSilent) -> Obstacle:
@@ -266,10 +244,4 @@ def _refused(w: Wiring, why: str, code: str) -> Obstacle:
             provider_code=code,
         ),
         sent=False,
-    )
-
-
-def _unsent(code: str, why: str, advice: str) -> Refused:
-    return Refused(
-        Error(code=code, message=f"It was not sent: {why}. Nothing was paid. {advice}"), sent=False
     )

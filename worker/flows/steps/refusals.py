@@ -8,7 +8,7 @@ refused is free.
 from collections.abc import Callable
 from typing import Literal
 
-from runhook.worker.domain.reports import Busy, Refused, SubmitAnswer
+from runhook.worker.domain.reports import Busy, Error, Refused, SubmitAnswer
 from runhook.worker.errors import ProviderRefused, ProviderSilent
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -57,3 +57,9 @@ def _said_of_key(w: Wiring, ask: Callable[[], object]) -> Literal["taken", "refu
     except ProviderSilent:
         return "nothing"
     return "taken"  # a key that may only not ask this is known too
+
+
+def unsent(code: str, why: str, advice: str) -> Refused:
+    """What a job ends with that could not be sent."""
+    message = f"It was not sent: {why}. Nothing was paid. {advice}"
+    return Refused(Error(code=code, message=message), sent=False)

@@ -1,14 +1,17 @@
 -- Accept a job: its record, its place in the line, its event, the line's wake-up; or the job that
 -- the same idempotency key made before.
 -- KEYS[1]  the root of every key
--- ARGV[2]  {job, model, tenant, line, score, traces, expires}: traces of an idempotency key, each
---          {the row's name, what a new row says, the ms it is remembered}, none without a key;
---          expires the ms until it is not to be sent any more, 0: never
+-- ARGV[2]  {job, model, tenant, line, score, traces, expires, labels, want, ledger}: traces of an
+--          idempotency key, each {the row's name, what a new row says, the ms it is remembered},
+--          none without a key; expires the ms until it is not to be sent any more, 0: never;
+--          labels the metadata that it is found by; want and ledger what it holds of a day's
+--          budget (lib/ledger), none where there is none
 -- ARGV[3]  ask
 -- ARGV[4]  life
 -- ARGV[5]  note
--- Returns  "created", the job's id | "known", which trace has a row, and that row
--- uses: wakeups, duties, timeline, events, jobs
+-- Returns  "created", the job's id | "known", which trace has a row, and that row | "broke", which
+--          budget has no room, and what is left of it
+-- uses: wakeups, duties, timeline, events, jobs, labels, ledger
 
 local order = cjson.decode(ARGV[2])
 local key = keys.job(order.job)
@@ -17,11 +20,18 @@ for i, trace in ipairs(order.traces) do
   local known = redis.call('GET', keys.idempotency(trace[1]))
   if known then return answer('known', i .. ' ' .. known) end
 end
+local broke = order.want and lacking(order.want)
+if broke then return answer('broke', broke) end
 for _, trace in ipairs(order.traces) do
   redis.call('SET', keys.idempotency(trace[1]), trace[2] .. ' ' .. order.job, 'PX', trace[3])
 end
 redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n', 1, 'rev', 1,
   'model', order.model, 'tenant', order.tenant)
+if order.labels then
+  redis.call('HSET', key, 'labels', order.labels)
+  label_job(order.job, order.tenant)
+end
+book_job(order.job, order.ledger)
 know_model(order.job, order.model, order.tenant)
 note(order.job, ARGV[5])
 announce(order.job, 'job.queued', 'queued', '', ARGV[4])

@@ -2,7 +2,7 @@
 -- the breaker, its duties, its timeline.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, breaker, why, advice,
---          duties, aside, left, duration, ran, files, notes, closing}
+--          duties, aside, left, duration, ran, files, notes, want, ledger, closing}
 --          turn: it needs room in flight and a breaker that lets it through
 --          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
 --          advice: what the account's owner must do about a breaker that trips, or ""
@@ -12,14 +12,16 @@
 --          duration: ms from submit to success, for the p95 of the model that ran; 0: none
 --          files: some of its outputs are kept, and go when it does
 --          notes: how many there are
+--          want: the room that a new attempt must find in its day's budget; none: no matter
+--          ledger: what the job counts for now (lib/ledger); none: as before
 --          closing: the end of the duty whose last work this is (lib/closing), with the `attempt`
 --          whose callbacks were decided on; none: the duty goes on
 -- ARGV[3]  life
 -- ARGV[4...]  notes, and behind them the callbacks that were decided on
 -- Returns  "done", and what became of the next duty | "stale" (read it again) | "gone" | "full"
---          | "gated"
+--          | "gated" | "broke", which budget has no room, and what is left of it
 -- uses: states, wakeups, duties, timeline, events, queue, breaker, jobs
--- uses: callbacks, claiming, closing, bringing_jobs
+-- uses: callbacks, claiming, closing, bringing_jobs, ledger
 
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
@@ -31,6 +33,8 @@ end
 if tonumber(held[1]) ~= order.rev then return answer('stale', false) end
 local old, new, model = held[3], order.state, held[4]
 local gates = breakers_of(order.line)
+local broke = order.want and lacking(order.want)
+if broke then return answer('broke', broke) end
 
 if order.turn then
   if paused() then return answer('gated', false) end
@@ -66,6 +70,7 @@ if old ~= new then
   if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
   place(job, model, old, new, order.line, order.score, aside)
 end
+book_job(job, order.ledger)
 if order.left then redis.call('HSET', key, 'left:' .. order.n, order.left) end
 if order.files then redis.call('HSET', key, 'files', '1') end
 if old == 'sending' and new ~= 'sending' then

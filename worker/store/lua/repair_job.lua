@@ -5,7 +5,7 @@
 -- ARGV[4]  its score there
 -- ARGV[5]  its tenant
 -- Returns  how many places were wrong
--- uses: time, states, duties, jobs
+-- uses: time, states, duties, jobs, labels
 
 local job, line, score, tenant = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local held = redis.call('HMGET', keys.job(job), 'state', 'model', 'n')
@@ -26,7 +26,7 @@ end
 
 if count_again(job, state) then wrong = wrong + 1 end
 wrong = wrong + redis.call('SREM', keys.unreadable(), job)
-wrong = wrong + relist_job(job, state, model, tenant)
+wrong = wrong + relist_job(job, state, model, tenant) + label_job(job, tenant)
 for _, name in ipairs(STATES) do
   belongs(keys.jobs_in_state(name), name == state, 0)
 end

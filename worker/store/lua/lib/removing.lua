@@ -1,5 +1,5 @@
 -- Removing records with all that is theirs.
--- uses: states, duties, deliveries, jobs
+-- uses: states, duties, deliveries, jobs, labels, ledger
 
 local function remove_delivery(id)
   local held = redis.call('HMGET', keys.delivery(id), 'job', 'handler', 'state')
@@ -38,6 +38,8 @@ local function remove_job(job)
   redis.call('SREM', keys.unreadable(), job)
   if held[1] then
     leave_lists(job, held[1], held[2], held[3] or '')
+    unlabel_job(job, held[3] or '')
+    leave_ledger(job)
     for n = 1, tonumber(held[4]) do
       local attempt = job .. '/' .. n
       redis.call('UNLINK', keys.raw(attempt), keys.unread(attempt), keys.heard(attempt))

@@ -1,0 +1,1 @@
+"""What jobs cost: exact amounts, the ledger of days, and what is held of a day's budget. Pure."""
