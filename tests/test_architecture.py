@@ -69,6 +69,7 @@ CONNECTS = {
     "worker/net/addresses.py": "reads an address in every spelling; it dials nothing",
     "worker/net/http.py": "the one client",
     "worker/net/download.py": "names the type of its answers; it dials nothing itself",
+    "worker/net/streaming.py": "reads what the one client is answered while it comes",
     "worker/net/outbound.py": "looks names up and judges them; it dials nothing",
     "worker/store/embedded.py": "asks who is behind its own socket on this machine",
     "worker/wiring.py": "asks whether a port is free; it dials nothing",

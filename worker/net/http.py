@@ -49,12 +49,6 @@ USUAL_HEADERS = dict(default_headers())
 # Everything that goes wrong on the way, whoever raises it: requests, urllib3 or the socket.
 FAILURES = (requests.RequestException, HTTPError, OSError)
 
-NO_HOST = (  # of them those that say the URL names no host
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidSchema,
-)
-
 Leaving = Callable[[], bool]
 Resolve = Callable[[str, int], Sequence[str]]
 
@@ -74,6 +68,7 @@ class Call:
         left: Its first byte may have left.
         over: Its time is over.
         kept: It went through a kept connection.
+        may_repeat: It does no harm when it comes twice, so it may go through a kept one.
     """
 
     leaving: Leaving | None = None
@@ -82,6 +77,7 @@ class Call:
     left: bool = False
     over: bool = False
     kept: bool = False
+    may_repeat: bool = False
     _lines: list[socket.socket] = field(default_factory=list)
 
     def dialled(self, sock: socket.socket) -> None:
@@ -92,7 +88,7 @@ class Call:
 
     def resumed(self, sock: socket.socket) -> None:
         """It goes through a connection that was kept; only what asks nothing may."""
-        self.kept = True
+        self.kept = self.left = True
         self._lines.append(socket.socket(fileno=os.dup(sock.fileno())))  # a TLS socket has no dup
         if self.over:
             self.stop()
@@ -245,7 +241,7 @@ class Http:
         """Args:
         base_url: Where paths begin.
         proxies: Go through the proxy that the environment names, if any.
-        keeps: Keep connections for requests without a call, which must be free to ask twice.
+        keeps: Keep connections for requests that may be sent twice, as all without a call.
         """
         self._base = base_url
         self._keeps = keeps
@@ -278,8 +274,8 @@ class Http:
         prepared = _prepared(method, self._base + path, {**USUAL_HEADERS, **headers}, data)
         if "@" in urlsplit(prepared.url or "").netloc:  # they would take the place of the key
             raise requests.exceptions.InvalidURL("holds credentials")
-        may_ask_twice = call is None and (data is None or isinstance(data, bytes))
-        waits = call or Call()
+        waits = call or Call(may_repeat=True)
+        may_ask_twice = waits.may_repeat and (data is None or isinstance(data, bytes))
         with _under_way(waits, seconds):
             if self._keeps and may_ask_twice:
                 try:
@@ -294,14 +290,18 @@ class Http:
 
     @contextmanager
     def opened(
-        self, path: str, *, headers: Mapping[str, str], stall: float, seconds: float, call: Call
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str],
+        data: bytes | Body | None = None,
+        stall: float,
+        seconds: float,
+        call: Call,
     ) -> Iterator[BaseHTTPResponse]:
-        """The answer to a GET, to be read piece by piece; with `stall` seconds for each at most.
-
-        Raises:
-            FAILURES: No answer came.
-        """
-        prepared = _prepared("GET", self._base + path, {**USUAL_HEADERS, **headers}, None)
+        """An answer, to be read with `stall` seconds for each piece; raises FAILURES if none."""
+        prepared = _prepared(method, self._base + path, {**USUAL_HEADERS, **headers}, data)
         with _under_way(call, seconds), self._freshly(prepared, stall) as response:
             yield response
 

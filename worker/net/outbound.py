@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
+
 from runhook.worker.net.addresses import is_public
-from runhook.worker.net.http import FAILURES, NO_HOST, Answer, Call, Http, dialled, why
+from runhook.worker.net.http import FAILURES, Answer, Call, Http, dialled, why
 from runhook.worker.net.untrusted import clean
 
 SECONDS = 15.0  # in all: looking up, connecting, sending, and a dripping answer
@@ -26,6 +28,7 @@ LONGEST_URL = 2000  # characters; proxies and servers take no more for sure
 
 TOO_OPEN = "must be https: anybody on the way could read it; RUNHOOK_HTTPS_ONLY=false allows http"
 
+NO_HOST = (InvalidURL, MissingSchema, InvalidSchema)  # what says that a URL names no host
 Lookup = Callable[..., list[Any]]
 
 
@@ -137,7 +140,7 @@ class Outbound:
             if took >= self._seconds:
                 return Heard(took=took, why=f"no complete answer within {self._seconds:g} s")
             return Heard(took=took, why=clean(why(error)))
-        after = _seconds_of(answer.headers.get("Retry-After"))
+        after = seconds_of(answer.headers.get("Retry-After"))
         took = time.monotonic() - start
         return Heard(took=took, status=answer.status, answer=answer.body, after=after)
 
@@ -172,7 +175,7 @@ class Outbound:
         return list(dict.fromkeys(str(entry[4][0]) for entry in said[0]))
 
 
-def _seconds_of(retry_after: str | None) -> float | None:
+def seconds_of(retry_after: str | None) -> float | None:
     """Retry-After, which is a number of seconds or a date."""
     if retry_after is None:
         return None
