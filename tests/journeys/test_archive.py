@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -63,6 +64,22 @@ def test_a_large_output_is_given_out_in_pieces_and_parts(town: Town) -> None:
     status, headers, small = _asked(town, path + "/thumbnail")
     assert (status, headers["Content-Type"], small[8:12]) == (200, "image/webp", b"WEBP")
     assert _asked(town, path + "/thumbnail", "HEAD")[1]["Content-Length"] == str(len(small))
+
+
+def test_the_command_line_says_where_the_copy_is(town: Town) -> None:
+    town.sandbox.faults()
+    job = _archived(town, _post(town, "shown"))
+    (url,) = [output["archived_url"] for output in job["outputs"]]
+    for command in ("job", "watch"):
+        said = subprocess.run(
+            (sys.executable, "-m", "runhook.worker.cli", command, job["id"]),
+            env=town.environ,
+            cwd=town.book.parent,
+            capture_output=True,
+            timeout=60,
+        )
+        assert said.returncode == 0, said.stderr
+        assert url in said.stdout.decode()
 
 
 def test_who_hangs_up_in_the_middle_keeps_no_place(town: Town) -> None:
