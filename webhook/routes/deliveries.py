@@ -1,39 +1,24 @@
 """/v1/deliveries and /v1/recover: what was delivered to whom, and delivering it again."""
 
-from itertools import islice
-from typing import Annotated
-
 from flask import Blueprint, Response
 
 from runhook.webhook.edge.limits import RECOVERING
-from runhook.webhook.edge.queries import USUAL, PageSize, Query, begins_at, query, read_query, takes
+from runhook.webhook.edge.queries import query, read_query, takes
 from runhook.webhook.edge.receiving import no_body, read_body
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, forbidden, hide_job, only, open_to
 from runhook.worker.delivery import deliveries
-from runhook.worker.delivery.deliveries import DeliveryState, Filter, RedeliverRequest
+from runhook.worker.delivery.deliveries import DeliveriesQuery, RedeliverRequest
 from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.delivery.views import delivery_view
-from runhook.worker.domain.bodies import JobId
 from runhook.worker.domain.views import recovered_view
 from runhook.worker.flows import recover
 from runhook.worker.flows.recover import RecoverRequest
-from runhook.worker.store.deliveries import is_delivery_id
 
 LARGEST = 4096  # bytes of a body, which has a few words
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/v1")
 blueprint.before_request(read_query)
-
-
-class DeliveriesQuery(Query):
-    """Which deliveries to list, and where the page begins."""
-
-    state: DeliveryState | None = None
-    job: JobId | None = None
-    handler: str | None = None
-    cursor: Annotated[str, begins_at(is_delivery_id)] | None = None
-    limit: PageSize = USUAL
 
 
 @blueprint.get("/deliveries")
@@ -47,14 +32,8 @@ def list_deliveries() -> Response:
         if asked.job is None:
             raise forbidden(caller(), "read, or one of its own jobs: ?job=job_…")
         hide_job(tenant, asked.job)
-    wanted = Filter(state=asked.state, handler=asked.handler, job=asked.job)
-    # One more than the page tells whether there is a next one, without counting the rest.
-    most = asked.limit + 1
-    found = list(islice(deliveries.matching(wiring(), wanted, asked.cursor, most), most))
-    page, behind = found[: asked.limit], None
-    if len(found) == most:
-        behind = page[-1].id
-    return answer({"items": [delivery_view(one) for one in page], "next": behind})
+    found = deliveries.page(wiring(), asked)
+    return answer({"items": [delivery_view(one) for one in found.items], "next": found.next})
 
 
 @blueprint.get("/deliveries/<delivery_id>")

@@ -2,42 +2,30 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request, stream_with_context, url_for
-from pydantic import Field, model_validator
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from runhook.webhook.edge.limits import ASKING, BATCHES
-from runhook.webhook.edge.problems import problem_view
-from runhook.webhook.edge.queries import (
-    USUAL,
-    Flag,
-    LabelledQuery,
-    PageSize,
-    Query,
-    begins_at,
-    labels,
-    query,
-    read_query,
-    takes,
-)
+from runhook.webhook.edge.queries import Flag, Query, labels, query, read_query, takes
 from runhook.webhook.edge.receiving import json_body, lines_within, no_body, read_body
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
 from runhook.worker.catalogue import Checked
-from runhook.worker.domain.bodies import Body, Moment, fits, one_of, refused, some_of
-from runhook.worker.domain.jobs import Job, State, is_job_id
-from runhook.worker.domain.views import View, job_view
+from runhook.worker.domain.bodies import key_fault
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.views import View
 from runhook.worker.errors import InvalidRequest
-from runhook.worker.flows import batch, create, resolve
+from runhook.worker.flows import batch, create, lists, resolve
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.forget import forget
-from runhook.worker.flows.steps.first_look import usual_seconds
+from runhook.worker.flows.lists import JobsQuery
+from runhook.worker.flows.resolve import Verdict
 from runhook.worker.flows.steps.pricing import trial_view
-from runhook.worker.store import JobFilter
+from runhook.worker.flows.steps.viewing import whole_view
 
 LARGEST = 32 * 1024 * 1024  # bytes of a job: media may come as data URIs
 LARGEST_WORD = 1024  # bytes of a body that says one word
@@ -47,48 +35,10 @@ blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 blueprint.before_request(read_query)
 
 
-class JobsQuery(LabelledQuery):
-    """Which jobs to list, and where the page begins."""
-
-    state: Annotated[tuple[str, ...], some_of(tuple(State))] = ()
-    model: str | None = None
-    tenant: create.Tenant | None = None
-    since: Moment | None = None
-    until: Moment | None = None
-    cursor: Annotated[str, begins_at(is_job_id)] | None = None
-    limit: PageSize = USUAL
-
-
 class JobQuery(Query):
     """Whether a job is only checked and priced, and nothing is kept."""
 
     dry_run: Flag = False
-
-
-As = Annotated[Literal["failed", "resubmit"], one_of(("failed", "resubmit"))]
-
-
-class Verdict(Body):
-    """What became of an unconfirmed attempt, as the user knows it: one of `as` and `ref`.
-
-    Attributes:
-        verdict: `failed`, or `resubmit`, which accepts the risk of paying twice; `as` in JSON.
-        ref: RunningHub's id of the task that it became.
-        force: Take the task although no record proves whose it is.
-    """
-
-    verdict: As | None = Field(None, alias="as")
-    ref: Annotated[str, fits(str.isdecimal, "must be a task's id: digits")] | None = None
-    force: bool = False
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> "Verdict":
-        if (self.verdict is None) == (self.ref is None) or (self.force and self.ref is None):
-            raise refused(
-                'must be {"as": "failed"}, {"as": "resubmit"}, or '
-                '{"ref": "<digits>", "force"?: true}'
-            )
-        return self
 
 
 @blueprint.post("")
@@ -139,7 +89,7 @@ def post_batch() -> Response:
     def answers() -> Iterator[bytes]:
         try:
             for line in lines:
-                yield orjson.dumps(_line_view(line)) + b"\n"
+                yield orjson.dumps(batch.line_view(wiring(), line)) + b"\n"
         finally:
             place.leave()
 
@@ -148,34 +98,12 @@ def post_batch() -> Response:
     return response
 
 
-def _line_view(line: batch.Line) -> View:
-    if line.error:
-        found = problem_view(line.error)
-        return {"line": line.number, "status": found["status"], "error": found}
-    if line.job:
-        return {"line": line.number, "status": _status(new=line.new), "job": _shown(line.job)}
-    return {"line": line.number, "status": 200, "dry_run": line.checked and _checked(line.checked)}
-
-
 @blueprint.get("")
 @open_to("read", "submit")
 @takes(JobsQuery)
 def list_jobs() -> Response:
     """Jobs, newest first; a submit token's are its own tenant's."""
-    asked, mine = query(JobsQuery), only()
-    model = catalogue.listed_as(asked.model)
-    if mine is not None and asked.tenant not in (None, mine):
-        return answer({"items": [], "next": None})  # as if the other had none
-    wanted = JobFilter(
-        states=asked.state,
-        model=model,
-        tenant=mine or asked.tenant,
-        labels=labels(),
-        since=asked.since,
-        until=asked.until,
-    )
-    page = wiring().store.listing.page(wanted, asked.cursor, asked.limit)
-    return answer({"items": [_shown(job) for job in page.jobs], "next": page.next})
+    return answer(lists.page(wiring(), query(JobsQuery), labels(), only=only()))
 
 
 @blueprint.get("/<job_id>")
@@ -243,11 +171,10 @@ def resolve_job(job_id: str) -> Response:
     202 while RunningHub's record, which proves whose task it is, is not there yet.
     """
     said = read_body(Verdict, LARGEST_WORD)
-    if said.verdict:
-        job = resolve.resolve(wiring(), job_id, said.verdict)
-    else:
-        with ASKING.take(caller().name):
-            job = resolve.resolve_by_ref(wiring(), job_id, said.ref or "", force=said.force)
+    with ExitStack() as place:
+        if said.ref:
+            place.enter_context(ASKING.take(caller().name))
+        job = resolve.settle(wiring(), job_id, said)
     return answer(_view(job), _status(new=job.attempt.unproved is not None))
 
 
@@ -261,15 +188,7 @@ def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager
 
 
 def _view(job: Job) -> View:
-    place = None
-    if job.state is State.QUEUED:
-        line = wiring().client.line_of(job.spec.options)
-        place = wiring().store.queue.position(line, job.id)
-    return _shown(job, place) | {"progress": _progress(job)}
-
-
-def _shown(job: Job, place: int | None = None) -> View:
-    return job_view(job, place, base=wiring().settings.public_url)
+    return whole_view(wiring(), job)
 
 
 def _status(*, new: bool) -> int:
@@ -279,21 +198,12 @@ def _status(*, new: bool) -> int:
     return 200
 
 
-def _progress(job: Job) -> View | None:
-    """Of a running job: seconds since its submit, and how long those of its model usually take."""
-    if job.state is not State.RUNNING or job.attempt.submitted_at is None:
-        return None
-    w = wiring()
-    elapsed = (w.clock.now() - job.attempt.submitted_at).total_seconds()
-    return {"elapsed": round(elapsed, 1), "usual": usual_seconds(w, job)}
-
-
 def _checked(checked: Checked) -> View:
     return trial_view(wiring(), checked)
 
 
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and (fault := batch.key_fault(key, "Idempotency-Key")):
+    if key is not None and (fault := key_fault(key, "Idempotency-Key")):
         raise InvalidRequest([fault])
     return key

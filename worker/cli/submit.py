@@ -40,7 +40,7 @@ def submit(
 ) -> None:
     """Queue a job, or a job for each line of a file."""
     from runhook.worker.cli import submission
-    from runhook.worker.flows.batch import key_fault
+    from runhook.worker.domain.bodies import key_fault
     from runhook.worker.wiring import check_secrets
 
     if (model is None) == (batch is None):

@@ -1,14 +1,17 @@
 """Deliveries as users ask for them: found by a filter, shown, handed to their handlers again."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Body, JobId, Moment, one_of
+from runhook.worker.domain.pages import USUAL, PageSize, Query, begins_at
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
-from runhook.worker.store.deliveries import AT_ONCE
+from runhook.worker.store.deliveries import AT_ONCE, is_delivery_id
 from runhook.worker.wiring import Wiring
 
 DeliveryState = Annotated[str, one_of(STATES)]
@@ -41,6 +44,36 @@ class RedeliverRequest(Filter):
 
     state: DeliveryState = "dead"
     dry_run: bool = False
+
+
+class DeliveriesQuery(Query):
+    """Which deliveries to list, and where the page begins."""
+
+    state: DeliveryState | None = None
+    job: JobId | None = None
+    handler: str | None = None
+    cursor: Annotated[str, begins_at(is_delivery_id)] | None = None
+    limit: PageSize = USUAL
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some deliveries, those of the newest events first, and the cursor of the next page if any."""
+
+    items: tuple[Delivery, ...]
+    next: str | None
+
+
+def page(w: Wiring, asked: DeliveriesQuery) -> Page:
+    """A page of deliveries."""
+    wanted = Filter(state=asked.state, handler=asked.handler, job=asked.job)
+    # One more than the page tells whether there is a next one, without counting the rest.
+    most = asked.limit + 1
+    found = tuple(islice(matching(w, wanted, asked.cursor, most), most))
+    shown = found[: asked.limit]
+    if len(found) < most:
+        return Page(shown, None)
+    return Page(shown, shown[-1].id)
 
 
 def matching(

@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from runhook.config.callers import NAME
 from runhook.worker.domain.faults import nearest
 from runhook.worker.domain.jobs import is_job_id
 from runhook.worker.domain.times import moment_of
@@ -19,6 +20,7 @@ from runhook.worker.errors import MOST_FAULTS, Fault, InvalidRequest
 # Levels of lists and objects in a member of a request. What is kept is wrapped in a few more, and
 # everybody who reads or writes it must manage: pydantic reads 200 levels, orjson writes 254.
 DEEPEST = 64
+LONGEST_KEY = 255  # characters; more than any id that people make idempotency keys of
 # Commas of a request: one for each value, and a file as base64 has one. Reading ten million values
 # takes seconds in which the whole process stands still; a million take a tenth of one.
 MOST_COMMAS = 1_000_000
@@ -186,8 +188,23 @@ def _moment(value: object, info: ValidationInfo) -> datetime:
 
 # A moment as users write it. Whoever reads a model with one says what time it is: `now`.
 Moment = Annotated[datetime, BeforeValidator(_moment)]
+# Whose a job is.
+Tenant = Annotated[
+    str,
+    fits(
+        lambda name: NAME.fullmatch(name) is not None,
+        "must be 1 to 100 letters, digits and _.-",
+    ),
+]
 # Any other string would be looked up as another row of Redis is.
 JobId = Annotated[str, fits(is_job_id, "must be a job's id, as job_…")]
+
+
+def key_fault(key: object, path: str) -> Fault | None:
+    """What is wrong with an idempotency key; None when it is good."""
+    if isinstance(key, str) and 0 < len(key) <= LONGEST_KEY and key.isprintable():
+        return None
+    return Fault(path=path, message=f"must be a string of 1 to {LONGEST_KEY} printable characters")
 
 
 def json_object(text: bytes, what: str = "the body") -> dict[str, Any]:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from runhook.worker.catalogue import Checked
-from runhook.worker.domain.bodies import json_object
+from runhook.worker.domain.bodies import json_object, key_fault
 from runhook.worker.domain.jobs import LOCAL, Job
+from runhook.worker.domain.problems import problem_view
+from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest, RunhookError
 from runhook.worker.flows import create
+from runhook.worker.flows.steps.pricing import trial_view
+from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.wiring import Wiring
-
-LONGEST_KEY = 255  # characters; more than any id that people make keys of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +68,6 @@ class Keys:
         return f"{self._batch}\n{content}\n{self._seen[content]}"
 
 
-def key_fault(key: object, path: str) -> Fault | None:
-    """What is wrong with an idempotency key; None when it is good."""
-    if isinstance(key, str) and 0 < len(key) <= LONGEST_KEY and key.isprintable():
-        return None
-    return Fault(path=path, message=f"must be a string of 1 to {LONGEST_KEY} printable characters")
-
-
 def accept(
     w: Wiring,
     lines: Iterable[bytes | None],
@@ -113,3 +108,16 @@ def accept(
             yield Line(number=number, error=error)
         else:
             yield Line(number=number, job=job, new=new)
+
+
+def line_view(w: Wiring, line: Line) -> View:
+    """What became of a line, with the status that it would have had by itself."""
+    view: View = {"line": line.number, "status": 200}
+    if line.error:
+        error = problem_view(line.error)
+        return view | {"status": error["status"], "error": error}
+    if line.checked:
+        return view | {"dry_run": trial_view(w, line.checked)}
+    if line.new:
+        view["status"] = 202
+    return view | {"job": line.job and shown(w, line.job)}

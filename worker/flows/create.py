@@ -7,11 +7,10 @@ from typing import IO, Annotated, Any, ClassVar
 import orjson
 from pydantic import Field
 
-from runhook.config.callers import NAME
 from runhook.worker import catalogue, errors
 from runhook.worker.catalogue import Asset, Checked, Media, Reach
 from runhook.worker.domain import jobs
-from runhook.worker.domain.bodies import Body, fits, read, too_deep
+from runhook.worker.domain.bodies import Body, Tenant, read, too_deep
 from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.reports import App
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
@@ -33,14 +32,6 @@ MOST_MEMBERS = 1000  # of input or options; the largest workflows have some hund
 MOST_HANDLERS = 100  # named by one job; each is looked up
 LONGEST_MODEL = 300  # characters; the longest name in the reference has 89
 A_MODEL = "what to run, as vidu/text-to-video-q3-turbo"
-# Whose a job is.
-Tenant = Annotated[
-    str,
-    fits(
-        lambda name: NAME.fullmatch(name) is not None,
-        "must be 1 to 100 letters, digits and _.-",
-    ),
-]
 
 
 class JobRequest(Body):

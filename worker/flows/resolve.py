@@ -1,9 +1,12 @@
 """A user's word on a job: pay for it again, ask RunningHub now, settle an unconfirmed one."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, model_validator
 
 from runhook.worker.domain import moves
+from runhook.worker.domain.bodies import Body, fits, one_of, refused
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.moves import Move
 from runhook.worker.domain.reports import Error
@@ -15,7 +18,31 @@ from runhook.worker.flows.steps.outcomes import requeued
 from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
-Verdict = Literal["failed", "resubmit"]
+End = Literal["failed", "resubmit"]  # what an owner may say of it without naming a task
+As = Annotated[End, one_of(get_args(End))]
+
+
+class Verdict(Body):
+    """What became of an unconfirmed attempt, as the user knows it: one of `as` and `ref`.
+
+    Attributes:
+        verdict: `failed`, or `resubmit`, which accepts the risk of paying twice; `as` in JSON.
+        ref: RunningHub's id of the task that it became.
+        force: Take the task although no record proves whose it is.
+    """
+
+    verdict: As | None = Field(None, alias="as")
+    ref: Annotated[str, fits(str.isdecimal, "must be a task's id: digits")] | None = None
+    force: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Verdict":
+        if (self.verdict is None) == (self.ref is None) or (self.force and self.ref is None):
+            raise refused(
+                'must be {"as": "failed"}, {"as": "resubmit"}, or '
+                '{"ref": "<digits>", "force"?: true}'
+            )
+        return self
 
 
 def retry(w: Wiring, job_id: str) -> Job:
@@ -63,7 +90,14 @@ def ask_now(w: Wiring, job_id: str) -> Job:
     return w.store.jobs.get(job_id)
 
 
-def resolve(w: Wiring, job_id: str, verdict: Verdict) -> Job:
+def settle(w: Wiring, job_id: str, said: Verdict) -> Job:
+    """Settle an unconfirmed job as its owner says; as `resolve` or `resolve_by_ref` does."""
+    if said.verdict:
+        return resolve(w, job_id, said.verdict)
+    return resolve_by_ref(w, job_id, said.ref or "", force=said.force)
+
+
+def resolve(w: Wiring, job_id: str, verdict: End) -> Job:
     """Settle an unconfirmed job by its owner's word: it failed, or it is to be paid again.
 
     Raises:
