@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     storage_setting: str = Field("", alias="RUNHOOK_STORAGE_URL", repr=False)
     archive: bool = Field(True, alias="RUNHOOK_ARCHIVE")
     durable: Literal["auto", "fsync", "replica", "none"] = Field("auto", alias="RUNHOOK_DURABLE")
+    web_url: str = Field("", alias="RUNHOOK_URL")
+    web_token: str = Field("", alias="RUNHOOK_TOKEN", repr=False)
     # None: RunningHub is asked for the key's own limit, which no page promises.
     concurrency: int | None = Field(None, alias="RUNHOOK_CONCURRENCY", ge=1)
     # `fail` pays at most once; `resubmit` is for those who would rather risk paying twice.
@@ -162,7 +164,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"secret {number} of {len(value)} {fault}")
         return value
 
-    @field_validator("api_key", "secret_setting", "token_setting")
+    @field_validator("api_key", "secret_setting", "token_setting", "web_token")
     @classmethod
     def _nothing_copied_along(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if any(not sign.isprintable() or sign.isspace() for sign in "".join(value)):
@@ -171,11 +173,11 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("api_key")
+    @field_validator("api_key", "web_token")
     @classmethod
     def _fits_a_header(cls, value: str) -> str:
         if not value.isascii():
-            raise ValueError("contains a non-ASCII character, which no RunningHub key has")
+            raise ValueError("contains a non-ASCII character, which no key or token has")
         return value
 
     @field_validator("token_setting")
@@ -184,7 +186,7 @@ class Settings(BaseSettings):
         read_callers(value)
         return value
 
-    @field_validator("base_url", "public_url")
+    @field_validator("base_url", "public_url", "web_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
         if not value:
@@ -249,7 +251,7 @@ class Settings(BaseSettings):
         with suppress(SettingsError):  # none yet: a client may do without
             ours += self.secrets
         tokens = (caller.token for caller in self.callers)
-        return (*filter(None, (self.api_key, *ours, *tokens, *theirs)),)
+        return (*filter(None, (self.api_key, self.web_token, *ours, *tokens, *theirs)),)
 
     @property
     def embedded(self) -> bool:
@@ -322,6 +324,11 @@ class Settings(BaseSettings):
                 "every process (runhook up makes its own)"
             )
         return (found,)
+
+    @property
+    def web_file(self) -> Path:
+        """Where `runhook up` says where its `web` is, while it runs."""
+        return self.data_dir / "url"
 
     def make_secret(self) -> None:
         """Write a random secret into the data folder unless there is one already."""

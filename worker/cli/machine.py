@@ -75,7 +75,7 @@ def run(*, sandbox: bool, faults: str = "{}") -> None:
             click.echo("ending")
         finally:
             fleet.stop()
-            settings.sandbox_file.unlink(missing_ok=True)
+            _withdraw(settings)
             if base.embedded:
                 server.stop()
 
@@ -135,6 +135,12 @@ def _announce(settings: Settings, beside: dict[str, str]) -> None:
         settings.sandbox_file.unlink(missing_ok=True)
 
 
+def _withdraw(settings: Settings) -> None:
+    """Nothing is here any more."""
+    settings.sandbox_file.unlink(missing_ok=True)
+    settings.web_file.unlink(missing_ok=True)
+
+
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Hold the data folder, so that two never share one embedded server."""
@@ -162,6 +168,7 @@ def _watch(fleet: Fleet, settings: Settings, *, own_token: bool) -> None:
         RunhookError: A process cannot start.
     """
     address = f"http://127.0.0.1:{settings.port}"
+    private.replace(settings.web_file, address)
     wrong = wait_until_ready(f"{address}/readyz", WEB_PATIENCE, fleet.tend)
     if wrong:
         raise RunhookError(f"{wrong}; its last lines are above")
