@@ -170,6 +170,27 @@ REDIS_LOOK = 1.0  # between looks for a Redis that is away while a process start
 LONGEST_WHY = 300
 LONGEST_DELIVERY_WHY = 500
 
+# The Python client
+
+# For one call with all its repetitions: longer than a restart of web or of Redis.
+CALL_SECONDS = 60.0
+CALL_WAITS = (0.5, 1, 2, 4, 8)  # before each repetition, and then the last; Retry-After is kept
+CALL_JITTER = 0.3  # of such a wait, give or take, so that many clients do not come back at once
+# That web says nothing on a stream before it counts as broken: four of its signs of life.
+STREAM_SILENCE = 20.0
+# Of one stream, and until a job is read again in process of which nothing was heard: an event that
+# is lost with Redis's memory is never heard of, and whoever waits for it must not wait for ever.
+STREAM_LIFE, UNHEARD_LOOK = 300.0, 30.0
+# Between tries for a stream, with a look at the job, and then the last: while web serves as many
+# streams as it can, two hundred who wait stay below what one token may ask in a minute.
+STREAM_WAITS = (0.5, 1, 2, 5, 10, 20, 40, 60)
+# For one such look: at least, also where the time to wait is over by then, and at most.
+LEAST_LOOK, LONGEST_LOOK = 2.0, 10.0
+# In which nobody answers whoever waits for a job, before that is told: longer than an outage that
+# heals by itself.
+SILENT_FOR = 1800.0
+LISTEN_PIECE = 500  # events in one answer of the log to a process that waits: some 100 KiB
+
 # The store: duties and their wake-ups.
 
 # Seconds until a duty that failed is looked at again, by how often it did so in a row; what fails

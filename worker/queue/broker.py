@@ -25,10 +25,15 @@ from runhook.worker.telemetry import masked, report
 KEYS = "runhook:queue:"  # before the name of every queue in Redis
 
 
-def make_app(settings: Settings) -> Celery:
-    """The Celery app, set for a queue whose messages may vanish and come twice."""
+def make_app(settings: Settings, *, current: bool = True) -> Celery:
+    """The Celery app, set for a queue whose messages may vanish and come twice.
+
+    Args:
+        settings: Of this process.
+        current: It is the app of this process; False: that one is the user's own.
+    """
     url, options = _celery_url(settings.broker_url)
-    app = Celery("runhook", broker=url)
+    app = Celery("runhook", broker=url, set_as_current=current)
     app.conf.update(
         # Celery itself reads CELERY_BROKER_URL before any configuration, and in its own spelling;
         # these two it asks first.

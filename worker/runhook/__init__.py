@@ -3,17 +3,104 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from runhook.worker.client.answers import (
+        Account,
+        Asset,
+        Checked,
+        Delivery,
+        Line,
+        Model,
+        Param,
+        Price,
+        Recovered,
+    )
+    from runhook.worker.client.errors import (
+        BudgetExceeded,
+        Conflict,
+        DownloadFailed,
+        Forbidden,
+        Gone,
+        InternalError,
+        InvalidRequest,
+        NotFound,
+        ProviderRefused,
+        RateLimited,
+        RunhookError,
+        SettingsError,
+        Unauthorized,
+        Unavailable,
+    )
+    from runhook.worker.client.jobs import (
+        Attempt,
+        Cost,
+        Job,
+        JobError,
+        Output,
+        Progress,
+        WaitTimeout,
+    )
+    from runhook.worker.client.runhook import Runhook
     from runhook.worker.domain.handlers import HandlerEvent as Event
     from runhook.worker.domain.handlers import Retry, Stop, on
+    from runhook.worker.errors import Fault
 else:
+    # Where they are, the quickest to import first.
+    _PLACES = (
+        "domain.handlers",
+        "client.errors",
+        "client.jobs",
+        "client.answers",
+        "client.runhook",
+    )
 
     def __getattr__(name):
         """One of them, imported when it is asked for: each part of runhook imports this file."""
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from runhook.worker.domain import handlers
+        from importlib import import_module
 
-        return getattr(handlers, {"Event": "HandlerEvent"}.get(name, name))
+        if name in __all__:
+            own = {"Event": "HandlerEvent"}.get(name, name)
+            for place in _PLACES:
+                found = vars(import_module(f"runhook.worker.{place}"))
+                if own in found:
+                    return found[own]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["Event", "Retry", "Stop", "on"]
+__all__ = [
+    "Account",
+    "Asset",
+    "Attempt",
+    "BudgetExceeded",
+    "Checked",
+    "Conflict",
+    "Cost",
+    "Delivery",
+    "DownloadFailed",
+    "Event",
+    "Fault",
+    "Forbidden",
+    "Gone",
+    "InternalError",
+    "InvalidRequest",
+    "Job",
+    "JobError",
+    "Line",
+    "Model",
+    "NotFound",
+    "Output",
+    "Param",
+    "Price",
+    "Progress",
+    "ProviderRefused",
+    "RateLimited",
+    "Recovered",
+    "Retry",
+    "Runhook",
+    "RunhookError",
+    "SettingsError",
+    "Stop",
+    "Unauthorized",
+    "Unavailable",
+    "WaitTimeout",
+    "on",
+]

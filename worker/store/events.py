@@ -206,6 +206,18 @@ class Events:
             # 1 ms at least: 0 would wait for ever.
             self._redis.xread({self._key: entry}, count=1, block=max(1, round(seconds * 1000)))
 
+    def subjects(self, cursor: str, most: int) -> tuple[set[str], str]:
+        """The jobs that the next events behind a cursor are about, and the cursor behind these.
+
+        No job is read for it: whoever waits for few of them hears of all.
+        """
+        with reaching():
+            entry = cursor.removeprefix(PREFIX)
+            found = self._redis.xrange(self._key, f"({entry}", "+", count=most)
+        if not found:
+            return set(), cursor
+        return {_text(fields, b"job") for _, fields in found}, PREFIX + found[-1][0].decode()
+
     def _fitting(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """The first of the entries, as many as one page may show: each shows its job."""
         return entries[: self._jobs.fitting([_text(fields, b"job") for _, fields in entries])]

@@ -1,0 +1,1 @@
+"""The Python client: the same promises in process and over HTTP."""

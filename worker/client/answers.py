@@ -1,0 +1,266 @@
+"""What runhook answers users' code with besides jobs: immutable values, read from /v1's JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from runhook.worker.client.errors import RunhookError
+from runhook.worker.client.jobs import Job
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asset:
+    """A kept file; as a media value of a job it names itself.
+
+    Attributes:
+        id: Made of its content, so the same file is kept once.
+        name: What it was called.
+        kind: image, video, audio, or another; None: it could not be told.
+        type: Its ending, by its content where that tells it.
+        size: Bytes.
+        seconds: How long it plays.
+        width: Pixels.
+        height: Pixels.
+        created_at: When it was kept.
+    """
+
+    id: str
+    name: str = ""
+    kind: str | None = None
+    type: str | None = None
+    size: int | None = None
+    seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+    created_at: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"asset:{self.id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What a job costs by one source.
+
+    Attributes:
+        money: The amount; None: the facts do not tell it.
+        currency: Its currency; None: it is not known.
+        at_least: It may cost more.
+        text: What it depends on, in words.
+    """
+
+    money: Decimal | None = None
+    currency: str | None = None
+    at_least: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A job that would be accepted, and what it would cost. Nothing was kept.
+
+    Attributes:
+        model: Its endpoint.
+        input: With every default filled in.
+        price: By the catalogue's facts.
+        live_price: RunningHub's own price now, where it tells one.
+        document: The whole of /v1's JSON.
+    """
+
+    model: str
+    input: Mapping[str, Any]
+    price: Price | None = None
+    live_price: Price | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def money(self) -> Decimal | None:
+        """The price that counts: RunningHub's own, else the catalogue's; None: nobody knows."""
+        known = [one.money for one in (self.live_price, self.price) if one is not None]
+        return next((money for money in known if money is not None), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What became of one job of a batch: one of `job`, `error` and, of a dry run, `checked`.
+
+    Attributes:
+        line: Which, from 1.
+        job: The job it made, or made before.
+        checked: What it would be.
+        error: Why there is neither.
+    """
+
+    line: int
+    job: Job | None = None
+    checked: Checked | None = None
+    error: RunhookError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Param:
+    """One parameter of a model.
+
+    Attributes:
+        name: In a job's input.
+        type: string, integer, number, boolean, image, video, audio, object.
+        required: It has no default and may not be left out.
+        default: What it is when it is left out.
+        values: The words that it takes; None: any.
+        min: The least it may be, or the fewest characters.
+        max: The most.
+        document: The rest that the reference says of it.
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    default: Any = None
+    values: tuple[Any, ...] | None = None
+    min: float | None = None
+    max: float | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What RunningHub sells under one endpoint.
+
+    Attributes:
+        name: The reference's.
+        endpoint: What jobs name it by.
+        output: image, video, audio, 3d or string.
+        group: Whose it is.
+        deprecated: Another one takes its place.
+        params: What it takes.
+        rules: What holds between parameters, each with its `text`.
+        price: What it costs, with its `text`.
+        document: The whole of /v1's JSON.
+    """
+
+    name: str
+    endpoint: str
+    output: str
+    group: str = ""
+    deprecated: bool = False
+    params: tuple[Param, ...] = ()
+    rules: tuple[Mapping[str, Any], ...] = ()
+    price: Mapping[str, Any] | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What the account has, and what is in flight.
+
+    Attributes:
+        type: NORMAL, SHARED or EXCLUSIVE.
+        money: The wallet, in `currency`.
+        currency: Its currency.
+        coins: RH coins left.
+        limit: How many tasks may run at once.
+        running: How many run there.
+        queued: How many wait there.
+        total: Both.
+        in_flight: How many of them are ours.
+    """
+
+    type: str | None = None
+    money: Decimal | None = None
+    currency: str | None = None
+    coins: Decimal | None = None
+    limit: int | None = None
+    running: int | None = None
+    queued: int | None = None
+    total: int | None = None
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One handler's turn at one event.
+
+    Attributes:
+        id: Its name.
+        event: The event's id.
+        type: The event's type.
+        handler: Who is told, by name or by the subscription's id.
+        state: pending, done, dead or superseded.
+        created_at: When it was opened.
+        job: The job that the event is about.
+        next_at: When it is tried next.
+        status: The HTTP status of the last answer.
+        why: Why the last attempt failed.
+        attempts: Each with its `at`, `outcome`, `status`, `answer`, `why` and `took`.
+        note: What whoever waits for it must know.
+    """
+
+    id: str
+    event: str
+    type: str
+    handler: str
+    state: str
+    created_at: datetime
+    job: str | None = None
+    next_at: datetime | None = None
+    status: int | None = None
+    why: str | None = None
+    attempts: tuple[Mapping[str, Any], ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovered:
+    """What was missing of a period, and is made good unless it was only counted.
+
+    Attributes:
+        since: Its start.
+        until: Its end.
+        asked: Jobs whose callback is missing, which RunningHub is asked about.
+        opened: Deliveries that had never been made.
+        redelivered: Dead ones that are made again.
+        skipped: Those that cannot be made now.
+        younger: Events from before their handler came, left out.
+        dry_run: It was only counted.
+        handlers: The same counts by handler.
+    """
+
+    since: datetime
+    until: datetime
+    asked: int = 0
+    opened: int = 0
+    redelivered: int = 0
+    skipped: int = 0
+    younger: int = 0
+    dry_run: bool = False
+    handlers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+def read(kind: type[Kind], document: Mapping[str, Any]) -> Kind:
+    """An answer of that kind from its JSON; what this version does not know is left out."""
+    wanted: Any = kind
+    found: Kind = _adapter(wanted).validate_python(document)
+    return found
+
+
+def read_model(document: Mapping[str, Any]) -> Model:
+    """A model from its JSON."""
+    params = [one | {"document": one} for one in document["params"]]
+    return read(Model, {**document, "params": params, "document": document})
+
+
+def read_checked(document: Mapping[str, Any]) -> Checked:
+    """A checked job from its JSON."""
+    return read(Checked, {**document, "document": document})
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

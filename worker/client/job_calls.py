@@ -1,0 +1,252 @@
+"""Calls about jobs: asking for them, following them, what they made, and changing their course."""
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+import orjson
+
+from runhook.worker.client.answers import Checked, Line, read_checked
+from runhook.worker.client.downloads import write_outputs
+from runhook.worker.client.errors import Unavailable, error_of
+from runhook.worker.client.following import following
+from runhook.worker.client.inputs import (
+    Input,
+    JobParts,
+    Moment,
+    body_of,
+    key_of,
+    plain,
+    said,
+    words,
+)
+from runhook.worker.client.jobs import Job, WaitTimeout, job_of
+from runhook.worker.client.pages import id_of, pages, query_of
+from runhook.worker.client.transport import Document, Transport
+from runhook.worker.domain import policy
+
+
+class JobCalls:
+    """What can be asked about jobs."""
+
+    _transport: Transport
+
+    def submit(
+        self,
+        model: str,
+        input: Input | None = None,
+        *,
+        key: str | None = None,
+        **more: Unpack[JobParts],
+    ) -> Job:
+        """Queue a job. Nothing is paid yet; what is wrong with it is refused at once, free.
+
+        Args:
+            model: What to run: `vidu/…`, `workflow/<id>`, `app/<id>`, `quick/<id>/<code>`.
+            input: Its parameters. A media value may be a URL, an `Asset`, or an `Output` of another
+                job.
+            key: The same key with the same job is one job, however often it is submitted. None: a
+                key of this call, so that its own repetitions pay once.
+            more: How it is to run, and for whom; see `JobParts`.
+
+        Raises:
+            InvalidRequest: With every fault.
+            BudgetExceeded: A budget would be passed.
+            Conflict: The key was used for another job.
+            Unavailable: No answer came; its `key` says under which it may have been accepted.
+        """
+        body, key = body_of(model, input, more), key_of(key)
+        try:
+            return self._job(self._transport.submit(body, key))
+        except Unavailable as away:
+            away.key = key
+            raise
+
+    def price(self, model: str, input: Input | None = None, **more: Unpack[JobParts]) -> Checked:
+        """Check a job as `submit` would, and say what it costs. Nothing is kept.
+
+        Raises:
+            InvalidRequest: With every fault.
+        """
+        return read_checked(self._transport.check(body_of(model, input, more)))
+
+    def batch(
+        self, jobs: Iterable[Input], *, key: str | None = None, dry_run: bool = False
+    ) -> Iterator[Line]:
+        """Queue many jobs, each judged by itself. Read it to its end: the answer is the work.
+
+        Args:
+            jobs: Each as `submit` names its parts: `{"model": …, "input": …, "key"?, "as"?}`.
+            key: The batch's: sent again, lines that made a job make none. None: a key of this call.
+            dry_run: Only check each; nothing is kept.
+
+        Yields:
+            For each, in order, its job or its error.
+        """
+        key = key_of(key)
+        lines = (orjson.dumps(plain(job)) for job in jobs)
+        for answered in self._transport.batch(lines, key, dry_run=dry_run):
+            yield self._line(answered, key)
+
+    def get(self, job_id: str) -> Job:
+        """One job.
+
+        Raises:
+            NotFound: There is none of this id.
+        """
+        return self._job(self._transport.job(job_id))
+
+    def jobs(
+        self,
+        *,
+        state: str | Iterable[str] | None = None,
+        model: str | None = None,
+        tenant: str | None = None,
+        group: str | None = None,
+        root: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        metadata: Input | None = None,
+    ) -> Iterator[Job]:
+        """Jobs, newest first, read page by page as they are asked for.
+
+        Args:
+            state: In one of these.
+            model: Of a model, or of all whose endpoint fits a pattern: `vidu/*`.
+            tenant: One tenant's.
+            group: Of one group.
+            root: Grown from one job.
+            since: Created then or later; `2h` is two hours ago.
+            until: Created before then.
+            metadata: With these values, of the keys in RUNHOOK_INDEX_METADATA.
+        """
+        query = query_of(
+            state=words(state),
+            model=model,
+            tenant=tenant,
+            group=group,
+            root=root,
+            since=since,
+            until=until,
+            **{f"metadata.{name}": str(plain(value)) for name, value in (metadata or {}).items()},
+        )
+        for document in pages(self._transport.jobs, query):
+            yield self._job(document)
+
+    def watch(self, job: str | Job, *, timeout: float | None = None) -> Iterator[Job]:
+        """A job as it is, and again after each change, until it has ended.
+
+        Args:
+            job: Which.
+            timeout: Seconds for which it is followed; None: as long as it takes.
+
+        Raises:
+            NotFound: There is no such job.
+            WaitTimeout: It has not ended by then; it goes on.
+        """
+        seconds, seen = _seconds(timeout), None
+        for document in following(self._transport, id_of(job), seconds):
+            found = self._job(document)
+            if seen is None or (found.state, found.updated_at) != (seen.state, seen.updated_at):
+                yield found
+            seen = found
+        if seen is None:
+            seen = self._job(self._transport.look(id_of(job), policy.LONGEST_LOOK))
+            yield seen
+        if not seen.ended:
+            raise _not_ended(seen, seconds)
+
+    def wait(self, job: str | Job, *, timeout: float | None = None) -> Job:
+        """A job once it has ended, well or not. It is told of the end, and does not poll.
+
+        Raises:
+            NotFound: There is no such job.
+            WaitTimeout: It has not ended by then; it goes on.
+        """
+        *_, last = self.watch(job, timeout=timeout)
+        return last
+
+    def cancel(self, job: str | Job) -> Job:
+        """Cancel a job: free until it is sent; after that RunningHub is asked to stop it.
+
+        Raises:
+            Conflict: It has ended, or RunningHub refuses.
+        """
+        return self._job(self._transport.act(id_of(job), "cancel"))
+
+    def retry(self, job: str | Job) -> Job:
+        """Run a failed or cancelled job again, and pay for it again.
+
+        Raises:
+            Conflict: It has succeeded, or not ended.
+            Unavailable: No answer came. Look at the job before you ask again.
+        """
+        return self._job(self._transport.act(id_of(job), "retry"))
+
+    def reconcile(self, job: str | Job) -> Job:
+        """Ask RunningHub about a job now. Free.
+
+        Raises:
+            Conflict: Nothing can be asked: it was not sent, or its task is not known.
+        """
+        return self._job(self._transport.act(id_of(job), "reconcile"))
+
+    def resolve(
+        self,
+        job: str | Job,
+        end: Literal["failed", "resubmit"] | None = None,
+        *,
+        ref: str | None = None,
+        force: bool | None = None,
+    ) -> Job:
+        """Settle an unconfirmed job by your word, or by naming its task.
+
+        Args:
+            job: Which.
+            end: `failed`, or `resubmit`, which risks paying twice.
+            ref: RunningHub's id of the task that it became.
+            force: Take that task although no record proves whose it is.
+        """
+        verdict = said(**{"as": end}, ref=ref, force=force)
+        return self._job(self._transport.resolve(id_of(job), verdict))
+
+    def timeline(self, job: str | Job) -> list[dict[str, Any]]:
+        """Everything that happened to a job, oldest first: each with its `at` and `what`."""
+        found: list[dict[str, Any]] = self._transport.timeline(id_of(job))["items"]
+        return found
+
+    def download(self, job: Job, folder: str | Path) -> list[Path]:
+        """Write every output of a job into a folder, as `<job id>-<n>.<type>`.
+
+        Raises:
+            DownloadFailed: One did not come whole; those before it are there.
+        """
+        return write_outputs(self._transport, job, folder)
+
+    def _job(self, document: Document) -> Job:
+        return job_of(document, self)
+
+    def _line(self, answered: Document, key: str) -> Line:
+        number = answered["line"]
+        if "error" in answered:
+            error = error_of(answered["error"])
+            if isinstance(error, Unavailable):
+                error.key = key
+            return Line(line=number, error=error)
+        if "dry_run" in answered:
+            return Line(line=number, checked=read_checked(answered["dry_run"]))
+        return Line(line=number, job=self._job(answered["job"]))
+
+
+def _seconds(timeout: float | None) -> float:
+    if timeout is None:
+        return math.inf
+    return timeout
+
+
+def _not_ended(job: Job, seconds: float) -> WaitTimeout:
+    detail = f"{job.id} is {job.state} after {seconds:g} s; it goes on, and is paid for once sent"
+    error = WaitTimeout({"title": "Not ended", "detail": detail})
+    error.job = job
+    return error

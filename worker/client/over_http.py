@@ -1,0 +1,201 @@
+"""The way to a runhook elsewhere: its `web`, over HTTP."""
+
+import math
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import IO
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from runhook.worker.client import sse
+from runhook.worker.client.errors import NotFound, RateLimited, Unavailable, unavailable
+from runhook.worker.client.jobs import Output
+from runhook.worker.client.retrying import Patience, insisting
+from runhook.worker.client.transport import Act, Document, Query
+from runhook.worker.client.web import Web, fetched
+from runhook.worker.domain import policy
+from runhook.worker.net.http import Call, Form
+from runhook.worker.net.streaming import Streamed
+
+SLOWEST = 64 * 1024  # bytes a second, as web has it for a file on its way
+IN_MEMORY = 1024 * 1024  # bytes of a batch that are kept in memory; more of it waits in a file
+
+
+class OverHttp:
+    """Calls of /v1."""
+
+    def __init__(self, url: str, token: str, seconds: float) -> None:
+        """Args:
+        url: Where `web` is.
+        token: What it lets in; empty: nothing is shown.
+        seconds: For one call in all.
+        """
+        self._url, self._token, self._seconds = url, token, seconds
+        self._web = Web(url, token)
+
+    def close(self) -> None:
+        self._web = Web(self._url, self._token)
+
+    def submit(self, body: Document, key: str) -> Document:
+        return self._post("/v1/jobs", body, key=key)
+
+    def check(self, body: Document) -> Document:
+        return self._post("/v1/jobs?dry_run=true", body)
+
+    def job(self, job_id: str) -> Document:
+        return self._get(f"/v1/jobs/{_part(job_id)}")
+
+    def look(self, job_id: str, seconds: float, /) -> Document:
+        path, call = f"/v1/jobs/{_part(job_id)}", Call(may_repeat=True)
+        return self._web.once("GET", path, None, headers={}, seconds=seconds, call=call)
+
+    def jobs(self, query: Query) -> Document:
+        return self._get(_asking("/v1/jobs", query))
+
+    def act(self, job_id: str, what: Act) -> Document:
+        # What is retried twice may be paid for twice.
+        return self._post(f"/v1/jobs/{_part(job_id)}/{what}", may_repeat=what != "retry")
+
+    def resolve(self, job_id: str, verdict: Document) -> Document:
+        return self._post(f"/v1/jobs/{_part(job_id)}/resolve", verdict, may_repeat=False)
+
+    def timeline(self, job_id: str) -> Document:
+        return self._get(f"/v1/jobs/{_part(job_id)}/timeline")
+
+    def models(self, query: str) -> Document:
+        return self._get(_asking("/v1/models", {"q": query}))
+
+    def model(self, name: str) -> Document:
+        return self._get(f"/v1/models/{_part(name, '/')}")
+
+    def account(self) -> Document:
+        return self._get("/v1/account")
+
+    def deliveries(self, query: Query) -> Document:
+        return self._get(_asking("/v1/deliveries", query))
+
+    def redeliver(self, delivery_id: str) -> Document:
+        return self._post(f"/v1/deliveries/{_part(delivery_id)}/redeliver", may_repeat=False)
+
+    def recover(self, body: Document) -> Document:
+        return self._post("/v1/recover", body, may_repeat=False)
+
+    def keep(self, name: str, file: IO[bytes], size: int, /) -> Document:
+        start = file.tell()
+
+        def once(left: float) -> Document:
+            file.seek(start)
+            form = Form({}, name, file, size)
+            headers = {"Content-Type": form.content_type, "Content-Length": str(len(form))}
+            return self._web.once(
+                "POST", "/v1/assets", form, headers=headers, seconds=left, call=Call()
+            )
+
+        return insisting(once, self._seconds + size / SLOWEST)
+
+    def follow(self, job_id: str, seconds: float) -> Iterator[Document]:
+        path = f"/v1/jobs/{_part(job_id)}/stream"
+        streaming = self._web.stream(
+            "GET", path, headers={}, silence=policy.STREAM_SILENCE, seconds=seconds
+        )
+        with streaming as answer:
+            for data in sse.messages(answer.pieces):
+                yield orjson.loads(data)
+
+    def batch(self, lines: Iterable[bytes], key: str, *, dry_run: bool) -> Iterator[Document]:
+        """Sent as a whole, because lines may name each other. One that breaks off is sent again
+        under the same key, and goes on behind the last line that was answered.
+        """
+        path = "/v1/jobs/batch"
+        if dry_run:
+            path += "?dry_run=true"
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+            count = sum(1 for line in lines if file.write(line + b"\n"))
+            whole = _Whole(file)
+            patience, done = Patience(self._seconds + len(whole) / SLOWEST), 0
+            while done < count:
+                try:
+                    for answered in self._behind(done, path, whole, key, patience.left):
+                        done += 1
+                        patience.renew()
+                        yield answered
+                    if done < count:
+                        raise unavailable("the answer to a batch broke off", maybe_done=True)
+                except (RateLimited, Unavailable) as error:
+                    if not patience.bears(error):
+                        raise
+
+    def _behind(
+        self, done: int, path: str, whole: "_Whole", key: str, seconds: float
+    ) -> Iterator[Document]:
+        """What is answered to the lines of a batch, behind so many that were answered before."""
+        headers = {
+            "Idempotency-Key": key,
+            "Content-Type": "application/x-ndjson",
+            "Content-Length": str(len(whole)),
+        }
+        whole.begin()
+        streaming = self._web.stream(
+            "POST", path, whole, headers=headers, silence=seconds, seconds=math.inf
+        )
+        with streaming as answer:
+            for number, line in enumerate(sse.lines(answer.pieces)):
+                if number >= done:
+                    yield orjson.loads(line)
+
+    def output(self, output: Output) -> AbstractContextManager[Streamed]:
+        if output.archived_url:
+            path = f"/v1/jobs/{_part(output.job)}/outputs/{output.n}"
+            return fetched(self._web, path, silence=self._seconds)
+        return fetched(Web(output.url or "", ""), "", silence=self._seconds)
+
+    def _get(self, path: str) -> Document:
+        return self._web.ask("GET", path, seconds=self._seconds)
+
+    def _post(
+        self,
+        path: str,
+        body: Document | None = None,
+        *,
+        key: str | None = None,
+        may_repeat: bool = True,
+    ) -> Document:
+        return self._web.ask(
+            "POST", path, body, key=key, seconds=self._seconds, may_repeat=may_repeat
+        )
+
+
+class _Whole:
+    """A body that waits in a file until it is sent, once or again."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._size = file, file.tell()
+
+    def begin(self) -> None:
+        """Be read from the start."""
+        self._file.seek(0)
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+    def __len__(self) -> int:
+        return self._size
+
+
+def _part(name: str, safe: str = "") -> str:
+    """A name as part of a path. What would lead to another call is the name of nothing.
+
+    Raises:
+        NotFound: Nothing can be called so.
+    """
+    if not name or any(part in ("", ".", "..") for part in name.split("/")):
+        raise NotFound({"title": "Not found", "status": 404, "detail": f"there is no {name!r}"})
+    return quote(name, safe=safe)
+
+
+def _asking(path: str, query: Mapping[str, str]) -> str:
+    if not query:
+        return path
+    return f"{path}?{urlencode(query)}"

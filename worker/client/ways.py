@@ -1,0 +1,34 @@
+"""Choosing the way to runhook. What a way needs is imported when it is taken: neither is cheap."""
+
+from runhook.config.roles import SettingsError as WrongSetting
+from runhook.worker.client.errors import SettingsError
+from runhook.worker.client.transport import Transport
+
+
+def in_process(seconds: float) -> Transport:
+    """The way to the Redis of this process's settings; nothing is read or connected yet."""
+    from runhook.worker.client.in_process import InProcess
+
+    return InProcess(seconds)
+
+
+def over_http(url: str | None, token: str | None, seconds: float) -> Transport:
+    """The way to a `web`.
+
+    Args:
+        url: Where it is; None: as RUNHOOK_URL or `runhook up` says.
+        token: What it lets in; None: the token that is meant for this URL, if any.
+        seconds: For one call in all.
+
+    Raises:
+        SettingsError: Nobody says where it is, or what says so is wrong.
+    """
+    from runhook.config.settings import Settings
+    from runhook.config.web import web_of
+    from runhook.worker.client.over_http import OverHttp
+
+    try:
+        found = web_of(Settings.load(), url)
+    except WrongSetting as wrong:
+        raise SettingsError({"title": "Wrong setting", "detail": str(wrong)}) from None
+    return OverHttp(found.url, found.token if token is None else token, seconds)

@@ -1,0 +1,198 @@
+"""Calls of /v1 over HTTP: what is sent, what comes back, and the error that an answer means."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+
+from runhook.config.roles import LOOPBACK_HOSTS
+from runhook.worker.client.errors import RunhookError, SettingsError, error_of, unavailable
+from runhook.worker.client.retrying import insisting
+from runhook.worker.client.transport import Document
+from runhook.worker.net.http import FAILURES, Body, Call, Http, why
+from runhook.worker.net.outbound import seconds_of
+from runhook.worker.net.streaming import Streamed
+from runhook.worker.net.untrusted import one_line
+
+LARGEST = 64 * 1024 * 1024  # bytes of an answer: a hundred jobs of half a MiB each
+LARGEST_PROBLEM = 1024 * 1024  # bytes of one: a hundred faults of 4 KiB each
+EXCERPT = 200  # characters of an answer that is none of ours, shown so that its sender is known
+# From our URL of an output to where it lies: a storage, its region, and one to spare.
+HOPS = 3
+MOVED = (301, 302, 303, 307, 308)
+
+
+class Moved(SettingsError):
+    """It is somewhere else. A call is not sent there, for it may show the token to a stranger."""
+
+    def __init__(self, url: str, location: str) -> None:
+        detail = f"RUNHOOK_URL: {url} redirects to {location}; set that, if it is yours"
+        super().__init__({"title": "Moved", "detail": detail})
+        self.location = location
+
+
+class Web:
+    """One `web`."""
+
+    def __init__(self, url: str, token: str) -> None:
+        """Args:
+        url: Where it is.
+        token: What it lets in; empty: nothing is shown.
+        """
+        self.url = url
+        self.headers = {"User-Agent": f"runhook-python/{version('runhook')}"}
+        if token:
+            self.headers["Authorization"] = f"Bearer {token}"
+        # No proxy could reach this machine's own.
+        proxies = urlsplit(url).hostname not in LOOPBACK_HOSTS
+        self._http = Http(url, proxies=proxies, keeps=True)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Document | None = None,
+        *,
+        key: str | None = None,
+        seconds: float,
+        may_repeat: bool = True,
+    ) -> Document:
+        """What is answered in the end.
+
+        Args:
+            method: As GET.
+            path: Behind its URL, query and all.
+            body: What is sent as JSON.
+            key: The idempotency key.
+            seconds: For all of it, with its repetitions.
+            may_repeat: It does no harm if it is done twice.
+        """
+        headers, data = {}, None
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = orjson.dumps(body)
+
+        def once(left: float) -> Document:
+            call = Call(may_repeat=may_repeat)
+            return self.once(method, path, data, headers=headers, seconds=left, call=call)
+
+        return insisting(once, seconds, may_repeat=may_repeat)
+
+    def once(
+        self,
+        method: str,
+        path: str,
+        data: bytes | Body | None,
+        *,
+        headers: Mapping[str, str],
+        seconds: float,
+        call: Call,
+    ) -> Document:
+        """What is answered to one request."""
+        with _heard(self.url, call):
+            answer = self._http.request(
+                method,
+                path,
+                headers=self.headers | dict(headers),
+                data=data,
+                seconds=seconds,
+                call=call,
+                most=LARGEST,
+            )
+        if not 200 <= answer.status < 300:
+            raise refused(self.url, answer.status, answer.headers, answer.body)
+        return _document(self.url, answer.body)
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        data: Body | None = None,
+        *,
+        headers: Mapping[str, str],
+        silence: float,
+        seconds: float,
+    ) -> Iterator[Streamed]:
+        """An answer that is read as it comes; its pieces raise Unavailable where it breaks off."""
+        call = Call()
+        opening = self._http.opened(
+            path,
+            method=method,
+            headers=self.headers | {"Accept-Encoding": "identity", **headers},
+            data=data,
+            stall=silence,
+            seconds=seconds,
+            call=call,
+        )
+        with ExitStack() as stack:
+            with _heard(self.url, call):
+                answer = Streamed.of(stack.enter_context(opening), call)
+                if not 200 <= answer.status < 300:
+                    body = answer.whole(LARGEST_PROBLEM)
+                    raise refused(self.url, answer.status, answer.headers, body)
+            yield replace(answer, pieces=_pieces(self.url, answer, call))
+
+
+@contextmanager
+def fetched(web: Web, path: str, *, silence: float) -> Iterator[Streamed]:
+    """A file, wherever its URL leads in the end; the token is shown to its first host alone.
+
+    Raises:
+        RunhookError: It is not there, or not to be had.
+    """
+    for _ in range(HOPS):
+        try:
+            with web.stream("GET", path, headers={}, silence=silence, seconds=math.inf) as answer:
+                yield answer
+                return
+        except Moved as moved:
+            web, path = Web(moved.location, ""), ""
+    raise RunhookError({"title": "Too many redirects", "detail": f"{web.url} leads on and on"})
+
+
+def refused(url: str, status: int, headers: Mapping[str, str], body: bytes) -> RunhookError:
+    """The error that an answer means; one that is not runhook's own is shown in part."""
+    if status in MOVED:
+        return Moved(url, urljoin(url, headers.get("Location", "")))
+    retry_after = seconds_of(headers.get("Retry-After"))
+    try:
+        problem = orjson.loads(body)
+        problem["status"] = status
+        return error_of(problem, retry_after)
+    except (ValueError, TypeError):
+        shown = one_line(body[:EXCERPT].decode("utf-8", "replace"))
+        detail = f"{url} answered HTTP {status}, and not as runhook does: {shown}"
+        return error_of({"title": "Not runhook", "status": status, "detail": detail}, retry_after)
+
+
+def _document(url: str, body: bytes) -> Document:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    if isinstance(found, dict):
+        return found
+    detail = f"{url} answers, and it is not runhook: no JSON object came"
+    raise SettingsError({"title": "Not runhook", "detail": detail})
+
+
+@contextmanager
+def _heard(url: str, call: Call) -> Iterator[None]:
+    """Turn what goes wrong on the way into Unavailable, which knows whether a byte left."""
+    try:
+        yield
+    except FAILURES as error:
+        detail = f"no answer from {url}: {why(error)}"
+        raise unavailable(detail, maybe_done=call.left) from error
+
+
+def _pieces(url: str, answer: Streamed, call: Call) -> Iterator[bytes]:
+    with _heard(url, call):
+        yield from answer.pieces
