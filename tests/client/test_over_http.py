@@ -156,9 +156,11 @@ def test_strangers_and_those_who_may_not_are_told_so(town: House) -> None:
 
 
 def test_a_server_that_is_not_runhook_is_named(way: Between) -> None:
-    way.fates += ["500"]
+    way.fates += ["500", "500"]
     with pytest.raises(InternalError, match="not as runhook does"):
         _client(way).get("job_x")
+    with pytest.raises(InternalError, match="submit it again with key='k'"):
+        _client(way).submit(IMAGE, CAT, key="k")
     way.fates += ["301"]
     with pytest.raises(SettingsError, match="redirects"):
         _client(way).get("job_x")

@@ -59,6 +59,7 @@ def test_errors_are_stored_and_found_again_whole(status: int) -> None:
     assert (type(copy), str(copy), copy.errors) == (type(error), str(error), error.errors)
     assert copy.__dict__ == error.__dict__
     assert isinstance(error, RunhookError)
+    assert type(error).__module__ == "runhook", "as users know it, in tracebacks and what is stored"
 
 
 def test_the_root_catches_every_error_that_is_named() -> None:
@@ -66,7 +67,7 @@ def test_the_root_catches_every_error_that_is_named() -> None:
     errors = [one for one in named if isinstance(one, type) and issubclass(one, Exception)]
     others = [one.__name__ for one in errors if not issubclass(one, RunhookError)]
     assert others == ["Retry", "Stop"], "those two are a handler's answers"
-    tree = runhook.worker.client.errors.__doc__  # type: ignore[attr-defined]
+    tree = runhook.worker.client.errors.__doc__
     for error in errors:
         assert error.__name__ in tree or error.__name__ in others
 
@@ -103,6 +104,9 @@ def test_what_users_write_is_put_as_json_has_it() -> None:
         "at": "2026-01-02T03:04:00.000Z",
         "t": True,
     }
+    for never in (float("inf"), 2**64, "\ud800"):
+        with pytest.raises(ValueError, match=r"JSON has no|no number of 64|surrogates"):
+            plain([never])
 
 
 @given(

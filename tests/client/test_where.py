@@ -1,6 +1,7 @@
 """Where `web` is, and which token goes there."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _found(folder: Path, url: str | None = None, **values: str) -> tuple[str, str]:
+def _found(folder: Path, url: str | None = None, **values: Any) -> tuple[str, str]:
     found = web_of(Settings.load(RUNHOOK_DATA_DIR=folder, **values), url)
     return found.url, found.token
 

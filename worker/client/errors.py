@@ -11,9 +11,9 @@
     ├── RateLimited         too many calls: nothing was done, `retry_after` says when to come again
     ├── ProviderRefused     RunningHub said no to a free question
     ├── Unavailable         no usable answer. `maybe_done` is false where it surely was not done;
-    │                       else look before a call that pays is made again. A submit is safe to
-    │                       make again with the `key` that the error gives back
-    ├── InternalError       runhook made a mistake: as Unavailable with `maybe_done`
+    │   │                   else look before a call that pays is made again. A submit is safe to
+    │   │                   make again with the `key` that the error gives back
+    │   └── InternalError   runhook made a mistake, which it would most likely make again
     ├── WaitTimeout         the job has not ended in time; it goes on, and is paid for
     ├── DownloadFailed      an output did not come whole: the job is as it was, ask again
     └── SettingsError       a setting of this process is missing or wrong: nothing was done
@@ -33,6 +33,10 @@ TO_LOOK = "It may have been done all the same: look before you call again"
 
 class RunhookError(Exception):
     """The root of all of them; its text says what happened, and what that means for the money."""
+
+    def __init_subclass__(cls) -> None:
+        # As users know them, in tracebacks and in what an earlier release stored.
+        cls.__module__ = "runhook"
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
         """Args:
@@ -145,8 +149,8 @@ class Unavailable(RunhookError):
         return f"{said}. It may have been accepted: submit it again with key={self.key!r}"
 
 
-class InternalError(RunhookError):
-    """runhook made a mistake. What was asked may have been done."""
+class InternalError(Unavailable):
+    """runhook made a mistake. It is not asked again: the same would most likely follow."""
 
 
 class DownloadFailed(RunhookError):

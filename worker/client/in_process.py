@@ -71,6 +71,9 @@ class InProcess:
         # By process: a child that was forked finds none of its own, whatever its parent held.
         self._here: dict[int, tuple[Lock, list[Here]]] = {}
 
+    def __str__(self) -> str:
+        return "in process"
+
     def close(self) -> None:
         _, here = self._here.pop(os.getpid(), (None, ()))
         for one in here:

@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, TypedDict
 
+import orjson
+
 from runhook.worker.client.answers import Asset
 from runhook.worker.client.errors import error_of
 from runhook.worker.client.jobs import Job, Output
@@ -22,6 +24,8 @@ Moment = datetime | str
 
 
 Input = Mapping[str, Any]
+# What a number of a request may be: what JSON is written with here has 64 bits.
+SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
 
 class JobParts(TypedDict, total=False):
@@ -58,12 +62,17 @@ def plain(value: Any) -> Any:
 
     Raises:
         TypeError: It has no meaning there; the text says what to do.
-        ValueError: It is a number that JSON has not.
+        ValueError: It is a number or text that JSON has not.
     """
     match value:
         case float() if not math.isfinite(value):
             raise ValueError(f"JSON has no {value}")
-        case None | bool() | int() | float() | str():
+        case int() if not SMALLEST <= value <= LARGEST:
+            raise ValueError(f"{value} is no number of 64 bits; say it as a text")
+        case str():
+            value.encode()  # a UnicodeEncodeError where half of a character stands alone
+            return value
+        case None | bool() | int() | float():
             return value
         case Output() | Asset():
             return str(value)
@@ -108,6 +117,13 @@ def key_of(key: str | None) -> str:
 def said(**members: Any) -> dict[str, Any]:
     """The members of a request that say something; the others have their usual value."""
     return {name: plain(value) for name, value in members.items() if value is not None}
+
+
+def text_of(value: Any) -> str:
+    """A value of metadata as jobs are found by it: a text as it is, all else as JSON has it."""
+    if isinstance(value, str):
+        return value
+    return orjson.dumps(plain(value), option=orjson.OPT_SORT_KEYS).decode()
 
 
 def words(value: str | Iterable[str] | None) -> str | None:

@@ -19,6 +19,7 @@ from runhook.worker.client.inputs import (
     key_of,
     plain,
     said,
+    text_of,
     words,
 )
 from runhook.worker.client.jobs import Job, WaitTimeout, job_of
@@ -129,7 +130,7 @@ class JobCalls:
             root=root,
             since=since,
             until=until,
-            **{f"metadata.{name}": str(plain(value)) for name, value in (metadata or {}).items()},
+            **{f"metadata.{name}": text_of(value) for name, value in (metadata or {}).items()},
         )
         for document in pages(self._transport.jobs, query):
             yield self._job(document)

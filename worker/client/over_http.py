@@ -35,6 +35,9 @@ class OverHttp:
         self._url, self._token, self._seconds = url, token, seconds
         self._web = Web(url, token)
 
+    def __str__(self) -> str:
+        return f"at {self._url}"
+
     def close(self) -> None:
         self._web = Web(self._url, self._token)
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from runhook.worker.client.errors import RateLimited, Unavailable
+from runhook.worker.client.errors import InternalError, RateLimited, Unavailable
 from runhook.worker.domain import policy
 
 Answer = TypeVar("Answer")
@@ -55,6 +55,8 @@ def insisting(ask: Callable[[float], Answer], seconds: float, *, may_repeat: boo
     while True:
         try:
             return ask(patience.left)
+        except InternalError:
+            raise
         except (RateLimited, Unavailable) as error:
             harms = isinstance(error, Unavailable) and error.maybe_done and not may_repeat
             if harms or not patience.bears(error):

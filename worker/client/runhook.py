@@ -59,6 +59,9 @@ class Runhook(JobCalls, OtherCalls):
         """
         return cls(transport=over_http(None, None, timeout))
 
+    def __repr__(self) -> str:
+        return f"<Runhook {self._transport}>"
+
     def __enter__(self) -> Self:
         return self
 

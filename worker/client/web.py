@@ -26,15 +26,6 @@ HOPS = 3
 MOVED = (301, 302, 303, 307, 308)
 
 
-class Moved(SettingsError):
-    """It is somewhere else. A call is not sent there, for it may show the token to a stranger."""
-
-    def __init__(self, url: str, location: str) -> None:
-        detail = f"RUNHOOK_URL: {url} redirects to {location}; set that, if it is yours"
-        super().__init__({"title": "Moved", "detail": detail})
-        self.location = location
-
-
 class Web:
     """One `web`."""
 
@@ -152,15 +143,17 @@ def fetched(web: Web, path: str, *, silence: float) -> Iterator[Streamed]:
             with web.stream("GET", path, headers={}, silence=silence, seconds=math.inf) as answer:
                 yield answer
                 return
-        except Moved as moved:
-            web, path = Web(moved.location, ""), ""
+        except SettingsError as moved:
+            if "location" not in moved.problem:
+                raise
+            web, path = Web(moved.problem["location"], ""), ""
     raise RunhookError({"title": "Too many redirects", "detail": f"{web.url} leads on and on"})
 
 
 def refused(url: str, status: int, headers: Mapping[str, str], body: bytes) -> RunhookError:
     """The error that an answer means; one that is not runhook's own is shown in part."""
     if status in MOVED:
-        return Moved(url, urljoin(url, headers.get("Location", "")))
+        return _moved(url, urljoin(url, headers.get("Location", "")))
     retry_after = seconds_of(headers.get("Retry-After"))
     try:
         problem = orjson.loads(body)
@@ -170,6 +163,12 @@ def refused(url: str, status: int, headers: Mapping[str, str], body: bytes) -> R
         shown = one_line(body[:EXCERPT].decode("utf-8", "replace"))
         detail = f"{url} answered HTTP {status}, and not as runhook does: {shown}"
         return error_of({"title": "Not runhook", "status": status, "detail": detail}, retry_after)
+
+
+def _moved(url: str, location: str) -> SettingsError:
+    """It is elsewhere. No call is sent there, for that could show the token to a stranger."""
+    detail = f"RUNHOOK_URL: {url} redirects to {location}; set that, if it is yours"
+    return SettingsError({"title": "Moved", "detail": detail, "location": location})
 
 
 def _document(url: str, body: bytes) -> Document:
