@@ -78,6 +78,7 @@ def no_secrets_of_others() -> Iterator[None]:
     """What one test's process hides is no secret of the next one's."""
     yield
     telemetry._spellings = ()
+    telemetry._out = telemetry._to_stderr
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -80,6 +80,7 @@ COLOURS = {"warning": YELLOW, "error": RED, "critical": RED}  # of levels that a
 JSON = json.JSONEncoder(default=repr)
 
 _spelt_out: Callable[[dict[str, Any]], str] = JSON.encode  # what a line looks like
+_ours = False  # this process is one of runhook's own
 _spellings: tuple[str, ...] = ()  # of every secret of this process, the longest first
 
 
@@ -168,7 +169,8 @@ def _shown(char: str) -> str:
 
 def configure() -> None:
     """Log to standard error: colours on a terminal, one JSON object a line elsewhere."""
-    global _spelt_out
+    global _spelt_out, _out, _ours
+    _out, _ours = _to_stderr, True
     _spelt_out = JSON.encode
     if sys.stderr.isatty():
         _spelt_out = _coloured
@@ -176,6 +178,13 @@ def configure() -> None:
         library = logging.getLogger(name)
         library.handlers = [_Library(logging.WARNING)]
         library.propagate = False
+
+
+def use_logging() -> None:
+    """In a process of somebody else's, lines are for its own logging, under the name `runhook`."""
+    global _out
+    if not _ours:
+        _out = _to_logging
 
 
 def _coloured(entry: dict[str, Any]) -> str:
@@ -190,10 +199,7 @@ def _coloured(entry: dict[str, Any]) -> str:
 
 
 def _write(level: int, event: str, fields: dict[str, Any]) -> None:
-    """One line, in one write: children share standard error, and no lock is held over a fork.
-
-    A pipe takes up to 4096 bytes in one piece, so that lines of two processes are not mixed.
-    """
+    """One line, without secrets."""
     if level < logging.INFO:
         return
     exception = fields.pop("exc_info", None)
@@ -203,13 +209,28 @@ def _write(level: int, event: str, fields: dict[str, Any]) -> None:
     moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     said = {"event": event, "level": logging.getLevelName(level).lower(), "timestamp": moment}
     entry = fields | texts | said
-    line = f"{hidden(_spelt_out(entry))}\n"
+    _out(level, hidden(_spelt_out(entry)))
+
+
+def _to_logging(level: int, line: str) -> None:
+    logging.getLogger("runhook").log(level, "%s", line)
+
+
+def _to_stderr(_: int, line: str) -> None:
+    """In one write: children share standard error, and no lock is held over a fork.
+
+    A pipe takes up to 4096 bytes in one piece, so that lines of two processes are not mixed.
+    """
+    line = f"{line}\n"
     try:
         os.write(sys.stderr.fileno(), line.encode(errors="backslashreplace"))
     except (OSError, ValueError, AttributeError):
         # Whoever runs this may have put something else in its place, or closed it.
         with suppress(OSError, ValueError, AttributeError):
             sys.stderr.write(line)
+
+
+_out: Callable[[int, str], None] = _to_stderr  # where a line goes
 
 
 def _trace(exception: object) -> str:

@@ -150,6 +150,28 @@ def test_it_leaves_the_users_own_celery_signals_and_logging_alone(
     )
 
 
+def test_what_it_has_to_say_goes_to_the_users_own_logging(
+    settings: pytest.MonkeyPatch,
+    build: Build,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    house = build(RUNHOOK_OVERDUE_AFTER=1000)
+    settings.setenv("RUNNINGHUB_API_KEY", "key")
+    settings.setenv("RUNNINGHUB_BASE_URL", house.sandbox.url)
+    house.sandbox.faults({"fault": "callback_lost"})
+    runhook = Runhook()
+    job = runhook.submit(IMAGE, CAT)
+    house.until(house.w.store.jobs.get(job.id), "running")
+    capfd.readouterr()
+    with caplog.at_level("INFO", "runhook"):
+        eventually(lambda: runhook.reconcile(job).state == "succeeded")
+    assert [record.name for record in caplog.records if "job.moved" in record.message] == [
+        "runhook"
+    ]
+    assert capfd.readouterr().err == ""
+
+
 def test_nobody_hears_the_log_once_nobody_waits(house: House) -> None:
     transport = InProcess(5, lambda: house.w)
     job = Runhook(transport=transport).submit(IMAGE, CAT)

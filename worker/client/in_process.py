@@ -43,7 +43,7 @@ from runhook.worker.flows.steps.pricing import trial_view
 from runhook.worker.flows.steps.viewing import whole_view
 from runhook.worker.net.streaming import Streamed
 from runhook.worker.queue.broker import make_app
-from runhook.worker.telemetry import masked
+from runhook.worker.telemetry import masked, use_logging
 from runhook.worker.wiring import Wiring, assemble, check_secrets
 
 Answer = TypeVar("Answer")
@@ -218,6 +218,7 @@ def built() -> Wiring:
         SettingsError: A setting is wrong, or there is no such Redis.
         StoreUnavailable: Redis does not answer.
     """
+    use_logging()
     settings = Settings.load("client")
     if settings.embedded and not is_own_socket(settings.embedded_socket):
         raise WrongSetting(

@@ -17,6 +17,7 @@ from runhook.worker.net.http import FAILURES, Body, Call, Http, why
 from runhook.worker.net.outbound import seconds_of
 from runhook.worker.net.streaming import Streamed
 from runhook.worker.net.untrusted import one_line
+from runhook.worker.telemetry import masked
 
 LARGEST = 64 * 1024 * 1024  # bytes of an answer: a hundred jobs of half a MiB each
 LARGEST_PROBLEM = 1024 * 1024  # bytes of one: a hundred faults of 4 KiB each
@@ -161,7 +162,7 @@ def refused(url: str, status: int, headers: Mapping[str, str], body: bytes) -> R
         return error_of(problem, retry_after)
     except (ValueError, TypeError):
         shown = one_line(body[:EXCERPT].decode("utf-8", "replace"))
-        detail = f"{url} answered HTTP {status}, and not as runhook does: {shown}"
+        detail = masked(f"{url} answered HTTP {status}: {shown}").rstrip(": ")
         return error_of({"title": "Not runhook", "status": status, "detail": detail}, retry_after)
 
 
@@ -188,7 +189,7 @@ def _heard(url: str, call: Call) -> Iterator[None]:
     try:
         yield
     except FAILURES as error:
-        detail = f"no answer from {url}: {why(error)}"
+        detail = masked(f"no answer from {url}: {why(error)}")
         raise unavailable(detail, maybe_done=call.left) from error
 
 
