@@ -76,6 +76,20 @@ def test_a_price_is_told_before_and_nothing_is_kept(shop: Shop) -> None:
     assert list(shop.runhook.jobs()) == []
 
 
+def test_what_a_job_may_cost_with_its_fallback_is_told_before(shop: Shop) -> None:
+    (sibling,) = shop.runhook.model(IMAGE).siblings
+    options = {"fallback": [sibling["endpoint"]]}
+    checked = shop.runhook.price(IMAGE, {"prompt": "a cat"}, options=options)
+    (other,) = checked.fallback
+    assert other.model == sibling["endpoint"]
+    assert checked.price_range is not None
+    assert checked.price is not None
+    assert other.price is not None
+    prices = {checked.price.money, other.price.money}
+    assert checked.price_range.low == min(price for price in prices if price)
+    assert checked.price_range.high == sum(price for price in prices if price)
+
+
 def test_models_are_found_by_words_and_by_name(shop: Shop) -> None:
     found = shop.runhook.models("vidu text")
     assert {model.output for model in found} == {"video"}

@@ -63,6 +63,30 @@ class Price:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PriceRange:
+    """From what to what a job costs, with all that it may be paid for.
+
+    Attributes:
+        low: When its cheapest model makes it at once; None where a price is not known.
+        high: When every attempt that it allows is charged; None where that has no known end.
+        currency: Of both.
+    """
+
+    low: Decimal | None
+    high: Decimal | None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Another model that a job goes on with where the one before fails, and what it costs there."""
+
+    model: str
+    input: Mapping[str, Any]
+    price: Price | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checked:
     """A job that would be accepted, and what it would cost. Nothing was kept.
 
@@ -71,6 +95,8 @@ class Checked:
         input: With every default filled in.
         price: By the catalogue's facts.
         live_price: RunningHub's own price now, where it tells one.
+        fallback: The models that it goes on with, in order.
+        price_range: What all of that may cost; None: no price is known.
         document: The whole of /v1's JSON.
     """
 
@@ -78,6 +104,8 @@ class Checked:
     input: Mapping[str, Any]
     price: Price | None = None
     live_price: Price | None = None
+    fallback: tuple[Fallback, ...] = ()
+    price_range: PriceRange | None = None
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -142,6 +170,7 @@ class Model:
         params: What it takes.
         rules: What holds between parameters, each with its `text`.
         price: What it costs, with its `text`.
+        siblings: The same as it is sold otherwise: `endpoint`, `price`, what it `lacks` and `needs`.
         document: The whole of /v1's JSON.
     """
 
@@ -153,6 +182,7 @@ class Model:
     params: tuple[Param, ...] = ()
     rules: tuple[Mapping[str, Any], ...] = ()
     price: Mapping[str, Any] | None = None
+    siblings: tuple[Mapping[str, Any], ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -258,7 +288,10 @@ def read_model(document: Mapping[str, Any]) -> Model:
 
 def read_checked(document: Mapping[str, Any]) -> Checked:
     """A checked job from its JSON."""
-    return read(Checked, {**document, "document": document})
+    told = {**document, "document": document}
+    if span := document.get("price_range"):
+        told["price_range"] = {**span, "low": span["from"], "high": span["to"]}
+    return read(Checked, told)
 
 
 @cache

@@ -8,10 +8,12 @@ if TYPE_CHECKING:
         Asset,
         Checked,
         Delivery,
+        Fallback,
         Line,
         Model,
         Param,
         Price,
+        PriceRange,
         Recovered,
     )
     from runhook.worker.client.errors import (
@@ -77,6 +79,7 @@ __all__ = [
     "Delivery",
     "DownloadFailed",
     "Event",
+    "Fallback",
     "Fault",
     "Forbidden",
     "Gone",
@@ -90,6 +93,7 @@ __all__ = [
     "Output",
     "Param",
     "Price",
+    "PriceRange",
     "Progress",
     "ProviderRefused",
     "RateLimited",
