@@ -61,10 +61,8 @@ def run(*, sandbox: bool, faults: str = "{}") -> None:
     server = EmbeddedServer(settings.data_dir, settings.embedded_socket)
     usual = click.get_current_context().obj  # files that handlers write are their owner's matter
     fleet = Fleet(environ, say=shower(), umasks={"handlers": usual}, own={"web": web})
-    with _alone_in(settings.data_dir), ending_on_signals():
+    with _alone_in(settings.data_dir), _announced(settings, beside), ending_on_signals():
         try:
-            # First, so that no command finds the sandbox of an `up` that was killed.
-            _announce(settings, beside)
             check_port("127.0.0.1", settings.port)
             if base.embedded:
                 server.start()
@@ -75,7 +73,6 @@ def run(*, sandbox: bool, faults: str = "{}") -> None:
             click.echo("ending")
         finally:
             fleet.stop()
-            _withdraw(settings)
             if base.embedded:
                 server.stop()
 
@@ -120,8 +117,9 @@ def _beside(base: Settings, port: int) -> dict[str, str]:
     }
 
 
-def _announce(settings: Settings, beside: dict[str, str]) -> None:
-    """Write down where the sandbox is, so that commands in another terminal find it.
+@contextmanager
+def _announced(settings: Settings, beside: dict[str, str]) -> Iterator[None]:
+    """Say where the sandbox is, so that commands in another terminal find it, and take it back.
 
     Args:
         settings: Whose data folder it is written into.
@@ -133,12 +131,11 @@ def _announce(settings: Settings, beside: dict[str, str]) -> None:
         private.replace(settings.sandbox_file, json.dumps(told))
     else:
         settings.sandbox_file.unlink(missing_ok=True)
-
-
-def _withdraw(settings: Settings) -> None:
-    """Nothing is here any more."""
-    settings.sandbox_file.unlink(missing_ok=True)
-    settings.web_file.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        settings.sandbox_file.unlink(missing_ok=True)
+        settings.web_file.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -170,7 +170,7 @@ class Model:
         params: What it takes.
         rules: What holds between parameters, each with its `text`.
         price: What it costs, with its `text`.
-        siblings: The same as it is sold otherwise: `endpoint`, `price`, what it `lacks` and `needs`.
+        siblings: The same as sold otherwise: `endpoint`, `price`, what it `lacks` and `needs`.
         document: The whole of /v1's JSON.
     """
 
