@@ -38,6 +38,12 @@ def test_a_batch_under_the_same_key_makes_no_job_twice(shop: Shop) -> None:
     assert isinstance(line.error, Conflict)
 
 
+def test_a_line_that_no_json_can_say_leaves_nothing_behind(shop: Shop) -> None:
+    with pytest.raises(TypeError, match="no object"):
+        list(shop.runhook.batch([_ask(0), {"model": IMAGE, "input": {"prompt": object()}}]))
+    assert list(shop.runhook.jobs()) == []
+
+
 def test_a_dry_run_keeps_nothing_and_tells_each_price(shop: Shop) -> None:
     fine, wrong = shop.runhook.batch([_ask(0), {"model": IMAGE, "input": {}}], dry_run=True)
     assert fine.checked is not None

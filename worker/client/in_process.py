@@ -5,7 +5,7 @@ Nothing is read or connected before the first call, and a process that is forked
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from runhook.worker.client.errors import RunhookError, SettingsError, error_of
 from runhook.worker.client.jobs import Output
 from runhook.worker.client.listening import Listener
 from runhook.worker.client.retrying import insisting
+from runhook.worker.client.spool import Spool
 from runhook.worker.client.transport import Act, Document, Query
 from runhook.worker.client.web import Web, fetched
 from runhook.worker.delivery import deliveries
@@ -91,9 +92,9 @@ class InProcess:
 
         return self._ask(found)
 
-    def batch(self, lines: Iterable[bytes], key: str, *, dry_run: bool) -> Iterator[Document]:
+    def batch(self, lines: Spool, key: str, *, dry_run: bool) -> Iterator[Document]:
         w = self._ask(lambda w: w)
-        for line in batch.accept(w, lines, key=key, dry_run=dry_run):
+        for line in batch.accept(w, lines.lines(), key=key, dry_run=dry_run):
             yield batch.line_view(w, line)
 
     def job(self, job_id: str) -> Document:

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
-import orjson
-
 from runhook.worker.client.answers import Checked, Line, read_checked
 from runhook.worker.client.downloads import write_outputs
 from runhook.worker.client.errors import Unavailable, error_of
@@ -17,13 +15,13 @@ from runhook.worker.client.inputs import (
     Moment,
     body_of,
     key_of,
-    plain,
     said,
     text_of,
     words,
 )
 from runhook.worker.client.jobs import Job, WaitTimeout, job_of
 from runhook.worker.client.pages import id_of, pages, query_of
+from runhook.worker.client.spool import spooled
 from runhook.worker.client.transport import Document, Transport
 from runhook.worker.domain import policy
 
@@ -86,9 +84,9 @@ class JobCalls:
             For each, in order, its job or its error.
         """
         key = key_of(key)
-        lines = (orjson.dumps(plain(job)) for job in jobs)
-        for answered in self._transport.batch(lines, key, dry_run=dry_run):
-            yield self._line(answered, key)
+        with spooled(jobs) as lines:
+            for answered in self._transport.batch(lines, key, dry_run=dry_run):
+                yield self._line(answered, key)
 
     def get(self, job_id: str) -> Job:
         """One job.

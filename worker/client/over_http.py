@@ -1,8 +1,7 @@
 """The way to a runhook elsewhere: its `web`, over HTTP."""
 
 import math
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import IO
 from urllib.parse import quote, urlencode
@@ -10,9 +9,16 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from runhook.worker.client import sse
-from runhook.worker.client.errors import NotFound, RateLimited, Unavailable, unavailable
+from runhook.worker.client.errors import (
+    InternalError,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    unavailable,
+)
 from runhook.worker.client.jobs import Output
 from runhook.worker.client.retrying import Patience, insisting
+from runhook.worker.client.spool import Spool
 from runhook.worker.client.transport import Act, Document, Query
 from runhook.worker.client.web import Web, fetched
 from runhook.worker.domain import policy
@@ -20,7 +26,6 @@ from runhook.worker.net.http import Call, Form
 from runhook.worker.net.streaming import Streamed
 
 SLOWEST = 64 * 1024  # bytes a second, as web has it for a file on its way
-IN_MEMORY = 1024 * 1024  # bytes of a batch that are kept in memory; more of it waits in a file
 
 
 class OverHttp:
@@ -107,41 +112,40 @@ class OverHttp:
             for data in sse.messages(answer.pieces):
                 yield orjson.loads(data)
 
-    def batch(self, lines: Iterable[bytes], key: str, *, dry_run: bool) -> Iterator[Document]:
+    def batch(self, lines: Spool, key: str, *, dry_run: bool) -> Iterator[Document]:
         """Sent as a whole, because lines may name each other. One that breaks off is sent again
         under the same key, and goes on behind the last line that was answered.
         """
         path = "/v1/jobs/batch"
         if dry_run:
             path += "?dry_run=true"
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
-            count = sum(1 for line in lines if file.write(line + b"\n"))
-            whole = _Whole(file)
-            patience, done = Patience(self._seconds + len(whole) / SLOWEST), 0
-            while done < count:
-                try:
-                    for answered in self._behind(done, path, whole, key, patience.left):
-                        done += 1
-                        patience.renew()
-                        yield answered
-                    if done < count:
-                        raise unavailable("the answer to a batch broke off", maybe_done=True)
-                except (RateLimited, Unavailable) as error:
-                    if not patience.bears(error):
-                        raise
+        patience, done = Patience(self._seconds + len(lines) / SLOWEST), 0
+        while done < lines.count:
+            try:
+                for answered in self._behind(done, path, lines, key, patience.left):
+                    done += 1
+                    patience.renew()
+                    yield answered
+                if done < lines.count:
+                    raise unavailable("the answer to a batch broke off", maybe_done=True)
+            except InternalError:
+                raise
+            except (RateLimited, Unavailable) as error:
+                if not patience.bears(error):
+                    raise
 
     def _behind(
-        self, done: int, path: str, whole: "_Whole", key: str, seconds: float
+        self, done: int, path: str, lines: Spool, key: str, seconds: float
     ) -> Iterator[Document]:
         """What is answered to the lines of a batch, behind so many that were answered before."""
         headers = {
             "Idempotency-Key": key,
             "Content-Type": "application/x-ndjson",
-            "Content-Length": str(len(whole)),
+            "Content-Length": str(len(lines)),
         }
-        whole.begin()
+        lines.begin()
         streaming = self._web.stream(
-            "POST", path, whole, headers=headers, silence=seconds, seconds=math.inf
+            "POST", path, lines, headers=headers, silence=seconds, seconds=math.inf
         )
         with streaming as answer:
             for number, line in enumerate(sse.lines(answer.pieces)):
@@ -168,23 +172,6 @@ class OverHttp:
         return self._web.ask(
             "POST", path, body, key=key, seconds=self._seconds, may_repeat=may_repeat
         )
-
-
-class _Whole:
-    """A body that waits in a file until it is sent, once or again."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._size = file, file.tell()
-
-    def begin(self) -> None:
-        """Be read from the start."""
-        self._file.seek(0)
-
-    def read(self, size: int = -1, /) -> bytes:
-        return self._file.read(size)
-
-    def __len__(self) -> int:
-        return self._size
 
 
 def _part(name: str, safe: str = "") -> str:

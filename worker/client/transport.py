@@ -4,11 +4,12 @@ Two ways have it, in process and over HTTP. Each asks again by itself what may b
 raises the errors of `errors.py`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from runhook.worker.client.jobs import Output
+from runhook.worker.client.spool import Spool
 
 if TYPE_CHECKING:
     from runhook.worker.net.streaming import Streamed  # brings requests, which values do without
@@ -29,7 +30,7 @@ class Transport(Protocol):
         """What a job would be, and cost; nothing is kept."""
         ...
 
-    def batch(self, lines: Iterable[bytes], key: str, *, dry_run: bool) -> Iterator[Document]:
+    def batch(self, lines: Spool, key: str, *, dry_run: bool) -> Iterator[Document]:
         """What became of each line, as it becomes of it."""
         ...
 
