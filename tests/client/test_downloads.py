@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from runhook import DownloadFailed, Output
-from tests.client.between import answering
 from tests.client.conftest import Shop
 from tests.conftest import IMAGE
 
@@ -41,20 +41,24 @@ def test_a_text_is_written_as_one_and_a_strange_type_moves_no_file(
     assert paths[0].read_text() == "prose"
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
-        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-    ],
-)
+def test_a_copy_that_is_kept_is_there_when_runninghubs_is_gone(shop: Shop, tmp_path: Path) -> None:
+    job = shop.runhook.submit(IMAGE, CAT)
+    shop.ended(job.id)
+    shop.until(lambda: shop.runhook.get(job.id).outputs[0].archived_url)
+    shop.house.sandbox.faults({"fault": "output_gone"})
+    (path,) = job.wait(timeout=5).download(tmp_path)
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+
+
+@pytest.mark.parametrize("fault", ["output_cut", "output_short", "output_gone"])
 def test_what_does_not_come_whole_leaves_nothing(
-    shop: Shop, tmp_path: Path, answer: bytes, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runhook.worker.domain.policy.CALL_SECONDS", 1)
+    shop.house.sandbox.faults({"fault": fault})
     job = shop.runhook.submit(IMAGE, CAT)
-    with answering(answer) as url:
-        outputs = (Output(job=job.id, n=0, url=f"{url}/x.png", type="png"),)
-        with pytest.raises(DownloadFailed, match=f"output:{job.id}/0 did not come whole"):
-            shop.runhook.download(replace(job, outputs=outputs), tmp_path)
+    shop.ended(job.id)
+    with pytest.raises(DownloadFailed, match=f"output:{job.id}/0 did not come whole"):
+        job.wait(timeout=5).download(tmp_path)
     assert list(tmp_path.iterdir()) == []

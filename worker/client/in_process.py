@@ -6,7 +6,7 @@ Nothing is read or connected before the first call, and a process that is forked
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -32,7 +32,8 @@ from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Model, read
 from runhook.worker.domain.pages import read_parameters
 from runhook.worker.domain.problems import problem_view
-from runhook.worker.domain.views import account_view, job_view, recovered_view
+from runhook.worker.domain.reports import Output as Made
+from runhook.worker.domain.views import account_view, recovered_view
 from runhook.worker.errors import RunhookError as OurError
 from runhook.worker.errors import StoreRefuses
 from runhook.worker.flows import batch, create, lists, recover, resolve
@@ -40,9 +41,10 @@ from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.lists import JobsQuery
 from runhook.worker.flows.recover import RecoverRequest
 from runhook.worker.flows.resolve import Verdict
+from runhook.worker.flows.steps.archiving import output_of
 from runhook.worker.flows.steps.pricing import trial_view
-from runhook.worker.flows.steps.viewing import whole_view
-from runhook.worker.net.streaming import Streamed
+from runhook.worker.flows.steps.viewing import shown, whole_view
+from runhook.worker.net.streaming import PIECE, Streamed
 from runhook.worker.queue.broker import make_app
 from runhook.worker.telemetry import masked, use_logging
 from runhook.worker.wiring import Wiring, assemble, check_secrets
@@ -136,7 +138,7 @@ class InProcess:
             ear = self._once(lambda _: stack.enter_context(hearing))
             while (left := until - time.monotonic()) > 0:
                 ear.clear()  # before it is read: what happens from now on is read the next time
-                yield self._once(lambda w: job_view(w.store.jobs.get(job_id)))
+                yield self._once(lambda w: shown(w, w.store.jobs.get(job_id)))
                 ear.wait(min(left, policy.UNHEARD_LOOK))
 
     def keep(self, name: str, file: IO[bytes], _size: int, /) -> Document:
@@ -186,8 +188,18 @@ class InProcess:
 
         return self._ask(recovered, may_repeat=False)
 
-    def output(self, output: Output) -> AbstractContextManager[Streamed]:
-        return fetched(Web(output.url or "", ""), "", silence=self._seconds)
+    @contextmanager
+    def output(self, output: Output) -> Iterator[Streamed]:
+        def now(w: Wiring) -> Made:
+            return output_of(w.store.jobs.get(output.job).attempt, output.n)
+
+        found = self._ask(now)
+        if (kept := found.archived) is None:
+            with fetched(Web(found.url or "", ""), "", silence=self._seconds) as answer:
+                yield answer
+            return
+        with self._ask(lambda w: w.outputs.open(output.job, kept)) as file:
+            yield Streamed(status=200, headers={}, pieces=iter(partial(file.read, PIECE), b""))
 
     def _ask(self, work: Callable[[Wiring], Answer], *, may_repeat: bool = True) -> Answer:
         """What comes of it in the end."""

@@ -153,10 +153,9 @@ class OverHttp:
                     yield orjson.loads(line)
 
     def output(self, output: Output) -> AbstractContextManager[Streamed]:
-        if output.archived_url:
-            path = f"/v1/jobs/{_part(output.job)}/outputs/{output.n}"
-            return fetched(self._web, path, silence=self._seconds)
-        return fetched(Web(output.url or "", ""), "", silence=self._seconds)
+        # It leads to RunningHub where nothing is kept, and knows better than an output of before.
+        path = f"/v1/jobs/{_part(output.job)}/outputs/{output.n}"
+        return fetched(self._web, path, silence=self._seconds)
 
     def _get(self, path: str) -> Document:
         return self._web.ask("GET", path, seconds=self._seconds)
