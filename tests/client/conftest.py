@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -40,11 +41,18 @@ class Shop:
 
 
 @pytest.fixture(params=WAYS)
-def shop(request: pytest.FixtureRequest, build: Build) -> Iterator[Shop]:
+def shop(request: pytest.FixtureRequest, build: Build, tmp_path: Path) -> Iterator[Shop]:
     """The same promises on each way."""
     heard: list[str] = []
     registry = Registry()
-    house = build(registry, RUNHOOK_API_TOKENS=f"local:{SHOP}", RUNHOOK_RETRY_SCHEDULE="0")
+    house = build(
+        registry,
+        RUNHOOK_API_TOKENS=f"local:{SHOP}",
+        RUNHOOK_RETRY_SCHEDULE="0",
+        RUNHOOK_ALLOW_PRIVATE_URLS="true",  # outputs of the sandbox lie on this machine
+        RUNHOOK_ARCHIVE="true",
+        RUNHOOK_STORAGE_URL=tmp_path.as_uri(),
+    )
     if request.param == "in process":
         runhook = Runhook(transport=InProcess(SECONDS, lambda: house.w))
     else:

@@ -19,13 +19,14 @@ def test_every_output_is_written_whole_under_the_jobs_name(shop: Shop, tmp_path:
     job = shop.runhook.submit(IMAGE, CAT)
     shop.ended(job.id)
     done = job.wait(timeout=5)
-    paths = done.download(tmp_path / "new" / "folder")
+    folder = tmp_path / "new" / "folder"
+    paths = done.download(folder)
     assert [path.name for path in paths] == [f"{job.id}-{n}.png" for n in range(3)]
     for path, output in zip(paths, done.outputs, strict=True):
         assert output.url is not None
         with urllib.request.urlopen(output.url) as answer:
             assert path.read_bytes() == answer.read()
-    assert sorted((tmp_path / "new" / "folder").iterdir()) == sorted(paths)
+    assert sorted(folder.iterdir()) == sorted(paths)
 
 
 def test_a_text_is_written_as_one_and_a_strange_type_moves_no_file(
@@ -46,7 +47,7 @@ def test_a_copy_that_is_kept_is_there_when_runninghubs_is_gone(shop: Shop, tmp_p
     shop.ended(job.id)
     shop.until(lambda: shop.runhook.get(job.id).outputs[0].archived_url)
     shop.house.sandbox.faults({"fault": "output_gone"})
-    (path,) = job.wait(timeout=5).download(tmp_path)
+    (path,) = job.wait(timeout=5).download(tmp_path / "here")
     with Image.open(path) as picture:
         assert picture.format == "PNG"
 
@@ -60,5 +61,5 @@ def test_what_does_not_come_whole_leaves_nothing(
     job = shop.runhook.submit(IMAGE, CAT)
     shop.ended(job.id)
     with pytest.raises(DownloadFailed, match=f"output:{job.id}/0 did not come whole"):
-        job.wait(timeout=5).download(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+        job.wait(timeout=5).download(tmp_path / "here")
+    assert list((tmp_path / "here").iterdir()) == []
