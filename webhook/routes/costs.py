@@ -11,8 +11,7 @@ from runhook.webhook.edge.queries import LabelledQuery, labels, query, read_quer
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
-from runhook.worker.domain.bodies import Moment, fact, refused
-from runhook.worker.flows import create
+from runhook.worker.domain.bodies import Moment, Tenant, fact, refused
 from runhook.worker.flows.costs import by_faults, costs
 from runhook.worker.money.report import costs_view
 from runhook.worker.money.rows import RowFilter
@@ -33,7 +32,7 @@ class CostsQuery(LabelledQuery):
 
     by: Annotated[tuple[str, ...], BeforeValidator(_dimensions)] = ("day",)
     model: str | None = None
-    tenant: create.Tenant | None = None
+    tenant: Tenant | None = None
     since: Moment | None = None
     until: Moment | None = None
 

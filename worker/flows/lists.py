@@ -1,6 +1,5 @@
 """Jobs as users list them: what narrows a list, and one page of it."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from runhook.worker import catalogue
@@ -27,7 +26,7 @@ class JobsQuery(LabelledQuery):
 
 
 def page(
-    w: Wiring, asked: JobsQuery, labels: Sequence[Label] = (), *, only: str | None = None
+    w: Wiring, asked: JobsQuery, labels: tuple[Label, ...] = (), *, only: str | None = None
 ) -> View:
     """A page of jobs, newest first.
 
