@@ -189,9 +189,7 @@ class Settings(BaseSettings):
     @field_validator("base_url", "public_url", "web_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
-        if not value:
-            return value
-        return plain_url(value)
+        return value and plain_url(value)
 
     @field_validator("redis_setting")
     @classmethod
@@ -324,11 +322,6 @@ class Settings(BaseSettings):
                 "every process (runhook up makes its own)"
             )
         return (found,)
-
-    @property
-    def web_file(self) -> Path:
-        """Where `runhook up` says where its `web` is, while it runs."""
-        return self.data_dir / "url"
 
     def make_secret(self) -> None:
         """Write a random secret into the data folder unless there is one already."""

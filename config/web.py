@@ -7,6 +7,8 @@ from runhook.config.roles import SettingsError
 from runhook.config.settings import Settings
 from runhook.config.urls import plain_url
 
+WRITTEN = "url"  # the file of the data folder in which `runhook up` says where its `web` is
+
 
 @dataclass(frozen=True)
 class WebAddress:
@@ -28,7 +30,7 @@ def web_of(settings: Settings, url: str | None = None) -> WebAddress:
     Raises:
         SettingsError: Nobody says where it is, or the URL is none.
     """
-    here = generated.kept(settings.web_file)
+    here = generated.kept(settings.data_dir / WRITTEN)
     wanted = url or settings.web_url or here
     if not wanted:
         raise SettingsError(

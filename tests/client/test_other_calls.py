@@ -114,6 +114,21 @@ def test_the_account_is_told_as_runninghub_has_it(shop: Shop) -> None:
     assert isinstance(account.coins, Decimal)
 
 
+def test_what_days_cost_is_told_by_what_is_asked_for(shop: Shop) -> None:
+    job = shop.runhook.submit(IMAGE, {"prompt": "a cat"}, tenant="shop-7")
+    shop.ended(job.id)
+    costs = shop.runhook.costs(["model", "tenant"], since="2d")
+    (found,) = costs.items
+    assert dict(found.group) == {"model": IMAGE, "tenant": "shop-7"}
+    cost = shop.runhook.get(job.id).cost
+    assert cost is not None
+    assert (found.money or Decimal(0), found.jobs, found.attempts) == (cost.money or 0, 1, 1)
+    assert costs.totals[0].money == found.money
+    assert shop.runhook.costs(tenant="another").items == ()
+    with pytest.raises(InvalidRequest, match="by: must be some of"):
+        shop.runhook.costs("colour")
+
+
 def test_who_was_told_is_listed_and_told_again(shop: Shop) -> None:
     shop.closed = True
     job = shop.runhook.submit(IMAGE, {"prompt": "a cat"})

@@ -14,6 +14,7 @@ import click
 
 from runhook.config import generated, private
 from runhook.config.settings import Settings, SettingsError
+from runhook.config.web import WRITTEN
 from runhook.worker.cli.installed import check_installed
 from runhook.worker.cli.process_log import shower
 from runhook.worker.cli.processes import (
@@ -135,7 +136,7 @@ def _announced(settings: Settings, beside: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         settings.sandbox_file.unlink(missing_ok=True)
-        settings.web_file.unlink(missing_ok=True)
+        (settings.data_dir / WRITTEN).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -165,7 +166,7 @@ def _watch(fleet: Fleet, settings: Settings, *, own_token: bool) -> None:
         RunhookError: A process cannot start.
     """
     address = f"http://127.0.0.1:{settings.port}"
-    private.replace(settings.web_file, address)
+    private.replace(settings.data_dir / WRITTEN, address)
     wrong = wait_until_ready(f"{address}/readyz", WEB_PATIENCE, fleet.tend)
     if wrong:
         raise RunhookError(f"{wrong}; its last lines are above")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
@@ -273,6 +273,52 @@ class Recovered:
     handlers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class CostSum:
+    """What some jobs cost together; of two currencies there are two sums.
+
+    Attributes:
+        group: What they have in common: their day, model, tenant or metadata, as was asked for.
+        money: In `currency`.
+        currency: Its currency, where RunningHub said it.
+        coins: RH coins.
+        seconds: Run time that was billed.
+        jobs: How many there are.
+        attempts: How many were paid for.
+        at_risk: What is unproved: how many `attempts`, and their `money`.
+    """
+
+    group: Mapping[str, Any] = field(default_factory=dict)
+    money: Decimal | None = None
+    currency: str | None = None
+    coins: Decimal | None = None
+    seconds: Decimal | None = None
+    jobs: int = 0
+    attempts: int = 0
+    at_risk: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What days cost.
+
+    Attributes:
+        since: The first day.
+        until: The last.
+        by: What the sums are parted by.
+        items: Those.
+        totals: All of them together.
+        budgets: How today's stand: each `tenant`, `limit`, `held`, `left` and `ends_at`.
+    """
+
+    since: date
+    until: date
+    by: tuple[str, ...]
+    items: tuple[CostSum, ...] = ()
+    totals: tuple[CostSum, ...] = ()
+    budgets: tuple[Mapping[str, Any], ...] = ()
+
+
 def read(kind: type[Kind], document: Mapping[str, Any]) -> Kind:
     """An answer of that kind from its JSON; what this version does not know is left out."""
     wanted: Any = kind
@@ -284,6 +330,16 @@ def read_model(document: Mapping[str, Any]) -> Model:
     """A model from its JSON."""
     params = [one | {"document": one} for one in document["params"]]
     return read(Model, {**document, "params": params, "document": document})
+
+
+def read_costs(document: Mapping[str, Any]) -> Costs:
+    """The ledger from its JSON."""
+    names = document["by"]
+    items = [
+        {**one, "group": {name: one[name] for name in names if name in one}}
+        for one in document["items"]
+    ]
+    return read(Costs, {**document, "items": items})
 
 
 def read_checked(document: Mapping[str, Any]) -> Checked:

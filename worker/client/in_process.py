@@ -30,7 +30,8 @@ from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.delivery.views import delivery_view
 from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Model, read
-from runhook.worker.domain.pages import read_parameters
+from runhook.worker.domain.metadata import Label
+from runhook.worker.domain.pages import Parameters, read_parameters
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.domain.reports import Output as Made
 from runhook.worker.domain.views import account_view, recovered_view
@@ -38,6 +39,7 @@ from runhook.worker.errors import RunhookError as OurError
 from runhook.worker.errors import StoreRefuses
 from runhook.worker.flows import batch, create, lists, recover, resolve
 from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.costs import CostsQuery, ledger_view
 from runhook.worker.flows.lists import JobsQuery
 from runhook.worker.flows.recover import RecoverRequest
 from runhook.worker.flows.resolve import Verdict
@@ -106,12 +108,7 @@ class InProcess:
         return self._once(lambda w: whole_view(w, w.store.jobs.get(job_id)))
 
     def jobs(self, query: Query) -> Document:
-        def page(w: Wiring) -> Document:
-            now, indexed = w.clock.now(), w.settings.indexed
-            asked, labels = read_parameters(JobsQuery, query, now=now, indexed=indexed)
-            return lists.page(w, asked, labels)
-
-        return self._ask(page)
+        return self._ask(lambda w: lists.page(w, *_parameters(w, JobsQuery, query)))
 
     def act(self, job_id: str, what: Act) -> Document:
         act = ACTS[what]
@@ -164,6 +161,9 @@ class InProcess:
             return account_view(w.client.account(), w.client.capacity(), in_flight)
 
         return self._ask(asked)
+
+    def costs(self, query: Query) -> Document:
+        return self._ask(lambda w: ledger_view(w, *_parameters(w, CostsQuery, query)))
 
     def deliveries(self, query: Query) -> Document:
         def found(w: Wiring) -> Document:
@@ -257,6 +257,13 @@ def told(error: OurError) -> RunhookError:
 
 def _wrong(why: object) -> SettingsError:
     return SettingsError({"title": "Wrong setting", "detail": str(why)})
+
+
+def _parameters(
+    w: Wiring, wanted: type[Parameters], given: Query
+) -> tuple[Parameters, tuple[Label, ...]]:
+    now, indexed = w.clock.now(), w.settings.indexed
+    return read_parameters(wanted, given, now=now, indexed=indexed)
 
 
 def _read(w: Wiring, model: type[Model], given: Query | Document) -> Model:

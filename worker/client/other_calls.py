@@ -1,20 +1,22 @@
 """Calls about everything but jobs: files, models, the account, and who was told."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from runhook.worker.client.answers import (
     Account,
     Asset,
+    Costs,
     Delivery,
     Model,
     Recovered,
     read,
+    read_costs,
     read_model,
 )
 from runhook.worker.client.files import opened
-from runhook.worker.client.inputs import Moment, said
+from runhook.worker.client.inputs import Input, Moment, said, text_of, words
 from runhook.worker.client.jobs import Job
 from runhook.worker.client.pages import pages, query_of
 from runhook.worker.client.transport import Transport
@@ -50,6 +52,36 @@ class OtherCalls:
     def account(self) -> Account:
         """What the account has left and may run at once, as RunningHub says now."""
         return read(Account, self._transport.account())
+
+    def costs(
+        self,
+        by: str | Iterable[str] = "day",
+        *,
+        model: str | None = None,
+        tenant: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        metadata: Input | None = None,
+    ) -> Costs:
+        """What days cost, and how today's budgets stand.
+
+        Args:
+            by: What to part the sums by: day, model, tenant, metadata.KEY, or several of them.
+            model: Of one model, or of all whose endpoint fits a pattern.
+            tenant: One tenant's.
+            since: In the first day; None: a month ago.
+            until: In the last day.
+            metadata: Of jobs with these values.
+        """
+        query = query_of(
+            by=words(by),
+            model=model,
+            tenant=tenant,
+            since=since,
+            until=until,
+            **{f"metadata.{name}": text_of(value) for name, value in (metadata or {}).items()},
+        )
+        return read_costs(self._transport.costs(query))
 
     def deliveries(
         self,

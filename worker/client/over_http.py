@@ -81,6 +81,9 @@ class OverHttp:
     def account(self) -> Document:
         return self._get("/v1/account")
 
+    def costs(self, query: Query) -> Document:
+        return self._get(_asking("/v1/costs", query))
+
     def deliveries(self, query: Query) -> Document:
         return self._get(_asking("/v1/deliveries", query))
 

@@ -81,6 +81,10 @@ class Transport(Protocol):
         """What is left, and in flight."""
         ...
 
+    def costs(self, query: Query) -> Document:
+        """What days cost."""
+        ...
+
     def deliveries(self, query: Query) -> Document:
         """A page of deliveries."""
         ...

@@ -1,20 +1,68 @@
 """What days cost: the ledger's rows that are asked for, added up, and how today's budgets stand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationInfo
 
 from runhook.config.budgets import WHOLE
+from runhook.worker import catalogue
 from runhook.worker.domain import policy
+from runhook.worker.domain.bodies import Moment, Tenant, fact, refused
 from runhook.worker.domain.faults import misspelt
-from runhook.worker.domain.metadata import PREFIX
+from runhook.worker.domain.metadata import PREFIX, Label
+from runhook.worker.domain.pages import LabelledQuery
+from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.money.amounts import of_millionths
-from runhook.worker.money.report import BudgetToday, Costs
+from runhook.worker.money.report import BudgetToday, Costs, costs_view
 from runhook.worker.money.rows import DAY, DIMENSIONS, RowFilter, summed, together
 from runhook.worker.wiring import Wiring
 
 USUAL_DAYS = 30  # that are told of where nobody says since when: a month
 MOST_SUMS = 10_000  # in one answer: 2 MB of JSON, and more than anybody reads
+
+
+def _dimensions(value: object, info: ValidationInfo) -> object:
+    names = tuple(dict.fromkeys(str(value).split(",")))
+    for fault in by_faults(names, fact(info, "indexed")):
+        raise refused(fault.message, fault.allowed, nearest=fault.nearest)
+    return names
+
+
+class CostsQuery(LabelledQuery):
+    """Which days and jobs are counted, and what the sums are parted by."""
+
+    by: Annotated[tuple[str, ...], BeforeValidator(_dimensions)] = ("day",)
+    model: str | None = None
+    tenant: Tenant | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+def ledger_view(
+    w: Wiring, asked: CostsQuery, labels: tuple[Label, ...] = (), *, only: str | None = None
+) -> View:
+    """What days cost, as users are told.
+
+    Args:
+        w: The process's parts.
+        asked: Which days and jobs, and what the sums are parted by.
+        labels: The metadata that the jobs have.
+        only: The one tenant whose costs may be seen; None: any.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    wanted = RowFilter(
+        model=catalogue.listed_as(asked.model), tenant=only or asked.tenant, labels=labels
+    )
+    found = costs(w, wanted, by=asked.by, since=asked.since, until=asked.until)
+    if only is not None and asked.tenant not in (None, only):
+        found = replace(found, sums=(), totals=(), budgets=())  # as if the other had none
+    return costs_view(found)
 
 
 def costs(
