@@ -15,6 +15,7 @@ from tests.chaos.kinds import KINDS
 from tests.chaos.plan import Plan
 from tests.chaos.storm import Storm
 from tests.chaos.subscribers import Audience, SubscriberBook, an_audience
+from tests.chaos.trees import Trees
 from tests.journeys.conftest import Town, a_town
 from tests.journeys.proxies import Forgetful, proxy
 
@@ -37,7 +38,7 @@ def main() -> int:
         _a_town(Path(folder), plan, replies) as town,
         an_audience(town, plan) as audience,
     ):
-        storm = Storm(town, plan, Path(folder))
+        storm = Storm(town, plan, Path(folder), trees=Trees(plan.seed))
         heard = _weather(storm, audience, replies, patience)
         books = Books.of(storm)
     print(books.page())
@@ -60,6 +61,7 @@ def _asked() -> tuple[Plan, float]:
     )
     parser.add_argument("--jobs", type=int, default=300)
     parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--pipelines", type=int, default=0, help="chains of three jobs besides")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--callbacks", choices=["mixed", "lost"], default="mixed")
     parser.add_argument("--without", action="append", choices=KINDS, default=[])
@@ -68,7 +70,8 @@ def _asked() -> tuple[Plan, float]:
     given = parser.parse_args()
     kinds = frozenset(given.only or KINDS) - frozenset(given.without)
     deaf = given.callbacks == "lost"
-    return Plan(given.seed, given.jobs, given.kills, deaf, kinds), given.patience
+    plan = Plan(given.seed, given.jobs, given.kills, deaf, kinds, given.pipelines)
+    return plan, given.patience
 
 
 @contextmanager

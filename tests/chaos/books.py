@@ -41,6 +41,7 @@ class Books:
     backs: list[WentBack]
     left: Leftovers
     order: Order
+    incomplete: list[str]
 
     @classmethod
     def of(cls, storm: Storm) -> "Books":
@@ -70,6 +71,7 @@ class Books:
             storm.backs,
             Leftovers.of(town),
             Order(jobs, tasks, kept_back(town, jobs)),
+            storm.trees.incomplete(town, {job.id: job for job in jobs}),
         )
 
     def breaches(self) -> list[str]:
@@ -80,6 +82,7 @@ class Books:
             "lost": ["jobs"] * (self.asked - len(self.jobs)),
             "stuck": [f"{job.id} {job.state}" for job in self.jobs if not job.state.ended],
             "wrongly settled": self.wrongly_settled(),
+            "trees not complete": self.incomplete,
             "not told": [job.id for job in self.jobs if not self.told[job.id]],
             "told twice without a kill": self.told_twice(),
             "accepted though cancelled free": self.accepted_though_free(),

@@ -69,6 +69,7 @@ class Leftovers:
         return cls(
             slots={
                 "queued": line.length,
+                "waiting": line.waiting,
                 "sending": line.sending,
                 "running": line.running,
                 "unconfirmed": line.unconfirmed,

@@ -60,6 +60,7 @@ class Plan:
     Attributes:
         deaf: Every callback is lost, half of them without a record.
         kinds: Which kinds of trouble there are beside kills.
+        pipelines: Chains of three jobs that are asked for besides.
     """
 
     seed: int
@@ -67,6 +68,7 @@ class Plan:
     kills: int
     deaf: bool
     kinds: frozenset[str]
+    pipelines: int = 0
 
     def faults(self, files: Mapping[str, str], **more: float) -> dict[str, Any]:
         """The sandbox's faults.
@@ -113,6 +115,13 @@ class Plan:
                 body = _body(0, prompt, "")
                 options["max_price"] = 100
             yield body | {"options": options, "priority": number % 10}
+
+    @property
+    def trees(self) -> set[int]:
+        """The jobs behind which a chain is asked for."""
+        if not self.pipelines:
+            return set()
+        return {number * self.jobs // self.pipelines for number in range(self.pipelines)}
 
     @property
     def pace(self) -> float:

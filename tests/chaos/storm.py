@@ -17,10 +17,12 @@ from runhook.worker.runninghub.sandbox.outputs import make
 from tests.chaos.backwards import WentBack, go_back, kill
 from tests.chaos.kinds import TROUBLES, prompt_in
 from tests.chaos.plan import Plan
+from tests.chaos.trees import Trees
 from tests.conftest import eventually
 from tests.journeys.conftest import Town
 
 ASSETS = 6
+OF_TREES = 10**6  # from which on a number is that of a job of a tree
 PATIENCE = 60
 BAD_KEY = 1.0  # seconds for which the key is good for nothing: what is sent then fails, free
 
@@ -42,6 +44,7 @@ class Storm:
         forgotten: The prompts of jobs that were taken, and of which Redis knew nothing any more
             when it had gone back.
         files: The asset of each fault that a file has.
+        trees: Pipelines among them.
     """
 
     town: Town
@@ -53,6 +56,7 @@ class Storm:
     backs: list[WentBack] = field(default_factory=list)
     assets: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    trees: Trees = field(default_factory=lambda: Trees(0))
 
     def prepare(self) -> None:
         """Keep the files, and let the sandbox make its faults."""
@@ -71,6 +75,8 @@ class Storm:
             self.ids[number] = _posted(self.town, body, self._key(number))
             with contextlib.suppress(urllib.error.URLError, RunhookError, OSError):
                 _follow_whim(self.town, next(whims), self.ids[number])
+            if number in self.plan.trees:
+                self._ask_for_tree(number)
             time.sleep(self.plan.pace)
 
     def strike(self, asking: threading.Thread) -> None:
@@ -91,6 +97,15 @@ class Storm:
             if _is_gone(self.town, self.ids[number]):
                 self.forgotten[self.ids[number]] = prompt_in(body["input"])
                 self.ids[number] = _posted(self.town, body, self._key(number))
+
+        for number, names in dict(self.trees.ids).items():
+            if self.backs and any(_is_gone(self.town, name) for name in names):
+                self.forgotten |= {name: f"tree {number}.{n}" for n, name in enumerate(names)}
+                self._ask_for_tree(number)
+
+    def _ask_for_tree(self, number: int) -> None:
+        for place, name in enumerate(self.trees.ask(self.town, number)):
+            self.ids[OF_TREES + 10 * number + place] = name
 
     def keep_alive(self, deadline: float) -> None:
         """Wait until every job has ended, or for so long."""

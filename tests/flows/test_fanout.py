@@ -288,10 +288,10 @@ def test_an_event_that_cannot_be_told_keeps_none_behind_it_waiting(
     house = _house(build, publish, RUNHOOK_RETRY_SCHEDULE="0,10")
     tell = fanout.told
 
-    def poisoned(event: events.Event, public_url: str) -> Event:
+    def poisoned(event: events.Event, public_url: str, submitter: fanout.Submitter) -> Event:
         if event.subject == first.id:
             raise ValueError("nobody foresaw \ud83d this")
-        return tell(event, public_url)
+        return tell(event, public_url, submitter)
 
     monkeypatch.setattr(fanout, "told", poisoned)
     first, second = house.ask(prompt="first"), house.ask(prompt="second")

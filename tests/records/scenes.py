@@ -24,7 +24,7 @@ def play(house: House) -> dict[str, Any]:
     files(house)
     ended = [ends(house), fails(house), cancelled(house), retried(house), fell_back(house)]
     ended.append(unconfirmed(house))
-    standing = [running(house), called_back(house), queued(house)]
+    standing = [running(house), called_back(house), *waiting(house), queued(house)]
     jobs = [house.job(job) for job in (*ended, *standing)]
     return {job.id: job_view(job) for job in jobs}
 
@@ -124,6 +124,13 @@ def called_back(house: House) -> Job:
     job = house.until(house.ask(), "running")
     eventually(lambda: house.raw.exists(f"runhook:raw:{job.id}/1"))
     return job
+
+
+def waiting(house: House) -> tuple[Job, Job]:
+    """A group of two, one of which waits for what the other is still to make."""
+    picture = house.ask(group="two", group_size=2)
+    given = {"prompt": "it moves", "imageUrl": f"output:{picture.id}/0"}
+    return picture, house.ask("vidu/image-to-video-q2-pro", input=given, group="two")
 
 
 def queued(house: House) -> Job:

@@ -151,6 +151,9 @@ NOTHING = [
     JobFilter(tenant="b", model=IMAGE),
     JobFilter(tenant="nobody"),
     JobFilter(model="workflow/*"),
+    JobFilter(group="none"),
+    JobFilter(group="none", states=("failed",), model=IMAGE, tenant="b"),
+    JobFilter(root="job_" + "0" * 28, states=("failed",)),
 ]
 
 

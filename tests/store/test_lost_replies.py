@@ -1,11 +1,16 @@
 """A reply of Redis that is lost: the client asks again, and what was done is done once."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runhook.worker.domain import moves
+from runhook.worker.domain.jobs import Job, new_id
+from runhook.worker.flows.cancel import cancel
+from runhook.worker.store import Change
 from runhook.worker.store.embedded import EmbeddedServer
 from tests.conftest import Build, House
 from tests.flows.test_lost_writes import _at_its_turn, _claimed
@@ -90,3 +95,42 @@ def test_a_question_that_was_not_answered_doubles_the_wait_once(line: Line) -> N
     line.house.raw.hset("runhook:gate:main", mapping=gate)
     line.asks_twice().queue.answered("still away")
     assert (line.lost, line.house.raw.hget("runhook:gate:main", "step")) == (1, b"10000")
+
+
+def _twin(job: Job) -> Job:
+    return replace(job, id=new_id("job"))
+
+
+def test_a_group_is_joined_once_and_closed_once(line: Line) -> None:
+    line.house.w.store.queue.pause(True)
+    job = line.house.ask(group="g")
+    line.asks_twice().jobs.create(_twin(job), "local", (), {"size": 3})
+    state = line.house.w.store.groups.state("local", "g")
+    assert state
+    assert (line.lost, state.made, state.closed) == (1, 2, False)
+
+
+def test_the_end_of_a_group_is_told_once(line: Line) -> None:
+    line.house.w.store.queue.pause(True)
+    job = line.house.ask()
+    batched = replace(job, id=new_id("job"), spec=replace(job.spec, group="g"))
+    line.house.w.store.jobs.create(batched, "local", (), {"batch": True})
+    cancel(line.house.w, batched.id)
+    line.asks_twice().groups.close("local", "g")
+    line.house.w.store.groups.close("local", "g")
+    assert (line.lost, line.house.events().count("group.ended")) == (1, 1)
+
+
+def test_who_waits_no_more_takes_one_place(line: Line) -> None:
+    line.house.w.store.queue.pause(True)
+    picture = line.house.ask()
+    given = {"prompt": "it moves", "imageUrl": f"output:{picture.id}/0"}
+    film = line.house.ask("vidu/image-to-video-q2-pro", input=given)
+
+    def ready(job: Job) -> Change:
+        return Change(job=moves.wait_for(job, (), line.house.clock.now()))
+
+    moved, _ = line.asks_twice().jobs.change(film.id, ready)
+    assert (line.lost, moved) == (1, "done")
+    assert line.house.w.store.queue.position("main", film.id) == 2
+    assert not line.house.raw.exists(f"runhook:waiters:{picture.id}")

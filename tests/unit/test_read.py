@@ -14,7 +14,7 @@ from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.recover import RecoverRequest
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-FIELDS = "model, input, options, metadata, priority, handlers, tenant"
+FIELDS = "model, input, options, metadata, priority, handlers, tenant, parent, group, group_size"
 
 
 def _faults(model: type[Body], given: dict[str, Any]) -> list[str]:

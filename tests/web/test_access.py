@@ -67,12 +67,15 @@ POST /callbacks/<job_id>/<int:attempt>/<signature> anybody
 GET /v1/jobs read submit
 POST /v1/jobs submit
 POST /v1/jobs/batch submit
+DELETE /v1/jobs submit
 GET /v1/jobs/<job_id> read submit
 DELETE /v1/jobs/<job_id> submit
 GET /v1/jobs/<job_id>/outputs/<int:n> read submit
 GET /v1/jobs/<job_id>/outputs/<int:n>/thumbnail read submit
 GET /v1/jobs/<job_id>/timeline read submit
 GET /v1/jobs/<job_id>/stream read submit
+GET /v1/jobs/<job_id>/tree read submit
+GET /v1/groups/<name> read submit
 POST /v1/jobs/<job_id>/cancel submit
 POST /v1/jobs/<job_id>/retry submit
 POST /v1/jobs/<job_id>/reconcile submit

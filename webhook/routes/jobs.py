@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from flask import Blueprint, Response, request, stream_with_context, url_for
+from pydantic import Field
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from runhook.webhook.edge.limits import ASKING, BATCHES
@@ -15,17 +16,20 @@ from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
 from runhook.worker.catalogue import Checked
-from runhook.worker.domain.bodies import key_fault
-from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain import policy
+from runhook.worker.domain.bodies import Body, JobId, key_fault
+from runhook.worker.domain.jobs import Job, State, is_job_id
+from runhook.worker.domain.pages import USUAL, PageSize, begins_at
 from runhook.worker.domain.views import View
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch, create, lists, resolve
 from runhook.worker.flows.cancel import cancel
-from runhook.worker.flows.forget import forget
+from runhook.worker.flows.forget import forget, forget_tree
 from runhook.worker.flows.lists import JobsQuery
 from runhook.worker.flows.resolve import Verdict
 from runhook.worker.flows.steps.pricing import trial_view
-from runhook.worker.flows.steps.viewing import whole_view
+from runhook.worker.flows.steps.upstream import Asker
+from runhook.worker.flows.steps.viewing import shown, whole_view
 
 LARGEST = 32 * 1024 * 1024  # bytes of a job: media may come as data URIs
 LARGEST_WORD = 1024  # bytes of a body that says one word
@@ -33,6 +37,29 @@ LARGEST_BATCH = 2 * 1024**3  # bytes; it waits in a file until it is whole
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 blueprint.before_request(read_query)
+
+
+class TreeQuery(Query):
+    """Where a page of a tree begins."""
+
+    cursor: Annotated[str, begins_at(is_job_id)] | None = None
+    limit: PageSize = USUAL
+
+
+class Cancel(Body):
+    """What becomes of those that wait for a job that is cancelled.
+
+    Attributes:
+        tree: They are cancelled with it.
+    """
+
+    tree: bool = False
+
+
+class RootQuery(Query):
+    """Which tree is meant."""
+
+    root: Annotated[JobId, Field(description="the job that the tree grew from")]
 
 
 class JobQuery(Query):
@@ -54,9 +81,8 @@ def post_job() -> Response:
     # Only where RunningHub is asked: an ordinary job needs Redis alone and waits for nobody.
     with _waiting_for(given, dry_run):
         if dry_run:
-            checked = create.trial(wiring(), given, owner=caller().name, only=only())
-            return answer(_checked(checked))
-        new, job = create.accept(wiring(), given, owner=caller().name, key=key, only=only())
+            return answer(_checked(create.trial(wiring(), given, asker=_asker())))
+        new, job = create.accept(wiring(), given, owner=caller().name, key=key, asker=_asker())
     response = answer(_view(job), _status(new=new))
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
     return response
@@ -102,8 +128,21 @@ def post_batch() -> Response:
 @open_to("read", "submit")
 @takes(JobsQuery)
 def list_jobs() -> Response:
-    """Jobs, newest first; a submit token's are its own tenant's."""
-    return answer(lists.page(wiring(), query(JobsQuery), labels(), only=only()))
+    """Jobs, newest first; a submit token's are its own tenant's.
+
+    A group is one tenant's: the caller's own, where none is named.
+    """
+    asked = query(JobsQuery)
+    return answer(lists.page(wiring(), asked, labels(), only=only(), own=caller().name))
+
+
+@blueprint.delete("")
+@open_to("submit")
+@takes(RootQuery)
+def delete_tree() -> Response:
+    """Forget a tree that has ended, with its files: 409 while a job of it goes on."""
+    no_body()
+    return answer({"forgotten": forget_tree(wiring(), query(RootQuery).root, only())})
 
 
 @blueprint.get("/<job_id>")
@@ -132,16 +171,38 @@ def get_timeline(job_id: str) -> Response:
     return answer({"items": store.jobs.timeline(job_id)})
 
 
+@blueprint.get("/<job_id>/tree")
+@open_to("read", "submit")
+@takes(TreeQuery)
+def get_tree(job_id: str) -> Response:
+    """A job and what grew from it, the oldest first: by parent, and by whose outputs it names."""
+    store, asked, mine = wiring().store, query(TreeQuery), only()
+    store.jobs.get(job_id)  # 404 for a job that is not there
+    names, whole = store.lineage.grown(job_id, policy.MOST_OF_A_TREE)
+    ahead = [name for name in names if asked.cursor is None or name > asked.cursor]
+    looked = ahead[: asked.limit]
+    looked = looked[: store.jobs.fitting(looked)]
+    found = [job for job in store.jobs.many(looked) if mine in (None, job.tenant)]
+    behind = None
+    if len(looked) < len(ahead):
+        behind = looked[-1]
+    items = [shown(wiring(), job) for job in found]
+    return answer({"items": items, "next": behind, "complete": whole})
+
+
 @blueprint.post("/<job_id>/cancel")
 @open_to("submit")
 def cancel_job(job_id: str) -> Response:
-    """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out."""
-    no_body()
+    """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out.
+
+    With `{"tree": true}` what waits for its outputs is cancelled with it; else that fails, free.
+    """
+    tree = read_body(Cancel, LARGEST_WORD, empty=True).tree
     with ExitStack() as place:
         # RunningHub is asked about running ones only.
         if wiring().store.jobs.get(job_id).state is State.RUNNING:
             place.enter_context(ASKING.take(caller().name))
-        job = cancel(wiring(), job_id)
+        job = cancel(wiring(), job_id, tree=tree)
     return answer(_view(job), _status(new=job.state is not State.CANCELLED))
 
 
@@ -196,6 +257,11 @@ def _status(*, new: bool) -> int:
     if new:
         return 202
     return 200
+
+
+def _asker() -> Asker:
+    """Whoever asks for a job here, and which jobs he may name."""
+    return Asker(tenant=caller().name, only=only())
 
 
 def _checked(checked: Checked) -> View:

@@ -11,7 +11,7 @@ from runhook.worker.catalogue.media import Media, Reach
 from runhook.worker.catalogue.nodes import OPTIONS, node_faults, option_faults
 from runhook.worker.catalogue.prices import Quote, quote
 from runhook.worker.catalogue.rules import Input, relaxed, rule_faults
-from runhook.worker.catalogue.values import describe, faults_of
+from runhook.worker.catalogue.values import FILES, describe, faults_of
 from runhook.worker.domain.faults import misspelt
 from runhook.worker.domain.reports import App
 from runhook.worker.errors import Fault, InvalidRequest, NotFound
@@ -173,6 +173,20 @@ def _no_fallback(own: Model, model: Model, before: Sequence[str]) -> str | None:
     if model.output != own.output:
         return f"makes {model.output}, and {own.endpoint} makes {own.output}"
     return None
+
+
+def file_values(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an input may hold files: a node's value may, a model's text is a text.
+
+    Of a model that there is not, everything.
+    """
+    try:
+        params = () if COMFY.fullmatch(name) else find(name).params
+    except NotFound:
+        params = ()
+    texts = [param for param in params if param.type not in FILES]
+    names = {name for param in texts for name in (param.name, param.alias)}
+    return {key: value for key, value in given.items() if key not in names}
 
 
 def _model(name: str, options: Mapping[str, Any]) -> Model:

@@ -1,4 +1,4 @@
-"""Media values: an https URL, a data URI or `asset:<id>`, and what is known of their content."""
+"""Media values: a URL, a data URI, `asset:<id>` or another job's output; what is known of each."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from runhook.config.catalogue import Param
 from runhook.config.settings import LOOPBACK_HOSTS
+from runhook.worker.domain.nested import strings
+from runhook.worker.domain.outputs import output_name
 from runhook.worker.errors import Fault
 from runhook.worker.net.addresses import is_private_host
 from runhook.worker.net.http import FAILURES, dialled
@@ -27,9 +29,10 @@ class Media:
     """What is known of a file's content.
 
     Attributes:
-        kind: image, video, audio or file, as its content says.
-        ext: The ending its content deserves, without the dot.
-        size: Bytes.
+        kind: image, video, audio or file, as its content says; of what is still to be made, also
+            text and 3d.
+        ext: The ending its content deserves, without the dot; empty: not known yet.
+        size: Bytes; 0: not known yet.
         seconds: How long a video or sound is, if that can be read.
         width, height: Pixels, if they can be read.
     """
@@ -79,15 +82,7 @@ class Reach:
 
 def media_values(given: Any) -> Iterator[str]:
     """Every asset and data URI in an input, however deep."""
-    if isinstance(given, str):
-        if given.startswith(("asset:", "data:")):
-            yield given
-    elif isinstance(given, Mapping):
-        for value in given.values():
-            yield from media_values(value)
-    elif isinstance(given, list):
-        for value in given:
-            yield from media_values(value)
+    return (text for _, text in strings(given) if text.startswith(("asset:", "data:")))
 
 
 def media_faults(
@@ -96,6 +91,10 @@ def media_faults(
     """What is wrong with one media value."""
     if value.startswith(THEIRS):
         return []  # only RunningHub knows what it is
+    if output_name(value):  # whether there is such an output is for those to say who know all jobs
+        if value not in known:
+            return []
+        return _content_faults(param, path, known[value])
     if value.startswith("asset:"):
         if not_here(value, known):
             return [missing_asset(path)]
@@ -131,10 +130,10 @@ def _content_faults(param: Param, path: str, found: Media) -> list[Fault]:
         faults.append(
             Fault(
                 path=path,
-                message=f"is {article(found.kind)} ({found.ext}), must be {article(param.type)}",
+                message=f"is {in_words(found)}, must be {article(param.type)}",
             )
         )
-    elif accepted and ALIKE.get(found.ext, found.ext) not in accepted:
+    elif accepted and found.ext and ALIKE.get(found.ext, found.ext) not in accepted:
         text = f"is {found.ext}, must be one of {', '.join(param.accept)}"
         faults.append(Fault(path=path, message=text, allowed=param.accept))
     if param.max_mb is not None and found.size > param.max_mb * MEGABYTE:
@@ -143,6 +142,15 @@ def _content_faults(param: Param, path: str, found: Media) -> list[Fault]:
             Fault(path=path, message=f"has {size:.1f} MB; at most {param.max_mb:g} MB are allowed")
         )
     return faults
+
+
+def in_words(found: Media) -> str:
+    """What a file is, as far as that is known."""
+    if found.kind == "3d":
+        return "a 3D model"
+    if not found.ext:
+        return article(found.kind)
+    return f"{article(found.kind)} ({found.ext})"
 
 
 def article(kind: str) -> str:
@@ -174,7 +182,10 @@ def _url_faults(param: Param, path: str, value: str, reach: Reach) -> list[Fault
     except FAILURES:
         scheme, host = "", ""
     if scheme != "https":
-        text = f"must be an https URL, a data URI or asset:<id> of {article(param.type)}"
+        text = (
+            "must be an https URL, a data URI, asset:<id> or output:<job id>/<n> of "
+            f"{article(param.type)}"
+        )
         return [Fault(path=path, message=text)]
     if not reach.private and is_private_host(host):
         text = (

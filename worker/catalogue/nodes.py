@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from runhook.worker.catalogue.finding import COMFY_KINDS
-from runhook.worker.catalogue.media import Media, article, missing_asset, not_here
+from runhook.worker.catalogue.media import Media, article, in_words, missing_asset, not_here
 from runhook.worker.catalogue.values import kind_of
 from runhook.worker.domain.faults import misspelt
 from runhook.worker.domain.reports import App, AppField
@@ -233,14 +233,11 @@ def _field_faults(
     elif field.choices and str(value) not in field.choices:
         shown = ", ".join(field.choices[:SHOWN_CHOICES])
         yield misspelt(path, f"must be one of {shown}", str(value), field.choices)
-    elif field.type in ("IMAGE", "AUDIO", "VIDEO") and (asset := asset_of(value)):
-        found = known.get(asset)
+    elif field.type in ("IMAGE", "AUDIO", "VIDEO"):
+        found = known.get(asset_of(value) or str(value))
         if found and found.kind not in (field.type.lower(), "file"):
             kind = field.type.lower()
-            yield Fault(
-                path=path,
-                message=f"is {article(found.kind)} ({found.ext}), must be {article(kind)}",
-            )
+            yield Fault(path=path, message=f"is {in_words(found)}, must be {article(kind)}")
 
 
 def _is_number(value: Any, *, whole: bool) -> bool:

@@ -42,7 +42,8 @@ def _describe_one(param: Param) -> str:
             return _one_of(param.values)
         case "image" | "video" | "audio":
             kinds = _in_brackets(param.accept)
-            return f"an https URL, data URI or asset:<id> of {article(param.type)}{kinds}"
+            ways = "an https URL, data URI, asset:<id> or output:<job id>/<n>"
+            return f"{ways} of {article(param.type)}{kinds}"
         case "integer" | "number":
             return " ".join([article(param.type), *_range(param)])
         case "boolean":

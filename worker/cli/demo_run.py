@@ -27,6 +27,7 @@ from runhook.worker.cli.processes import (
     sandbox_command,
     wait_until_ready,
 )
+from runhook.worker.domain.outputs import with_jobs
 from runhook.worker.errors import RunhookError
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
@@ -133,11 +134,12 @@ def _submit(w: Wiring) -> dict[str, Scene]:
     # An event is for those who are there when it happens: too early, no handler would get it.
     while not w.store.processes.handlers() and time.monotonic() < deadline:
         time.sleep(LOOK_EVERY)
-    scenes = {}
+    scenes: dict[str, Scene] = {}
     for scene in SCENES:
+        made = {earlier.name: job_id for job_id, earlier in scenes.items()}
         asked = JobRequest(
             model=scene.model,
-            input=dict(scene.input),
+            input=with_jobs(scene.input, made),
             metadata={"demo": scene.name.replace(" ", "-"), **scene.metadata},
             priority=scene.priority,
         )

@@ -15,7 +15,7 @@ class Scene:
         name: What the demo calls it; its prompt bears it, so that the sandbox knows it.
         story: What goes wrong, in words.
         model: What is run.
-        input: The job's input.
+        input: The job's input; it may name outputs of scenes before it, `output:@<name>/<n>`.
         settled_by: The ways in which its end may become known: on a slow machine one question may
             overtake another.
         faults: What the sandbox does to it.
@@ -38,6 +38,7 @@ class Scene:
 # A model of each kind of output, and a workflow.
 IMAGE, VIDEO = "rhart-image-n-pro/text-to-image", "vidu/text-to-video-q3-turbo"
 SPEECH, SHAPE = "rhart-audio/text-to-audio/speech-2.8-hd", "hunyuan3d-v3.1/text-to-3d"
+FILM, LARGE = "vidu/image-to-video-q2-pro", "topazlabs/video-upscale"
 WORKFLOW = "workflow/1904136902449209346"
 
 SCENES = (
@@ -46,6 +47,18 @@ SCENES = (
         story="nothing",
         model=IMAGE,
         input={"prompt": "A harbour at dawn [plain]"},
+    ),
+    Scene(
+        name="film",
+        story="waits for the picture",
+        model=FILM,
+        input={"prompt": "The harbour wakes [film]", "imageUrl": "output:@plain/0"},
+    ),
+    Scene(
+        name="upscaled",
+        story="waits for the film",
+        model=LARGE,
+        input={"videoUrl": "output:@film/0"},
     ),
     Scene(
         name="lost",

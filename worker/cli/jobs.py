@@ -52,6 +52,8 @@ IN_SECONDS, IN_MINUTES = 100, 2 * 60 * 60
 @click.option(
     "--metadata", multiple=True, metavar="KEY=VALUE", help="Only with this; an indexed key."
 )
+@click.option("--root", metavar="JOB", help="Only the tree that grew from this job.")
+@click.option("--group", help="Only this group of the tenant's.")
 @click.option("--since", help=f"Created then or later. {TIMES}")
 @click.option("--until", help="Created before then.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
@@ -61,6 +63,8 @@ def jobs(
     model: str | None,
     tenant: str | None,
     metadata: tuple[str, ...],
+    root: str | None,
+    group: str | None,
     since: str | None,
     until: str | None,
     limit: int,
@@ -81,6 +85,8 @@ def jobs(
         model=catalogue.listed_as(model or None),
         tenant=tenant,
         labels=labelled,
+        root=root,
+        group=group,
         since=asked.since,
         until=asked.until,
     )
@@ -114,14 +120,15 @@ def job(job_id: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("job_id")
-def cancel(job_id: str) -> None:
+@click.option("--tree", is_flag=True, help="Cancel what waits for it too; else that fails, free.")
+def cancel(job_id: str, tree: bool) -> None:
     """Cancel a job; free until it is sent.
 
     After that RunningHub may charge for the time that it ran.
     """
     from runhook.worker.flows.cancel import cancel as cancel_job
 
-    found = cancel_job(wiring(), job_id)
+    found = cancel_job(wiring(), job_id, tree=tree)
     if found.state is State.CANCELLED:
         click.echo("cancelled")
         return
@@ -242,9 +249,13 @@ def _job_table(job: Job, base: str) -> Rows:
         table.add_row("went on with", job.attempt.model)
     table.add_row("state", state_text(job))
     table.add_row("tenant", job.tenant)
-    for name in ("ref", "settled_by", "created_at", "submitted_at", "ended_at"):
+    for name in ("parent", "group", "ref", "settled_by", "created_at", "submitted_at", "ended_at"):
         if view[name]:
             table.add_row(name.replace("_", " "), view[name])
+    if job.root != job.id:
+        table.add_row("root", job.root)
+    for other in view["waits_for"]:
+        table.add_row("waits for", other)
     for output in view["outputs"]:
         table.add_row("output", output["url"] or output["text"] or "")
         if output["archived_url"]:

@@ -121,13 +121,16 @@ def _how_to_go_on(key: str | None) -> str:
 
 def _line_view(w: Wiring, line: Line) -> View:
     """What became of a line of a batch, as its line of output."""
+    view: View = {"line": line.number}
+    if line.name:
+        view["as"] = line.name
     if line.error:
-        return {"line": line.number, "error": str(line.error), "errors": _faults(line.error)}
+        return view | {"error": str(line.error), "errors": _faults(line.error)}
     if line.job:
-        return {"line": line.number, "id": line.job.id, "new": line.new}
+        return view | {"id": line.job.id, "new": line.new}
     checked = line.checked
     shown = checked and trial_view(w, checked)
-    return {"line": line.number, "dry_run": shown}
+    return view | {"dry_run": shown}
 
 
 def _faults(error: RunhookError) -> list[View]:

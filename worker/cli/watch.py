@@ -2,17 +2,19 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 from rich.live import Live
 from rich.text import Text
+from rich.tree import Tree
 
 from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import err, out, say
 from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.jobs import age, jobs_table, state_text
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.views import job_view
 from runhook.worker.net.untrusted import lines
@@ -27,11 +29,16 @@ NEWEST = 20  # jobs that `watch` shows: as many as `runhook jobs`, and they fit 
 @click.command()
 @click.argument("job_id", required=False)
 def watch(job_id: str | None) -> None:
-    """Watch a job until it ends, or the newest."""
-    if job_id:
-        _watch_one(job_id)
-    else:
+    """Watch a job until it ends, or the newest.
+
+    A job from which others grew is watched as a tree, until all of it has ended.
+    """
+    if job_id is None:
         _watch_newest()
+    elif len(_grown(wiring(), job_id)) > 1:
+        _watch_tree(job_id)
+    else:
+        _watch_one(job_id)
 
 
 def _watch_one(job_id: str) -> None:
@@ -45,6 +52,59 @@ def _watch_one(job_id: str) -> None:
     print_end(job, w.settings.public_url)
     if job.state is not State.SUCCEEDED:
         sys.exit(FAILED)
+
+
+def _watch_tree(job_id: str) -> None:
+    """A live tree; in a pipe a line for each job whenever its state has changed."""
+    w, live = wiring(), Live(console=err, refresh_per_second=4)
+    shown: dict[str, State] = {}
+    try:
+        if err.is_terminal:
+            live.start()
+        while True:
+            jobs = _grown(w, job_id)
+            live.update(tree_of(jobs))
+            if not err.is_terminal:
+                shown = _shown_changes(jobs, shown)
+            if all(job.state.ended for job in jobs):
+                break
+            time.sleep(EVERY)
+    except KeyboardInterrupt:
+        err.print(goes_on(job_id))
+        return
+    finally:
+        live.stop()
+    for job in jobs:
+        print_end(job, w.settings.public_url)
+    if any(job.state is not State.SUCCEEDED for job in jobs):
+        sys.exit(FAILED)
+
+
+def _grown(w: "Wiring", job_id: str) -> Sequence[Job]:
+    """A job and what grew from it, the oldest first."""
+    names, _ = w.store.lineage.grown(job_id, policy.MOST_OF_A_TREE)
+    return w.store.jobs.many(names)
+
+
+def tree_of(jobs: Sequence[Job]) -> Tree:
+    """Jobs below those that they grew from; the first is what all grew from."""
+    branches: dict[str, Tree] = {}
+    top = Tree("")
+    for job in jobs:
+        line = Text.assemble(state_text(job), f"  {age(job)}  {job.spec.model}  {job.id}")
+        above = branches.get(job.spec.parent or "")
+        for other in job.spec.upstream:
+            above = above or branches.get(other)
+        branches[job.id] = (above or top).add(line)
+    top.hide_root = True
+    return top
+
+
+def _shown_changes(jobs: Sequence[Job], shown: Mapping[str, State]) -> dict[str, State]:
+    """Print the jobs that have another state than was shown; the states that are shown now."""
+    changed = [job for job in jobs if shown.get(job.id) is not job.state]
+    out.print(jobs_table(changed))
+    return {**shown, **{job.id: job.state for job in changed}}
 
 
 def _watch_newest() -> None:
@@ -66,9 +126,7 @@ def _print_changes(w: "Wiring") -> NoReturn:
     shown: dict[str, State] = {}
     while True:
         # The oldest first, as they happened.
-        changed = [job for job in reversed(_newest(w)) if shown.get(job.id) is not job.state]
-        out.print(jobs_table(changed))
-        shown |= {job.id: job.state for job in changed}
+        shown = _shown_changes(list(reversed(_newest(w))), shown)
         time.sleep(EVERY)
 
 

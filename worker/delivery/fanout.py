@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from runhook.worker.delivery import handlers, subscriptions
 from runhook.worker.domain import events, policy, receivers
@@ -36,6 +36,9 @@ from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 Tell = Callable[[Event], Outcome]
+Submitter = Callable[[dict[str, Any]], Any]  # what a handler submits a job with
+# That of a handler of this name which is told of an event.
+SubmitterFor = Callable[[Wiring, Event, str], Submitter]
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,13 @@ def _handler_wants(handler: Published, event: Event) -> bool:
     return events.wants(handler.types, globs, event)
 
 
-def deliver_to_handler(w: Wiring, claim: Claim) -> Answer:
+def deliver_to_handler(w: Wiring, claim: Claim, submitter_for: SubmitterFor) -> Answer:
     """Deliver its next event to a Python handler or a Celery task.
+
+    Args:
+        w: The process's parts.
+        claim: A slot of the handler.
+        submitter_for: What it may submit jobs with.
 
     Returns:
         When to look again, where no process here has the handler: its deliveries wait.
@@ -170,7 +178,7 @@ def deliver_to_handler(w: Wiring, claim: Claim) -> Answer:
         report("handler.unknown", handler=name)
         # Soon where a living process has it, which gets the slot then; else seldom.
         return Again(policy.ELSEWHERE_LOOK if name in living else policy.UNKNOWN_HANDLER_LOOK)
-    return _deliver(w, claim, lambda event: _run(w, handler, event))
+    return _deliver(w, claim, lambda event: _run(w, handler, event, submitter_for))
 
 
 def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
@@ -191,8 +199,8 @@ def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
     return _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))
 
 
-def told(event: Event, public_url: str) -> HandlerEvent:
-    """An event as a Python handler sees it."""
+def told(event: Event, public_url: str, submitter: Submitter | None = None) -> HandlerEvent:
+    """An event as a Python handler sees it, and what it may submit jobs with."""
     data, job = event.data(public_url), None
     if event.job:
         job = handlers.attributes(data)
@@ -203,6 +211,7 @@ def told(event: Event, public_url: str) -> HandlerEvent:
         job=job,
         previous_state=event.previous_state,
         data=data,
+        submitter=submitter,
     )
 
 
@@ -322,11 +331,12 @@ def _untold(state: Literal["dead", "superseded"], why: str) -> DeliveryResult:
     return DeliveryResult(state=state, outcome=Outcome(word="dead", took=0, why=why))
 
 
-def _run(w: Wiring, handler: Handler, event: Event) -> Outcome:
+def _run(w: Wiring, handler: Handler, event: Event, submitter_for: SubmitterFor) -> Outcome:
     if isinstance(handler.target, CeleryTask):
         task = handler.target
         return w.elsewhere.send(task.name, task.queue, cloud_event(event, w.settings.public_url))
-    return handlers.run(handler.target, told(event, w.settings.public_url))
+    submitter = submitter_for(w, event, handler.name)
+    return handlers.run(handler.target, told(event, w.settings.public_url, submitter))
 
 
 def _turn(w: Wiring, outcome: Outcome, place: int) -> DeliveryResult:

@@ -16,6 +16,7 @@ from typing import Any
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.handlers import Function, HandlerEvent, Registry, Retry, Stop, registry
+from runhook.worker.errors import Conflict, InvalidRequest
 from runhook.worker.net.untrusted import clean
 
 ENTRY_POINTS = "runhook.handlers"  # the group by which installed packages are found
@@ -73,8 +74,9 @@ def run(function: Function, event: HandlerEvent) -> Outcome:
     """Call a handler's function with an event.
 
     Returns:
-        `done`; `again` where it raised Retry; `dead` where it raised Stop; `failed` where it raised
-        anything else, none of which is let through, or returned a coroutine.
+        `done`; `again` where it raised Retry; `dead` where it raised Stop or let a refusal of a job
+        that it submitted through; `failed` where it raised anything else, none of which is let
+        through, or returned a coroutine.
     """
     start = time.monotonic()
     try:
@@ -85,6 +87,10 @@ def run(function: Function, event: HandlerEvent) -> Outcome:
         return Outcome(
             word="dead", took=time.monotonic() - start, why=_why(stop) or "the handler said stop"
         )
+    except (InvalidRequest, Conflict) as refused:
+        # It would be refused again: told again, the handler submits the same.
+        why = f"the job that it submitted was refused: {_why(refused)}"
+        return Outcome(word="dead", took=time.monotonic() - start, why=why)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - what users' code raises is an outcome
         where = traceback.extract_tb(error.__traceback__)[-1]
         why = f"{type(error).__name__}: {_why(error)} ({where.name}, line {where.lineno})"

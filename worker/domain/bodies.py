@@ -188,14 +188,11 @@ def _moment(value: object, info: ValidationInfo) -> datetime:
 
 # A moment as users write it. Whoever reads a model with one says what time it is: `now`.
 Moment = Annotated[datetime, BeforeValidator(_moment)]
-# Whose a job is.
-Tenant = Annotated[
-    str,
-    fits(
-        lambda name: NAME.fullmatch(name) is not None,
-        "must be 1 to 100 letters, digits and _.-",
-    ),
-]
+_A_NAME = fits(
+    lambda name: NAME.fullmatch(name) is not None, "must be 1 to 100 letters, digits and _.-"
+)
+Tenant = Annotated[str, _A_NAME]  # whose a job is
+Group = Annotated[str, _A_NAME]  # a set of a tenant's jobs
 # Any other string would be looked up as another row of Redis is.
 JobId = Annotated[str, fits(is_job_id, "must be a job's id, as job_…")]
 

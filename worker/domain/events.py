@@ -149,6 +149,8 @@ def sample(kind: str, now: datetime) -> Event:
         kind: One of TYPES.
         now: When everything about it happened.
     """
+    if kind == "group.ended":
+        return _sample_group(now)
     state = STATES.get(kind, State.SUCCEEDED)
     job = _sample_job(state, now)
     detail = {}
@@ -163,6 +165,17 @@ def sample(kind: str, now: datetime) -> Event:
         state_now=state,
         detail=detail,
     )
+
+
+def _sample_group(now: datetime) -> Event:
+    detail = {
+        "group": "test",
+        "tenant": jobs.LOCAL,
+        "states": {state.value: int(state is State.SUCCEEDED) for state in State},
+        "succeeded": [jobs.new_id("job_test")],
+    }
+    event_id = jobs.new_id("evt_test")
+    return Event(id=event_id, type="group.ended", time=now, subject="test", detail=detail)
 
 
 def _sample_job(state: State, now: datetime) -> Job:

@@ -6,12 +6,14 @@ again), or raises anything else (again on the schedule).
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from runhook.worker.domain.events import TYPES, unknown_types
+from runhook.worker.errors import Fault, InvalidRequest
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -39,7 +41,9 @@ class HandlerEvent:
         job: The job as it was then, its fields as attributes: `event.job.outputs[0].url`. None
             where an alert is about no job.
         previous_state: `failed` when a success came late.
-        data: The CloudEvent's data; `alert` says what an alert is about.
+        data: The CloudEvent's data; `alert` says what an alert is about, and of the end of a group
+            `group`, `tenant`, `states` and `succeeded` say what ended.
+        submitter: What `submit` asks a worker with.
     """
 
     id: str
@@ -48,6 +52,54 @@ class HandlerEvent:
     job: Any
     previous_state: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    submitter: Callable[[dict[str, Any]], Any] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    def submit(self, model: str, input: Mapping[str, Any], **more: Any) -> Any:
+        """Submit the next job, once: told of the event again, the same call makes none.
+
+        Its parent is the event's job, and it is of the same tenant.
+
+        Args:
+            model: What to run.
+            input: Its parameters. A value may be an output of the event's job, as
+                `event.job.outputs[0]`, or name one, as `output:<job id>/<n>`.
+            more: `options`, `metadata`, `priority`, `handlers`, `group` and `group_size`, as
+                POST /v1/jobs takes them.
+
+        Returns:
+            The job, its fields as attributes.
+
+        Raises:
+            InvalidRequest: With every fault; let through, it ends the delivery as dead.
+            Conflict: An earlier delivery of this event asked for something else here; likewise.
+        """
+        if self.submitter is None:
+            raise RuntimeError("only an event that a worker tells a handler can submit")
+        return self.submitter({"model": model, "input": self._named(input), **more})
+
+    def _named(self, value: Any) -> Any:
+        """A value in which outputs of the event's job stand as their names."""
+        n = self._place(value)
+        if n is not None:
+            return f"output:{self.job.id}/{n}"
+        if isinstance(value, Mapping):
+            return {name: self._named(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._named(item) for item in value]
+        if isinstance(value, SimpleNamespace):
+            text = "holds an object that is no output of the event's job; write output:<job id>/<n>"
+            raise InvalidRequest([Fault(path="input", message=text)])
+        return value
+
+    def _place(self, value: Any) -> int | None:
+        """Which output of the event's job a value is; None: it is none."""
+        for outputs in (getattr(self.job, "outputs", ()), self.data.get("outputs", ())):
+            for n, output in enumerate(outputs):
+                if output is value:
+                    return n
+        return None
 
 
 Function = Callable[[HandlerEvent], object]

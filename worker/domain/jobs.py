@@ -140,10 +140,16 @@ class Fallback:
 
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
-    """What the user wants; never changes."""
+    """What the user wants; never changes.
+
+    `kind`: what the model makes (image, video, audio, 3d, string), or workflow, app, quick.
+    `upstream`: the jobs whose outputs its input names.
+    `parent`: the job that it grew from, `root`: the first of those, itself where it grew from none,
+    `generation`: how many there are above it. `group`: the set of its tenant's that it belongs to.
+    """
 
     model: str
-    kind: str  # image, video, audio, 3d, string; workflow, app or quick
+    kind: str
     input: dict[str, Any]
     created_at: Moment
     options: dict[str, Any] = field(default_factory=dict)
@@ -151,6 +157,11 @@ class JobSpec:
     priority: int = 5
     handlers: tuple[str, ...] | None = None
     fallback: tuple[Fallback, ...] = ()  # in the order in which they are tried
+    upstream: tuple[str, ...] = ()
+    parent: str | None = None
+    root: str | None = None
+    generation: int = 0
+    group: str | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -183,6 +194,8 @@ class JobHistory:
     risk: bool = False
     settled: int | None = None  # the attempt that settled it, where that is not the last
     cancel_wished: bool = False  # to be carried out once its ref is known
+    cancel_tree: bool = False  # its owner wants those that wait for it cancelled with it
+    waits_for: tuple[str, ...] = ()  # jobs whose outputs it needs before it stands in the queue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +208,11 @@ class Job:
     history: JobHistory
     rev: int = 0
     tenant: str = LOCAL
+
+    @property
+    def root(self) -> str:
+        """The job that its tree grew from: itself where it grew from none."""
+        return self.spec.root or self.id
 
     @property
     def attempt(self) -> Attempt:

@@ -47,6 +47,7 @@ class Lane:
 _ROWS = (
     Lane(name="line", process="worker", lease=45, drainers=1),
     Lane(name="send", process="worker", lease=30, share=WAITING_SHARE),
+    # Callbacks, and those who wait for a job that has ended: neither waits for RunningHub.
     Lane(name="intake", process="worker", lease=60, drainers=QUICK),
     Lane(name="reconcile", process="worker", lease=90, share=WAITING_SHARE),
     Lane(name="fanout", process="worker", lease=30, drainers=QUICK),

@@ -3,6 +3,7 @@
 Functions here take a job and return the job after a move; nothing is read or written.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -76,10 +77,12 @@ def move(job: Job, how: Move, now: datetime, **attempt_changes: Any) -> Job:
     if target is None:
         raise ImpossibleMove(f"{job.id} is {job.state} and cannot {how}")
     changed = with_attempt(job, job.attempt.n, now, **attempt_changes)
-    ended_at = None
+    history = replace(changed.history, ended_at=None)
+    if target is not State.QUEUED:
+        history = replace(history, waits_for=())
     if target.ended:
-        ended_at = now
-    return replace(changed, state=target, history=replace(changed.history, ended_at=ended_at))
+        history = replace(history, ended_at=now)
+    return replace(changed, state=target, history=history)
 
 
 def may(job: Job, how: Move) -> bool:
@@ -124,7 +127,12 @@ def another_attempt(
     attempts = (*moved.history.attempts, fresh)
     risky = moved.history.risk or risk
     history = replace(
-        moved.history, attempts=attempts, ended_at=None, risk=risky, cancel_wished=False
+        moved.history,
+        attempts=attempts,
+        ended_at=None,
+        risk=risky,
+        cancel_wished=False,
+        cancel_tree=False,
     )
     return replace(moved, history=history)
 
@@ -140,9 +148,28 @@ def end(job: Job, how: Move, by: SettledBy | None, now: datetime, **changes: Any
     return move(job, how, now, ended_at=now, settled_by=by, **changes)
 
 
-def wish_cancel(job: Job, now: datetime, wished: bool = True) -> Job:
-    """The job to be cancelled once its ref is known; or no more, because it cannot be."""
-    return replace(job, history=replace(job.history, updated_at=now, cancel_wished=wished))
+def wish_cancel(job: Job, now: datetime, *, wished: bool = True, tree: bool = False) -> Job:
+    """The job to be cancelled once its ref is known; or no more, because it cannot be.
+
+    Args:
+        job: The job.
+        now: The moment.
+        wished: Whether it is to be.
+        tree: Those that wait for it are to be cancelled with it.
+    """
+    history = replace(job.history, updated_at=now, cancel_wished=wished, cancel_tree=tree)
+    return replace(job, history=history)
+
+
+def with_waiters(job: Job, now: datetime) -> Job:
+    """The job, whose cancel will be that of those that wait for it too."""
+    return replace(job, history=replace(job.history, updated_at=now, cancel_tree=True))
+
+
+def wait_for(job: Job, others: Iterable[str], now: datetime) -> Job:
+    """The job outside the queue until these have succeeded; none: it takes its place there."""
+    history = replace(job.history, updated_at=now, waits_for=tuple(others))
+    return replace(job, history=history)
 
 
 def results(report: Report, expires_at: datetime) -> dict[str, Any]:

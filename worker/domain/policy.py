@@ -68,6 +68,24 @@ LONGEST_SILENCE = 3600.0
 # for a day, and what is still running then is paid for anyway.
 LATE_LOOK = 3600.0
 
+# Pipelines
+
+# Jobs whose outputs one input names: each is read when it is asked for, and no model takes as many.
+MOST_UPSTREAM = 50
+MOST_LINE_NAMES = 10_000  # of the lines of one batch, which are kept until it is over
+NEAR_LINE_NAMES = 100  # the last of them, among which the one that was meant is looked for
+# Generations of a tree: a handler that answers each success with a job goes on until it is broke.
+DEEPEST_TREE = 100
+# Seconds that an output's URL must still live when it is sent as an input: RunningHub fetches it
+# when the task begins, and may have others before it.
+OUTPUT_LIVES = 7200.0
+# Of those that wait for a job, in one turn of the lane that callbacks are taken in by: a third of a
+# second.
+SETTLED_AT_ONCE = 100
+MOST_OF_A_TREE = 1_000  # jobs of a tree that one answer knows: some ms of Redis
+GROUP_NAMED = 100  # jobs of a group that the event of its end names; /v1/jobs?group= lists all
+LARGEST_GROUP = 1_000_000  # jobs that `group_size` may say
+
 # Archive
 
 LARGEST_OUTPUT = 2 * 1024**3  # bytes: as many as an asset may have, so every output can be an input

@@ -39,15 +39,17 @@ def job_view(job: Job, queue_position: int | None = None, *, base: str = "") -> 
         "submitted_at": moment_view(now.submitted_at),
         "ended_at": moment_view(life.ended_at),
         "queue_position": queue_position,
+        "waits_for": list(life.waits_for),
         "tenant": job.tenant,
+        "group": ask.group,
         "outputs": _outputs(job, now, base),
         "error": _fields(_error_shown(job, now)),
         "cost": _fields(job.cost),
         "risk": life.risk,
         "settled_by": now.settled_by,
         "attempts": [_attempt(job, attempt, base) for attempt in life.attempts],
-        "parent": None,
-        "root": job.id,
+        "parent": ask.parent,
+        "root": job.root,
     }
 
 

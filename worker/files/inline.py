@@ -12,18 +12,17 @@ from typing import IO, Any
 import orjson
 
 from runhook.worker import catalogue
-from runhook.worker.catalogue import COMFY_KINDS, DATA_URI, Asset, Checked
+from runhook.worker.catalogue import DATA_URI, Asset, Checked
+from runhook.worker.domain.nested import Path, replaced, strings, written
 from runhook.worker.errors import Fault
 
 Keep = Callable[[str, IO[bytes]], Asset]
-# From the input down: names of objects, and places in lists.
-Path = tuple[str | int, ...]
 
 
 def faults(checked: Checked) -> list[Fault]:
     """The data URIs of an input whose bytes cannot be read."""
     return [
-        Fault(path=_written(path), message="is not valid base64 after its comma")
+        Fault(path=written(path), message="is not valid base64 after its comma")
         for path, uri in _uris(_files(checked))
         if _bytes(uri) is None
     ]
@@ -39,38 +38,17 @@ def kept(checked: Checked, keep: Keep) -> dict[str, Any]:
     """The input with `asset:<id>` in place of every data URI, each kept by `keep`."""
     files = _files(checked)
     known = {uri: f"asset:{_keep(uri, keep).id}" for _, uri in _uris(files)}
-    return checked.input | {name: _replaced(value, known) for name, value in files.items()}
+    with_assets: dict[str, Any] = replaced(files, lambda text: known.get(text, text))
+    return checked.input | with_assets
 
 
 def _files(checked: Checked) -> Mapping[str, Any]:
-    """What may hold files: a node's value may, a model's text is a text."""
-    if checked.kind in COMFY_KINDS:
-        return checked.input
-    texts = {p.name for p in catalogue.find(checked.model).params if p.type not in catalogue.FILES}
-    return {name: value for name, value in checked.input.items() if name not in texts}
+    return catalogue.file_values(checked.model, checked.input)
 
 
-def _uris(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def _uris(value: Any) -> Iterator[tuple[Path, str]]:
     """Every data URI, however deep, and where it is."""
-    if isinstance(value, str):
-        if DATA_URI.match(value):
-            yield path, value
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _uris(item, (*path, name))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _uris(item, (*path, index))
-
-
-def _replaced(value: Any, known: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return known.get(value, value)
-    if isinstance(value, Mapping):
-        return {name: _replaced(item, known) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_replaced(item, known) for item in value]
-    return value
+    return (found for found in strings(value) if DATA_URI.match(found[1]))
 
 
 def _keep(uri: str, keep: Keep) -> Asset:
@@ -83,13 +61,3 @@ def _bytes(uri: str) -> bytes | None:
         return base64.b64decode(uri.partition(",")[2], validate=True) or None
     except (binascii.Error, ValueError):
         return None
-
-
-def _written(path: Path) -> str:
-    return "input" + "".join(map(_step, path))
-
-
-def _step(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    return f".{step}"

@@ -1,19 +1,26 @@
-"""Many jobs at once: a JSON line each, each line's idempotency key, each judged by itself."""
+"""Many jobs at once: a JSON line each, each line's key and name, each judged by itself.
+
+A line that calls itself something, `"as": "pic"`, may be named by the lines behind it: their input
+takes its outputs as `output:@pic/0`, so a whole pipeline is one batch.
+"""
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runhook.worker.catalogue import Checked
+from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import json_object, key_fault
 from runhook.worker.domain.jobs import LOCAL, Job
+from runhook.worker.domain.outputs import LINE_NAME
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest, RunhookError
 from runhook.worker.flows import create
 from runhook.worker.flows.steps.pricing import trial_view
+from runhook.worker.flows.steps.upstream import Asker, Made
 from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.wiring import Wiring
 
@@ -24,6 +31,7 @@ class Line:
 
     Attributes:
         number: The line's number, from 1; empty lines count, though nothing is made of them.
+        name: What it calls itself; None: nothing.
         job: The job it made, or made before.
         new: Whether the job is new.
         checked: What a dry run found, in place of a job.
@@ -31,10 +39,46 @@ class Line:
     """
 
     number: int
+    name: str | None = None
     job: Job | None = None
     new: bool = False
     checked: Checked | None = None
     error: RunhookError | None = None
+
+
+class Names:
+    """What lines call themselves, and what became of each; a name is its first line's."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, Made | None] = {}
+
+    def of(self, given: dict[str, Any]) -> str | None:
+        """What a line calls itself; the line loses its member `as`.
+
+        Raises:
+            InvalidRequest: That is no name, or an earlier line's.
+        """
+        if "as" not in given:
+            return None
+        name = given.pop("as")
+        if not isinstance(name, str) or not LINE_NAME.fullmatch(name):
+            text = "must be 1 to 100 letters, digits and _.-"
+            raise InvalidRequest([Fault(path="as", message=text)])
+        if name in self.lines:
+            text = f"is {name}, and an earlier line calls itself that"
+            raise InvalidRequest([Fault(path="as", message=text)])
+        if len(self.lines) == policy.MOST_LINE_NAMES:
+            text = f"is one too many: at most {policy.MOST_LINE_NAMES} lines of a batch have names"
+            raise InvalidRequest([Fault(path="as", message=text)])
+        self.lines[name] = None  # until it is known to be more
+        return name
+
+    def became(self, line: "Line") -> None:
+        """What became of a line."""
+        if line.name and line.job:
+            self.lines[line.name] = Made(line.job.spec.kind, line.job.id)
+        elif line.name and line.checked:
+            self.lines[line.name] = Made(line.checked.kind)
 
 
 class Keys:
@@ -79,6 +123,8 @@ def accept(
 ) -> Iterator[Line]:
     """Queue a job for each line, in order; a bad line harms no other. Nothing is paid yet.
 
+    Groups that it makes are closed at its end.
+
     Args:
         w: The process's parts.
         lines: As they come, empty ones too; None for one that is longer than a job may be.
@@ -87,32 +133,61 @@ def accept(
         only: The one tenant that they may be of; None: any.
         dry_run: Only check each; nothing is kept.
     """
-    keys = Keys(key)
-    for number, line in enumerate(lines, start=1):
-        if line is not None and not line.strip():
+    names = Names()
+    # What lines became is looked up as it is when the line that names one is judged.
+    asker = Asker(tenant=owner, only=only, lines=names.lines, batch=True)
+    batch = _Batch(w=w, owner=owner, keys=Keys(key), names=names, asker=asker, dry_run=dry_run)
+    groups: set[tuple[str, str]] = set()
+    for number, text in enumerate(lines, start=1):
+        if text is not None and not text.strip():
             continue
+        line = batch.line(number, text)
+        names.became(line)
+        if line.job and line.job.spec.group:
+            groups.add((line.job.tenant, line.job.spec.group))
+        yield line
+    for tenant, group in sorted(groups):
+        w.store.groups.close(tenant, group)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    """What each line of a batch is judged by."""
+
+    w: Wiring
+    owner: str
+    keys: Keys
+    names: Names
+    asker: Asker
+    dry_run: bool
+
+    def line(self, number: int, text: bytes | None) -> Line:
+        """What becomes of a line."""
+        name = None
         try:
-            if line is None:
+            if text is None:
                 raise InvalidRequest(
                     [Fault(path="", message="the line is longer than a job may be")]
                 )
-            given = json_object(line, "the line")
-            mine = keys.of(given)
-            if dry_run:
-                yield Line(number=number, checked=create.trial(w, given, owner=owner, only=only))
-                continue
-            new, job = create.accept(w, given, owner=owner, key=mine, only=only)
+            given = json_object(text, "the line")
+            name = self.names.of(given)
+            key, asker = self.keys.of(given), replace(self.asker, own=name or "")
+            if self.dry_run:
+                checked = create.trial(self.w, given, asker=asker)
+                return Line(number=number, name=name, checked=checked)
+            new, job = create.accept(self.w, given, owner=self.owner, key=key, asker=asker)
         # Redis away too: raised, it would break off an answer that has begun, and nobody could tell
         # which lines made a job. A caller that can stop looks for it in `error`.
         except RunhookError as error:
-            yield Line(number=number, error=error)
-        else:
-            yield Line(number=number, job=job, new=new)
+            return Line(number=number, name=name, error=error)
+        return Line(number=number, name=name, job=job, new=new)
 
 
 def line_view(w: Wiring, line: Line) -> View:
     """What became of a line, with the status that it would have had by itself."""
     view: View = {"line": line.number, "status": 200}
+    if line.name:
+        view["as"] = line.name
     if line.error:
         error = problem_view(line.error)
         return view | {"status": error["status"], "error": error}

@@ -10,8 +10,13 @@ from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
 
-def cancel(w: Wiring, job_id: str) -> Job:
+def cancel(w: Wiring, job_id: str, *, tree: bool = False) -> Job:
     """Cancel a job, or wish it where nobody knows yet what RunningHub has.
+
+    Args:
+        w: The process's parts.
+        job_id: Which.
+        tree: Cancel with it what waits for it, and what waits for that; else those fail, free.
 
     Returns:
         The job: cancelled, or as it was with the wish written down.
@@ -21,25 +26,28 @@ def cancel(w: Wiring, job_id: str) -> Job:
         Conflict: It has ended, or RunningHub refuses; it stays as it is.
         ProviderSilent: RunningHub does not answer; it stays running.
     """
-
-    def decide(job: Job) -> Change | None:
-        if job.state in (State.SUCCEEDED, State.FAILED):
-            raise Conflict(f"{job_id} has {job.state} and cannot be cancelled")
-        # Not one byte has left: a sender that is about to start is told no when it asks whether it
-        # may.
-        if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
-            return cancelled(job, w, "before it was sent; nothing was paid")
-        # Without a task id nothing can be cancelled there; whatever brings the id carries out the
-        # wish.
-        if job.state in (State.SENDING, State.UNCONFIRMED) and not job.history.cancel_wished:
-            note = TimelineEntry("cancel wished", {"attempt": job.attempt.n})
-            return Change(job=moves.wish_cancel(job, w.clock.now()), notes=(note,))
-        return None
-
-    _, job = w.store.jobs.change(job_id, decide)
+    _, job = w.store.jobs.change(job_id, lambda job: _decided(w, job, tree))
     # Asked outside of the change: a decision may be made several times, and RunningHub is asked
     # once.
     if job.state is not State.RUNNING:
         return job
     with transcript.of(w, job_id) as listening:
         return stop_running(listening, job)
+
+
+def _decided(w: Wiring, job: Job, tree: bool) -> Change | None:
+    """What can be done here without asking RunningHub."""
+    if job.state in (State.SUCCEEDED, State.FAILED):
+        raise Conflict(f"{job.id} has {job.state} and cannot be cancelled")
+    # Not one byte has left: a sender that is about to start is told no when it asks whether it may.
+    if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
+        return cancelled(job, w, "before it was sent; nothing was paid", tree=tree)
+    # Without a task id nothing can be cancelled there; whatever brings the id carries out the wish.
+    wished = job.history.cancel_wished and (job.history.cancel_tree or not tree)
+    if job.state in (State.SENDING, State.UNCONFIRMED) and not wished:
+        note = TimelineEntry("cancel wished", {"attempt": job.attempt.n})
+        return Change(job=moves.wish_cancel(job, w.clock.now(), tree=tree), notes=(note,))
+    # Before RunningHub is asked: its callback may tell of the end before its answer does.
+    if job.state is State.RUNNING and tree and not job.history.cancel_tree:
+        return Change(job=moves.with_waiters(job, w.clock.now()))
+    return None

@@ -1,6 +1,6 @@
 """Asking for a job: checked with all its faults named, then queued. Nothing is paid."""
 
-from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, Annotated, Any, ClassVar
 
@@ -8,28 +8,24 @@ import orjson
 from pydantic import Field
 
 from runhook.worker import catalogue, errors
-from runhook.worker.catalogue import Asset, Checked, Media, Reach
-from runhook.worker.domain import jobs
-from runhook.worker.domain.bodies import Body, Tenant, read, too_deep
+from runhook.worker.catalogue import Asset, Checked, Reach
+from runhook.worker.domain import jobs, policy
+from runhook.worker.domain.bodies import Body, Group, JobId, Tenant, read
 from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
-from runhook.worker.domain.reports import App
-from runhook.worker.errors import Conflict, Fault, InvalidRequest, ProviderRefused, ProviderSilent
+from runhook.worker.domain.outputs import output_names, with_jobs
+from runhook.worker.errors import Conflict, Fault, InvalidRequest
 from runhook.worker.files import inline
-from runhook.worker.files.measure import measure_data_uri
-from runhook.worker.flows.steps import fallback
-from runhook.worker.flows.steps.prepare import app_of
+from runhook.worker.flows.steps import fallback, upstream
+from runhook.worker.flows.steps.envelope import countless, envelope_faults, size_faults
+from runhook.worker.flows.steps.family import Family, closed_fault, family_of, group_faults
+from runhook.worker.flows.steps.inputs import app_fields, media_of
 from runhook.worker.flows.steps.pricing import budget_faults, has_budget, money_of
 from runhook.worker.flows.steps.pricing import live_price as live_price
+from runhook.worker.flows.steps.upstream import Asker, Upstream
 from runhook.worker.secrets.idempotency import Trace, traces
 from runhook.worker.secrets.sealing import seal
 from runhook.worker.wiring import Wiring
 
-# Bytes of JSON: metadata goes with the job into every event and every list.
-LARGEST_METADATA = 16 * 1024
-# Bytes of input and options without files: a record is read and written whole at every move.
-LARGEST_ASKED = 1024 * 1024
-MOST_MEMBERS = 1000  # of input or options; the largest workflows have some hundred fields
-MOST_HANDLERS = 100  # named by one job; each is looked up
 LONGEST_MODEL = 300  # characters; the longest name in the reference has 89
 A_MODEL = "what to run, as vidu/text-to-video-q3-turbo"
 
@@ -47,6 +43,9 @@ class JobRequest(Body):
         priority: 9 first.
         handlers: The only Python and Celery handlers that get its events; None: all.
         tenant: Whose job it is; None: the caller's.
+        parent: The job that it grew from; None: the first whose output its input names, if any.
+        group: The set of its tenant's jobs that it belongs to.
+        group_size: How many jobs that is to have; then it is closed.
     """
 
     member: ClassVar[str] = "a field of a job"
@@ -58,17 +57,32 @@ class JobRequest(Body):
     priority: Annotated[int, Field(ge=0, le=9)] = 5
     handlers: list[str] | None = None
     tenant: Tenant | None = None
+    parent: JobId | None = None
+    group: Group | None = None
+    group_size: Annotated[int, Field(ge=1, le=policy.LARGEST_GROUP)] | None = None
 
 
-# Without the tenant: what asked for nothing of the kind has the same key as before there were any.
+# Where one is left out nothing is hashed for it: a request has the key that it had before there
+# was any.
+LATER = ("tenant", "parent", "group", "group_size")
 USUAL = {
     name: field.get_default(call_default_factory=True)
     for name, field in JobRequest.model_fields.items()
-    if not field.is_required() and name != "tenant"
+    if not field.is_required() and name not in LATER
 }
+ANYBODY = Asker()  # who may name every job, outside of a batch
 
 
-def read_job(w: Wiring, given: dict[str, Any]) -> JobRequest:
+@dataclass(frozen=True)
+class _Judged:
+    """A request that may be queued, and the jobs that it belongs together with."""
+
+    checked: Checked
+    upstream: Upstream
+    family: Family
+
+
+def read_job(w: Wiring, given: dict[str, Any], asker: Asker = ANYBODY) -> JobRequest:
     """A job from its JSON.
 
     Raises:
@@ -77,26 +91,23 @@ def read_job(w: Wiring, given: dict[str, Any]) -> JobRequest:
     try:
         return read(JobRequest, given)
     except InvalidRequest as invalid:
-        raise InvalidRequest([*invalid.faults, *_other_faults(w, given, invalid)]) from None
+        raise InvalidRequest([*invalid.faults, *_other_faults(w, given, invalid, asker)]) from None
 
 
-def trial(
-    w: Wiring, given: dict[str, Any], *, owner: str = LOCAL, only: str | None = None
-) -> Checked:
+def trial(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> Checked:
     """Check a job as a user sent it; nothing is kept.
 
     Args:
         w: The process's parts.
         given: What was sent.
-        owner: Whose job it would be unless it names a tenant.
-        only: The one tenant that may be asked for; None: any.
+        asker: Who asks.
 
     Raises:
         InvalidRequest: With every fault.
     """
-    _keep_to(only, given)
+    _keep_to(asker.only, given)
     canonical(given)  # refuses what could not be written down or answered
-    return check(w, read_job(w, given), owner)
+    return check(w, read_job(w, given, asker), asker)
 
 
 def accept(
@@ -105,17 +116,19 @@ def accept(
     *,
     owner: str = LOCAL,
     key: str | None = None,
-    only: str | None = None,
+    asker: Asker = ANYBODY,
 ) -> tuple[bool, Job]:
-    """Queue a job as a user sent it, as `request` does; `only` is as `trial` has it.
+    """Queue a job as a user sent it, as `request` does.
 
     A key that made a job answers with it before anything else is checked: since then a handler may
     have been renamed or a file removed, and the job is paid all the same. Whose job it may be is no
     such thing: it decides who is answered at all.
     """
-    _keep_to(only, given)
+    _keep_to(asker.only, given)
+    # What names a line of the batch is hashed as it is written: a job that was made again has
+    # another id.
     known_by = _traces(w, owner, key, canonical(given))
-    return _made_before(w, known_by) or _put(w, read_job(w, given), owner, known_by)
+    return _made_before(w, known_by) or _put(w, read_job(w, given, asker), owner, known_by, asker)
 
 
 def request(
@@ -140,7 +153,7 @@ def request(
         OverBudget: The day's budget has no room for it.
     """
     known_by = _traces(w, owner, key, canonical(dict(vars(asked))))
-    return _made_before(w, known_by) or _put(w, asked, owner, known_by)
+    return _made_before(w, known_by) or _put(w, asked, owner, known_by, ANYBODY)
 
 
 def _keep_to(only: str | None, given: dict[str, Any]) -> None:
@@ -163,39 +176,66 @@ def _made_before(w: Wiring, known_by: tuple[Trace, ...]) -> tuple[bool, Job] | N
     return None
 
 
-def _put(w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...]) -> tuple[bool, Job]:
-    checked, tenant = check(w, asked, owner), asked.tenant or owner
+def _put(
+    w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...], asker: Asker
+) -> tuple[bool, Job]:
+    asker = replace(asker, tenant=asked.tenant or owner)
+    judged = _judge(w, asked, asker)
+    job = _new_job(w, asked, judged, _naming_jobs(judged.checked, asker), asker.tenant)
+    group: dict[str, Any] = {"batch": asker.batch}
+    if asked.group_size:
+        group["size"] = asked.group_size
+    # A twin with the same key may have been made since `_made_before` looked; Redis decides.
+    status, made = w.store.jobs.create(job, owner, known_by, group)
+    if made == job.id:
+        return True, job
+    if status == "closed":  # meanwhile
+        raise InvalidRequest([closed_fault(made)])
+    return _answer(w, status, made)
+
+
+def _new_job(w: Wiring, asked: JobRequest, judged: _Judged, checked: Checked, tenant: str) -> Job:
+    now, family = w.clock.now(), judged.family
     first = Attempt(n=1, **money_of(w, tenant, checked.quote, asked.options))
-    # Only once the request is good: a refused one leaves no files behind.
-    given = inline.kept(checked, partial(keep, w))
     handlers = None
     if asked.handlers is not None:
         handlers = tuple(asked.handlers)
-    ask = JobSpec(
+    spec = JobSpec(
         model=checked.model,
         kind=checked.kind,
-        input=given,
-        created_at=w.clock.now(),
+        # Only once the request is good: a refused one leaves no files behind.
+        input=inline.kept(checked, partial(keep, w)),
+        created_at=now,
         options=_sealed(w, asked.options),
         metadata=asked.metadata,
         priority=asked.priority,
         handlers=handlers,
         fallback=fallback.kept(checked, partial(keep, w)),
+        upstream=tuple(job.id for job in judged.upstream.jobs),
+        parent=family.parent,
+        root=family.root,
+        generation=family.generation,
+        group=asked.group,
     )
-    job = Job(
+    return Job(
         # Of the moment that the record says, by which lists are bounded.
-        id=jobs.new_id("job", ask.created_at),
-        spec=ask,
+        id=jobs.new_id("job", now),
+        spec=spec,
         state=State.QUEUED,
-        history=JobHistory(updated_at=ask.created_at, attempts=(first,)),
+        history=JobHistory(updated_at=now, attempts=(first,), waits_for=judged.upstream.waited_for),
         rev=1,
         tenant=tenant,
     )
-    # A twin with the same key may have been made since `_made_before` looked; Redis decides.
-    status, made = w.store.jobs.create(job, owner, known_by)
-    if made == job.id:
-        return True, job
-    return _answer(w, status, made)
+
+
+def _naming_jobs(checked: Checked, asker: Asker) -> Checked:
+    """A request in which lines of the batch are the jobs that they made."""
+    named = {one.line for one in output_names(checked.input) if one.line}
+    made = {name: line.job for name in named if (line := asker.lines.get(name))}
+    if not made:
+        return checked
+    others = (replace(one, input=with_jobs(one.input, made)) for one in checked.fallback)
+    return replace(checked, input=with_jobs(checked.input, made), fallback=tuple(others))
 
 
 def _answer(w: Wiring, status: str, made: str) -> tuple[bool, Job]:
@@ -215,13 +255,22 @@ def _answer(w: Wiring, status: str, made: str) -> tuple[bool, Job]:
         raise Conflict(why) from None
 
 
-def check(w: Wiring, asked: JobRequest, owner: str = LOCAL) -> Checked:
+def check(w: Wiring, asked: JobRequest, asker: Asker = ANYBODY) -> Checked:
     """Check a request and complete its input; nothing is kept.
 
     Raises:
         InvalidRequest: With every fault.
     """
-    faults, tenant = [*_envelope_faults(w, asked)], asked.tenant or owner
+    return _judge(w, asked, replace(asker, tenant=asked.tenant or asker.tenant)).checked
+
+
+def _judge(w: Wiring, asked: JobRequest, asker: Asker) -> _Judged:
+    parts = {"input": asked.input, "options": asked.options, "metadata": asked.metadata}
+    faults = envelope_faults(w, parts, asked.handlers or ())
+    above = upstream.look(w, asked.model, asked.input, asker)
+    family = family_of(w, asked.parent, above, asker)
+    faults += [*above.faults, *family.faults]
+    faults += group_faults(w, asked.group, asked.group_size, asker.tenant)
     checked = None
     try:
         checked = catalogue.check(
@@ -229,19 +278,19 @@ def check(w: Wiring, asked: JobRequest, owner: str = LOCAL) -> Checked:
             asked.input,
             asked.options,
             reach=Reach(w.settings.allow_private_urls, w.settings.base_url),
-            media=_media(w, asked.input),
-            app=_app(w, asked.model),
-            budgeted=has_budget(w, tenant),
+            media={**media_of(w, asked.input), **above.known},
+            app=app_fields(w, asked.model),
+            budgeted=has_budget(w, asker.tenant),
         )
         quotes = [quote for _, quote in checked.charges]
-        faults += budget_faults(w, tenant, quotes, asked.options)
+        faults += budget_faults(w, asker.tenant, quotes, asked.options)
         faults += inline.faults(checked)
-        faults += _size_faults("input", inline.weight(checked) + fallback.weight(checked))
+        faults += size_faults("input", inline.weight(checked) + fallback.weight(checked))
     except InvalidRequest as invalid:
         faults += invalid.faults
     if faults or checked is None:
         raise InvalidRequest(faults)
-    return checked
+    return _Judged(checked, above, family)
 
 
 def keep(w: Wiring, name: str, file: IO[bytes]) -> Asset:
@@ -257,38 +306,6 @@ def keep(w: Wiring, name: str, file: IO[bytes]) -> Asset:
     return asset
 
 
-def assets_in(given: Any) -> list[str]:
-    """The ids of the assets that an input names."""
-    named = (catalogue.asset_of(value) for value in catalogue.media_values(given))
-    found = (catalogue.ASSET.fullmatch(name) for name in named)
-    return list(dict.fromkeys(match[1] for match in found if match))
-
-
-def _media(w: Wiring, given: Any) -> dict[str, Media]:
-    """What is known of the files in an input: kept assets, and data URIs as they are."""
-    kept: dict[str, Asset] = w.store.assets.many(assets_in(given))
-    known = {f"asset:{name}": asset.media for name, asset in kept.items()}
-    for value in catalogue.media_values(given):
-        if value.startswith("data:") and (found := measure_data_uri(value)):
-            known[value] = found
-    return known
-
-
-def _app(w: Wiring, model: str) -> App | None:
-    """An app's fields, if they can be had now. Else RunningHub checks them, before it is paid."""
-    found = catalogue.APP.fullmatch(model) or catalogue.QUICK.fullmatch(model)
-    if found is None or not w.settings.api_key:
-        return None
-    try:
-        return app_of(w, found[1])
-    except ProviderRefused as refused:
-        raise InvalidRequest(
-            [Fault(path="model", message=f"RunningHub does not show this app: {refused}")]
-        ) from None
-    except ProviderSilent:
-        return None
-
-
 def _sealed(w: Wiring, options: dict[str, Any]) -> dict[str, Any]:
     """The options as they may lie in Redis."""
     password = options.get("accessPassword")
@@ -297,14 +314,16 @@ def _sealed(w: Wiring, options: dict[str, Any]) -> dict[str, Any]:
     return options | {"accessPassword": seal(w.settings.secrets, password)}
 
 
-def _other_faults(w: Wiring, given: dict[str, Any], invalid: InvalidRequest) -> list[Fault]:
+def _other_faults(
+    w: Wiring, given: dict[str, Any], invalid: InvalidRequest, asker: Asker
+) -> list[Fault]:
     """What is wrong besides with all that could be read."""
     unread = {_head(fault.path) for fault in invalid.faults}
-    parts = {name: given[name] for name in given.keys() & ({"model", *USUAL} - unread)}
+    parts = {name: given[name] for name in given.keys() & ({"model", *LATER, *USUAL} - unread)}
     if isinstance(given.get("handlers"), list):  # those that are names can be looked up
         parts["handlers"] = given["handlers"]
     try:
-        check(w, JobRequest.model_construct(**({"model": ""} | parts)))
+        check(w, JobRequest.model_construct(**({"model": ""} | parts)), asker)
     except InvalidRequest as also:
         return [fault for fault in also.faults if _head(fault.path) not in unread - {"handlers"}]
     return []
@@ -315,62 +334,6 @@ def _head(path: str) -> str:
     return path.partition(".")[0].partition("[")[0]
 
 
-def _envelope_faults(w: Wiring, asked: JobRequest) -> list[Fault]:
-    """What is wrong beside the model, its input and its options themselves."""
-    given = {"input": asked.input, "options": asked.options, "metadata": asked.metadata}
-    faults = too_deep(given)
-    faults += _size_faults("options", len(orjson.dumps(asked.options)))
-    if len(orjson.dumps(asked.metadata)) > LARGEST_METADATA:
-        faults.append(Fault(path="metadata", message=f"is over {LARGEST_METADATA} bytes of JSON"))
-    return [*faults, *_handler_faults(w, asked.handlers or ())]
-
-
-def _handler_faults(w: Wiring, names: Sequence[object]) -> Iterator[Fault]:
-    """Each name that no process has; what is no name has a fault already."""
-    if not names:
-        return
-    known = tuple(sorted(handler.name for handler in w.store.processes.handlers()))
-    gone = {one.handler.name for one in w.store.processes.known()} - set(known)
-    for index, name in enumerate(names):
-        if not isinstance(name, str) or name in known:
-            continue
-        text = f"no handler is named {name!r}"
-        if name in gone:
-            text = f"no process has had the handler {name!r} for a day"
-        text = f"{text}; there are {', '.join(known) or 'none'}"
-        near = next(iter(catalogue.nearest(name, known)), None)
-        yield Fault(path=f"handlers[{index}]", message=text, allowed=known, nearest=near)
-
-
-def _countless(given: dict[str, Any]) -> list[Fault]:
-    """More members than anybody means, found before each is looked at."""
-    faults = []
-    limits = {"input": MOST_MEMBERS, "options": MOST_MEMBERS, "handlers": MOST_HANDLERS}
-    for name, limit in limits.items():
-        value = given.get(name)
-        if isinstance(value, dict | list | tuple) and len(value) > limit:
-            faults.append(
-                Fault(path=name, message=f"has {len(value)} members, at most {limit} are taken")
-            )
-    if len(given) > MOST_MEMBERS:
-        faults.append(
-            Fault(
-                path="",
-                message=f"has {len(given)} members; a job has {len(JobRequest.model_fields)}",
-            )
-        )
-    return faults
-
-
-def _size_faults(name: str, size: int) -> list[Fault]:
-    if size <= LARGEST_ASKED:
-        return []
-    text = f"has {size} bytes of JSON without its files, at most {LARGEST_ASKED} are taken"
-    return [
-        Fault(path=name, message=f"{text}; a large text or picture goes as a file: POST /v1/assets")
-    ]
-
-
 def canonical(given: dict[str, Any]) -> bytes:
     """A request as the same bytes for the same meaning; what is left out has its usual value.
 
@@ -378,10 +341,12 @@ def canonical(given: dict[str, Any]) -> bytes:
         InvalidRequest: It is no JSON, nested deeper than JSON is written here, or has more members
             than could be checked one by one.
     """
-    if faults := _countless(given):
+    if faults := countless(given, len(JobRequest.model_fields)):
         raise InvalidRequest(faults)
     try:
-        stated = {name: value for name, value in given.items() if (name, value) != ("tenant", None)}
+        stated = {
+            name: value for name, value in given.items() if value is not None or name not in LATER
+        }
         return orjson.dumps(USUAL | stated, option=orjson.OPT_SORT_KEYS)
     except (TypeError, RecursionError) as error:
         raise InvalidRequest(

@@ -59,7 +59,7 @@ def _take_turns(w: Wiring, front: Peek) -> None:
 
 def _turn_of(w: Wiring, job: Job) -> Change | None:
     """A job's turn; None where it waits for none."""
-    if job.state is not State.QUEUED:
+    if job.state is not State.QUEUED or job.history.waits_for:
         return None
     now = w.clock.now()
     if job.is_expired(now):

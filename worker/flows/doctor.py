@@ -213,6 +213,8 @@ def _limit(ours: int | None, theirs: int | None) -> Finding:
 def _queue(w: Wiring) -> Findings:
     state: QueueState = w.store.queue.state()
     text = f"{state.length} queued, {state.in_flight} in flight"
+    if state.waiting:
+        text += f", {state.waiting} waiting for outputs of others"
     if state.unreadable:
         text += f", {state.unreadable} unreadable, which hold no slot"
     if state.why_paused:

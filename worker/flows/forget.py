@@ -1,10 +1,14 @@
 """Forgetting a job that has ended: its record and all that is its own, at its owner's word."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
-from runhook.worker.errors import Conflict
+from runhook.worker.errors import Conflict, NotFound
+from runhook.worker.store import JobFilter
+from runhook.worker.store.listing import pieces
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -29,6 +33,40 @@ def forget(w: Wiring, job_id: str) -> None:
     if state not in ("done", "gone"):
         raise Conflict(f"{job_id} is {state}: only a job that has ended can be forgotten")
     report("job.forgotten", job=job_id)
+
+
+def forget_tree(w: Wiring, root: str, tenant: str | None) -> int:
+    """Remove all jobs of a tree, the youngest first; how many they were.
+
+    What is asked for again goes on where it was broken off: the root goes last.
+
+    Args:
+        w: The process's parts.
+        root: The job that it grew from.
+        tenant: Whose jobs alone; None: everybody's.
+
+    Raises:
+        NotFound: There is no job of such a tree.
+        Conflict: One of them has not ended; nothing is removed.
+    """
+    wanted = JobFilter(root=root, tenant=tenant)
+    most = policy.MOST_OF_A_TREE
+    names = [name for piece in w.store.listing.names(wanted, most + 1) for name in piece]
+    if len(names) > most:
+        raise Conflict(f"more than {most} jobs grew from {root}; forget them one by one")
+    found = []
+    for some in pieces(names, policy.SWEPT_AT_ONCE):
+        for job in filter(wanted.takes, w.store.jobs.many(some)):
+            if not job.state.ended:
+                why = f"{job.id} is {job.state}: only a tree that has ended can be forgotten"
+                raise Conflict(why)
+            found.append(job.id)
+    if not found:
+        raise NotFound(f"tree of {root}")
+    for name in found:
+        with suppress(NotFound):  # it went meanwhile
+            forget(w, name)
+    return len(found)
 
 
 def _moments(w: Wiring, job: Job) -> Iterator[datetime]:

@@ -9,9 +9,11 @@ from runhook.worker.flows import (
     archive,
     dispatch,
     expire,
+    follow_up,
     intake,
     limit,
     reconcile,
+    settle,
     submit,
     sweep,
     verify,
@@ -54,13 +56,24 @@ def _look(w: Wiring, claim: Claim) -> Answer:
     return reconcile.examine(w, claim)
 
 
+def _take_in(w: Wiring, claim: Claim) -> Answer:
+    """Whatever a duty of the lane `intake` names; without a prefix, an attempt's callbacks."""
+    if claim.id.startswith(settle.WAITERS):
+        return settle.settle(w, claim)
+    return intake.take(w, claim)
+
+
+def _tell_handler(w: Wiring, claim: Claim) -> Answer:
+    return fanout.deliver_to_handler(w, claim, follow_up.submitter)
+
+
 FLOWS: dict[str, Flow] = {
     "line": _leaving_unreadable(dispatch.advance),
     "send": _leaving_unreadable(submit.send),
-    "intake": _leaving_unreadable(intake.take),
+    "intake": _leaving_unreadable(_take_in),
     "reconcile": _leaving_unreadable(_look),
     "archive": _leaving_unreadable(archive.archive),
     "fanout": _leaving_unreadable(fanout.open_event),
-    "handlers": _leaving_unreadable(fanout.deliver_to_handler),
+    "handlers": _leaving_unreadable(_tell_handler),
     "subscribers": _leaving_unreadable(fanout.deliver_to_subscriber),
 }

@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from runhook.worker import catalogue
-from runhook.worker.domain.bodies import Moment, Tenant, some_of
-from runhook.worker.domain.jobs import State, is_job_id
+from runhook.worker.domain.bodies import Group, JobId, Moment, Tenant, some_of
+from runhook.worker.domain.jobs import LOCAL, State, is_job_id
 from runhook.worker.domain.metadata import Label
 from runhook.worker.domain.pages import USUAL, LabelledQuery, PageSize, begins_at
 from runhook.worker.domain.views import View
@@ -19,6 +19,8 @@ class JobsQuery(LabelledQuery):
     state: Annotated[tuple[str, ...], some_of(tuple(State))] = ()
     model: str | None = None
     tenant: Tenant | None = None
+    root: JobId | None = None
+    group: Group | None = None
     since: Moment | None = None
     until: Moment | None = None
     cursor: Annotated[str, begins_at(is_job_id)] | None = None
@@ -26,7 +28,12 @@ class JobsQuery(LabelledQuery):
 
 
 def page(
-    w: Wiring, asked: JobsQuery, labels: tuple[Label, ...] = (), *, only: str | None = None
+    w: Wiring,
+    asked: JobsQuery,
+    labels: tuple[Label, ...] = (),
+    *,
+    only: str | None = None,
+    own: str = LOCAL,
 ) -> View:
     """A page of jobs, newest first.
 
@@ -35,6 +42,7 @@ def page(
         asked: Which, and where it begins.
         labels: The metadata that they have.
         only: The one tenant whose jobs may be seen; None: any.
+        own: Whose group is meant where no tenant is named.
 
     Raises:
         NotFound: There is no such model.
@@ -42,11 +50,16 @@ def page(
     model = catalogue.listed_as(asked.model)
     if only is not None and asked.tenant not in (None, only):
         return {"items": [], "next": None}  # as if the other had none
+    tenant = only or asked.tenant
+    if asked.group and not tenant:
+        tenant = own
     wanted = JobFilter(
         states=asked.state,
         model=model,
-        tenant=only or asked.tenant,
+        tenant=tenant,
         labels=labels,
+        root=asked.root,
+        group=asked.group,
         since=asked.since,
         until=asked.until,
     )

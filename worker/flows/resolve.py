@@ -48,12 +48,15 @@ class Verdict(Body):
 def retry(w: Wiring, job_id: str) -> Job:
     """A new paid attempt of a failed or cancelled job, under a callback URL of its own.
 
+    One that names outputs of jobs that have not succeeded waits for them again.
+
     Raises:
         NotFound: There is no such job.
-        Conflict: It has succeeded, or not ended.
+        Conflict: It has succeeded, or not ended; or what it needs cannot be had.
         OverBudget: The day's budget has no room for it.
         InvalidRequest: There is a budget, and nobody knows what to hold of it.
     """
+    inputs = _inputs(w, w.store.jobs.get(job_id))
 
     def decide(job: Job) -> Change:
         if job.state not in (State.FAILED, State.CANCELLED):
@@ -65,9 +68,30 @@ def retry(w: Wiring, job_id: str) -> Job:
             job, Move.RETRY, w.clock.now(), ended=job.state, risk=job.at_risk, model=None
         )
         note = TimelineEntry("retried", {"attempt": again.attempt.n, "risk": job.at_risk})
-        return requeued(again, w, note)
+        waiting = moves.wait_for(again, inputs, w.clock.now())
+        return requeued(waiting, w, note)
 
     return w.store.jobs.change(job_id, decide)[1]
+
+
+def _inputs(w: Wiring, job: Job) -> list[str]:
+    """The jobs that a job has to wait for, which are all under way.
+
+    Raises:
+        Conflict: One of them has failed, was cancelled or is not kept any more.
+    """
+    there = {}
+    if job.spec.upstream:
+        there = {one.id: one for one in w.store.jobs.many(job.spec.upstream)}
+    for name in job.spec.upstream:
+        if name not in there:
+            raise Conflict(f"{job.id} needs an output of {name}, which is not kept any more")
+        state = there[name].state
+        if state in (State.FAILED, State.CANCELLED):
+            raise Conflict(
+                f"{job.id} needs an output of {name}, which has {state}; retry that first"
+            )
+    return [name for name in job.spec.upstream if there[name].state is not State.SUCCEEDED]
 
 
 def ask_now(w: Wiring, job_id: str) -> Job:

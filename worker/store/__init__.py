@@ -23,8 +23,10 @@ from runhook.worker.store.departures import Departures
 from runhook.worker.store.durability import Durability, Mode
 from runhook.worker.store.duties import Closing, Details, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
+from runhook.worker.store.groups import Groups, GroupState
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.ledger import Day, Ledger
+from runhook.worker.store.lineage import Lineage
 from runhook.worker.store.listing import JobFilter, Listing, Page
 from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
@@ -49,6 +51,7 @@ __all__ = [
     "DeliveryResult",
     "Departure",
     "Duty",
+    "GroupState",
     "Handed",
     "JobFilter",
     "Lease",
@@ -111,13 +114,13 @@ class Store:
         )
         self.departures = Departures(scripts, Durability(durable), memory, line_of)
         self.listing, self.queue = Listing(scripts, self.jobs), Queue(scripts, limit)
-        self.ledger = Ledger(scripts, self.jobs, books)
+        self.groups, self.ledger = Groups(scripts), Ledger(scripts, self.jobs, books)
         self.duties = Duties(scripts, self.memory, _details(self.queue, tells))
         self.callbacks, self.events = Callbacks(scripts, retention), Events(scripts, self.jobs)
         self.deliveries = Deliveries(scripts, self.events)
         self.subscriptions, self.processes = Subscriptions(scripts), Processes(scripts)
         self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
-        self.assets = Assets(scripts, account)
+        self.assets, self.lineage = Assets(scripts, account), Lineage(scripts)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
 

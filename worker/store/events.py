@@ -282,10 +282,22 @@ def _occurrence(entry: str, fields: Fields, jobs: Mapping[str, Job]) -> Event | 
     return records.made(name, text, lambda: _told(entry, text, jobs))
 
 
+def _group(text: Members) -> dict[str, Any]:
+    """What the end of a group says."""
+    return {
+        "group": text["subject"],
+        "tenant": text["tenant"],
+        "states": orjson.loads(text["counts"]),
+        "succeeded": text["succeeded"].split(),
+    }
+
+
 def _told(entry: str, text: Members, jobs: Mapping[str, Job]) -> Event | None:
     detail: dict[str, Any] = {}
     if text.get("why"):
         detail["alert"] = text["why"]
+    if "counts" in text:
+        detail |= _group(text)
     event_id, kind, moment = f"{PREFIX}{entry}", text["type"], stream_moment(entry)
     if "job" not in text:
         return Event(id=event_id, type=kind, time=moment, subject=text["subject"], detail=detail)

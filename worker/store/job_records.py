@@ -89,6 +89,8 @@ def packed(job: Job) -> tuple[bytes, bytes]:
     spec = _written(SPEC, job.spec)
     if job.spec.fallback:
         spec["needs"] = records.FALLBACK
+    if job.spec.upstream:
+        spec["needs"] = records.OUTPUTS_AS_INPUTS
     return records.packed("ask", spec), records.packed("life", _written(HISTORY, job.history))
 
 
@@ -127,6 +129,24 @@ def departed(job: Job, n: int, left: bytes) -> Job:
     before = job.history.attempts[: n - 1]
     attempts = (*before, replace(job.history.attempts[n - 1], **_departure(left)))
     return replace(job, history=replace(job.history, attempts=attempts))
+
+
+def kin_of(job: Job, group: Mapping[str, Any]) -> dict[str, Any]:
+    """What `create` is told of those that a new job belongs together with; mostly nothing.
+
+    Args:
+        job: The new one.
+        group: What lib/groups takes of its group, if it has one.
+    """
+    kin: dict[str, Any] = {}
+    parent = filter(None, [job.spec.parent])
+    if above := list(dict.fromkeys((*parent, *job.spec.upstream))):
+        kin = {"tree": job.root, "above": above}
+    if job.history.waits_for:
+        kin["waits"] = job.history.waits_for
+    if job.spec.group:
+        kin |= {"group": job.spec.group, **group}
+    return kin
 
 
 def _departure(value: bytes | None) -> dict[str, Any]:

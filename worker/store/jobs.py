@@ -1,6 +1,6 @@
 """Job records: creating, reading, changing by compare-and-set, removing, and the timeline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from runhook.worker.store.job_records import (
     changed,
     duration_ms,
     fitting,
+    kin_of,
     line_score,
     packed,
     read,
@@ -56,23 +57,25 @@ class Jobs:
         line_of: Which line a job with such options stands in.
         books: How jobs are counted in the ledger.
         """
-        self._scripts = scripts
-        self._redis = scripts.client
+        self._scripts, self._redis = scripts, scripts.client
         self._retention, self._limit = retention, limit
         self._memory = memory
         self.line_of = line_of
         self._books = books
 
-    def create(self, job: Job, owner: str, traces: Sequence[Trace]) -> tuple[str, str]:
+    def create(
+        self, job: Job, owner: str, traces: Sequence[Trace], group: Mapping[str, Any] | None = None
+    ) -> tuple[str, str]:
         """Write a new job into the queue, or find the one this idempotency key made.
 
         Args:
             job: The new one.
             owner: Whose it is.
             traces: Those of its idempotency key; none without one.
+            group: Of a job of a group what lib/groups takes of it: `size`, `batch`.
 
         Returns:
-            `created`, or as `Trace.said_by` has it, and the job's id.
+            `created`, or as `Trace.said_by` has it, and the job's id; `closed` and its group.
 
         Raises:
             OverBudget: Its day's budget has no room for it.
@@ -86,6 +89,7 @@ class Jobs:
             "traces": [[one.name, one.written, self._kept_ms(one)] for one in traces],
             "expires": round(1000 * job.spec.options.get("expires_in", 0)),
             **self._books.made(job),
+            **kin_of(job, group or {}),
         }
         note = TimelineEntry("queued", {"model": job.spec.model, "by": owner}).packed()
         word, found = self._scripts.waking("create", 2, orjson.dumps(order), *packed(job), note)
@@ -332,19 +336,19 @@ class Jobs:
             "duration": duration_ms(before, job),
             "files": change.files,
             "ran": job.current_model,
+            "waits": job.history.waits_for,
+            "notes": len(change.notes),
         }
         if change.left:
             order["left"] = f"{milliseconds(job.history.updated_at)}:{change.left}"
-        decided: tuple[bytes, ...] = ()
+        words = [note.packed() for note in change.notes]
         if closing:
-            order["closing"], decided = closing.order, closing.callbacks
-        notes = [note.packed() for note in change.notes]
-        order["notes"] = len(notes)
+            order["closing"], words = closing.order, [*words, *closing.callbacks]
         order |= self._books.changed(held, job)
         life = changed(held.life, job.history)
         told, booked = replace(job, rev=before.rev + 1), booked_by(order, held)
         after = replace(held, job=told, life=life, booked=booked)
-        return (orjson.dumps(order), records.packed("life", life), *notes, *decided), after
+        return (orjson.dumps(order), records.packed("life", life), *words), after
 
     def reconcile_now(self, job_id: str, attempt: int, note: TimelineEntry) -> str:
         """Have an attempt that has not ended asked about: `hastened`, `ended`, `gone`."""

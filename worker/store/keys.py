@@ -4,77 +4,13 @@
 this file, and a test fails on a key that is not here.
 """
 
-import re
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from runhook.worker.store.key_kinds import HOLE as HOLE
+from runhook.worker.store.key_kinds import Family as Family
+from runhook.worker.store.key_kinds import Key as Key
 
-Type = Literal["string", "hash", "list", "set", "zset", "stream"]
 ROOT = "runhook:"  # before every key, so that others may use the same Redis
-HOLE = re.compile(r"<[^>]+>")
+Key.root = ROOT
 BY_NAME = "0: in the order of names, which of ids is the order of time"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """Keys that have one owner and one end.
-
-    Attributes:
-        title: What they are, as a heading.
-        owner: The module and the scripts that write them.
-        end: What removes them.
-        expires: Redis itself does, so each has a time to live.
-    """
-
-    title: str
-    owner: str
-    end: str
-    expires: bool = False
-
-    def key(self, name: str, type: Type, holds: str, *, by: str = "") -> "Key":
-        """One of them; `by` is what a sorted set is ordered by, and the unit."""
-        return Key(name=name, type=type, holds=holds, score=by, family=self)
-
-
-# A row and not a function each: a table can be printed, read by scripts and compared with what is
-# in Redis, and sixty functions would be twice as long.
-@dataclass(frozen=True, kw_only=True)
-class Key:
-    """One kind of key.
-
-    Attributes:
-        name: Behind the root, with `<holes>`.
-        type: What Redis holds there.
-        holds: What that is to us.
-        score: Of a sorted set: what its members are ordered by, and the unit.
-    """
-
-    name: str
-    type: Type
-    holds: str
-    family: Family
-    score: str = ""
-
-    def __call__(self, *parts: str) -> str:
-        """The key's whole name.
-
-        Args:
-            parts: What stands in its holes, in their order.
-
-        Raises:
-            TypeError: They are not as many as there are holes.
-        """
-        return self._template % parts
-
-    @property
-    def pattern(self) -> str:
-        """As SCAN takes it, behind the root."""
-        return HOLE.sub("*", self.name)
-
-    @cached_property
-    def _template(self) -> str:
-        return ROOT + HOLE.sub("%s", self.name)
-
 
 JOBS = Family(
     title="A job",
@@ -85,6 +21,11 @@ LISTS = Family(
     title="Where jobs stand",
     owner="create, move (lib/jobs), relist; repair_job makes them right",
     end="a member goes when its job changes or is swept",
+)
+PIPELINES = Family(
+    title="Jobs that belong together",
+    owner="lineage.py, groups.py; create, move (lib/waiting, lib/groups), sweep",
+    end="a member goes when it waits no more or is swept, the last one with the key",
 )
 BEFORE = Family(
     title="What the release before lists jobs and deliveries by",
@@ -146,8 +87,10 @@ job = JOBS.key(
     "hash",
     "`ask`, `life` (records), `state`, `n` (the attempt), `rev`, `move` (the last "
     "change), `model`, `tenant`, `line` and `score` (its place, until it ends), `left:<n>` "
-    "(when and under which name the attempt's request left), `files` (some are kept of it), "
-    "`labels` (the metadata it is found by), `booked` (what it counts for in the ledger)",
+    "(when and under which name the attempt's request left); where it has them `files` (some are "
+    "kept of it), `labels` (the metadata it is found by), `booked` (what it counts for in the "
+    "ledger), `waits` (the jobs it waits for), `above` (its parent and the jobs whose outputs it "
+    "names), `tree` (its root), `group`",
 )
 notes = JOBS.key(
     "notes:<job>",
@@ -201,6 +144,24 @@ aside = LISTS.key(
 holding = LISTS.key("holding", "set", "unconfirmed jobs that may hold a slot")
 unreadable = LISTS.key(
     "unreadable", "set", "jobs in flight whose record nobody can read; they hold no slot"
+)
+
+waiters = PIPELINES.key("waiters:<job>", "zset", "jobs that wait for a job to succeed", by=BY_NAME)
+children = PIPELINES.key(
+    "children:<job>",
+    "zset",
+    "jobs whose parent it is, or whose input names an output of it",
+    by=BY_NAME,
+)
+tree = PIPELINES.key("tree:<root>", "zset", "a root with all that grew from it", by=BY_NAME)
+grouped = PIPELINES.key(
+    "grouped:<state>:<tenant>:<group>", "zset", "a group's jobs in a state", by=BY_NAME
+)
+group = PIPELINES.key(
+    "group:<tenant>:<group>",
+    "hash",
+    "`made` (jobs in its life), `size`, `closed`, `batch` (a batch made it), `ended` (ms: when its "
+    "end was told)",
 )
 
 jobs = BEFORE.key("jobs", "zset", "every job", by=BY_NAME)

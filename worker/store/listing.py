@@ -7,15 +7,16 @@ jobs there are, also where nothing is found.
 
 import fnmatch
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 
 from runhook.worker.catalogue import is_glob
 from runhook.worker.domain import policy
-from runhook.worker.domain.jobs import Job, State, first_id
+from runhook.worker.domain.jobs import LOCAL, Job, State, first_id
 from runhook.worker.domain.metadata import Label
 from runhook.worker.store import keys
 from runhook.worker.store.connection import reaching
@@ -34,6 +35,8 @@ class JobFilter:
         model: Its endpoint, or a glob over endpoints, as `vidu/*`.
         tenant: Whose they are.
         labels: The metadata that they all have.
+        root: In the tree that grew from this job.
+        group: Of the tenant's group of this name.
         since: Created then or later.
         until: Created before then.
     """
@@ -42,6 +45,8 @@ class JobFilter:
     model: str | None = None
     tenant: str | None = None
     labels: tuple[Label, ...] = ()
+    root: str | None = None
+    group: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -51,7 +56,19 @@ class JobFilter:
             (not self.states or job.state in self.states)
             and (self.model is None or fnmatch.fnmatchcase(job.spec.model, self.model))
             and self.tenant in (None, job.tenant)
+            and self.root in (None, job.root)
+            and self.group in (None, job.spec.group)
         )
+
+    @property
+    def lists(self) -> list[str] | None:
+        """The keys of lists that hold all that is wanted, and little else; None: `listed` does."""
+        if self.root:
+            return [keys.tree(self.root)]
+        if self.group:
+            states = self.states or State
+            return [keys.grouped(state, self.tenant or LOCAL, self.group) for state in states]
+        return None
 
 
 @dataclass(frozen=True)
@@ -145,7 +162,7 @@ class Listing:
         for job in self._jobs.many(names):
             if wanted.takes(job):
                 yield job
-            else:
+            elif wanted.lists is None:
                 astray.append(job.id)
         if astray:
             self.relist(astray)
@@ -167,10 +184,17 @@ class Listing:
             "above": _above(wanted.since),
             "most": most,
         }
+        if wanted.lists is not None:
+            return self._of_lists(wanted, order)
         found: set[str] = set()
         for models in pieces(self._models(wanted), policy.LISTS_AT_ONCE // len(states)):
             found.update(self._scripts.words("newest", orjson.dumps(order | {"models": models})))
         return sorted(found, reverse=True)[:most]
+
+    def _of_lists(self, wanted: JobFilter, order: Mapping[str, Any]) -> list[str]:
+        """The newest of some lists; a root from which nothing grew is its whole tree."""
+        asked = {**order, "models": [], "lists": wanted.lists, "alone": wanted.root or ""}
+        return self._scripts.words("newest", orjson.dumps(asked))
 
     def _models(self, wanted: JobFilter) -> list[str]:
         """The models whose lists hold what is wanted; an empty one stands for any."""

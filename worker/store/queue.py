@@ -44,6 +44,7 @@ class QueueState:
 
     Attributes:
         length: Jobs that wait for their turn.
+        waiting: Jobs that wait for outputs of others, outside the queue.
         sending: Those whose paid request is about to leave or has left.
         running: Those that RunningHub has.
         unconfirmed: Those that may hold a slot at RunningHub.
@@ -58,6 +59,7 @@ class QueueState:
     """
 
     length: int
+    waiting: int
     sending: int
     running: int
     unconfirmed: int
@@ -85,6 +87,7 @@ class QueueState:
         }
         return {
             "length": self.length,
+            "waiting": self.waiting,
             "in_flight": self.in_flight,
             "sending": self.sending,
             "running": self.running,
@@ -159,9 +162,10 @@ class Queue:
         *counts, paused, why_paused, gate, ms, why, advice = self._scripts.words(
             "line_state", self.limit or ""
         )
-        length, sending, running, unconfirmed, unreadable, limit = map(int, counts)
+        length, waiting, sending, running, unconfirmed, unreadable, limit = map(int, counts)
         return QueueState(
             length=length,
+            waiting=waiting,
             sending=sending,
             running=running,
             unconfirmed=unconfirmed,

@@ -34,6 +34,10 @@ INDICES = (
     keys.line("*"),
     keys.aside(),
     keys.ended(),
+    keys.waiters("*"),
+    keys.children("*"),
+    keys.tree("*"),
+    keys.grouped("*", "*", "*"),
     *SETS,
 )
 

@@ -87,10 +87,12 @@ def _money_at_risk(job: Job) -> str | None:
     return f"{quote.money:f} {quote.currency}"
 
 
-def cancelled(job: Job, w: Wiring, why: str) -> Change:
-    """The job cancelled by its owner's word."""
-    n = job.attempt.n
-    moved = moves.end(job, Move.CANCEL, "user", w.clock.now(), error=None, doubt=None)
+def cancelled(job: Job, w: Wiring, why: str, *, tree: bool = False) -> Change:
+    """The job cancelled by its owner's word; `tree`: with those that wait for it."""
+    n, now = job.attempt.n, w.clock.now()
+    if tree:
+        job = moves.with_waiters(job, now)
+    moved = moves.end(job, Move.CANCEL, "user", now, error=None, doubt=None)
     duties: tuple[Duty, ...] = ()
     # The run time until it was stopped is charged; RunningHub tells how much a little later.
     if moved.attempt.ref:

@@ -4,14 +4,17 @@ within its limit. Nothing here is paid, and all of it may be done twice.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any
 
 from runhook.worker import catalogue
 from runhook.worker.catalogue import COMFY_KINDS, OLD_UPLOAD, Asset
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.nested import replaced
+from runhook.worker.domain.outputs import OutputName, output_name
 from runhook.worker.domain.provider import Submit
-from runhook.worker.domain.reports import App, Busy, Error, NeverLeft, Refused, Uploaded
+from runhook.worker.domain.reports import App, Busy, Error, NeverLeft, Output, Refused, Uploaded
 from runhook.worker.errors import (
     NotFound,
     ProviderRefused,
@@ -20,10 +23,12 @@ from runhook.worker.errors import (
     UnreadableRecord,
 )
 from runhook.worker.flows.steps import price_now
+from runhook.worker.flows.steps.archiving import open_output
 from runhook.worker.flows.steps.refusals import unsent
 from runhook.worker.secrets.sealing import unseal
 from runhook.worker.wiring import Wiring
 
+LONGEST_ID = 32  # hexadecimal digits of a file's SHA-256, which name it among uploads
 TOO_MANY_REQUESTS = "429"  # HTTP's own word, for an answer that only asks to slow down
 
 Obstacle = Refused | NeverLeft | Busy
@@ -133,22 +138,88 @@ def _with_files_sent(w: Wiring, job: Job) -> dict[str, Any]:
 
 
 def _sent(w: Wiring, job: Job, value: Any) -> Any:
-    """A value as RunningHub takes it: assets become what it calls them, however deep they are."""
-    if isinstance(value, list):
-        return [_sent(w, job, item) for item in value]
-    if isinstance(value, dict):
-        return {name: _sent(w, job, item) for name, item in value.items()}
+    """A value as RunningHub takes it: files become what it calls them, however deep they are."""
+    return replaced(value, partial(_text_sent, w, job))
+
+
+def _text_sent(w: Wiring, job: Job, value: str) -> str | None:
+    if (name := output_name(value)) and name.job:
+        return _output_sent(w, job, name)
     asset = catalogue.ASSET.fullmatch(catalogue.asset_of(value))
     if asset is None:
         return value
     comfy = job.spec.kind in COMFY_KINDS
     kind = w.client.capabilities.kind(job.spec.kind)
-    old = comfy and (kind.old_uploads or str(value).endswith(OLD_UPLOAD))
+    old = comfy and (kind.old_uploads or value.endswith(OLD_UPLOAD))
     sent = uploaded(w, asset[1], old=old)
     # Models take a file by its URL, ComfyUI nodes by its name.
     if not comfy and sent.url is None:
         raise ProviderSilent("RunningHub took the file and named no URL for it")
     return sent.file_name if comfy else sent.url
+
+
+def _output_sent(w: Wiring, job: Job, name: OutputName) -> str | None:
+    """Another job's output as RunningHub takes it: its own file while that lives, else our copy.
+
+    Raises:
+        Unready: It is gone, or not kept yet.
+        ProviderRefused, ProviderSilent, StorageUnavailable: As `uploaded` has them.
+    """
+    try:
+        above = w.store.jobs.get(name.job)
+    except NotFound:
+        raise Unready(_gone(name, "that job is not kept any more")) from None
+    comfy, outputs = job.spec.kind in COMFY_KINDS, above.attempt.outputs
+    if name.n >= len(outputs):
+        raise Unready(_gone(name, f"it has {len(outputs)} now"))
+    output = outputs[name.n]
+    if output.url is None and comfy:
+        return output.text or ""  # a node's value may be a text
+    if output.url is None:
+        raise Unready(_gone(name, "it is a text and no file"))
+    if not comfy and _lives_on(w, output):
+        return output.url
+    kind = w.client.capabilities.kind(job.spec.kind)
+    sent = _copy_sent(w, above, name, old=comfy and kind.old_uploads)
+    return sent.file_name if comfy else sent.url
+
+
+def _lives_on(w: Wiring, output: Output) -> bool:
+    """Whether RunningHub will surely find an output of its own, whenever it begins."""
+    if output.expires_at is None:
+        return True
+    return (output.expires_at - w.clock.now()).total_seconds() > policy.OUTPUT_LIVES
+
+
+def _copy_sent(w: Wiring, above: Job, name: OutputName, *, old: bool) -> Uploaded:
+    """What RunningHub calls our own copy of an output; sent there once while it lives there.
+
+    Raises:
+        Unready: There is none, or not yet.
+    """
+    output = above.attempt.outputs[name.n]
+    if output.archived is None:
+        if output.to_archive and w.settings.archive:
+            why = f"output {name.n} of {above.id} is still to be kept here."
+            raise Unready(NeverLeft(why=why, counted=True))
+        raise Unready(_gone(name, output.lost or "no copy of it was kept"))
+    kept = output.archived
+
+    def send(beat: Callable[[], None]) -> Uploaded:
+        _within_old_upload(w, f"output {name.n} of {above.id}", kept.size, old=old)
+        try:
+            opened = open_output(w, above, name.n)
+        except NotFound:
+            raise Unready(_gone(name, "our copy of it was removed")) from None
+        with opened.file as file:
+            return w.client.upload(kept.name, _Beating(file, beat), kept.size, old=old)
+
+    return _sent_once(w, kept.sha256[:LONGEST_ID], old, send)
+
+
+def _gone(name: OutputName, why: str) -> Refused:
+    text = f"output {name.n} of {name.job} cannot be had: {why}"
+    return unsent("input_gone", text, "Ask for that job again, and for this one behind it.")
 
 
 def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
@@ -161,17 +232,34 @@ def uploaded(w: Wiring, asset_id: str, *, old: bool) -> Uploaded:
         ProviderSilent: No usable answer.
         StorageUnavailable: It cannot be read.
     """
+    return _sent_once(w, asset_id, old, lambda beat: _upload(w, asset_id, old, beat))
+
+
+def _sent_once(
+    w: Wiring, content: str, old: bool, send: Callable[[Callable[[], None]], Uploaded]
+) -> Uploaded:
+    """What RunningHub calls a file; sent there once while it lives there.
+
+    Args:
+        w: The process's parts.
+        content: What names its content among all.
+        old: By the older upload.
+        send: Sends it, giving a sign of life now and then.
+
+    Raises:
+        Unready: Another job is sending it now.
+    """
     way = "old" if old else "new"
-    if found := w.store.assets.uploaded(asset_id, way):
+    if found := w.store.assets.uploaded(content, way):
         return found
-    with w.store.assets.uploading(asset_id, way) as beat:
+    with w.store.assets.uploading(content, way) as beat:
         if beat is None:
             # Waiting here would hold a place that jobs with other files could use.
             busy = "another job is sending the same file."
             raise Unready(NeverLeft(why=busy, again_in=policy.SENT_BY_ANOTHER_LOOK))
         # Looked up again: another job may have sent it between the first look and the lock.
-        found = w.store.assets.uploaded(asset_id, way) or _upload(w, asset_id, old, beat)
-        w.store.assets.was_uploaded(asset_id, way, found)
+        found = w.store.assets.uploaded(content, way) or send(beat)
+        w.store.assets.was_uploaded(content, way, found)
         return found
 
 
@@ -192,15 +280,20 @@ class _Beating:
 
 def _upload(w: Wiring, asset_id: str, old: bool, beat: Callable[[], None]) -> Uploaded:
     asset: Asset = w.store.assets.get(asset_id)
-    largest = w.client.capabilities.largest_old_upload
     # By its record, before it is opened: no byte is uploaded in vain.
-    if old and asset.media.size > largest:
-        limit = f"{largest // 2**20} MB"
-        why = f"asset {asset_id} has {asset.media.size} bytes, the old upload takes {limit}"
-        raise Unready(unsent("asset", why, "Send a smaller file."))
+    _within_old_upload(w, f"asset {asset_id}", asset.media.size, old=old)
     with w.storage.open(asset_id) as file:
         name = f"{asset_id}.{asset.media.ext}"
         return w.client.upload(name, _Beating(file, beat), asset.media.size, old=old)
+
+
+def _within_old_upload(w: Wiring, what: str, size: int, *, old: bool) -> None:
+    """Raises Unready where the older upload does not take a file of so many bytes."""
+    largest = w.client.capabilities.largest_old_upload
+    if old and size > largest:
+        limit = f"{largest // 2**20} MB"
+        why = f"{what} has {size} bytes, the old upload takes {limit}"
+        raise Unready(unsent("asset", why, "Send a smaller file."))
 
 
 def _unanswered(w: Wiring, silent: ProviderSilent) -> Obstacle:

@@ -9,6 +9,7 @@ from runhook.worker.catalogue import COMFY_KINDS, Checked, Quote
 from runhook.worker.catalogue.views import dry_run_view
 from runhook.worker.domain import moves
 from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.outputs import output_names
 from runhook.worker.domain.reports import LivePrice
 from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest, NotFound, ProviderSilent
@@ -83,6 +84,9 @@ def with_money(w: Wiring, job: Job) -> Job:
 def live_price(w: Wiring, checked: Checked) -> LivePrice | None:
     """RunningHub's own price for a checked request now; None where it does not tell. Free."""
     if checked.kind in COMFY_KINDS or not w.settings.api_key:
+        return None
+    # It reckons with the files themselves, and these are still to be made.
+    if any(output_names(catalogue.file_values(checked.model, checked.input))):
         return None
     try:
         return w.client.price(checked.model, checked.input)

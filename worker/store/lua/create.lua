@@ -5,13 +5,16 @@
 --          idempotency key, each {the row's name, what a new row says, the ms it is remembered},
 --          none without a key; expires the ms until it is not to be sent any more, 0: never;
 --          labels the metadata that it is found by; want and ledger what it holds of a day's
---          budget (lib/ledger), none where there is none
+--          budget (lib/ledger), none where there is none;
+--          tree, above: the first of its tree, and the jobs it grew from (lib/lineage), or none;
+--          waits: those it waits for, or none; group, size, batch: as lib/groups, or none
 -- ARGV[3]  ask
 -- ARGV[4]  life
 -- ARGV[5]  note
 -- Returns  "created", the job's id | "known", which trace has a row, and that row | "broke", which
 --          budget has no room, and what is left of it
--- uses: wakeups, duties, timeline, events, jobs, labels, ledger
+--          | "closed", the group, which takes no more jobs
+-- uses: wakeups, duties, timeline, events, jobs, labels, ledger, waiting, lineage, groups
 
 local order = cjson.decode(ARGV[2])
 local key = keys.job(order.job)
@@ -20,6 +23,7 @@ for i, trace in ipairs(order.traces) do
   local known = redis.call('GET', keys.idempotency(trace[1]))
   if known then return answer('known', i .. ' ' .. known) end
 end
+if order.group and is_closed(order.tenant, order.group) then return answer('closed', order.group) end
 local broke = order.want and lacking(order.want)
 if broke then return answer('broke', broke) end
 for _, trace in ipairs(order.traces) do
@@ -35,6 +39,11 @@ book_job(order.job, order.ledger)
 know_model(order.job, order.model, order.tenant)
 note(order.job, ARGV[5])
 announce(order.job, 'job.queued', 'queued', '', ARGV[4])
+if order.above then grow(order.job, order.tree, order.above) end
+if order.waits then wait_for(order.job, order.waits) end
+if order.group then
+  join_group(order.job, order.tenant, order.group, order.size, order.batch)
+end
 place(order.job, order.model, nil, 'queued', order.line, order.score, 0)
 if order.expires > 0 then wake('reconcile', 'expiry/' .. order.job, order.expires) end
 return answer('created', order.job)

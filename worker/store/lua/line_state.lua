@@ -1,7 +1,7 @@
 -- How the line stands.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  the limit that is set by hand, or empty
--- Returns  length, sending, running, holding (unconfirmed ones that count), those in flight that
+-- Returns  length, those queued that wait for others outside the line, sending, running, holding (unconfirmed ones that count), those in flight that
 --          nobody can read, which do not count, limit, "1" if paused, why if not by its owner, and
 --          of the gate: its word, ms until it may open, why it closed, what the account's owner
 --          must do
@@ -9,8 +9,13 @@
 
 local word, ms = breaker_state('main')
 local said = redis.call('HMGET', keys.gate('main'), 'why', 'advice')
+local length = redis.call('ZCARD', keys.aside())
+for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+  length = length + redis.call('ZCARD', keys.line(line))
+end
 return {
-  text(redis.call('ZCARD', keys.jobs_in_state('queued'))),
+  text(length),
+  text(math.max(0, redis.call('ZCARD', keys.jobs_in_state('queued')) - length)),
   text(redis.call('ZCARD', keys.jobs_in_state('sending'))),
   text(redis.call('ZCARD', keys.jobs_in_state('running'))),
   text(redis.call('SCARD', keys.holding())),

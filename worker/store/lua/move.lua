@@ -2,7 +2,7 @@
 -- the breaker, its duties, its timeline.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, breaker, why, advice,
---          duties, aside, left, duration, ran, files, notes, want, ledger, closing}
+--          duties, aside, left, duration, ran, waits, files, notes, want, ledger, closing}
 --          turn: it needs room in flight and a breaker that lets it through
 --          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
 --          advice: what the account's owner must do about a breaker that trips, or ""
@@ -10,6 +10,7 @@
 --          aside: ms that a job that is queued again stands behind all others
 --          left: when and by which token its request left, where Redis had lost that
 --          duration: ms from submit to success, for the p95 of the model that ran; 0: none
+--          waits: the jobs it waits for from now on, outside the queue
 --          files: some of its outputs are kept, and go when it does
 --          notes: how many there are
 --          want: the room that a new attempt must find in its day's budget; none: no matter
@@ -21,11 +22,11 @@
 -- Returns  "done", and what became of the next duty | "stale" (read it again) | "gone" | "full"
 --          | "gated" | "broke", which budget has no room, and what is left of it
 -- uses: states, wakeups, duties, timeline, events, queue, breaker, jobs
--- uses: callbacks, claiming, closing, bringing_jobs, ledger
+-- uses: callbacks, claiming, closing, bringing_jobs, ledger, waiting, groups
 
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
-local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant')
+local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant', 'waits', 'group')
 if not held[1] then return answer('gone', false) end
 if held[2] == order.id then  -- sent again: its answer was lost
   return answer('done', next_of((order.closing or {}).next))
@@ -66,9 +67,15 @@ elseif order.breaker ~= '' then
     alert('line', order.why .. '. ' .. order.advice)
   end
 end
+local waits = #order.waits > 0
+if held[6] or waits then wait_for(job, order.waits) end
 if old ~= new then
   if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
   place(job, model, old, new, order.line, order.score, aside)
+  move_in_group(job, new, held[5], held[7])
+elseif held[6] and not waits then
+  stand(job, order.line, order.score, aside)
+  wake('line', 'line', 0)
 end
 book_job(job, order.ledger)
 if order.left then redis.call('HSET', key, 'left:' .. order.n, order.left) end
@@ -76,7 +83,10 @@ if order.files then redis.call('HSET', key, 'files', '1') end
 if old == 'sending' and new ~= 'sending' then
   for _, line in ipairs(gates) do release_probe(line, job) end
 end
-if ENDED[new] and old ~= new then retire('reconcile', job .. '/' .. order.n) end
+if ENDED[new] and old ~= new then
+  retire('reconcile', job .. '/' .. order.n)
+  call_waiters(job)
+end
 for _, duty in ipairs(order.duties) do wake(duty[1], duty[2], duty[3]) end
 if new == 'running' and redis.call('EXISTS', keys.raw(job .. '/' .. order.n)) == 1 then
   wake('intake', job .. '/' .. order.n, 0)  -- its callback was early and waits for the ref

@@ -5,10 +5,10 @@
 -- ARGV[4]  its score there
 -- ARGV[5]  its tenant
 -- Returns  how many places were wrong
--- uses: time, states, duties, jobs, labels
+-- uses: time, states, duties, jobs, labels, waiting, lineage, groups
 
 local job, line, score, tenant = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local held = redis.call('HMGET', keys.job(job), 'state', 'model', 'n')
+local held = redis.call('HMGET', keys.job(job), 'state', 'model', 'n', 'waits', 'group')
 local state, model = held[1], held[2]
 if not state then return 0 end
 local wrong = adopt(job, tenant)
@@ -31,10 +31,22 @@ for _, name in ipairs(STATES) do
   belongs(keys.jobs_in_state(name), name == state, 0)
 end
 belongs(keys.ended(), ENDED[state] == true, now)
-local stands_aside = redis.call('ZSCORE', keys.aside(), job)
-if stands_aside and state ~= 'queued' then wrong = wrong + redis.call('ZREM', keys.aside(), job) end
-belongs(keys.line(line), state == 'queued' and not stands_aside, score)
-if state == 'queued' then
+local stands_aside, waits = redis.call('ZSCORE', keys.aside(), job), held[4]
+if stands_aside and (waits or state ~= 'queued') then
+  wrong = wrong + redis.call('ZREM', keys.aside(), job)
+end
+belongs(keys.line(line), state == 'queued' and not stands_aside and not waits, score)
+wrong = wrong + hang(job)
+if held[5] then
+  wrong = wrong + regroup(job, state, tenant, held[5])
+  end_group(tenant, held[5])
+end
+for other in (waits or ''):gmatch('%S+') do
+  belongs(keys.waiters(other), true, 0)
+  local ended = redis.call('HGET', keys.job(other), 'state')
+  if not ended or ENDED[ended] then call_waiters(other) end
+end
+if state == 'queued' and not waits then
   redis.call('HSET', keys.job(job), 'line', line, 'score', score)
   redis.call('SADD', keys.lines(), line)
   wake('line', 'line', 0)

@@ -40,7 +40,10 @@ local function place(job, model, old, new, line, score, aside)
     redis.call('ZREM', keys.line(line), job)
     redis.call('ZREM', keys.aside(), job)
   end
-  if new == 'queued' then stand(job, line, score, aside or 0) end
+  -- What waits for others stands outside.
+  if new == 'queued' and redis.call('HEXISTS', keys.job(job), 'waits') == 0 then
+    stand(job, line, score, aside or 0)
+  end
   if new == 'unconfirmed' then
     redis.call('SADD', keys.holding(), job)
   elseif old == 'unconfirmed' then

@@ -1,5 +1,5 @@
 -- Removing records with all that is theirs.
--- uses: states, duties, deliveries, jobs, labels, ledger
+-- uses: states, duties, deliveries, jobs, labels, ledger, waiting, lineage, groups
 
 local function remove_delivery(id)
   local held = redis.call('HMGET', keys.delivery(id), 'job', 'handler', 'state')
@@ -33,13 +33,16 @@ end
 
 local function remove_job(job)
   local key = keys.job(job)
-  local held = redis.call('HMGET', key, 'state', 'model', 'tenant', 'n', 'files')
+  local held = redis.call('HMGET', key, 'state', 'model', 'tenant', 'n', 'files', 'group')
   redis.call('ZREM', keys.ended(), job)
   redis.call('SREM', keys.unreadable(), job)
   if held[1] then
     leave_lists(job, held[1], held[2], held[3] or '')
     unlabel_job(job, held[3] or '')
     leave_ledger(job)
+    fell(job)
+    leave_group(job, held[3], held[6])
+    call_waiters(job)
     for n = 1, tonumber(held[4]) do
       local attempt = job .. '/' .. n
       redis.call('UNLINK', keys.raw(attempt), keys.unread(attempt), keys.heard(attempt))

@@ -1,0 +1,162 @@
+"""A batch whose lines name each other: a whole pipeline in one request."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from runhook.worker.domain import policy
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.errors import InvalidRequest
+from runhook.worker.flows import batch
+from runhook.worker.flows.batch import Line
+from tests.conftest import IMAGE, House
+
+VIDEO = "vidu/image-to-video-q2-pro"
+PICTURE = {"as": "pic", "model": IMAGE, "input": {"prompt": "a cat"}}
+FILM = {"as": "film", "model": VIDEO, "input": {"prompt": "it moves", "imageUrl": "output:@pic/0"}}
+LARGE = {"model": "topazlabs/video-upscale", "input": {"videoUrl": "output:@film/0"}}
+
+
+@pytest.fixture(autouse=True)
+def paused(house: House) -> None:
+    """Nothing is sent until a test lets the queue go on."""
+    house.w.store.queue.pause(True)
+
+
+def _sent(house: House, *lines: dict[str, Any], **more: Any) -> list[Line]:
+    return list(batch.accept(house.w, [orjson.dumps(line) for line in lines], **more))
+
+
+def _jobs(lines: list[Line]) -> list[Job]:
+    found = [line.job for line in lines if line.job]
+    assert len(found) == len(lines), [str(line.error) for line in lines]
+    return found
+
+
+def _faults(line: Line) -> dict[str, str]:
+    assert isinstance(line.error, InvalidRequest)
+    return {fault.path: fault.message for fault in line.error.faults}
+
+
+def test_a_whole_pipeline_is_one_batch(house: House) -> None:
+    lines = _sent(house, PICTURE, FILM, LARGE)
+    picture, film, large = _jobs(lines)
+    assert [line.name for line in lines] == ["pic", "film", None]
+    assert film.spec.input["imageUrl"] == f"output:{picture.id}/0"
+    assert film.history.waits_for == (picture.id,)
+    assert {job.root for job in (picture, film, large)} == {picture.id}
+    house.w.store.queue.pause(False)
+    house.until(large, "succeeded")
+    assert house.sandbox.accepted() == 3
+
+
+@pytest.mark.parametrize("how", ["batch", "lines"])
+def test_the_same_batch_under_keys_makes_the_same_jobs(house: House, how: str) -> None:
+    lines, more = [PICTURE, FILM, LARGE], {"key": "order-7"}
+    if how == "lines":
+        lines = [{"key": f"line-{n}", **line} for n, line in enumerate(lines)]
+        more = {}
+    first = _jobs(_sent(house, *lines, **more))
+    again = _sent(house, *lines, **more)
+    assert [job.id for job in _jobs(again)] == [job.id for job in first]
+    assert not any(line.new for line in again)
+
+
+def test_a_keyed_line_is_the_same_request_whichever_job_its_name_stands_for(house: House) -> None:
+    keyed = {"key": "film-7", **FILM}
+    _, film = _jobs(_sent(house, PICTURE, keyed))
+    picture, again = _sent(house, PICTURE, keyed)
+    assert picture.new, "without a key it is a second job"
+    assert again.job
+    assert (again.new, again.job.id) == (False, film.id)
+
+
+def test_a_name_is_the_first_lines_that_says_it(house: House) -> None:
+    first, second, film = _sent(house, PICTURE, PICTURE, FILM)
+    assert _faults(second) == {"as": "is pic, and an earlier line calls itself that"}
+    assert first.job
+    assert film.job
+    assert film.job.history.waits_for == (first.job.id,)
+
+
+def test_a_line_that_names_a_refused_one_is_refused_naming_it(house: House) -> None:
+    bad = PICTURE | {"model": "no/such-model"}
+    _, film, large = _sent(house, bad, FILM, LARGE)
+    assert _faults(film) == {"input.imageUrl": "names @pic, which was refused"}
+    assert _faults(large) == {"input.videoUrl": "names @film, which was refused"}
+    assert house.standing("queued") == 0
+
+
+def test_a_line_names_those_before_it_and_never_itself(house: House) -> None:
+    film, _, own = _sent(
+        house,
+        FILM,
+        PICTURE,
+        {"as": "own", "model": VIDEO, "input": {"prompt": "a", "imageUrl": "output:@own/0"}},
+    )
+    assert "no line before this one calls itself that" in _faults(film)["input.imageUrl"]
+    assert "which is this line itself" in _faults(own)["input.imageUrl"]
+
+
+def test_a_misspelt_name_is_told_the_nearest(house: House) -> None:
+    _, film = _sent(
+        house,
+        PICTURE | {"as": "picture"},
+        FILM | {"input": {"prompt": "a", "imageUrl": "output:@pictur/0"}},
+    )
+    assert isinstance(film.error, InvalidRequest)
+    assert film.error.faults[0].nearest == "picture"
+
+
+@pytest.mark.parametrize("name", ["", "a b", 7, None, "@pic", "x" * 101])
+def test_what_cannot_be_a_name_is_refused(house: House, name: Any) -> None:
+    (line,) = _sent(house, PICTURE | {"as": name})
+    assert "as" in _faults(line)
+
+
+def test_a_dry_run_checks_the_whole_pipeline_and_keeps_nothing(house: House) -> None:
+    wrong = {"model": "topazlabs/video-upscale", "input": {"videoUrl": "output:@pic/0"}}
+    lines = _sent(house, PICTURE, FILM, LARGE, wrong, dry_run=True)
+    assert [line.checked is not None for line in lines] == [True, True, True, False]
+    assert _faults(lines[3]) == {"input.videoUrl": "is an image, must be a video"}
+    assert house.standing("queued") == 0
+
+
+def test_a_name_in_lists_and_in_a_nodes_value_is_taken_too(house: House) -> None:
+    sheet = {"prompt": "a sheet", "imageUrls": ["output:@pic/0", "output:@pic/0"]}
+    lines = _sent(
+        house,
+        PICTURE,
+        {"model": "rhart-image-n-pro/edit", "input": sheet},
+        {"model": "workflow/1904136902449209346", "input": {"6.text": "output:@pic/0"}},
+    )
+    picture, edit, workflow = _jobs(lines)
+    named = f"output:{picture.id}/0"
+    assert edit.spec.input["imageUrls"] == [named, named]
+    assert workflow.spec.input == {"6.text": named}
+    assert {job.state for job in (edit, workflow)} == {State.QUEUED}
+
+
+def test_another_tenants_pipeline_is_its_own(house: House) -> None:
+    lines = _sent(house, PICTURE, FILM, owner="shop", only="shop")
+    assert {job.tenant for job in _jobs(lines)} == {"shop"}
+
+
+def test_so_many_lines_have_names_and_no_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "MOST_LINE_NAMES", 1)
+    first, second, third = _sent(house, PICTURE, PICTURE | {"as": "dog"}, LARGE)
+    assert first.job
+    assert "is one too many" in _faults(second)["as"]
+    assert "no line before this one calls itself that" in _faults(third)["input.videoUrl"]
+
+
+def test_models_to_go_on_with_take_the_same_outputs(house: House) -> None:
+    own, other = "rhart-image-n-pro/edit", "rhart-image-n-pro-official/edit"
+    given = {"prompt": "a sheet", "imageUrls": ["output:@pic/0"]}
+    line = {"model": own, "input": given, "options": {"fallback": [other]}}
+    picture, sheet = _jobs(_sent(house, PICTURE, line))
+    for model in (own, other):
+        assert sheet.spec.input_of(model)["imageUrls"] == [f"output:{picture.id}/0"]

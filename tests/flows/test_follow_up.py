@@ -1,0 +1,179 @@
+"""Jobs that handlers submit: the next of a pipeline, paid once however often it is told."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from runhook import Event, Retry
+from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.domain.jobs import Job
+from runhook.worker.errors import InvalidRequest
+from runhook.worker.flows.pump import published
+from runhook.worker.store import JobFilter
+from tests.conftest import IMAGE, Build, House
+
+VIDEO = "vidu/image-to-video-q2-pro"
+Function = Callable[[Event], object]
+
+
+def _house(build: Build, function: Function, *types: str, model: str = IMAGE) -> House:
+    registry = Registry()
+    registry.add(
+        Handler(
+            name=function.__name__, types=types or ("job.succeeded",), model=model, target=function
+        )
+    )
+    house = build(registry, RUNHOOK_RETRY_SCHEDULE="0,1,2")
+    house.w.store.processes.publish_handlers(published(house.w))
+    return house
+
+
+def _grown(house: House, job: Job) -> list[Job]:
+    page = house.w.store.listing.page(JobFilter(root=job.id), None, 99)
+    return [one for one in page.jobs if one.id != job.id]
+
+
+def _film(event: Event) -> None:
+    event.submit(VIDEO, {"prompt": "it moves", "imageUrl": event.job.outputs[0]}, priority=7)
+
+
+def test_a_handler_submits_the_next_job_with_its_output(build: Build) -> None:
+    house = _house(build, _film)
+    picture = house.until(house.ask(tenant="shop"), "succeeded")
+    (film,) = _grown(house, picture)
+    assert (film.spec.parent, film.tenant, film.spec.priority) == (picture.id, "shop", 7)
+    assert film.spec.input["imageUrl"] == f"output:{picture.id}/0"
+    house.until(film, "succeeded")
+    assert house.sandbox.accepted() == 2
+
+
+def test_told_again_it_pays_nothing_twice(build: Build) -> None:
+    seen: list[str] = []
+
+    def twice(event: Event) -> None:
+        for prompt in ("one", "two"):
+            job = event.submit(VIDEO, {"prompt": prompt, "imageUrl": event.job.outputs[0]})
+            seen.append(job.id)
+        if len(seen) < 6:
+            raise Retry(after=0)
+
+    house = _house(build, twice)
+    picture = house.until(house.ask(), "succeeded")
+    house.later(5)
+    assert len(seen) == 6
+    assert seen[:2] * 3 == seen
+    assert {job.id for job in _grown(house, picture)} == set(seen)
+
+
+def test_equal_calls_of_one_delivery_are_as_many_jobs(build: Build) -> None:
+    def four(event: Event) -> None:
+        for _ in range(4):
+            _film(event)
+
+    house = _house(build, four)
+    picture = house.until(house.ask(), "succeeded")
+    assert len(_grown(house, picture)) == 4
+
+
+def test_a_refused_one_ends_the_delivery_with_all_faults(build: Build) -> None:
+    def wrong(event: Event) -> None:
+        event.submit(VIDEO, {"imageUrl": event.job.outputs[0], "duration": 99})
+
+    house = _house(build, wrong)
+    picture = house.until(house.ask(), "succeeded")
+    (delivery,) = house.w.store.deliveries.of_job(picture.id)
+    assert delivery.state == "dead"
+    why = str(delivery.tries[-1]["why"])
+    assert "the job that it submitted was refused: " in why
+    assert "input.duration" in why
+    assert "input.prompt" in why
+
+
+def test_one_that_says_something_else_when_told_again_is_no_second_job(build: Build) -> None:
+    calls: list[int] = []
+
+    def moody(event: Event) -> None:
+        calls.append(1)
+        _ = event.submit(IMAGE + "", {"prompt": f"call {len(calls)}"}, handlers=[])
+        raise Retry(after=0)
+
+    house = _house(build, moody, model="rhart-*")
+    picture = house.until(house.ask(handlers=["moody"]), "succeeded")
+    house.later(5)
+    (delivery,) = house.w.store.deliveries.of_job(picture.id)
+    assert delivery.state == "dead"
+    assert "was used for another request" in str(delivery.tries[-1]["why"])
+    assert len(_grown(house, picture)) == 1
+
+
+def test_it_sees_and_makes_jobs_of_its_events_tenant_alone(build: Build) -> None:
+    refused: list[InvalidRequest] = []
+
+    def sly(event: Event) -> None:
+        for given, more in (
+            ({"prompt": "a", "imageUrl": f"output:{theirs.id}/0"}, {}),
+            ({"prompt": "a", "imageUrl": event.job.outputs[0]}, {"tenant": "other"}),
+        ):
+            try:
+                event.submit(VIDEO, given, **more)
+            except InvalidRequest as invalid:
+                refused.append(invalid)
+
+    house = _house(build, sly)
+    theirs = house.until(house.ask(tenant="other", handlers=[]), "succeeded")
+    house.until(house.ask(tenant="shop"), "succeeded")
+    assert [fault.path for one in refused for fault in one.faults] == ["input.imageUrl", "tenant"]
+
+
+def test_an_output_of_another_event_is_named_and_not_handed_on(build: Build) -> None:
+    kept: list[Any] = []
+
+    def mixes(event: Event) -> None:
+        kept.append(event.job.outputs[0])
+        if len(kept) == 2:
+            event.submit(VIDEO, {"prompt": "a", "imageUrl": kept[0]})
+
+    house = _house(build, mixes)
+    house.until(house.ask(), "succeeded")
+    second = house.until(house.ask(prompt="a dog"), "succeeded")
+    (delivery,) = house.w.store.deliveries.of_job(second.id)
+    assert "is no output of the event's job" in str(delivery.tries[-1]["why"])
+
+
+def test_a_handler_that_answers_each_success_comes_to_an_end(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runhook.worker.domain.policy.DEEPEST_TREE", 3)
+
+    def again(event: Event) -> None:
+        event.submit(IMAGE, {"prompt": "again"})
+
+    house = _house(build, again)
+    picture = house.ask()
+    for _ in range(20):
+        house.until(picture, "succeeded")
+    assert len(_grown(house, picture)) == 3
+
+
+def test_the_end_of_a_group_makes_a_sheet_of_its_pictures(build: Build) -> None:
+    def sheet(event: Event) -> None:
+        pictures = [f"output:{job}/0" for job in event.data["succeeded"]]
+        given = {"prompt": "a contact sheet", "imageUrls": pictures}
+        event.submit("rhart-image-n-pro/edit", given, metadata={"group": event.data["group"]})
+
+    house = _house(build, sheet, "group.ended")
+    pictures = [house.ask(group="four", group_size=4, tenant="shop") for _ in range(4)]
+    for picture in pictures:
+        house.until(picture, "succeeded")
+    (made,) = _grown(house, pictures[0])
+    assert made.tenant == "shop"
+    assert made.spec.upstream == tuple(picture.id for picture in pictures)
+    house.until(made, "succeeded")
+
+
+def test_an_event_that_nobody_tells_submits_nothing() -> None:
+    event = Event(id="evt_1-0", type="job.succeeded", time=datetime.now(UTC), job=None)
+    with pytest.raises(RuntimeError, match="only an event that a worker tells"):
+        event.submit(IMAGE, {"prompt": "a"})

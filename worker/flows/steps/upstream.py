@@ -1,0 +1,174 @@
+"""The jobs whose outputs an input names: which there are, what they make, which are waited for."""
+
+import mimetypes
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from runhook.worker import catalogue
+from runhook.worker.catalogue import COMFY_KINDS, Media
+from runhook.worker.domain import policy
+from runhook.worker.domain.faults import misspelt
+from runhook.worker.domain.jobs import LOCAL, Job, State
+from runhook.worker.domain.nested import written
+from runhook.worker.domain.outputs import OutputName, output_names
+from runhook.worker.domain.reports import Output
+from runhook.worker.errors import Fault
+from runhook.worker.wiring import Wiring
+
+IN_WORDS = {"string": "text"}  # kinds of models whose outputs have another word
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a line of a batch.
+
+    Attributes:
+        kind: What its job makes.
+        job: The job; empty in a dry run.
+    """
+
+    kind: str
+    job: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asker:
+    """Who asks for a job, as far as that decides what it may name.
+
+    Attributes:
+        tenant: Whose the job will be.
+        only: The one tenant whose jobs he sees; None: everybody's.
+        lines: What became of the lines before it in its batch, by what they call themselves; None:
+            it was refused.
+        own: What its own line calls itself; empty: nothing.
+        batch: Whether it stands in a batch.
+    """
+
+    tenant: str = LOCAL
+    only: str | None = None
+    lines: Mapping[str, Made | None] = field(default_factory=dict)
+    own: str = ""
+    batch: bool = False
+
+    def sees(self, job: Job) -> bool:
+        """Whether he may know that there is such a job."""
+        return self.only in (None, job.tenant)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """What an input names of other jobs.
+
+    Attributes:
+        jobs: Those that are there, in the order in which it names them.
+        known: What each output is, as far as that is known, by the text that names it.
+        faults: What cannot be.
+    """
+
+    jobs: Sequence[Job]
+    known: Mapping[str, Media]
+    faults: Sequence[Fault]
+
+    @property
+    def waited_for(self) -> tuple[str, ...]:
+        """Those that have not succeeded yet."""
+        return tuple(job.id for job in self.jobs if job.state is not State.SUCCEEDED)
+
+
+def look(w: Wiring, model: str, given: Mapping[str, object], asker: Asker) -> Upstream:
+    """What an input names of other jobs, with all that is wrong with it.
+
+    Raises:
+        StoreUnavailable: Redis does not answer or refuses.
+    """
+    names = list(output_names(catalogue.file_values(model, given)))
+    ids = list(dict.fromkeys(filter(None, (_job_of(one, asker) for one in names))))
+    if len(ids) > policy.MOST_UPSTREAM:
+        text = f"names outputs of {len(ids)} jobs; at most {policy.MOST_UPSTREAM} are taken"
+        return Upstream(jobs=(), known={}, faults=[Fault(path="input", message=text)])
+    there: Mapping[str, Job] = {}
+    if ids:
+        there = {job.id: job for job in w.store.jobs.many(ids) if asker.sees(job)}
+    faults = [fault for one in names for fault in _faults(one, there, asker)]
+    known = {one.text: found for one in names if (found := _made(one, there, asker))}
+    return Upstream(jobs=list(there.values()), known=known, faults=faults)
+
+
+def _job_of(one: OutputName, asker: Asker) -> str:
+    """The id of the job that is named; empty where that is none yet."""
+    line = asker.lines.get(one.line)
+    if line:
+        return line.job
+    return one.job
+
+
+def _faults(one: OutputName, there: Mapping[str, Job], asker: Asker) -> Iterator[Fault]:
+    path = written(one.path)
+    if not one.spelt:
+        text = "must be output:<job id>/<n>, in a batch also output:@<name of a line>/<n>; n from 0"
+        yield Fault(path=path, message=text)
+        return
+    if one.line:
+        yield from _line_faults(one, path, asker)
+    job = there.get(_job_of(one, asker))
+    if job:
+        yield from _job_faults(one, path, job)
+    elif one.job:
+        yield Fault(path=path, message=f"names an output of {one.job}, and there is no such job")
+
+
+def _line_faults(one: OutputName, path: str, asker: Asker) -> Iterator[Fault]:
+    if not asker.batch:
+        text = f"names a line @{one.line}, and this is no batch; name a job: output:<job id>/<n>"
+        yield Fault(path=path, message=text)
+    elif one.line == asker.own:
+        text = f"names @{one.line}, which is this line itself: no job can wait for its own output"
+        yield Fault(path=path, message=text)
+    elif one.line not in asker.lines:
+        text = (
+            f"names @{one.line}, and no line before this one calls itself that; a line names "
+            "those before it, so none waits in a circle"
+        )
+        yield misspelt(path, text, one.line, tuple(asker.lines)[-policy.NEAR_LINE_NAMES :])
+    elif asker.lines[one.line] is None:
+        yield Fault(path=path, message=f"names @{one.line}, which was refused")
+
+
+def _job_faults(one: OutputName, path: str, job: Job) -> Iterator[Fault]:
+    """What is wrong with naming an output of a job that is there."""
+    count = len(job.attempt.outputs)
+    if job.state in (State.FAILED, State.CANCELLED):
+        yield Fault(path=path, message=f"names an output of {job.id}, which has {job.state}")
+    elif job.state is State.SUCCEEDED and one.n >= count:
+        text = f"names output {one.n} of {job.id}, which has {count}, counted from 0"
+        yield Fault(path=path, message=text)
+
+
+def _made(one: OutputName, there: Mapping[str, Job], asker: Asker) -> Media | None:
+    """What is known of an output; None: nothing, or there is none."""
+    job = there.get(_job_of(one, asker))
+    line = asker.lines.get(one.line)
+    if job is None and line:
+        return _promised(line.kind)
+    if job is None:
+        return None
+    if job.state is State.SUCCEEDED and one.n < len(job.attempt.outputs):
+        return _media_of(job.attempt.outputs[one.n])
+    return _promised(job.spec.kind)
+
+
+def _promised(kind: str) -> Media | None:
+    """What a job of a kind will make; nobody knows that of a workflow or an app."""
+    if kind in COMFY_KINDS:
+        return None
+    return Media(kind=IN_WORDS.get(kind, kind), ext="", size=0)
+
+
+def _media_of(output: Output) -> Media | None:
+    if output.url is None:
+        return Media(kind="text", ext="", size=0)
+    ext = (output.type or "").lower()
+    kind = (mimetypes.guess_type(f"output.{ext}")[0] or "").partition("/")[0]
+    if kind not in ("image", "video", "audio", "text"):
+        return None
+    return Media(kind=kind, ext=ext, size=0)

@@ -1,0 +1,79 @@
+"""Groups of jobs: how many are in which state, and whether there will be more."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from runhook.worker.domain.jobs import State, iso
+from runhook.worker.store.scripts import Scripts, pairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupState:
+    """How a group stands.
+
+    Attributes:
+        name: Its name.
+        tenant: Whose it is.
+        made: Jobs in its life; those that retention removed are counted too.
+        size: How many it is to have; None: nobody said.
+        closed: It takes no more jobs.
+        ended_at: When all of them had ended, and that was told; None: not yet.
+        states: How many of its jobs are in each state now.
+    """
+
+    name: str
+    tenant: str
+    made: int
+    size: int | None
+    closed: bool
+    ended_at: datetime | None
+    states: dict[State, int]
+
+    def view(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "name": self.name,
+            "tenant": self.tenant,
+            "jobs": self.made,
+            "size": self.size,
+            "closed": self.closed,
+            "ended_at": self.ended_at and iso(self.ended_at),
+            "states": {state.value: count for state, count in self.states.items()},
+        }
+
+
+class Groups:
+    """Every group of every tenant."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+
+    def state(self, tenant: str, name: str) -> GroupState | None:
+        """How a group stands; None: the tenant has none of this name.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        flat, counts = self._scripts.run("group_state", tenant, name)
+        held = pairs(flat)
+        if not held:
+            return None
+        size, ended = held.get(b"size"), held.get(b"ended")
+        return GroupState(
+            name=name,
+            tenant=tenant,
+            made=int(held.get(b"made", 0)),
+            size=(size and int(size)) or None,
+            closed=b"closed" in held,
+            ended_at=(ended and datetime.fromtimestamp(int(ended) / 1000, UTC)) or None,
+            states=dict(zip(State, map(int, counts), strict=True)),
+        )
+
+    def close(self, tenant: str, name: str) -> None:
+        """The batch that made a group is over: it takes no more jobs.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        self._scripts.waking("close_group", 1, tenant, name)
