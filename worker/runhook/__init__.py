@@ -48,25 +48,21 @@ if TYPE_CHECKING:
     from runhook.worker.domain.handlers import Retry, Stop, on
     from runhook.worker.errors import Fault
 else:
-    # Where they are, the quickest to import first.
-    _PLACES = (
-        "domain.handlers",
-        "client.errors",
-        "client.jobs",
-        "client.answers",
-        "client.runhook",
-    )
+    # What a handler's module needs, which imports none of the rest.
+    _HANDLERS = {"Event": "HandlerEvent", "Retry": "Retry", "Stop": "Stop", "on": "on"}
+    _CLIENT = ("errors", "jobs", "answers", "runhook")  # the quickest to import first
 
     def __getattr__(name):
         """One of them, imported when it is asked for: each part of runhook imports this file."""
         from importlib import import_module
 
+        if name in _HANDLERS:
+            return getattr(import_module("runhook.worker.domain.handlers"), _HANDLERS[name])
         if name in __all__:
-            own = {"Event": "HandlerEvent"}.get(name, name)
-            for place in _PLACES:
-                found = vars(import_module(f"runhook.worker.{place}"))
-                if own in found:
-                    return found[own]
+            for part in _CLIENT:
+                found = vars(import_module(f"runhook.worker.client.{part}"))
+                if name in found:
+                    return found[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
