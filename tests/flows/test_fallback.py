@@ -384,7 +384,7 @@ def test_a_process_of_the_release_before_sends_no_attempt_of_it(
     house.sandbox.faults()
     plain = house.ask(prompt="beside it")
     house.w.store.queue.pause(False)
-    monkeypatch.setattr(records, "VERSION", records.FALLBACK - 1)
+    monkeypatch.setattr(records, "VERSION", records.CHAINED - 1)
     house.until(plain, "succeeded")
     assert _models(house) == [IMAGE, IMAGE], "the second is of the job beside it"
     assert [one.name for one in house.w.store.upkeep.unreadable()] == [f"job {job.id}"]

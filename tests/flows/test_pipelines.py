@@ -454,7 +454,7 @@ def test_an_older_process_is_told_to_leave_what_names_an_output_alone(house: Hou
         job.id: orjson.loads(house.raw.hget(f"runhook:job:{job.id}", "ask"))
         for job in (picture, film)
     }
-    assert asked[film.id]["needs"] == records.OUTPUTS_AS_INPUTS
+    assert asked[film.id]["needs"] == records.CHAINED
     assert "needs" not in asked[picture.id]
 
 

@@ -38,6 +38,7 @@ def house(build: Build, sample: dict[str, Any], raw: Any) -> House:
     house = build(registry, RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0")
     keys.loaded(raw, sample["keys"])
     house.w.store.upkeep.end_what_older_versions_left()
+    house.w.store.duties.pump("test", 3)  # as a pump begins: it looks into every lane
     house.later(1)
     return house
 

@@ -87,10 +87,8 @@ def _job(
 def packed(job: Job) -> tuple[bytes, bytes]:
     """A new job's spec and history as they lie in Redis, in the names of their first version."""
     spec = _written(SPEC, job.spec)
-    if job.spec.fallback:
-        spec["needs"] = records.FALLBACK
-    if job.spec.upstream:
-        spec["needs"] = records.OUTPUTS_AS_INPUTS
+    if job.spec.fallback or job.spec.upstream:
+        spec["needs"] = records.CHAINED
     return records.packed("ask", spec), records.packed("life", _written(HISTORY, job.history))
 
 

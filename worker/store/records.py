@@ -15,7 +15,7 @@ from pydantic_core import from_json, to_json
 
 from runhook.worker.errors import UnreadableRecord
 
-VERSION = 3  # of what this release writes; scripts say it as `records.VERSION`
+VERSION = 2  # of what this release writes; scripts say it as `records.VERSION`
 
 MARKS = ("v", "needs")  # members that say whose a record is
 
@@ -37,12 +37,10 @@ Made = TypeVar("Made")
 
 # The oldest version that may touch what this release writes of a kind; left out: every one.
 NEEDS: dict[Kind, int] = {}
-# The version that first knew other models to go on with: an older process would pay for the job's
-# own model again in their place. Only the `ask` of a job that has some says so.
-FALLBACK = 2
-# That which first knew outputs of other jobs as inputs: an older process would send the name of
-# one to RunningHub as it is written. Only the `ask` of a job that names some says so.
-OUTPUTS_AS_INPUTS = 3
+# The version that first knew other models to go on with, and outputs of other jobs as inputs. An
+# older process would pay for the job's own model again in their place, or send the name of an
+# output to RunningHub as it is written. Only the `ask` of a job that has some says so.
+CHAINED = 2
 # What need not be written where it is the default; every other default is, so that it may change.
 NOTHING: tuple[Any, ...] = (None, False, 0, [], {})
 # How deep members are kept by name and place: a life, its attempts, each of them. A value below,
@@ -77,10 +75,13 @@ def _as_it_was(members: Members) -> Members:
 
 MIGRATIONS = (  # in the order of their versions
     Migration(to=1, name="records had no version", kinds=KINDS, change=_versioned),
-    # Its absence says the same; the version is what `FALLBACK` counts by.
-    Migration(to=2, name="a job had one model", kinds=("ask", "life"), change=_as_it_was),
-    # As above, and `OUTPUTS_AS_INPUTS`.
-    Migration(to=3, name="no input named another job's output", kinds=("ask",), change=_as_it_was),
+    # The absence of both says the same; the version is what `CHAINED` counts by.
+    Migration(
+        to=2,
+        name="a job had one model, and no input that another makes",
+        kinds=("ask", "life"),
+        change=_as_it_was,
+    ),
 )
 
 
