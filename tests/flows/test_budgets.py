@@ -197,13 +197,29 @@ def test_an_automatic_retry_without_room_ends_the_job_and_says_why(tight: House)
     full = _running(tight, options={"retries": 1})
     with pytest.raises(OverBudget):
         tight.ask()
-    tight.raw.hincrby("runhook:budget:2027-01-15", "all", 1_000_000)
+    tight.clock.advance(17 * 3600)
+    tight.raw.hset("runhook:budget:2027-01-16", "all", 1_000_000)
+    tight.raw.expire("runhook:budget:2027-01-16", 60)
     _fails(tight, full, infrastructure=True)
     ended = tight.job(full)
     assert (ended.state, len(ended.history.attempts)) == (State.FAILED, 1)
     assert ended.attempt.error
     assert "It is not paid again: the day's budget" in ended.attempt.error.message
     assert "not paid again" in tight.notes(full)
+
+
+def test_what_a_failed_attempt_gives_back_is_room_for_the_next(build: Build) -> None:
+    house = build(RUNHOOK_BUDGET_DAY="0.40")
+    again = _running(house, options={"retries": 1})
+    _fails(house, again, infrastructure=True)
+    assert house.job(again).state is State.QUEUED
+    assert _held(house) == PRICE
+    other = build(RUNHOOK_BUDGET_DAY=f"{_official(house)}")
+    other.begin_anew()
+    onward = _running_with(other, OFFICIAL)
+    _fails(other, onward, infrastructure=True)
+    assert other.job(onward).current_model == OFFICIAL
+    assert _held(other) == _official(other)
 
 
 def test_an_automatic_resubmit_without_room_gives_the_job_up(build: Build) -> None:

@@ -41,15 +41,17 @@ class Books:
         labels = self.labels(job)
         order = {
             "labels": labels.decode(),
-            "want": self.want(job.tenant, job.attempt),
+            "want": self.want(job, job.attempt, {}),
             "ledger": self.order(job, b"", labels),
         }
         return {name: value for name, value in order.items() if value}
 
     def changed(self, held: Held, job: Job) -> dict[str, Any]:
         """What the script that changes a job is told of money besides."""
-        found = {"want": self.want(job.tenant, *_newest(job, held.job))}
-        found["ledger"] = self.order(job, held.booked, held.labels)
+        newest = job.history.attempts[-1]
+        found = {"ledger": self.order(job, held.booked, held.labels)}
+        if _held(newest) > _held(held.job.nth(newest.n)):
+            found["want"] = self.want(job, newest, opened(held.booked)[1])
         return {name: value for name, value in found.items() if value}
 
     def order(self, job: Job, booked: bytes, labels: bytes) -> dict[str, Any] | None:
@@ -82,21 +84,23 @@ class Books:
             return b""
         return orjson.dumps(found)
 
-    def want(
-        self, tenant: str, attempt: Attempt, before: Attempt | None = None
-    ) -> dict[str, Any] | None:
-        """The room that an attempt must find in its day's budget; None: it needs none.
+    def want(self, job: Job, attempt: Attempt, held: Mapping[str, int]) -> dict[str, Any] | None:
+        """The room that a job must find in a day's budget; None: it needs none.
 
         Args:
-            tenant: Whose it is.
-            attempt: A new one, or one of which more is to be held.
-            before: The same as it was; None: it is new.
+            job: As it is to be.
+            attempt: Of it, one that is new or of which more is to be held.
+            held: What the job holds by day, in millionths. What the same change gives back is room
+                for the new attempt.
         """
-        limits, more = self.budgets.limits(tenant), _held(attempt) - _held(before)
-        if not limits or attempt.held is None or (before and more <= 0):
+        limits, day = self.budgets.limits(job.tenant), attempt.held_on
+        if not limits or day is None:
+            return None
+        more = holds_of(job)[day] - held.get(day, 0)
+        if more <= 0:
             return None
         return {
-            "day": attempt.held_on,
+            "day": day,
             "amount": more,
             "budgets": [[field_of(name), millionths(most)] for name, most in limits.items()],
         }
@@ -114,12 +118,6 @@ class Books:
             needs=with_cents(Decimal(attempt.held or 0)),
             day=date.fromisoformat(attempt.held_on or ""),
         )
-
-
-def _newest(job: Job, before: Job) -> tuple[Attempt, Attempt | None]:
-    """A job's newest attempt, and the same as it was."""
-    newest = job.history.attempts[-1]
-    return newest, before.nth(newest.n)
 
 
 def _held(attempt: Attempt | None) -> int:
