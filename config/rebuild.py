@@ -8,6 +8,7 @@ anything is written. `--anew` forgets the records there are.
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ from runhook.config.catalogue import KINDS, RECORDS, Model, models
 
 FOLDER = Path(__file__).parent / "models"  # beside this file: the wheel holds it too
 Json = dict[str, Any]
+# Parameters that take a file although some pages call them a text: as a text, `asset:…` and
+# `output:…` would be sent, and paid, as they are written.
+TAKES_A_FILE = re.compile(r"(image|video|audio)Urls?", re.IGNORECASE)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -66,12 +70,20 @@ def _record(row: Json, listed: bool) -> Json:
     )
     record["listed"] = row.get("listed", listed)
     record["deprecated"] = row.get("deprecated", gone)
-    record["params"] = [_without(param, "note", "from") for param in row["params"]]
+    record["params"] = [_param(param) for param in row["params"]]
     rules = row.get("rules", ())
     record["rules"] = [_without(rule, "note", "from", "stated_for") for rule in rules]
     if "price" in row:
         record["price"] = row["price"]
     return record
+
+
+def _param(row: Json) -> Json:
+    param = _without(row, "note", "from")
+    takes = TAKES_A_FILE.fullmatch(param["name"])
+    if takes is None or param["type"] != "string":
+        return param
+    return _without(param, "max_length") | {"type": takes[1].lower()}
 
 
 def _without(row: Json, *names: str) -> Json:

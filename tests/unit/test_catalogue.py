@@ -101,6 +101,16 @@ def test_all_faults_are_named_at_once_with_what_is_allowed_and_the_nearest() -> 
     assert "https URL" in faults["input.imageUrl"].message
 
 
+def test_no_parameter_that_takes_a_files_url_is_a_plain_text() -> None:
+    texts = [
+        (model.endpoint, param.name)
+        for model in catalogue.models()
+        for param in model.params
+        if param.name.lower().endswith(("url", "urls")) and param.type not in catalogue.FILES
+    ]
+    assert texts == []
+
+
 def test_a_misspelt_model_proposes_the_nearest() -> None:
     assert _faults("vidu/image-to-vidio-q2-pro", {})[0].nearest == VIDU
     with pytest.raises(NotFound, match=VIDU):

@@ -52,6 +52,16 @@ def test_new_facts_extend_the_catalogue_and_replace_what_they_name(folder: Path)
     assert rows[known.endpoint]["name"] == "Renamed"
 
 
+@pytest.mark.parametrize(("name", "kind"), [("imageUrl", "image"), ("videoUrls", "video")])
+def test_a_parameter_that_takes_a_files_url_takes_files_whatever_its_page_calls_it(
+    folder: Path, name: str, kind: str
+) -> None:
+    param = {"name": name, "type": "string", "required": False, "max_length": 2048}
+    rebuild.main([_facts(folder, NEW | {"params": [param]})])
+    (written,) = _written(folder)["acme/text-to-video"]["params"]
+    assert written == {"name": name, "type": kind, "required": False}
+
+
 def test_anew_starts_from_nothing_and_prices_are_taken_in(folder: Path) -> None:
     prices = folder.parent / "prices.json"
     price = {"currency": "CNY", "unit": "second", "price": 0.5, "source": "x", "from": True}
