@@ -14,7 +14,11 @@ from tests.conftest import IMAGE, House
 
 VIDEO = "vidu/image-to-video-q2-pro"
 PICTURE = {"as": "pic", "model": IMAGE, "input": {"prompt": "a cat"}}
-FILM = {"as": "film", "model": VIDEO, "input": {"prompt": "it moves", "imageUrl": "output:@pic/0"}}
+FILM: dict[str, Any] = {
+    "as": "film",
+    "model": VIDEO,
+    "input": {"prompt": "it moves", "imageUrl": "output:@pic/0"},
+}
 LARGE = {"model": "topazlabs/video-upscale", "input": {"videoUrl": "output:@film/0"}}
 
 
@@ -49,6 +53,26 @@ def test_a_whole_pipeline_is_one_batch(house: House) -> None:
     house.w.store.queue.pause(False)
     house.until(large, "succeeded")
     assert house.sandbox.accepted() == 3
+
+
+@pytest.mark.parametrize("n", [0, 7])
+def test_a_prompt_that_reads_like_a_lines_output_stays_as_it_is_written(
+    house: House, n: int
+) -> None:
+    said = f"output:@pic/{n}"
+    picture, film = _jobs(_sent(house, PICTURE, FILM | {"input": FILM["input"] | {"prompt": said}}))
+    assert film.spec.input["prompt"] == said
+    assert film.spec.input["imageUrl"] == f"output:{picture.id}/0"
+    house.w.store.queue.pause(False)
+    house.until(film, "succeeded")
+
+
+def test_a_prompt_that_reads_like_a_jobs_output_wants_none(house: House) -> None:
+    (picture,) = _jobs(_sent(house, PICTURE))
+    given = {"prompt": f"output:{picture.id}/7", "imageUrl": f"output:{picture.id}/0"}
+    (film,) = _jobs(_sent(house, FILM | {"input": given}))
+    house.w.store.queue.pause(False)
+    house.until(film, "succeeded")
 
 
 @pytest.mark.parametrize("how", ["batch", "lines"])

@@ -1,5 +1,6 @@
 """Asking for a job: checked with all its faults named, then queued. Nothing is paid."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, Annotated, Any, ClassVar
@@ -230,12 +231,18 @@ def _new_job(w: Wiring, asked: JobRequest, judged: _Judged, checked: Checked, te
 
 def _naming_jobs(checked: Checked, asker: Asker) -> Checked:
     """A request in which lines of the batch are the jobs that they made."""
-    named = {one.line for one in output_names(checked.input) if one.line}
+    files = catalogue.file_values(checked.model, checked.input)
+    named = {one.line for one in output_names(files) if one.line}
     made = {name: line.job for name in named if (line := asker.lines.get(name))}
     if not made:
         return checked
-    others = (replace(one, input=with_jobs(one.input, made)) for one in checked.fallback)
-    return replace(checked, input=with_jobs(checked.input, made), fallback=tuple(others))
+    others = (_naming(one, made) for one in checked.fallback)
+    return replace(_naming(checked, made), fallback=tuple(others))
+
+
+def _naming(checked: Checked, made: Mapping[str, str]) -> Checked:
+    files = catalogue.file_values(checked.model, checked.input)
+    return replace(checked, input=checked.input | with_jobs(files, made))
 
 
 def _answer(w: Wiring, status: str, made: str) -> tuple[bool, Job]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from runhook.worker import catalogue
 from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.moves import Move
@@ -82,7 +83,8 @@ def _settled(w: Wiring, waiting: Job, job_id: str, job: Job | None) -> Change:
     if job.state is not State.SUCCEEDED:
         return _failed(w, waiting, job_id, f"has {job.state}")
     count = len(job.attempt.outputs)
-    named = (one.n for one in output_names(waiting.spec.input) if one.job == job_id)
+    files = catalogue.file_values(waiting.spec.model, waiting.spec.input)
+    named = (one.n for one in output_names(files) if one.job == job_id)
     wanted = max(named, default=0)
     if wanted >= count:
         return _failed(w, waiting, job_id, f"has {count} outputs, and output {wanted} is wanted")
