@@ -9,7 +9,8 @@ import pytest
 from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.views import job_view
-from runhook.worker.errors import Conflict, InvalidRequest, NotFound
+from runhook.worker.errors import Conflict, InvalidRequest, NotFound, StorageUnavailable
+from runhook.worker.files.outputs import Outputs
 from runhook.worker.flows import create
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.create import JobRequest
@@ -284,6 +285,32 @@ def test_a_node_waits_for_our_copy(keeping: House) -> None:
     keeping.settle()
     keeping.later(6)
     keeping.until(job, "succeeded")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_node_waits_for_our_copy_as_long_as_it_may_still_come(
+    keeping: House, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise StorageUnavailable("the disk is full")
+
+    monkeypatch.setattr(Outputs, "keep", away)
+    picture = keeping.until(keeping.ask(), "succeeded")
+    job = keeping.ask(WORKFLOW, input={"10.image": f"output:{picture.id}/0"})
+    for _ in range(20):  # ten hours
+        keeping.later(1800)
+    assert keeping.job(job).state is State.QUEUED
+    if kept:
+        monkeypatch.undo()
+    for _ in range(30):
+        keeping.later(1800)
+    if kept:
+        keeping.until(job, "succeeded")
+        return
+    error = keeping.until(job, "failed").attempt.error
+    assert error
+    assert error.code == "input_gone"
+    assert "the disk is full" in error.message
 
 
 def test_without_a_copy_it_is_not_sent_and_nothing_is_paid(build: Build) -> None:

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Attempt, Job
@@ -11,7 +10,7 @@ from runhook.worker.domain.reports import Output
 from runhook.worker.errors import NotFound, StorageUnavailable
 from runhook.worker.files.outputs import WrongContent, all_kept
 from runhook.worker.flows.steps import transcript
-from runhook.worker.flows.steps.archiving import storage_away
+from runhook.worker.flows.steps.archiving import archive_gap, dead_at, storage_away
 from runhook.worker.net.download import NoRoom, NotFetched
 from runhook.worker.store import Again, Answer, Change, Claim, Closing, TimelineEntry
 from runhook.worker.telemetry import report
@@ -73,7 +72,7 @@ def _keep_missing(w: Wiring, claim: Claim, job: Job, attempt: Attempt) -> Answer
         closing = None
         if found.away or start + most >= len(missing):
             if left:
-                again = Again(_gap(w, attempt))
+                again = Again(archive_gap(w, attempt))
             if found.done:
                 closing = w.store.duties.closing(claim, again)
         if found.done:
@@ -128,23 +127,10 @@ def _had(w: Wiring, job: Job, attempt: Attempt, k: int, *, small: bool) -> Outpu
 
 def _lost(w: Wiring, attempt: Attempt, missed: Mapping[int, str]) -> dict[int, Output]:
     """Those of the outputs that were missed for the last time: RunningHub has them no more."""
-    if w.clock.now() < _dead_at(w, attempt):
+    if w.clock.now() < dead_at(w, attempt):
         return {}
     why = "RunningHub keeps it no longer, and before that it could not be kept here: "
     return {k: replace(attempt.outputs[k], lost=why + text) for k, text in missed.items()}
-
-
-def _dead_at(w: Wiring, attempt: Attempt) -> datetime:
-    """When RunningHub removes what the attempt made."""
-    moments = [output.expires_at for output in attempt.outputs if output.expires_at]
-    return min(moments, default=w.clock.now())
-
-
-def _gap(w: Wiring, attempt: Attempt) -> float:
-    """Seconds until those that were missed are tried again."""
-    came = _dead_at(w, attempt) - w.client.capabilities.outputs_live
-    gone = (w.clock.now() - came).total_seconds()
-    return min(policy.ARCHIVE_MOST, max(policy.ARCHIVE_LEAST, gone / 4))
 
 
 def _write_down(

@@ -1,6 +1,7 @@
 """What other flows want of the archive: to keep what came, to open it, to tell how it stands."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import IO
 
 from runhook.worker.domain import policy
@@ -79,6 +80,19 @@ def behind(w: Wiring, seconds: float) -> list[str]:
             until = f"{dead:%Y-%m-%d %H:%M} UTC"
             found.append(f"{count} of {duty}, which RunningHub keeps until {until}")
     return found
+
+
+def dead_at(w: Wiring, attempt: Attempt) -> datetime:
+    """When RunningHub removes what the attempt made."""
+    moments = [output.expires_at for output in attempt.outputs if output.expires_at]
+    return min(moments, default=w.clock.now())
+
+
+def archive_gap(w: Wiring, attempt: Attempt) -> float:
+    """Seconds until an attempt's outputs that are not kept yet are looked for again."""
+    came = dead_at(w, attempt) - w.client.capabilities.outputs_live
+    gone = (w.clock.now() - came).total_seconds()
+    return min(policy.ARCHIVE_MOST, max(policy.ARCHIVE_LEAST, gone / 4))
 
 
 def storage_away(w: Wiring, away: StorageUnavailable) -> None:

@@ -23,7 +23,7 @@ from runhook.worker.errors import (
     UnreadableRecord,
 )
 from runhook.worker.flows.steps import price_now
-from runhook.worker.flows.steps.archiving import open_output
+from runhook.worker.flows.steps.archiving import archive_gap, open_output
 from runhook.worker.flows.steps.refusals import unsent
 from runhook.worker.secrets.sealing import unseal
 from runhook.worker.wiring import Wiring
@@ -201,7 +201,8 @@ def _copy_sent(w: Wiring, above: Job, name: OutputName, *, old: bool) -> Uploade
     if output.archived is None:
         if output.to_archive and w.settings.archive:
             why = f"output {name.n} of {above.id} is still to be kept here."
-            raise Unready(NeverLeft(why=why, counted=True))
+            # No trouble of this job: the archive keeps it in the end, or says that it is lost.
+            raise Unready(NeverLeft(why=why, again_in=archive_gap(w, above.attempt)))
         raise Unready(_gone(name, output.lost or "no copy of it was kept"))
     kept = output.archived
 
