@@ -1,5 +1,6 @@
 """Pipelines: outputs as inputs, waiting outside the queue, what becomes of those who wait."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.reports import Uploaded
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Conflict, InvalidRequest, NotFound, StorageUnavailable
 from runhook.worker.files.outputs import Outputs
@@ -265,6 +267,22 @@ def test_of_an_output_whose_file_dies_too_soon_our_copy_is_sent_once(keeping: Ho
         film = keeping.until(_film(keeping, f"output:{picture.id}/0"), "succeeded")
         assert _body(keeping, film)["imageUrl"] != picture.attempt.outputs[0].url
     assert len(keeping.sandbox.books()["uploads"]) == 1
+
+
+def test_a_copy_for_which_no_url_is_named_is_not_sent_as_nothing(
+    keeping: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def upload(*given: Any, **more: Any) -> Uploaded:
+        return replace(really(*given, **more), url=None)
+
+    picture = keeping.until(keeping.ask(), "succeeded")
+    keeping.later(86400 - policy.OUTPUT_LIVES + 1)
+    really = keeping.w.client.upload
+    monkeypatch.setattr(keeping.w.client, "upload", upload)
+    film = _film(keeping, f"output:{picture.id}/0")
+    keeping.settle()
+    assert "never left" in keeping.notes(film)
+    assert keeping.sandbox.accepted() == 1
 
 
 def test_a_node_gets_our_copy_as_a_file(keeping: House) -> None:

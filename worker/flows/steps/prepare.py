@@ -142,7 +142,7 @@ def _sent(w: Wiring, job: Job, value: Any) -> Any:
     return replaced(value, partial(_text_sent, w, job))
 
 
-def _text_sent(w: Wiring, job: Job, value: str) -> str | None:
+def _text_sent(w: Wiring, job: Job, value: str) -> str:
     if (name := output_name(value)) and name.job:
         return _output_sent(w, job, name)
     asset = catalogue.ASSET.fullmatch(catalogue.asset_of(value))
@@ -151,14 +151,19 @@ def _text_sent(w: Wiring, job: Job, value: str) -> str | None:
     comfy = job.spec.kind in COMFY_KINDS
     kind = w.client.capabilities.kind(job.spec.kind)
     old = comfy and (kind.old_uploads or value.endswith(OLD_UPLOAD))
-    sent = uploaded(w, asset[1], old=old)
-    # Models take a file by its URL, ComfyUI nodes by its name.
-    if not comfy and sent.url is None:
+    return _named(uploaded(w, asset[1], old=old), comfy=comfy)
+
+
+def _named(sent: Uploaded, *, comfy: bool) -> str:
+    """How an input names a file that RunningHub has: nodes by its name, models by its URL."""
+    if comfy:
+        return sent.file_name
+    if sent.url is None:
         raise ProviderSilent("RunningHub took the file and named no URL for it")
-    return sent.file_name if comfy else sent.url
+    return sent.url
 
 
-def _output_sent(w: Wiring, job: Job, name: OutputName) -> str | None:
+def _output_sent(w: Wiring, job: Job, name: OutputName) -> str:
     """Another job's output as RunningHub takes it: its own file while that lives, else our copy.
 
     Raises:
@@ -180,8 +185,7 @@ def _output_sent(w: Wiring, job: Job, name: OutputName) -> str | None:
     if not comfy and _lives_on(w, output):
         return output.url
     kind = w.client.capabilities.kind(job.spec.kind)
-    sent = _copy_sent(w, above, name, old=comfy and kind.old_uploads)
-    return sent.file_name if comfy else sent.url
+    return _named(_copy_sent(w, above, name, old=comfy and kind.old_uploads), comfy=comfy)
 
 
 def _lives_on(w: Wiring, output: Output) -> bool:
