@@ -10,6 +10,7 @@ from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch
 from runhook.worker.flows.batch import Line
+from tests.bodies import asked
 from tests.conftest import IMAGE, House
 
 VIDEO = "vidu/image-to-video-q2-pro"
@@ -153,12 +154,13 @@ def test_a_name_in_lists_and_in_a_nodes_value_is_taken_too(house: House) -> None
         house,
         PICTURE,
         {"model": "rhart-image-n-pro/edit", "input": sheet},
-        {"model": "workflow/1904136902449209346", "input": {"6.text": "output:@pic/0"}},
+        {"as": "words", **asked("rhart-text-g-25-flash/text-to-text")},
+        {"model": "workflow/1904136902449209346", "input": {"6.text": "output:@words/0"}},
     )
-    picture, edit, workflow = _jobs(lines)
+    picture, edit, words, workflow = _jobs(lines)
     named = f"output:{picture.id}/0"
     assert edit.spec.input["imageUrls"] == [named, named]
-    assert workflow.spec.input == {"6.text": named}
+    assert workflow.spec.input == {"6.text": f"output:{words.id}/0"}
     assert {job.state for job in (edit, workflow)} == {State.QUEUED}
 
 

@@ -1,7 +1,7 @@
 """What other flows want of the archive: to keep what came, to open it, to tell how it stands."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO
 
 from runhook.worker.domain import policy
@@ -86,6 +86,15 @@ def dead_at(w: Wiring, attempt: Attempt) -> datetime:
     """When RunningHub removes what the attempt made."""
     moments = [output.expires_at for output in attempt.outputs if output.expires_at]
     return min(moments, default=w.clock.now())
+
+
+def still_comes(w: Wiring, attempt: Attempt, n: int) -> bool:
+    """Whether a copy of an output that is not kept yet may still be.
+
+    Not of what came while nothing was kept, once RunningHub has removed it: nobody looks for that.
+    """
+    last = dead_at(w, attempt) + timedelta(seconds=policy.ARCHIVE_MOST)  # the archive's last look
+    return w.settings.archive and attempt.outputs[n].to_archive and w.clock.now() < last
 
 
 def archive_gap(w: Wiring, attempt: Attempt) -> float:

@@ -23,7 +23,7 @@ from runhook.worker.errors import (
     UnreadableRecord,
 )
 from runhook.worker.flows.steps import price_now
-from runhook.worker.flows.steps.archiving import archive_gap, open_output
+from runhook.worker.flows.steps.archiving import archive_gap, open_output, still_comes
 from runhook.worker.flows.steps.refusals import unsent
 from runhook.worker.secrets.sealing import unseal
 from runhook.worker.wiring import Wiring
@@ -182,13 +182,13 @@ def _output_sent(w: Wiring, job: Job, name: OutputName) -> str:
         return output.text or ""  # a node's value may be a text
     if output.url is None:
         raise Unready(_gone(name, "it is a text and no file"))
-    if not comfy and _lives_on(w, output):
+    if not comfy and lives_on(w, output):
         return output.url
     kind = w.client.capabilities.kind(job.spec.kind)
     return _named(_copy_sent(w, above, name, old=comfy and kind.old_uploads), comfy=comfy)
 
 
-def _lives_on(w: Wiring, output: Output) -> bool:
+def lives_on(w: Wiring, output: Output) -> bool:
     """Whether RunningHub will surely find an output of its own, whenever it begins."""
     if output.expires_at is None:
         return True
@@ -203,7 +203,7 @@ def _copy_sent(w: Wiring, above: Job, name: OutputName, *, old: bool) -> Uploade
     """
     output = above.attempt.outputs[name.n]
     if output.archived is None:
-        if output.to_archive and w.settings.archive:
+        if still_comes(w, above.attempt, name.n):
             why = f"output {name.n} of {above.id} is still to be kept here."
             # No trouble of this job: the archive keeps it in the end, or says that it is lost.
             raise Unready(NeverLeft(why=why, again_in=archive_gap(w, above.attempt)))

@@ -13,8 +13,11 @@ from runhook.worker.domain.nested import written
 from runhook.worker.domain.outputs import OutputName, output_names
 from runhook.worker.domain.reports import Output
 from runhook.worker.errors import Fault
+from runhook.worker.flows.steps.archiving import still_comes
+from runhook.worker.flows.steps.prepare import lives_on
 from runhook.worker.wiring import Wiring
 
+NODES_TAKE = "a ComfyUI node takes only a file that is kept here"
 IN_WORDS = {"string": "text"}  # kinds of models whose outputs have another word
 
 
@@ -90,6 +93,12 @@ def look(w: Wiring, model: str, given: Mapping[str, object], asker: Asker) -> Up
     if ids:
         there = {job.id: job for job in w.store.jobs.many(ids) if asker.sees(job)}
     faults = [fault for one in names for fault in _faults(one, there, asker)]
+    node = catalogue.COMFY.fullmatch(model) is not None
+    faults += [
+        Fault(path=written(one.path), message=why)
+        for one in names
+        if (why := _not_to_be_had(w, one, there, asker, node=node))
+    ]
     known = {one.text: found for one in names if (found := _made(one, there, asker))}
     return Upstream(jobs=list(there.values()), known=known, faults=faults)
 
@@ -142,6 +151,39 @@ def _job_faults(one: OutputName, path: str, job: Job) -> Iterator[Fault]:
     elif job.state is State.SUCCEEDED and one.n >= count:
         text = f"names output {one.n} of {job.id}, which has {count}, counted from 0"
         yield Fault(path=path, message=text)
+
+
+def _not_to_be_had(
+    w: Wiring, one: OutputName, there: Mapping[str, Job], asker: Asker, *, node: bool
+) -> str | None:
+    """Why an output that there is or will be could not be sent, to a node or to a model."""
+    job = there.get(_job_of(one, asker))
+    if job and job.state is State.SUCCEEDED:
+        return _gone(w, one, job, node=node)
+    if job and job.state.ended:
+        return None  # which is said already
+    made = _made(one, there, asker)
+    if not node or w.settings.archive or made is None or made.kind == "text":
+        return None
+    return f"names {one.text}, and {NODES_TAKE}; RUNHOOK_ARCHIVE=false keeps none"
+
+
+def _gone(w: Wiring, one: OutputName, job: Job, *, node: bool) -> str | None:
+    """Why an output that was made cannot be had any more."""
+    if one.n >= len(job.attempt.outputs):
+        return None  # which is said already
+    output = job.attempt.outputs[one.n]
+    if output.url is None or output.archived or still_comes(w, job.attempt, one.n):
+        return None
+    why = output.lost or "no copy of it is kept here"
+    if node:
+        return f"names output {one.n} of {job.id}, and {NODES_TAKE}: {why}"
+    if lives_on(w, output):
+        return None
+    return (
+        f"names output {one.n} of {job.id}, which RunningHub removes before a task may have "
+        f"fetched it, or has removed: {why}; ask for that job again"
+    )
 
 
 def _made(one: OutputName, there: Mapping[str, Job], asker: Asker) -> Media | None:
