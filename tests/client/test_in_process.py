@@ -13,6 +13,7 @@ from celery import Celery, current_app
 
 from runhook import NotFound, Runhook, SettingsError, Unavailable
 from runhook.worker.client.in_process import InProcess
+from runhook.worker.errors import StoreUnavailable
 from runhook.worker.store import embedded
 from tests.conftest import IMAGE, SECRET, Build, House, eventually
 
@@ -87,6 +88,21 @@ def test_a_redis_that_is_away_is_asked_again_and_told_in_the_end(
         assert waiting.result(30).state == "cancelled"
     finally:
         server.stop()
+
+
+def test_a_redis_that_goes_away_while_a_batch_is_read_is_unavailable_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StoreUnavailable("Redis does not answer")
+
+    monkeypatch.setattr(house.w.store.groups, "close", away)
+    runhook = Runhook(transport=InProcess(5, lambda: house.w))
+    lines = runhook.batch([{"model": IMAGE, "input": CAT, "group": "g"}], key="tuesday")
+    assert next(lines).job
+    with pytest.raises(Unavailable, match="Redis does not answer") as caught:
+        next(lines)
+    assert caught.value.key == "tuesday"
 
 
 def test_a_process_that_is_forked_connects_anew(

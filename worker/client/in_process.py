@@ -98,8 +98,9 @@ class InProcess:
 
     def batch(self, lines: Spool, key: str, *, dry_run: bool) -> Iterator[Document]:
         w = self._ask(lambda w: w)
-        for line in batch.accept(w, lines.lines(), key=key, dry_run=dry_run):
-            yield batch.line_view(w, line)
+        with _told():
+            for line in batch.accept(w, lines.lines(), key=key, dry_run=dry_run):
+                yield batch.line_view(w, line)
 
     def job(self, job_id: str) -> Document:
         return self._ask(lambda w: whole_view(w, w.store.jobs.get(job_id)))
@@ -207,12 +208,8 @@ class InProcess:
         return insisting(lambda _: once(), self._seconds, may_repeat=may_repeat)
 
     def _once(self, work: Callable[[Wiring], Answer]) -> Answer:
-        try:
+        with _told():
             return work(self._parts().wiring)
-        except OurError as error:
-            raise told(error) from error
-        except WrongSetting as wrong:
-            raise _wrong(wrong) from None
 
     def _parts(self) -> Here:
         """This process's own, built by the first thread that needs them."""
@@ -243,6 +240,17 @@ def built() -> Wiring:
     found = assemble(settings, patience="door", app=make_app(settings, current=False))
     check_secrets(found)
     return found
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raise what a flow raises as the call over HTTP would."""
+    try:
+        yield
+    except OurError as error:
+        raise told(error) from error
+    except WrongSetting as wrong:
+        raise _wrong(wrong) from None
 
 
 def told(error: OurError) -> RunhookError:

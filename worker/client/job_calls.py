@@ -82,10 +82,14 @@ class JobCalls:
 
         Yields:
             For each, in order, its job or its error.
+
+        Raises:
+            Unavailable: It broke off; send it again under the `key` that this names.
         """
         key = key_of(key)
         with spooled(jobs) as lines:
-            for answered in self._transport.batch(lines, key, dry_run=dry_run):
+            answers = self._transport.batch(lines, key, dry_run=dry_run)
+            while answered := _next(answers, key):
                 yield self._line(answered, key)
 
     def get(self, job_id: str) -> Job:
@@ -236,6 +240,15 @@ class JobCalls:
         if "dry_run" in answered:
             return Line(line=number, checked=read_checked(answered["dry_run"]))
         return Line(line=number, job=self._job(answered["job"]))
+
+
+def _next(answers: Iterator[Document], key: str) -> Document | None:
+    """The next answer of a batch; None: that was all."""
+    try:
+        return next(answers, None)
+    except Unavailable as away:
+        away.key = key
+        raise
 
 
 def _seconds(timeout: float | None) -> float:
