@@ -53,6 +53,17 @@ def test_a_dry_run_keeps_nothing_and_tells_each_price(shop: Shop) -> None:
     assert list(shop.runhook.jobs()) == []
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_line_has_the_name_that_it_calls_itself(shop: Shop, dry_run: bool) -> None:
+    jobs: list[dict[str, object]] = [
+        _ask(0) | {"as": "pic"},
+        {"model": "vidu/nope", "as": "film"},
+        _ask(2),
+    ]
+    lines = list(shop.runhook.batch(jobs, dry_run=dry_run))
+    assert [line.name for line in lines] == ["pic", "film", None]
+
+
 def test_a_batch_of_nothing_asks_for_nothing(shop: Shop) -> None:
     assert list(shop.runhook.batch([])) == []
 

@@ -166,3 +166,36 @@ def test_the_timeline_tells_what_happened(shop: Shop) -> None:
     job = shop.runhook.submit(IMAGE, CAT)
     shop.ended(job.id)
     assert [line["what"] for line in shop.runhook.timeline(job)][:1] == ["queued"]
+
+
+def test_a_tree_is_read_and_cancelled_whole(shop: Shop) -> None:
+    shop.house.w.store.queue.pause(True)
+    picture = shop.runhook.submit(IMAGE, CAT)
+    given = {"prompt": "it moves", "imageUrl": f"output:{picture.id}/0"}
+    film = shop.runhook.submit("vidu/image-to-video-q2-pro", given)
+    assert [job.id for job in shop.runhook.tree(picture)] == [picture.id, film.id]
+    assert picture.cancel(tree=True).state == "cancelled"
+    shop.ended(film.id, "cancelled")
+    with pytest.raises(NotFound):
+        list(shop.runhook.tree("job_" + "0" * 28))
+
+
+def test_a_group_is_counted(shop: Shop) -> None:
+    job = shop.runhook.submit(IMAGE, CAT, group="tuesday", group_size=1)
+    shop.ended(job.id)
+    shop.until(lambda: shop.runhook.group("tuesday").ended_at)
+    group = shop.runhook.group("tuesday")
+    assert (group.name, group.jobs, group.size, group.closed) == ("tuesday", 1, 1, True)
+    assert group.states["succeeded"] == 1
+    with pytest.raises(NotFound):
+        shop.runhook.group("tuesday", tenant="other")
+
+
+def test_a_job_that_has_ended_is_forgotten(shop: Shop) -> None:
+    job = shop.runhook.submit(IMAGE, CAT)
+    with pytest.raises(Conflict, match="only a job that has ended"):
+        shop.runhook.forget(job)
+    shop.ended(job.id)
+    shop.runhook.forget(job)
+    with pytest.raises(NotFound):
+        job.refresh()

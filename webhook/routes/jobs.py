@@ -16,20 +16,18 @@ from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
 from runhook.worker.catalogue import Checked
-from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Body, JobId, key_fault
-from runhook.worker.domain.jobs import Job, State, is_job_id
-from runhook.worker.domain.pages import USUAL, PageSize, begins_at
+from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.views import View
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch, create, lists, resolve
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.forget import forget, forget_tree
-from runhook.worker.flows.lists import JobsQuery
+from runhook.worker.flows.lists import JobsQuery, TreeQuery
 from runhook.worker.flows.resolve import Verdict
 from runhook.worker.flows.steps.pricing import trial_view
 from runhook.worker.flows.steps.upstream import Asker
-from runhook.worker.flows.steps.viewing import shown, whole_view
+from runhook.worker.flows.steps.viewing import whole_view
 
 LARGEST = 32 * 1024 * 1024  # bytes of a job: media may come as data URIs
 LARGEST_WORD = 1024  # bytes of a body that says one word
@@ -37,13 +35,6 @@ LARGEST_BATCH = 2 * 1024**3  # bytes; it waits in a file until it is whole
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 blueprint.before_request(read_query)
-
-
-class TreeQuery(Query):
-    """Where a page of a tree begins."""
-
-    cursor: Annotated[str, begins_at(is_job_id)] | None = None
-    limit: PageSize = USUAL
 
 
 class Cancel(Body):
@@ -176,18 +167,7 @@ def get_timeline(job_id: str) -> Response:
 @takes(TreeQuery)
 def get_tree(job_id: str) -> Response:
     """A job and what grew from it, the oldest first: by parent, and by whose outputs it names."""
-    store, asked, mine = wiring().store, query(TreeQuery), only()
-    store.jobs.get(job_id)  # 404 for a job that is not there
-    names, whole = store.lineage.grown(job_id, policy.MOST_OF_A_TREE)
-    ahead = [name for name in names if asked.cursor is None or name > asked.cursor]
-    looked = ahead[: asked.limit]
-    looked = looked[: store.jobs.fitting(looked)]
-    found = [job for job in store.jobs.many(looked) if mine in (None, job.tenant)]
-    behind = None
-    if len(looked) < len(ahead):
-        behind = looked[-1]
-    items = [shown(wiring(), job) for job in found]
-    return answer({"items": items, "next": behind, "complete": whole})
+    return answer(lists.tree(wiring(), job_id, query(TreeQuery), only=only()))
 
 
 @blueprint.post("/<job_id>/cancel")

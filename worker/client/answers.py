@@ -121,15 +121,40 @@ class Line:
 
     Attributes:
         line: Which, from 1.
+        name: What it calls itself, `as`; None: nothing.
         job: The job it made, or made before.
         checked: What it would be.
         error: Why there is neither.
     """
 
     line: int
+    name: str | None = None
     job: Job | None = None
     checked: Checked | None = None
     error: RunhookError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """How a set of jobs stands.
+
+    Attributes:
+        name: Its name.
+        tenant: Whose it is.
+        jobs: How many were made of it, also those that are not kept any more.
+        size: How many it is to have; None: nobody said.
+        closed: It takes no more jobs.
+        ended_at: When all of them had ended; None: not yet.
+        states: How many of its jobs are in each state.
+    """
+
+    name: str
+    tenant: str
+    jobs: int
+    size: int | None = None
+    closed: bool = False
+    ended_at: datetime | None = None
+    states: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,8 @@ from runhook.worker.errors import StoreRefuses
 from runhook.worker.flows import batch, create, lists, recover, resolve
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.costs import CostsQuery, ledger_view
-from runhook.worker.flows.lists import JobsQuery
+from runhook.worker.flows.forget import forget
+from runhook.worker.flows.lists import GroupQuery, JobsQuery, TreeQuery
 from runhook.worker.flows.recover import RecoverRequest
 from runhook.worker.flows.resolve import Verdict
 from runhook.worker.flows.steps.archiving import output_of
@@ -52,7 +53,7 @@ from runhook.worker.telemetry import masked, use_logging
 from runhook.worker.wiring import Wiring, assemble, check_secrets
 
 Answer = TypeVar("Answer")
-ACTS = {"cancel": cancel, "retry": resolve.retry, "reconcile": resolve.ask_now}
+ACTS = {"retry": resolve.retry, "reconcile": resolve.ask_now}
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,19 @@ class InProcess:
         act = ACTS[what]
         # What is retried twice may be paid for twice.
         return self._ask(lambda w: whole_view(w, act(w, job_id)), may_repeat=what != "retry")
+
+    def cancel(self, job_id: str, *, tree: bool) -> Document:
+        return self._ask(lambda w: whole_view(w, cancel(w, job_id, tree=tree)))
+
+    def forget(self, job_id: str) -> None:
+        # Done twice, the second answer would be that there is none.
+        self._ask(lambda w: forget(w, job_id), may_repeat=False)
+
+    def tree(self, job_id: str, query: Query) -> Document:
+        return self._ask(lambda w: lists.tree(w, job_id, _read(w, TreeQuery, query)))
+
+    def group(self, name: str, query: Query) -> Document:
+        return self._ask(lambda w: lists.group(w, name, _read(w, GroupQuery, query)))
 
     def resolve(self, job_id: str, verdict: Document) -> Document:
         def settled(w: Wiring) -> Document:

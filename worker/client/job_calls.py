@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -170,13 +171,31 @@ class JobCalls:
         *_, last = self.watch(job, timeout=timeout)
         return last
 
-    def cancel(self, job: str | Job) -> Job:
+    def tree(self, job: str | Job) -> Iterator[Job]:
+        """A job and what grew from it, the oldest first, read page by page."""
+        for document in pages(partial(self._transport.tree, id_of(job)), {}):
+            yield self._job(document)
+
+    def cancel(self, job: str | Job, *, tree: bool = False) -> Job:
         """Cancel a job: free until it is sent; after that RunningHub is asked to stop it.
+
+        Args:
+            job: Which.
+            tree: Cancel with it what waits for its outputs; else that fails, free.
 
         Raises:
             Conflict: It has ended, or RunningHub refuses.
         """
-        return self._job(self._transport.act(id_of(job), "cancel"))
+        return self._job(self._transport.cancel(id_of(job), tree=tree))
+
+    def forget(self, job: str | Job) -> None:
+        """Remove a job that has ended, its files, deliveries and events.
+
+        Raises:
+            Conflict: It has not ended.
+            Unavailable: No answer came. It is gone if it is not found any more.
+        """
+        self._transport.forget(id_of(job))
 
     def retry(self, job: str | Job) -> Job:
         """Run a failed or cancelled job again, and pay for it again.
@@ -231,15 +250,15 @@ class JobCalls:
         return job_of(document, self)
 
     def _line(self, answered: Document, key: str) -> Line:
-        number = answered["line"]
+        number, name = answered["line"], answered.get("as")
         if "error" in answered:
             error = error_of(answered["error"])
             if isinstance(error, Unavailable):
                 error.key = key
-            return Line(line=number, error=error)
+            return Line(line=number, name=name, error=error)
         if "dry_run" in answered:
-            return Line(line=number, checked=read_checked(answered["dry_run"]))
-        return Line(line=number, job=self._job(answered["job"]))
+            return Line(line=number, name=name, checked=read_checked(answered["dry_run"]))
+        return Line(line=number, name=name, job=self._job(answered["job"]))
 
 
 def _next(answers: Iterator[Document], key: str) -> Document | None:

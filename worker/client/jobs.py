@@ -20,7 +20,7 @@ class Client(Protocol):
 
     def get(self, job_id: str) -> "Job": ...
     def wait(self, job_id: str, *, timeout: float | None = None) -> "Job": ...
-    def cancel(self, job_id: str) -> "Job": ...
+    def cancel(self, job_id: str, *, tree: bool = False) -> "Job": ...
     def download(self, job: "Job", folder: str | Path) -> list[Path]: ...
 
 
@@ -213,13 +213,16 @@ class Job:
         """
         return self._runhook.wait(self.id, timeout=timeout)
 
-    def cancel(self) -> "Job":
+    def cancel(self, *, tree: bool = False) -> "Job":
         """The job cancelled, or with the wish written down; free until it is sent.
+
+        Args:
+            tree: Cancel with it what waits for its outputs; else that fails, free.
 
         Raises:
             Conflict: It has ended, or RunningHub refuses.
         """
-        return self._runhook.cancel(self.id)
+        return self._runhook.cancel(self.id, tree=tree)
 
     def download(self, folder: str | Path) -> list[Path]:
         """Write every output into a folder, as `<job id>-<n>.<type>`.

@@ -9,6 +9,7 @@ from runhook.worker.client.answers import (
     Asset,
     Costs,
     Delivery,
+    Group,
     Model,
     Recovered,
     read,
@@ -82,6 +83,18 @@ class OtherCalls:
             **{f"metadata.{name}": text_of(value) for name, value in (metadata or {}).items()},
         )
         return read_costs(self._transport.costs(query))
+
+    def group(self, name: str, *, tenant: str | None = None) -> Group:
+        """How a group of jobs stands.
+
+        Args:
+            name: Its name.
+            tenant: Whose it is; None: the caller's own.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return read(Group, self._transport.group(name, query_of(tenant=tenant)))
 
     def deliveries(
         self,

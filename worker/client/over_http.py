@@ -66,6 +66,23 @@ class OverHttp:
         # What is retried twice may be paid for twice.
         return self._post(f"/v1/jobs/{_part(job_id)}/{what}", may_repeat=what != "retry")
 
+    def cancel(self, job_id: str, *, tree: bool) -> Document:
+        body = None
+        if tree:
+            body = {"tree": True}
+        return self._post(f"/v1/jobs/{_part(job_id)}/cancel", body)
+
+    def forget(self, job_id: str) -> None:
+        # Done twice, the second answer would be that there is none.
+        path = f"/v1/jobs/{_part(job_id)}"
+        self._web.ask("DELETE", path, seconds=self._seconds, may_repeat=False)
+
+    def tree(self, job_id: str, query: Query) -> Document:
+        return self._get(_asking(f"/v1/jobs/{_part(job_id)}/tree", query))
+
+    def group(self, name: str, query: Query) -> Document:
+        return self._get(_asking(f"/v1/groups/{_part(name)}", query))
+
     def resolve(self, job_id: str, verdict: Document) -> Document:
         return self._post(f"/v1/jobs/{_part(job_id)}/resolve", verdict, may_repeat=False)
 

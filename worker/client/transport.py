@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 Query = Mapping[str, str]  # as the query of a URL has it
-Act = Literal["cancel", "retry", "reconcile"]
+Act = Literal["retry", "reconcile"]
 
 
 class Transport(Protocol):
@@ -48,6 +48,22 @@ class Transport(Protocol):
 
     def act(self, job_id: str, what: Act) -> Document:
         """The job after one of these was done with it."""
+        ...
+
+    def cancel(self, job_id: str, *, tree: bool) -> Document:
+        """The job, cancelled or with the wish written down; with what waits for it, if wanted."""
+        ...
+
+    def forget(self, job_id: str) -> None:
+        """Remove a job that has ended, and its files."""
+        ...
+
+    def tree(self, job_id: str, query: Query) -> Document:
+        """A page of what grew from a job."""
+        ...
+
+    def group(self, name: str, query: Query) -> Document:
+        """How a group stands."""
         ...
 
     def resolve(self, job_id: str, verdict: Document) -> Document:

@@ -24,6 +24,7 @@ LARGEST_PROBLEM = 1024 * 1024  # bytes of one: a hundred faults of 4 KiB each
 EXCERPT = 200  # characters of an answer that is none of ours, shown so that its sender is known
 # From our URL of an output to where it lies: a storage, its region, and one to spare.
 HOPS = 3
+NO_CONTENT = 204
 MOVED = (301, 302, 303, 307, 308)
 
 
@@ -99,6 +100,8 @@ class Web:
             )
         if not 200 <= answer.status < 300:
             raise refused(self.url, answer.status, answer.headers, answer.body)
+        if answer.status == NO_CONTENT:
+            return {}
         return _document(self.url, answer.body)
 
     @contextmanager

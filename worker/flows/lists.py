@@ -1,13 +1,15 @@
-"""Jobs as users list them: what narrows a list, and one page of it."""
+"""Jobs as users list them: what narrows a list, one page of it, a tree, and how a group stands."""
 
 from typing import Annotated
 
 from runhook.worker import catalogue
+from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Group, JobId, Moment, Tenant, some_of
 from runhook.worker.domain.jobs import LOCAL, State, is_job_id
 from runhook.worker.domain.metadata import Label
-from runhook.worker.domain.pages import USUAL, LabelledQuery, PageSize, begins_at
+from runhook.worker.domain.pages import USUAL, LabelledQuery, PageSize, Query, begins_at
 from runhook.worker.domain.views import View
+from runhook.worker.errors import NotFound
 from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.store import JobFilter
 from runhook.worker.wiring import Wiring
@@ -25,6 +27,19 @@ class JobsQuery(LabelledQuery):
     until: Moment | None = None
     cursor: Annotated[str, begins_at(is_job_id)] | None = None
     limit: PageSize = USUAL
+
+
+class TreeQuery(Query):
+    """Where a page of a tree begins."""
+
+    cursor: Annotated[str, begins_at(is_job_id)] | None = None
+    limit: PageSize = USUAL
+
+
+class GroupQuery(Query):
+    """Whose group it is; the caller's own, where that is not said."""
+
+    tenant: Tenant | None = None
 
 
 def page(
@@ -65,3 +80,38 @@ def page(
     )
     found = w.store.listing.page(wanted, asked.cursor, asked.limit)
     return {"items": [shown(w, job) for job in found.jobs], "next": found.next}
+
+
+def tree(w: Wiring, job_id: str, asked: TreeQuery, *, only: str | None = None) -> View:
+    """A page of a job and what grew from it, the oldest first.
+
+    Raises:
+        NotFound: There is no such job.
+    """
+    store = w.store
+    store.jobs.get(job_id)
+    names, whole = store.lineage.grown(job_id, policy.MOST_OF_A_TREE)
+    ahead = [name for name in names if asked.cursor is None or name > asked.cursor]
+    looked = ahead[: asked.limit]
+    looked = looked[: store.jobs.fitting(looked)]
+    found = [job for job in store.jobs.many(looked) if only in (None, job.tenant)]
+    behind = None
+    if len(looked) < len(ahead):
+        behind = looked[-1]
+    return {"items": [shown(w, job) for job in found], "next": behind, "complete": whole}
+
+
+def group(
+    w: Wiring, name: str, asked: GroupQuery, *, only: str | None = None, own: str = LOCAL
+) -> View:
+    """How a group stands.
+
+    Raises:
+        NotFound: There is none of this name.
+    """
+    tenant = only or asked.tenant or own
+    state = w.store.groups.state(tenant, name)
+    # A submit token that names another tenant is told of none, whether there is one or not.
+    if state is None or asked.tenant not in (None, tenant):
+        raise NotFound(f"group {name}")
+    return state.view()
