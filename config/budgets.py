@@ -25,6 +25,10 @@ class Budgets:
 
     of: Mapping[str, Decimal] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """The same text for the same budgets, however they were written."""
+        return ",".join(f"{name}={self.of[name].normalize():f}" for name in sorted(self.of))
+
     def limits(self, tenant: str) -> dict[str, Decimal]:
         """The budgets that a tenant's job must fit into; none: it may cost what it will."""
         return {name: self.of[name] for name in (WHOLE, tenant) if name in self.of}

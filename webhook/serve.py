@@ -69,7 +69,7 @@ def main(host: str) -> None:
     os.umask(OTHERS)  # files of users lie in the data folder, unless they have a place of their own
     try:
         settings = Settings.load("web")
-        check_server(assemble(settings, patience="door"))
+        check_server(assemble(settings, patience="door"), role="web")
         check_storage(settings)
         check_port(host, settings.port, seconds=PORT_PATIENCE)
     except (SettingsError, StoreUnavailable) as wrong:

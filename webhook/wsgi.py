@@ -30,7 +30,7 @@ def load() -> Flask:
     try:
         settings = Settings.load("web")
         wiring = assemble(settings, patience="door")
-        check_server(wiring)
+        check_server(wiring, role="web")
         check_storage(settings)
     except (SettingsError, StoreUnavailable) as wrong:
         print(f"runhook: {wrong}", file=sys.stderr)

@@ -118,7 +118,7 @@ class Process:
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
             self.wiring.store.deliveries.prepare()  # before the first fork
-        check_server(self.wiring)
+        check_server(self.wiring, role=self.role)
         if self.role == "worker":
             check_storage(self.settings)
         if not self.settings.shares_broker:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from celery import Celery
 
-from runhook.config.settings import Settings, SettingsError, unknown_names
+from runhook.config.settings import Role, Settings, SettingsError, unknown_names
 from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Registry, registry
 from runhook.worker.domain.provider import Provider
@@ -146,8 +146,15 @@ def _store(
     )
 
 
-def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> None:
+def check_server(
+    wiring: Wiring, environ: Mapping[str, str] = os.environ, *, role: Role | None = None
+) -> None:
     """What a process looks at before it starts to work; it waits for a Redis that is away.
+
+    Args:
+        wiring: Its parts.
+        environ: Its environment, in which a misspelt setting may stand.
+        role: What it is from now on; None: it only looks in another's place.
 
     Raises:
         SettingsError: No Redis is set or it lets nobody in, it is too old or may evict keys, or
@@ -175,6 +182,9 @@ def check_server(wiring: Wiring, environ: Mapping[str, str] = os.environ) -> Non
             f"the server is Redis {server.version}"
         )
     reached(wiring, lambda: _check_others(wiring))
+    if role:
+        budgets = fingerprint(str(wiring.settings.budgets))
+        reached(wiring, lambda: wiring.store.processes.started_with(role, budgets))
 
 
 def check_storage(settings: Settings) -> None:

@@ -56,6 +56,21 @@ def test_a_long_secret_that_nobody_drew_by_lot_is_named_unshown(build: Build, na
     assert made_up not in told.says + told.advice
 
 
+def test_a_process_with_another_budget_is_named(build: Build) -> None:
+    web = build(RUNHOOK_BUDGET_DAY="10.00,shop=3")
+    check_server(web.w, {}, role="web")
+    check_server(build(RUNHOOK_BUDGET_DAY="shop=3.0,10").w, {}, role="handlers")
+    assert _found(web, "budgets") == []
+    worker = build()  # without any
+    check_server(worker.w, {}, role="worker")
+    told = _one(web, "budgets")
+    assert told.word == "warning"
+    assert told.says == "RUNHOOK_BUDGET_DAY here differs from that of worker"
+    assert "differs from that of handlers, web" in _one(worker, "budgets").says
+    check_server(web.w, {}, role="worker")
+    assert _found(web, "budgets") == []
+
+
 def test_a_server_that_evicts_is_bad(house: House) -> None:
     house.raw.config_set("maxmemory-policy", "allkeys-lru")
     try:

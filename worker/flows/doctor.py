@@ -24,7 +24,7 @@ from runhook.worker.flows.steps.findings import Finding as Finding
 from runhook.worker.flows.steps.findings import Findings, bad, good, warning
 from runhook.worker.flows.steps.prepare import of_a_known_model
 from runhook.worker.net.http import FAILURES, Http, why
-from runhook.worker.secrets.signing import PROBE, callback_url, probe_answer
+from runhook.worker.secrets.signing import PROBE, callback_url, fingerprint, probe_answer
 from runhook.worker.store.queue import QueueState
 from runhook.worker.store.upkeep import LOOKED_AT
 from runhook.worker.wiring import Wiring, has_other_secrets
@@ -48,6 +48,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
     checks: tuple[Callable[[Wiring], Findings], ...] = (
         _server,
         _secrets,
+        _budgets,
         _clock,
         _processes,
         _web,
@@ -116,6 +117,18 @@ def _secrets(w: Wiring) -> Findings:
         text = "RUNHOOK_SECRET differs from the one that the other processes use"
         advice = "Set theirs. To change it, put the new one in front of it and restart everything."
         yield bad("secrets", text, advice)
+
+
+def _budgets(w: Wiring) -> Findings:
+    """Whether all hold jobs to the same budgets: what is asked for where there is none counts for
+    none.
+    """
+    ours = fingerprint(str(w.settings.budgets))
+    others = [role for role, theirs in w.store.processes.budgets().items() if theirs != ours]
+    if others:
+        text = f"RUNHOOK_BUDGET_DAY here differs from that of {', '.join(sorted(others))}"
+        advice = "Set the same wherever jobs are asked for or sent, and restart what differs."
+        yield warning("budgets", text, advice)
 
 
 def _clock(w: Wiring) -> Findings:

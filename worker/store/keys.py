@@ -282,6 +282,11 @@ alive = PROCESSES.key(
 )
 secrets = PROCESSES.key("secrets", "set", "fingerprints of RUNHOOK_SECRET")
 account = PROCESSES.key("account", "string", "fingerprint of key and base URL")
+budgets = PROCESSES.key(
+    "budgets",
+    "hash",
+    "fingerprint of RUNHOOK_BUDGET_DAY by role, as it was when one of that role last started",
+)
 slots = PROCESSES.key(
     "slots", "hash", "how a lane's places are shared (domain/receivers), and how many drain it"
 )

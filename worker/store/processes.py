@@ -1,4 +1,4 @@
-"""Who is there: live processes, the handlers they know, and the fingerprint of their secrets."""
+"""Who is there: live processes, the handlers they know, and fingerprints of their settings."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -234,6 +234,17 @@ class Processes:
         with reaching():
             known = {name.decode() for name in self._redis.smembers(keys.secrets())}
         return bool(known) and not known & set(fingerprints)
+
+    def started_with(self, role: str, budgets: str) -> None:
+        """A process of a role started, and holds jobs to budgets of this fingerprint."""
+        with reaching():
+            self._redis.hset(keys.budgets(), role, budgets)
+
+    def budgets(self) -> dict[str, str]:
+        """The fingerprint of the budgets that each role last started with."""
+        with reaching():
+            found = self._redis.hgetall(keys.budgets())
+        return {role.decode(): budgets.decode() for role, budgets in found.items()}
 
     def knows_account(self, fingerprint: str) -> bool:
         """Whether the jobs here are of this account; they are from now on if none is under way.
