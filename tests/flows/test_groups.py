@@ -1,5 +1,7 @@
 """Groups: counted by state, closed by their size or by the end of their batch, told once."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -8,8 +10,14 @@ import pytest
 from runhook import Event
 from runhook.worker.delivery import subscriptions
 from runhook.worker.domain.handlers import Handler, Registry
-from runhook.worker.domain.jobs import State
-from runhook.worker.errors import InvalidRequest
+from runhook.worker.domain.jobs import Job, State
+from runhook.worker.errors import (
+    InvalidRequest,
+    OverBudget,
+    RunhookError,
+    StorageUnavailable,
+    StoreUnavailable,
+)
 from runhook.worker.flows import batch
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.pump import published
@@ -17,6 +25,8 @@ from runhook.worker.flows.resolve import retry
 from runhook.worker.store import GroupState, JobFilter
 from tests.conftest import IMAGE, Build, House
 from tests.receiver import Receiver
+
+VIDEO = "vidu/image-to-video-q2-pro"
 
 
 @pytest.fixture
@@ -125,14 +135,79 @@ def test_a_batch_closes_no_group_that_others_made(house: House) -> None:
 def test_a_batch_whose_jobs_have_all_ended_before_it_tells_the_end(
     house: House, heard: list[Event]
 ) -> None:
-    lines = batch.accept(house.w, _lines("a"))
+    lines = batch.accept(house.w, [*_lines("a"), b"no job"])
     job = next(lines).job
     assert job
     house.until(job, "succeeded")
     assert heard == []
-    assert list(lines) == []
+    assert len(list(lines)) == 1
     house.settle()
     assert len(heard) == 1
+
+
+def test_a_batch_is_over_with_its_last_line_whoever_asks_for_no_more(house: House) -> None:
+    bodies = _lines("a", "b")
+    for _, line in zip(bodies, batch.accept(house.w, [*bodies, b" "]), strict=False):
+        assert line.job
+    assert _state(house).closed
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        StoreUnavailable("away"),
+        StorageUnavailable("away"),
+        OverBudget(
+            tenant=None, limit=Decimal(1), left=Decimal(0), needs=Decimal(1), day=date(2026, 1, 1)
+        ),
+    ],
+)
+def test_a_line_that_may_be_taken_later_keeps_its_group_open_for_the_repeat(
+    house: House, monkeypatch: pytest.MonkeyPatch, fault: RunhookError
+) -> None:
+    given, create = _lines("a", "b", "c"), house.w.store.jobs.create
+
+    def once_away(job: Job, *args: Any) -> tuple[str, str]:
+        if job.spec.input["prompt"] == "b":
+            raise fault
+        return create(job, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.w.store.jobs, "create", once_away)
+        first = list(batch.accept(house.w, [*given, *_lines("d", group="h")], key="k"))
+    assert [line.error for line in first] == [None, fault, None, None]
+    assert not _state(house).closed
+    assert _state(house, "h").closed, "no line of it is left"
+    again = list(batch.accept(house.w, given, key="k"))
+    assert [line.new for line in again] == [False, True, False]
+    assert _state(house).closed
+
+
+def test_a_line_refused_for_one_that_may_be_taken_later_keeps_its_group_open_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pic = {"as": "pic", "model": IMAGE, "input": {"prompt": "a"}}
+    film = {"model": VIDEO, "input": {"prompt": "b", "imageUrl": "output:@pic/0"}, "group": "g"}
+    given = [*_lines("x"), orjson.dumps(pic), orjson.dumps(film)]
+
+    def away(job: Job, *args: Any) -> tuple[str, str]:
+        if job.spec.group is None:
+            raise StoreUnavailable("away")
+        return create(job, *args)
+
+    create = house.w.store.jobs.create
+    with monkeypatch.context() as patched:
+        patched.setattr(house.w.store.jobs, "create", away)
+        list(batch.accept(house.w, given, key="k"))
+    assert not _state(house).closed
+    assert [line.error for line in batch.accept(house.w, given, key="k")] == [None] * 3
+    assert _state(house).closed
+
+
+def test_a_bad_line_keeps_no_group_open(house: House) -> None:
+    bad = orjson.dumps({"model": "no/such", "group": "g"})
+    list(batch.accept(house.w, [*_lines("a"), bad], key="k"))
+    assert _state(house).closed
 
 
 def test_a_job_that_is_retried_after_the_end_tells_no_second_end(

@@ -17,12 +17,15 @@ from runhook.worker.domain.jobs import LOCAL, Job
 from runhook.worker.domain.outputs import LINE_NAME
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.domain.views import View
-from runhook.worker.errors import Fault, InvalidRequest, RunhookError
+from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, RunhookError
 from runhook.worker.flows import create
 from runhook.worker.flows.steps.pricing import trial_view
 from runhook.worker.flows.steps.upstream import Asker, Made
 from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.wiring import Wiring
+
+# What a line gets that is wrong itself; anything else passes, and the same line may be taken later.
+ITS_OWN = (InvalidRequest, NotFound, Conflict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,7 @@ class Line:
         new: Whether the job is new.
         checked: What a dry run found, in place of a job.
         error: Why there is neither.
+        group: The tenant and the group that it names; None: none.
     """
 
     number: int
@@ -44,6 +48,7 @@ class Line:
     new: bool = False
     checked: Checked | None = None
     error: RunhookError | None = None
+    group: tuple[str, str] | None = None
 
 
 class Names:
@@ -79,6 +84,33 @@ class Names:
             self.lines[line.name] = Made(line.job.spec.kind, line.job.id)
         elif line.name and line.checked:
             self.lines[line.name] = Made(line.checked.kind)
+
+
+class Groups:
+    """Groups of a batch's jobs, and which of them its end closes."""
+
+    def __init__(self) -> None:
+        self._named: set[tuple[str, str]] = set()
+        # Those that the same batch, sent again, adds jobs to: closed, they would refuse them.
+        self._unfinished: set[tuple[str, str]] = set()
+        self._passing = False
+
+    def became(self, line: Line) -> None:
+        """What became of a line."""
+        if line.error and not isinstance(line.error, ITS_OWN):
+            self._passing = True
+        if not line.group:
+            return
+        if line.job:
+            self._named.add(line.group)
+        # Refused behind one that may be taken later, it may only have named that one.
+        elif self._passing:
+            self._unfinished.add(line.group)
+
+    def close(self, w: Wiring) -> None:
+        """The batch is over."""
+        for tenant, group in sorted(self._named - self._unfinished):
+            w.store.groups.close(tenant, group)
 
 
 class Keys:
@@ -123,7 +155,8 @@ def accept(
 ) -> Iterator[Line]:
     """Queue a job for each line, in order; a bad line harms no other. Nothing is paid yet.
 
-    Groups that it makes are closed at its end.
+    Groups that it makes are closed at its end, before the last line is told: nobody need ask for
+    more. One stays open while a line of it may yet be taken; the same batch sent again closes it.
 
     Args:
         w: The process's parts.
@@ -137,17 +170,29 @@ def accept(
     # What lines became is looked up as it is when the line that names one is judged.
     asker = Asker(tenant=owner, only=only, lines=names.lines, batch=True)
     batch = _Batch(w=w, owner=owner, keys=Keys(key), names=names, asker=asker, dry_run=dry_run)
-    groups: set[tuple[str, str]] = set()
+    groups = Groups()
+    for number, text, last in _numbered(lines):
+        line = batch.line(number, text)
+        names.became(line)
+        groups.became(line)
+        try:
+            if last:
+                groups.close(w)
+        finally:  # it is told also where Redis went away behind it
+            yield line
+
+
+def _numbered(lines: Iterable[bytes | None]) -> Iterator[tuple[int, bytes | None, bool]]:
+    """The lines that say something, with their numbers, and whether each is the last."""
+    before = None
     for number, text in enumerate(lines, start=1):
         if text is not None and not text.strip():
             continue
-        line = batch.line(number, text)
-        names.became(line)
-        if line.job and line.job.spec.group:
-            groups.add((line.job.tenant, line.job.spec.group))
-        yield line
-    for tenant, group in sorted(groups):
-        w.store.groups.close(tenant, group)
+        if before:
+            yield *before, False
+        before = number, text
+    if before:
+        yield *before, True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +208,7 @@ class _Batch:
 
     def line(self, number: int, text: bytes | None) -> Line:
         """What becomes of a line."""
-        name = None
+        name, given = None, dict[str, Any]()
         try:
             if text is None:
                 raise InvalidRequest(
@@ -179,8 +224,15 @@ class _Batch:
         # Redis away too: raised, it would break off an answer that has begun, and nobody could tell
         # which lines made a job. A caller that can stop looks for it in `error`.
         except RunhookError as error:
-            return Line(number=number, name=name, error=error)
-        return Line(number=number, name=name, job=job, new=new)
+            return Line(number=number, name=name, error=error, group=self._group(given))
+        return Line(number=number, name=name, job=job, new=new, group=self._group(given))
+
+    def _group(self, given: dict[str, Any]) -> tuple[str, str] | None:
+        """The tenant and the group that a line names, which may be no good."""
+        tenant, group = given.get("tenant") or self.owner, given.get("group")
+        if isinstance(tenant, str) and isinstance(group, str):
+            return tenant, group
+        return None
 
 
 def line_view(w: Wiring, line: Line) -> View:
