@@ -20,6 +20,7 @@ from runhook.worker.errors import (
 )
 from runhook.worker.flows import batch
 from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.forget import forget
 from runhook.worker.flows.pump import published
 from runhook.worker.flows.resolve import retry
 from runhook.worker.store import GroupState, JobFilter
@@ -269,6 +270,20 @@ def test_with_the_last_job_goes_what_is_known_of_the_group(house: House) -> None
     house.settle()
     assert house.w.store.groups.state("local", "g") is None
     assert not list(house.raw.scan_iter("runhook:group*"))
+
+
+def test_a_job_that_is_forgotten_before_the_end_of_its_group_still_counts(
+    house: House, heard: list[Event]
+) -> None:
+    first = house.until(house.ask(group="g", group_size=2), "succeeded")
+    forget(house.w, first.id)
+    assert house.raw.ttl("runhook:group:local:g") > 29 * 86400
+    assert (_state(house).made, _state(house).closed) == (1, False)
+    second = house.until(house.ask(prompt="b", group="g"), "succeeded")
+    assert house.raw.pttl("runhook:group:local:g") == -1
+    assert [event.data["succeeded"] for event in heard] == [[second.id]]
+    forget(house.w, second.id)
+    assert house.w.store.groups.state("local", "g") is None
 
 
 def test_repair_makes_a_group_right_and_tells_an_end_that_was_missed(

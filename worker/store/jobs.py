@@ -31,7 +31,7 @@ from runhook.worker.store.job_records import (
     read,
 )
 from runhook.worker.store.memory import Memory
-from runhook.worker.store.scripts import Scripts, milliseconds, pairs
+from runhook.worker.store.scripts import Scripts, milliseconds, pairs, until_ms
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
 
@@ -380,12 +380,12 @@ class Jobs:
 
         Jobs that somebody is still to be told of stay, and are passed by.
         """
-        moment = milliseconds(before)
+        moment, kept = milliseconds(before), until_ms(self._retention)
         while self._scripts.run("trim", moment, policy.TRIMMED_AT_ONCE):
             pass
         removed, last = 0, b""
         while True:
-            looked, gone, last = self._scripts.answers("sweep", 3, moment, most, last)
+            looked, gone, last = self._scripts.answers("sweep", 3, moment, most, last, kept)
             removed += int(gone)
             if not int(looked):
                 return removed
@@ -397,4 +397,5 @@ class Jobs:
             job_id: Which.
             entries: What there is of it in the log (`Events.of_job`).
         """
-        return self._scripts.waking("forget", 1, job_id, *entries)[0]
+        kept = until_ms(self._retention)
+        return self._scripts.waking("forget", 1, job_id, kept, *entries)[0]

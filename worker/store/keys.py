@@ -161,7 +161,7 @@ group = PIPELINES.key(
     "group:<tenant>:<group>",
     "hash",
     "`made` (jobs in its life), `size`, `closed`, `batch` (a batch made it), `ended` (ms: when its "
-    "end was told)",
+    "end was told); of one without jobs that has not ended as long as an ended job is kept",
 )
 
 jobs = BEFORE.key("jobs", "zset", "every job", by=BY_NAME)

@@ -2,7 +2,8 @@
 -- the log says of it. Its files are left to a duty.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  job
--- ARGV[3...]  its entries of the log
+-- ARGV[3]  the ms that an ended job is kept
+-- ARGV[4...]  its entries of the log
 -- Returns  "done" | "gone" (there is none) | the state of one that has not ended
 -- uses: states, wakeups, removing
 
@@ -14,6 +15,6 @@ for _, id in ipairs(redis.call('SMEMBERS', keys.deliveries_of_job(job))) do
   if handler then redis.call('ZREM', keys.outbox(handler), id) end
   remove_delivery(id)
 end
-for i = 3, #ARGV do redis.call('XDEL', keys.events(), ARGV[i]) end
-remove_job(job)
+for i = 4, #ARGV do redis.call('XDEL', keys.events(), ARGV[i]) end
+remove_job(job, ARGV[3])
 return answer(state and 'done' or 'gone')

@@ -4,6 +4,7 @@
 -- ARGV[2]  the time in ms
 -- ARGV[3]  most records to look at now
 -- ARGV[4]  the last job that an earlier look found to stay, behind which this one goes on; or empty
+-- ARGV[5]  the ms that an ended job is kept
 -- Returns  how many records were looked at (0: it is done), jobs removed, the last job that stays
 -- uses: time, wakeups, removing
 
@@ -50,7 +51,7 @@ for i = 1, #ended, 2 do
     -- Of one with very many some go now, and the rest with the next look.
     for k = 1, math.min(#ids, most) do remove_delivery(ids[k]) end
     if #ids <= most then
-      remove_job(job)
+      remove_job(job, ARGV[5])
       removed = removed + 1
     end
   end

@@ -46,6 +46,7 @@ local function join_group(job, tenant, group, size, batch)
   redis.call('ZADD', keys.grouped('queued', tenant, group), 0, job)
   local made = redis.call('HINCRBY', key, 'made', 1)
   if size then redis.call('HSETNX', key, 'size', size) end
+  redis.call('PERSIST', key)  -- its jobs so far may have been removed
   size = tonumber(redis.call('HGET', key, 'size'))
   if size and made >= size then redis.call('HSET', key, 'closed', '1') end
 end
@@ -68,13 +69,20 @@ local function move_in_group(job, state, tenant, group)
   if ENDED[state] then end_group(tenant, group) end
 end
 
--- A job of a group is no more; with the last one goes what is known of it.
-local function leave_group(job, tenant, group)
+-- A job of a group is no more; with the last one goes what is known of it. Where its end is still to
+-- come that is kept as long as an ended job is (kept, ms): more jobs may join, and count on.
+local function leave_group(job, tenant, group, kept)
   if not group then return end
   local left = 0
   for _, state in ipairs(STATES) do
     redis.call('ZREM', keys.grouped(state, tenant, group), job)
     left = left + redis.call('EXISTS', keys.grouped(state, tenant, group))
   end
-  if left == 0 then redis.call('UNLINK', keys.group(tenant, group)) end
+  if left > 0 then return end
+  local key = keys.group(tenant, group)
+  if redis.call('HEXISTS', key, 'ended') == 1 then
+    redis.call('UNLINK', key)
+  else
+    redis.call('PEXPIRE', key, kept)
+  end
 end

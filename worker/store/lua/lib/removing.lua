@@ -31,7 +31,8 @@ local function leave_lists(job, state, model, tenant)
   leave_lists_of_before(job, model, tenant)
 end
 
-local function remove_job(job)
+-- kept: the ms that what is known of its group outlives it where that has not ended.
+local function remove_job(job, kept)
   local key = keys.job(job)
   local held = redis.call('HMGET', key, 'state', 'model', 'tenant', 'n', 'files', 'group')
   redis.call('ZREM', keys.ended(), job)
@@ -41,7 +42,7 @@ local function remove_job(job)
     unlabel_job(job, held[3] or '')
     leave_ledger(job)
     fell(job)
-    leave_group(job, held[3], held[6])
+    leave_group(job, held[3], held[6], kept)
     call_waiters(job)
     for n = 1, tonumber(held[4]) do
       local attempt = job .. '/' .. n
