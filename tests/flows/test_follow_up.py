@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from runhook import Event, Retry
+from runhook.worker.delivery.deliveries import redeliver
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
+from runhook.worker.flows.forget import forget
 from runhook.worker.flows.pump import published
 from runhook.worker.store import JobFilter
 from tests.conftest import IMAGE, Build, House
@@ -65,6 +67,37 @@ def test_told_again_it_pays_nothing_twice(build: Build) -> None:
     assert len(seen) == 6
     assert seen[:2] * 3 == seen
     assert {job.id for job in _grown(house, picture)} == set(seen)
+
+
+def test_told_again_after_its_key_is_over_it_pays_nothing_twice(build: Build) -> None:
+    fails = True
+
+    def chain(event: Event) -> None:
+        event.submit(IMAGE, {"prompt": "next"}, handlers=[])
+        if fails:
+            raise RuntimeError("not yet")
+
+    house = _house(build, chain)
+    picture = house.until(house.ask(), "succeeded")
+    for _ in range(3):
+        house.later(5)
+    (delivery,) = house.w.store.deliveries.of_job(picture.id)
+    assert delivery.state == "dead"
+    (made,) = _grown(house, picture)
+    house.later(31 * 86400)
+    house.w.store.duties.wake("reconcile", "sweep")
+    house.settle()
+    for key in house.raw.scan_iter("runhook:idempotency:*"):  # Redis has its own clock
+        house.raw.delete(key)
+    fails = False
+    redeliver(house.w, delivery.id)
+    house.settle()
+    (delivery,) = house.w.store.deliveries.of_job(picture.id)
+    assert f"made {made.id}, which was forgotten" in str(delivery.tries[-1]["why"])
+    assert house.sandbox.accepted() == 2
+    assert _grown(house, picture) == []
+    forget(house.w, picture.id)
+    assert not list(house.raw.scan_iter("runhook:submits:*"))
 
 
 def test_equal_calls_of_one_delivery_are_as_many_jobs(build: Build) -> None:

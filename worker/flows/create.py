@@ -129,7 +129,9 @@ def accept(
     # What names a line of the batch is hashed as it is written: a job that was made again has
     # another id.
     known_by = _traces(w, owner, key, canonical(given))
-    return _made_before(w, known_by) or _put(w, read_job(w, given, asker), owner, known_by, asker)
+    if before := _made_before(w, known_by, asker.told_of):
+        return before
+    return _put(w, read_job(w, given, asker), owner, known_by, asker)
 
 
 def request(
@@ -171,8 +173,10 @@ def _traces(w: Wiring, owner: str, key: str | None, body: bytes) -> tuple[Trace,
     return traces(w.settings.secrets, owner, key, body)
 
 
-def _made_before(w: Wiring, known_by: tuple[Trace, ...]) -> tuple[bool, Job] | None:
-    if known_by and (found := w.store.jobs.made_by(known_by)):
+def _made_before(
+    w: Wiring, known_by: tuple[Trace, ...], told_of: str = ""
+) -> tuple[bool, Job] | None:
+    if known_by and (found := w.store.jobs.made_by(known_by, told_of)):
         return _answer(w, *found)
     return None
 
@@ -187,7 +191,7 @@ def _put(
     if asked.group_size:
         group["size"] = asked.group_size
     # A twin with the same key may have been made since `_made_before` looked; Redis decides.
-    status, made = w.store.jobs.create(job, owner, known_by, group)
+    status, made = w.store.jobs.create(job, owner, known_by, group, asker.told_of)
     if made == job.id:
         return True, job
     if status == "closed":  # meanwhile

@@ -23,7 +23,7 @@ def submitter(w: Wiring, event: Event, handler: str) -> Submitter:
     above: dict[str, Any] = {}
     if event.job:
         tenant, above = event.job.tenant, {"parent": event.job.id}
-    asker = Asker(tenant=tenant, only=tenant)
+    asker = Asker(tenant=tenant, only=tenant, told_of=above.get("parent", ""))
 
     def submit(given: dict[str, Any]) -> Any:
         # No key of a user's holds a line's end, so none can be like this one.

@@ -15,7 +15,7 @@ from runhook.worker.errors import (
     UnreadableRecord,
 )
 from runhook.worker.secrets.idempotency import Trace
-from runhook.worker.store import keys, records, timeline
+from runhook.worker.store import keys, records, repeats, timeline
 from runhook.worker.store.bookings import Books, booked_by
 from runhook.worker.store.changes import Change, Decision, LineOf, Moved, TimelineEntry
 from runhook.worker.store.claims import Claim, Held
@@ -64,7 +64,12 @@ class Jobs:
         self._books = books
 
     def create(
-        self, job: Job, owner: str, traces: Sequence[Trace], group: Mapping[str, Any] | None = None
+        self,
+        job: Job,
+        owner: str,
+        traces: Sequence[Trace],
+        group: Mapping[str, Any] | None = None,
+        told_of: str = "",
     ) -> tuple[str, str]:
         """Write a new job into the queue, or find the one this idempotency key made.
 
@@ -73,6 +78,7 @@ class Jobs:
             owner: Whose it is.
             traces: Those of its idempotency key; none without one.
             group: Of a job of a group what lib/groups takes of it: `size`, `batch`.
+            told_of: The job of the event in which a handler asks for it, or empty.
 
         Returns:
             `created`, or as `Trace.said_by` has it, and the job's id; `closed` and its group.
@@ -87,6 +93,7 @@ class Jobs:
             "line": self.line_of(job.spec.options),
             "score": line_score(job),
             "traces": [[one.name, one.written, self._kept_ms(one)] for one in traces],
+            "told_of": told_of,
             "expires": round(1000 * job.spec.options.get("expires_in", 0)),
             **self._books.made(job),
             **kin_of(job, group or {}),
@@ -100,17 +107,9 @@ class Jobs:
         at, _, row = found.partition(" ")
         return traces[int(at) - 1].said_by(row)
 
-    def made_by(self, traces: Sequence[Trace]) -> tuple[str, str] | None:
-        """What a key made: how its row speaks of this request, and the job; None: nothing yet.
-
-        Only a look, so that a repeated request is not judged anew; `create` decides between twins.
-        """
-        with reaching():
-            known = self._redis.mget([keys.idempotency(one.name) for one in traces])
-        for one, row in zip(traces, known, strict=True):
-            if row is not None:
-                return one.said_by(row.decode())
-        return None
+    def made_by(self, traces: Sequence[Trace], told_of: str = "") -> tuple[str, str] | None:
+        """What a key made, as `repeats` finds it."""
+        return repeats.made_by(self._redis, traces, told_of)
 
     def _kept_ms(self, trace: Trace) -> int:
         """How long an idempotency key is remembered: as an ended job is, unless it is less."""

@@ -100,6 +100,12 @@ notes = JOBS.key(
 timeline = JOBS.key(
     "timeline:<job>", "stream", "the same as the release before wrote it, a `note` each"
 )
+submits = JOBS.key(
+    "submits:<job>",
+    "hash",
+    "jobs that handlers submitted in its events: a row for each trace of a call, as in "
+    "`idempotency:<trace>`. A delivery may be told again as long as the job is kept, however long",
+)
 raw = JOBS.key("raw:<job/n>", "list", "an attempt's callbacks not yet taken in")
 unread = JOBS.key("unread:<job/n>", "hash", "their marks, and the bytes of each")
 heard = JOBS.key("heard:<job/n>", "string", "how many it had in its life")

@@ -45,6 +45,7 @@ class Asker:
             it was refused.
         own: What its own line calls itself; empty: nothing.
         batch: Whether it stands in a batch.
+        told_of: The job of the event in which he asks, as a handler; empty: none.
     """
 
     tenant: str = LOCAL
@@ -52,6 +53,7 @@ class Asker:
     lines: Mapping[str, Made | None] = field(default_factory=dict)
     own: str = ""
     batch: bool = False
+    told_of: str = ""
 
     def sees(self, job: Job) -> bool:
         """Whether he may know that there is such a job."""

@@ -1,11 +1,12 @@
 -- Accept a job: its record, its place in the line, its event, the line's wake-up; or the job that
 -- the same idempotency key made before.
 -- KEYS[1]  the root of every key
--- ARGV[2]  {job, model, tenant, line, score, traces, expires, labels, want, ledger}: traces of an
---          idempotency key, each {the row's name, what a new row says, the ms it is remembered},
---          none without a key; expires the ms until it is not to be sent any more, 0: never;
---          labels the metadata that it is found by; want and ledger what it holds of a day's
---          budget (lib/ledger), none where there is none;
+-- ARGV[2]  {job, model, tenant, line, score, traces, told_of, expires, labels, want, ledger}:
+--          traces of an idempotency key, each {the row's name, what a new row says, the ms it is
+--          remembered}, none without a key; told_of the job of the event in which a handler asks
+--          for it, with which the rows are kept too, or empty; expires the ms until it is not to be
+--          sent any more, 0: never; labels the metadata that it is found by; want and ledger what
+--          it holds of a day's budget (lib/ledger), none where there is none;
 --          tree, above: the first of its tree, and the jobs it grew from (lib/lineage), or none;
 --          waits: those it waits for, or none; group, size, batch: as lib/groups, or none
 -- ARGV[3]  ask
@@ -19,15 +20,21 @@
 local order = cjson.decode(ARGV[2])
 local key = keys.job(order.job)
 if redis.call('EXISTS', key) == 1 then return answer('created', order.job) end
+local by_handler = order.told_of ~= ''
+local submits = keys.submits(order.told_of)
 for i, trace in ipairs(order.traces) do
   local known = redis.call('GET', keys.idempotency(trace[1]))
+    or (by_handler and redis.call('HGET', submits, trace[1]))
   if known then return answer('known', i .. ' ' .. known) end
 end
 if order.group and is_closed(order.tenant, order.group) then return answer('closed', order.group) end
 local broke = order.want and lacking(order.want)
 if broke then return answer('broke', broke) end
+local remembered = by_handler and redis.call('EXISTS', keys.job(order.told_of)) == 1
 for _, trace in ipairs(order.traces) do
-  redis.call('SET', keys.idempotency(trace[1]), trace[2] .. ' ' .. order.job, 'PX', trace[3])
+  local row = trace[2] .. ' ' .. order.job
+  redis.call('SET', keys.idempotency(trace[1]), row, 'PX', trace[3])
+  if remembered then redis.call('HSET', submits, trace[1], row) end
 end
 redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n', 1, 'rev', 1,
   'model', order.model, 'tenant', order.tenant)

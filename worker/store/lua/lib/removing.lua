@@ -51,5 +51,6 @@ local function remove_job(job, kept)
   end
   -- Not here: the place of files may be away, and then this duty waits for it.
   if held[5] then wake('archive', 'remove/' .. job, 0) end
-  redis.call('UNLINK', key, keys.notes(job), keys.timeline(job), keys.deliveries_of_job(job))
+  redis.call('UNLINK', key, keys.notes(job), keys.timeline(job), keys.deliveries_of_job(job),
+    keys.submits(job))
 end
