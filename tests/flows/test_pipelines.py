@@ -9,7 +9,7 @@ import pytest
 
 from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Job, State
-from runhook.worker.domain.reports import Uploaded
+from runhook.worker.domain.reports import Output, Report, Uploaded
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Conflict, InvalidRequest, NotFound, StorageUnavailable
 from runhook.worker.files.outputs import Outputs
@@ -18,6 +18,7 @@ from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.forget import forget, forget_tree
 from runhook.worker.flows.resolve import retry
+from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.upstream import Asker
 from runhook.worker.store import Change, records
 from tests.conftest import IMAGE, Build, House
@@ -130,6 +131,35 @@ def test_a_failed_input_fails_what_waits_for_it_free_and_names_it(house: House, 
         assert error.detail == {"job": above.id}
     assert house.job(picture).state == how
     assert house.sandbox.accepted() == (how == "failed")
+
+
+def test_what_waits_for_a_job_that_an_older_process_ends_is_settled_within_the_hour(
+    house: House,
+) -> None:
+    house.sandbox.faults({"fault": "slow", "value": 600})
+    picture = house.until(house.ask(group="g", group_size=1), "running")
+    film = _film(house, f"output:{picture.id}/0")
+    house.sandbox.faults()
+    ended = house.w.store.jobs.get(picture.id)
+    url = "https://files.example/a.png"
+    done = Report(ref=str(ended.attempt.ref), state="succeeded", outputs=(Output(url=url),))
+    accept(house.w, picture.id, 1, done, "query")
+    # It moves only the list of a state, calls nobody and knows no groups.
+    house.raw.zrem("runhook:due:intake", f"waiters/{picture.id}")
+    for whose in ("", "local"):
+        house.raw.zrem(f"runhook:listed:succeeded:{whose}:{IMAGE}", picture.id)
+        house.raw.zadd(f"runhook:listed:running:{whose}:{IMAGE}", {picture.id: 0})
+    house.raw.zrem("runhook:grouped:succeeded:local:g", picture.id)
+    house.raw.zadd("runhook:grouped:running:local:g", {picture.id: 0})
+    house.raw.hdel("runhook:group:local:g", "ended")
+    house.settle()
+    assert house.job(film).history.waits_for == (picture.id,)
+    house.w.store.duties.wake("reconcile", "sweep")
+    house.until(film, "succeeded")
+    group = house.w.store.groups.state("local", "g")
+    assert group
+    assert group.ended_at
+    assert group.states[State.SUCCEEDED] == 1
 
 
 def test_an_input_that_is_forgotten_fails_what_waits_for_it(house: House) -> None:

@@ -261,7 +261,7 @@ class Listing:
         silent = [name for name, has in zip(names, said, strict=True) if not has]
         tenants = self._jobs.asked_by(silent)
         pairs = [text for name in names for text in (name, tenants.get(name, ""))]
-        return int(self._scripts.run("relist", *pairs))
+        return int(self._scripts.waking("relist", 1, *pairs)[0])
 
     def list_what_older_processes_left(self) -> int:
         """List by model and tenant what processes of the release before made or moved.
