@@ -11,7 +11,13 @@ from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Output, Report, Uploaded
 from runhook.worker.domain.views import job_view
-from runhook.worker.errors import Conflict, InvalidRequest, NotFound, StorageUnavailable
+from runhook.worker.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    ProviderRefused,
+    StorageUnavailable,
+)
 from runhook.worker.files.outputs import Outputs
 from runhook.worker.flows import create
 from runhook.worker.flows.cancel import cancel
@@ -273,6 +279,27 @@ def test_a_cancel_of_the_tree_cancels_all_that_waits(house: House) -> None:
     house.settle()
     states = [house.job(job).state for job in (picture, film, large)]
     assert states == [State.CANCELLED] * 3
+
+
+def test_a_cancel_of_the_tree_that_is_refused_is_forgotten(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.sandbox.faults({"fault": "slow", "value": 600})
+    picture = house.until(house.ask(), "running")
+    film = _film(house, f"output:{picture.id}/0")
+
+    def refuse(*_: object) -> None:
+        raise ProviderRefused("not now", code="1")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(house.w.client), "cancel", refuse)
+        with pytest.raises(Conflict, match="refuses to cancel it"):
+            cancel(house.w, picture.id, tree=True)
+    assert "cancel refused" in house.notes(picture)
+    cancel(house.w, picture.id)
+    error = house.until(film, "failed").attempt.error
+    assert error
+    assert error.code == "input_failed"
 
 
 def test_a_running_job_is_cancelled_with_its_tree_too(house: House) -> None:

@@ -161,9 +161,9 @@ def wish_cancel(job: Job, now: datetime, *, wished: bool = True, tree: bool = Fa
     return replace(job, history=history)
 
 
-def with_waiters(job: Job, now: datetime) -> Job:
-    """The job, whose cancel will be that of those that wait for it too."""
-    return replace(job, history=replace(job.history, updated_at=now, cancel_tree=True))
+def with_waiters(job: Job, now: datetime, *, wished: bool = True) -> Job:
+    """The job, whose cancel will be that of those that wait for it too; or no more."""
+    return replace(job, history=replace(job.history, updated_at=now, cancel_tree=wished))
 
 
 def wait_for(job: Job, others: Iterable[str], now: datetime) -> Job:

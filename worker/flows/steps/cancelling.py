@@ -22,10 +22,8 @@ def stop_running(w: Wiring, job: Job) -> Job:
     # ProviderSilent is let through: whether the task was stopped is not known, so the job stays
     # running and ends by what RunningHub reports of it.
     except ProviderRefused as refused:
+        _note_refusal(w, job, refused)
         why = f"RunningHub refuses to cancel it: {refused}"
-        transcript.note(
-            w, job.id, TimelineEntry("cancel refused", {"attempt": n, "why": str(refused)})
-        )
         raise Conflict(f"{why}. It stays running") from refused
 
     def decide(now_job: Job) -> Change | None:
@@ -40,6 +38,19 @@ def stop_running(w: Wiring, job: Job) -> Job:
             f"{job.id} has {after.state} before it could be cancelled; what that cost stays charged"
         )
     return after
+
+
+def _note_refusal(w: Wiring, job: Job, refused: ProviderRefused) -> None:
+    n = job.attempt.n
+    note = TimelineEntry("cancel refused", {"attempt": n, "why": str(refused)})
+
+    def decide(now_job: Job) -> Change:
+        # Else a later cancel of the job alone would be that of those that wait for it too.
+        if now_job.state is State.RUNNING and now_job.attempt.n == n:
+            now_job = moves.with_waiters(now_job, w.clock.now(), wished=False)
+        return Change(job=now_job, notes=(note,))
+
+    transcript.change(w, job.id, decide)
 
 
 def carry_out_wish(w: Wiring, job: Job) -> None:
