@@ -281,6 +281,18 @@ def test_a_cancel_of_the_tree_cancels_all_that_waits(house: House) -> None:
     assert states == [State.CANCELLED] * 3
 
 
+def test_a_job_is_retried_only_once_its_tree_is_cancelled(house: House) -> None:
+    _paused(house)
+    picture = house.ask()
+    film = _film(house, f"output:{picture.id}/0")
+    cancel(house.w, picture.id, tree=True)
+    with pytest.raises(Conflict, match="what waits for it is being cancelled with it"):
+        retry(house.w, picture.id)
+    house.settle()
+    assert house.job(film).state is State.CANCELLED
+    assert retry(house.w, picture.id).state is State.QUEUED
+
+
 def test_a_cancel_of_the_tree_that_is_refused_is_forgotten(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

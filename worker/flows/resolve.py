@@ -52,7 +52,8 @@ def retry(w: Wiring, job_id: str) -> Job:
 
     Raises:
         NotFound: There is no such job.
-        Conflict: It has succeeded, or not ended; or what it needs cannot be had.
+        Conflict: It has succeeded, or not ended; what it needs cannot be had; or what waits for it
+            is still to be cancelled with it.
         OverBudget: The day's budget has no room for it.
         InvalidRequest: There is a budget, and nobody knows what to hold of it.
     """
@@ -61,6 +62,7 @@ def retry(w: Wiring, job_id: str) -> Job:
     def decide(job: Job) -> Change:
         if job.state not in (State.FAILED, State.CANCELLED):
             raise Conflict(f"{job_id} is {job.state}; only failed and cancelled jobs are retried")
+        _leave_to_settling(w, job)
         # A new attempt and not the old one again: its callback URL is its own, so late news of the
         # first cannot be taken for news of the second. It begins anew with the model that was asked
         # for, whichever failed last: the user has looked at it since.
@@ -72,6 +74,17 @@ def retry(w: Wiring, job_id: str) -> Job:
         return requeued(waiting, w, note)
 
     return w.store.jobs.change(job_id, decide)[1]
+
+
+def _leave_to_settling(w: Wiring, job: Job) -> None:
+    """Raises Conflict where what waits is still to be cancelled with a job: retried, it would not.
+
+    Nobody new waits for a job that was cancelled, so this is over soon.
+    """
+    with_tree = job.state is State.CANCELLED and job.history.cancel_tree
+    if with_tree and w.store.lineage.waiters(job.id, "", 1):
+        why = "what waits for it is being cancelled with it; retry it once that is done"
+        raise Conflict(f"{job.id} is not retried yet: {why}")
 
 
 def _inputs(w: Wiring, job: Job) -> list[str]:
