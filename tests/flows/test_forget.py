@@ -1,5 +1,7 @@
 """A job is forgotten with all that is its own: by its owner's word, or when its time is over."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import Conflict, NotFound
 from runhook.worker.flows.forget import forget
 from runhook.worker.flows.pump import published
+from runhook.worker.store import Change, TimelineEntry
 from tests.conftest import Build, House
 
 DAY = 86400.0
@@ -184,5 +187,31 @@ def test_one_that_is_forgotten_while_it_is_fetched_leaves_no_file(
 def test_a_job_goes_when_its_answer_was_lost_too(shop: Shop) -> None:
     job = shop.ended()
     jobs = shop.house.w.store.jobs
-    assert jobs.forget(job.id, []) == "done"
-    assert jobs.forget(job.id, []) == "gone"
+    assert jobs.forget(shop.house.job(job), []) == "done"
+    assert jobs.forget(job, []) == "gone"
+
+
+def test_an_event_of_the_moment_in_which_it_is_forgotten_goes_too(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = shop.ended()
+    events, looks = shop.house.w.store.events, list[str]()
+    look = events.of_job
+
+    def archived_meanwhile(job_id: str, moments: Iterable[datetime]) -> list[str]:
+        found = look(job_id, moments)
+        if not looks:
+            kept = (TimelineEntry("archived", {}),)
+            event = "job.archived"
+            shop.house.w.store.jobs.change(
+                job_id, lambda now: Change(job=now, notes=kept, event=event)
+            )
+        looks.append(job_id)
+        return found
+
+    monkeypatch.setattr(events, "of_job", archived_meanwhile)
+    forget(shop.house.w, job.id)
+    shop.house.settle()
+    assert len(looks) == 2
+    assert shop.house.events() == []
+    assert shop.keys_of(job) == []

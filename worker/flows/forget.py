@@ -23,16 +23,22 @@ def forget(w: Wiring, job_id: str) -> None:
         NotFound: There is no such job.
         Conflict: It has not ended.
     """
-    job = w.store.jobs.get(job_id)
-    # Looked at before it goes, because what it says of moments leads to its events.
-    entries = w.store.events.of_job(job_id, _moments(w, job))
-    state = job.state.value
-    if job.state.ended:
-        state = w.store.jobs.forget(job_id, entries)
+    # Of an ended job little changes: its outputs are kept, its cost is told. Then there is an event
+    # more to look for.
+    while (state := _forgotten(w, w.store.jobs.get(job_id))) == "stale":
+        pass
     # Gone is done: the first answer was lost, or somebody else forgot it at the same moment.
     if state not in ("done", "gone"):
         raise Conflict(f"{job_id} is {state}: only a job that has ended can be forgotten")
     report("job.forgotten", job=job_id)
+
+
+def _forgotten(w: Wiring, job: Job) -> str:
+    if not job.state.ended:
+        return job.state.value
+    # Looked at before it goes, because what it says of moments leads to its events.
+    entries = w.store.events.of_job(job.id, _moments(w, job))
+    return w.store.jobs.forget(job, entries)
 
 
 def forget_tree(w: Wiring, root: str, tenant: str | None) -> int:

@@ -389,12 +389,12 @@ class Jobs:
             if not int(looked):
                 return removed
 
-    def forget(self, job_id: str, entries: Sequence[str]) -> str:
-        """Remove one that has ended, with all that is its own: `done`, `gone`, or its state.
+    def forget(self, job: Job, entries: Sequence[str]) -> str:
+        """Remove one that has ended, with all that is its own: `done`, `gone`, `stale`, its state.
 
         Args:
-            job_id: Which.
+            job: As it was before its entries were looked for; `stale`: it has changed since.
             entries: What there is of it in the log (`Events.of_job`).
         """
         kept = until_ms(self._retention)
-        return self._scripts.waking("forget", 1, job_id, kept, *entries)[0]
+        return self._scripts.waking("forget", 1, job.id, job.rev, kept, *entries)[0]

@@ -2,19 +2,23 @@
 -- the log says of it. Its files are left to a duty.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  job
--- ARGV[3]  the ms that an ended job is kept
--- ARGV[4...]  its entries of the log
+-- ARGV[3]  its revision, when its entries of the log were looked for
+-- ARGV[4]  the ms that an ended job is kept
+-- ARGV[5...]  those entries
 -- Returns  "done" | "gone" (there is none) | the state of one that has not ended
+--          | "stale" (it changed since, so there may be more entries: look again)
 -- uses: states, wakeups, removing
 
 local job = ARGV[2]
-local state = redis.call('HGET', keys.job(job), 'state')
+local held = redis.call('HMGET', keys.job(job), 'state', 'rev')
+local state = held[1]
 if state and not ENDED[state] then return answer(state) end
+if state and held[2] ~= ARGV[3] then return answer('stale') end
 for _, id in ipairs(redis.call('SMEMBERS', keys.deliveries_of_job(job))) do
   local handler = redis.call('HGET', keys.delivery(id), 'handler')
   if handler then redis.call('ZREM', keys.outbox(handler), id) end
   remove_delivery(id)
 end
-for i = 4, #ARGV do redis.call('XDEL', keys.events(), ARGV[i]) end
-remove_job(job, ARGV[3])
+for i = 5, #ARGV do redis.call('XDEL', keys.events(), ARGV[i]) end
+remove_job(job, ARGV[4])
 return answer(state and 'done' or 'gone')
