@@ -20,14 +20,16 @@ VIDEO = "vidu/image-to-video-q2-pro"
 Function = Callable[[Event], object]
 
 
-def _house(build: Build, function: Function, *types: str, model: str = IMAGE) -> House:
+def _house(
+    build: Build, function: Function, *types: str, model: str = IMAGE, **settings: str
+) -> House:
     registry = Registry()
     registry.add(
         Handler(
             name=function.__name__, types=types or ("job.succeeded",), model=model, target=function
         )
     )
-    house = build(registry, RUNHOOK_RETRY_SCHEDULE="0,1,2")
+    house = build(registry, RUNHOOK_RETRY_SCHEDULE="0,1,2", **settings)
     house.w.store.processes.publish_handlers(published(house.w))
     return house
 
@@ -122,6 +124,25 @@ def test_a_refused_one_ends_the_delivery_with_all_faults(build: Build) -> None:
     assert "the job that it submitted was refused: " in why
     assert "input.duration" in why
     assert "input.prompt" in why
+
+
+def test_one_that_the_budget_has_no_room_for_waits_for_the_next_day(build: Build) -> None:
+    def more(event: Event) -> None:
+        event.submit(IMAGE, {"prompt": "next"}, handlers=[])
+
+    house = _house(build, more, RUNHOOK_BUDGET_DAY="0.50")
+    picture = house.until(house.ask(), "succeeded")
+    for _ in range(3):
+        house.later(3600)
+    (delivery,) = house.w.store.deliveries.of_job(picture.id)
+    assert (delivery.state, len(delivery.tries)) == ("pending", 1)
+    assert "the job that it submitted has to wait: it may cost 0.40" in str(
+        delivery.tries[-1]["why"]
+    )
+    house.later(86400)
+    (delivery,) = house.w.store.deliveries.of_job(picture.id)
+    assert (delivery.state, len(delivery.tries)) == ("done", 2)
+    assert len(_grown(house, picture)) == 1
 
 
 def test_one_that_says_something_else_when_told_again_is_no_second_job(build: Build) -> None:

@@ -22,6 +22,10 @@ def own_registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     return found
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _event() -> Event:
     job = attributes({"id": "job_1"})
     return Event(id="evt_1", type="job.succeeded", time=datetime.now(UTC), job=job)
@@ -96,7 +100,7 @@ def test_a_handler_that_would_hear_nothing_is_refused(own_registry: Registry) ->
 def test_a_handler_that_returns_a_coroutine_has_heard_nothing() -> None:
     async def later() -> None: ...
 
-    outcome = run(lambda event: later(), _event())
+    outcome = run(lambda event: later(), _event(), _now)
     assert outcome.word == "failed"
     assert "coroutine" in str(outcome.why)
 
@@ -181,7 +185,7 @@ def test_what_a_handler_does_is_one_of_four_words(raised: BaseException | None, 
         if raised:
             raise raised
 
-    outcome = run(handler, _event())
+    outcome = run(handler, _event(), _now)
     assert outcome.word == word
     assert outcome.after == (3 if word == "again" else None)
 
@@ -191,7 +195,7 @@ def test_a_retry_after_no_number_of_seconds_is_a_failure_that_says_so(after: Any
     def handler(_: Event) -> None:
         raise Retry(after=after)
 
-    outcome = run(handler, _event())
+    outcome = run(handler, _event(), _now)
     assert outcome.word == "failed"
     assert "takes seconds" in str(outcome.why)
 

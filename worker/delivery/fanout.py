@@ -336,7 +336,8 @@ def _run(w: Wiring, handler: Handler, event: Event, submitter_for: SubmitterFor)
         task = handler.target
         return w.elsewhere.send(task.name, task.queue, cloud_event(event, w.settings.public_url))
     submitter = submitter_for(w, event, handler.name)
-    return handlers.run(handler.target, told(event, w.settings.public_url, submitter))
+    telling = told(event, w.settings.public_url, submitter)
+    return handlers.run(handler.target, telling, w.clock.now)
 
 
 def _turn(w: Wiring, outcome: Outcome, place: int) -> DeliveryResult:

@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -16,7 +17,7 @@ from typing import Any
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.handlers import Function, HandlerEvent, Registry, Retry, Stop, registry
-from runhook.worker.errors import Conflict, InvalidRequest
+from runhook.worker.errors import Conflict, InvalidRequest, OverBudget
 from runhook.worker.net.untrusted import clean
 
 ENTRY_POINTS = "runhook.handlers"  # the group by which installed packages are found
@@ -70,13 +71,19 @@ def attributes(document: dict[str, Any]) -> SimpleNamespace:
     return SimpleNamespace(**{key: dress(key, value) for key, value in document.items()})
 
 
-def run(function: Function, event: HandlerEvent) -> Outcome:
+def run(function: Function, event: HandlerEvent, now: Callable[[], datetime]) -> Outcome:
     """Call a handler's function with an event.
 
+    Args:
+        function: The handler's.
+        event: What it is told.
+        now: Tells the time.
+
     Returns:
-        `done`; `again` where it raised Retry; `dead` where it raised Stop or let a refusal of a job
-        that it submitted through; `failed` where it raised anything else, none of which is let
-        through, or returned a coroutine.
+        `done`; `again` where it raised Retry, and when the next day begins where it let through
+        that the budget has no room for a job that it submitted; `dead` where it raised Stop or let
+        a refusal of such a job through; `failed` where it raised anything else, none of which is
+        let through, or returned a coroutine.
     """
     start = time.monotonic()
     try:
@@ -87,6 +94,11 @@ def run(function: Function, event: HandlerEvent) -> Outcome:
         return Outcome(
             word="dead", took=time.monotonic() - start, why=_why(stop) or "the handler said stop"
         )
+    except OverBudget as broke:
+        # Told again by the schedule it would be dead before there is room.
+        after = max(0.0, (broke.ends_at - now()).total_seconds())
+        why = f"the job that it submitted has to wait: {_why(broke)}"
+        return Outcome(word="again", took=time.monotonic() - start, why=why, after=after)
     except (InvalidRequest, Conflict) as refused:
         # It would be refused again: told again, the handler submits the same.
         why = f"the job that it submitted was refused: {_why(refused)}"
