@@ -95,10 +95,7 @@ def run(function: Function, event: HandlerEvent, now: Callable[[], datetime]) ->
             word="dead", took=time.monotonic() - start, why=_why(stop) or "the handler said stop"
         )
     except OverBudget as broke:
-        # Told again by the schedule it would be dead before there is room.
-        after = max(0.0, (broke.ends_at - now()).total_seconds())
-        why = f"the job that it submitted has to wait: {_why(broke)}"
-        return Outcome(word="again", took=time.monotonic() - start, why=why, after=after)
+        return _next_day(broke, now(), time.monotonic() - start)
     except (InvalidRequest, Conflict) as refused:
         # It would be refused again: told again, the handler submits the same.
         why = f"the job that it submitted was refused: {_why(refused)}"
@@ -113,6 +110,13 @@ def run(function: Function, event: HandlerEvent, now: Callable[[], datetime]) ->
         answered.close()
         return Outcome(word="failed", took=took, why="it returned a coroutine, which nobody runs")
     return Outcome(word="done", took=took)
+
+
+def _next_day(broke: OverBudget, now: datetime, took: float) -> Outcome:
+    # Told again by the schedule it would be dead before there is room.
+    after = max(0.0, (broke.ends_at - now).total_seconds())
+    why = f"the job that it submitted has to wait: {_why(broke)}"
+    return Outcome(word="again", took=took, why=why, after=after)
 
 
 def _again(retry: Retry, took: float) -> Outcome:

@@ -129,6 +129,18 @@ def departed(job: Job, n: int, left: bytes) -> Job:
     return replace(job, history=replace(job.history, attempts=attempts))
 
 
+def asked(job: Job, line: str) -> Members:
+    """A new job's place as its script takes it."""
+    return {
+        "job": job.id,
+        "model": job.spec.model,
+        "tenant": job.tenant,
+        "line": line,
+        "score": line_score(job),
+        "expires": round(1000 * job.spec.options.get("expires_in", 0)),
+    }
+
+
 def kin_of(job: Job, group: Mapping[str, Any]) -> dict[str, Any]:
     """What `create` is told of those that a new job belongs together with; mostly nothing.
 

@@ -22,6 +22,7 @@ from runhook.worker.store.claims import Claim, Held
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.duties import Closing
 from runhook.worker.store.job_records import (
+    asked,
     changed,
     duration_ms,
     fitting,
@@ -87,14 +88,9 @@ class Jobs:
             OverBudget: Its day's budget has no room for it.
         """
         order = {
-            "job": job.id,
-            "model": job.spec.model,
-            "tenant": job.tenant,
-            "line": self.line_of(job.spec.options),
-            "score": line_score(job),
+            **asked(job, self.line_of(job.spec.options)),
             "traces": [[one.name, one.written, self._kept_ms(one)] for one in traces],
             "told_of": told_of,
-            "expires": round(1000 * job.spec.options.get("expires_in", 0)),
             **self._books.made(job),
             **kin_of(job, group or {}),
         }
