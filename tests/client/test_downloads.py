@@ -45,7 +45,7 @@ def test_a_text_is_written_as_one_and_a_strange_type_moves_no_file(
 def test_a_copy_that_is_kept_is_there_when_runninghubs_is_gone(shop: Shop, tmp_path: Path) -> None:
     job = shop.runhook.submit(IMAGE, CAT)
     shop.ended(job.id)
-    shop.until(lambda: shop.runhook.get(job.id).outputs[0].archived_url)
+    shop.until(lambda: shop.runhook.get(job).outputs[0].archived_url)
     shop.house.sandbox.faults({"fault": "output_gone"})
     (path,) = job.wait(timeout=5).download(tmp_path / "here")
     with Image.open(path) as picture:

@@ -112,6 +112,7 @@ def test_the_account_is_told_as_runninghub_has_it(shop: Shop) -> None:
     assert account.in_flight == 0
     assert account.limit == 50
     assert isinstance(account.coins, Decimal)
+    assert account.budgets == (), "none is set here"
 
 
 def test_what_days_cost_is_told_by_what_is_asked_for(shop: Shop) -> None:

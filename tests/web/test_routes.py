@@ -188,6 +188,7 @@ def test_the_account_is_asked_about(client: FlaskClient, town: House) -> None:
         "queued": 1,
         "total": 1,
         "in_flight": 1,
+        "budgets": [],
     }
     provider_at(town.w, "http://127.0.0.1:9")
     assert client.get("/v1/account").status_code == 503

@@ -9,9 +9,7 @@ from runhook.webhook.edge.receiving import read_body
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.worker.domain.bodies import Body
-from runhook.worker.domain.views import account_view
-from runhook.worker.flows.costs import budgets_today
-from runhook.worker.money.report import budget_view
+from runhook.worker.flows import costs
 
 LARGEST = 1024  # bytes of a body, which says one word
 
@@ -52,8 +50,4 @@ def get_account() -> Response:
     # Two calls to RunningHub, each of which may take seconds: few at once, so that threads are left
     # for what needs Redis only.
     with ASKING.take(caller().name):
-        account, capacity = w.client.account(), w.client.capacity()
-    view = account_view(account, capacity, w.store.queue.state().in_flight)
-    if budgets := budgets_today(w):
-        view["budgets"] = [budget_view(budget) for budget in budgets]
-    return answer(view)
+        return answer(costs.account(w))

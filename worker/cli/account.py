@@ -17,14 +17,11 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True)
 def account(as_json: bool) -> None:
     """Show the account's balance, limit and use."""
-    from runhook.worker.domain.views import account_view
-    from runhook.worker.flows.costs import budgets_today
-    from runhook.worker.money.report import budget_view
+    from runhook.worker.flows import costs
 
     w = wiring(asks=True)
     state = w.store.queue.state()
-    view = account_view(w.client.account(), w.client.capacity(), state.in_flight)
-    view["budgets"] = [budget_view(budget) for budget in budgets_today(w)]
+    view = costs.account(w)
     if as_json:
         print_json(view | {"line": state.document()})
     else:

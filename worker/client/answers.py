@@ -225,6 +225,7 @@ class Account:
         queued: How many wait there.
         total: Both.
         in_flight: How many of them are ours.
+        budgets: How today's stand: each `tenant`, `limit`, `held`, `left` and `ends_at`.
     """
 
     type: str | None = None
@@ -236,6 +237,7 @@ class Account:
     queued: int | None = None
     total: int | None = None
     in_flight: int = 0
+    budgets: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

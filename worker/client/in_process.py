@@ -34,12 +34,12 @@ from runhook.worker.domain.metadata import Label
 from runhook.worker.domain.pages import Parameters, read_parameters
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.domain.reports import Output as Made
-from runhook.worker.domain.views import account_view, recovered_view
+from runhook.worker.domain.views import recovered_view
 from runhook.worker.errors import RunhookError as OurError
 from runhook.worker.errors import StoreRefuses
 from runhook.worker.flows import batch, create, lists, recover, resolve
 from runhook.worker.flows.cancel import cancel
-from runhook.worker.flows.costs import CostsQuery, ledger_view
+from runhook.worker.flows.costs import CostsQuery, account, ledger_view
 from runhook.worker.flows.forget import forget
 from runhook.worker.flows.lists import GroupQuery, JobsQuery, TreeQuery
 from runhook.worker.flows.recover import RecoverRequest
@@ -172,8 +172,7 @@ class InProcess:
         def asked(w: Wiring) -> Document:
             if not w.settings.api_key:
                 raise WrongSetting("RUNNINGHUB_API_KEY is missing, so the account cannot be seen")
-            in_flight = w.store.queue.state().in_flight
-            return account_view(w.client.account(), w.client.capacity(), in_flight)
+            return account(w)
 
         return self._ask(asked)
 

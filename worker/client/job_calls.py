@@ -93,13 +93,13 @@ class JobCalls:
             while answered := _next(answers, key):
                 yield self._line(answered, key)
 
-    def get(self, job_id: str) -> Job:
+    def get(self, job: str | Job) -> Job:
         """One job.
 
         Raises:
             NotFound: There is none of this id.
         """
-        return self._job(self._transport.job(job_id))
+        return self._job(self._transport.job(id_of(job)))
 
     def jobs(
         self,

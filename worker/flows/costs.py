@@ -1,4 +1,4 @@
-"""What days cost: the ledger's rows that are asked for, added up, and how today's budgets stand."""
+"""What days cost, by the ledger's rows, and what is left: of the account and of today's budgets."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,10 +14,10 @@ from runhook.worker.domain.bodies import Moment, Tenant, fact, refused
 from runhook.worker.domain.faults import misspelt
 from runhook.worker.domain.metadata import PREFIX, Label
 from runhook.worker.domain.pages import LabelledQuery
-from runhook.worker.domain.views import View
+from runhook.worker.domain.views import View, account_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.money.amounts import of_millionths
-from runhook.worker.money.report import BudgetToday, Costs, costs_view
+from runhook.worker.money.report import BudgetToday, Costs, budget_view, costs_view
 from runhook.worker.money.rows import DAY, DIMENSIONS, RowFilter, summed, together
 from runhook.worker.wiring import Wiring
 
@@ -102,6 +102,19 @@ def costs(
         totals=together(sums),
         budgets=budgets_today(w, wanted.tenant),
     )
+
+
+def account(w: Wiring) -> View:
+    """What the account has left and may run at once, as RunningHub says now, and today's budgets.
+
+    Raises:
+        ProviderSilent: RunningHub gave no usable answer.
+        ProviderRefused: It says no.
+        StoreUnavailable: Redis does not answer or refuses.
+    """
+    found, capacity = w.client.account(), w.client.capacity()
+    view = account_view(found, capacity, w.store.queue.state().in_flight)
+    return view | {"budgets": [budget_view(budget) for budget in budgets_today(w)]}
 
 
 def budgets_today(w: Wiring, only: str | None = None) -> list[BudgetToday]:
