@@ -12,6 +12,7 @@ import pytest
 from celery import Celery, current_app
 
 from runhook import NotFound, Runhook, SettingsError, Unavailable
+from runhook.worker import telemetry
 from runhook.worker.client.in_process import InProcess
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.store import embedded
@@ -172,6 +173,9 @@ def test_what_it_has_to_say_goes_to_the_users_own_logging(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    # A test before this one may have made the process one of runhook's own.
+    settings.setattr(telemetry, "_ours", False)
+    settings.setattr(telemetry, "_out", telemetry._to_stderr)
     house = build(RUNHOOK_OVERDUE_AFTER=1000)
     settings.setenv("RUNNINGHUB_API_KEY", "key")
     settings.setenv("RUNNINGHUB_BASE_URL", house.sandbox.url)
