@@ -175,6 +175,7 @@ def test_a_page_and_its_end_cost_no_more_with_many_jobs_than_with_few(house: Hou
     costs = []
     for more in (400, 4000):
         _keep(house, more)
+        house.w.store.listing.page(ANY, None, 10)  # wakes the connection, as above
         house.raw.config_resetstat()
         for wanted in (ANY, JobFilter(tenant="a"), JobFilter(model="rhart-*", states=("failed",))):
             assert house.w.store.listing.page(wanted, None, 10).next
