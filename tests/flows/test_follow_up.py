@@ -86,6 +86,7 @@ def test_told_again_after_its_key_is_over_it_pays_nothing_twice(build: Build) ->
     (delivery,) = house.w.store.deliveries.of_job(picture.id)
     assert delivery.state == "dead"
     (made,) = _grown(house, picture)
+    house.until(made, "succeeded")
     house.later(31 * 86400)
     house.w.store.duties.wake("reconcile", "sweep")
     house.settle()
