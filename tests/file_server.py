@@ -1,11 +1,11 @@
 """A store of files as RunningHub's: it gives out one file, with whatever may go wrong."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.serving import Ending, serving
 
 
 @dataclass(kw_only=True)
@@ -29,17 +29,14 @@ class Giving:
     drip: float = 0.0
 
 
-class FileServer(ThreadingHTTPServer):
+class FileServer(Ending):
     """Answers as it is told, the last way for ever."""
 
-    daemon_threads = True
-
     def __init__(self, data: bytes) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.data, self.tag = data, '"one"'
         self.ways: list[Giving] = [Giving()]
         self.asked: list[str | None] = []  # the Range of each request
-        self.over = threading.Event()
 
     @property
     def base(self) -> str:
@@ -100,14 +97,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-@contextmanager
-def a_file_server(data: bytes) -> Iterator[FileServer]:
+def a_file_server(data: bytes) -> AbstractContextManager[FileServer]:
     """One on a port of its own."""
-    found = FileServer(data)
-    threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield found
-    finally:
-        found.over.set()
-        found.shutdown()
-        found.server_close()
+    return serving(FileServer(data))

@@ -1,15 +1,15 @@
 """A subscriber's server: it keeps what it gets and answers as it is told."""
 
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from standardwebhooks import Webhook
+
+from tests.serving import Ending, serving
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,15 @@ class Reply:
     drip: float = 0.0  # seconds between two bytes of the body
 
 
-class Receiver(ThreadingHTTPServer):
+class Receiver(Ending):
     """Answers the replies in turn, the last of them for ever."""
 
-    daemon_threads = True
     request_queue_size = 128
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.requests: list[Request] = []
         self.replies: list[Reply] = [Reply()]
-        self.over = threading.Event()
 
     @property
     def url(self) -> str:
@@ -107,14 +105,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-@contextmanager
-def a_receiver(receiver: Receiver | None = None) -> Iterator[Receiver]:
+def a_receiver(receiver: Receiver | None = None) -> AbstractContextManager[Receiver]:
     """One on a port of its own."""
-    found = receiver or Receiver()
-    threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield found
-    finally:
-        found.over.set()
-        found.shutdown()
-        found.server_close()
+    return serving(receiver or Receiver())
