@@ -44,21 +44,26 @@ class Executioner:
         with self._lock:
             self.at, self.steps, self.killed, self.victim = at, 0, False, None
 
-    def dies(self, piece: bytes) -> bool:
-        """Count a request; whether its sender dies here, and is dead when this returns."""
+    def dies(self, sender: int | None, piece: bytes) -> bool:
+        """Count a request; whether its sender dies here, and is dead when this returns.
+
+        One who is not the victim is let through: who goes on after it may be led here too, by the
+        address of an output that it made.
+        """
         with self._lock:
-            if self.victim is None or self.killed or _is_waiting(piece):
-                return self.killed
+            if sender is None or self.killed or _is_waiting(piece):
+                return self.killed and sender is not None
             self.steps += 1
             if self.steps != self.at:
                 return False
-            os.kill(self.victim, signal.SIGKILL)
+            os.kill(sender, signal.SIGKILL)
             self.killed = True
             return True
 
     def carry(self, client: socket.socket, server: socket.socket) -> None:
         """Carry bytes both ways until one end closes or the victim dies."""
-        _carry(client, server, self.dies)
+        sender = self.victim
+        _carry(client, server, lambda piece: self.dies(sender, piece))
 
 
 @dataclass
