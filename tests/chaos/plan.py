@@ -106,8 +106,9 @@ class Plan:
             if number % 12 == 6:  # every other picture
                 options["fallback"] = [OFFICIAL]
             trouble = TROUBLES.get(name)
-            if trouble and trouble.file:
+            if trouble and trouble.file:  # a film, which no model of pictures stands in for
                 body = _body(1, prompt, f"asset:{files[trouble.file]}")
+                options.pop("fallback", None)
             if trouble and trouble.expires_in:
                 options["expires_in"] = trouble.expires_in
             refused = "refusals" in self.kinds and number % 12 == 0 and not name

@@ -4,7 +4,7 @@ import pytest
 
 from runhook.worker.runninghub.sandbox.faults import Faults
 from tests.chaos.kinds import KINDS, TROUBLES, prompt_in, trouble_in
-from tests.chaos.plan import Plan
+from tests.chaos.plan import PICTURES, Plan
 
 FILES = {trouble.file: f"asset-{trouble.file}" for trouble in TROUBLES.values() if trouble.file}
 
@@ -46,3 +46,9 @@ def test_the_sandbox_takes_every_fault_of_a_plan() -> None:
         prompt = prompt_in(body["input"])
         if trouble := trouble_in(prompt):
             assert set(trouble.faults) <= set(faults.choose(prompt).values)
+
+
+def test_only_pictures_name_another_model_of_pictures() -> None:
+    bodies = list(Plan(5, 5_000, 0, deaf=False, kinds=frozenset(KINDS)).bodies(["a"], FILES))
+    with_another = [body["model"] for body in bodies if "fallback" in body["options"]]
+    assert set(with_another) == {PICTURES}
