@@ -64,3 +64,12 @@ def test_a_model_dearer_than_max_price_is_refused_with_its_price() -> None:
     with pytest.raises(InvalidRequest, match=r"costs .* CNY"):
         catalogue.check("vidu/text-to-video-q3-turbo", body, {"max_price": 0.01})
     catalogue.check("vidu/text-to-video-q3-turbo", body, {"max_price": "100"})
+
+
+@pytest.mark.parametrize(
+    "limit", ["1e400", "1e999999999", "1_0", " 100", "-1", "0", "nan", "\uff11"]
+)
+def test_a_max_price_is_a_plain_amount(limit: str) -> None:
+    body = valid(catalogue.find("vidu/text-to-video-q3-turbo"))
+    with pytest.raises(InvalidRequest, match="amount of money above 0"):
+        catalogue.check("vidu/text-to-video-q3-turbo", body, {"max_price": limit})

@@ -27,7 +27,9 @@ RETAIN = (10, 180)  # seconds an instance is kept for the key's next task; bille
 LONGEST_EXPIRY = 30 * 86400  # seconds; the usual retention, after which nobody looks for a job
 MOST_RETRIES = 10  # each may be paid: more is a mistake, or a script's loop
 MOST_FALLBACKS = 5  # each may be paid, and no model is sold in more than two ways
-LONGEST_PRICE = 30  # characters; every answer shows it
+# Of max_price, as it is typed: more digits are a mistake, and an exponent would be a number that is
+# longer than any memory.
+PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?")
 LONGEST_PASSWORD = 200  # characters; it is sealed and kept with the job
 SHOWN_CHOICES = 24  # of a field's, in a message; an app may have thousands
 # Options of runhook's own: RunningHub sees none of them.
@@ -122,10 +124,8 @@ def _whole_number(low: int, high: int) -> _Option:
 def _is_price(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return False
-    if len(str(value)) > LONGEST_PRICE:
-        return False
-    amount = _amount(str(value))
-    return amount is not None and amount > 0
+    text = str(value)
+    return PRICE.fullmatch(text) is not None and Decimal(text) > 0
 
 
 def _is_list_of_models(value: Any) -> bool:
