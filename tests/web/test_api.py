@@ -152,6 +152,15 @@ def test_a_wrong_request_is_refused_with_every_fault(
 DEEP = b'{"model": "x", "metadata": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}"
 
 
+def test_a_large_limit_is_said_in_digits(client: FlaskClient) -> None:
+    body = {**GOOD, "group": "g", "group_size": 10**7, "options": {"expires_in": 10**9}}
+    errors = client.post("/v1/jobs", json=body).get_json()["errors"]
+    assert {one["path"]: one["message"] for one in errors} == {
+        "group_size": "must be at most 1000000",
+        "options.expires_in": "must be a number from 1 to 2592000",
+    }
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'"x"', b"NaN", DEEP])
 def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: bytes) -> None:
     answer = client.post("/v1/jobs", data=body, content_type="application/json")

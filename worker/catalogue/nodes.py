@@ -106,12 +106,12 @@ class _Option:
     allowed: tuple[str, ...] = ()
 
 
-def _number(low: float, high: float) -> _Option:
+def _number(low: int, high: int) -> _Option:
     def accepts(value: Any) -> bool:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return number and math.isfinite(value) and low <= value <= high
 
-    return _Option(f"a number from {low:g} to {high:g}", accepts)
+    return _Option(f"a number from {low} to {high}", accepts)
 
 
 def _whole_number(low: int, high: int) -> _Option:

@@ -36,8 +36,8 @@ SENTENCES = {
     "dict_type": "must be an object",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
 }
 REFUSED = "refused"  # the kind of what our own validators find; it says its fault itself
 

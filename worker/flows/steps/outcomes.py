@@ -185,7 +185,7 @@ def expired(w: Wiring, job: Job) -> Change:
     seconds = job.spec.options["expires_in"]
     error = Error(
         code="expired",
-        message=f"It was still queued {seconds:g} s after it was asked for (expires_in)."
+        message=f"It was still queued {seconds} s after it was asked for (expires_in)."
         " Nothing was paid.",
     )
     moved = moves.end(job, Move.FAIL, None, w.clock.now(), error=error)
