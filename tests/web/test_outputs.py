@@ -19,6 +19,7 @@ from tests.conftest import SHOP, Build, House
 DAY = 86400.0
 TEXT = "kling-lip-sync/tts"
 SOUND = "minimax/speech-2.8-hd"
+FILM = "vidu/text-to-video-q3-turbo"
 SHAPE = "hunyuan3d-v3.1/text-to-3d"
 
 
@@ -89,6 +90,7 @@ def test_the_file_comes_whole_and_says_what_it_is(gallery: Gallery) -> None:
         ("bytes=-7", slice(-7, None)),
         ("bytes=5-5", slice(5, 6)),
         ("bytes=0-99999999", slice(0, None)),
+        ("bytes=-99999999", slice(0, None)),
     ],
 )
 def test_a_part_comes_alone(gallery: Gallery, wanted: str, part: slice) -> None:
@@ -109,6 +111,29 @@ def test_a_part_beyond_its_end_is_416_with_its_length(gallery: Gallery) -> None:
     assert answer.status_code == 416
     assert answer.headers["Content-Range"] == f"bytes */{size}"
     assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "wanted", ["bytes=0-1,5-6", "items=0-1", "bytes=a-b", "bytes=", "bytes=" + "9" * 5000 + "-"]
+)
+def test_what_is_no_single_part_is_answered_with_the_whole(gallery: Gallery, wanted: str) -> None:
+    job = gallery.ended()
+    whole = gallery.get(job).data
+    answer = gallery.get(job, Range=wanted)
+    assert (answer.status_code, answer.data) == (200, whole)
+
+
+def test_who_wants_another_file_gets_none(gallery: Gallery) -> None:
+    job = gallery.ended()
+    answer = gallery.get(job, If_Match='"another"')
+    assert (answer.status_code, answer.content_type) == (412, "application/problem+json")
+    assert gallery.get(job, If_Match=gallery.get(job).headers["ETag"]).status_code == 200
+
+
+def test_a_part_of_what_may_be_another_file_is_not_given(gallery: Gallery) -> None:
+    job = gallery.ended()
+    tag = gallery.get(job).headers["ETag"]
+    assert gallery.get(job, If_Range=f"W/{tag}", Range="bytes=0-9").status_code == 200
 
 
 def test_who_has_it_already_is_told_so(gallery: Gallery) -> None:
@@ -141,6 +166,15 @@ def test_its_thumbnail_is_a_small_webp(gallery: Gallery) -> None:
     assert gallery.get(job, "0/thumbnail", If_None_Match=tag).status_code == 304
     sound = gallery.ended(**asked(SOUND))
     assert gallery.get(sound, "0/thumbnail").status_code == 404
+
+
+def test_a_film_without_a_poster_says_what_one_takes(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    answer = gallery.get(gallery.ended(**asked(FILM)), "0/thumbnail")
+    assert answer.status_code == 404
+    assert "ffmpeg" in answer.get_json()["detail"]
 
 
 def test_what_a_browser_might_run_is_saved_and_not_shown(gallery: Gallery) -> None:

@@ -12,6 +12,7 @@ from werkzeug.wsgi import FileWrapper
 
 from runhook.webhook.edge.limits import GIVING
 from runhook.webhook.edge.queries import Query, query, read_query, takes
+from runhook.webhook.edge.ranges import in_part
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.worker.domain.bodies import fits
@@ -63,7 +64,7 @@ def get_output(job_id: str, n: int) -> Response:
         raise
     response = _file(job, output.archived, file)
     response.call_on_close(place.leave)
-    return _in_part(response, output.archived.size)
+    return _careful(in_part(response, request, output.archived.size))
 
 
 @blueprint.get("/<job_id>/outputs/<int:n>/thumbnail")
@@ -74,12 +75,19 @@ def get_thumbnail(job_id: str, n: int) -> Response:
     _, output = _output(job_id, n)
     kept = output.archived
     if kept is None or not kept.thumbnail:
-        raise NotFound(f"thumbnail of output {n}")
+        raise NotFound(f"thumbnail of output {n}{_why_none(kept)}")
     with GIVING.take(caller().name):
         small = wiring().outputs.thumbnail(job_id, kept)
     response = Response(small, content_type=WEBP)
     response.set_etag(f"{kept.sha256}-thumbnail")
-    return _in_part(response, len(small))
+    return _careful(in_part(response, request, len(small)))
+
+
+def _why_none(kept: Archived | None) -> str:
+    """What a film would have needed."""
+    if kept is None or not kept.media_type.startswith("video/"):
+        return ""
+    return ": of a film there is one only where ffmpeg was on the worker's PATH as it was kept"
 
 
 def _output(job_id: str, n: int) -> tuple[Job, Output]:
@@ -130,13 +138,3 @@ def _careful(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = SANDBOX
     response.headers["Cache-Control"] = CACHED
     return response
-
-
-def _in_part(response: Response, size: int) -> Response:
-    """The same where only a part of so many bytes is asked for, or none that is known already."""
-    try:
-        response.make_conditional(request, accept_ranges=True, complete_length=size)
-    except Exception:
-        response.close()  # nobody else will, and it holds a file and a place
-        raise
-    return _careful(response)

@@ -1,0 +1,46 @@
+"""An answer that may be wanted in part, or only if it is, or is not, what the caller has."""
+
+import re
+from typing import Any
+
+from flask import Request, Response
+from werkzeug.exceptions import PreconditionFailed
+
+# One part; 18 digits are more bytes than any file has.
+ONE_PART = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))")
+NOT_WANTED = 412  # the HTTP status
+
+
+def in_part(response: Response, request: Request, size: int) -> Response:
+    """The same where only a part of so many bytes is asked for, or none that is known already.
+
+    Raises:
+        RequestedRangeNotSatisfiable: It has no such part.
+        PreconditionFailed: The caller wants another file than this one.
+    """
+    try:
+        asked = _of_one_part(request.environ, size)
+        response.make_conditional(asked, accept_ranges=True, complete_length=size)
+        if response.status_code == NOT_WANTED:  # werkzeug would send the file with it
+            raise PreconditionFailed
+    except Exception:
+        response.close()  # nobody else will, and it holds a file and a place
+        raise
+    return response
+
+
+def _of_one_part(environ: dict[str, Any], size: int) -> dict[str, Any]:
+    """A request whose Range werkzeug reads as RFC 9110 (14.2) does.
+
+    What is no single part of bytes asks for the whole file, and so does a part of what may have
+    been another one; the last bytes of a shorter file are all that it has.
+    """
+    wanted = environ.get("HTTP_RANGE")
+    if wanted is None:
+        return environ
+    found = ONE_PART.fullmatch(wanted)
+    if found is None or environ.get("HTTP_IF_RANGE", "").startswith("W/"):
+        return {name: value for name, value in environ.items() if name != "HTTP_RANGE"}
+    if found["last"] and int(found["last"]) > size:
+        return {**environ, "HTTP_RANGE": f"bytes=-{size}"}
+    return environ
