@@ -22,7 +22,14 @@ def test_what_is_spelt_right_is_read(text: str, job: str, line: str, n: int) -> 
     assert (found.spelt, found.job, found.line, found.n) == (True, job, line, n)
 
 
-MISSPELT = ["output:@", "output:@pic", "output:@pic/x", "output:@pic/-1", "output:job_7/0"]
+MISSPELT = [
+    "output:@",
+    "output:@pic",
+    "output:@pic/x",
+    "output:@pic/-1",
+    "output:@pic/\u0660",
+    "output:job_7/0",
+]
 
 
 @pytest.mark.parametrize("text", [*MISSPELT, f"output:{JOB}"])

@@ -11,7 +11,7 @@ from runhook.worker.domain.nested import Path, replaced, strings
 LINE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 # Four digits: a workflow may save some hundred files.
 OUTPUT = re.compile(
-    r"output:(?:(?P<job>job_[0-9a-f]{28})|@(?P<line>[A-Za-z0-9_.-]{1,100}))/(?P<n>\d{1,4})"
+    r"output:(?:(?P<job>job_[0-9a-f]{28})|@(?P<line>[A-Za-z0-9_.-]{1,100}))/(?P<n>[0-9]{1,4})"
 )
 # What somebody means as one: a ComfyUI node's text may begin with `output:` and mean itself.
 MEANT = re.compile(r"output:(?:job_|@)")
