@@ -248,7 +248,7 @@ def test_late_success_leaves_a_failed_waiter_failed_and_its_retry_runs(house: Ho
     film = _film(house, f"output:{picture.id}/0")
     cancel(house.w, picture.id)
     house.settle()
-    with pytest.raises(Conflict, match="has cancelled; retry that first"):
+    with pytest.raises(Conflict, match="was cancelled; retry that first"):
         retry(house.w, film.id)
     retry(house.w, picture.id)
     assert house.job(film).state is State.FAILED
@@ -258,6 +258,14 @@ def test_late_success_leaves_a_failed_waiter_failed_and_its_retry_runs(house: Ho
     house.w.store.queue.pause(False)
     house.until(film, "succeeded")
     assert house.sandbox.accepted() == 2
+
+
+def test_a_retry_of_a_success_is_refused_for_that_and_not_for_its_inputs(house: House) -> None:
+    picture = house.until(house.ask(), "succeeded")
+    film = house.until(_film(house, f"output:{picture.id}/0"), "succeeded")
+    forget(house.w, picture.id)
+    with pytest.raises(Conflict, match="is succeeded; only failed and cancelled"):
+        retry(house.w, film.id)
 
 
 def test_a_retry_whose_inputs_are_all_there_runs_again(house: House) -> None:
@@ -488,7 +496,7 @@ def test_all_that_cannot_be_is_refused_at_once(house: House) -> None:
     assert set(found) == {*(f"input.imageUrls[{n}]" for n in range(5)), "input.aspectRatio"}
     said = [found[f"input.imageUrls[{n}]"] for n in range(5)]
     assert "which has 1, counted from 0" in said[0]
-    assert said[1] == f"names an output of {dead.id}, which has cancelled"
+    assert said[1] == f"names an output of {dead.id}, which was cancelled"
     assert said[2] == f"names an output of {NOBODYS}, and there is no such job"
     assert "this is no batch" in said[3]
     assert said[4].startswith("must be output:<job id>/<n>")

@@ -54,6 +54,13 @@ class State(StrEnum):
         """Whether nothing more is expected."""
         return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
+    @property
+    def became(self) -> str:
+        """What became of one that has ended, in a sentence: `has failed`, `was cancelled`."""
+        if self is State.CANCELLED:
+            return "was cancelled"
+        return f"has {self}"
+
 
 @dataclass(frozen=True)
 class OwnersTask:

@@ -57,11 +57,12 @@ def retry(w: Wiring, job_id: str) -> Job:
         OverBudget: The day's budget has no room for it.
         InvalidRequest: There is a budget, and nobody knows what to hold of it.
     """
-    inputs = _inputs(w, w.store.jobs.get(job_id))
+    asked = w.store.jobs.get(job_id)
+    _may_be_retried(asked)  # first, for that is why it is not, whatever became of its inputs
+    inputs = _inputs(w, asked)
 
     def decide(job: Job) -> Change:
-        if job.state not in (State.FAILED, State.CANCELLED):
-            raise Conflict(f"{job_id} is {job.state}; only failed and cancelled jobs are retried")
+        _may_be_retried(job)
         _leave_to_settling(w, job)
         # A new attempt and not the old one again: its callback URL is its own, so late news of the
         # first cannot be taken for news of the second. It begins anew with the model that was asked
@@ -74,6 +75,11 @@ def retry(w: Wiring, job_id: str) -> Job:
         return requeued(waiting, w, note)
 
     return w.store.jobs.change(job_id, decide)[1]
+
+
+def _may_be_retried(job: Job) -> None:
+    if job.state not in (State.FAILED, State.CANCELLED):
+        raise Conflict(f"{job.id} is {job.state}; only failed and cancelled jobs are retried")
 
 
 def _leave_to_settling(w: Wiring, job: Job) -> None:
@@ -102,7 +108,7 @@ def _inputs(w: Wiring, job: Job) -> list[str]:
         state = there[name].state
         if state in (State.FAILED, State.CANCELLED):
             raise Conflict(
-                f"{job.id} needs an output of {name}, which has {state}; retry that first"
+                f"{job.id} needs an output of {name}, which {state.became}; retry that first"
             )
     return [name for name in job.spec.upstream if there[name].state is not State.SUCCEEDED]
 

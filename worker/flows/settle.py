@@ -81,7 +81,7 @@ def _settled(w: Wiring, waiting: Job, job_id: str, job: Job | None) -> Change:
         why = f"{job_id}, which it waited for, was cancelled with all that waits; nothing was paid"
         return cancelled(waiting, w, why, tree=True)
     if job.state is not State.SUCCEEDED:
-        return _failed(w, waiting, job_id, f"has {job.state}")
+        return _failed(w, waiting, job_id, job.state.became)
     count = len(job.attempt.outputs)
     files = catalogue.file_values(waiting.spec.model, waiting.spec.input)
     named = (one.n for one in output_names(files) if one.job == job_id)

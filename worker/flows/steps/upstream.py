@@ -149,7 +149,7 @@ def _job_faults(one: OutputName, path: str, job: Job) -> Iterator[Fault]:
     """What is wrong with naming an output of a job that is there."""
     count = len(job.attempt.outputs)
     if job.state in (State.FAILED, State.CANCELLED):
-        yield Fault(path=path, message=f"names an output of {job.id}, which has {job.state}")
+        yield Fault(path=path, message=f"names an output of {job.id}, which {job.state.became}")
     elif job.state is State.SUCCEEDED and one.n >= count:
         text = f"names output {one.n} of {job.id}, which has {count}, counted from 0"
         yield Fault(path=path, message=text)
