@@ -18,6 +18,7 @@ from runhook.worker.money.report import costs_view
 from runhook.worker.money.rows import RowFilter
 from tests.conftest import IMAGE, Build, House
 
+WORKFLOW = "workflow/1904136902449209346"
 PRICE = "0.40"  # of IMAGE, by the catalogue and at the sandbox
 DAY, NEXT = "2027-01-15", "2027-01-16"  # of the tests' clock, which starts at 08:00
 PICTURE = Output(url="https://a.example/x.png", type="png")
@@ -94,6 +95,30 @@ def test_a_job_counts_at_its_end_and_one_that_fails_costs_what_its_report_says(
     _tell(house, free, "failed")
     _tell(house, billed, "failed", cost=Cost(money="0.05", seconds="12"))
     assert _only(house) == ("0.05", 2, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("model", "state", "cost", "says"),
+    [
+        (IMAGE, "failed", None, "names no cost: a model is paid by the call, and not for one"),
+        (IMAGE, "failed", Cost(money="0.40"), "RunningHub charged 0.40 for it."),
+        (IMAGE, "cancelled", None, "Its run time up to here may be charged."),
+        (WORKFLOW, "failed", None, "Its run time up to here may be charged."),
+    ],
+)
+def test_a_failed_one_says_what_is_known_of_its_bill(
+    house: House, model: str, state: str, cost: Cost | None, says: str
+) -> None:
+    given: dict[str, Any] = {}
+    if model == WORKFLOW:
+        given = {"input": {"6.text": "a cat"}}
+    job = _running(house, model=model, **given)
+    why = Error(code=state, message="RunningHub ended it.")
+    _tell(house, job, state, error=why, cost=cost)
+    found = house.job(job).attempt.error
+    assert found
+    assert found.message.startswith("RunningHub ended it. ")
+    assert says in found.message
 
 
 def test_an_unconfirmed_one_is_at_risk_until_proof_says_what_it_cost(house: House) -> None:

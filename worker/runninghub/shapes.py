@@ -157,7 +157,7 @@ def legacy_report(said: Json, ref: str) -> Report:
 def _failure(
     state: Literal["failed", "cancelled"], code: str | None, text: str, reason: Any
 ) -> Error:
-    """Why a task ended without success, and what that means for the money."""
+    """Why a task ended without success; what that means for the money only its job knows."""
     reason = as_object(reason)
     detail: dict[str, Any] = {
         key: str(value)[:LONGEST_WHY] for key in REASONS if (value := reason.get(key))
@@ -175,7 +175,7 @@ def _failure(
             detail["infrastructure"] = True
         if refuses_content(f"{why} {text}"):
             detail["content"] = True
-    message = f"RunningHub {state} it{where}: {why}. Run time up to here may be charged.{advice}"
+    message = f"RunningHub {state} it{where}: {why}.{advice}"
     return Error(code=state, message=message.rstrip(), provider_code=code, detail=detail)
 
 
@@ -201,8 +201,7 @@ def broken_graph(said: Json, ref: str) -> Report | None:
     named = [_node_error(node, as_object(nodes[node])) for node in list(nodes)[:MOST_NODES]]
     why = "; ".join(named) or str(tips.get("error") or "its graph is invalid")[:LONGEST_TEXT]
     message = (
-        f"RunningHub took it, but its graph will not run: {why}. It does not say whether anything "
-        "is charged. Mend the node, then ask again."
+        f"RunningHub took it, but its graph will not run: {why}. Mend the node, then ask again."
     )
     detail: dict[str, Any] = {"nodes": list(nodes)[:MOST_NODES]}
     if len(nodes) == 1:

@@ -11,6 +11,7 @@ from runhook.worker.domain.reports import Cost, Error, Report, TaskState, amount
 from runhook.worker.flows.steps import fallback, transcript
 from runhook.worker.flows.steps.archiving import archiving
 from runhook.worker.flows.steps.outcomes import accepted, ended_unpaid, requeued
+from runhook.worker.money.sentences import bill_sentence
 from runhook.worker.store import Change, Closing, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -118,7 +119,9 @@ def _decided(w: Wiring, job: Job, n: int, told: Report, by: SettledBy) -> Change
 def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
     now = w.clock.now()
     expires_at = now + w.client.capabilities.outputs_live
-    changes = moves.results(replace(told, cost=_priced(w, told.cost)), expires_at)
+    cost = _priced(w, told.cost)
+    priced = replace(told, cost=cost, error=_with_bill(job, told, cost))
+    changes = moves.results(priced, expires_at)
     detail: dict[str, Any] = {
         "attempt": attempt.n,
         "ref": told.ref,
@@ -182,6 +185,14 @@ def _known_after_all(
     # reads this mark.
     detail = {**error.detail, "ended_there": told.state}
     return {"error": replace(error, detail=detail), "cost": changes["cost"] or attempt.cost}
+
+
+def _with_bill(job: Job, told: Report, cost: Cost | None) -> Error | None:
+    """Why a task failed, with what is known of its bill."""
+    if told.error is None:
+        return None
+    bill = bill_sentence(job.spec.kind, told.state, cost)
+    return replace(told.error, message=f"{told.error.message} {bill}")
 
 
 def _priced(w: Wiring, cost: Cost | None) -> Cost | None:
