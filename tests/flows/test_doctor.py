@@ -144,6 +144,19 @@ def test_duties_that_nobody_looks_at_are_stuck(house: House) -> None:
     assert (found.word, "line" in found.says) == ("bad", True)
 
 
+def test_days_are_compared_in_words(house: House) -> None:
+    assert _one(house, "ledger").says.startswith("no day to compare")
+    house.until(house.ask(), "succeeded")
+    assert _one(house, "ledger").says == "1 day says what its jobs say"
+
+
+def test_a_web_that_is_not_here_is_said_also_where_the_public_url_is_good(build: Build) -> None:
+    house = build(PORT="1")
+    found = _one(house, "web")
+    assert found.word == "good"
+    assert "none at http://127.0.0.1:1;" in found.says
+
+
 def test_unconfirmed_jobs_are_counted_with_their_money(house: House) -> None:
     house.sandbox.faults({"fault": "answer_lost_unaccepted"})
     job = house.ask()

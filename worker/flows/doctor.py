@@ -161,7 +161,9 @@ def _web(w: Wiring) -> Findings:
     # No fault by itself: web may run on another machine, and the public URL has its own check.
     except FAILURES:
         pass
-    if not w.settings.public_url:
+    if w.settings.public_url:
+        yield good("web", f"none at {address}; wherever it runs, the public URL must lead to it")
+    else:
         yield warning("web", f"does not answer at {address}", "Start it, or set PORT.")
 
 
@@ -290,7 +292,15 @@ def _ledger(w: Wiring) -> Findings:
         )
         yield bad("ledger", text, advice)
     if not found.unbooked and not found.differing:
-        yield good("ledger", f"days that agree with their jobs: {found.compared}")
+        yield good("ledger", _agreement(found.compared))
+
+
+def _agreement(days: int) -> str:
+    if days == 0:
+        return "no day to compare: none has ended jobs that are all still kept"
+    if days == 1:
+        return "1 day says what its jobs say"
+    return f"{days} days say what their jobs say"
 
 
 def _unreadable(w: Wiring) -> Findings:
