@@ -113,6 +113,7 @@ def test_a_shop_sees_its_own_costs_and_budget_only(market: House) -> None:
     [
         ("by=dya", ["by"], "day"),
         ("by=metadata.ordr", ["by"], "metadata.order"),
+        ("by=order", ["by"], "metadata.order"),
         ("metadata.ordr=7&metadata.shp=x", ["metadata.ordr", "metadata.shp"], "order"),
         ("since=soon&until=x&months=1", ["months", "since", "until"], None),
         ("metadata.order=7&metadata.order=8", ["metadata.order"], None),

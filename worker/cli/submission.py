@@ -101,15 +101,21 @@ def submit_lines(w: Wiring, file: IO[bytes], key: str | None, *, dry_run: bool) 
     for line in accept(w, job_lines(file), key=key, dry_run=dry_run):
         # Not a fault of this line: the lines behind it would fare the same.
         if isinstance(line.error, StoreUnavailable):
-            err.print(f"{taken} lines were queued before this; {_how_to_go_on(key)}")
+            err.print(f"{_counted(taken)} queued before this; {_how_to_go_on(key)}")
             raise line.error
         # A refused line is no reason to stop: those behind it are judged by themselves.
         refused += line.error is not None
         taken += line.job is not None
         click.echo(escaped(orjson.dumps(_line_view(w, line)).decode()))
     if refused:
-        err.print(f"{refused} lines were refused; nothing was sent or paid for them")
+        err.print(f"{_counted(refused)} refused: not sent, not paid")
         sys.exit(FAILED)
+
+
+def _counted(lines: int) -> str:
+    if lines == 1:
+        return "1 line was"
+    return f"{lines} lines were"
 
 
 def _how_to_go_on(key: str | None) -> str:

@@ -144,7 +144,15 @@ def by_faults(by: Sequence[str], indexed: Sequence[str]) -> list[Fault]:
         f"must be some of {', '.join(known)}, with commas between them; metadata must be in "
         "RUNHOOK_INDEX_METADATA"
     )
-    return [misspelt("by", text, name, known) for name in by if name not in known]
+    return [_misspelt(text, name, known) for name in by if name not in known]
+
+
+def _misspelt(text: str, name: str, known: Sequence[str]) -> Fault:
+    fault = misspelt("by", text, name, known)
+    # The name of metadata alone is what people write first.
+    if f"{PREFIX}{name}" in known:
+        return replace(fault, nearest=f"{PREFIX}{name}")
+    return fault
 
 
 def _period(now: datetime, since: datetime | None, until: datetime | None) -> tuple[date, date]:
