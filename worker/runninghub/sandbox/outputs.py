@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import math
 import struct
 import textwrap
@@ -11,10 +10,12 @@ from collections.abc import Callable
 
 from PIL import Image, ImageDraw, ImageFont
 
+from runhook.worker.runninghub.sandbox.glb import globe
 from runhook.worker.runninghub.sandbox.mp4 import film
 
 # Pixels: large enough to read the prompt, small enough for a test.
 WIDTH, HEIGHT, FILM_WIDTH, FILM_HEIGHT = 640, 400, 192, 112
+WORN = (320, 256)  # pixels of the picture on a globe, which shows a half of it at a time
 FRAMES, PER_SECOND = 8, 4  # a film of two seconds
 TONE_SECONDS, RATE = 1.0, 8000  # seconds, and samples a second: a WAV of 16 KB
 
@@ -78,46 +79,10 @@ def _wav(_: str, task: str) -> bytes:
     return out.getvalue()
 
 
-def _glb(prompt: str, _: str) -> bytes:
-    """A pyramid."""
-    points = [(-1, 0, -1), (1, 0, -1), (1, 0, 1), (-1, 0, 1), (0, 1.4, 0)]
-    faces = [(0, 1, 2), (0, 2, 3), (0, 4, 1), (1, 4, 2), (2, 4, 3), (3, 4, 0)]
-    data = b"".join(struct.pack("<3f", *point) for point in points)
-    indices = b"".join(struct.pack("<3H", *face) for face in faces)
-    blob = data + indices
-    document = {
-        "asset": {"version": "2.0", "generator": "runhook sandbox", "extras": {"prompt": prompt}},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
-        "buffers": [{"byteLength": len(blob)}],
-        "bufferViews": [
-            {"buffer": 0, "byteOffset": 0, "byteLength": len(data), "target": 34962},
-            {"buffer": 0, "byteOffset": len(data), "byteLength": len(indices), "target": 34963},
-        ],
-        "accessors": [
-            {
-                "bufferView": 0,
-                "componentType": 5126,
-                "count": len(points),
-                "type": "VEC3",
-                "min": [-1, 0, -1],
-                "max": [1, 1.4, 1],
-            },
-            {"bufferView": 1, "componentType": 5123, "count": 3 * len(faces), "type": "SCALAR"},
-        ],
-    }
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    blob += b"\0" * (-len(blob) % 4)
-    chunks = (
-        struct.pack("<I4s", len(text), b"JSON")
-        + text
-        + struct.pack("<I4s", len(blob), b"BIN\0")
-        + blob
-    )
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+def _glb(prompt: str, task: str) -> bytes:
+    out = io.BytesIO()
+    _picture(WORN, prompt, task, 22, 1.0).save(out, "PNG")
+    return globe(out.getvalue(), _colour(task, 3), prompt)
 
 
 def _text(prompt: str, _: str) -> bytes:
