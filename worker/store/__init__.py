@@ -33,6 +33,7 @@ from runhook.worker.store.processes import Processes, Published
 from runhook.worker.store.queue import Peek, Queue, QueueState, may_leave
 from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
+from runhook.worker.store.tallies import Tallies
 from runhook.worker.store.upkeep import Upkeep
 
 __all__ = [
@@ -121,6 +122,7 @@ class Store:
         self.subscriptions, self.processes = Subscriptions(scripts), Processes(scripts)
         self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
         self.assets, self.lineage = Assets(scripts, account), Lineage(scripts)
+        self.tallies = Tallies(scripts)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from runhook.worker.domain.jobs import Attempt, Job, JobHistory, JobSpec, State
+from runhook.worker.domain.tallies import name_of
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import records
 from runhook.worker.store.claims import Held
@@ -172,7 +173,16 @@ def line_score(job: Job) -> float:
     return (9 - job.spec.priority) * 10**13 + round(job.spec.created_at.timestamp() * 1000)
 
 
-def duration_ms(before: Job, after: Job) -> int:
+def ended_as(before: Job, after: Job) -> dict[str, Any]:
+    """What `move` is told of a job's end, for the p95 of its model and for figures over time."""
+    ran = _duration_ms(before, after)
+    found: dict[str, Any] = {"duration": ran}
+    if after.state.ended:
+        found["tally"] = name_of(after, ran)
+    return found
+
+
+def _duration_ms(before: Job, after: Job) -> int:
     """Of a job that just succeeded from submit to success, 1 at least; 0: it did not, or when it
     was submitted is not known.
     """

@@ -24,7 +24,7 @@ from runhook.worker.store.duties import Closing
 from runhook.worker.store.job_records import (
     asked,
     changed,
-    duration_ms,
+    ended_as,
     fitting,
     kin_of,
     line_score,
@@ -328,7 +328,7 @@ class Jobs:
             "advice": change.advice,
             "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
             "aside": round(change.aside * 1000),
-            "duration": duration_ms(before, job),
+            **ended_as(before, job),
             "files": change.files,
             "ran": job.current_model,
             "waits": job.history.waits_for,

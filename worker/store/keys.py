@@ -69,6 +69,12 @@ LEDGER = Family(
     end="400 days after the first entry of its day, whatever becomes of the jobs",
     expires=True,
 )
+TALLIES = Family(
+    title="Figures over time",
+    owner="tallies.py; move, forget (lib/tally)",
+    end="its time to live, which is as long as the plots of the dashboard reach back",
+    expires=True,
+)
 FILES = Family(
     title="Files",
     owner="assets.py",
@@ -89,8 +95,9 @@ job = JOBS.key(
     "change), `model`, `tenant`, `line` and `score` (its place, until it ends), `left:<n>` "
     "(when and under which name the attempt's request left); where it has them `files` (some are "
     "kept of it), `labels` (the metadata it is found by), `booked` (what it counts for in the "
-    "ledger), `waits` (the jobs it waits for), `above` (its parent and the jobs whose outputs it "
-    "names), `tree` (its root), `group`",
+    "ledger), `tallied` (when it ended, ms, and what it counts as in `tally`), `waits` (the jobs "
+    "it waits for), `above` (its parent and the jobs whose outputs it names), `tree` (its root), "
+    "`group`",
 )
 notes = JOBS.key(
     "notes:<job>",
@@ -310,6 +317,13 @@ budget = LEDGER.key(
     "budget:<day>",
     "hash",
     "what is held of a UTC day's budget, in millionths: `all`, `of:<tenant>`",
+)
+
+tally = TALLIES.key(
+    "tally:<seconds>:<start>:<tenant>",
+    "hash",
+    "how many of a tenant's jobs ended in so many seconds from then on (seconds since 1970), by "
+    "`<state>/<settled by>/<step of run time>` (domain/tallies); without a tenant everybody's",
 )
 
 asset_records = FILES.key("asset", "hash", "every asset (records)")

@@ -7,10 +7,10 @@
 -- ARGV[5...]  those entries
 -- Returns  "done" | "gone" (there is none) | the state of one that has not ended
 --          | "stale" (it changed since, so there may be more entries: look again)
--- uses: states, wakeups, removing
+-- uses: states, wakeups, removing, tally
 
 local job = ARGV[2]
-local held = redis.call('HMGET', keys.job(job), 'state', 'rev')
+local held = redis.call('HMGET', keys.job(job), 'state', 'rev', 'tenant')
 local state = held[1]
 if state and not ENDED[state] then return answer(state) end
 if state and held[2] ~= ARGV[3] then return answer('stale') end
@@ -20,5 +20,6 @@ for _, id in ipairs(redis.call('SMEMBERS', keys.deliveries_of_job(job))) do
   remove_delivery(id)
 end
 for i = 5, #ARGV do redis.call('XDEL', keys.events(), ARGV[i]) end
+take_from_tally(job, held[3] or '')
 remove_job(job, ARGV[4])
 return answer(state and 'done' or 'gone')

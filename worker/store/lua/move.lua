@@ -2,7 +2,8 @@
 -- the breaker, its duties, its timeline.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, breaker, why, advice,
---          duties, aside, left, duration, ran, waits, files, notes, want, ledger, closing}
+--          duties, aside, left, duration, ran, tally, waits, files, notes, want, ledger,
+--          closing}
 --          turn: it needs room in flight and a breaker that lets it through
 --          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
 --          advice: what the account's owner must do about a breaker that trips, or ""
@@ -10,6 +11,7 @@
 --          aside: ms that a job that is queued again stands behind all others
 --          left: when and by which token its request left, where Redis had lost that
 --          duration: ms from submit to success, for the p95 of the model that ran; 0: none
+--          tally: what it counts as once it has ended (lib/tally); none: it has not
 --          waits: the jobs it waits for from now on, outside the queue
 --          files: some of its outputs are kept, and go when it does
 --          notes: how many there are
@@ -22,11 +24,12 @@
 -- Returns  "done", and what became of the next duty | "stale" (read it again) | "gone" | "full"
 --          | "gated" | "broke", which budget has no room, and what is left of it
 -- uses: states, wakeups, duties, timeline, events, queue, breaker, jobs
--- uses: callbacks, claiming, closing, bringing_jobs, ledger, waiting, groups
+-- uses: callbacks, claiming, closing, bringing_jobs, ledger, waiting, groups, tally
 
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
-local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant', 'waits', 'group')
+local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant', 'waits', 'group',
+  'tallied')
 if not held[1] then return answer('gone', false) end
 if held[2] == order.id then  -- sent again: its answer was lost
   return answer('done', next_of((order.closing or {}).next))
@@ -73,6 +76,8 @@ if old ~= new then
   if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
   place(job, model, old, new, order.line, order.score, aside)
   move_in_group(job, new, held[5], held[7])
+  if held[8] then take_from_tally(job, order.tenant) end
+  if order.tally then tally_job(job, order.tenant, order.tally) end
 elseif held[6] and not waits then
   stand(job, order.line, order.score, aside)
   wake('line', 'line', 0)
