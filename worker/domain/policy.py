@@ -305,7 +305,9 @@ DAYS_KEPT_S = 400 * 86_400  # seconds that a day's totals are kept: a year, and 
 # Rows of a day that are parted by metadata: 300 KB of Redis. What comes with other values then is
 # counted in one row, so that ids in metadata do not fill Redis for 400 days.
 LABELLED_ROWS = 1_000
-COSTS_AT_ONCE = 10  # days that are read in one round trip: 3 MB at the most
+# Fields of days that are read in one round trip: 3 MB, ten days of as many rows as there may be. An
+# ordinary month is one trip.
+COST_FIELDS_AT_ONCE = 100_000
 # Jobs of one value of metadata that one look passes by for a page: two ms of Redis.
 LABELLED_LOOKED_AT = 1_000
 

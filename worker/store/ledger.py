@@ -92,11 +92,37 @@ class Ledger:
         self._jobs = jobs
         self._books = books
 
-    def days(self, since: date, until: date) -> Iterator[Day]:
-        """The days from one to another, both of them included, as far as anything was counted."""
-        names = [day.isoformat() for day in _days(since, until)]
-        for at in range(0, len(names), policy.COSTS_AT_ONCE):
-            yield from self._read(names[at : at + policy.COSTS_AT_ONCE])
+    def days(
+        self, since: date, until: date, sizes: Mapping[str, int] | None = None
+    ) -> Iterator[Day]:
+        """The days from one to another, both of them included, as far as anything was counted.
+
+        Args:
+            since: The first.
+            until: The last.
+            sizes: How many fields each has, where that was read before.
+        """
+        if sizes is None:
+            sizes = self._sizes(days_between(since, until))
+        piece: list[str] = []
+        room = policy.COST_FIELDS_AT_ONCE
+        for name, size in sizes.items():
+            if piece and size > room:
+                yield from self._read(piece)
+                piece, room = [], policy.COST_FIELDS_AT_ONCE
+            piece.append(name)
+            room -= size
+        if piece:
+            yield from self._read(piece)
+
+    def _sizes(self, names: Sequence[str]) -> dict[str, int]:
+        """How many fields each day has; those that have none are left out."""
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for name in names:
+                pipe.hlen(keys.costs(name))
+            found = zip(names, pipe.execute(), strict=True)
+        return {name: size for name, size in found if size}
 
     def held(self, day: date) -> Mapping[str, Decimal]:
         """What is held of a day's budget: by tenant, and everybody's under no name."""
@@ -148,9 +174,10 @@ def _tenant_of(name: str) -> str:
     return name.removeprefix(OF)
 
 
-def _days(since: date, until: date) -> Iterator[date]:
-    for number in range((until - since).days + 1):
-        yield since + timedelta(days=number)
+def days_between(since: date, until: date) -> list[str]:
+    """The days from one to another, both of them included, as keys name them."""
+    count = (until - since).days + 1
+    return [(since + timedelta(days=number)).isoformat() for number in range(count)]
 
 
 def _day(name: str, fields: Mapping[str, str]) -> Day:
