@@ -76,7 +76,7 @@ class Limit:
         """
         with self._lock:
             if not self._is_free(name):
-                raise self._full()
+                raise self._full(name)
             self._taken[name] += 1
         return Place(partial(self._leave, name))
 
@@ -102,7 +102,7 @@ class Limit:
             mine.set_result(None)
             return
         if not self._patience:
-            raise self._full()
+            raise self._full(name)
         self._came += 1
         line = self._waiting.setdefault(name, deque())
         _drop_gone(line)
@@ -111,7 +111,7 @@ class Limit:
             async with asyncio.timeout(self._patience):
                 await mine
         except TimeoutError:
-            raise self._full() from None
+            raise self._full(name) from None
 
     def _leave(self, name: str) -> None:
         with self._lock:
@@ -142,10 +142,11 @@ class Limit:
             return False
         return not self.together or self._taken.total() < self.together
 
-    def _full(self) -> ServiceUnavailable:
-        here = f"{self.each} {self._what} already"
-        if self.together:
-            here += f" (at most {self.together} of all callers)"
+    def _full(self, name: str) -> ServiceUnavailable:
+        mine = self._taken[name]
+        here = f"{mine} {self._what} already"
+        if mine < self.each:  # so it is the others
+            here += f", and {self.together} of all callers, the most there may be"
         return ServiceUnavailable(f"{here}. Nothing was done; ask again in some seconds.")
 
 
