@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills chaos bench books models redis states settings catalogue lint types architecture shape wheels lock audit attacks clean
+.PHONY: demo test test-kills test-browser chaos bench books models redis states settings catalogue lint types architecture shape wheels lock audit attacks clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -19,11 +19,17 @@ demo: .venv/ready
 	@$(BIN)/runhook demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not kills"
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not kills and not browser"
 
 # A worker killed before each of its requests, and bad days of Redis: minutes of waiting.
 test-kills: .venv/ready
 	$(BIN)/python -m pytest -q -m kills
+
+# Every page in Debian's Chromium, which is installed where it is missing; pictures of them lie in
+# tests/browser/pictures.
+test-browser: .venv/ready
+	@$(BIN)/python -m tests.browser.chromium
+	$(BIN)/python -m pytest -q -m browser tests/browser
 
 # Random kills and every fault at once: make chaos CHAOS="--jobs 5000 --kills 100 --seed 1".
 CHAOS ?= --jobs 300 --kills 25

@@ -3,9 +3,11 @@
 from flask import Flask, Response, request
 
 from runhook.webhook.edge import problems
-from runhook.webhook.edge.access import FRONT, wrong_tokens
+from runhook.webhook.edge.access import wrong_tokens
+from runhook.webhook.edge.forgery import refuse_forged
 from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
+from runhook.webhook.pages import errors, live, overview, shell, sign_in, static_files
 from runhook.webhook.routes import (
     account,
     assets,
@@ -13,7 +15,6 @@ from runhook.webhook.routes import (
     costs,
     deliveries,
     events,
-    front,
     groups,
     handlers,
     health,
@@ -36,10 +37,12 @@ def create_app(wiring: Wiring) -> Flask:
     app.extensions["runhook.wrong_tokens"] = wrong_tokens()
     problems.register(app)
     app.before_request(require_token)
+    app.before_request(refuse_forged)
+    shell.register(app)
+    app.after_request(errors.answer_people)
     routes = (
         callbacks,
         health,
-        front,
         jobs,
         groups,
         outputs,
@@ -52,13 +55,20 @@ def create_app(wiring: Wiring) -> Flask:
         deliveries,
         events,
     )
-    for route in routes:
-        app.register_blueprint(route.blueprint)
+    # One line a page.
+    pages = (
+        static_files,
+        sign_in,
+        live,
+        overview,
+    )
+    for part in (*routes, *pages):
+        app.register_blueprint(part.blueprint)
     return app
 
 
 def _kept_nowhere(response: Response) -> Response:
     """What needs a token is kept in no cache."""
-    if request.path == FRONT or request.path.startswith("/v1"):
+    if request.path.startswith("/v1"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -38,6 +38,7 @@ from runhook.webhook.edge.limits import (
     OPENED_AT_ONCE,
     OPENING,
     SENDING,
+    SIGNING_IN,
     STRANGE,
     TESTS,
     WAITING,
@@ -74,6 +75,7 @@ WITH_BODY = ("POST", "PUT", "PATCH")
 CALLBACKS = f"{PATH}/"
 # Asked by load balancers, which take a slow answer for a dead process.
 ALIVE = ("/healthz", "/readyz")
+V1, SIGN_IN = "/v1/", "/login"
 ASSETS, JOBS = "/v1/assets", "/v1/jobs"
 FILES = (ASSETS, "/v1/jobs/batch")
 OUTPUT = re.compile(r"/v1/jobs/[^/]*/outputs/.*")  # kept where files are
@@ -83,6 +85,8 @@ DATA_URI = re.compile(rb"data:|\\u00(?:64|61|74|3[aA])")
 # Seconds are for whole bodies: a callback is small, and its places are few.
 CALLBACK = Sending(largest=callbacks.LARGEST, seconds=10)
 JSON = Sending(largest=jobs.LARGEST, seconds=30)  # a megabyte a second brings the largest
+# What who may ask for nothing sends: the form with a token, and the button that signs out.
+FORM = Sending(largest=8 * 1024, seconds=5)
 # 64 KiB a second is a bad telephone; who sends less than that would send for a day.
 FILE = Sending(largest=assets.LARGEST + assets.BUSY_FORM, seconds=30, slowest=64 * 1024)
 
@@ -187,6 +191,9 @@ class RsgiApp:
         caller = caller_of(self._settings, Request(environ))
         sends = environ["REQUEST_METHOD"] in WITH_BODY
         if caller is None:
+            if sends and path == SIGN_IN:
+                async with SIGNING_IN.turn(environ["REMOTE_ADDR"]):
+                    await read_whole(environ, proto, FORM)
             async with STRANGE.turn(""):
                 stream = await self._answer(environ, proto, self._strangers)
         elif sends and caller.may(("submit",)):
@@ -194,6 +201,8 @@ class RsgiApp:
                 await read_whole(environ, proto, FILE if path in FILES else JSON)
                 stream = await self._answer_in_turn(caller, path, environ, proto)
         else:
+            if sends and not path.startswith(V1):
+                await read_whole(environ, proto, FORM)  # signing out is open to all who are in
             stream = await self._answer_in_turn(caller, path, environ, proto)
         if stream is not None:
             await self._send_on(stream, proto)

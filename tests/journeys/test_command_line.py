@@ -380,7 +380,7 @@ def test_up_runs_everything_keeps_its_data_and_leaves_nothing_behind(tmp_path: P
             tokens.add(token)
             for shown in (address, f"{address}v1/jobs", f"{address}?token={token[:-1]}"):
                 assert _status(shown) == 401
-            assert _status(f"{address}?token={token}") == 200
+            assert _page_behind(f"{address}?token={token}") == address
             bearer = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "192.0.2.1"}
             assert _status(f"{address}v1/jobs", bearer) == 200
             assert not [seen for seen in _processes_in(tmp_path) if token in seen]
@@ -406,6 +406,13 @@ def _status(url: str, headers: dict[str, str] | None = None) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def _page_behind(link: str) -> str:
+    """Where a browser that opens a link arrives."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(link) as answer:
+        return str(answer.url)
 
 
 def _processes_in(folder: Path) -> list[str]:

@@ -13,6 +13,7 @@ from runhook.config.callers import Caller
 from runhook.config.settings import LOOPBACK_HOSTS, Settings
 from runhook.webhook.edge.refusals import Refusals
 from runhook.webhook.edge.responses import wiring
+from runhook.webhook.edge.sessions import Session, session_of
 from runhook.worker.domain.jobs import LOCAL
 
 PORT = re.compile(r":\d*$")  # behind a host; the last part of an IPv6 address stands in brackets
@@ -42,6 +43,7 @@ PROXIES = {
 # Wrong tokens a minute that are told so. Who guesses needs more than the universe's age at any
 # rate, so this only spares the log; a right token never waits.
 MOST_WRONG = 60
+WANTED = "a valid token is needed: Authorization: Bearer <token>"
 
 
 def wrong_tokens() -> Refusals:
@@ -54,14 +56,20 @@ def refusal_of(incoming: Request) -> HTTPException:
     if not wiring().settings.callers:
         return _stranger("without RUNHOOK_API_TOKENS only this machine may ask, and no proxy")
     if "Authorization" in incoming.headers or _shown(incoming):
-        refused: Refusals = current_app.extensions["runhook.wrong_tokens"]
-        if wait := refused.add(peer=incoming.remote_addr):
-            return TooManyRequests(
-                "this token is wrong, as were many in the last minute; wait before the next try. "
-                "A valid token is always let in at once.",
-                retry_after=wait,
-            )
-    return _stranger("a valid token is needed: Authorization: Bearer <token>")
+        return wrong_token(incoming)
+    return _stranger(WANTED)
+
+
+def wrong_token(incoming: Request) -> HTTPException:
+    """What is told to who shows a token that is none; counted."""
+    refused: Refusals = current_app.extensions["runhook.wrong_tokens"]
+    if wait := refused.add(peer=incoming.remote_addr):
+        return TooManyRequests(
+            "this token is wrong, as were many in the last minute; wait before the next try. "
+            "A valid token is always let in at once.",
+            retry_after=wait,
+        )
+    return _stranger(WANTED)
 
 
 def _stranger(why: str) -> Unauthorized:
@@ -70,10 +78,28 @@ def _stranger(why: str) -> Unauthorized:
 
 def caller_of(settings: Settings, incoming: Request) -> Caller | None:
     """Whoever asks, the owner of this machine without tokens; None: a stranger."""
+    return asker_of(settings, incoming)[0]
+
+
+def asker_of(settings: Settings, incoming: Request) -> tuple[Caller | None, Session | None]:
+    """Whoever asks, and the session by which a browser does; who signed out is not told apart.
+
+    A token that is shown counts alone, so that a wrong one is never overlooked.
+    """
     if not settings.callers and _from_this_machine(incoming):
-        return OWNER
-    shown = _shown(incoming).encode()
-    found = None
+        return OWNER, None
+    shown = _shown(incoming)
+    if shown or "Authorization" in incoming.headers:
+        return holder_of(settings, shown), None
+    session = session_of(settings, incoming)
+    if session is None:
+        return None, None
+    return session.caller, session
+
+
+def holder_of(settings: Settings, token: str) -> Caller | None:
+    """Who holds a token; takes the same time for every wrong one."""
+    shown, found = token.encode("utf-8", "replace"), None
     for caller in settings.callers:
         if hmac.compare_digest(caller.token.encode(), shown):
             found = caller

@@ -183,6 +183,8 @@ GIVING = Limit("files of yours are on their way", each=16, together=32)
 WAITING = Limit("requests of yours are waiting here", each=256, patience=PATIENCE)
 # Strangers, and who asks whether we live, are never so many unless they mean no good.
 STRANGE = Limit("requests of strangers are waiting here", each=256)
+# Of one address: whoever sends a token slowly keeps no other address from signing in.
+SIGNING_IN = Limit("sign-ins of yours are on their way here", each=16, together=256)
 # Of one attempt: RunningHub sends its end once, perhaps once more. Who learned the URL could else
 # have all others' callbacks wait behind thousands of theirs.
 CALLING = Limit("callbacks of this attempt are being taken", each=8)

@@ -7,8 +7,9 @@ from flask import current_app, g, request
 from werkzeug.exceptions import Forbidden
 
 from runhook.config.callers import Caller, Scope
-from runhook.webhook.edge.access import caller_of, refusal_of
+from runhook.webhook.edge.access import asker_of, refusal_of
 from runhook.webhook.edge.responses import wiring
+from runhook.webhook.edge.sessions import Session
 from runhook.worker.errors import NotFound, UnreadableRecord
 
 Route = TypeVar("Route", bound=Callable[..., Any])
@@ -45,12 +46,12 @@ def require_token() -> None:
     needed = OPEN_TO.get(current_app.view_functions[request.endpoint], ())
     if "anybody" in needed:
         return
-    caller = caller_of(wiring().settings, request)
-    if caller is None:
+    caller, session = asker_of(wiring().settings, request)
+    if caller is None or _has_signed_out(session):
         raise refusal_of(request)
     if not caller.may(needed):
         raise forbidden(caller, " or ".join(needed or ("admin",)))
-    g.caller, g.only = caller, caller.tenant_in(needed)
+    g.caller, g.session, g.only = caller, session, caller.tenant_in(needed)
     if g.only is not None:
         _hide_others(g.only, request.view_args or {})
 
@@ -78,6 +79,11 @@ def hide_job(tenant: str, job_id: str) -> None:
     """Raises NotFound unless it is a job of this tenant."""
     if wiring().store.jobs.tenant(job_id) != tenant:
         raise NotFound(f"job {job_id}")
+
+
+def _has_signed_out(session: Session | None) -> bool:
+    """Whether it is a copy of a cookie whose owner ended it."""
+    return session is not None and wiring().store.sessions.has_ended(session.id)
 
 
 def _hide_others(tenant: str, named: dict[str, Any]) -> None:

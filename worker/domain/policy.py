@@ -314,3 +314,8 @@ LABELLED_LOOKED_AT = 1_000
 # The store: who is told.
 
 PLACE_LOOK_MS = 15_000  # ms until a slot that waits for a place looks again, were it not woken
+
+# The web's pages
+
+# Seconds a browser stays signed in: a week, so that who looks each day signs in on Mondays.
+SESSION_SECONDS = 7 * 86_400

@@ -20,6 +20,9 @@ class Kind(StrEnum):
     REPEATED_KEY = "runhook idempotency key/"  # lie in Redis as long as ended jobs
     REPEATED_REQUEST = "runhook idempotency request/"
     LISTENING = "runhook listen"  # users keep it in a setting
+    SESSION = "runhook session"  # signs what browsers keep
+    SHOWN = "runhook token of a session/"  # in a browser's cookie; good for no call
+    FORM = "runhook form/"  # stands in pages
 
 
 def derived(secret: str, kind: Kind, what: str = "") -> bytes:

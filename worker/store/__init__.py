@@ -32,6 +32,7 @@ from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
 from runhook.worker.store.queue import Peek, Queue, QueueState, may_leave
 from runhook.worker.store.scripts import Post, Scripts
+from runhook.worker.store.sessions import Sessions
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
 from runhook.worker.store.tallies import Tallies
 from runhook.worker.store.upkeep import Upkeep
@@ -118,10 +119,10 @@ class Store:
         self.groups, self.ledger = Groups(scripts), Ledger(scripts, self.jobs, books)
         self.duties = Duties(scripts, self.memory, _details(self.queue, tells))
         self.callbacks, self.events = Callbacks(scripts, retention), Events(scripts, self.jobs)
-        self.deliveries = Deliveries(scripts, self.events)
+        self.deliveries, self.lineage = Deliveries(scripts, self.events), Lineage(scripts)
         self.subscriptions, self.processes = Subscriptions(scripts), Processes(scripts)
         self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
-        self.assets, self.lineage = Assets(scripts, account), Lineage(scripts)
+        self.assets, self.sessions = Assets(scripts, account), Sessions(scripts.client)
         self.tallies = Tallies(scripts)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)

@@ -375,6 +375,9 @@ app = SHORT.key("app:<account>:<app>", "string", "an app's fields (assets.py); t
 legacy_apps = SHORT.key(
     "legacy:<account>:apps", "string", "apps go on the old path (assets.py); a day"
 )
+signed_out = SHORT.key(
+    "signed-out:<session>", "string", "a session that was ended early (sessions.py); 7 days"
+)
 
 ALL = {name: value for name, value in list(globals().items()) if isinstance(value, Key)}
 FAMILIES = tuple(value for value in list(globals().values()) if isinstance(value, Family))

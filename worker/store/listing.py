@@ -207,6 +207,21 @@ class Listing:
         known = self.models(wanted.tenant or "")
         return [model for model in known if fnmatch.fnmatchcase(model, wanted.model)]
 
+    def counts(self, tenant: str | None = None) -> dict[State, int]:
+        """How many jobs are in each state; a tenant's, or everybody's."""
+        lists = {state: [keys.jobs_in_state(state)] for state in State}
+        if tenant is not None:
+            models = list(self.models(tenant))
+            lists = {
+                state: [keys.listed(state, tenant, model) for model in models] for state in State
+            }
+        with reaching():
+            pipe = self._redis.pipeline(transaction=False)
+            for key in (key for some in lists.values() for key in some):
+                pipe.zcard(key)
+            found = iter(pipe.execute())
+        return {state: sum(int(next(found)) for _ in some) for state, some in lists.items()}
+
     def models(self, tenant: str = "") -> Iterator[str]:
         """Every model of which there are jobs, a tenant's or anybody's, in the order of names."""
         after = "-"

@@ -1,0 +1,70 @@
+"""Every page that is checked: a new one is a row here, and a scene if it needs one.
+
+A path may name what `scenes` made, as `/jobs/{succeeded}`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from runhook.worker.domain.jobs import Job
+from runhook.worker.flows import create
+from runhook.worker.flows.create import JobRequest
+from tests.conftest import IMAGE, eventually
+from tests.journeys.conftest import Town
+
+HOSTILE = "</script><img src=x onerror=alert(1)> “{{ 7*7 }}” \u202e'\"&lt; " + "long" * 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One page.
+
+    Attributes:
+        name: Of its pictures.
+        path: Where it is.
+        current: The page of the navigation that it belongs to; None: none is marked.
+        status: What it is answered with.
+        who: Whose token is signed in; empty: nobody's.
+    """
+
+    name: str
+    path: str
+    current: str | None
+    status: int = 200
+    who: str = "ops"
+
+
+PAGES = (
+    Row(name="login", path="/login", current=None, who=""),
+    Row(name="not-found", path="/nowhere", current=None, status=404),
+    Row(name="overview", path="/", current="Overview"),
+    Row(name="overview-of-a-tenant", path="/", current="Overview", who="shop"),
+)
+
+
+def scenes(town: Town) -> Mapping[str, str]:
+    """What pages show, by name: ids of jobs and the like."""
+    made = {name: make(town) for name, make in SCENES.items()}
+    for job_id in made.values():
+        _ended(town, job_id)
+    return made
+
+
+def _image(town: Town) -> str:
+    return _ask(town, IMAGE, prompt="a lighthouse in the rain, at night")
+
+
+def _hostile(town: Town) -> str:
+    return _ask(town, IMAGE, prompt=HOSTILE)
+
+
+def _ask(town: Town, model: str, **given: str) -> str:
+    made: Job = create.request(town.w, JobRequest(model=model, input=given, tenant="shop"))[1]
+    return made.id
+
+
+def _ended(town: Town, job_id: str) -> None:
+    eventually(lambda: town.w.store.jobs.get(job_id).state.ended, 40)
+
+
+SCENES: dict[str, Callable[[Town], str]] = {"succeeded": _image, "hostile": _hostile}

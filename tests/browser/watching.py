@@ -1,0 +1,52 @@
+"""What a page did while it was opened: what it fetched, and what the browser complained of."""
+
+from dataclasses import dataclass, field
+
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
+
+MEDIA = ("image", "media", "eventsource")  # what is not the page's own weight
+
+
+@dataclass
+class Watched:
+    """One page from its first request on."""
+
+    page: Page
+    requests: list[Request] = field(default_factory=list)
+    answers: list[Response] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self.requests.append(request))
+        self.page.on("response", lambda answer: self.answers.append(answer))
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # That the page itself is a 404, where it should be, is no complaint.
+        if message.type in ("error", "warning") and "Failed to load" not in message.text:
+            self.complaints.append(message.text)
+
+    def open(self, path: str) -> Response:
+        """Load a page until all it has is there."""
+        answer = self.page.goto(path, wait_until="load")
+        assert answer is not None
+        return answer
+
+    def foreign(self, origin: str) -> list[str]:
+        """Requests that went elsewhere."""
+        urls = [request.url for request in self.requests]
+        return [url for url in urls if not url.startswith((f"{origin}/", "data:", "blob:"))]
+
+    def weight(self, *kinds: str) -> int:
+        """Bytes of what came, of some kinds or of all but media."""
+        return sum(
+            len(answer.body())
+            for answer in self.answers
+            if answer.ok
+            and (answer.request.resource_type in kinds if kinds else _is_own(answer.request))
+        )
+
+
+def _is_own(request: Request) -> bool:
+    return request.resource_type not in MEDIA

@@ -1,0 +1,112 @@
+// Keeps regions of a page as the server has them: <section id="…" data-live="…">.
+//
+// data-live        "any", or the ids of jobs: what has to change for it to be fetched again
+// data-live-url    where it is fetched; without it the page's own address
+// data-live-every  seconds after which it is fetched although nothing was heard
+//
+// One stream a visible tab says which jobs changed; what is seen is fetched twice a second at most.
+import { morph } from "./morph.js";
+
+const GAP = 500; // ms between two fetches
+const POLL = 5000; // ms between two fetches where no stream is to be had
+const AGAIN = 60000; // ms until a stream is tried again
+let stream, polling, waiting, retrying;
+let asked = new Set(); // regions to be fetched
+let fetching = false;
+let last = 0;
+
+const regions = () => [...document.querySelectorAll("[data-live]")];
+const address = (region) => region.dataset.liveUrl ?? location.href;
+
+export function live() {
+  if (!regions().length) return;
+  document.addEventListener("visibilitychange", listen);
+  addEventListener("pagehide", hush);
+  addEventListener("pageshow", (event) => event.persisted && listen());
+  setInterval(tick, 1000);
+  listen();
+}
+
+// Fetch regions now, whatever was heard: those given, or all.
+export function refresh(some = regions()) {
+  for (const region of some) asked.add(region.id);
+  soon();
+}
+
+function listen() {
+  hush();
+  if (document.hidden) return;
+  stream = new EventSource("/live");
+  let opened = false;
+  stream.onopen = () => {
+    // What happened while nobody listened was not heard.
+    if (opened || performance.now() > 5000) refresh();
+    opened = true;
+  };
+  stream.onmessage = (event) => heard(JSON.parse(event.data));
+  stream.onerror = () => {
+    if (stream?.readyState !== EventSource.CLOSED) return;
+    hush();
+    polling = setInterval(refresh, POLL);
+    retrying = setTimeout(listen, AGAIN);
+    refresh();
+  };
+}
+
+function hush() {
+  stream?.close();
+  stream = undefined;
+  clearInterval(polling);
+  clearTimeout(retrying);
+}
+
+function heard({ jobs, more }) {
+  const changed = new Set(jobs);
+  const concerned = (region) =>
+    more || region.dataset.live === "any" || region.dataset.live.split(" ").some((id) => changed.has(id));
+  const some = regions().filter(concerned);
+  if (some.length) refresh(some);
+}
+
+function tick() {
+  if (document.hidden) return;
+  const now = performance.now();
+  const due = (region) => now - (region.fetchedAt ?? 0) >= 1000 * region.dataset.liveEvery;
+  const some = regions().filter((region) => region.dataset.liveEvery && due(region));
+  if (some.length) refresh(some);
+}
+
+function soon() {
+  if (waiting || fetching || document.hidden) return;
+  waiting = setTimeout(fetchAsked, Math.max(0, last + GAP - performance.now()));
+}
+
+async function fetchAsked() {
+  waiting = undefined;
+  fetching = true;
+  last = performance.now();
+  const some = regions().filter((region) => asked.has(region.id));
+  asked = new Set();
+  try {
+    for (const where of new Set(some.map(address))) await bring(where, some);
+  } catch {
+    // Away for a moment: the stream tells when it is back, and polling goes on.
+  } finally {
+    fetching = false;
+    if (asked.size) soon();
+  }
+}
+
+async function bring(where, some) {
+  const answer = await fetch(where, { headers: { "X-Fragment": "1", Accept: "text/html" } });
+  if (answer.status === 401) return location.reload();
+  if (!answer.ok) return;
+  const text = await answer.text();
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  for (const region of some.filter((region) => address(region) === where)) {
+    region.fetchedAt = performance.now();
+    const found = fresh.getElementById(region.id);
+    if (found) morph(region, found);
+  }
+  document.dispatchEvent(new Event("runhook:changed"));
+}

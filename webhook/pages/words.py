@@ -1,0 +1,79 @@
+"""Values as pages have them: money, moments, sizes and names, for people to read. Pure."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from runhook.worker.money.amounts import money_text
+
+SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€"}  # before an amount; other currencies stand behind it
+KILO = 1024
+# What an age is said in, the first that fits, in seconds; static/times.js says the same.
+AGES = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+UNITS = ("bytes", "KiB", "MiB", "GiB")
+
+
+def money(amount: str | Decimal | None, currency: str | None = None) -> str:
+    """An amount with its currency: `¥1.40`; a dash where nobody knows it."""
+    if amount is None:
+        return "–"
+    text = money_text(Decimal(amount))
+    if currency in SIGNS:
+        return f"{SIGNS[currency]}{text}"
+    return f"{text} {currency or ''}".rstrip()
+
+
+def cost(of: Mapping[str, Any] | None) -> str:
+    """What was charged: money, coins, or both."""
+    if of is None:
+        return "–"
+    parts = []
+    if of.get("money") is not None:
+        parts.append(money(of["money"], of.get("currency")))
+    if of.get("coins") is not None:
+        parts.append(f"{of['coins']} coins")
+    return " + ".join(parts) or "–"
+
+
+def day_and_time(moment: str | datetime | None) -> str:
+    """A moment in UTC to the second: `2026-11-29 00:12:03 UTC`."""
+    if moment is None:
+        return ""
+    return f"{_moment(moment):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def ago(moment: str | datetime | None) -> str:
+    """How long ago: `3 min ago`; scripts keep it right while the page is open."""
+    if moment is None:
+        return ""
+    seconds = (datetime.now(UTC) - _moment(moment)).total_seconds()
+    for unit, length in AGES:
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit} ago"
+    return "now"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them: `1.4 MiB`."""
+    amount, unit = float(count), 0
+    while amount >= KILO and unit < len(UNITS) - 1:
+        amount, unit = amount / KILO, unit + 1
+    if unit == 0:
+        return f"{count} {UNITS[0]}"
+    return f"{amount:.1f} {UNITS[unit]}"
+
+
+def _moment(moment: str | datetime) -> datetime:
+    if isinstance(moment, datetime):
+        return moment.astimezone(UTC)
+    return datetime.fromisoformat(moment).astimezone(UTC)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "money": money,
+    "cost": cost,
+    "day_and_time": day_and_time,
+    "ago": ago,
+    "size": size,
+}
