@@ -1,6 +1,6 @@
 """Deliveries as users ask for them: found by a filter, shown, handed to their handlers again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated
@@ -150,8 +150,20 @@ def redeliver_all(w: Wiring, wanted: Filter, *, dry_run: bool) -> tuple[int, int
     Returns:
         How many, and how many cannot be delivered now.
     """
+    return _redelivered(w, matching(w, wanted), dry_run=dry_run)
+
+
+def redeliver_these(w: Wiring, ids: Sequence[str], *, dry_run: bool) -> tuple[int, int]:
+    """The same with some that are named, each once; those that are not there any more cannot be."""
+    named = list(dict.fromkeys(filter(is_delivery_id, ids)))
+    found = w.store.deliveries.many(named)
+    count, skipped = _redelivered(w, found, dry_run=dry_run)
+    return count, skipped + len(named) - len(found)
+
+
+def _redelivered(w: Wiring, found: Iterable[Delivery], *, dry_run: bool) -> tuple[int, int]:
     count, skipped, closed = 0, 0, dict[str, str | None]()
-    for delivery in matching(w, wanted):
+    for delivery in found:
         # Asked once for each: a disabled subscription may have missed thousands.
         if delivery.handler not in closed:
             closed[delivery.handler] = why_undeliverable(w, delivery.lane, delivery.handler)

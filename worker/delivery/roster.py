@@ -43,8 +43,8 @@ def members(w: Wiring) -> list[Member]:
     """Every handler that a process ever had or that something waits for, by name."""
     known = {one.handler.name: one for one in w.store.processes.known()}
     found = []
-    for name in sorted(known.keys() | w.store.upkeep.waiting_handlers()):
-        waiting = w.store.deliveries.waiting(name)
+    names = sorted(known.keys() | w.store.upkeep.waiting_handlers())
+    for name, waiting in zip(names, w.store.deliveries.waiting(names), strict=True):
         member = Member(
             name=name, pending=waiting.pending, dead=waiting.dead, oldest=waiting.oldest
         )

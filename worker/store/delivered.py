@@ -143,6 +143,27 @@ def look(redis: Redis, ids: Sequence[str]) -> list[Delivery | UnreadableRecord]:
     return [readable(name, record) for name, record in zip(ids, found, strict=True) if record]
 
 
+def waiting_of(redis: Redis, handlers: Sequence[str]) -> list[Waiting]:
+    """What waits for each handler, in one round trip.
+
+    Raises:
+        StoreUnavailable: Redis does not answer or refuses.
+    """
+    with reaching():
+        pipe = redis.pipeline(transaction=False)
+        for handler in handlers:
+            pipe.zcard(keys.deliveries_of(handler, "pending"))
+            pipe.zcard(keys.deliveries_of(handler, "dead"))
+            pipe.zrange(keys.deliveries_of(handler, "pending"), 0, 0)
+        found = pipe.execute()
+    return [_waiting(*three) for three in zip(*[iter(found)] * 3, strict=True)]
+
+
+def _waiting(pending: int, dead: int, first: Sequence[bytes]) -> Waiting:
+    moments = (stream_moment(name.decode().removeprefix("dlv_")) for name in first)
+    return Waiting(pending=pending, dead=dead, oldest=next(moments, None))
+
+
 def readable(name: str, record: Mapping[bytes, bytes]) -> Delivery | UnreadableRecord:
     """A delivery from its hash, or why this version cannot read it."""
     what = f"delivery {name}"

@@ -25,11 +25,12 @@ from runhook.worker.store.delivered import (
     Waiting,
     look,
     readable,
+    waiting_of,
 )
 from runhook.worker.store.duties import Closing
 from runhook.worker.store.events import Events, kept_fields
 from runhook.worker.store.listing import pieces
-from runhook.worker.store.scripts import Scripts, pairs, stream_moment, until_ms
+from runhook.worker.store.scripts import Scripts, pairs, until_ms
 from runhook.worker.store.subscriptions import health_fields, unpacked_health
 
 # Deliveries in a piece of a list: some 100 KiB of records in one answer of Redis, and two ms of the
@@ -164,16 +165,9 @@ class Deliveries:
         with reaching():
             return int(self._redis.zcard(keys.deliveries_of(handler, state)))
 
-    def waiting(self, handler: str) -> Waiting:
-        """What a handler has not heard yet, or never will by itself."""
-        with reaching():
-            pipe = self._redis.pipeline(transaction=False)
-            for state in ("pending", "dead"):
-                pipe.zcard(keys.deliveries_of(handler, state))
-            pipe.zrange(keys.deliveries_of(handler, "pending"), 0, 0)
-            pending, dead, first = pipe.execute()
-        moments = (stream_moment(name.decode().removeprefix("dlv_")) for name in first)
-        return Waiting(pending=int(pending), dead=int(dead), oldest=next(moments, None))
+    def waiting(self, handlers: Sequence[str]) -> list[Waiting]:
+        """What each handler has not heard yet, or never will by itself, in one round trip."""
+        return waiting_of(self._redis, handlers)
 
     def _names(
         self, state: str | None, handler: str | None, before: str | None, most: int

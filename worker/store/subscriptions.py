@@ -1,7 +1,7 @@
 """Subscriptions: who is told over HTTP, of what, under which sealed secrets, and how that goes."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -144,9 +144,15 @@ class Subscriptions:
 
     def health(self, subscription_id: str) -> Health:
         """How telling it goes."""
+        return self.healths([subscription_id])[0]
+
+    def healths(self, receivers: Sequence[str]) -> list[Health]:
+        """How telling each receiver goes, a handler too, in one round trip."""
         with reaching():
-            record = self._redis.hgetall(keys.endpoint(subscription_id))
-        return _health(records.texts(record))
+            pipe = self._redis.pipeline(transaction=False)
+            for name in receivers:
+                pipe.hgetall(keys.endpoint(name))
+            return [_health(records.texts(record)) for record in pipe.execute()]
 
     def _write(self, one: Subscription, before: Subscription | None, held: Members) -> bool:
         """Write what is different; all else stays as a newer version may have written it."""
