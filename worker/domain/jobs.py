@@ -313,6 +313,13 @@ def first_id(prefix: str, moment: datetime) -> str:
     return f"{prefix}_{_written(moment):012x}"
 
 
+def born_at(job_id: str) -> datetime | None:
+    """When a job was made, as its id says; None: it is no id of ours."""
+    if not is_job_id(job_id):
+        return None
+    return EPOCH + int(job_id.removeprefix("job_")[:12], 16) * MILLISECOND
+
+
 def is_job_id(text: str) -> bool:
     """Whether it is an id as jobs have it; there need be no such job."""
     return JOB_ID.fullmatch(text) is not None

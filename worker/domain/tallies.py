@@ -6,7 +6,7 @@ that was learned, and the step of a ladder on which its run time is.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -119,6 +119,26 @@ def together(tallies: Iterable[Tally]) -> Tally:
     for one in tallies:
         found.counts.update(one.counts)
     return found
+
+
+def grouped(
+    spans: Sequence[Span], tallies: Sequence[Tally], seconds: int
+) -> list[tuple[Span, Tally]]:
+    """Short spans as longer ones, each with what its short ones add up to.
+
+    Args:
+        spans: One behind the other.
+        tallies: How jobs ended in each.
+        seconds: How long the longer ones are.
+    """
+    found: dict[int, list[Tally]] = {}
+    for span, tally in zip(spans, tallies, strict=True):
+        start = int(span.start.timestamp())
+        found.setdefault(start - start % seconds, []).append(tally)
+    return [
+        (Span(datetime.fromtimestamp(start, UTC), seconds), together(some))
+        for start, some in found.items()
+    ]
 
 
 def _part(some: int, of: int) -> float | None:

@@ -23,6 +23,7 @@ from runhook.worker.store.departures import Departures
 from runhook.worker.store.durability import Durability, Mode
 from runhook.worker.store.duties import Closing, Details, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
+from runhook.worker.store.figures import Figures, Standing, Wanted
 from runhook.worker.store.groups import Groups, GroupState
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.ledger import Day, Ledger
@@ -68,9 +69,11 @@ __all__ = [
     "Recipient",
     "Scripts",
     "SetClock",
+    "Standing",
     "Store",
     "Subscription",
     "TimelineEntry",
+    "Wanted",
     "again",
     "connect",
     "event_at",
@@ -124,6 +127,7 @@ class Store:
         self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
         self.assets, self.sessions = Assets(scripts, account), Sessions(scripts.client)
         self.tallies = Tallies(scripts)
+        self.figures = Figures(scripts, self.queue, self.ledger)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
 

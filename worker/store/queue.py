@@ -10,6 +10,7 @@ import orjson
 
 from runhook.worker.domain import policy
 from runhook.worker.store.claims import Claim
+from runhook.worker.store.connection import reaching
 from runhook.worker.store.scripts import Scripts
 
 Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "gated", "probing"]
@@ -116,6 +117,27 @@ def _peeked(answer: Sequence[Any]) -> Peek:
             return Peek(word=word)
 
 
+def _stands(answer: Sequence[str]) -> QueueState:
+    """What the script says of the queue."""
+    *counts, paused, why_paused, gate, ms, why, advice = answer
+    length, waiting, sending, running, unconfirmed, unreadable, limit = map(int, counts)
+    return QueueState(
+        length=length,
+        waiting=waiting,
+        sending=sending,
+        running=running,
+        unconfirmed=unconfirmed,
+        unreadable=unreadable,
+        limit=limit,
+        paused=bool(paused),
+        why_paused=why_paused,
+        gate=gate,  # type: ignore[arg-type]
+        opens_in=int(ms) / 1000,
+        why=why,
+        advice=advice,
+    )
+
+
 def may_leave(claim: Claim) -> bool:
     """Whether a job that took its turn might leave when its duty was claimed.
 
@@ -159,25 +181,20 @@ class Queue:
 
     def state(self) -> QueueState:
         """How the queue stands now."""
-        *counts, paused, why_paused, gate, ms, why, advice = self._scripts.words(
-            "line_state", self.limit or ""
-        )
-        length, waiting, sending, running, unconfirmed, unreadable, limit = map(int, counts)
-        return QueueState(
-            length=length,
-            waiting=waiting,
-            sending=sending,
-            running=running,
-            unconfirmed=unconfirmed,
-            unreadable=unreadable,
-            limit=limit,
-            paused=bool(paused),
-            why_paused=why_paused,
-            gate=gate,  # type: ignore[arg-type]
-            opens_in=int(ms) / 1000,
-            why=why,
-            advice=advice,
-        )
+        return _stands(self._scripts.words("line_state", self.limit or ""))
+
+    def state_and(self, *commands: Sequence[str | int]) -> list[Any]:
+        """How the queue stands, and what these commands answer, in one round trip.
+
+        Raises:
+            StoreUnavailable: Redis does not answer, or refuses one of them.
+        """
+        state, *found = self._scripts.run_and("line_state", [self.limit or ""], *commands)
+        with reaching():
+            for answer in found:
+                if isinstance(answer, Exception):
+                    raise answer
+        return [_stands([word.decode() for word in state]), *found]
 
     def pause(self, paused: bool) -> None:
         """Stop the queue, or let it go on; what is under way goes on either way."""

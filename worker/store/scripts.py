@@ -31,10 +31,15 @@ def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def pairs(flat: Sequence[bytes] | None) -> dict[bytes, bytes]:
-    """Fields and values in turn, as a script answers them; none: there is no such hash or entry."""
+def pairs(flat: Sequence[bytes] | dict[bytes, bytes] | None) -> dict[bytes, bytes]:
+    """Fields and values in turn, as a script answers them; none: there is no such hash or entry.
+
+    A command beside a script is answered so by the older protocol, and by the newer with a map.
+    """
     if not flat:
         return {}
+    if isinstance(flat, dict):
+        return flat
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
