@@ -73,3 +73,10 @@ def test_a_max_price_is_a_plain_amount(limit: str) -> None:
     body = valid(catalogue.find("vidu/text-to-video-q3-turbo"))
     with pytest.raises(InvalidRequest, match="amount of money above 0"):
         catalogue.check("vidu/text-to-video-q3-turbo", body, {"max_price": limit})
+
+
+def test_a_price_is_told_of_an_input_that_is_not_finished_yet() -> None:
+    model = "vidu/text-to-video-q3-turbo"
+    found = [catalogue.estimate(model, {"resolution": size}) for size in ("720p", "1080p")]
+    assert [one and one.money for one in found] == [Decimal("1.35"), Decimal("1.75")]
+    assert catalogue.estimate("workflow/1", {}) is None

@@ -4,7 +4,7 @@ The records are data in `config/models/`; `runhook.config.catalogue` is their sc
 """
 
 from runhook.config.catalogue import Model, Param, models
-from runhook.worker.catalogue.checking import Checked, check, file_values
+from runhook.worker.catalogue.checking import Checked, check, estimate, file_values
 from runhook.worker.catalogue.finding import (
     APP,
     COMFY,
@@ -48,6 +48,7 @@ __all__ = [
     "canonical",
     "check",
     "describe",
+    "estimate",
     "file_values",
     "find",
     "is_glob",

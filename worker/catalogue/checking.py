@@ -88,6 +88,16 @@ def check(
     return replace(whole, fallback=tuple(others), retries=options.get("retries", 0))
 
 
+def estimate(name: str, given: Mapping[str, Any]) -> Quote | None:
+    """The price of an input that may be wrong or unfinished yet, its defaults filled in; None where
+    nothing is known.
+    """
+    if COMFY.fullmatch(name):
+        return None
+    model = find(name)
+    return quote(model, _complete(model, given, {}, ANYWHERE_PUBLIC)[0])
+
+
 def _kind(name: str) -> str:
     return name.partition("/")[0]
 
