@@ -140,7 +140,7 @@ def test_of_what_nobody_waits_for_a_caller_gets_his_part_and_no_more() -> None:
         places.take("shop")
     with (
         places.take("lab"),
-        pytest.raises(ServiceUnavailable, match="1 batches .* 3 of all callers"),
+        pytest.raises(ServiceUnavailable, match=r"1 batches .* 3 of all callers"),
     ):
         places.take("lab")
     for _ in range(2):  # each is given back once
