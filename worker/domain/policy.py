@@ -98,6 +98,9 @@ ARCHIVE_LEAST, ARCHIVE_MOST = 5.0, 600.0
 # Times in a row that a process was killed over an attempt's outputs, from which no thumbnails are
 # made of them: one may break its decoder. Once may be a deploy.
 THUMBNAILS_KILLED = 2
+# Seconds after which a failure of the storage says that it hangs, for one that refuses does so at
+# once; and for which it is then asked by nobody, so that jobs that need no file have the threads.
+STORAGE_HANGS, STORAGE_LEFT_ALONE = 5.0, 10.0
 ALERTED_AGAIN_MS = 3_600_000  # ms after which trouble with the storage that lasts is told again
 FORGOTTEN_AROUND_MS = 5  # ms around a line of a timeline in which its event stands in the log
 

@@ -2,14 +2,18 @@
 
 import secrets
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 import fsspec
 
 from runhook.worker.errors import NotFound, StorageUnavailable
+from runhook.worker.files.answering import Answering
 from runhook.worker.telemetry import masked
 
+# s3fs asks five times as it is, for 15 s each, and botocore would ask as often each of them.
+S3_LIMITS = {"connect_timeout": 3, "retries": {"total_max_attempts": 1}}
 CHUNK = 1024 * 1024  # bytes read at a time: a film may have gigabytes
 
 
@@ -22,6 +26,7 @@ class Place:
         """
         self._url = url
         self._found: tuple[Any, str] | None = None
+        self._answering = Answering()
 
     def size(self, name: str) -> int | None:
         """How many bytes a file has; None: there is none.
@@ -30,12 +35,10 @@ class Place:
             StorageUnavailable: The place does not answer.
         """
         try:
-            fs, root = self._reached()
-            size: int = fs.info(f"{root}/{name}")["size"]
+            with self._asked(f"{name} cannot be looked at") as (fs, root):
+                size: int = fs.info(f"{root}/{name}")["size"]
         except FileNotFoundError:
             return None
-        except Exception as error:  # each place has errors of its own
-            raise _away(f"{name} cannot be looked at", error) from error
         return size
 
     def open(self, name: str) -> IO[bytes]:
@@ -46,13 +49,11 @@ class Place:
             StorageUnavailable: The place does not answer.
         """
         try:
-            fs, root = self._reached()
-            # In pieces: a far place would else bring 50 MB for each reader.
-            found: IO[bytes] = fs.open(f"{root}/{name}", "rb", block_size=CHUNK)
+            with self._asked(f"{name} cannot be read") as (fs, root):
+                # In pieces: a far place would else bring 50 MB for each reader.
+                found: IO[bytes] = fs.open(f"{root}/{name}", "rb", block_size=CHUNK)
         except FileNotFoundError as error:
             raise NotFound(f"file {name}") from error
-        except Exception as error:
-            raise _away(f"{name} cannot be read", error) from error
         return found
 
     def put(self, name: str, file: IO[bytes]) -> None:
@@ -61,21 +62,20 @@ class Place:
         Raises:
             StorageUnavailable: The place does not take it.
         """
-        beside = ""
+        # Beside its name and moved there; what is left of one that was killed goes with the folder.
+        beside = f"{name}.{secrets.token_hex(8)}"
+        file.seek(0)
         try:
-            fs, root = self._reached()
-            path = f"{root}/{name}"
-            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            # Beside its name and moved there; what is left of one that was killed goes with the
-            # folder.
-            beside = f"{path}.{secrets.token_hex(8)}"
-            file.seek(0)
-            with fs.open(beside, "wb") as target:
-                shutil.copyfileobj(file, target, CHUNK)
-            fs.mv(beside, path)
+            with self._asked("the file was not kept") as (fs, root):
+                fs.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
+                with fs.open(f"{root}/{beside}", "wb") as target:
+                    shutil.copyfileobj(file, target, CHUNK)
+                fs.mv(f"{root}/{beside}", f"{root}/{name}")
         except Exception as error:
             with suppress(Exception):
-                fs.rm(beside)
+                self.remove(beside)
+            if isinstance(error, StorageUnavailable):
+                raise
             raise _away("the file was not kept", error) from error
 
     def remove(self, name: str) -> None:
@@ -84,14 +84,10 @@ class Place:
         Raises:
             StorageUnavailable: The place does not answer.
         """
-        try:
-            fs, root = self._reached()
+        # Somebody else may remove it meanwhile.
+        with suppress(FileNotFoundError), self._asked(f"{name} cannot be removed") as (fs, root):
             if fs.exists(f"{root}/{name}"):
                 fs.rm(f"{root}/{name}", recursive=True)
-        except FileNotFoundError:
-            return  # somebody else removed it meanwhile
-        except Exception as error:
-            raise _away(f"{name} cannot be removed", error) from error
 
     def check(self) -> None:
         """Write a file and remove it.
@@ -109,11 +105,38 @@ class Place:
         except Exception as error:
             raise _away("it cannot be written", error) from error
 
+    @contextmanager
+    def _asked(self, trouble: str) -> Iterator[tuple[Any, str]]:
+        """The file system and the folder in it, to be asked something.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            StorageUnavailable: Anything else; each place has errors of its own.
+        """
+        try:
+            with self._answering.asked():
+                yield self._reached()
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise _away(trouble, error) from error
+
     def _reached(self) -> tuple[Any, str]:
         if self._found is None:
             # Other processes write there too, so no listing is remembered.
-            self._found = fsspec.core.url_to_fs(self._url, use_listings_cache=False)
+            options = {"use_listings_cache": False, **_bounded(self._url)}
+            self._found = fsspec.core.url_to_fs(self._url, **options)
         return self._found
+
+
+def _bounded(url: str) -> dict[str, Any]:
+    """What has S3 give up after some 75 s: by itself it tries for more than six minutes."""
+    kind = url.partition("://")[0]
+    if kind not in ("s3", "s3a"):
+        return {}
+    # What somebody set for fsspec as such wins.
+    own = fsspec.config.conf.get(kind, {}).get("config_kwargs", {})
+    return {"config_kwargs": {**S3_LIMITS, **own}}
 
 
 def _away(what: str, error: Exception) -> StorageUnavailable:
