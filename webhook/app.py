@@ -7,7 +7,16 @@ from runhook.webhook.edge.access import wrong_tokens
 from runhook.webhook.edge.forgery import refuse_forged
 from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
-from runhook.webhook.pages import errors, live, overview, shell, sign_in, static_files
+from runhook.webhook.pages import (
+    errors,
+    job_actions,
+    job_page,
+    live,
+    overview,
+    shell,
+    sign_in,
+    static_files,
+)
 from runhook.webhook.routes import (
     account,
     assets,
@@ -25,6 +34,31 @@ from runhook.webhook.routes import (
 )
 from runhook.worker.wiring import Wiring
 
+ROUTES = (
+    callbacks,
+    health,
+    jobs,
+    groups,
+    outputs,
+    assets,
+    models,
+    account,
+    costs,
+    subscriptions,
+    handlers,
+    deliveries,
+    events,
+)
+# One line a page.
+PAGES = (
+    static_files,
+    sign_in,
+    live,
+    overview,
+    job_page,
+    job_actions,
+)
+
 
 def create_app(wiring: Wiring) -> Flask:
     """The web process's app over its parts."""
@@ -40,29 +74,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.before_request(refuse_forged)
     shell.register(app)
     app.after_request(errors.answer_people)
-    routes = (
-        callbacks,
-        health,
-        jobs,
-        groups,
-        outputs,
-        assets,
-        models,
-        account,
-        costs,
-        subscriptions,
-        handlers,
-        deliveries,
-        events,
-    )
-    # One line a page.
-    pages = (
-        static_files,
-        sign_in,
-        live,
-        overview,
-    )
-    for part in (*routes, *pages):
+    for part in (*ROUTES, *PAGES):
         app.register_blueprint(part.blueprint)
     return app
 

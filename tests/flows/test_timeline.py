@@ -80,7 +80,7 @@ def test_what_deliveries_say_of_themselves_stands_in_the_timeline_in_order_of_ti
     build: Build,
 ) -> None:
     answers = iter([RuntimeError("not now"), None])
-    house = _telling(build, lambda event: _raise(next(answers)))
+    house = telling(build, lambda event: _raise(next(answers)))
     job = house.until(house.ask(), "succeeded")
     house.later(60)
     lines = house.w.store.jobs.timeline(job.id)[-4:]
@@ -104,7 +104,7 @@ def test_what_deliveries_say_of_themselves_stands_in_the_timeline_in_order_of_ti
 
 
 def test_what_the_release_before_noted_of_deliveries_stands_there_once(build: Build) -> None:
-    house = _telling(build, lambda event: None)
+    house = telling(build, lambda event: None)
     job = house.until(house.ask(), "succeeded")
     for line in (
         {"what": "adopted", "attempt": 1, "ref": "1"},
@@ -146,7 +146,7 @@ def test_a_timeline_goes_with_its_job_also_when_an_older_process_swept_that(hous
     assert house.raw.exists(f"runhook:notes:{second.id}") == 0
 
 
-def _telling(build: Build, target: Callable[[Event], None]) -> House:
+def telling(build: Build, target: Callable[[Event], None]) -> House:
     """A house whose handler `shop` hears of successes."""
     registry = Registry()
     registry.add(Handler(name="shop", types=("job.succeeded",), model=None, target=target))

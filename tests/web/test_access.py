@@ -68,6 +68,17 @@ GET /login anybody
 POST /login anybody
 POST /logout read submit
 GET /static/<mark>/<name> anybody
+GET /jobs/<job_id> read submit
+GET /jobs/<job_id>/cancel submit
+POST /jobs/<job_id>/cancel submit
+GET /jobs/<job_id>/retry submit
+POST /jobs/<job_id>/retry submit
+POST /jobs/<job_id>/reconcile submit
+GET /jobs/<job_id>/resolve admin
+POST /jobs/<job_id>/resolve admin
+POST /jobs/<job_id>/redeliver admin
+GET /jobs/<job_id>/forget submit
+POST /jobs/<job_id>/forget submit
 POST /callbacks/<job_id>/<int:attempt>/<signature> anybody
 GET /v1/jobs read submit
 POST /v1/jobs submit

@@ -337,3 +337,4 @@ export function mount(root = document) {
 }
 
 mount();
+document.addEventListener("runhook:changed", () => mount());
