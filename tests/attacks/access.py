@@ -43,7 +43,7 @@ LISTS = [
     "/v1/events",
     "/v1/events/stream?after=evt_0-0",
     "/v1/handlers",
-    "/v1/line",
+    "/v1/queue",
     "/v1/account",
 ]
 FOREIGN_HOSTS = [

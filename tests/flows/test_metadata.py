@@ -147,7 +147,7 @@ def test_a_key_that_is_not_indexed_is_refused_with_those_that_are(market: House,
 def test_without_indexed_keys_the_refusal_names_the_setting(house: House) -> None:
     answer = create_app(house.w).test_client().get("/v1/jobs?metadata.order=7")
     assert "RUNHOOK_INDEX_METADATA" in answer.get_json()["errors"][0]["message"]
-    other = create_app(house.w).test_client().get("/v1/line?metadata.order=7")
+    other = create_app(house.w).test_client().get("/v1/queue?metadata.order=7")
     assert "not a parameter of this call" in other.get_json()["errors"][0]["message"]
 
 

@@ -107,8 +107,8 @@ POST /v1/assets submit
 GET /v1/assets/<asset_id> read submit
 GET /v1/models read submit
 GET /v1/models/<path:name> read submit
-GET /v1/line read
-POST /v1/line admin
+GET /v1/queue read
+POST /v1/queue admin
 GET /v1/account read
 GET /v1/costs read submit
 POST /v1/subscriptions admin

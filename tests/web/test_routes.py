@@ -160,18 +160,18 @@ def test_cancel_says_when_runninghub_refuses_or_is_away(client: FlaskClient, tow
 
 
 def test_the_line_is_shown_paused_and_let_go(client: FlaskClient, town: House) -> None:
-    shown = client.post("/v1/line", json={"paused": True}).get_json()
+    shown = client.post("/v1/queue", json={"paused": True}).get_json()
     assert shown["paused"] is True
     town.ask()
-    shown = client.get("/v1/line").get_json()
+    shown = client.get("/v1/queue").get_json()
     assert {"length": 1, "in_flight": 0, "limit": 10, "paused": True}.items() <= shown.items()
     assert shown["gate"] == {"state": "open", "opens_in": None, "why": None, "advice": None}
-    assert client.post("/v1/line", json={"paused": False}).get_json()["paused"] is False
+    assert client.post("/v1/queue", json={"paused": False}).get_json()["paused"] is False
 
 
 @pytest.mark.parametrize("body", [{}, {"paused": "yes"}, {"paused": True, "x": 1}, {"pause": True}])
 def test_a_line_is_told_nothing_else(client: FlaskClient, body: Any) -> None:
-    assert client.post("/v1/line", json=body).status_code == 422
+    assert client.post("/v1/queue", json=body).status_code == 422
 
 
 def test_the_account_is_asked_about(client: FlaskClient, town: House) -> None:
@@ -263,8 +263,8 @@ def test_a_dry_run_shows_the_whole_input_and_its_price_and_keeps_nothing(
     [
         ("POST", "/v1/jobs/batch"),
         ("POST", "/v1/jobs/job_1/cancel"),
-        ("GET", "/v1/line"),
-        ("POST", "/v1/line"),
+        ("GET", "/v1/queue"),
+        ("POST", "/v1/queue"),
         ("GET", "/v1/account"),
         ("POST", "/v1/assets"),
         ("GET", "/v1/assets/x"),

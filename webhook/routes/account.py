@@ -1,4 +1,4 @@
-"""/v1/line and /v1/account: what waits, what is in flight, what is left."""
+"""/v1/queue and /v1/account: what waits, what is in flight, what is left."""
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import ServiceUnavailable
@@ -17,26 +17,26 @@ blueprint = Blueprint("account", __name__, url_prefix="/v1")
 blueprint.before_request(read_query)
 
 
-class LineChange(Body):
+class QueueChange(Body):
     """What the queue is to do: stand still, or go on."""
 
     paused: bool
 
 
-@blueprint.get("/line")
+@blueprint.get("/queue")
 @open_to("read")
-def get_line() -> Response:
+def get_queue() -> Response:
     """How the queue stands."""
     return answer(wiring().store.queue.state().document())
 
 
-@blueprint.post("/line")
+@blueprint.post("/queue")
 @open_to("admin")
-def post_line() -> Response:
+def post_queue() -> Response:
     """Stop the queue or let it go on: `{"paused": true}`."""
-    line = wiring().store.queue
-    line.pause(read_body(LineChange, LARGEST).paused)
-    return answer(line.state().document())
+    queue = wiring().store.queue
+    queue.pause(read_body(QueueChange, LARGEST).paused)
+    return answer(queue.state().document())
 
 
 @blueprint.get("/account")

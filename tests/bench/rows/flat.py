@@ -48,7 +48,7 @@ PAGES = {
     "a page of jobs": "/v1/jobs?limit=50",
     "a page of one state": "/v1/jobs?state=succeeded&limit=50",
     "a filtered page, nothing found": f"/v1/jobs?state=succeeded&model={OTHER}",
-    "counts of the queue": "/v1/line",
+    "counts of the queue": "/v1/queue",
     "counts of handlers": "/v1/handlers",
     "a page of deliveries": "/v1/deliveries?limit=50",
     "a page of events": "/v1/events?limit=50",
