@@ -196,7 +196,7 @@ def test_nobody_hears_the_log_once_nobody_waits(house: House) -> None:
     transport = InProcess(5, lambda: house.w)
     job = Runhook(transport=transport).submit(IMAGE, CAT)
     list(zip(range(2), transport.follow(job.id, 0.2), strict=False))
-    listener = transport._parts().listener
+    listener = transport.parts().listener
     eventually(lambda: not listener._hears)
     with pytest.raises(NotFound):
         list(transport.follow("job_nope", 5))

@@ -11,9 +11,9 @@ from runhook.worker.domain.reports import Cost, Error, Output, Report
 from runhook.worker.errors import InvalidRequest, OverBudget
 from runhook.worker.flows import create, resolve
 from runhook.worker.flows.cancel import cancel
-from runhook.worker.flows.costs import budgets_today
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.accept import accept
+from runhook.worker.flows.steps.budgets import budgets_today
 from tests.conftest import IMAGE, Build, House
 
 PRICE = Decimal("0.40")  # of IMAGE

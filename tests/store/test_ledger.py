@@ -13,9 +13,10 @@ from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.reports import Cost, Error
 from runhook.worker.errors import OverBudget
 from runhook.worker.flows import create, resolve
-from runhook.worker.flows.costs import budgets_today, costs
+from runhook.worker.flows.costs import costs
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps import books
+from runhook.worker.flows.steps.budgets import budgets_today
 from runhook.worker.money.amounts import money_text
 from runhook.worker.money.rows import RowFilter
 from runhook.worker.store import Change, sources

@@ -103,10 +103,15 @@ POST /v1/deliveries/redeliver admin
 POST /v1/recover admin
 GET /v1/events read
 GET /v1/events/stream read
+GET /v1/events/secret admin
 POST /v1/assets submit
 GET /v1/assets/<asset_id> read submit
 GET /v1/models read submit
 GET /v1/models/<path:name> read submit
+GET /v1/workflows/<workflow_id> read submit
+GET /v1/apps/<webapp_id> read submit
+GET /v1/apps/<webapp_id>/styles read submit
+POST /v1/loras submit
 GET /v1/queue read
 POST /v1/queue admin
 GET /v1/account read

@@ -1,13 +1,12 @@
 """/v1/queue and /v1/account: what waits, what is in flight, what is left."""
 
 from flask import Blueprint, Response
-from werkzeug.exceptions import ServiceUnavailable
 
-from runhook.webhook.edge.limits import ASKING
+from runhook.webhook.edge.asking import asking
 from runhook.webhook.edge.queries import read_query
 from runhook.webhook.edge.receiving import read_body
 from runhook.webhook.edge.responses import answer, wiring
-from runhook.webhook.edge.scopes import caller, open_to
+from runhook.webhook.edge.scopes import open_to
 from runhook.worker.domain.bodies import Body
 from runhook.worker.flows import costs
 
@@ -43,11 +42,5 @@ def post_queue() -> Response:
 @open_to("read")
 def get_account() -> Response:
     """What the account has left and may run at once, as RunningHub says now."""
-    w = wiring()
-    # Only the worker must have the key; web takes jobs and callbacks without it.
-    if not w.settings.api_key:
-        raise ServiceUnavailable("web has no RUNNINGHUB_API_KEY, so it cannot ask for the account")
-    # Two calls to RunningHub, each of which may take seconds: few at once, so that threads are left
-    # for what needs Redis only.
-    with ASKING.take(caller().name):
-        return answer(costs.account(w))
+    with asking():
+        return answer(costs.account(wiring()))

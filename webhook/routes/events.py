@@ -1,4 +1,4 @@
-"""/v1/events: the log from a cursor, and live; and the stream of one job."""
+"""/v1/events: the log from a cursor or a moment, and live; and the stream of one job."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -11,13 +11,14 @@ from runhook.webhook.edge.queries import USUAL, PageSize, Query, query, read_que
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.edge.streams import Hub, spoken
-from runhook.worker.domain.bodies import fits, refused
+from runhook.worker.delivery.subscriptions import listening_secret
+from runhook.worker.domain.bodies import Moment, fits, refused
 from runhook.worker.domain.events import TYPES, Event, cloud_event, unknown_types
 from runhook.worker.domain.faults import nearest
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Fault, InvalidRequest
-from runhook.worker.store import is_event_id
+from runhook.worker.store import event_at, is_event_id
 
 ALIVE = b": alive\n\n"  # a comment of server-sent events: it says only that the stream lives
 # Pieces of the log, and events of each, that one request looks through for wanted types: so rare
@@ -39,9 +40,10 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 class StreamQuery(Query):
-    """Which events, and from where on; without `after` those from now on."""
+    """Which events, and from where on; without `after` and `since` those from now on."""
 
     after: Annotated[str, fits(lambda text: not text or is_event_id(text), AN_EVENT)] = ""
+    since: Moment | None = None
     types: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
 
 
@@ -57,7 +59,7 @@ class EventsQuery(StreamQuery):
 def list_events() -> Response:
     """Events behind a cursor, oldest first; `next` is the cursor for the next time."""
     asked = query(EventsQuery)
-    found, cursor = _page(asked.types, asked.after or None, asked.limit)
+    found, cursor = _page(asked.types, _cursor(asked), asked.limit, gaps=asked.since is not None)
     items = [cloud_event(what, wiring().settings.public_url) for what in found]
     return answer({"items": items, "next": cursor})
 
@@ -69,14 +71,24 @@ def stream_events() -> Response:
     """Events as they happen, and those since `Last-Event-ID` first."""
     asked = query(StreamQuery)
     # The header first: browsers send it when they connect again, to the same `?after=` as at first.
-    cursor = request.headers.get("Last-Event-ID") or asked.after
-    if cursor and not is_event_id(cursor):
+    last = request.headers.get("Last-Event-ID")
+    if last and not is_event_id(last):
         raise InvalidRequest([Fault(path="Last-Event-ID", message=AN_EVENT)])
-    store = wiring().store.events
-    if cursor:
+    cursor, store = last or _cursor(asked), wiring().store.events
+    if cursor and (last or asked.after):
         store.after(cursor, 1)  # says now that it is too old, while a status can still be sent
     start = cursor or store.newest()
-    return _hub().stream(caller().name, _events(_hub(), start, asked.types))
+    response = _hub().stream(caller().name, _events(_hub(), start, asked.types))
+    # Where to go on if it breaks off before any event has come.
+    response.headers["Last-Event-ID"] = start
+    return response
+
+
+@blueprint.get("/events/secret")
+@open_to("admin")
+def get_secret() -> Response:
+    """What `runhook listen --forward` signs with; it is always the same."""
+    return answer({"secret": listening_secret(wiring())})
 
 
 @blueprint.get("/jobs/<job_id>/stream")
@@ -115,14 +127,37 @@ def _job(hub: Hub, cursor: str, job: Job, base: str) -> Iterator[bytes]:
                 return
 
 
-def _page(types: Sequence[str], cursor: str | None, limit: int) -> tuple[list[Event], str | None]:
-    """So many events behind the cursor at most, and the cursor behind those looked at."""
+def _cursor(asked: StreamQuery) -> str | None:
+    """Behind which event it begins; None where the query does not say.
+
+    Raises:
+        InvalidRequest: It says so twice.
+    """
+    if asked.since is None:
+        return asked.after or None
+    if asked.after:
+        text = "has no effect beside `after`, which says where to begin; give one of them"
+        raise InvalidRequest([Fault(path="since", message=text)])
+    return event_at(asked.since)
+
+
+def _page(
+    types: Sequence[str], cursor: str | None, limit: int, *, gaps: bool
+) -> tuple[list[Event], str | None]:
+    """So many events behind the cursor at most, and the cursor behind those looked at.
+
+    Args:
+        types: Only these; none: all.
+        cursor: Where it begins; None: with the oldest.
+        limit: The most there are to be.
+        gaps: It begins with a moment, before which nothing was seen that could be missing.
+    """
     events, size = wiring().store.events, limit
     if types:
         size = PIECE
     for _ in range(ROUNDS):
         before = cursor
-        found, cursor = events.after(before, size, types=types)
+        found, cursor = events.after(before, size, gaps=gaps, types=types)
         # Fewer than a piece fit the page, so its cursor is its last event's and not the piece's.
         if len(found) > limit:
             return found[:limit], found[limit - 1].id

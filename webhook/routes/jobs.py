@@ -15,7 +15,6 @@ from runhook.webhook.edge.receiving import json_body, lines_within, no_body, rea
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
-from runhook.worker.catalogue import Checked
 from runhook.worker.domain.bodies import Body, JobId, key_fault
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.views import View
@@ -25,7 +24,6 @@ from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.forget import forget, forget_tree
 from runhook.worker.flows.lists import JobsQuery, TreeQuery
 from runhook.worker.flows.resolve import Verdict
-from runhook.worker.flows.steps.pricing import trial_view
 from runhook.worker.flows.steps.upstream import Asker
 from runhook.worker.flows.steps.viewing import whole_view
 
@@ -72,7 +70,7 @@ def post_job() -> Response:
     # Only where RunningHub is asked: an ordinary job needs Redis alone and waits for nobody.
     with _waiting_for(given, dry_run):
         if dry_run:
-            return answer(_checked(create.trial(wiring(), given, asker=_asker())))
+            return answer(create.priced(wiring(), given, asker=_asker()))
         new, job = create.accept(wiring(), given, owner=caller().name, key=key, asker=_asker())
     response = answer(_view(job), _status(new=new))
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
@@ -242,10 +240,6 @@ def _status(*, new: bool) -> int:
 def _asker() -> Asker:
     """Whoever asks for a job here, and which jobs he may name."""
     return Asker(tenant=caller().name, only=only())
-
-
-def _checked(checked: Checked) -> View:
-    return trial_view(wiring(), checked)
 
 
 def _idempotency_key() -> str | None:

@@ -16,8 +16,8 @@ from runhook.worker.domain.views import View, job_view
 from runhook.worker.errors import InvalidRequest, RunhookError, StoreUnavailable
 from runhook.worker.flows import create
 from runhook.worker.flows.batch import Line, accept
-from runhook.worker.flows.costs import budgets_today
 from runhook.worker.flows.create import JobRequest
+from runhook.worker.flows.steps.budgets import budgets_today
 from runhook.worker.flows.steps.pricing import trial_view
 from runhook.worker.money.amounts import money_text
 from runhook.worker.wiring import Wiring

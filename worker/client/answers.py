@@ -29,6 +29,7 @@ class Asset:
         width: Pixels.
         height: Pixels.
         created_at: When it was kept.
+        document: The whole of /v1's JSON.
     """
 
     id: str
@@ -43,6 +44,8 @@ class Asset:
 
     def __str__(self) -> str:
         return f"asset:{self.id}"
+
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +100,7 @@ class Checked:
         live_price: RunningHub's own price now, where it tells one.
         fallback: The models that it goes on with, in order.
         price_range: What all of that may cost; None: no price is known.
+        budgets: Those of today that it must fit into, each with `left` and whether it `has_room`.
         document: The whole of /v1's JSON.
     """
 
@@ -106,6 +110,7 @@ class Checked:
     live_price: Price | None = None
     fallback: tuple[Fallback, ...] = ()
     price_range: PriceRange | None = None
+    budgets: tuple[Mapping[str, Any], ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -146,6 +151,7 @@ class Group:
         closed: It takes no more jobs.
         ended_at: When all of them had ended; None: not yet.
         states: How many of its jobs are in each state.
+        document: The whole of /v1's JSON.
     """
 
     name: str
@@ -155,6 +161,7 @@ class Group:
     closed: bool = False
     ended_at: datetime | None = None
     states: Mapping[str, int] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,6 +233,7 @@ class Account:
         total: Both.
         in_flight: How many of them are ours.
         budgets: How today's stand: each `tenant`, `limit`, `held`, `left` and `ends_at`.
+        document: The whole of /v1's JSON.
     """
 
     type: str | None = None
@@ -238,66 +246,26 @@ class Account:
     total: int | None = None
     in_flight: int = 0
     budgets: tuple[Mapping[str, Any], ...] = ()
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """One handler's turn at one event.
+class Queue:
+    """How the queue stands.
 
     Attributes:
-        id: Its name.
-        event: The event's id.
-        type: The event's type.
-        handler: Who is told, by name or by the subscription's id.
-        state: pending, done, dead or superseded.
-        created_at: When it was opened.
-        job: The job that the event is about.
-        next_at: When it is tried next.
-        status: The HTTP status of the last answer.
-        why: Why the last attempt failed.
-        attempts: Each with its `at`, `outcome`, `status`, `answer`, `why` and `took`.
-        note: What whoever waits for it must know.
+        length: How many jobs stand in it.
+        in_flight: How many RunningHub has.
+        limit: The most that it may have at once.
+        paused: Nothing is sent until it is let go on.
+        document: The whole of /v1's JSON.
     """
 
-    id: str
-    event: str
-    type: str
-    handler: str
-    state: str
-    created_at: datetime
-    job: str | None = None
-    next_at: datetime | None = None
-    status: int | None = None
-    why: str | None = None
-    attempts: tuple[Mapping[str, Any], ...] = ()
-    note: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recovered:
-    """What was missing of a period, and is made good unless it was only counted.
-
-    Attributes:
-        since: Its start.
-        until: Its end.
-        asked: Jobs whose callback is missing, which RunningHub is asked about.
-        opened: Deliveries that had never been made.
-        redelivered: Dead ones that are made again.
-        skipped: Those that cannot be made now.
-        younger: Events from before their handler came, left out.
-        dry_run: It was only counted.
-        handlers: The same counts by handler.
-    """
-
-    since: datetime
-    until: datetime
-    asked: int = 0
-    opened: int = 0
-    redelivered: int = 0
-    skipped: int = 0
-    younger: int = 0
-    dry_run: bool = False
-    handlers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    length: int
+    in_flight: int
+    limit: int | None = None
+    paused: bool = False
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,6 +304,7 @@ class Costs:
         items: Those.
         totals: All of them together.
         budgets: How today's stand: each `tenant`, `limit`, `held`, `left` and `ends_at`.
+        document: The whole of /v1's JSON.
     """
 
     since: date
@@ -344,12 +313,13 @@ class Costs:
     items: tuple[CostSum, ...] = ()
     totals: tuple[CostSum, ...] = ()
     budgets: tuple[Mapping[str, Any], ...] = ()
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 def read(kind: type[Kind], document: Mapping[str, Any]) -> Kind:
-    """An answer of that kind from its JSON; what this version does not know is left out."""
+    """An answer of that kind from its JSON, which it keeps with what this version does not know."""
     wanted: Any = kind
-    found: Kind = _adapter(wanted).validate_python(document)
+    found: Kind = _adapter(wanted).validate_python({"document": document, **document})
     return found
 
 
@@ -361,12 +331,12 @@ def read_model(document: Mapping[str, Any]) -> Model:
 
 def read_costs(document: Mapping[str, Any]) -> Costs:
     """The ledger from its JSON."""
-    names = document["by"]
+    told, names = {**document, "document": document}, document["by"]
     items = [
         {**one, "group": {name: one[name] for name in names if name in one}}
         for one in document["items"]
     ]
-    return read(Costs, {**document, "items": items})
+    return read(Costs, {**told, "items": items})
 
 
 def read_checked(document: Mapping[str, Any]) -> Checked:

@@ -1,4 +1,4 @@
-"""Following a job to its end: through restarts of web and Redis, and beside full streams."""
+"""Following a job or all events: through restarts of web and Redis, and beside full streams."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from runhook.worker.client.errors import RateLimited, Unavailable
 from runhook.worker.client.jobs import has_ended
 from runhook.worker.client.retrying import jittered
-from runhook.worker.client.transport import Document, Transport
+from runhook.worker.client.transport import Document, Query, Transport
 from runhook.worker.domain import policy
 
 
@@ -45,6 +45,40 @@ def following(transport: Transport, job_id: str, seconds: float) -> Iterator[Doc
             yield document
             if has_ended(document):
                 return
+
+
+def hearing(transport: Transport, query: Query) -> Iterator[Document]:
+    """Every event that a query wants, as it happens, for ever.
+
+    Args:
+        transport: The way to them.
+        query: Which, and where they begin.
+
+    Raises:
+        Unavailable: Nobody answers, at the start or for so long that this is no restart.
+    """
+    cursor, heard, waits = "", time.monotonic(), jittered(policy.STREAM_WAITS)
+    while True:
+        asked_for = 0.0
+        try:
+            for place, document in transport.hear(_from(query, cursor), policy.STREAM_LIFE):
+                cursor, heard, waits = place, time.monotonic(), jittered(policy.STREAM_WAITS)
+                if document is not None:
+                    yield document
+        except (RateLimited, Unavailable) as error:
+            # At the start a wrong RUNHOOK_URL is more likely than a restart.
+            if not cursor or time.monotonic() - heard > policy.SILENT_FOR:
+                raise
+            asked_for = error.retry_after or 0.0
+        time.sleep(max(next(waits), asked_for))
+
+
+def _from(query: Query, cursor: str) -> Query:
+    """The same query behind the last event that came."""
+    if not cursor:
+        return query
+    rest = {name: value for name, value in query.items() if name not in ("after", "since")}
+    return {**rest, "after": cursor}
 
 
 def _look(transport: Transport, job_id: str, seconds: float) -> Iterator[Document]:

@@ -13,18 +13,16 @@ from runhook.worker.client.following import following
 from runhook.worker.client.inputs import (
     Input,
     JobParts,
-    Moment,
     body_of,
     key_of,
     said,
-    text_of,
-    words,
 )
-from runhook.worker.client.jobs import Job, WaitTimeout, job_of
-from runhook.worker.client.pages import id_of, pages, query_of
+from runhook.worker.client.jobs import Job, JobPage, WaitTimeout, job_of
+from runhook.worker.client.pages import Wanted, id_of, pages, query_of, wanted_query
 from runhook.worker.client.spool import spooled
 from runhook.worker.client.transport import Document, Transport
 from runhook.worker.domain import policy
+from runhook.worker.domain.pages import USUAL
 
 
 class JobCalls:
@@ -101,42 +99,24 @@ class JobCalls:
         """
         return self._job(self._transport.job(id_of(job)))
 
-    def jobs(
-        self,
-        *,
-        state: str | Iterable[str] | None = None,
-        model: str | None = None,
-        tenant: str | None = None,
-        group: str | None = None,
-        root: str | None = None,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        metadata: Input | None = None,
-    ) -> Iterator[Job]:
-        """Jobs, newest first, read page by page as they are asked for.
+    def jobs(self, **wanted: Unpack[Wanted]) -> Iterator[Job]:
+        """Jobs, newest first, read page by page as they are asked for; see `Wanted`."""
+        for document in pages(self._transport.jobs, wanted_query(wanted)):
+            yield self._job(document)
+
+    def jobs_page(
+        self, *, limit: int = USUAL, cursor: str | None = None, **wanted: Unpack[Wanted]
+    ) -> JobPage:
+        """A page of jobs, newest first.
 
         Args:
-            state: In one of these.
-            model: Of a model, or of all whose endpoint fits a pattern: `vidu/*`.
-            tenant: One tenant's.
-            group: Of one group.
-            root: Grown from one job.
-            since: Created then or later; `2h` is two hours ago.
-            until: Created before then.
-            metadata: With these values, of the keys in RUNHOOK_INDEX_METADATA.
+            limit: How many it has at most, from 1 to 100.
+            cursor: The `next` of the page before; None: the first page.
+            wanted: Which; see `Wanted`.
         """
-        query = query_of(
-            state=words(state),
-            model=model,
-            tenant=tenant,
-            group=group,
-            root=root,
-            since=since,
-            until=until,
-            **{f"metadata.{name}": text_of(value) for name, value in (metadata or {}).items()},
-        )
-        for document in pages(self._transport.jobs, query):
-            yield self._job(document)
+        narrowed = wanted_query(wanted) | query_of(limit=str(limit), cursor=cursor)
+        page = self._transport.jobs(narrowed)
+        return JobPage(tuple(map(self._job, page["items"])), page["next"], page)
 
     def watch(self, job: str | Job, *, timeout: float | None = None) -> Iterator[Job]:
         """A job as it is, and again after each change, until it has ended.

@@ -94,11 +94,13 @@ class Progress:
 
     Attributes:
         elapsed: Seconds since its submit.
-        usual: Seconds that most jobs of its model take; None: nobody knows yet.
+        usual: Seconds that half of the jobs of its model take; None: nobody knows yet.
+        p95: Seconds that nineteen of twenty take.
     """
 
     elapsed: float
     usual: float | None = None
+    p95: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +244,21 @@ class Job:
     def __getstate__(self) -> dict[str, Any]:
         # A copy that goes through a queue or a cache takes no connections along, and no token.
         return {**self.__dict__, "_client": None}
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """Some jobs, the newest first.
+
+    Attributes:
+        items: Those.
+        next: The cursor of the page behind it; None: there is none.
+        document: The whole of /v1's JSON.
+    """
+
+    items: tuple[Job, ...]
+    next: str | None
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 class WaitTimeout(RunhookError, TimeoutError):

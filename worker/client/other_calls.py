@@ -1,25 +1,23 @@
-"""Calls about everything but jobs: files, models, the account, and who was told."""
+"""Calls about what jobs need and cost: files, models, workflows, the queue, the account."""
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import IO
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+from typing import IO, Any
 
 from runhook.worker.client.answers import (
     Account,
     Asset,
     Costs,
-    Delivery,
     Group,
     Model,
-    Recovered,
+    Queue,
     read,
     read_costs,
     read_model,
 )
 from runhook.worker.client.files import opened
-from runhook.worker.client.inputs import Input, Moment, said, text_of, words
-from runhook.worker.client.jobs import Job
-from runhook.worker.client.pages import pages, query_of
+from runhook.worker.client.inputs import Input, Moment, text_of, words
+from runhook.worker.client.pages import query_of
 from runhook.worker.client.transport import Transport
 
 
@@ -96,47 +94,53 @@ class OtherCalls:
         """
         return read(Group, self._transport.group(name, query_of(tenant=tenant)))
 
-    def deliveries(
-        self,
-        *,
-        state: str | None = None,
-        job: str | Job | None = None,
-        handler: str | None = None,
-    ) -> Iterator[Delivery]:
-        """Deliveries, those of the newest events first, read page by page as they are asked for."""
-        query = query_of(state=state, job=job, handler=handler)
-        for document in pages(self._transport.deliveries, query):
-            yield read(Delivery, document)
+    def queue(self) -> Queue:
+        """How the queue stands, and why it stands still where it does."""
+        return read(Queue, self._transport.queue())
 
-    def redeliver(self, delivery: str | Delivery) -> Delivery:
-        """Hand a delivery to its handler again.
+    def pause(self) -> Queue:
+        """Stop the queue: queued jobs stay queued, running ones go on."""
+        return read(Queue, self._transport.pause(paused=True))
+
+    def resume(self) -> Queue:
+        """Let the queue go on."""
+        return read(Queue, self._transport.pause(paused=False))
+
+    def workflow(self, workflow_id: str) -> dict[str, Any]:
+        """A workflow's nodes by their id, as ComfyUI's API has them.
 
         Raises:
-            Conflict: It is being delivered now, or its subscription is disabled or removed.
+            ProviderRefused: RunningHub has none, or does not show it.
         """
-        if isinstance(delivery, Delivery):
-            delivery = delivery.id
-        return read(Delivery, self._transport.redeliver(delivery))
+        return self._transport.workflow(workflow_id)
 
-    def recover(
-        self,
-        since: Moment,
-        until: Moment | None = None,
-        *,
-        handler: str | None = None,
-        new_handlers: bool | None = None,
-        dry_run: bool | None = None,
-    ) -> Recovered:
-        """Make good what is missing of a period: callbacks that never came, dead deliveries.
+    def app(self, webapp_id: str) -> dict[str, Any]:
+        """An AI app: its `name`, its `fields` that a job may set, and whether it `needs_password`.
+
+        Raises:
+            ProviderRefused: RunningHub has none, or does not show it.
+        """
+        return self._transport.app(webapp_id)
+
+    def styles(self, webapp_id: str, kind: int = 1) -> list[dict[str, Any]]:
+        """The style library of an AI app, of one type."""
+        found: list[dict[str, Any]] = self._transport.styles(webapp_id, kind)["items"]
+        return found
+
+    def lora(self, file: str | Path | IO[bytes], *, name: str | None = None) -> str:
+        """Send a LoRA to RunningHub; the name by which nodes load it.
 
         Args:
-            since: Its start; `2h` is two hours ago.
-            until: Its end; None: now.
-            handler: Only deliveries to this one.
-            new_handlers: Tell handlers also of what happened before they came.
-            dry_run: Only count.
+            file: Its path, or an open file, read from where it stands. It goes straight to
+                RunningHub, not by way of runhook.
+            name: What it is called there; None: the file's own, without its ending.
         """
-        body = said(
-            since=since, until=until, handler=handler, new_handlers=new_handlers, dry_run=dry_run
-        )
-        return read(Recovered, self._transport.recover(body))
+        # Not at the top: it brings requests, which most users of this module do without.
+        from runhook.worker.client.loras import md5_of, send
+
+        with opened(file, name) as found:
+            stem = name or PurePath(found.name).stem
+            asked = self._transport.lora({"name": stem, "md5": md5_of(found)})
+            send(asked["url"], found)
+        stored: str = asked["file_name"]
+        return stored

@@ -73,9 +73,7 @@ class OverHttp:
         return self._post(f"/v1/jobs/{_part(job_id)}/cancel", body)
 
     def forget(self, job_id: str) -> None:
-        # Done twice, the second answer would be that there is none.
-        path = f"/v1/jobs/{_part(job_id)}"
-        self._web.ask("DELETE", path, seconds=self._seconds, may_repeat=False)
+        self._change("DELETE", f"/v1/jobs/{_part(job_id)}")
 
     def tree(self, job_id: str, query: Query) -> Document:
         return self._get(_asking(f"/v1/jobs/{_part(job_id)}/tree", query))
@@ -95,6 +93,24 @@ class OverHttp:
     def model(self, name: str) -> Document:
         return self._get(f"/v1/models/{_part(name, '/')}")
 
+    def queue(self) -> Document:
+        return self._get("/v1/queue")
+
+    def pause(self, *, paused: bool) -> Document:
+        return self._post("/v1/queue", {"paused": paused})
+
+    def workflow(self, workflow_id: str) -> Document:
+        return self._get(f"/v1/workflows/{_part(workflow_id)}")
+
+    def app(self, webapp_id: str) -> Document:
+        return self._get(f"/v1/apps/{_part(webapp_id)}")
+
+    def styles(self, webapp_id: str, kind: int) -> Document:
+        return self._get(_asking(f"/v1/apps/{_part(webapp_id)}/styles", {"type": str(kind)}))
+
+    def lora(self, body: Document) -> Document:
+        return self._post("/v1/loras", body)
+
     def account(self) -> Document:
         return self._get("/v1/account")
 
@@ -103,6 +119,58 @@ class OverHttp:
 
     def deliveries(self, query: Query) -> Document:
         return self._get(_asking("/v1/deliveries", query))
+
+    def delivery(self, delivery_id: str) -> Document:
+        return self._get(f"/v1/deliveries/{_part(delivery_id)}")
+
+    def redeliver_all(self, body: Document) -> Document:
+        return self._post("/v1/deliveries/redeliver", body, may_repeat=False)
+
+    def handlers(self) -> Document:
+        return self._get("/v1/handlers")
+
+    def end_handler(self, name: str) -> Document:
+        return self._change("DELETE", f"/v1/handlers/{_part(name)}")
+
+    def subscriptions(self) -> Document:
+        return self._get("/v1/subscriptions")
+
+    def subscription(self, name: str) -> Document:
+        return self._get(f"/v1/subscriptions/{_part(name)}")
+
+    def subscribe(self, body: Document) -> Document:
+        return self._post("/v1/subscriptions", body, may_repeat=False)
+
+    def change_subscription(self, name: str, body: Document) -> Document:
+        path = f"/v1/subscriptions/{_part(name)}"
+        return self._web.ask("PATCH", path, body, seconds=self._seconds)
+
+    def unsubscribe(self, name: str) -> None:
+        self._change("DELETE", f"/v1/subscriptions/{_part(name)}")
+
+    def rotate(self, name: str, body: Document) -> Document:
+        # Done twice, the secret that was shown would be an old one.
+        return self._post(f"/v1/subscriptions/{_part(name)}/rotate", body, may_repeat=False)
+
+    def try_subscription(self, name: str, body: Document) -> Document:
+        return self._post(f"/v1/subscriptions/{_part(name)}/test", body, may_repeat=False)
+
+    def listening_secret(self) -> Document:
+        return self._get("/v1/events/secret")
+
+    def hear(self, query: Query, seconds: float) -> Iterator[tuple[str, Document | None]]:
+        streaming = self._web.stream(
+            "GET",
+            _asking("/v1/events/stream", query),
+            headers={},
+            silence=policy.STREAM_SILENCE,
+            seconds=seconds,
+        )
+        with streaming as answer:
+            yield answer.headers.get("Last-Event-ID", ""), None
+            for data in sse.messages(answer.pieces):
+                event = orjson.loads(data)
+                yield event["id"], event
 
     def redeliver(self, delivery_id: str) -> Document:
         return self._post(f"/v1/deliveries/{_part(delivery_id)}/redeliver", may_repeat=False)
@@ -179,6 +247,10 @@ class OverHttp:
 
     def _get(self, path: str) -> Document:
         return self._web.ask("GET", path, seconds=self._seconds)
+
+    def _change(self, method: str, path: str) -> Document:
+        # Removed twice, the second answer would be that there is none.
+        return self._web.ask(method, path, seconds=self._seconds, may_repeat=False)
 
     def _post(
         self,

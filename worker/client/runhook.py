@@ -5,12 +5,13 @@ from typing import Self
 from runhook.worker.client.errors import SettingsError
 from runhook.worker.client.job_calls import JobCalls
 from runhook.worker.client.other_calls import OtherCalls
+from runhook.worker.client.receiver_calls import ReceiverCalls
 from runhook.worker.client.transport import Transport
 from runhook.worker.client.ways import in_process, over_http
 from runhook.worker.domain import policy
 
 
-class Runhook(JobCalls, OtherCalls):
+class Runhook(JobCalls, ReceiverCalls, OtherCalls):
     """The way to runhook: `Runhook()` in process, `Runhook(url=…, token=…)` over HTTP.
 
     In process it works with this process's settings and Redis. Over HTTP it needs neither;

@@ -93,6 +93,30 @@ class Transport(Protocol):
         """One model."""
         ...
 
+    def queue(self) -> Document:
+        """How the queue stands."""
+        ...
+
+    def pause(self, *, paused: bool) -> Document:
+        """The same, once it was stopped or let go on."""
+        ...
+
+    def workflow(self, workflow_id: str) -> Document:
+        """A workflow's nodes."""
+        ...
+
+    def app(self, webapp_id: str) -> Document:
+        """What an AI app takes."""
+        ...
+
+    def styles(self, webapp_id: str, kind: int) -> Document:
+        """The styles of an AI app."""
+        ...
+
+    def lora(self, body: Document) -> Document:
+        """Where a LoRA file goes."""
+        ...
+
     def account(self) -> Document:
         """What is left, and in flight."""
         ...
@@ -103,6 +127,61 @@ class Transport(Protocol):
 
     def deliveries(self, query: Query) -> Document:
         """A page of deliveries."""
+        ...
+
+    def delivery(self, delivery_id: str) -> Document:
+        """One delivery."""
+        ...
+
+    def redeliver_all(self, body: Document) -> Document:
+        """How many were handed to their handlers again."""
+        ...
+
+    def handlers(self) -> Document:
+        """Every handler, and what waits for it."""
+        ...
+
+    def end_handler(self, name: str) -> Document:
+        """How much waited for a handler that will not come back."""
+        ...
+
+    def subscriptions(self) -> Document:
+        """Every subscription."""
+        ...
+
+    def subscription(self, name: str) -> Document:
+        """One."""
+        ...
+
+    def subscribe(self, body: Document) -> Document:
+        """A new one, with its secret."""
+        ...
+
+    def change_subscription(self, name: str, body: Document) -> Document:
+        """One, changed."""
+        ...
+
+    def unsubscribe(self, name: str) -> None:
+        """Remove one."""
+        ...
+
+    def rotate(self, name: str, body: Document) -> Document:
+        """One with a new secret."""
+        ...
+
+    def try_subscription(self, name: str, body: Document) -> Document:
+        """How a subscriber took a sample."""
+        ...
+
+    def listening_secret(self) -> Document:
+        """What signs events that a developer has forwarded."""
+        ...
+
+    def hear(self, query: Query, seconds: float) -> Iterator[tuple[str, Document | None]]:
+        """Events as they happen, each behind its id; the first is where it begins, and no event.
+
+        It ends by itself, at the latest after so many seconds.
+        """
         ...
 
     def redeliver(self, delivery_id: str) -> Document:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from runhook.config.budgets import WHOLE
 from runhook.worker import catalogue
 from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Moment, Tenant, fact, refused
@@ -16,8 +15,8 @@ from runhook.worker.domain.metadata import PREFIX, Label
 from runhook.worker.domain.pages import LabelledQuery
 from runhook.worker.domain.views import View, account_view
 from runhook.worker.errors import Fault, InvalidRequest
-from runhook.worker.money.amounts import of_millionths
-from runhook.worker.money.report import BudgetToday, Costs, budget_view, costs_view
+from runhook.worker.flows.steps.budgets import budgets_today
+from runhook.worker.money.report import Costs, budget_view, costs_view
 from runhook.worker.money.rows import DAY, DIMENSIONS, RowFilter, summed, together
 from runhook.worker.wiring import Wiring
 
@@ -117,26 +116,6 @@ def account(w: Wiring) -> View:
     return view | {"budgets": [budget_view(budget) for budget in budgets_today(w)]}
 
 
-def budgets_today(w: Wiring, only: str | None = None) -> list[BudgetToday]:
-    """How the budgets of this UTC day stand; of one tenant alone, where it is said."""
-    limits = w.settings.budgets.of
-    if only is not None:
-        limits = {name: limit for name, limit in limits.items() if name == only}
-    if not limits:
-        return []
-    today = _day(w.clock.now())
-    held = w.store.ledger.held(today)
-    return [
-        BudgetToday(
-            tenant=_tenant(name),
-            limit=limit,
-            held=held.get(name, of_millionths(0)),
-            ends_at=datetime.combine(today + timedelta(days=1), time(), UTC),
-        )
-        for name, limit in limits.items()
-    ]
-
-
 def by_faults(by: Sequence[str], indexed: Sequence[str]) -> list[Fault]:
     """What is wrong with what sums are to be parted by."""
     known = (*DIMENSIONS, *(f"{PREFIX}{key}" for key in indexed))
@@ -170,9 +149,3 @@ def _period(now: datetime, since: datetime | None, until: datetime | None) -> tu
 
 def _day(moment: datetime) -> date:
     return moment.astimezone(UTC).date()
-
-
-def _tenant(name: str) -> str | None:
-    if name == WHOLE:
-        return None
-    return name

@@ -14,13 +14,15 @@ from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.bodies import Body, Group, JobId, Tenant, read
 from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.outputs import output_names, with_jobs
+from runhook.worker.domain.views import View
 from runhook.worker.errors import Conflict, Fault, InvalidRequest
 from runhook.worker.files import inline
 from runhook.worker.flows.steps import fallback, upstream
+from runhook.worker.flows.steps.budgets import room_view
 from runhook.worker.flows.steps.envelope import countless, envelope_faults, size_faults
 from runhook.worker.flows.steps.family import Family, closed_fault, family_of, group_faults
 from runhook.worker.flows.steps.inputs import app_fields, media_of
-from runhook.worker.flows.steps.pricing import budget_faults, has_budget, money_of
+from runhook.worker.flows.steps.pricing import budget_faults, has_budget, money_of, trial_view
 from runhook.worker.flows.steps.pricing import live_price as live_price
 from runhook.worker.flows.steps.upstream import Asker, Upstream
 from runhook.worker.secrets.idempotency import Trace, traces
@@ -109,6 +111,17 @@ def trial(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> Checke
     _keep_to(asker.only, given)
     canonical(given)  # refuses what could not be written down or answered
     return check(w, read_job(w, given, asker), asker)
+
+
+def priced(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> View:
+    """What a job as a user sent it would be and cost, and whether today's budgets have room for it.
+
+    Raises:
+        InvalidRequest: With every fault.
+    """
+    checked = trial(w, given, asker=asker)
+    tenant, options = given.get("tenant") or asker.tenant, given.get("options") or {}
+    return trial_view(w, checked) | {"budgets": room_view(w, tenant, checked.quote, options)}
 
 
 def accept(

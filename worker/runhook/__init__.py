@@ -9,7 +9,6 @@ if TYPE_CHECKING:
         Checked,
         Costs,
         CostSum,
-        Delivery,
         Fallback,
         Group,
         Line,
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
         Param,
         Price,
         PriceRange,
-        Recovered,
+        Queue,
     )
     from runhook.worker.client.errors import (
         BudgetExceeded,
@@ -40,9 +39,18 @@ if TYPE_CHECKING:
         Cost,
         Job,
         JobError,
+        JobPage,
         Output,
         Progress,
         WaitTimeout,
+    )
+    from runhook.worker.client.receivers import (
+        Delivery,
+        Handler,
+        Recovered,
+        Redelivered,
+        Subscription,
+        Tried,
     )
     from runhook.worker.client.runhook import Runhook
     from runhook.worker.domain.handlers import HandlerEvent as Event
@@ -51,7 +59,7 @@ if TYPE_CHECKING:
 else:
     # What a handler's module needs, which imports none of the rest.
     _HANDLERS = {"Event": "HandlerEvent", "Retry": "Retry", "Stop": "Stop", "on": "on"}
-    _CLIENT = ("errors", "jobs", "answers", "runhook")  # the quickest to import first
+    _CLIENT = ("errors", "jobs", "answers", "receivers", "runhook")  # the quickest to import first
 
     def __getattr__(name):
         """One of them, imported when it is asked for: each part of runhook imports this file."""
@@ -85,10 +93,12 @@ __all__ = [
     "Forbidden",
     "Gone",
     "Group",
+    "Handler",
     "InternalError",
     "InvalidRequest",
     "Job",
     "JobError",
+    "JobPage",
     "Line",
     "Model",
     "NotFound",
@@ -98,13 +108,17 @@ __all__ = [
     "PriceRange",
     "Progress",
     "ProviderRefused",
+    "Queue",
     "RateLimited",
     "Recovered",
+    "Redelivered",
     "Retry",
     "Runhook",
     "RunhookError",
     "SettingsError",
     "Stop",
+    "Subscription",
+    "Tried",
     "Unauthorized",
     "Unavailable",
     "WaitTimeout",

@@ -1,17 +1,29 @@
 """When an attempt is asked about for the first time: after what its kind usually takes."""
 
+from dataclasses import dataclass
+
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
 from runhook.worker.wiring import Wiring
 
 
-def usual_seconds(w: Wiring, job: Job) -> float | None:
-    """How long a job of this model usually takes from its submit: the median of those here."""
+@dataclass(frozen=True)
+class Usually:
+    """How long jobs of one model took here, in seconds from their submit: half of them, and most.
+
+    The median and not the mean, which one job that hung for an hour would spoil.
+    """
+
+    p50: float
+    p95: float
+
+
+def usual_seconds(w: Wiring, job: Job) -> Usually | None:
+    """How long a job of this model usually takes; None: there was none here yet."""
     seen = sorted(w.store.jobs.durations(job.current_model))
     if not seen:
         return None
-    # Not the mean, which one job that hung for an hour would spoil.
-    return seen[len(seen) // 2]
+    return Usually(seen[len(seen) // 2], seen[int(len(seen) * policy.OVERDUE_PERCENTILE)])
 
 
 def first_look(w: Wiring, job: Job) -> float:

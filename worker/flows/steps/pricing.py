@@ -38,7 +38,7 @@ def budget_faults(
         quotes: The price of each model that it may be charged for.
         options: Its options.
     """
-    unknown = [quote for quote in quotes if _to_hold(w, quote, options) is None]
+    unknown = [quote for quote in quotes if to_hold(w, quote, options) is None]
     if not has_budget(w, tenant) or not unknown:
         return []
     quote, why = unknown[0], "what this job may cost is not known"
@@ -64,7 +64,7 @@ def money_of(
     price = _sure(quote)
     if quote and price is not None:
         found = {"price": f"{price:f}", "priced_in": quote.currency}
-    amount = _to_hold(w, quote, options)
+    amount = to_hold(w, quote, options)
     if has_budget(w, tenant) and amount is not None:
         found |= {"held": f"{amount:f}", "held_on": day_of(w.clock.now())}
     return found
@@ -117,8 +117,11 @@ def _sure(quote: Quote | None) -> Decimal | None:
     return quote.money
 
 
-def _to_hold(w: Wiring, quote: Quote | None, options: Mapping[str, Any]) -> Decimal | None:
-    """The price, where it is sure and in what the account pays in; else the owner's max_price."""
+def to_hold(w: Wiring, quote: Quote | None, options: Mapping[str, Any]) -> Decimal | None:
+    """What is held of a budget: the price, where it is sure and in what the account pays in.
+
+    Else the owner's max_price; None: nobody knows.
+    """
     price = _sure(quote)
     if quote and price is not None and quote.currency == w.settings.budget_currency:
         return price

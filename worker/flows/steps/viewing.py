@@ -1,8 +1,9 @@
 """One job as users see it: with its place in the queue, and how far it is."""
 
-from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.domain.views import View, job_view
 from runhook.worker.flows.steps.first_look import usual_seconds
+from runhook.worker.money.standing import bill_of
 from runhook.worker.wiring import Wiring
 
 
@@ -12,11 +13,15 @@ def shown(w: Wiring, job: Job, place: int | None = None) -> View:
 
 
 def whole_view(w: Wiring, job: Job) -> View:
-    """The job's document; of a queued one its place, of a running one its progress."""
+    """The job's document; of a queued one its place, of a running one its progress.
+
+    And what each attempt is expected to cost, holds of a budget, and whether that is still open.
+    """
     place = None
     if job.state is State.QUEUED:
         place = w.store.queue.position(w.client.line_of(job.spec.options), job.id)
-    return shown(w, job, place) | {"progress": _progress(w, job)}
+    money = {"price": _price(job.attempt), "bills": _bills(job)}
+    return shown(w, job, place) | {"progress": _progress(w, job)} | money
 
 
 def _progress(w: Wiring, job: Job) -> View | None:
@@ -24,4 +29,27 @@ def _progress(w: Wiring, job: Job) -> View | None:
     if job.state is not State.RUNNING or job.attempt.submitted_at is None:
         return None
     elapsed = (w.clock.now() - job.attempt.submitted_at).total_seconds()
-    return {"elapsed": round(elapsed, 1), "usual": usual_seconds(w, job)}
+    found: View = {"elapsed": round(elapsed, 1), "usual": None, "p95": None}
+    if usually := usual_seconds(w, job):
+        found |= {"usual": usually.p50, "p95": usually.p95}
+    return found
+
+
+def _bills(job: Job) -> list[View]:
+    return [
+        {
+            "n": attempt.n,
+            "bill": bill_of(job, attempt).value,
+            "price": _price(attempt),
+            "held": attempt.held,
+            "held_on": attempt.held_on,
+        }
+        for attempt in job.history.attempts
+    ]
+
+
+def _price(attempt: Attempt) -> View | None:
+    """What an attempt is expected to cost; null where nobody knows."""
+    if attempt.price is None:
+        return None
+    return {"money": attempt.price, "currency": attempt.priced_in}
