@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runhook.worker.cli.inputs import keep_file
 from runhook.worker.errors import RunhookError
+from runhook.worker.flows.create import keep
 from runhook.worker.runninghub.sandbox.outputs import make
 from tests.chaos.backwards import WentBack, go_back, kill
 from tests.chaos.kinds import TROUBLES, prompt_in
@@ -165,7 +165,8 @@ def _kill(town: Town, name: str) -> None:
 def _asset(town: Town, folder: Path, name: str) -> str:
     path = folder / f"asset-{name}.png"
     path.write_bytes(make("image", f"asset {name}", name)[1])
-    return keep_file(town.w, path).id
+    with path.open("rb") as file:
+        return keep(town.w, path.name, file).id
 
 
 def _posted(town: Town, body: Mapping[str, object], key: str) -> str:

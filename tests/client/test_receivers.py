@@ -62,8 +62,8 @@ def test_events_are_heard_from_a_moment_on_and_as_they_happen(
     heard: list[str] = []
 
     def hear() -> None:
-        for event in itertools.islice(shop.runhook.events("job.queued", since="1h"), 2):
-            heard.append(event["subject"])
+        events = itertools.islice(shop.runhook.events("job.queued", since="1h"), 2)
+        heard.extend(event["subject"] for event in events)
 
     hearing = elsewhere.submit(hear)
     eventually(lambda: heard == [first.id])

@@ -135,6 +135,7 @@ def a_town(
         "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{sandbox}",
         "RUNHOOK_PUBLIC_URL": f"http://127.0.0.1:{web}",
         "RUNHOOK_SECRET": SECRET,
+        "RUNHOOK_URL": f"http://127.0.0.1:{web}",
         "RUNHOOK_HANDLERS": "town_handlers",
         "RUNHOOK_OVERDUE_AFTER": "2",
         "RUNHOOK_RETRY_SCHEDULE": "0,1,2,3",

@@ -9,8 +9,9 @@ from rich.cells import cell_len
 
 from runhook.worker.cli.console import console_of
 from runhook.worker.cli.cost_chart import LONGEST_BAR, chart
+from runhook.worker.client.answers import read_costs
 from runhook.worker.money.amounts import pieces
-from runhook.worker.money.report import BudgetToday, Costs
+from runhook.worker.money.report import BudgetToday, Costs, costs_view
 from runhook.worker.money.rows import Row, summed
 
 ENDS = datetime(2026, 11, 29, tzinfo=UTC)
@@ -42,7 +43,7 @@ def _shown(
     paper = io.StringIO()
     console = console_of(paper, width=width)
     console._force_terminal = True
-    console.print(chart(found, width))
+    console.print(chart(read_costs(costs_view(found)), width))
     return paper.getvalue()
 
 

@@ -6,12 +6,21 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from runhook import Job, Runhook
 from runhook.worker import catalogue
 from runhook.worker.cli.console import WIDE
-from runhook.worker.cli.jobs import jobs_table
+from runhook.worker.cli.job_tables import jobs_table
 from runhook.worker.cli.model_tables import models_table
 from runhook.worker.cli.tables import Rows
+from runhook.worker.client.jobs import job_of
 from runhook.worker.domain.events import sample
+from runhook.worker.domain.views import job_view
+
+
+def _job() -> Job:
+    found = sample("job.succeeded", datetime.now(UTC)).job
+    assert found
+    return job_of(job_view(found), Runhook("http://127.0.0.1:9"))
 
 
 def _lines(shown: object, width: int | None = None) -> list[str]:
@@ -30,8 +39,7 @@ def test_in_a_pipe_each_model_is_one_line() -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_on_a_terminal_a_record_is_one_line_that_fits(width: int) -> None:
-    job = sample("job.succeeded", datetime.now(UTC)).job
-    assert job
+    job = _job()
     for table, count in (
         (models_table(catalogue.search("")), len(catalogue.search(""))),
         (jobs_table([job] * 3), 3),
@@ -42,12 +50,11 @@ def test_on_a_terminal_a_record_is_one_line_that_fits(width: int) -> None:
 
 
 def test_columns_give_way_by_importance() -> None:
-    job = sample("job.succeeded", datetime.now(UTC)).job
-    assert job
-    heads = {width: _lines(jobs_table([job]), width)[0].split() for width in (60, 80, 120)}
+    job = _job()
+    heads = {width: _lines(jobs_table([job]), width)[0].split() for width in (60, 80, 160)}
     assert {"job", "model", "state"} <= set(heads[60])
-    assert set(heads[60]) < set(heads[80]) <= set(heads[120])
-    assert "ref" in heads[120]
+    assert set(heads[60]) < set(heads[80]) <= set(heads[160])
+    assert "ref" in heads[160]
     assert "succeeded" in _lines(jobs_table([job]), 60)[1]
 
 

@@ -18,8 +18,11 @@ from runhook.worker.cli.console import WIDE, console_of, escaped
 from runhook.worker.cli.listen import event_line, forward_line
 from runhook.worker.cli.process_log import readable
 from runhook.worker.cli.tables import Rows
-from runhook.worker.domain.events import Outcome, sample
-from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.client.errors import InvalidRequest, error_of
+from runhook.worker.domain.events import Outcome, cloud_event, sample
+from runhook.worker.domain.problems import problem_view
+from runhook.worker.errors import Fault
+from runhook.worker.errors import InvalidRequest as Faulty
 
 NASTY = {
     "escape": "\x1b[2J",
@@ -42,6 +45,12 @@ def _shown(*things: object) -> str:
     return file.getvalue()
 
 
+def _refused(fault: Fault) -> InvalidRequest:
+    error = error_of(problem_view(Faulty([fault])))
+    assert isinstance(error, InvalidRequest)
+    return error
+
+
 def _obeyed(text: str) -> list[str]:
     return [char for char in text if char != "\n" and not char.isprintable()]
 
@@ -50,8 +59,8 @@ def _obeyed(text: str) -> list[str]:
 def test_nothing_that_is_printed_reaches_a_terminal_with_its_control_characters(name: str) -> None:
     event = sample("runhook.alert", datetime.now(UTC))
     event.detail["alert"] = NASTY[name]
-    refused = InvalidRequest(
-        [Fault(path=NASTY[name], message=NASTY[name], allowed=(), nearest=NASTY[name])]
+    refused = _refused(
+        Fault(path=NASTY[name], message=NASTY[name], allowed=(), nearest=NASTY[name])
     )
     file = io.StringIO()
     show_faults(console_of(file, width=WIDE), refused)
@@ -59,7 +68,7 @@ def test_nothing_that_is_printed_reaches_a_terminal_with_its_control_characters(
         NASTY[name],
         Text(NASTY[name]),
         Group(Text(NASTY[name], "bold"), NASTY[name]),
-        event_line(event),
+        event_line(cloud_event(event, "")),
         forward_line(Outcome(word="failed", took=1.0, why=NASTY[name])),
     )
     assert _obeyed(said + file.getvalue()) == []
@@ -72,7 +81,7 @@ def test_what_is_printed_is_never_taken_for_markup() -> None:
 def test_a_fault_cannot_begin_a_line_of_its_own() -> None:
     file = io.StringIO()
     fault = Fault(path="prompt", message="is bad\nRefused; nothing\rwas paid")
-    show_faults(console_of(file, width=WIDE), InvalidRequest([fault]))
+    show_faults(console_of(file, width=WIDE), _refused(fault))
     assert len(file.getvalue().splitlines()) == 2
 
 

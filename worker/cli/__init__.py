@@ -1,4 +1,4 @@
-"""The command line: `runhook`. Reading and asking go straight to Redis, with the same settings.
+"""The command line: `runhook`. What reads or changes jobs goes over /v1, from any machine.
 
 `--help` and completion import no command, and a command's own --help only its options: its file
 imports at the top what these need, and each function what its work needs. Redis, Celery and
@@ -32,10 +32,16 @@ COMMANDS = {
     "jobs": {
         "jobs": "List jobs, newest first.",
         "job": "Show one job with its deliveries and its timeline.",
+        "tree": "Show a job and what grew from it.",
+    },
+    "groups": {"group": "Show how many jobs of a group are in which state."},
+    "changes": {
         "cancel": "Cancel a job; free until it is sent.",
         "retry": "Run a job again, and pay for it again.",
         "reconcile": "Ask RunningHub about a job now.",
         "resolve": "Settle an unconfirmed job yourself.",
+        "forget": "Remove a job that has ended, its files, deliveries and events.",
+        "download": "Write every output of a job into FOLDER, or here.",
     },
     "files": {
         "upload": "Keep a file for jobs.",
@@ -48,6 +54,11 @@ COMMANDS = {
     },
     "costs": {"costs": "Show what days cost, by day, model, tenant or metadata."},
     "handlers": {"handlers": "List handlers, and what waits for each."},
+    "subscriptions": {
+        "subscriptions": (
+            "Have events posted to URLs: list, create, show, edit, test, rotate, remove."
+        ),
+    },
     "deliveries": {
         "deliveries": "List deliveries, or show one.",
         "redeliver": "Deliver again: one, or all that match.",

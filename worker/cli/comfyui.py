@@ -1,21 +1,19 @@
 """`runhook workflow` and `runhook app`: what a ComfyUI job's input may set."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import Any
 
 import click
 from rich.text import Text
 
-from runhook.worker.cli.commands import wiring
+from runhook.worker.cli.commands import runhook
 from runhook.worker.cli.console import out, print_json, show
 from runhook.worker.cli.tables import Rows
-from runhook.worker.domain.reports import AppField, Style
+from runhook.worker.domain.reports import AppField
 from runhook.worker.net.untrusted import one_line
 
-if TYPE_CHECKING:
-    from runhook.worker.domain.provider import Provider
-
+KNOWN = tuple(field.name for field in fields(AppField))
 LINK_LENGTH = 2  # [node, output]: an input that another node feeds
 LONGEST_DEFAULT = 60  # characters of a default: prompts may be pages long
 # RunningHub's words for what an app's field takes, for the JSON types of a workflow's own values.
@@ -30,12 +28,12 @@ def workflow(workflow_id: str, as_json: bool) -> None:
 
     They are what a job's input may set.
     """
-    graph = wiring(asks=True).client.workflow(workflow_id.removeprefix("workflow/"))
+    graph = runhook().workflow(workflow_id.removeprefix("workflow/"))
     if as_json:
         print_json(graph)
         return
-    fields = settable_fields(graph)
-    show(_fields_table(fields), len(fields), "none of its fields can be set")
+    found = settable_fields(graph)
+    show(_fields_table(found), len(found), "none of its fields can be set")
 
 
 @click.command()
@@ -47,32 +45,37 @@ def app(webapp_id: str, styles: int | None, as_json: bool) -> None:
 
     Fields are what a job's input may set; styles are those of a quick create.
     """
-    client = wiring(asks=True).client
     webapp_id = webapp_id.removeprefix("app/")
     if styles is None:
-        _show_app(client, webapp_id, as_json=as_json)
+        _show_app(webapp_id, as_json=as_json)
     else:
-        _show_styles(client, webapp_id, styles, as_json=as_json)
+        _show_styles(webapp_id, styles, as_json=as_json)
 
 
-def _show_styles(client: "Provider", webapp_id: str, kind: int, *, as_json: bool) -> None:
-    library = client.styles(webapp_id, kind)
+def _show_styles(webapp_id: str, kind: int, *, as_json: bool) -> None:
+    library = runhook().styles(webapp_id, kind)
     if as_json:
-        print_json({"items": [asdict(style) for style in library], "next": None})
+        print_json({"items": library, "next": None})
     else:
         show(_styles_table(library), len(library), "it has no styles of this type")
 
 
-def _show_app(client: "Provider", webapp_id: str, *, as_json: bool) -> None:
-    found = client.app(webapp_id)
+def _show_app(webapp_id: str, *, as_json: bool) -> None:
+    found = runhook().app(webapp_id)
     if as_json:
-        print_json(asdict(found))
+        print_json(found)
         return
-    title = Text.assemble((f"app/{webapp_id}", "bold"), f"  {one_line(found.name)}")
-    if found.needs_password:
+    title = Text.assemble((f"app/{webapp_id}", "bold"), f"  {one_line(found['name'])}")
+    if found["needs_password"]:
         title.append("  needs options.accessPassword")
     out.print(title.append("\n"))
-    out.print(_fields_table(found.fields))
+    out.print(_fields_table([_field(one) for one in found["fields"]]))
+
+
+def _field(told: dict[str, Any]) -> AppField:
+    """A field from its JSON; what a newer version says besides is left out."""
+    known = {name: told[name] for name in KNOWN if name in told}
+    return AppField(**known | {"choices": tuple(told.get("choices") or ())})
 
 
 def settable_fields(graph: dict[str, Any]) -> list[AppField]:
@@ -81,7 +84,7 @@ def settable_fields(graph: dict[str, Any]) -> list[AppField]:
     Args:
         graph: The workflow as RunningHub exports it: nodes by their id (getJsonApiFormat).
     """
-    fields = []
+    found = []
     for node, row in graph.items():
         if not isinstance(row, dict):
             continue
@@ -91,7 +94,7 @@ def settable_fields(graph: dict[str, Any]) -> list[AppField]:
             if isinstance(value, list) and len(value) == LINK_LENGTH:
                 continue
             title = (row.get("_meta") or {}).get("title") or ""
-            fields.append(
+            found.append(
                 AppField(
                     key=f"{node}.{name}",
                     node_name=str(row.get("class_type") or ""),
@@ -100,7 +103,7 @@ def settable_fields(graph: dict[str, Any]) -> list[AppField]:
                     description=str(title),
                 )
             )
-    return fields
+    return found
 
 
 def _default(value: object) -> str | None:
@@ -109,12 +112,12 @@ def _default(value: object) -> str | None:
     return str(value)
 
 
-def _fields_table(fields: Sequence[AppField]) -> Rows:
+def _fields_table(settable: Sequence[AppField]) -> Rows:
     """The fields of an app or a workflow, a line each."""
     names = ("field", "node", "takes", "default", "what")
     elastic = ("node", "takes", "default", "what")
     table = Rows(*names, gives_way=("node", "what"), cut=("field",), wraps=elastic)
-    for field in fields:
+    for field in settable:
         takes = field.type
         if field.choices:
             takes += f" ({', '.join(field.choices)})"
@@ -136,11 +139,11 @@ def _shortened(default: str) -> str:
     return default
 
 
-def _styles_table(styles: Sequence[Style]) -> Rows:
+def _styles_table(styles: Sequence[dict[str, Any]]) -> Rows:
     """A style library, a line each."""
     names = ("key", "name", "category", "trigger", "loras")
     table = Rows(*names, gives_way=("category",), wraps=("name", "category", "trigger", "loras"))
     for style in styles:
-        loras = ", ".join(f"{name} {weight}" for name, weight in style.loras)
-        table.add_row(style.key, style.name, style.category, style.trigger, loras)
+        loras = ", ".join(f"{name} {weight}" for name, weight in style["loras"])
+        table.add_row(*(style[name] for name in names[:-1]), loras)
     return table

@@ -1,4 +1,4 @@
-"""What all commands share: their parts, options they refuse, and how they show a refusal."""
+"""What all commands share: the way to `web`, options they refuse, and how they show a refusal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,20 +9,45 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.text import Text
 
-from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.client.errors import InvalidRequest
+from runhook.worker.domain import policy
+from runhook.worker.errors import MOST_FAULTS, Fault
 from runhook.worker.net.untrusted import one_line
 
 if TYPE_CHECKING:
-    from runhook.worker.wiring import Wiring
+    from runhook.worker.client.runhook import Runhook
+
+TIMES = "As 2h, which is two hours ago, or 2026-11-22T10:00:00Z."
+
+
+def runhook() -> "Runhook":
+    """The way to `web`: where RUNHOOK_URL says, else where `runhook up` runs in this folder.
+
+    Raises:
+        SettingsError: Neither is there.
+    """
+    # Not at the top: it brings pydantic's models and requests, which no --help of a command needs.
+    from runhook.worker.client.runhook import Runhook
+
+    return Runhook.over_http(repeats=policy.PROMPT_PATIENCE)
+
+
+def page_of(job_id: str) -> str:
+    """Where the dashboard shows a job."""
+    from runhook.config.settings import Settings
+    from runhook.config.web import web_of
+
+    return f"{web_of(Settings.load()).url}/jobs/{job_id}"
 
 
 def show_faults(console: Console, error: InvalidRequest) -> None:
     """Print everything that is wrong with a request, a line each."""
     console.print(Text("Refused. Nothing was sent, and nothing was paid.", "red"))
-    for fault in error.listed:
+    for fault in error.errors:
         console.print(_fault_line(fault))
-    if more := len(error.faults) - len(error.listed):
-        console.print(f"  and {more} more")
+    # Not all of very many are told; the sentence counts them.
+    if len(error.errors) >= MOST_FAULTS:
+        console.print(Text(one_line(error.detail), "bright_black"))
 
 
 def _fault_line(fault: Fault) -> Text:
@@ -30,25 +55,6 @@ def _fault_line(fault: Fault) -> Text:
     if fault.nearest:
         line.append(f"; did you mean {one_line(fault.nearest)}?", "yellow")
     return line
-
-
-def wiring(*, asks: bool = False) -> "Wiring":
-    """The parts of a command.
-
-    Args:
-        asks: The command asks RunningHub, so it needs a key.
-
-    Raises:
-        SettingsError: A setting is wrong or missing.
-    """
-    # Not at the top: these bring Redis, Celery and requests, which no --help of a command needs.
-    from runhook.config.settings import Settings
-    from runhook.worker.wiring import assemble
-
-    # "door": fails within seconds when Redis is away, for somebody is waiting at the prompt.
-    if asks:
-        return assemble(Settings.load("asker"), patience="door")
-    return assemble(Settings.load("client"), patience="door")
 
 
 def refuse_beside(other: str, *names: str) -> None:
@@ -80,5 +86,8 @@ def wrong_usage() -> Iterator[None]:
         yield
     except InvalidRequest as error:
         # The first only: click shows one, and names the option in its own way.
-        fault = error.faults[0]
-        raise click.BadParameter(fault.message, param_hint=f"--{fault.path}") from None
+        for fault in error.errors:
+            option, _, key = fault.path.partition(".")
+            said = f"{key} {fault.message}".strip()
+            raise click.BadParameter(said, param_hint=f"--{option.replace('_', '-')}") from None
+        raise

@@ -1,16 +1,17 @@
 """What days cost, drawn: a bar for each sum, the totals, and how far each budget is used up."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runhook.worker.cli.tables import Rows
+from runhook.worker.client.answers import Costs, CostSum
 from runhook.worker.money.amounts import money_text, plain_text
-from runhook.worker.money.report import BudgetToday, Costs
-from runhook.worker.money.rows import DAY, Sum
+from runhook.worker.money.rows import DAY
 
 # Characters of the longest bar, as far as there is room: shorter ones tell little, and longer ones
 # lead the eye too far away from the figures.
@@ -25,7 +26,7 @@ def chart(found: Costs, width: int) -> RenderableType:
     """Costs as a terminal so many characters wide shows them."""
     title = Text.assemble((f"{found.since} to {found.until}", "bold"), "  days in UTC")
     parts: list[RenderableType] = [title, Text()]
-    if found.sums:
+    if found.items:
         parts += [_drawn(found, width), Text()]
     parts += _totals(found.totals)
     if found.budgets:
@@ -37,16 +38,16 @@ def table(found: Costs) -> Rows:
     """Costs for other programs: a record a line."""
     names = ("money", "currency", "coins", "seconds", "jobs", "attempts", "at risk")
     rows = Rows(*found.by, *names)
-    for sum in found.sums:
+    for sum in found.items:
         rows.add_row(
             *(_group(sum, name) for name in found.by),
-            money_text(sum.money),
+            money_text(_known(sum.money)),
             sum.currency or "",
-            plain_text(sum.coins),
-            plain_text(sum.seconds),
+            plain_text(_known(sum.coins)),
+            plain_text(_known(sum.seconds)),
             str(sum.jobs),
             str(sum.attempts),
-            str(sum.unproved),
+            str(_unproved(sum)),
         )
     return rows
 
@@ -76,19 +77,19 @@ def _drawn(found: Costs, width: int) -> Rows:
     return rows
 
 
-def _colour(sum: Sum) -> str:
+def _colour(sum: CostSum) -> str:
     """A day on which there was nothing steps back."""
     if sum.attempts:
         return "default"
     return "bright_black"
 
 
-def _amounts(sums: Sequence[Sum]) -> tuple[list[Decimal], str]:
+def _amounts(sums: Sequence[CostSum]) -> tuple[list[Decimal], str]:
     """What bars are drawn of, and the unit: money, or coins where only those were charged."""
-    if any(sum.coins for sum in sums) and not any(sum.money for sum in sums):
-        return [sum.coins for sum in sums], "coins"
+    if any(_known(sum.coins) for sum in sums) and not any(_known(sum.money) for sum in sums):
+        return [_known(sum.coins) for sum in sums], "coins"
     currencies = {sum.currency or "money" for sum in sums}
-    return [sum.money for sum in sums], " and ".join(sorted(currencies))
+    return [_known(sum.money) for sum in sums], " and ".join(sorted(currencies))
 
 
 def _as_long(amounts: Iterable[Decimal]) -> list[str]:
@@ -110,24 +111,24 @@ def _longest_bar(groups: Sequence[Sequence[str]], width: int) -> int:
     return min(max(width - names - FIGURES, SHORTEST_BAR), LONGEST_BAR)
 
 
-def _group(sum: Sum, name: str) -> str:
+def _group(sum: CostSum, name: str) -> str:
     """What a sum is of; a dash where its jobs have no such metadata."""
-    value = sum.group[name]
+    value = sum.group.get(name)
     if value is not None:
-        return value
+        return str(value)
     if sum.others:
         return "(others)"
     return NOTHING
 
 
-def _with_days_between(found: Costs) -> Iterator[Sum]:
+def _with_days_between(found: Costs) -> Iterator[CostSum]:
     """The sums; by day alone also the days on which there was nothing, or the chart would lie."""
     before: date | None = None
-    for sum in found.sums:
+    for sum in found.items:
         if tuple(found.by) == (DAY,):
             day = date.fromisoformat(sum.group[DAY] or "")
             while before and (before := before + timedelta(days=1)) < day:
-                yield Sum(group={DAY: before.isoformat()}, currency=sum.currency)
+                yield CostSum(group={DAY: before.isoformat()}, currency=sum.currency)
             before = day
         yield sum
 
@@ -141,12 +142,14 @@ def _bar(amount: Decimal, most: Decimal, longest: int) -> str:
     return ("█" * whole + EIGHTHS[part]).rstrip()
 
 
-def _risk(sum: Sum) -> str:
+def _risk(sum: CostSum) -> str:
     """What may have been charged besides."""
-    if not sum.unproved:
+    if not _unproved(sum):
         return ""
-    told = [f"{money_text(money)} {currency}".rstrip() for currency, money in sum.risk.items()]
-    return ", ".join([_counted(sum.unproved, "attempt"), *told])
+    told = [
+        f"{one['money']} {one['currency'] or ''}".rstrip() for one in sum.at_risk.get("money", ())
+    ]
+    return ", ".join([_counted(_unproved(sum), "attempt"), *told])
 
 
 def _counted(count: int, what: str) -> str:
@@ -155,42 +158,49 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}s"
 
 
-def _totals(totals: Sequence[Sum]) -> Iterator[Text]:
+def _totals(totals: Sequence[CostSum]) -> Iterator[Text]:
     if not totals:
         yield Text("Nothing was charged, and nothing is at risk.")
     for sum in totals:
-        parts = [f"{money_text(sum.money)} {sum.currency or ''}".rstrip()]
-        if sum.coins:
-            parts.append(f"{plain_text(sum.coins)} coins")
-        if sum.seconds:
-            parts.append(f"{plain_text(sum.seconds)} s of run time")
+        parts = [f"{money_text(_known(sum.money))} {sum.currency or ''}".rstrip()]
+        if _known(sum.coins):
+            parts.append(f"{plain_text(_known(sum.coins))} coins")
+        if _known(sum.seconds):
+            parts.append(f"{plain_text(_known(sum.seconds))} s of run time")
         parts.append(f"for {_counted(sum.jobs, 'job')} in {_counted(sum.attempts, 'attempt')}")
         yield Text.assemble("together  ", (parts[0], "bold"), f", {', '.join(parts[1:])}")
-        if sum.unproved:
+        if _unproved(sum):
             yield Text(f"at risk   {_risk(sum)}", "yellow")
 
 
-def _budgets(budgets: Sequence[BudgetToday]) -> Rows:
+def _budgets(budgets: Sequence[Mapping[str, Any]]) -> Rows:
     """How far each is used up."""
     rows = Rows("", "used", "figures", gives_way=("used",), head=False)
     for budget in budgets:
-        figures = f"{money_text(budget.held)} of {money_text(budget.limit)}"
-        rows.add_row(
-            budget.tenant or "everybody",
-            _gauge(budget),
-            f"{figures}, {money_text(budget.left)} left",
-        )
+        figures = f"{budget['held']} of {budget['limit']}, {budget['left']} left"
+        gauge = _gauge(*(Decimal(budget[name]) for name in ("held", "limit", "left")))
+        rows.add_row(budget["tenant"] or "everybody", gauge, figures)
     return rows
 
 
-def _gauge(budget: BudgetToday) -> Text:
+def _gauge(held: Decimal, limit: Decimal, left: Decimal) -> Text:
     used = Decimal(1)
-    if budget.limit:
-        used = min(used, budget.held / budget.limit)
+    if limit:
+        used = min(used, held / limit)
     colour = "green"
     if used >= ALMOST:
         colour = "yellow"
-    if not budget.left:
+    if not left:
         colour = "red"
     filled = round(used * LONGEST_BAR)
     return Text("█" * filled + "░" * (LONGEST_BAR - filled), colour)
+
+
+def _unproved(sum: CostSum) -> int:
+    """Attempts that may have been charged without anybody's saying so."""
+    return int(sum.at_risk.get("attempts", 0))
+
+
+def _known(amount: Decimal | None) -> Decimal:
+    """An amount that may not have been told, which is none then."""
+    return amount or Decimal(0)

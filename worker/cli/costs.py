@@ -1,15 +1,10 @@
 """`runhook costs`: what days cost, as a chart; and how today's budgets stand."""
 
-from typing import TYPE_CHECKING
-
 import click
 
-from runhook.worker.cli.commands import wiring, wrong_usage
+from runhook.worker.cli.busy import busy
+from runhook.worker.cli.commands import runhook, wrong_usage
 from runhook.worker.cli.console import out, print_json, show
-
-if TYPE_CHECKING:
-    from runhook.worker.money.rows import RowFilter
-    from runhook.worker.wiring import Wiring
 
 
 @click.command()
@@ -37,34 +32,22 @@ def costs(
     charged without anybody's saying so stands beside it, as at risk.
     """
     from runhook.worker.cli.cost_chart import chart, table
-    from runhook.worker.cli.period import period
-    from runhook.worker.errors import InvalidRequest
-    from runhook.worker.flows import costs as counting
-    from runhook.worker.money.report import costs_view
+    from runhook.worker.cli.inputs import pair
 
-    w = wiring()
-    dimensions = tuple(dict.fromkeys(by.split(",")))
-    with wrong_usage():
-        if faults := counting.by_faults(dimensions, w.settings.indexed):
-            raise InvalidRequest(faults)
-        span = period(since, until, w.clock.now())
-        wanted = _wanted(w, model, tenant, metadata)
-    found = counting.costs(w, wanted, by=dimensions, since=span.since, until=span.until)
+    rh = runhook()
+    with wrong_usage(), busy("adding up"):
+        found = rh.costs(
+            by,
+            model=model,
+            tenant=tenant,
+            since=since,
+            until=until,
+            metadata=dict(map(pair, metadata)),
+        )
     if as_json:
-        print_json(costs_view(found))
-    elif out.is_terminal:
+        print_json(found.document)
+        return
+    if out.is_terminal:
         out.print(chart(found, out.width))
     else:
-        show(table(found), len(found.sums), "nothing was charged")
-
-
-def _wanted(
-    w: "Wiring", model: str | None, tenant: str | None, metadata: tuple[str, ...]
-) -> "RowFilter":
-    from runhook.worker import catalogue
-    from runhook.worker.cli.inputs import labels
-    from runhook.worker.money.rows import RowFilter
-
-    return RowFilter(
-        model=catalogue.listed_as(model or None), tenant=tenant, labels=labels(w, metadata)
-    )
+        show(table(found), len(found.items), "nothing was charged")

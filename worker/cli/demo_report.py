@@ -4,15 +4,17 @@ import json
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from runhook.worker.cli.ages import lasted
 from runhook.worker.cli.demo_scenes import Scene
 from runhook.worker.cli.demo_subscriber import Received
-from runhook.worker.cli.jobs import age, state_text
+from runhook.worker.cli.job_tables import state_text
 from runhook.worker.cli.tables import plain_table
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.store import Delivery
@@ -38,19 +40,27 @@ def moving_table(
         deliveries: Of each job's events, by the job's id.
         scenes: By the job's id.
     """
-    table = plain_table("job", "model", "state", "settled by", "handlers", "age", "what goes wrong")
+    table = plain_table(
+        "job", "model", "state", "settled by", "handlers", "took", "what goes wrong"
+    )
     for job in jobs:
         scene = scenes[job.id]
         table.add_row(
             scene.name,
             job.spec.model,
-            state_text(job),
+            state_text(job.state.value),
             job.attempt.settled_by or "",
             _handlers(deliveries[job.id]),
-            age(job),
+            _took(job),
             Text(scene.story, "bright_black"),
         )
     return table
+
+
+def _took(job: Job) -> str:
+    """How long it took from its creation to its end, or to now while it has none."""
+    end = job.history.ended_at or datetime.now(UTC)
+    return lasted((end - job.spec.created_at).total_seconds())
 
 
 def change_lines(
@@ -125,7 +135,7 @@ class _Ending:
             handlers += f", {again} again"
         by = self.job.attempt.settled_by or ""
         story = self.scene.story
-        state = state_text(self.job)
+        state = state_text(self.job.state.value)
         return mark, self.scene.name, story, state, by, handlers, self._output()
 
     def _output(self) -> Text | str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from runhook.worker.cli.commands import wiring
 from runhook.worker.cli.console import out, print_json
 from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.tables import Rows
@@ -37,10 +36,14 @@ def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
     Settings, Redis, processes, public URL, key, queue, duties and receivers are checked. Exits
     with 1 if something does not work.
     """
+    # Not at the top: these bring Redis, Celery and requests, which no --help of a command needs.
+    from runhook.config.settings import Settings
     from runhook.worker.flows.doctor import examine
     from runhook.worker.secrets.signing import account_fingerprint
+    from runhook.worker.wiring import assemble
 
-    w = wiring()
+    # "door": fails within seconds when Redis is away, for somebody is waiting at the prompt.
+    w = assemble(Settings.load("client"), patience="door")
     # Before the checks, so that they see what it changed.
     if take_over:
         account = account_fingerprint(w.settings.base_url, w.settings.api_key)

@@ -11,17 +11,8 @@ from typing import Any
 import click
 
 from runhook.config.roles import SettingsError
-from runhook.worker.errors import (
-    UNPAID,
-    Conflict,
-    InvalidRequest,
-    OverBudget,
-    ProviderRefused,
-    ProviderSilent,
-    RunhookError,
-    StoreRefuses,
-    StoreUnavailable,
-)
+from runhook.worker.client import errors as over_http
+from runhook.worker.errors import RunhookError, StoreRefuses, StoreUnavailable
 from runhook.worker.net.untrusted import one_line
 from runhook.worker.telemetry import masked
 
@@ -72,14 +63,14 @@ class Commands(click.Group):
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
-        except InvalidRequest as error:
+        except over_http.InvalidRequest as error:
             # Not at the top: it brings rich, which --help does without.
             from runhook.worker.cli.commands import show_faults
             from runhook.worker.cli.console import err
 
             show_faults(err, error)
             ctx.exit(FAILED)
-        except (RunhookError, SettingsError) as error:
+        except (RunhookError, SettingsError, over_http.RunhookError) as error:
             click.echo(one_line(f"runhook: {masked(_sentence(error))}"), err=True)
             ctx.exit(_exit_status(error))
         except click.ClickException as error:
@@ -98,10 +89,18 @@ def _sentence(error: Exception) -> str:
         case StoreUnavailable():
             hint = "Is `runhook up` running in this folder, or is REDIS_URL set?"
             return f"{str(error).rstrip('.')}. {hint}"
-        case ProviderSilent():
-            return f"RunningHub: {error}"
-        case Conflict() | OverBudget():
-            return f"{error}. {UNPAID}"
+        case over_http.Unavailable(title="No answer"):
+            return _unanswered(error)
+    return str(error)
+
+
+def _unanswered(error: over_http.Unavailable) -> str:
+    """No answer came at all: what may have been done, and where to look."""
+    if not error.maybe_done:
+        return f"{error}. Is `runhook up` running in this folder, or is RUNHOOK_URL another's?"
+    if error.key:
+        again = f"run it again with --key {error.key}, and nothing is paid for twice"
+        return f"{error.detail}. It may have been accepted: {again}"
     return str(error)
 
 
@@ -109,8 +108,8 @@ def _exit_status(error: Exception) -> int:
     """3 for what may work when it is tried again later; 1 for an answer that is no."""
     match error:
         # First, for both are kinds of what follows, and trying again later would not help.
-        case StoreRefuses() | ProviderRefused():
+        case StoreRefuses() | over_http.InternalError():
             return FAILED
-        case StoreUnavailable() | ProviderSilent():
+        case StoreUnavailable() | over_http.Unavailable() | over_http.SettingsError():
             return UNREACHABLE
     return FAILED

@@ -1,18 +1,15 @@
 """`runhook handlers`: which there are, what waits for each, and ending what waits in vain."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
-from runhook.worker.cli.commands import wiring
-from runhook.worker.cli.console import out, print_json, say
+from runhook.worker.cli.ages import minute
+from runhook.worker.cli.commands import runhook
+from runhook.worker.cli.console import print_json, say, show
 from runhook.worker.cli.tables import Rows
-
-if TYPE_CHECKING:
-    from runhook.worker.delivery.roster import Member
+from runhook.worker.client.receivers import Handler
 
 
 @click.command()
@@ -20,41 +17,35 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True)
 def handlers(end: str | None, as_json: bool) -> None:
     """List handlers, and what waits for each."""
-    from runhook.worker.delivery import roster
-    from runhook.worker.delivery.views import handler_view
-
-    w = wiring()
+    rh = runhook()
     if end is not None:
-        ended = roster.end(w, end)
+        ended = rh.end_handler(end)
         if as_json:
             print_json({"name": end, "ended": ended})
         else:
             say(f"{end} is removed; {ended} deliveries that waited for it are dead")
         return
-    members = roster.members(w)
+    found = rh.handlers()
     if as_json:
-        print_json({"items": [handler_view(member) for member in members], "next": None})
-    elif members:
-        out.print(_table(members))
+        print_json({"items": [one.document for one in found], "next": None})
     else:
-        out.print("no handlers")
+        show(_table(found), len(found), "no handlers")
 
 
-def _table(members: Sequence["Member"]) -> Rows:
-    names = ("handler", "", "since", "last seen", "pending", "dead", "oldest")
+def _table(found: Sequence[Handler]) -> Rows:
+    names = ("handler", "alive", "wants", "since", "last seen", "pending", "dead", "oldest")
     # Whether it lives and what waits is what one looks for; the times give way.
-    table = Rows(*names, gives_way=("since", "oldest", "last seen"), cut=("handler",))
-    for one in members:
+    table = Rows(*names, gives_way=("since", "oldest", "last seen", "wants"), cut=("handler",))
+    for one in found:
         alive = Text("gone", "yellow")
         if one.alive:
             alive = Text("alive", "green")
+        moments = (minute(one.since), minute(one.seen_at))
         counts = (str(one.pending), str(one.dead))
-        moments = (_minute(one.since), _minute(one.seen_at))
-        table.add_row(one.name, alive, *moments, *counts, _minute(one.oldest))
+        table.add_row(one.name, alive, _wants(one), *moments, *counts, minute(one.oldest))
     return table
 
 
-def _minute(at: datetime | None) -> str:
-    if at is None:
-        return ""
-    return f"{at:%Y-%m-%d %H:%M}"
+def _wants(one: Handler) -> str:
+    """Types of events, and of which models."""
+    return " ".join((*(one.events or ()), *filter(None, (one.model,))))

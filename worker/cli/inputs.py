@@ -5,18 +5,20 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 import orjson
 
 from runhook.worker import catalogue
-from runhook.worker.domain.metadata import PREFIX, Label, labels_wanted
+from runhook.worker.cli.busy import ShownFile
+from runhook.worker.client.answers import Asset
 from runhook.worker.errors import NotFound
-from runhook.worker.flows import create
-from runhook.worker.wiring import Wiring
 
-LARGEST_FILE = 4 * 1024**3  # bytes; more than any model or workflow takes
+if TYPE_CHECKING:
+    from runhook.worker.client.runhook import Runhook
+
+LARGEST_FILE = 2 * 1024**3  # bytes; as many as `web` takes
 LARGEST_JSON = 64 * 1024**2  # bytes of parameters or of a workflow's graph, with files in data URIs
 # Options whose value is text whatever it looks like: 0.10 as a number is 0.1, and a password may be
 # all digits.
@@ -32,11 +34,11 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def typed(w: Wiring, model: str, pairs: Iterable[str]) -> dict[str, Any]:
+def typed(rh: "Runhook", model: str, pairs: Iterable[str]) -> dict[str, Any]:
     """The input that was typed; a value that begins with @ names a file, which is kept first."""
     given: dict[str, Any] = {}
     for name, text in map(pair, pairs):
-        value = _value(w, model, name, text)
+        value = _value(rh, model, name, text)
         if isinstance(value, list) and isinstance(given.get(name), list):
             given[name] += value
         elif name in given:
@@ -46,12 +48,12 @@ def typed(w: Wiring, model: str, pairs: Iterable[str]) -> dict[str, Any]:
     return given
 
 
-def _value(w: Wiring, model: str, name: str, text: str) -> Any:
+def _value(rh: "Runhook", model: str, name: str, text: str) -> Any:
     """One parameter as it was typed, its file kept."""
     if not (text.startswith("@") and _takes_files(model, name)):
         return _typed(model, name, text)
     # Kept before the job is checked, for the rules are about the file's kind and size.
-    asset = f"asset:{keep_file(w, Path(text[1:])).id}"
+    asset = f"asset:{keep_file(rh, Path(text[1:])).id}"
     if _is_list(model, name):
         return [asset]
     return asset
@@ -85,25 +87,19 @@ def _exactly(text: str) -> Any:
     return text
 
 
-def labels(w: Wiring, pairs: Iterable[str]) -> tuple[Label, ...]:
-    """The metadata that is looked for, as it was typed.
-
-    Raises:
-        InvalidRequest: A key is not indexed.
-    """
-    wanted = {f"{PREFIX}{name}": value for name, value in map(pair, pairs)}
-    return labels_wanted(wanted, w.settings.indexed)
-
-
-def keep_file(w: Wiring, path: Path) -> catalogue.Asset:
+def keep_file(rh: "Runhook", path: Path) -> Asset:
     """Keep a file of this machine as an asset."""
-    with _plain_file(path) as file:
-        return create.keep(w, path.name, file)
+    with plain_file(path, LARGEST_FILE) as file:
+        return rh.upload(cast(IO[bytes], file), name=path.name)
 
 
 @contextmanager
-def _plain_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file of this machine as long as it is now; no device or pipe, which may never end."""
+def plain_file(path: Path, largest: int) -> Iterator[ShownFile]:
+    """A file of this machine as long as it is now; no device or pipe, which may never end.
+
+    Raises:
+        UsageError: It is none, it cannot be read, or it is larger.
+    """
     try:
         # Without O_NONBLOCK a FIFO would be waited for.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -111,26 +107,12 @@ def _plain_file(path: Path) -> Iterator[IO[bytes]]:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
                 raise click.UsageError(f"{path} is not a regular file")
-            if found.st_size > LARGEST_FILE:
-                raise click.UsageError(f"{path} is over {LARGEST_FILE >> 30} GiB")
-            yield cast(IO[bytes], _AsLong(file, found.st_size))
+            if found.st_size > largest:
+                raise click.UsageError(f"{path} is over {largest >> 20} MiB")
+            with ShownFile(file, found.st_size, path.name) as shown:
+                yield shown
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}") from None
-
-
-class _AsLong:
-    """A file read as far as it went when it was opened, though somebody adds to it."""
-
-    def __init__(self, file: IO[bytes], left: int) -> None:
-        self._file, self._left = file, left
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes; all that are left where no size is given."""
-        if size < 0:
-            size = self._left
-        piece = self._file.read(min(size, self._left))
-        self._left -= len(piece)
-        return piece
 
 
 def from_file(file: Any) -> dict[str, Any]:
@@ -181,10 +163,8 @@ def option(name: str, value: str) -> Any:
         return value.split(",")
     if not value.startswith("@"):
         return guess(value)
-    with _plain_file(Path(value[1:])) as file:
-        text = file.read(LARGEST_JSON + 1)
-    if len(text) > LARGEST_JSON:
-        raise click.UsageError(f"{value[1:]} is over {LARGEST_JSON >> 20} MiB")
+    with plain_file(Path(value[1:]), LARGEST_JSON) as file:
+        text = file.read()
     try:
         return text.decode()
     except UnicodeDecodeError as error:

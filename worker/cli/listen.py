@@ -1,29 +1,27 @@
 """`runhook listen`: the event log on the terminal, and forwarded to one's own server, signed."""
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 from rich.text import Text
 
-from runhook.worker.cli.commands import wiring
+from runhook.worker.cli.commands import runhook, wrong_usage
 from runhook.worker.cli.console import err, escaped, out, say
-from runhook.worker.cli.jobs import COLOURS
-from runhook.worker.domain.events import TYPES, Event, Outcome, cloud_event
-from runhook.worker.domain.times import moment_of
-from runhook.worker.errors import StoreUnavailable
+from runhook.worker.cli.job_tables import COLOURS
+from runhook.worker.domain.events import TYPES, Outcome
 from runhook.worker.net.untrusted import one_line
 
 if TYPE_CHECKING:
     from runhook.worker.net.outbound import Outbound
-    from runhook.worker.wiring import Wiring
 
-EVERY = 0.3  # seconds between two looks at the log; short enough to feel live
-AWAY = 1.0  # seconds between two looks for a Redis that went away meanwhile
-AT_ONCE = 100  # events that one look reads, so that a long replay needs few
-AGAIN = (0.5, 1.0, 2.0, 4.0)  # seconds; a local server that restarts is back by then
+# Seconds before each further attempt: a server that one works on is mended by then.
+AGAIN = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+LONGEST_AGAIN = 60.0  # seconds, though the server asks for more
+CLOCK_TIME = slice(11, 19)  # 10:00:00 of 2026-11-22T10:00:00.123Z
 
 
 @click.command()
@@ -42,91 +40,76 @@ def listen(
     types: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Follow events as they happen, until Ctrl-C."""
-    from runhook.worker.delivery.subscriptions import listening_secret
+    """Follow events as they happen, until Ctrl-C.
+
+    A forwarded event is posted as a subscriber gets it, and again for some minutes where it is not
+    taken with 2xx; those behind it wait.
+    """
     from runhook.worker.net.outbound import Outbound
 
+    if since and after:
+        raise click.UsageError("say --since or --after, not both")
     # Whoever types the URL may reach this machine anyway; private addresses are the usual case.
     outbound = Outbound(allow_private=True)
     if forward and (refusal := outbound.refusal(forward)):
         raise click.BadParameter(refusal, param_hint="--forward")
-    w = wiring()
-    start = _start(w, since, after)
+    rh = runhook()
+    forwarding = None
     if forward:
-        say(f"forwarding to {forward}, signed with {listening_secret(w)}", err=True)
+        forwarding = Forwarding(outbound, forward, rh.listening_secret())
+        say(f"forwarding to {forward}, signed with {forwarding.secret}", err=True)
     try:
-        for event in _follow(w, start):
-            if types and event.type not in types:
-                continue
-            body = orjson.dumps(cloud_event(event, w.settings.public_url))
-            if as_json:
-                click.echo(escaped(body.decode()))
-            else:
-                out.print(event_line(event), soft_wrap=True)
-            if forward:
-                _forward(w, outbound, forward, event, body)
+        with wrong_usage():
+            for event in rh.events(types, since=since, after=after):
+                _show(event, as_json=as_json)
+                if forwarding:
+                    forwarding.forward(event)
     except KeyboardInterrupt:
-        return
+        say("nothing is listened to any more; jobs, handlers and subscribers go on", err=True)
 
 
-def _start(w: "Wiring", since: str | None, after: str | None) -> str:
-    """The event behind which it begins."""
-    from runhook.worker.store import event_at, is_event_id
-
-    if since and after:
-        raise click.UsageError("say --since or --after, not both")
-    if after:
-        if not is_event_id(after):
-            raise click.BadParameter("is not an event's id", param_hint="--after")
-        return after
-    if since is None:
-        return w.store.events.newest()
-    try:
-        return event_at(moment_of(since, w.clock.now()))
-    except ValueError:
-        text = "must be as 2h (ago), or a time as 2026-11-22T10:00:00Z"
-        raise click.BadParameter(text, param_hint="--since") from None
+def _show(event: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(escaped(orjson.dumps(event).decode()))
+    else:
+        out.print(event_line(event), soft_wrap=True)
 
 
-def _follow(w: "Wiring", cursor: str) -> Iterator[Event]:
-    """Everything behind the cursor, for ever; a Redis that goes away meanwhile is waited for."""
-    reached = False
-    while True:
-        try:
-            found, behind = w.store.events.after(cursor, AT_ONCE, gaps=True)
-        except StoreUnavailable:
-            # At the start a wrong REDIS_URL is more likely than an outage, so it is said at once.
-            if not reached:
-                raise
-            time.sleep(AWAY)
-            continue
-        reached = True
-        yield from found
-        if behind == cursor:
-            time.sleep(EVERY)
-        cursor = behind or cursor
+@dataclass(frozen=True)
+class Forwarding:
+    """Where events are forwarded to, and what signs them."""
+
+    outbound: "Outbound"
+    url: str
+    secret: str
+
+    def forward(self, event: Mapping[str, Any]) -> None:
+        """Post an event, and again while the server is away or says that it failed."""
+        from runhook.worker.delivery.subscriptions import outcome_of, signed
+
+        body = orjson.dumps(event)
+        for again in (*AGAIN, None):
+            headers = signed([self.secret], event["id"], body)
+            outcome = outcome_of(self.outbound.post(self.url, body, headers))
+            err.print(forward_line(outcome), soft_wrap=True)
+            if outcome.word in ("done", "dead"):
+                return
+            if again is None:
+                err.print("          → given up; those behind it follow", style="yellow")
+                return
+            # What the server asks for itself counts, as far as anybody would wait at a terminal.
+            time.sleep(min(LONGEST_AGAIN, max(again, outcome.after or 0)))
 
 
-def _forward(w: "Wiring", outbound: "Outbound", url: str, event: Event, body: bytes) -> None:
-    """Post an event; a server that does not answer at all is tried again for some seconds."""
-    from runhook.worker.delivery.subscriptions import listening_secret, outcome_of, signed
-
-    for again in (*AGAIN, None):
-        answer = outbound.post(url, body, signed([listening_secret(w)], event.id, body))
-        err.print(forward_line(outcome_of(answer)), soft_wrap=True)
-        if answer.status is not None or again is None:
-            return
-        time.sleep(again)
-
-
-def event_line(event: Event) -> Text:
+def event_line(event: Mapping[str, Any]) -> Text:
     """An event as a line: when, what, about what."""
     colours = {f"job.{state}": colour for state, colour in COLOURS.items()}
-    what = event.model or event.detail.get("alert", "")
+    kind, data = str(event["type"]), event.get("data") or {}
+    what = data.get("model") or data.get("alert") or ""
     return Text.assemble(
-        (f"{event.time:%H:%M:%S}  ", "bright_black"),
-        (f"{event.type:<16}", colours.get(event.type, "yellow")),
-        f"  {event.subject}",
+        (f"{str(event['time'])[CLOCK_TIME]}  ", "bright_black"),
+        (f"{one_line(kind):<16}", colours.get(kind, "yellow")),
+        f"  {one_line(str(event.get('subject', '')))}",
         (f"  {one_line(str(what))}", "bright_black"),
     )
 

@@ -1,112 +1,139 @@
 """What `runhook submit` does: reads a job as it was typed, queues it, and says how it went."""
 
 import sys
-from collections.abc import Iterable
-from typing import IO, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 import orjson
 
 from runhook.worker.cli.console import err, escaped, out, print_json
+from runhook.worker.cli.ending import goes_on, print_end
+from runhook.worker.cli.following import follow
 from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.inputs import from_file, job_lines, metadata_of, options_of, typed
-from runhook.worker.cli.watch import goes_on, print_end, wait
-from runhook.worker.domain.jobs import State
-from runhook.worker.domain.views import View, job_view
-from runhook.worker.errors import InvalidRequest, RunhookError, StoreUnavailable
-from runhook.worker.flows import create
-from runhook.worker.flows.batch import Line, accept
-from runhook.worker.flows.create import JobRequest
-from runhook.worker.flows.steps.budgets import budgets_today
-from runhook.worker.flows.steps.pricing import trial_view
-from runhook.worker.money.amounts import money_text
-from runhook.worker.wiring import Wiring
+from runhook.worker.cli.naming import whole_id
+from runhook.worker.cli.outputs import QUIET
+from runhook.worker.client.answers import Checked, Line, Price
+from runhook.worker.client.errors import RunhookError, Unavailable
+from runhook.worker.client.inputs import JobParts
+from runhook.worker.client.jobs import Job
+from runhook.worker.domain.views import View
+
+if TYPE_CHECKING:
+    from runhook.worker.client.runhook import Runhook
 
 
-def read(
-    w: Wiring,
-    model: str,
-    *,
-    inputs: Iterable[str],
-    file: IO[bytes] | None,
-    options: Iterable[str],
-    metadata: Iterable[str],
-    priority: int,
-) -> JobRequest:
-    """A job as it was typed, its files kept.
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A job as it was typed.
 
-    Args:
-        w: The parts of the command.
+    Attributes:
         model: Its endpoint or name.
-        inputs: Its parameters, NAME=VALUE each.
-        file: All its parameters as JSON; what is typed wins over it.
-        options: NAME=VALUE each.
-        metadata: The same.
-        priority: 9 goes first.
+        input: Its parameters, its files kept.
+        parts: What else is said of it.
+        key: The idempotency key; None: none was typed.
     """
+
+    model: str
+    input: Mapping[str, Any]
+    parts: JobParts
+    key: str | None
+
+
+def read_input(
+    rh: "Runhook", model: str, inputs: Iterable[str], file: IO[bytes] | None
+) -> Mapping[str, Any]:
+    """A job's parameters; its files are kept, and what is typed wins over the file of all."""
     given: dict[str, Any] = {}
     if file:
         given = from_file(file)
-    given |= typed(w, model, inputs)
-    body = {
-        "model": model,
-        "input": given,
-        "options": options_of(options),
-        "metadata": metadata_of(metadata),
-        "priority": priority,
-    }
-    return create.read_job(w, body)
+    return given | typed(rh, model, inputs)
 
 
-def submit(w: Wiring, asked: JobRequest, key: str | None, *, as_json: bool) -> None:
+def read_parts(
+    rh: "Runhook",
+    options: Iterable[str],
+    metadata: Iterable[str],
+    handlers: str | None,
+    said: Mapping[str, Any],
+) -> JobParts:
+    """What is said of a job beside its model and input; what was not typed is left out."""
+    parts = JobParts(options=options_of(options), metadata=metadata_of(metadata))
+    if handlers is not None:
+        parts["handlers"] = [name for name in handlers.split(",") if name]
+    if parent := said.get("parent"):
+        parts["parent"] = whole_id(rh, parent)
+    if (tenant := said.get("tenant")) is not None:
+        parts["tenant"] = tenant
+    if (group := said.get("group")) is not None:
+        parts["group"] = group
+    if size := said.get("group_size"):
+        parts["group_size"] = size
+    return parts
+
+
+def submit(rh: "Runhook", asked: Submission, *, as_json: bool) -> None:
     """Queue a job, and print its id or all of it."""
-    _, job = create.request(w, asked, key=key)
+    job = _queued(rh, asked)
     if as_json:
-        print_json(job_view(job, base=w.settings.public_url))
+        print_json(job.document)
     else:
         click.echo(job.id)
 
 
-def submit_and_wait(w: Wiring, asked: JobRequest, key: str | None, *, as_json: bool) -> None:
+def submit_and_wait(rh: "Runhook", asked: Submission, *, as_json: bool, shows: str | None) -> None:
     """Queue a job and print how it ended; Ctrl-C says that it goes on."""
-    new, job = create.request(w, asked, key=key)
-    if not as_json:
-        _print_queued(w, job.id, new=new)
+    job = _queued(rh, asked)
+    if as_json:
+        shows = QUIET
+    if shows != QUIET:
+        _print_queued(rh, job)
     try:
-        job = wait(w, job.id, quiet=as_json)
+        job = follow(rh, job, shows)
     except KeyboardInterrupt:
         # Not cancelled: it may be paid for already, and whoever wants that can say so.
         err.print(goes_on(job.id))
         sys.exit(FAILED)
     if as_json:
-        print_json(job_view(job, base=w.settings.public_url))
+        print_json(job.document)
     else:
-        print_end(job, w.settings.public_url)
-    if job.state is not State.SUCCEEDED:
+        print_end(job, quiet=shows == QUIET)
+    if job.state != "succeeded":
         sys.exit(FAILED)
 
 
-def _print_queued(w: Wiring, job_id: str, *, new: bool) -> None:
-    if new:
-        err.print(f"{job_id} is queued")
+def _queued(rh: "Runhook", asked: Submission) -> Job:
+    return rh.submit(asked.model, asked.input, key=asked.key, **asked.parts)
+
+
+def _print_queued(rh: "Runhook", job: Job) -> None:
+    if job.state == "queued":
+        err.print(f"{job.id} is queued")
+        if rh.queue().paused:
+            err.print("the queue is paused; nothing is sent until `runhook resume`")
     else:
-        err.print(f"{job_id} was made by an earlier request with this --key; nothing new was made")
-    if w.store.queue.state().paused:
-        err.print("the queue is paused; nothing is sent until `runhook resume`")
+        # Only with its --key: a job that was made now is queued.
+        err.print(f"{job.id} was made before, and is {job.state}; nothing new was made")
 
 
-def submit_lines(w: Wiring, file: IO[bytes], key: str | None, *, dry_run: bool) -> None:
+def submit_lines(rh: "Runhook", file: IO[bytes], key: str | None, *, dry_run: bool) -> None:
     """Queue a job for each line; one line of JSON on standard output for each, in order."""
     refused = taken = 0
-    for line in accept(w, job_lines(file), key=key, dry_run=dry_run):
-        # Not a fault of this line: the lines behind it would fare the same.
-        if isinstance(line.error, StoreUnavailable):
-            err.print(f"{_counted(taken)} queued before this; {_how_to_go_on(key)}")
-            raise line.error
-        # A refused line is no reason to stop: those behind it are judged by themselves.
-        refused += line.error is not None
-        taken += line.job is not None
-        click.echo(escaped(orjson.dumps(_line_view(w, line)).decode()))
+    try:
+        for line in rh.batch(job_lines(file), key=key, dry_run=dry_run):
+            # Not a fault of this line: the lines behind it would fare the same.
+            if isinstance(line.error, Unavailable):
+                raise line.error
+            # A refused line is no reason to stop: those behind it are judged by themselves.
+            refused += line.error is not None
+            taken += line.job is not None
+            click.echo(escaped(orjson.dumps(_line_view(line)).decode()))
+    except Unavailable as away:
+        err.print(f"{_counted(taken)} queued before this; {_how_to_go_on(away.key or key)}")
+        raise
     if refused:
         err.print(f"{_counted(refused)} refused: not sent, not paid")
         sys.exit(FAILED)
@@ -120,79 +147,85 @@ def _counted(lines: int) -> str:
 
 def _how_to_go_on(key: str | None) -> str:
     """How to submit the rest of a batch that broke off, and pay for none of it twice."""
-    if key:
-        return "run it again with the same --key, and none of them is queued twice"
-    return "take them out before you run it again, or they are paid for twice"
+    return f"run it again with --key {key}, and none of them is queued twice"
 
 
-def _line_view(w: Wiring, line: Line) -> View:
+def _line_view(line: Line) -> View:
     """What became of a line of a batch, as its line of output."""
-    view: View = {"line": line.number}
+    view: View = {"line": line.line}
     if line.name:
         view["as"] = line.name
     if line.error:
         return view | {"error": str(line.error), "errors": _faults(line.error)}
     if line.job:
         return view | {"id": line.job.id, "new": line.new}
-    checked = line.checked
-    shown = checked and trial_view(w, checked)
-    return view | {"dry_run": shown}
+    return view | {"dry_run": line.checked and line.checked.document}
 
 
 def _faults(error: RunhookError) -> list[View]:
-    if not isinstance(error, InvalidRequest):
-        return []
-    return [{"path": fault.path, "message": fault.message} for fault in error.listed]
+    return [{"path": fault.path, "message": fault.message} for fault in error.errors]
 
 
-def show_price(w: Wiring, asked: JobRequest, *, as_json: bool) -> None:
+def show_price(rh: "Runhook", asked: Submission, *, as_json: bool) -> None:
     """Print what a job would cost; it is neither kept nor sent."""
-    checked = create.check(w, asked)
-    shown = trial_view(w, checked)
+    checked = rh.price(asked.model, asked.input, **asked.parts)
     if as_json:
-        print_json(shown)
+        print_json(checked.document)
         return
     out.print("The job is valid. Nothing was sent, and nothing was paid.")
     # Both: RunningHub's is what counts, and the catalogue's says what it depends on.
-    live, listed = shown["live_price"], shown["price"]
-    if live:
-        out.print(f"RunningHub's price now: {live['money']} {live['currency'] or ''}")
-    if listed:
-        out.print(f"By the catalogue: {_listed_price(listed)} ({listed['text']})")
-    if not live and not listed:
+    if checked.live_price:
+        out.print(f"RunningHub's price now: {_amount(checked.live_price)}")
+    if checked.price:
+        out.print(f"By the catalogue: {_price_of(checked.price)}")
+    if not checked.live_price and not checked.price:
         out.print("Its price is unknown.")
-    for other in shown["fallback"]:
-        out.print(f"If that fails, {other['model']}: {_price_of(other['price'])}")
-    if shown["fallback"] or checked.retries:
-        out.print(f"All in all, by the catalogue: {_range(shown['price_range'])}")
-    for budget in budgets_today(w):
-        out.print(f"Left of today's budget{_whose(budget.tenant)}: {money_text(budget.left)}")
+    for other in checked.fallback:
+        out.print(f"If that fails, {other.model}: {_price_of(other.price)}")
+    if checked.fallback or asked.parts.get("options", {}).get("retries"):
+        out.print(f"All in all, by the catalogue: {_range(checked)}")
+    for budget in checked.budgets:
+        _print_budget(budget)
 
 
-def _whose(tenant: str | None) -> str:
-    if tenant is None:
-        return ""
-    return f" of {tenant}"
+def _print_budget(budget: Mapping[str, Any]) -> None:
+    whose = ""
+    if budget["tenant"] is not None:
+        whose = f" of {budget['tenant']}"
+    out.print(f"Left of today's budget{whose}: {budget['left']}")
+    if not budget["has_room"]:
+        text = f"It has no room for this job before {budget['ends_at']}: a submit is refused."
+        out.print(text, style="yellow")
 
 
-def _price_of(price: View | None) -> str:
+def _price_of(price: Price | None) -> str:
     if price is None:
         return "its price is unknown"
-    return f"{_listed_price(price)} ({price['text']})"
+    return f"{_amount(price)} ({price.text})"
 
 
-def _range(price: View | None) -> str:
+def _range(checked: Checked) -> str:
     """From what to what: an attempt that failed may be charged too."""
-    if price is None:
+    span = checked.price_range
+    if span is None:
         return "unknown"
-    least, most = price["from"] or "?", price["to"] or "an amount that nobody knows before"
-    return f"from {least} to {most} {price['currency']}, if every attempt is charged"
+    most = "an amount that nobody knows before"
+    if span.high is not None:
+        most = _money(span.high)
+    least = "?"
+    if span.low is not None:
+        least = _money(span.low)
+    return f"from {least} to {most} {span.currency or ''}, if every attempt is charged"
 
 
-def _listed_price(price: View) -> str:
-    if not price["money"]:
+def _amount(price: Price) -> str:
+    if price.money is None:
         return "unknown"
-    money = f"{price['money']} {price['currency']}"
-    if price["at_least"]:
+    money = f"{_money(price.money)} {price.currency or ''}".rstrip()
+    if price.at_least:
         return f"at least {money}"
     return money
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount:f}"

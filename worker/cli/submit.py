@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from runhook.worker.cli.commands import refuse_beside, wiring
+from runhook.worker.cli.commands import refuse_beside, runhook
+from runhook.worker.cli.outputs import OUTPUTS
 
 
 @click.command(name="submit")
@@ -22,8 +23,14 @@ from runhook.worker.cli.commands import refuse_beside, wiring
 @click.option(
     "--key", help="Idempotency key: repeat the command with it, and nothing is paid for twice."
 )
+@click.option("--handlers", metavar="A,B", help="The only handlers that are told of it.")
+@click.option("--tenant", help="Whose job it is; left out: the token's.")
+@click.option("--parent", metavar="JOB", help="The job that it grows from.")
+@click.option("--group", help="The set of jobs that it belongs to.")
+@click.option("--group-size", type=click.IntRange(1), help="How many jobs that is to have.")
 @click.option("--dry-run", is_flag=True, help="Only check it and show its price; nothing is kept.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until it has ended.")
+@click.option("--output", "shows", type=click.Choice(OUTPUTS), help="How --wait shows how it goes.")
 @click.option("--json", "as_json", is_flag=True)
 def submit(
     model: str | None,
@@ -34,34 +41,53 @@ def submit(
     options: tuple[str, ...],
     priority: int,
     key: str | None,
+    handlers: str | None,
+    tenant: str | None,
+    parent: str | None,
+    group: str | None,
+    group_size: int | None,
     dry_run: bool,
     waits: bool,
+    shows: str | None,
     as_json: bool,
 ) -> None:
     """Queue a job, or a job for each line of a file."""
     from runhook.worker.cli import submission
     from runhook.worker.domain.bodies import key_fault
-    from runhook.worker.wiring import check_secrets
 
     if (model is None) == (batch is None):
         raise click.UsageError("name a MODEL, or a --batch FILE")
     if key is not None and (fault := key_fault(key, "--key")):
         raise click.BadParameter(fault.message, param_hint="--key")
     if batch is not None:
-        refuse_beside("--batch", "inputs", "file", "metadata", "options", "priority", "waits")
+        _refuse_beside_batch()
     if dry_run:
-        refuse_beside("--dry-run, which keeps nothing", "key", "waits")
-    w = wiring()
-    # Another folder may have another secret, with which no callback could be verified.
-    check_secrets(w)
+        refuse_beside("--dry-run, which keeps nothing", "key", "waits", "shows")
+    if not waits:
+        refuse_beside("a submit that does not --wait", "shows")
+    if as_json:
+        refuse_beside("--json", "shows")
+    rh = runhook()
     if model is None:
-        submission.submit_lines(w, batch, key, dry_run=dry_run)
+        submission.submit_lines(rh, batch, key, dry_run=dry_run)
         return
-    typed = {"inputs": inputs, "file": file, "options": options, "metadata": metadata}
-    asked = submission.read(w, model, priority=priority, **typed)
+    said = {"tenant": tenant, "parent": parent, "group": group, "group_size": group_size}
+    given = submission.read_parts(rh, options, metadata, handlers, said)
+    job = submission.Submission(
+        model=model,
+        input=submission.read_input(rh, model, inputs, file),
+        parts={**given, "priority": priority},
+        key=key,
+    )
     if dry_run:
-        submission.show_price(w, asked, as_json=as_json)
+        submission.show_price(rh, job, as_json=as_json)
     elif waits:
-        submission.submit_and_wait(w, asked, key, as_json=as_json)
+        submission.submit_and_wait(rh, job, as_json=as_json, shows=shows)
     else:
-        submission.submit(w, asked, key, as_json=as_json)
+        submission.submit(rh, job, as_json=as_json)
+
+
+def _refuse_beside_batch() -> None:
+    """Each line says for itself what these would say."""
+    parts = ("handlers", "tenant", "parent", "group", "group_size", "shows")
+    refuse_beside("--batch", "inputs", "file", "metadata", "options", "priority", "waits", *parts)

@@ -128,6 +128,7 @@ class Line:
         line: Which, from 1.
         name: What it calls itself, `as`; None: nothing.
         job: The job it made, or made before.
+        new: Whether it was made now.
         checked: What it would be.
         error: Why there is neither.
     """
@@ -135,6 +136,7 @@ class Line:
     line: int
     name: str | None = None
     job: Job | None = None
+    new: bool = False
     checked: Checked | None = None
     error: RunhookError | None = None
 
@@ -281,6 +283,7 @@ class CostSum:
         jobs: How many there are.
         attempts: How many were paid for.
         at_risk: What is unproved: how many `attempts`, and their `money`.
+        others: They are of values that are not told apart any more.
     """
 
     group: Mapping[str, Any] = field(default_factory=dict)
@@ -291,6 +294,7 @@ class CostSum:
     jobs: int = 0
     attempts: int = 0
     at_risk: Mapping[str, Any] = field(default_factory=dict)
+    others: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

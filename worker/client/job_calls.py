@@ -24,6 +24,8 @@ from runhook.worker.client.transport import Document, Transport
 from runhook.worker.domain import policy
 from runhook.worker.domain.pages import USUAL
 
+ACCEPTED = 202  # the status of a line that made a job, which none had made before
+
 
 class JobCalls:
     """What can be asked about jobs."""
@@ -70,12 +72,13 @@ class JobCalls:
         return read_checked(self._transport.check(body_of(model, input, more)))
 
     def batch(
-        self, jobs: Iterable[Input], *, key: str | None = None, dry_run: bool = False
+        self, jobs: Iterable[Input | bytes], *, key: str | None = None, dry_run: bool = False
     ) -> Iterator[Line]:
         """Queue many jobs, each judged by itself. Read it to its end: the answer is the work.
 
         Args:
-            jobs: Each as `submit` names its parts: `{"model": …, "input": …, "key"?, "as"?}`.
+            jobs: Each as `submit` names its parts: `{"model": …, "input": …, "key"?, "as"?}`, or as
+                a line of JSON.
             key: The batch's: sent again, lines that made a job make none. None: a key of this call.
             dry_run: Only check each; nothing is kept.
 
@@ -238,7 +241,8 @@ class JobCalls:
             return Line(line=number, name=name, error=error)
         if "dry_run" in answered:
             return Line(line=number, name=name, checked=read_checked(answered["dry_run"]))
-        return Line(line=number, name=name, job=self._job(answered["job"]))
+        new = answered.get("status") == ACCEPTED
+        return Line(line=number, name=name, job=self._job(answered["job"]), new=new)
 
 
 def _next(answers: Iterator[Document], key: str) -> Document | None:

@@ -31,20 +31,21 @@ SLOWEST = 64 * 1024  # bytes a second, as web has it for a file on its way
 class OverHttp:
     """Calls of /v1."""
 
-    def __init__(self, url: str, token: str, seconds: float) -> None:
+    def __init__(self, url: str, token: str, seconds: float, repeats: float = math.inf) -> None:
         """Args:
         url: Where `web` is.
         token: What it lets in; empty: nothing is shown.
         seconds: For one call in all.
+        repeats: Seconds after which a call is not made again.
         """
-        self._url, self._token, self._seconds = url, token, seconds
-        self._web = Web(url, token)
+        self._url, self._token, self._seconds, self._repeats = url, token, seconds, repeats
+        self._web = Web(url, token, repeats)
 
     def __str__(self) -> str:
         return f"at {self._url}"
 
     def close(self) -> None:
-        self._web = Web(self._url, self._token)
+        self._web = Web(self._url, self._token, self._repeats)
 
     def submit(self, body: Document, key: str) -> Document:
         return self._post("/v1/jobs", body, key=key)
@@ -189,7 +190,7 @@ class OverHttp:
                 "POST", "/v1/assets", form, headers=headers, seconds=left, call=Call()
             )
 
-        return insisting(once, self._seconds + size / SLOWEST)
+        return insisting(once, self._seconds + size / SLOWEST, repeats=self._repeats)
 
     def follow(self, job_id: str, seconds: float) -> Iterator[Document]:
         path = f"/v1/jobs/{_part(job_id)}/stream"
@@ -207,7 +208,7 @@ class OverHttp:
         path = "/v1/jobs/batch"
         if dry_run:
             path += "?dry_run=true"
-        patience, done = Patience(self._seconds + len(lines) / SLOWEST), 0
+        patience, done = Patience(self._seconds + len(lines) / SLOWEST, self._repeats), 0
         while done < lines.count:
             try:
                 for answered in self._behind(done, path, lines, key, patience.left):

@@ -1,5 +1,6 @@
 """Asking again: what is away or busy is asked once more, as long as that can do no harm."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +16,12 @@ LEAST = 0.001  # seconds for a call whose time is all but over: no call takes 0 
 class Patience:
     """How long one call may go on, and how long it waits between repetitions."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, repeats: float = math.inf) -> None:
+        """Args:
+        seconds: For all of it.
+        repeats: Seconds after which nothing is repeated any more.
+        """
+        self._seconds, self._repeats = seconds, repeats
         self.renew()
 
     @property
@@ -27,23 +32,31 @@ class Patience:
     def renew(self) -> None:
         """Something came of it: all of the time is left again."""
         self._until = time.monotonic() + self._seconds
+        self._last = time.monotonic() + min(self._seconds, self._repeats)
         self._waits = jittered(policy.CALL_WAITS)
 
     def bears(self, error: RateLimited | Unavailable) -> bool:
         """Wait before the next try; False at once where the time would be over by then."""
         wait = max(next(self._waits), error.retry_after or 0)
-        if time.monotonic() + wait >= self._until:
+        if time.monotonic() + wait >= self._last:
             return False
         time.sleep(wait)
         return True
 
 
-def insisting(ask: Callable[[float], Answer], seconds: float, *, may_repeat: bool = True) -> Answer:
+def insisting(
+    ask: Callable[[float], Answer],
+    seconds: float,
+    *,
+    repeats: float = math.inf,
+    may_repeat: bool = True,
+) -> Answer:
     """What is answered in the end.
 
     Args:
         ask: Asks once, with the seconds that are left for it.
         seconds: For all of it.
+        repeats: Seconds after which it is not asked again.
         may_repeat: It does no harm if it is done twice. Else it is asked again only where it surely
             was not done.
 
@@ -51,7 +64,7 @@ def insisting(ask: Callable[[float], Answer], seconds: float, *, may_repeat: boo
         RateLimited: Still, when the time was over.
         Unavailable: Still, when the time was over; or it may have been done.
     """
-    patience = Patience(seconds)
+    patience = Patience(seconds, repeats)
     while True:
         try:
             return ask(patience.left)

@@ -1,5 +1,6 @@
 """`Runhook`: everything that users' code asks of runhook, in process or over HTTP."""
 
+import math
 from typing import Self
 
 from runhook.worker.client.errors import SettingsError
@@ -52,13 +53,17 @@ class Runhook(JobCalls, ReceiverCalls, OtherCalls):
             self._transport = in_process(timeout)
 
     @classmethod
-    def over_http(cls, *, timeout: float = policy.CALL_SECONDS) -> Self:
+    def over_http(cls, *, timeout: float = policy.CALL_SECONDS, repeats: float = math.inf) -> Self:
         """Over HTTP to where RUNHOOK_URL says, else to what `runhook up` runs in this folder.
+
+        Args:
+            timeout: Seconds for one call in all.
+            repeats: Seconds after which a call is not made again, though there is time left.
 
         Raises:
             SettingsError: Neither is there.
         """
-        return cls(transport=over_http(None, None, timeout))
+        return cls(transport=over_http(None, None, timeout, repeats))
 
     def __repr__(self) -> str:
         return f"<Runhook {self._transport}>"

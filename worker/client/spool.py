@@ -45,13 +45,20 @@ class Spool:
 
 
 @contextmanager
-def spooled(jobs: Iterable[Input]) -> Iterator[Spool]:
-    """The lines of these jobs.
+def spooled(jobs: Iterable[Input | bytes]) -> Iterator[Spool]:
+    """The lines of these jobs; one that is a line already stays as it is.
 
     Raises:
         TypeError: One holds what has no meaning as JSON.
         ValueError: One holds a number or text that JSON has not.
     """
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
-        count = sum(1 for job in jobs if file.write(orjson.dumps(plain(job)) + b"\n"))
+        # An empty line has a number and no answer.
+        count = sum(1 for line in map(_line, jobs) if file.write(line) and line.strip())
         yield Spool(file, count)
+
+
+def _line(job: Input | bytes) -> bytes:
+    if isinstance(job, bytes):
+        return job.rstrip(b"\r\n") + b"\n"
+    return orjson.dumps(plain(job)) + b"\n"

@@ -1,5 +1,7 @@
 """Choosing the way to runhook. What a way needs is imported when it is taken: neither is cheap."""
 
+import math
+
 from runhook.config.roles import SettingsError as WrongSetting
 from runhook.worker.client.errors import SettingsError
 from runhook.worker.client.transport import Transport
@@ -12,13 +14,16 @@ def in_process(seconds: float) -> Transport:
     return InProcess(seconds)
 
 
-def over_http(url: str | None, token: str | None, seconds: float) -> Transport:
+def over_http(
+    url: str | None, token: str | None, seconds: float, repeats: float = math.inf
+) -> Transport:
     """The way to a `web`.
 
     Args:
         url: Where it is; None: as RUNHOOK_URL or `runhook up` says.
         token: What it lets in; None: the token that is meant for this URL, if any.
         seconds: For one call in all.
+        repeats: Seconds after which a call is not made again.
 
     Raises:
         SettingsError: Nobody says where it is, or what says so is wrong.
@@ -31,4 +36,4 @@ def over_http(url: str | None, token: str | None, seconds: float) -> Transport:
         found = web_of(Settings.load(), url)
     except WrongSetting as wrong:
         raise SettingsError({"title": "Wrong setting", "detail": str(wrong)}) from None
-    return OverHttp(found.url, found.token if token is None else token, seconds)
+    return OverHttp(found.url, found.token if token is None else token, seconds, repeats)

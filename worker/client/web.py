@@ -31,12 +31,13 @@ MOVED = (301, 302, 303, 307, 308)
 class Web:
     """One `web`."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, repeats: float = math.inf) -> None:
         """Args:
         url: Where it is.
         token: What it lets in; empty: nothing is shown.
+        repeats: Seconds after which a call is not made again.
         """
-        self.url = url
+        self.url, self.repeats = url, repeats
         self.headers = {"User-Agent": f"runhook-python/{version('runhook')}"}
         if token:
             self.headers["Authorization"] = f"Bearer {token}"
@@ -75,7 +76,7 @@ class Web:
             call = Call(may_repeat=may_repeat)
             return self.once(method, path, data, headers=headers, seconds=left, call=call)
 
-        return insisting(once, seconds, may_repeat=may_repeat)
+        return insisting(once, seconds, repeats=self.repeats, may_repeat=may_repeat)
 
     def once(
         self,

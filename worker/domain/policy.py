@@ -196,6 +196,8 @@ LONGEST_DELIVERY_WHY = 500
 # For one call with all its repetitions: longer than a restart of web or of Redis, and than the two
 # questions to RunningHub that the longest call has.
 CALL_SECONDS = 40.0
+# Seconds within which a command of a terminal asks again: somebody waits at the prompt.
+PROMPT_PATIENCE = 4.0
 CALL_WAITS = (0.5, 1, 2, 4, 8)  # before each repetition, and then the last; Retry-After is kept
 CALL_JITTER = 0.3  # of such a wait, give or take, so that many clients do not come back at once
 # That web says nothing on a stream before it counts as broken: four of its signs of life.

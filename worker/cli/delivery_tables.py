@@ -1,0 +1,76 @@
+"""Deliveries as the command line shows them: a line each, or one with every attempt."""
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from runhook.worker.cli.tables import Rows, particulars
+from runhook.worker.client.receivers import Delivery
+from runhook.worker.telemetry import masked
+
+COLOURS = {  # of every state
+    "pending": "blue",
+    "done": "green",
+    "dead": "red",
+    "superseded": "bright_black",
+}
+
+
+def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Rows:
+    """Deliveries, a line each.
+
+    Args:
+        deliveries: Which.
+        ids: Show ids, which end with the handler, so that one can be named to another command.
+    """
+    who = "handler"
+    if ids:
+        who = "delivery"
+    names = ("event", who, "state", "tries", "last")
+    table = Rows(*names, gives_way=("last", "tries", "event"), cut=("last", "handler"))
+    for delivery in deliveries:
+        # An id alone would do, for it ends with the handler's name; both would not fit.
+        shown = {"handler": delivery.handler, "delivery": delivery.id}
+        table.add_row(
+            delivery.type,
+            shown[who],
+            _state_text(delivery),
+            str(len(delivery.attempts)),
+            _last_outcome(delivery),
+        )
+    return table
+
+
+def _last_outcome(delivery: Delivery) -> Text:
+    """Why the last attempt went as it did."""
+    if not delivery.attempts:
+        return Text("")
+    last = delivery.attempts[-1]
+    return Text(masked(str(last.get("why") or last.get("outcome") or "")))
+
+
+def _state_text(delivery: Delivery) -> Text:
+    """The state in its colour."""
+    return Text(delivery.state, COLOURS.get(delivery.state, ""))
+
+
+def delivery_page(delivery: Delivery) -> RenderableType:
+    """One delivery with every attempt."""
+    head = particulars()
+    head.add_row("delivery", delivery.id)
+    head.add_row("event", f"{delivery.event}  {delivery.type}")
+    head.add_row("job", delivery.job or "none")
+    head.add_row("handler", delivery.handler)
+    head.add_row("state", _state_text(delivery))
+    if delivery.next_at:
+        head.add_row("next", f"{delivery.next_at:%Y-%m-%d %H:%M:%S} UTC")
+    names = ("try", "at", "outcome", "status", "took", "why", "answer")
+    table = Rows(*names, gives_way=("took",), wraps=("at", "why", "answer"))
+    for tried in delivery.attempts:
+        took = f"{tried.get('took') or 0:.2f} s"
+        facts = [str(tried.get(name) or "") for name in ("n", "at", "outcome", "status")]
+        # What a receiver wrote may hold a secret of ours.
+        theirs = [Text(masked(str(tried.get(name) or ""))) for name in ("why", "answer")]
+        table.add_row(*facts, took, *theirs)
+    return Group(head, Text("\nattempts", "bold"), table)

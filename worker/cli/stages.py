@@ -1,0 +1,139 @@
+"""Where a job stands, drawn: its stage, its place in the queue, and its time beside the usual one.
+
+How far a generation is nobody says. What is known is how long such jobs took here, so its time is
+drawn on a scale of those: half of them, and nineteen of twenty.
+"""
+
+import time
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from runhook.worker.cli.ages import lasted
+from runhook.worker.cli.job_tables import price_text, state_text
+from runhook.worker.client.jobs import Job
+
+# What a job goes through when nothing is in its way, each by the states that it is.
+STAGES = (
+    ("queued", ("queued",)),
+    ("sending", ("sending", "unconfirmed")),
+    ("running", ("running",)),
+)
+SCALE = 36  # characters from nought to the time that nineteen of twenty take
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+TURNS = 8  # of it in a second
+
+
+def stage_line(job: Job) -> Text:
+    """Where a job stands, in one line."""
+    line = state_text(job.state)
+    line.append("  ")
+    if job.waits_for:
+        line.append(f"waits for {', '.join(job.waits_for)}", "bright_black")
+    elif job.queue_position is not None:
+        line.append(f"place {job.queue_position} in the queue", "bright_black")
+    elif job.progress and job.progress.usual is not None:
+        line.append(_usual(job.progress.usual, job.progress.p95), "bright_black")
+    line.rstrip()
+    return line
+
+
+def _usual(p50: float, p95: float | None) -> str:
+    if p95 is None:
+        return f"usually {p50:.0f} s"
+    return f"usually {p50:.0f} s, 19 of 20 take {p95:.0f} s at most"
+
+
+class Stage:
+    """The picture of one job; it goes on counting between two looks at the job."""
+
+    def __init__(self, job: Job) -> None:
+        self._why_silent = ""
+        self.job_is(job)
+
+    def job_is(self, job: Job) -> None:
+        """It was looked at."""
+        self._job, self._at, self._why_silent = job, time.monotonic(), ""
+
+    def nobody_answers(self, why: str) -> None:
+        """It could not be looked at."""
+        self._why_silent = why
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The job in three or four lines."""
+        job = self._job
+        head = Text.assemble((job.model, "bold"), (f"  {job.id}", "bright_black"))
+        yield head
+        yield self._track()
+        if times := self._times():
+            yield times
+        yield Text(self._facts(), "bright_black")
+        if self._why_silent:
+            yield Text(f"{self._why_silent}; asked again", "yellow")
+
+    def _track(self) -> Text:
+        """The stages in a row, with the present one turning."""
+        turn = SPINNER[int(time.monotonic() * TURNS) % len(SPINNER)]
+        line, behind = Text(), False
+        for name, states in STAGES:
+            if self._job.state in states:
+                line.append_text(Text.assemble((f"{turn} ", "cyan"), state_text(self._job.state)))
+                behind = True
+            elif behind:
+                line.append(f"○ {name}", "bright_black")
+            else:
+                line.append(f"✓ {name}", "green")
+            line.append("  ")
+        line.append("○ done", "bright_black")
+        return line
+
+    def _times(self) -> Text | None:
+        """Of a running job how long it has run, on a scale of what is usual."""
+        progress = self._job.progress
+        if progress is None:
+            return None
+        elapsed = progress.elapsed + time.monotonic() - self._at
+        line = Text(f"{lasted(elapsed):>6}  ", "bold")
+        if progress.usual is None or not progress.p95:
+            return line.append("no job of this model has ended here yet", "bright_black")
+        return line.append_text(scale(elapsed, progress.usual, progress.p95))
+
+    def _facts(self) -> str:
+        job = self._job
+        facts = [f"price {price_text(job.document.get('price'))}"]
+        if job.queue_position is not None:
+            facts.insert(0, f"place {job.queue_position} in the queue")
+        if job.waits_for:
+            facts.insert(0, f"waits for {', '.join(job.waits_for)}")
+        if job.ref:
+            facts.append(f"task {job.ref}")
+        if len(job.attempts) > 1:
+            facts.append(f"attempt {job.attempts[-1].n}")
+        return ", ".join(facts)
+
+
+def scale(elapsed: float, p50: float, p95: float) -> Text:
+    """A time on a scale that ends where nineteen of twenty had ended."""
+    place = min(SCALE - 1, int(elapsed / p95 * SCALE))
+    half = min(SCALE - 1, int(p50 / p95 * SCALE))
+    colour = "cyan"
+    if elapsed > p50:
+        colour = "blue"
+    if elapsed > p95:
+        colour = "yellow"
+    drawn = Text()
+    for at in range(SCALE):
+        mark = "─"
+        if at == half:
+            mark = "┼"
+        if at < place:
+            drawn.append("━", colour)
+        elif at == place:
+            drawn.append("●", colour)
+        else:
+            drawn.append(mark, "bright_black")
+    drawn.append("┤", "bright_black")
+    words = f"  half take {lasted(p50)}, 19 of 20 {lasted(p95)}"
+    if elapsed > p95:
+        return drawn.append(f"{words}; this one takes longer", "yellow")
+    return drawn.append(words, "bright_black")
