@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import State
 from runhook.worker.domain.tallies import Span, Tally, grouped, spans_until, together
-from runhook.worker.flows.costs import budgets_today
+from runhook.worker.flows.steps.budgets import budgets_today
 from runhook.worker.money.report import BudgetToday
 from runhook.worker.money.rows import DAY, RowFilter, Sum, summed
 from runhook.worker.money.rows import together as added
