@@ -27,6 +27,7 @@ from runhook.worker.cli.processes import (
     sandbox_command,
     wait_until_ready,
 )
+from runhook.worker.cli.reloading import Sources
 from runhook.worker.cli.sandbox import SANDBOX_PORT
 from runhook.worker.domain.jobs import LOCAL
 from runhook.worker.errors import RunhookError
@@ -37,13 +38,16 @@ from runhook.worker.wiring import assemble, check_port, check_server
 # worker is there, which takes longer on a slow machine.
 SANDBOX_PATIENCE, WEB_PATIENCE = 30.0, 60.0
 TEND_EVERY = 0.5  # seconds between two looks whether a process has ended
+MOST_NAMED = 3  # changed files that a line names; a checkout of another branch has hundreds
 
 
-def run(*, sandbox: bool, faults: str = "{}") -> None:
+def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
     """Run Redis (unless REDIS_URL is set), web, worker and handlers, until Ctrl-C.
 
     Args:
-        sandbox: And a sandbox in RunningHub's place, with these `faults`, as JSON.
+        sandbox: And a sandbox in RunningHub's place.
+        faults: What goes wrong there, as JSON.
+        reload: Start handlers anew when a Python file of this folder changes.
     """
     base = Settings.load()
     check_installed(server=base.embedded, sandbox=sandbox)
@@ -69,7 +73,10 @@ def run(*, sandbox: bool, faults: str = "{}") -> None:
                 server.start()
             check_server(assemble(settings, patience="door"))
             _start(fleet, port, faults)
-            _watch(fleet, settings, own_token=bool(web))
+            sources = None
+            if reload:
+                sources = Sources(Path.cwd())
+            _watch(fleet, settings, own_token=bool(web), sources=sources)
         except Ended:
             click.echo("ending")
         finally:
@@ -159,8 +166,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _watch(fleet: Fleet, settings: Settings, *, own_token: bool) -> None:
-    """Say when all is ready, then restart what ends, until a signal comes.
+def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, sources: Sources | None) -> None:
+    """Say when all is ready, then restart what ends or has changed, until a signal comes.
 
     Raises:
         RunhookError: A process cannot start.
@@ -173,8 +180,18 @@ def _watch(fleet: Fleet, settings: Settings, *, own_token: bool) -> None:
     click.echo(welcome(settings, address, made=own_token, terminal=sys.stdout.isatty()))
     while True:
         time.sleep(TEND_EVERY)
-        if name := fleet.tend():
+        if sources:
+            _reload(fleet, sources)
+        name = fleet.tend()
+        if name and not (sources and name == "handlers"):
             raise RunhookError(f"{name} keeps failing; its last lines are above")
+
+
+def _reload(fleet: Fleet, sources: Sources) -> None:
+    """Start handlers anew if a file has changed; those that cannot start wait for the next one."""
+    if changed := sources.changed():
+        click.echo(f"{', '.join(changed[:MOST_NAMED])} changed: handlers start anew")
+        fleet.restart("handlers")
 
 
 def welcome(settings: Settings, address: str, *, made: bool, terminal: bool) -> str:

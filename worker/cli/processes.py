@@ -145,6 +145,19 @@ class Fleet:
             member.starts.append(now)
         return None
 
+    def restart(self, name: str) -> None:
+        """End a process as `stop` would, and start it again.
+
+        What it has begun ends first; users' code that does not is killed after some seconds.
+        """
+        member = self._members[name]
+        if member.process.poll() is None:
+            member.process.terminate()
+        _end(member, time.monotonic() + PATIENCE)
+        member.process = self._spawn(name, member.command)
+        # Not counted among its starts: a user saves more often than a process may end by itself.
+        member.starts = [time.monotonic()]
+
     def pids(self) -> dict[str, int]:
         """The processes' ids by name."""
         return {name: member.process.pid for name, member in self._members.items()}
@@ -159,13 +172,7 @@ class Fleet:
                 member.process.terminate()
         deadline = time.monotonic() + PATIENCE
         for member in members:
-            try:
-                member.process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError):
-                    # The whole group: a worker that is killed takes no leave of its children.
-                    os.killpg(member.process.pid, signal.SIGKILL)
-                member.process.wait()
+            _end(member, deadline)
 
     def _spawn(self, name: str, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
         out: int | IO[bytes] = subprocess.PIPE
@@ -197,6 +204,17 @@ class Fleet:
         for line in out:
             if self._say and line.strip():
                 self._say(name, line.decode("utf-8", "replace").rstrip())
+
+
+def _end(member: _Member, deadline: float) -> None:
+    """Wait until a process that was told to end has, and kill it when its time is over."""
+    try:
+        member.process.wait(max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            # The whole group: a worker that is killed takes no leave of its children.
+            os.killpg(member.process.pid, signal.SIGKILL)
+        member.process.wait()
 
 
 def wait_until_ready(url: str, seconds: float, broken: Callable[[], str | None]) -> str | None:
