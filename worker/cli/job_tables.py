@@ -29,7 +29,7 @@ LONGEST_SHOWN = 160
 CLOCK_TIME = slice(11, 23)  # 10:00:00.123 of 2026-11-22T10:00:00.123Z
 # Of a job in a list; those that give way stand here from the least to the most wanted.
 COLUMNS = ("job", "model", "state", "created", "age", "took", "cost", "by", "metadata", "ref")
-GIVE_WAY = ("ref", "by", "metadata", "created", "took", "cost", "age")
+GIVE_WAY = ("ref", "by", "created", "metadata", "took", "cost", "age")
 
 
 def state_text(state: str) -> Text:
@@ -39,7 +39,7 @@ def state_text(state: str) -> Text:
 
 def jobs_table(jobs: Iterable[Job]) -> Rows:
     """Jobs, a line each."""
-    table = Rows(*COLUMNS, gives_way=GIVE_WAY, cut=("model",))
+    table = Rows(*COLUMNS, gives_way=GIVE_WAY, cut=("model", "metadata"), shortened="job")
     for job in jobs:
         table.add_row(
             job.id,

@@ -93,7 +93,7 @@ class Stage:
         if progress is None:
             return None
         elapsed = progress.elapsed + time.monotonic() - self._at
-        line = Text(f"{lasted(elapsed):>6}  ", "bold")
+        line = Text.assemble((f"{lasted(elapsed):>6}  ", "bold"))
         if progress.usual is None or not progress.p95:
             return line.append("no job of this model has ended here yet", "bright_black")
         return line.append_text(scale(elapsed, progress.usual, progress.p95))

@@ -12,6 +12,7 @@ from runhook.worker.net.untrusted import one_line
 
 GAP = 2  # spaces between columns; with one, words of two columns read as one sentence
 LEAST = 12  # characters of a column that is cut; fewer tell nothing
+SHORTEST = 16  # characters of a shortened id: `job_` and the millisecond of its birth
 
 
 class Rows:
@@ -23,6 +24,8 @@ class Rows:
         gives_way: Sequence[str] = (),
         cut: Sequence[str] = (),
         wraps: Sequence[str] = (),
+        shortened: str = "",
+        below: str = "",
         head: bool = True,
         indent: int = 0,
     ) -> None:
@@ -31,6 +34,8 @@ class Rows:
         gives_way: Those that a narrow terminal goes without, the first of them first.
         cut: Those that end in an ellipsis where there is no room; other columns are whole.
         wraps: Those that go on in the next line instead, in a table that tells everything.
+        shortened: That of ids, of which a terminal shows as much as tells them apart.
+        below: The last one, where it has a line of its own below its record, on a terminal.
         head: Show the names, on a terminal.
         indent: Spaces before it, on a terminal.
         """
@@ -38,6 +43,7 @@ class Rows:
         self._gives_way = gives_way
         self._elastic = (*cut, *wraps)
         self._wraps = wraps
+        self._shortened, self._below = shortened, below
         self._head = head
         self._indent = indent
         self._rows: list[list[Text]] = []
@@ -49,13 +55,45 @@ class Rows:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """A table where somebody looks at it, else tabs between the cells and nothing else."""
         if console.is_terminal:
-            table = self._fitted(options.max_width - self._indent)
-            yield Padding(table, (0, 0, 0, self._indent))
+            yield from self._drawn(console, options)
             return
         # Segments and not text: rich would lay that out.
         for row in self._rows:
             yield Segment("\t".join(cell.plain for cell in row))
             yield Segment.line()
+
+    def _drawn(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows = Rows(
+            *(name for name in self._columns if name != self._below),
+            gives_way=self._gives_way,
+            cut=self._elastic,
+            wraps=self._wraps,
+            head=self._head,
+        )
+        count = len(rows._columns)
+        rows._rows = [row[:count] for row in self._shown()]
+        table = rows._fitted(options.max_width - self._indent)
+        if not self._below:
+            yield Padding(table, (0, 0, 0, self._indent))
+            return
+        # Its records are a line each, or there would be none to stand below.
+        head, *lines = console.render_lines(table, options, pad=False)
+        yield from (*head, Segment.line())
+        for line, row in zip(lines, self._rows, strict=True):
+            yield from (*line, Segment.line())
+            if row[count].plain:
+                yield Padding(row[count], (0, 0, 0, GAP))
+
+    def _shown(self) -> list[list[Text]]:
+        """The rows, their ids no longer than tells them apart."""
+        if self._shortened not in self._columns:
+            return self._rows
+        at = self._columns.index(self._shortened)
+        ids = [row[at].plain for row in self._rows]
+        length = SHORTEST
+        while len({one[:length] for one in ids}) < len(set(ids)):
+            length += 1
+        return [[*row[:at], Text(row[at].plain[:length]), *row[at + 1 :]] for row in self._rows]
 
     def _fitted(self, room: int) -> Table:
         table = plain_table()

@@ -39,7 +39,13 @@ def _line(job: Job) -> Text:
 def endings(jobs: Sequence[Job]) -> Rows:
     """What became of each, with where its output is, or why there is none."""
     names = ("job", "model", "state", "took", "cost", "metadata", "output")
-    table = Rows(*names, gives_way=("metadata", "took", "cost"), cut=("model",), wraps=("output",))
+    table = Rows(
+        *names,
+        gives_way=("cost", "took", "metadata"),
+        cut=("model", "metadata"),
+        shortened="job",
+        below="output",
+    )
     for job in jobs:
         for n, output in enumerate(results(job)):
             facts: list[str | Text] = [
