@@ -64,6 +64,9 @@ COMMANDS = {
         "redeliver": "Deliver again: one, or all that match.",
         "recover": "Make good what is missing since a time.",
     },
+    "completion": {
+        "completion": "Print what makes a shell complete commands, options and models.",
+    },
     "listen": {"listen": "Follow events as they happen, until Ctrl-C."},
 }
 

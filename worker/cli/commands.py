@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
-from rich.text import Text
 
 from runhook.worker.client.errors import InvalidRequest
 from runhook.worker.domain import policy
@@ -15,6 +13,9 @@ from runhook.worker.errors import MOST_FAULTS, Fault
 from runhook.worker.net.untrusted import one_line
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
     from runhook.worker.client.runhook import Runhook
 
 TIMES = "As 2h, which is two hours ago, or 2026-11-22T10:00:00Z."
@@ -40,8 +41,11 @@ def page_of(job_id: str) -> str:
     return f"{web_of(Settings.load()).url}/jobs/{job_id}"
 
 
-def show_faults(console: Console, error: InvalidRequest) -> None:
+def show_faults(console: "Console", error: InvalidRequest) -> None:
     """Print everything that is wrong with a request, a line each."""
+    # Not at the top: a command that is only completed prints nothing.
+    from rich.text import Text
+
     console.print(Text("Refused. Nothing was sent, and nothing was paid.", "red"))
     for fault in error.errors:
         console.print(_fault_line(fault))
@@ -50,7 +54,9 @@ def show_faults(console: Console, error: InvalidRequest) -> None:
         console.print(Text(one_line(error.detail), "bright_black"))
 
 
-def _fault_line(fault: Fault) -> Text:
+def _fault_line(fault: Fault) -> "Text":
+    from rich.text import Text
+
     line = Text.assemble("  ", (one_line(fault.path), "bold"), f"  {one_line(fault.message)}")
     if fault.nearest:
         line.append(f"; did you mean {one_line(fault.nearest)}?", "yellow")

@@ -2,6 +2,7 @@
 
 import click
 
+from runhook.worker.cli.completion import models as endpoints
 from runhook.worker.cli.console import out, print_json, show
 
 
@@ -22,7 +23,7 @@ def models(query: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=endpoints)
 @click.option("--json", "as_json", is_flag=True)
 def model(name: str, as_json: bool) -> None:
     """Show a model's parameters, rules and price."""

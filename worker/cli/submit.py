@@ -5,11 +5,12 @@ from typing import Any
 import click
 
 from runhook.worker.cli.commands import refuse_beside, runhook
+from runhook.worker.cli.completion import models
 from runhook.worker.cli.outputs import OUTPUTS
 
 
 @click.command(name="submit")
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=models)
 @click.option(
     "-i", "inputs", multiple=True, metavar="NAME=VALUE", help="One parameter; @FILE sends a file."
 )

@@ -1,0 +1,44 @@
+"""`runhook completion`: what a shell needs to complete commands, options and models."""
+
+from pathlib import Path
+
+import click
+
+SHELLS = ("bash", "zsh", "fish")
+HOW = {
+    "bash": "echo 'eval \"$(runhook completion bash)\"' >> ~/.bashrc",
+    "zsh": "echo 'eval \"$(runhook completion zsh)\"' >> ~/.zshrc",
+    "fish": "runhook completion fish > ~/.config/fish/completions/runhook.fish",
+}
+ONCE = "\n\n".join(f"\b\n{shell}:\n  {line}" for shell, line in HOW.items())
+
+
+@click.command(epilog=f"To have it in every new shell:\n\n{ONCE}")
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete commands, options and models."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    if found is None:  # the choice has none that click does not know
+        raise click.UsageError(f"nothing completes in {shell}")
+    root = click.get_current_context().find_root()
+    click.echo(found(root.command, {}, "runhook", "_RUNHOOK_COMPLETE").source())
+
+
+def models(_context: click.Context, _param: click.Parameter, typed: str) -> list[str]:
+    """The endpoints that begin so, for the shell.
+
+    Read without the catalogue, whose schema would take fifty times as long: somebody waits for it
+    at every press of a key.
+    """
+    import json
+
+    import runhook.config
+
+    found = []
+    for file in (Path(runhook.config.__path__[0]) / "models").glob("*.json"):
+        records = json.loads(file.read_bytes())
+        if isinstance(records, list):  # the schema is none of them
+            found += [str(one["endpoint"]) for one in records]
+    return sorted(name for name in found if name.startswith(typed))
