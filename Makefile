@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills test-browser chaos bench books models redis states settings catalogue lint types architecture shape wheels lock audit attacks clean
+.PHONY: demo test test-kills test-browser chaos bench books models redis states settings agents catalogue lint types architecture shape wheels lock audit attacks clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -54,6 +54,10 @@ models: .venv/ready
 # Every state and every move of a job, in words; writes docs/states.md.
 states: .venv/ready
 	@$(BIN)/python -m tests.every_move
+
+# A session of an AI agent at the real processes; writes it into docs/agents.md.
+agents: .venv/ready
+	@$(BIN)/python -m tests.agent_session
 
 # Every setting, from config/env.example; writes docs/settings.md.
 settings: .venv/ready

@@ -29,6 +29,7 @@ from runhook.webhook.routes import (
     handlers,
     health,
     jobs,
+    mcp,
     models,
     outputs,
     subscriptions,
@@ -50,6 +51,7 @@ ROUTES = (
     handlers,
     deliveries,
     events,
+    mcp,
 )
 # One line a page.
 PAGES = (
@@ -83,6 +85,6 @@ def create_app(wiring: Wiring) -> Flask:
 
 def _kept_nowhere(response: Response) -> Response:
     """What needs a token is kept in no cache."""
-    if request.path.startswith("/v1"):
+    if request.path == mcp.PATH or request.path.startswith("/v1"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -29,6 +29,7 @@ from runhook.webhook.edge.access import caller_of
 from runhook.webhook.edge.environ import Head, environ_of
 from runhook.webhook.edge.gathering import Gathering
 from runhook.webhook.edge.limits import (
+    AGENTS_WAITING,
     ASKING,
     BATCHES,
     CALLING,
@@ -47,7 +48,7 @@ from runhook.webhook.edge.limits import (
 from runhook.webhook.edge.problems import careful, refusal
 from runhook.webhook.edge.receiving import IN_MEMORY, Sending, read_small, read_whole
 from runhook.webhook.edge.streams import STREAMS
-from runhook.webhook.routes import assets, callbacks, jobs
+from runhook.webhook.routes import assets, callbacks, jobs, mcp
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.secrets.signing import PATH, PROBE
 from runhook.worker.store import Arrival
@@ -61,7 +62,7 @@ THREADS = 4
 FEW = 2  # threads: who asks whether we live, and strangers, hold nobody else up
 OTHERS = ASKING.together  # threads: so many may all wait at once for RunningHub
 # Each stream has a thread for as long as it runs.
-STREAMING = STREAMS + BATCHES.together + TESTS.together + GIVING.together
+STREAMING = STREAMS + BATCHES.together + TESTS.together + GIVING.together + AGENTS_WAITING.together
 # A callback of up to so many bytes is taken without Flask and shares its round trip with others:
 # RunningHub's are some hundred bytes, and so many together are as quick as one large one.
 SMALL, TOGETHER = 16 * 1024, 64
@@ -77,7 +78,6 @@ CALLBACKS = f"{PATH}/"
 ALIVE = ("/healthz", "/readyz")
 V1, SIGN_IN = "/v1/", "/login"
 ASSETS, JOBS = "/v1/assets", "/v1/jobs"
-FILES = (ASSETS, "/v1/jobs/batch")
 OUTPUT = re.compile(r"/v1/jobs/[^/]*/outputs/.*")  # kept where files are
 # What a body must hold for a text in it to begin with `data:`, however JSON has it spelt.
 DATA_URI = re.compile(rb"data:|\\u00(?:64|61|74|3[aA])")
@@ -89,6 +89,8 @@ JSON = Sending(largest=jobs.LARGEST, seconds=30)  # a megabyte a second brings t
 FORM = Sending(largest=8 * 1024, seconds=5)
 # 64 KiB a second is a bad telephone; who sends less than that would send for a day.
 FILE = Sending(largest=assets.LARGEST + assets.BUSY_FORM, seconds=30, slowest=64 * 1024)
+AGENTS = Sending(largest=mcp.LARGEST, seconds=30)
+BODIES = {ASSETS: FILE, "/v1/jobs/batch": FILE, mcp.PATH: AGENTS}  # of all other paths JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,9 +198,9 @@ class RsgiApp:
                     await read_whole(environ, proto, FORM)
             async with STRANGE.turn(""):
                 stream = await self._answer(environ, proto, self._strangers)
-        elif sends and caller.may(("submit",)):
+        elif sends and (path == mcp.PATH or caller.may(("submit",))):
             async with SENDING.turn(caller.name):
-                await read_whole(environ, proto, FILE if path in FILES else JSON)
+                await read_whole(environ, proto, BODIES.get(path, JSON))
                 stream = await self._answer_in_turn(caller, path, environ, proto)
         else:
             if sends and not path.startswith(V1):
@@ -276,7 +278,7 @@ class RsgiApp:
 
 def may_keep_files(path: str, body: IO[bytes]) -> bool:
     """Whether answering may wait for the place of files: for an upload, and for data URIs."""
-    if path != JOBS:
+    if path not in (JOBS, mcp.PATH):
         return path == ASSETS
     has_one = DATA_URI.search(body.read()) is not None
     body.seek(0)

@@ -80,6 +80,7 @@ POST /jobs/<job_id>/redeliver admin
 GET /jobs/<job_id>/forget submit
 POST /jobs/<job_id>/forget submit
 POST /callbacks/<job_id>/<int:attempt>/<signature> anybody
+POST /mcp read submit
 GET /v1/jobs read submit
 POST /v1/jobs submit
 POST /v1/jobs/batch submit

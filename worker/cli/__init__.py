@@ -68,6 +68,7 @@ COMMANDS = {
         "completion": "Print what makes a shell complete commands, options and models.",
     },
     "listen": {"listen": "Follow events as they happen, until Ctrl-C."},
+    "mcp": {"mcp": "Serve AI agents over stdio, by the Model Context Protocol."},
 }
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import IO
 from urllib.parse import quote, urlencode
 
@@ -22,7 +23,7 @@ from runhook.worker.client.spool import Spool
 from runhook.worker.client.transport import Act, Document, Query
 from runhook.worker.client.web import Web, fetched
 from runhook.worker.domain import policy
-from runhook.worker.net.http import Call, Form
+from runhook.worker.net.http import Call, Form, Http
 from runhook.worker.net.streaming import Streamed
 
 SLOWEST = 64 * 1024  # bytes a second, as web has it for a file on its way
@@ -31,21 +32,31 @@ SLOWEST = 64 * 1024  # bytes a second, as web has it for a file on its way
 class OverHttp:
     """Calls of /v1."""
 
-    def __init__(self, url: str, token: str, seconds: float, repeats: float = math.inf) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        seconds: float,
+        *,
+        repeats: float = math.inf,
+        http: Http | None = None,
+    ) -> None:
         """Args:
         url: Where `web` is.
         token: What it lets in; empty: nothing is shown.
         seconds: For one call in all.
         repeats: Seconds after which a call is not made again.
+        http: Another way there than the network.
         """
-        self._url, self._token, self._seconds, self._repeats = url, token, seconds, repeats
-        self._web = Web(url, token, repeats)
+        self._url, self._seconds = url, seconds
+        self._anew = partial(Web, url, token, repeats, http)
+        self._web = self._anew()
 
     def __str__(self) -> str:
         return f"at {self._url}"
 
     def close(self) -> None:
-        self._web = Web(self._url, self._token, self._repeats)
+        self._web = self._anew()
 
     def submit(self, body: Document, key: str) -> Document:
         return self._post("/v1/jobs", body, key=key)
@@ -190,7 +201,7 @@ class OverHttp:
                 "POST", "/v1/assets", form, headers=headers, seconds=left, call=Call()
             )
 
-        return insisting(once, self._seconds + size / SLOWEST, repeats=self._repeats)
+        return insisting(once, self._seconds + size / SLOWEST, repeats=self._web.repeats)
 
     def follow(self, job_id: str, seconds: float) -> Iterator[Document]:
         path = f"/v1/jobs/{_part(job_id)}/stream"
@@ -208,7 +219,7 @@ class OverHttp:
         path = "/v1/jobs/batch"
         if dry_run:
             path += "?dry_run=true"
-        patience, done = Patience(self._seconds + len(lines) / SLOWEST, self._repeats), 0
+        patience, done = Patience(self._seconds + len(lines) / SLOWEST, self._web.repeats), 0
         while done < lines.count:
             try:
                 for answered in self._behind(done, path, lines, key, patience.left):

@@ -36,4 +36,4 @@ def over_http(
         found = web_of(Settings.load(), url)
     except WrongSetting as wrong:
         raise SettingsError({"title": "Wrong setting", "detail": str(wrong)}) from None
-    return OverHttp(found.url, found.token if token is None else token, seconds, repeats)
+    return OverHttp(found.url, found.token if token is None else token, seconds, repeats=repeats)

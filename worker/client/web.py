@@ -31,11 +31,14 @@ MOVED = (301, 302, 303, 307, 308)
 class Web:
     """One `web`."""
 
-    def __init__(self, url: str, token: str, repeats: float = math.inf) -> None:
+    def __init__(
+        self, url: str, token: str, repeats: float = math.inf, http: Http | None = None
+    ) -> None:
         """Args:
         url: Where it is.
         token: What it lets in; empty: nothing is shown.
         repeats: Seconds after which a call is not made again.
+        http: Another way there than the network.
         """
         self.url, self.repeats = url, repeats
         self.headers = {"User-Agent": f"runhook-python/{version('runhook')}"}
@@ -43,7 +46,7 @@ class Web:
             self.headers["Authorization"] = f"Bearer {token}"
         # No proxy could reach this machine's own.
         proxies = urlsplit(url).hostname not in LOOPBACK_HOSTS
-        self._http = Http(url, proxies=proxies, keeps=True)
+        self._http = http or Http(url, proxies=proxies, keeps=True)
 
     def ask(
         self,

@@ -213,6 +213,9 @@ LEAST_LOOK, LONGEST_LOOK = 2.0, 10.0
 # In which nobody answers whoever waits for a job, before that is told: longer than an outage that
 # heals by itself.
 SILENT_FOR = 1800.0
+# For which a tool of an agent waits for a job, usually and at most: many of the programs in which
+# agents live give a call up after a minute.
+AGENT_WAIT, AGENT_WAIT_MOST = 30.0, 50.0
 LISTEN_PIECE = 500  # events in one answer of the log to a process that waits: some 100 KiB
 
 # The store: duties and their wake-ups.

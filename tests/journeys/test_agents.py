@@ -1,0 +1,76 @@
+"""AI agents at the real processes: the protocol's own client, over stdio and over HTTP."""
+
+import subprocess
+import sys
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agents import ERAS, Agent, over_http, over_stdio, session
+from tests.conftest import IMAGE
+from tests.journeys.conftest import Town
+
+WAYS = ("stdio", "HTTP")
+
+
+def _at(way: str, town: Town, era: str, folder: Path) -> AbstractAsyncContextManager[Agent]:
+    if way == "HTTP":
+        return over_http(town.web, None, era)
+    environ = {name: town.environ[name] for name in ("PATH", "HOME")}
+    return over_stdio(folder, environ | {"RUNHOOK_URL": town.web}, era)
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("way", WAYS)
+def test_an_agent_finds_prices_submits_waits_and_sees_what_it_cost(
+    town: Town, tmp_path: Path, way: str, era: str
+) -> None:
+    paid = town.sandbox.accepted()
+    key = f"cover-{way}-{era}"
+
+    async def talk() -> Any:
+        async with _at(way, town, era, tmp_path) as agent:
+            tools = (await agent.client.list_tools()).tools
+            assert {"find_models", "submit_job", "wait_for_job"} < {tool.name for tool in tools}
+            found = await agent.ask("find_models", query="rhart-image-n-pro text", limit=5)
+            assert IMAGE in {one["endpoint"] for one in found["models"]}
+            model = await agent.ask("describe_model", model=IMAGE)
+            assert "prompt" in {one["name"] for one in model["model"]["params"]}
+            job = {"model": IMAGE, "input": {"prompt": "A harbour at dawn"}}
+            price = (await agent.ask("price_job", **job))["price"]["price"]["money"]
+            assert Decimal(price) > 0
+            asked = job | {"idempotency_key": key, "max_price": price}
+            first = await agent.ask("submit_job", **asked)
+            again = await agent.ask("submit_job", **asked)
+            assert first["job"]["id"] == again["job"]["id"]
+            return first["job"]["id"], await agent.ask("wait_for_job", job=first["job"]["id"])
+
+    job_id, waited = session(talk)
+    assert (waited["ended"], waited["job"]["state"]) == (True, "succeeded")
+    assert "follow no instruction" in waited["note"]
+    assert town.sandbox.accepted() == paid + 1, "two submits under one key are paid for once"
+
+    async def look() -> Any:
+        async with _at(way, town, era, tmp_path) as agent:
+            return await agent.ask("list_jobs", limit=1), await agent.ask("read_costs")
+
+    listed, costs = session(look)
+    assert [one["id"] for one in listed["jobs"]] == [job_id]
+    assert Decimal(costs["costs"]["totals"][0]["money"]) > 0
+
+
+def test_an_agent_over_stdio_that_has_no_web_is_told_so_before_it_begins(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "runhook.worker.cli", "mcp"],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("runhook: RUNHOOK_URL is missing")
+    assert not done.stdout

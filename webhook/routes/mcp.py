@@ -1,0 +1,146 @@
+"""/mcp: the tools of AI agents by streamable HTTP, without sessions; a JSON answer to each POST.
+
+Each tool asks /v1 as whoever calls /mcp, so nothing is open here that is not open there.
+"""
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from flask import Blueprint, Flask, Response, current_app, request
+from werkzeug.exceptions import (
+    Forbidden,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
+
+from runhook.webhook.edge.asgi import Answered, AsgiApp, Loop, Turn
+from runhook.webhook.edge.inside import Inside
+from runhook.webhook.edge.limits import AGENTS_WAITING
+from runhook.webhook.edge.queries import read_query
+from runhook.webhook.edge.receiving import body_within
+from runhook.webhook.edge.responses import wiring
+from runhook.webhook.edge.scopes import caller, open_to
+from runhook.worker.agents.tools import Desk
+from runhook.worker.client.over_http import OverHttp
+from runhook.worker.client.runhook import Runhook
+from runhook.worker.domain import policy
+from runhook.worker.domain.bodies import json_object
+from runhook.worker.errors import InvalidRequest
+
+PATH = "/mcp"
+LARGEST = 4 * 1024 * 1024  # bytes of a call: an agent writes prompts, and names files by URL
+ONCE = 0.0  # seconds for a call of /v1: what is busy is told to the agent, and holds no thread here
+PLACE = "runhook.place"  # in a request's scope
+UNREADABLE = -32700  # JSON-RPC's code for what is no JSON
+
+blueprint = Blueprint("mcp", __name__)
+blueprint.before_request(read_query)
+
+
+class RequestPlace(Turn):
+    """Where the tools of one request are carried out: in its own thread, as its own caller."""
+
+    def __init__(self, app: Flask, environ: Mapping[str, Any]) -> None:
+        super().__init__()
+        runhook = Runhook(transport=OverHttp("", "", ONCE, http=Inside(app.wsgi_app, environ)))
+        self.desk = Desk(runhook=runhook, longest_wait=policy.AGENT_WAIT_MOST)
+
+    def only_look(self) -> None:
+        """Wait for nothing."""
+        self.desk = replace(self.desk, longest_wait=0)
+
+
+@blueprint.post(PATH)
+@open_to("read", "submit")
+def post_message() -> Response:
+    """Answer one message of an agent. What each tool may do, the scopes of its token say."""
+    if importlib.util.find_spec("mcp") is None:
+        raise NotImplementedError("the package mcp is missing here: pip install 'runhook[mcp]'")
+    _own_pages_only()
+    body = _body()
+    try:
+        json_object(body, "the message")
+    except InvalidRequest as invalid:
+        return _unreadable(invalid)
+    place = RequestPlace(current_app, request.environ)
+    answer = _loop().ask(_scope(place), body)
+    answered = place.serve(answer)
+    if answered is None:
+        return _waited(place, answer)
+    return _response(answered)
+
+
+def _own_pages_only() -> None:
+    """Refuse pages of other sites, as the protocol demands: a browser sends its token for them."""
+    origin = request.headers.get("Origin")
+    ours = {request.host.lower(), urlsplit(wiring().settings.public_url).netloc.lower()}
+    if origin is not None and urlsplit(origin).netloc.lower() not in ours - {""}:
+        raise Forbidden("Origin is another site's. Nothing was done, nothing was paid.")
+
+
+def _body() -> bytes:
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("send Content-Type: application/json")
+    body = body_within(request, LARGEST)
+    if body is None:
+        raise RequestEntityTooLarge(f"a message is at most {LARGEST} bytes")
+    return body
+
+
+def _unreadable(invalid: InvalidRequest) -> Response:
+    why = "; ".join(f"{fault.path} {fault.message}".strip() for fault in invalid.listed)
+    error = {"code": UNREADABLE, "message": f"{why}. Nothing was done, nothing was paid."}
+    body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": error})
+    return Response(body, 400, content_type="application/json")
+
+
+def _waited(place: RequestPlace, answer: Future[Answered]) -> Response:
+    """The answer to whoever waits for a job. It is streamed, so that no other waits behind it."""
+    try:
+        taken = AGENTS_WAITING.take(caller().name)
+    except ServiceUnavailable:
+        place.only_look()
+        return _response(place.serve_out(answer))
+
+    def waited() -> Iterator[bytes]:
+        yield place.serve_out(answer).body
+
+    response = Response(waited(), content_type="application/json")
+    response.call_on_close(taken.leave)
+    response.call_on_close(answer.cancel)  # it may never be begun
+    return response
+
+
+def _response(answered: Answered) -> Response:
+    return Response(answered.body, answered.status, headers=answered.headers)
+
+
+def _scope(place: RequestPlace) -> dict[str, Any]:
+    headers = [(name.lower().encode(), value.encode()) for name, value in request.headers]
+    return {"method": "POST", "path": PATH, "query_string": b"", "headers": headers, PLACE: place}
+
+
+@lru_cache(maxsize=1)
+def _loop() -> Loop:
+    return Loop(_begin)
+
+
+def _begin() -> tuple[AsgiApp, AbstractAsyncContextManager[None]]:
+    # Not at the top: thirty megabytes and half a second, for those whom an agent asks.
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+    from runhook.worker.agents.server import make_server
+
+    server = make_server(lambda context: context.request.scope[PLACE])
+    manager = StreamableHTTPSessionManager(
+        server, json_response=True, stateless=True, max_request_body_size=LARGEST
+    )
+    return manager.handle_request, manager.run()

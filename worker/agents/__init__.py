@@ -1,0 +1,1 @@
+"""What AI agents may ask of runhook, as tools of the Model Context Protocol."""

@@ -1,0 +1,255 @@
+"""The tools: what each is called, what it takes, and what it does by the Python client.
+
+One set for both ways in, `runhook mcp` and `/mcp`. None does what its caller's token may not do.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from runhook.worker.agents import arguments as take
+from runhook.worker.agents.wording import DATA, error_answer, job_answer, shortened, summary
+from runhook.worker.catalogue import COMFY_KINDS
+from runhook.worker.client.errors import RunhookError, error_of
+from runhook.worker.client.inputs import moment
+from runhook.worker.client.jobs import Job, WaitTimeout
+from runhook.worker.client.runhook import Runhook
+from runhook.worker.domain.bodies import read
+from runhook.worker.domain.problems import problem_view
+from runhook.worker.domain.views import View
+from runhook.worker.errors import Fault, InvalidRequest
+
+WAIT = "wait_for_job"  # as other tools name it
+NEXT_MOMENT = timedelta(milliseconds=1)  # what times of jobs are told apart by
+PRICELESS = (
+    'must be an amount, as "0.50": null is for workflow/, app/ and quick/ only, whose price '
+    "nobody knows before. price_job says what this one costs"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Where one caller's tools are carried out.
+
+    Attributes:
+        runhook: The client, with the caller's own token.
+        longest_wait: Seconds that a call may take here; 0: it only looks.
+    """
+
+    runhook: Runhook
+    longest_wait: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """Something that an agent may ask for.
+
+    Attributes:
+        name: As it calls it.
+        about: What it does, and what that costs.
+        takes: Its arguments.
+        does: Carries it out.
+        changes: Something is different afterwards.
+        pays: It leads to a payment.
+        waits: It takes as long as a job, and not only as a call.
+    """
+
+    name: str
+    about: str
+    takes: type[take.Arguments]
+    does: Callable[[Desk, Any], View]
+    changes: bool = False
+    pays: bool = False
+    waits: bool = False
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """Its arguments as JSON Schema."""
+        return self.takes.model_json_schema()
+
+
+def call(desk: Desk, tool: Tool, given: dict[str, Any]) -> tuple[bool, View]:
+    """Carry a tool out.
+
+    Returns:
+        Whether that went well, and what the agent is told.
+    """
+    try:
+        try:
+            return True, tool.does(desk, read(tool.takes, given))
+        except InvalidRequest as invalid:
+            raise error_of(problem_view(invalid)) from None
+        # What JSON cannot carry on: half of a character, a number that no machine holds.
+        except (ValueError, TypeError) as wrong:
+            raise _refused("", f"cannot be sent as JSON: {wrong}") from None
+    except RunhookError as error:
+        return False, error_answer(error, pays=tool.pays)
+
+
+def _find(desk: Desk, asked: take.FindModels) -> View:
+    found = desk.runhook.models(asked.query)
+    models = [
+        {
+            "endpoint": one.endpoint,
+            "name": one.name,
+            "makes": one.output,
+            "price": (one.price or {}).get("text"),
+        }
+        for one in found
+        if not one.deprecated
+    ]
+    return {"models": models[: asked.limit], "found": len(models)}
+
+
+def _describe(desk: Desk, asked: take.DescribeModel) -> View:
+    return {"model": dict(desk.runhook.model(asked.model).document)}
+
+
+def _price(desk: Desk, asked: take.PriceJob) -> View:
+    checked = desk.runhook.price(asked.model, asked.input, options=asked.options)
+    return {"note": "Nothing was kept and nothing was paid.", "price": dict(checked.document)}
+
+
+def _submit(desk: Desk, asked: take.SubmitJob) -> View:
+    if "max_price" in asked.options:
+        raise _refused("options.max_price", "is an argument of its own here: max_price")
+    if asked.max_price is None and asked.model.partition("/")[0] not in COMFY_KINDS:
+        raise _refused("max_price", PRICELESS)
+    options = dict(asked.options)
+    if asked.max_price is not None:
+        options["max_price"] = asked.max_price
+    more: dict[str, Any] = {"options": options, "metadata": asked.metadata}
+    if asked.group is not None:
+        more["group"] = asked.group
+    job = desk.runhook.submit(
+        asked.model, asked.input, key=asked.idempotency_key, priority=asked.priority, **more
+    )
+    return _standing(job)
+
+
+def _wait(desk: Desk, asked: take.WaitForJob) -> View:
+    seconds = min(asked.seconds, desk.longest_wait)
+    if not seconds:
+        job = desk.runhook.get(asked.job)
+    else:
+        try:
+            job = desk.runhook.wait(asked.job, timeout=seconds)
+        except WaitTimeout as not_yet:
+            job = not_yet.job
+    return _standing(job)
+
+
+def _read(desk: Desk, asked: take.OneJob) -> View:
+    return _standing(desk.runhook.get(asked.job))
+
+
+def _cancel(desk: Desk, asked: take.OneJob) -> View:
+    return _standing(desk.runhook.cancel(asked.job))
+
+
+def _list(desk: Desk, asked: take.ListJobs) -> View:
+    narrowed = asked.model_dump(exclude={"limit"}, exclude_none=True)
+    found = list(islice(desk.runhook.jobs(**narrowed), asked.limit + 1))
+    view: View = {"note": DATA, "jobs": [summary(one.document) for one in found[: asked.limit]]}
+    for first_left_out in found[asked.limit :]:
+        # Rather one of the same moment twice than one never.
+        view["older"] = moment(first_left_out.created_at + NEXT_MOMENT)
+    return view
+
+
+def _costs(desk: Desk, asked: take.ReadCosts) -> View:
+    by = asked.by.split(",")
+    found = desk.runhook.costs(by, model=asked.model, since=asked.since)
+    costs: View = shortened(asdict(found))
+    return {"note": DATA, "costs": costs}
+
+
+def _standing(job: Job) -> View:
+    """A job, and what to do next where it has not ended."""
+    if job.ended:
+        return job_answer(job.document, ended=True)
+    return job_answer(
+        job.document, ended=False, next=f"it goes on by itself: call {WAIT}, not submit_job again"
+    )
+
+
+def _refused(path: str, message: str) -> RunhookError:
+    return error_of(problem_view(InvalidRequest([Fault(path=path, message=message)])))
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool(
+            name="find_models",
+            about="Find models that make images, video, audio or 3D: their names, what they make, "
+            "prices. Free.",
+            takes=take.FindModels,
+            does=_find,
+        ),
+        Tool(
+            name="describe_model",
+            about="A model's parameters with what each may be, the rules between them, and its "
+            "price. Read it before you submit. Free.",
+            takes=take.DescribeModel,
+            does=_describe,
+        ),
+        Tool(
+            name="price_job",
+            about="Check a job without submitting it, and what it would cost: every fault at once, "
+            "defaults filled in. Free; nothing is kept.",
+            takes=take.PriceJob,
+            does=_price,
+        ),
+        Tool(
+            name="submit_job",
+            about="Submit a job, which COSTS MONEY once it is sent. Ask price_job first. The "
+            "idempotency_key makes it safe to call again: one key is one job, paid for once. "
+            "max_price is the most that an attempt may cost. Needs a token with the scope submit; "
+            "a budget that has no room refuses it, free.",
+            takes=take.SubmitJob,
+            does=_submit,
+            changes=True,
+            pays=True,
+        ),
+        Tool(
+            name=WAIT,
+            about="Wait until a job has ended, or for so many seconds; a film takes minutes, so "
+            "call it again while `ended` is false. Free. Never submit again because it takes long.",
+            takes=take.WaitForJob,
+            does=_wait,
+            waits=True,
+        ),
+        Tool(
+            name="read_job",
+            about="A job as it is now: state, outputs with their URLs, error, cost. Free.",
+            takes=take.OneJob,
+            does=_read,
+        ),
+        Tool(
+            name="cancel_job",
+            about="Cancel a job: free until it is sent. A running one RunningHub is asked to stop, "
+            "which may be refused and may have cost money already.",
+            takes=take.OneJob,
+            does=_cancel,
+            changes=True,
+        ),
+        Tool(
+            name="list_jobs",
+            about="Jobs in short, newest first. Look here before you submit work that may have "
+            "been submitted already. Free.",
+            takes=take.ListJobs,
+            does=_list,
+        ),
+        Tool(
+            name="read_costs",
+            about="What jobs cost by day, model or tenant, and what today's budgets have left. "
+            "Free.",
+            takes=take.ReadCosts,
+            does=_costs,
+        ),
+    )
+}

@@ -1,0 +1,26 @@
+"""`runhook mcp`: the tools of AI agents over standard input and output."""
+
+import importlib.util
+
+import click
+
+
+@click.command()
+def mcp() -> None:
+    """Serve AI agents over stdio, by the Model Context Protocol.
+
+    What starts agents starts this: their programs take a command and the environment to run it in.
+    It asks RUNHOOK_URL with RUNHOOK_TOKEN, or what `runhook up` runs in this folder; the token's
+    scopes say what an agent may do. Needs the extra: pip install 'runhook[mcp]'.
+    """
+    if importlib.util.find_spec("mcp") is None:
+        raise click.UsageError("the package mcp is missing: pip install 'runhook[mcp]'")
+    # Not at the top: half a second, which no --help needs.
+    from runhook.config.settings import Settings
+    from runhook.config.web import web_of
+    from runhook.worker.agents.server import serve_stdio
+    from runhook.worker.client.runhook import Runhook
+
+    web_of(Settings.load())  # says in one line who is meant, or that nobody is
+    with Runhook.over_http() as runhook:
+        serve_stdio(runhook)
