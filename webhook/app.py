@@ -12,6 +12,7 @@ from runhook.webhook.pages import (
     job_actions,
     job_page,
     live,
+    new_job,
     overview,
     shell,
     sign_in,
@@ -61,6 +62,7 @@ PAGES = (
     overview,
     job_page,
     job_actions,
+    new_job,
 )
 
 

@@ -78,6 +78,7 @@ CALLBACKS = f"{PATH}/"
 ALIVE = ("/healthz", "/readyz")
 V1, SIGN_IN = "/v1/", "/login"
 ASSETS, JOBS = "/v1/assets", "/v1/jobs"
+NEW = "/new/"  # begins the addresses of the forms of jobs, which may have files in them
 OUTPUT = re.compile(r"/v1/jobs/[^/]*/outputs/.*")  # kept where files are
 # What a body must hold for a text in it to begin with `data:`, however JSON has it spelt.
 DATA_URI = re.compile(rb"data:|\\u00(?:64|61|74|3[aA])")
@@ -200,7 +201,7 @@ class RsgiApp:
                 stream = await self._answer(environ, proto, self._strangers)
         elif sends and (path == mcp.PATH or caller.may(("submit",))):
             async with SENDING.turn(caller.name):
-                await read_whole(environ, proto, BODIES.get(path, JSON))
+                await read_whole(environ, proto, _sending(path))
                 stream = await self._answer_in_turn(caller, path, environ, proto)
         else:
             if sends and not path.startswith(V1):
@@ -218,7 +219,7 @@ class RsgiApp:
             return await self._answer(environ, proto, threads)
 
     def _kind_of(self, path: str, environ: dict[str, Any]) -> tuple[Limit, ThreadPoolExecutor]:
-        if may_keep_files(path, environ["wsgi.input"]):
+        if _is_form_with_files(path, environ) or may_keep_files(path, environ["wsgi.input"]):
             return KEEPING, self._files
         if OUTPUT.fullmatch(path):
             return OPENING, self._opening
@@ -274,6 +275,18 @@ class RsgiApp:
         finally:
             pieces.close()
         return None
+
+
+def _sending(path: str) -> Sending:
+    """How much is read of what is sent there, and how long it is waited for."""
+    if path.startswith(NEW):
+        return FILE
+    return BODIES.get(path, JSON)
+
+
+def _is_form_with_files(path: str, environ: dict[str, Any]) -> bool:
+    """Whether it is a job's form as browsers post it; scripts ask for its price without files."""
+    return path.startswith(NEW) and environ.get("CONTENT_TYPE", "").startswith("multipart/")
 
 
 def may_keep_files(path: str, body: IO[bytes]) -> bool:

@@ -79,6 +79,10 @@ POST /jobs/<job_id>/resolve admin
 POST /jobs/<job_id>/redeliver admin
 GET /jobs/<job_id>/forget submit
 POST /jobs/<job_id>/forget submit
+GET /new read submit
+GET /new/<path:name> read submit
+POST /new/<path:name> submit
+POST /new/files submit
 POST /callbacks/<job_id>/<int:attempt>/<signature> anybody
 POST /mcp read submit
 GET /v1/jobs read submit

@@ -1,0 +1,264 @@
+"""/new: a form for each model, without scripts: checked, priced and paid by the server alone."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from runhook.webhook.app import create_app
+from runhook.worker import catalogue
+from tests.conftest import IMAGE, SHOP, Build, House
+from tests.filled_forms import FilledForm
+
+VIDU = "vidu/text-to-video-q3-turbo"
+TO_VIDEO = "vidu/image-to-video-q2-pro"
+HOSTILE = "</textarea><script>alert(1)</script>"
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
+    b"\x1f\x15\xc4\x89\x00\x00\x00\nIDATx\x9cc\x00\x01\x00\x00\x05\x00\x01\r\n-\xb4\x00\x00\x00"
+    b"\x00IEND\xaeB`\x82"
+)
+
+
+@pytest.fixture
+def client(house: House) -> FlaskClient:
+    """A browser on this machine."""
+    return create_app(house.w).test_client()
+
+
+def _form(client: FlaskClient, path: str) -> FilledForm:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.data
+    return FilledForm(answer.get_data(as_text=True), "/new/")
+
+
+def _post(client: FlaskClient, form: FilledForm, **changes: Any) -> Any:
+    return client.post(form.action, data=form.posts(**changes))
+
+
+def _price(answer: Any) -> str:
+    text = answer.get_data(as_text=True)
+    found = re.search(r'id="price" role="status"><strong>([^<]*)</strong>', text)
+    assert found, text
+    button = re.search(r'id="pay"[^>]*>.*?<span>([^<]*)</span>', text, re.DOTALL)
+    assert button
+    assert button[1].endswith(found[1])
+    return found[1]
+
+
+def _jobs(house: House) -> list[Any]:
+    found: list[Any] = create_app(house.w).test_client().get("/v1/jobs").get_json()["items"]
+    return found
+
+
+def test_models_are_found_by_words_and_by_what_they_make(client: FlaskClient) -> None:
+    whole = client.get("/new").get_data(as_text=True)
+    assert "337 models" in whole
+    found = client.get("/new?q=vidu+text&output=video").get_data(as_text=True)
+    assert f'href="/new/{VIDU}"' in found
+    assert "0.18 to 0.35 CNY a second" in found
+    assert "1 model" in client.get("/new?q=workflow/1904136902449209346").get_data(as_text=True)
+    assert client.get("/new?output=smell").status_code == 422
+    assert HOSTILE not in client.get("/new", query_string={"q": HOSTILE}).get_data(as_text=True)
+
+
+def test_each_model_has_a_form_of_at_most_60_kb(client: FlaskClient) -> None:
+    for model in catalogue.models():
+        answer = client.get(f"/new/{model.endpoint}")
+        assert answer.status_code == 200
+        assert len(answer.data) <= 60_000
+        named = set(re.findall(r'name="input\.(\w+)"', answer.get_data(as_text=True)))
+        assert named == {param.name for param in model.params}
+
+
+def test_a_model_that_is_not_there_is_404_with_the_nearest(client: FlaskClient) -> None:
+    answer = client.get("/new/vidu/text-to-vide-q3-turbo", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert VIDU in answer.get_data(as_text=True)
+
+
+def test_another_resolution_changes_the_price_before_the_prompt_is_there(
+    client: FlaskClient,
+) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    assert _price(client.get(f"/new/{VIDU}")) == "¥1.35"
+    dearer = _post(client, form, do="check", input__resolution="1080p")
+    assert (dearer.status_code, _price(dearer)) == (200, "¥1.75")
+
+
+def test_the_price_of_a_good_form_is_runninghubs_own(house: House, client: FlaskClient) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    text = _post(client, form, do="check", input__prompt="waves").get_data(as_text=True)
+    assert "RunningHub's price now" in text.replace("&#39;", "'")
+    assert "aria-invalid" not in text
+    assert _jobs(house) == []
+
+
+def test_each_fault_stands_at_its_field_and_nothing_is_kept(
+    house: House, client: FlaskClient
+) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    answer = _post(
+        client,
+        form,
+        do="submit",
+        input__duration="99",
+        options__retries="many",
+        metadata="no equals",
+        priority="12",
+    )
+    assert answer.status_code == 422
+    told = FilledForm(answer.get_data(as_text=True), "/new/").attributes
+    for name in ("input-prompt", "input-duration", "options-retries", "metadata", "priority"):
+        assert told[f"f-{name}"].get("aria-invalid") == "true", name
+        described = str(told[f"f-{name}"]["aria-describedby"]).split()
+        assert f"f-{name}-fault" in described
+        assert set(described) <= told.keys()
+    assert "aria-invalid" not in told["f-input-resolution"]
+    assert _jobs(house) == []
+
+
+def test_a_form_makes_its_job_and_sent_again_it_makes_no_other(
+    house: House, client: FlaskClient
+) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    typed = {"do": "submit", "input__prompt": "waves", "options__retries": "1", "metadata": "a=7"}
+    first, second = _post(client, form, **typed), _post(client, form, **typed)
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert first.headers["Location"] == second.headers["Location"]
+    (job,) = _jobs(house)
+    assert first.headers["Location"] == f"/jobs/{job['id']}"
+    assert (job["input"]["prompt"], job["input"]["duration"]) == ("waves", "5")
+    assert (job["options"], job["metadata"]) == ({"retries": 1}, {"a": 7})
+
+
+def test_a_form_that_was_sent_and_then_changed_says_so_and_can_be_sent_as_another(
+    house: House, client: FlaskClient
+) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    _post(client, form, do="submit", input__prompt="waves")
+    answer = _post(client, form, do="submit", input__prompt="dunes")
+    assert answer.status_code == 409
+    text = answer.get_data(as_text=True)
+    assert "cost nothing" in text
+    again = FilledForm(text, "/new/")
+    assert again.values["input.prompt"] == ["dunes"]
+    assert _post(client, again, do="submit").status_code == 303
+    assert len(_jobs(house)) == 2
+
+
+def test_a_form_without_its_key_is_not_sent(house: House, client: FlaskClient) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    answer = _post(client, form, do="submit", input__prompt="waves", key="")
+    assert answer.status_code == 422
+    assert "paid twice" in answer.get_data(as_text=True)
+    assert _jobs(house) == []
+
+
+def test_files_of_a_form_are_kept_and_stand_in_their_fields(client: FlaskClient) -> None:
+    form = _form(client, f"/new/{TO_VIDEO}")
+    picture = (io.BytesIO(PNG), "a.png")
+    sent = form.posts(do="check") | {"file.input.imageUrl": picture}
+    answer = client.post(form.action, data=sent, content_type="multipart/form-data")
+    kept = FilledForm(answer.get_data(as_text=True), "/new/")
+    assert kept.values["input.imageUrl"][0].startswith("asset:")
+    empty = form.posts(do="check") | {"file.input.imageUrl": (io.BytesIO(b""), "e.png")}
+    told = client.post(form.action, data=empty, content_type="multipart/form-data")
+    attributes = FilledForm(told.get_data(as_text=True), "/new/").attributes
+    assert attributes["f-input-imageUrl"].get("aria-invalid") == "true"
+
+
+def test_several_files_stand_in_a_field_that_takes_several(client: FlaskClient) -> None:
+    model = next(
+        one
+        for one in catalogue.models()
+        if any(param.list and param.type == "image" for param in one.params)
+    )
+    name = next(p.name for p in model.params if p.list and p.type == "image")
+    form = _form(client, f"/new/{model.endpoint}")
+    files = [(io.BytesIO(PNG + bytes([n])), f"{n}.png") for n in range(2)]
+    sent = form.posts(do="check") | {
+        f"input.{name}": "https://files.example.com/a.png",
+        f"file.input.{name}": files,
+    }
+    answer = client.post(form.action, data=sent, content_type="multipart/form-data")
+    (text,) = FilledForm(answer.get_data(as_text=True), "/new/").values[f"input.{name}"]
+    lines = text.split("\n")
+    assert lines[0] == "https://files.example.com/a.png"
+    assert [line[:6] for line in lines[1:]] == ["asset:", "asset:"]
+
+
+def test_the_model_changes_and_what_both_take_is_kept(client: FlaskClient) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    typed = {"do": "switch", "input__prompt": HOSTILE, "input__duration": "16"}
+    answer = _post(client, form, other=TO_VIDEO, **typed)
+    text = answer.get_data(as_text=True)
+    other = FilledForm(text, f"/new/{TO_VIDEO}")
+    assert other.values["input.prompt"] == [HOSTILE]
+    assert HOSTILE not in text
+    assert "duration: 16" in text
+    assert other.values["of"] == [TO_VIDEO]
+    missing = _post(client, form, other="vidu/text-to-vide-q3-turbo", **typed)
+    told = FilledForm(missing.get_data(as_text=True), f"/new/{VIDU}")
+    assert told.attributes["f-other"].get("aria-invalid") == "true"
+    assert told.values["input.prompt"] == [HOSTILE]
+
+
+def test_a_form_begins_with_another_jobs_input(house: House, client: FlaskClient) -> None:
+    job = house.ask(VIDU, "waves\nand wind", options={"retries": 2})
+    led = client.get(f"/new?from={job.id}")
+    assert led.headers["Location"] == f"/new/{VIDU}?from={job.id}"
+    form = _form(client, led.headers["Location"])
+    assert form.values["input.prompt"] == ["waves\nand wind"]
+    assert form.values["options.retries"] == ["2"]
+    assert client.get(f"/new/{VIDU}?from=job_nothing").status_code == 422
+    gone = f"job_{'0' * 28}"
+    assert client.get(f"/new/{VIDU}?from={gone}").status_code == 404
+
+
+def test_another_tenants_job_fills_no_form(build: Build) -> None:
+    house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP}:submit,office:{SHOP}2")
+    client = create_app(house.w).test_client()
+    job = house.ask(IMAGE, "a secret", tenant="office")
+    shown = {"Authorization": f"Bearer {SHOP}"}
+    for path in (f"/new?from={job.id}", f"/new/{VIDU}?from={job.id}"):
+        assert client.get(path, headers=shown).status_code == 404
+
+
+def test_a_workflow_is_asked_for_with_a_value_for_each_node(
+    house: House, client: FlaskClient
+) -> None:
+    form = _form(client, "/new/workflow/1904136902449209346")
+    rows = {"row__0__name": "6.text", "row__0__value": "a cat", "row__1__name": "nonsense"}
+    wrong = _post(client, form, do="submit", **rows)
+    assert wrong.status_code == 422
+    told = FilledForm(wrong.get_data(as_text=True), "/new/")
+    assert told.attributes["f-row-1-value"].get("aria-invalid") == "true"
+    right = _post(client, told, do="submit", row__1__name="3.seed", row__1__value="7")
+    assert right.status_code == 303
+    assert _jobs(house)[0]["input"] == {"6.text": "a cat", "3.seed": "7"}
+
+
+def test_a_budget_that_has_no_room_leaves_the_form_as_it_was(build: Build) -> None:
+    house = build(RUNHOOK_BUDGET_DAY="1")
+    client = create_app(house.w).test_client()
+    form = _form(client, f"/new/{VIDU}")
+    answer = _post(client, form, do="submit", input__prompt="waves")
+    assert answer.status_code == 402
+    text = answer.get_data(as_text=True)
+    assert "budget" in text
+    assert FilledForm(text, "/new/").values["input.prompt"] == ["waves"]
+
+
+def test_names_that_the_form_does_not_have_are_told_and_not_taken(
+    house: House, client: FlaskClient
+) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    answer = _post(client, form, do="submit", input__prompt="waves", input__evil="x", tenant="y")
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert "input.evil" in text
+    assert "<code>tenant</code>" in text
+    assert _jobs(house) == []

@@ -1,0 +1,255 @@
+"""/new: every model to choose from, and a form of each, which the server checks and prices.
+
+A form does the same with scripts and without: it is posted, and answered with the page and its
+faults, or it leads to the job. Its key makes a doubled click one job.
+"""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from flask import Response, g, request
+from pydantic import Field
+
+from runhook.config.catalogue import KINDS
+from runhook.webhook.edge.forgery import FIELD
+from runhook.webhook.edge.limits import ASKING
+from runhook.webhook.edge.queries import Query, query, read_query, takes
+from runhook.webhook.edge.responses import answer, wiring
+from runhook.webhook.edge.scopes import caller, hide_job, only, open_to
+from runhook.webhook.forms import posted as posting
+from runhook.webhook.forms.carrying import carried, filled
+from runhook.webhook.forms.form import Asked, JobForm, form_of, read, shown
+from runhook.webhook.forms.posted import Posted
+from runhook.webhook.pages import shell
+from runhook.webhook.pages.model_list import listed
+from runhook.webhook.pages.trials import Told, Trial, asker, told, trial
+from runhook.worker import catalogue
+from runhook.worker.catalogue.views import asset_view
+from runhook.worker.domain.bodies import JobId, key_fault, one_of
+from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.problems import problem_view
+from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, RunhookError
+from runhook.worker.flows import create
+from runhook.worker.flows.steps.inputs import app_fields
+from runhook.worker.flows.steps.pricing import has_budget
+
+KEY_BYTES = 16  # of a form's random key: nobody meets one twice
+REFUSED = 422  # the HTTP status of a form that is not right
+FILE = "file."  # before the name of the field that a file of the browser's machine is for
+NO_KEY = "is missing: open this page again, or a doubled click could be paid twice"
+QUEUED = "Queued. Nothing is paid before it is sent."
+MADE = "This form had made this job already; nothing new was made or paid."
+
+blueprint = shell.blueprint("new_job", __name__)
+blueprint.before_request(read_query)
+
+
+class FormQuery(Query):
+    """Another job, whose input the form begins with."""
+
+    source: Annotated[JobId | None, Field(alias="from")] = None
+
+
+class ModelsQuery(FormQuery):
+    """Which models are looked for."""
+
+    q: str = ""
+    output: Annotated[str, one_of(("", *KINDS))] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A form and how far it is.
+
+    Attributes:
+        form: Of which model.
+        posted: What stands in it.
+        left: Values that it was to begin with, and does not take.
+        key: By which it is paid once.
+    """
+
+    form: JobForm
+    posted: Posted
+    left: Sequence[str] = ()
+    key: str
+
+
+@blueprint.get("/new")
+@open_to("read", "submit")
+@takes(ModelsQuery)
+def show() -> Response:
+    """The models, with what they make and cost."""
+    asked = query(ModelsQuery)
+    if asked.source:
+        return shell.lead_to(f"/new/{_job(asked.source).spec.model}?from={asked.source}")
+    return shell.page("new.html", found=listed(asked.q, asked.output), asked=asked)
+
+
+@blueprint.get("/new/<path:name>")
+@open_to("read", "submit")
+@takes(FormQuery)
+def show_form(name: str) -> Response:
+    """The form of a model, empty or with another job's input."""
+    form, source = _form(name), query(FormQuery).source
+    begun = Begun(form=form, posted=Posted({}), key=new_key())
+    if source:
+        spec = _job(source).spec
+        carry = filled(form, spec.input, spec.options)
+        begun = Begun(form=form, posted=carry.posted, left=carry.left, key=new_key())
+    return _page(begun, trial(form, read(form, begun.posted)), silent=source is None)
+
+
+@blueprint.post("/new/files")
+@open_to("submit")
+def keep_file() -> Response:
+    """Keep a file for a form at once, so that sending the form does not wait for it."""
+    file = request.files.get("file")
+    if file is None:
+        raise InvalidRequest([Fault(path="file", message="is required")])
+    return answer(asset_view(create.keep(wiring(), file.filename or "file", file.stream)), 201)
+
+
+@blueprint.post("/new/<path:name>")
+@open_to("submit")
+def post_form(name: str) -> Response:
+    """Check a form and say what it costs, change its model, or put the job into the queue."""
+    form = _form(name)
+    pairs = (pair for pair in request.form.items(multi=True) if pair[0] != FIELD)
+    posted, faults = posting.read(pairs)
+    if posted.one("do") == "switch":
+        return _switched(form, posted)
+    posted, unkept = _with_files(form, posted)
+    asked = read(form, posted)
+    asked = Asked(request=asked.request, faults=[*faults, *unkept, *asked.faults])
+    begun = Begun(form=form, posted=posted, key=posted.one("key"))
+    if posted.one("do") == "submit":
+        return _submit(begun, asked)
+    return _page(begun, trial(form, asked))
+
+
+def new_key() -> str:
+    """The idempotency key of one form."""
+    return f"form-{secrets.token_urlsafe(KEY_BYTES)}"
+
+
+def _submit(begun: Begun, asked: Asked) -> Response:
+    """Queue the job, or answer with the form and why it was not taken."""
+    faults = list(asked.faults)
+    if key_fault(begun.key, "key"):
+        faults.append(Fault(path="key", message=NO_KEY))
+    if faults:
+        again = Asked(request=asked.request, faults=faults)
+        return _page(begun, trial(begun.form, again), REFUSED)
+    try:
+        new, job = create.accept(
+            wiring(), dict(asked.request), owner=caller().name, key=begun.key, asker=asker()
+        )
+    except InvalidRequest:
+        return _page(begun, trial(begun.form, asked), REFUSED)
+    except RunhookError as error:
+        return _refused(begun, asked, error)
+    return shell.done(f"/jobs/{job.id}", {True: QUEUED, False: MADE}[new])
+
+
+def _refused(begun: Begun, asked: Asked, error: RunhookError) -> Response:
+    """The form, and why it was not taken where no field is wrong."""
+    if isinstance(error, Conflict):
+        # It was sent before with other values: as it is now it asks for another job.
+        begun = Begun(form=begun.form, posted=begun.posted, key=new_key())
+    problem = problem_view(error)
+    return _page(begun, trial(begun.form, asked), problem["status"], problem=problem["detail"])
+
+
+def _switched(form: JobForm, posted: Posted) -> Response:
+    """The form of another model with the values that both take."""
+    before = _form(posted.one("of", form.model))
+    if before.model == form.model:
+        try:
+            form = _form(posted.one("other"))
+        except NotFound as missing:
+            unknown = Asked(request=read(form, posted).request, faults=[_no_model(missing)])
+            begun = Begun(form=form, posted=posted, key=posted.one("key"))
+            return _page(begun, trial(form, unknown), REFUSED)
+    carry = carried(form, before, posted)
+    begun = Begun(form=form, posted=carry.posted, left=carry.left, key=new_key())
+    return _page(begun, trial(form, read(form, begun.posted)), silent=True)
+
+
+def _no_model(missing: NotFound) -> Fault:
+    return Fault(path="other", message=str(missing))
+
+
+def _with_files(form: JobForm, posted: Posted) -> tuple[Posted, list[Fault]]:
+    """The form with the files that came in it, kept, in the place of their fields."""
+    texts, faults = dict(posted.texts), list[Fault]()
+    lists = {f"input.{param.name}" for param in form.params if param.list}
+    for name, file in request.files.items(multi=True):
+        if not file.filename:
+            continue  # an empty field
+        field = name.removeprefix(FILE)
+        try:
+            text = f"asset:{create.keep(wiring(), file.filename, file.stream).id}"
+        except InvalidRequest as invalid:
+            faults += [Fault(path=field, message=one.message) for one in invalid.faults]
+            continue
+        if field in lists:
+            text = "\n".join([*filter(None, texts.get(field, ())), text])
+        texts[field] = [text]
+    return Posted(texts), faults
+
+
+def _form(name: str) -> JobForm:
+    """The form of a model; RunningHub is asked for an app's fields once.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    w, app = wiring(), None
+    named = catalogue.APP.fullmatch(name) or catalogue.QUICK.fullmatch(name)
+    with ExitStack() as place:
+        if named and w.store.assets.app(named[1]) is None:
+            place.enter_context(ASKING.take(caller().name))
+        if named:
+            app = app_fields(w, name)
+    return form_of(name, app=app, budgeted=has_budget(w, caller().name))
+
+
+def _job(job_id: str) -> Job:
+    """Another job, as far as whoever looks may know it."""
+    tenant = only()
+    if tenant is not None:
+        hide_job(tenant, job_id)
+    return wiring().store.jobs.get(job_id)
+
+
+def _page(
+    begun: Begun, found: Trial, status: int = 200, *, problem: str = "", silent: bool = False
+) -> Response:
+    """The page of a form; `silent`: its faults are not told, for nobody has filled it in yet."""
+    g.below = "new_job.show"
+    form, view, said = begun.form, shown(begun.form, begun.posted), Told()
+    ids = view.names | {"other": "f-other"}
+    if not silent:
+        said = told(found.faults, ids)
+    siblings: list[Any] = []
+    if form.record:
+        siblings = catalogue.siblings(form.record)
+    return shell.page(
+        "new_model.html",
+        status,
+        form=form,
+        view=view,
+        offer=found.offer,
+        told=said,
+        ids=ids,
+        problem=problem,
+        may_pay=shell.may("new_job.post_form"),
+        key=begun.key,
+        left=begun.left,
+        siblings=siblings,
+        other=begun.posted.one("other"),
+        endpoints=[one.endpoint for one in catalogue.models() if not one.deprecated],
+    )
