@@ -81,8 +81,8 @@ def test_what_is_nothing_is_not_drawn_and_what_is_little_is_seen() -> None:
 def test_a_line_has_a_gap_where_nothing_is_known() -> None:
     series = Series(name="p95", style="p95", values=(1, 2, None, 4), line=True)
     svg = _drawn(_plot(series, labels=4))
-    (path,) = [one.attrib["d"] for one in svg.iter(f"{SVG}path") if "line" in one.attrib["class"]]
-    assert (path.count("L"), path.count("h0.1")) == (1, 3)
+    paths = {one.attrib["class"]: one.attrib["d"] for one in svg.iter(f"{SVG}path")}
+    assert (paths["line p95"].count("L"), paths["point p95"].count("M")) == (1, 3)
 
 
 @given(st.lists(st.floats(0, 1e12) | st.none(), min_size=1, max_size=60))

@@ -15,7 +15,7 @@ from runhook.webhook.edge.html import HEADERS, as_page
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import OPEN_TO
 from runhook.webhook.edge.sessions import cookie_name, is_https
-from runhook.webhook.pages import static_files, words
+from runhook.webhook.pages import plots, static_files, words
 from runhook.worker.secrets.deriving import Kind, derived
 
 FRAGMENT = "X-Fragment"  # a script's header: it wants what is in `main` alone
@@ -41,6 +41,7 @@ def register(app: Flask) -> None:
         "icon": heroicon_mini,
         "large_icon": heroicon_outline,
         "static": static_files.url,
+        "picture": plots.picture,
         "FIELD": FIELD,
         "csrf": form_word,
     }

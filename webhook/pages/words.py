@@ -9,6 +9,7 @@ from runhook.worker.money.amounts import money_text
 
 SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€"}  # before an amount; other currencies stand behind it
 KILO = 1024
+SHORT = 10  # seconds; of less, tenths are of interest
 # What an age is said in, the first that fits, in seconds; static/times.js says the same.
 AGES = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 UNITS = ("bytes", "KiB", "MiB", "GiB")
@@ -54,6 +55,37 @@ def ago(moment: str | datetime | None) -> str:
     return "now"
 
 
+def duration(seconds: float | None) -> str:
+    """How long: `0.4 s`, `34 s`, `2 min 5 s`, `1 h 3 min`; a dash where nobody knows it."""
+    if seconds is None:
+        return "–"
+    if seconds < SHORT:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    rest, said = round(seconds), []
+    for unit, length in AGES:
+        count, rest = divmod(rest, length)
+        if count:
+            said.append(f"{count} {unit}")
+    return " ".join(said[:2])
+
+
+def share(part: float | None) -> str:
+    """A part as a percentage that is never rounded to all or nothing; a dash where nobody knows."""
+    if part is None:
+        return "–"
+    percent = 100 * part
+    if 0 < percent < 1 or 99 < percent < 100:
+        return f"{min(max(percent, 0.1), 99.9):.1f} %"
+    return f"{percent:.0f} %"
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something: `1 job`, `1,200 jobs`."""
+    if count == 1:
+        return f"1 {what}"
+    return f"{count:,} {what}s"
+
+
 def size(count: int) -> str:
     """Bytes as people say them: `1.4 MiB`."""
     amount, unit = float(count), 0
@@ -75,5 +107,8 @@ FILTERS: dict[str, Callable[..., str]] = {
     "cost": cost,
     "day_and_time": day_and_time,
     "ago": ago,
+    "duration": duration,
+    "share": share,
+    "counted": counted,
     "size": size,
 }
