@@ -8,6 +8,7 @@ from runhook.webhook.edge.forgery import refuse_forged
 from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
 from runhook.webhook.pages import (
+    cost_page,
     errors,
     job_actions,
     job_page,
@@ -63,6 +64,7 @@ PAGES = (
     job_page,
     job_actions,
     new_job,
+    cost_page,
 )
 
 

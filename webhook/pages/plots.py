@@ -53,6 +53,7 @@ class Plot:
         series: What is drawn; parts of bars from the bottom up.
         say: How a number of the axis is written.
         whole: Its numbers are counts, so no step of the axis is less than one.
+        width: Its own measure, where it stands alone and more has room.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Plot:
     series: Sequence[Series]
     say: Say
     whole: bool = False
+    width: int = WIDTH
 
     @property
     def highest(self) -> float:
@@ -120,7 +122,9 @@ def picture(plot: Plot) -> Markup:
     return Markup(
         '<svg class="plot" viewBox="0 0 {w} {h}" role="img" aria-labelledby="{id}-t {id}-d">'
         '<title id="{id}-t">{title}</title><desc id="{id}-d">{summary}</desc>{drawn}</svg>'
-    ).format(w=WIDTH, h=HEIGHT, id=plot.id, title=plot.title, summary=plot.summary, drawn=drawn)
+    ).format(
+        w=plot.width, h=HEIGHT, id=plot.id, title=plot.title, summary=plot.summary, drawn=drawn
+    )
 
 
 def _ticks(plot: Plot, axis: Axis) -> Markup:
@@ -128,7 +132,7 @@ def _ticks(plot: Plot, axis: Axis) -> Markup:
     found = Markup("")
     for tick in axis.ticks:
         found += Markup('<path class="grid" d="M{} {}H{}"/><text x="{}" y="{}">{}</text>').format(
-            LEFT, _y(tick, axis), WIDTH - RIGHT, LEFT - 6, _y(tick, axis, 4), plot.say(tick)
+            LEFT, _y(tick, axis), plot.width - RIGHT, LEFT - 6, _y(tick, axis, 4), plot.say(tick)
         )
     return found
 
@@ -192,7 +196,7 @@ def _point(plot: Plot, axis: Axis, number: int, value: float | None) -> str:
 
 def _room(plot: Plot) -> float:
     """How wide the room of one label is."""
-    return (WIDTH - LEFT - RIGHT) / max(1, len(plot.labels))
+    return (plot.width - LEFT - RIGHT) / max(1, len(plot.labels))
 
 
 def _middle(plot: Plot, number: int) -> float:

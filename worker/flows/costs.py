@@ -44,7 +44,14 @@ class CostsQuery(LabelledQuery):
 def ledger_view(
     w: Wiring, asked: CostsQuery, labels: tuple[Label, ...] = (), *, only: str | None = None
 ) -> View:
-    """What days cost, as users are told.
+    """What days cost, as /v1 tells it; `ledger` says what of."""
+    return costs_view(ledger(w, asked, labels, only=only))
+
+
+def ledger(
+    w: Wiring, asked: CostsQuery, labels: tuple[Label, ...] = (), *, only: str | None = None
+) -> Costs:
+    """What days cost, as users ask for it.
 
     Args:
         w: The process's parts.
@@ -54,14 +61,15 @@ def ledger_view(
 
     Raises:
         NotFound: There is no such model.
+        InvalidRequest: That makes more sums than are told.
     """
     wanted = RowFilter(
         model=catalogue.listed_as(asked.model), tenant=only or asked.tenant, labels=labels
     )
     found = costs(w, wanted, by=asked.by, since=asked.since, until=asked.until)
     if only is not None and asked.tenant not in (None, only):
-        found = replace(found, sums=(), totals=(), budgets=())  # as if the other had none
-    return costs_view(found)
+        return replace(found, sums=(), totals=(), budgets=())  # as if the other had none
+    return found
 
 
 def costs(
