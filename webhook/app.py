@@ -2,7 +2,7 @@
 
 from flask import Flask, Response, request
 
-from runhook.webhook.edge import problems
+from runhook.webhook.edge import problems, request_ids
 from runhook.webhook.edge.access import wrong_tokens
 from runhook.webhook.edge.forgery import refuse_forged
 from runhook.webhook.edge.scopes import require_token
@@ -26,6 +26,7 @@ from runhook.webhook.routes import (
     comfyui,
     costs,
     deliveries,
+    documents,
     events,
     groups,
     handlers,
@@ -53,6 +54,7 @@ ROUTES = (
     handlers,
     deliveries,
     events,
+    documents,
     mcp,
 )
 # One line a page.
@@ -72,6 +74,9 @@ def create_app(wiring: Wiring) -> Flask:
     """The web process's app over its parts."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # its redirect would lead to any host that a request names
+    app.before_request(request_ids.begin)
+    app.teardown_request(request_ids.end)
+    app.after_request(request_ids.told)
     app.after_request(_kept_nowhere)
     app.after_request(problems.careful)
     app.extensions["runhook"] = wiring

@@ -47,6 +47,8 @@ from runhook.webhook.edge.limits import (
 )
 from runhook.webhook.edge.problems import careful, refusal
 from runhook.webhook.edge.receiving import IN_MEMORY, Sending, read_small, read_whole
+from runhook.webhook.edge.request_ids import HEADER as REQUEST_ID
+from runhook.webhook.edge.request_ids import request_id
 from runhook.webhook.edge.streams import STREAMS
 from runhook.webhook.routes import assets, callbacks, jobs, mcp
 from runhook.worker.errors import StoreUnavailable
@@ -143,7 +145,8 @@ class RsgiApp:
             else:
                 await self._answer_call(path, environ_of(scope), proto)
         except HTTPException as error:
-            _send(proto, refusal(error), CLOSE)
+            named = (REQUEST_ID, request_id(scope.headers.get(REQUEST_ID)))
+            _send(proto, refusal(error), CLOSE, named)
         except ProtocolClosed:
             pass  # whoever asked hung up, perhaps in the middle of a body; nothing was done
 

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -79,6 +80,8 @@ COLOURS = {"warning": YELLOW, "error": RED, "critical": RED}  # of levels that a
 # Anything may be a field; made once, because making one costs more than writing a line.
 JSON = json.JSONEncoder(default=repr)
 
+# What web is answering in this context; empty: nothing.
+_request: ContextVar[str] = ContextVar("request", default="")
 _spelt_out: Callable[[dict[str, Any]], str] = JSON.encode  # what a line looks like
 _ours = False  # this process is one of runhook's own
 _spellings: tuple[str, ...] = ()  # of every secret of this process, the longest first
@@ -187,6 +190,18 @@ def use_logging() -> None:
         _out = _to_logging
 
 
+def in_request(name: str) -> Token[str]:
+    """From now on lines of this context name the request that they are about."""
+    return _request.set(name)
+
+
+def request_over(token: Token[str]) -> None:
+    """It is answered; `token` is what `in_request` gave."""
+    # A stream's end may come in another context than its beginning.
+    with suppress(ValueError):
+        _request.reset(token)
+
+
 def _coloured(entry: dict[str, Any]) -> str:
     """A line for people: when, how loud, what, its fields, and a trace below them."""
     fields = _harmless(entry)
@@ -202,6 +217,8 @@ def _write(level: int, event: str, fields: dict[str, Any]) -> None:
     """One line, without secrets."""
     if level < logging.INFO:
         return
+    if name := _request.get():
+        fields["request"] = name
     exception = fields.pop("exc_info", None)
     if exception:
         fields["exception"] = _trace(exception)

@@ -41,7 +41,11 @@ def test_every_fault_is_told_at_once_with_what_was_meant(shop: Shop) -> None:
     assert {"input.promt", "priority", "handlers[0]"} <= faults.keys()
     assert faults["input.promt"].nearest == "prompt"
     assert faults["handlers[0]"].allowed == ("book",)
-    assert (error.status, error.title, error.type) == (422, "Invalid request", "about:blank")
+    assert (error.status, error.title, error.type) == (
+        422,
+        "Invalid request",
+        "/docs/problems/invalid-request",
+    )
     assert "nothing is paid" in error.detail
     assert "did you mean prompt?" in str(error)
     assert shop.house.standing("queued") == 0

@@ -28,8 +28,7 @@ def _told(house: House, *by: str, **wanted: Any) -> list[dict[str, Any]]:
     """The ledger's items, after both ledgers were found to agree."""
     agreed = books.compare(house.w)
     assert (agreed.unbooked, agreed.differing) == ([], [])
-    items: list[dict[str, Any]] = costs_view(costs(house.w, RowFilter(**wanted), by=by))["items"]
-    return items
+    return [{**one} for one in costs_view(costs(house.w, RowFilter(**wanted), by=by))["items"]]
 
 
 def _only(house: House) -> tuple[str, int, int, int]:

@@ -83,6 +83,12 @@ GET /new read submit
 GET /new/<path:name> read submit
 POST /new/<path:name> submit
 POST /new/files submit
+GET /openapi.json read submit
+GET /asyncapi.json read submit
+GET /docs read submit
+GET /docs/files/<file> read submit
+GET /docs/problems/<kind> read submit
+GET /v1/models/<path:name>/schema read submit
 POST /callbacks/<job_id>/<int:attempt>/<signature> anybody
 POST /mcp read submit
 GET /v1/jobs read submit

@@ -4,8 +4,7 @@ import orjson
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from runhook.worker.domain.problems import plain_view, problem_view
-from runhook.worker.domain.views import View
+from runhook.worker.domain.problems import ProblemView, http_view, problem_view
 from runhook.worker.errors import RunhookError, StoreUnavailable
 from runhook.worker.telemetry import report
 
@@ -14,7 +13,7 @@ SOON = "5"  # seconds, for Retry-After: what is away or full seldom is so for lo
 
 def refusal(error: HTTPException) -> Response:
     """An error of HTTP itself as a problem document."""
-    response = _response(plain_view(error.code or 500, error.name, error.description or error.name))
+    response = _response(http_view(error.code or 500, error.name, error.description or error.name))
     for name, value in error.get_headers():
         if name.lower() in ("allow", "content-range", "retry-after", "www-authenticate"):
             response.headers[name] = value
@@ -29,7 +28,7 @@ def careful(response: Response) -> Response:
     return response
 
 
-def _response(body: View) -> Response:
+def _response(body: ProblemView) -> Response:
     found = Response(orjson.dumps(body), body["status"], content_type="application/problem+json")
     if body["status"] == 503:
         found.headers["Retry-After"] = SOON
@@ -53,4 +52,4 @@ def register(app: Flask) -> None:
     def _unforeseen(_: Exception) -> Response:
         report("task.failed", lane="web", exc_info=True)
         detail = "runhook made a mistake; the log has the particulars"
-        return _response(plain_view(500, "Internal error", detail))
+        return _response(http_view(500, "Internal error", detail))

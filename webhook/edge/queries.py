@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from flask import Response, current_app, g, request
-from pydantic import BeforeValidator
 
 from runhook.webhook.edge.responses import wiring
-from runhook.worker.domain.bodies import one_of
+from runhook.worker.domain.bodies import refused, shaped
 from runhook.worker.domain.metadata import Label
 from runhook.worker.domain.pages import USUAL as USUAL
 from runhook.worker.domain.pages import LabelledQuery as LabelledQuery
@@ -19,6 +18,7 @@ from runhook.worker.errors import Fault, InvalidRequest
 
 Route = TypeVar("Route", bound=Callable[..., Response])
 Parameters = TypeVar("Parameters", bound=Query)
+FLAGS = {"true": True, "false": False}  # what a flag says, and means
 QUERIES: dict[Callable[..., Any], type[Query]] = {}
 
 
@@ -71,8 +71,10 @@ def labels() -> tuple[Label, ...]:
 
 
 def _flag(text: object) -> object:
-    return text == "true"
+    # Any other word than these two would buy what was only to be checked.
+    if text in FLAGS:
+        return FLAGS[str(text)]
+    raise refused(f"must be one of {', '.join(FLAGS)}", tuple(FLAGS))
 
 
-# Any other word than these two would buy what was only to be checked.
-Flag = Annotated[bool, BeforeValidator(_flag), one_of(("true", "false"))]
+Flag = Annotated[bool, shaped(_flag, {"type": "boolean"})]

@@ -3,15 +3,17 @@
 import re
 from typing import Any
 
-from flask import Request, Response
+from flask import Request
 from werkzeug.exceptions import PreconditionFailed
+
+from runhook.webhook.edge.responses import File
 
 # One part; 18 digits are more bytes than any file has.
 ONE_PART = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))")
 NOT_WANTED = 412  # the HTTP status
 
 
-def in_part(response: Response, request: Request, size: int) -> Response:
+def in_part(response: File, request: Request, size: int) -> File:
     """The same where only a part of so many bytes is asked for, or none that is known already.
 
     Raises:

@@ -1,32 +1,17 @@
-"""Reading a request's body up to a limit, whether it names its length or comes in chunks."""
+"""Receiving a request's bytes up to a limit, whether it names its length or comes in chunks."""
 
 import asyncio
 import io
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any, ClassVar, Protocol
+from typing import IO, Any, Protocol
 
-from flask import Request, request
-from werkzeug.exceptions import (
-    RequestEntityTooLarge,
-    RequestTimeout,
-    ServiceUnavailable,
-    UnsupportedMediaType,
-)
-
-from runhook.webhook.edge.responses import wiring
-from runhook.worker.domain.bodies import Body, Model, json_object, read
+from flask import Request
+from werkzeug.exceptions import RequestTimeout, ServiceUnavailable
 
 IN_MEMORY = 256 * 1024  # bytes of a body that are kept in memory until it is whole
 CUT = "the body ended before its length. Nothing was kept; send it again."
-LARGEST_NOTHING = 1024  # bytes: an empty object, and room to name what is not taken
-
-
-class Nothing(Body):
-    """The body of a call that takes none."""
-
-    member: ClassVar[str] = "a field of this call"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,60 +116,6 @@ def body_within(incoming: Request, limit: int) -> bytes | None:
     if len(body) > limit:
         return None
     return body
-
-
-def json_body(limit: int, *, empty: bool = False) -> dict[str, Any]:
-    """The request's JSON object.
-
-    It must say that it is JSON: else a web page of another site could have a browser on this
-    machine spend money.
-
-    Args:
-        limit: Bytes.
-        empty: No body at all is an empty object.
-
-    Raises:
-        UnsupportedMediaType: It does not say so.
-        RequestEntityTooLarge: It is larger.
-        InvalidRequest: It is no JSON object.
-    """
-    if empty and not _says_body():
-        return {}
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("send Content-Type: application/json")
-    body = body_within(request, limit)
-    if body is None:
-        raise RequestEntityTooLarge(f"the body is at most {limit} bytes")
-    return json_object(body)
-
-
-def _says_body() -> bool:
-    """Whether the request says that it has a body; a length that is no number says so too.
-
-    Taken for none, a body that asks for a dry run would be carried out.
-    """
-    length = request.headers.get("Content-Length", "").strip().lstrip("0")
-    return bool(length or request.headers.get("Transfer-Encoding"))
-
-
-def no_body() -> None:
-    """Refuse what a caller means for a call that takes nothing: a `dry_run` of a paid retry, say.
-
-    Raises:
-        InvalidRequest: The body is more than an empty object.
-        UnsupportedMediaType: There is a body, and it does not say that it is JSON.
-        RequestEntityTooLarge: It is no empty object, whatever it is.
-    """
-    read_body(Nothing, LARGEST_NOTHING, empty=True)
-
-
-def read_body(model: type[Model], limit: int, *, empty: bool = False) -> Model:
-    """The request's JSON as what it means; `limit` and `empty` are as `json_body` has them.
-
-    Raises:
-        InvalidRequest: With every fault.
-    """
-    return read(model, json_body(limit, empty=empty), now=wiring().clock.now())
 
 
 def lines_within(incoming: Request, limit: int) -> Iterator[bytes | None]:

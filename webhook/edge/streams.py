@@ -8,11 +8,12 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
-from flask import Response
 
 from runhook.webhook.edge.limits import Limit
+from runhook.webhook.edge.responses import Events
 from runhook.worker.domain.events import Event, cloud_event
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.store import event_order
@@ -59,7 +60,7 @@ class Hub:
         self._streams = 0
         self._places = Limit("streams of yours run here", each=EACH, together=STREAMS)
 
-    def stream(self, name: str, messages: Iterator[bytes]) -> Response:
+    def stream(self, name: str, messages: Iterator[bytes]) -> Events[Any]:
         """An answer to a caller that goes on as long as there are messages.
 
         Raises:
@@ -68,7 +69,7 @@ class Hub:
         place = self._places.take(name)
         with self._news:
             self._streams += 1
-        response = Response(messages, content_type="text/event-stream", headers=HEADERS)
+        response: Events[Any] = Events(messages, content_type="text/event-stream", headers=HEADERS)
         response.call_on_close(place.leave)
         response.call_on_close(self._over)
         return response

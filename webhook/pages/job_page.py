@@ -1,6 +1,7 @@
 """/jobs/<id>: one job: its outputs, its life, what belongs to it, and what can be done about it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -14,7 +15,9 @@ from runhook.webhook.pages.job_timeline import rows_of
 from runhook.webhook.pages.life_picture import picture_of
 from runhook.webhook.pages.shell import blueprint as page_blueprint
 from runhook.webhook.pages.shell import may, page
+from runhook.worker.delivery.answers import DeliveryView
 from runhook.worker.delivery.views import delivery_view
+from runhook.worker.domain.answers import JobView
 from runhook.worker.domain.bodies import fits
 from runhook.worker.domain.calling import as_curl, as_python, request_of
 from runhook.worker.domain.jobs import Attempt, Job, State
@@ -65,7 +68,7 @@ class Kin:
 
     parent: View | None
     needs: list[View]
-    children: list[View]
+    children: list[JobView]
     whole: bool
 
 
@@ -122,7 +125,7 @@ def _can(job: Job) -> dict[str, bool]:
     }
 
 
-def _every(job: Job, deliveries: list[View]) -> int | None:
+def _every(job: Job, deliveries: Sequence[DeliveryView]) -> int | None:
     """Seconds until it is looked at again though no event says so."""
     if any(one["state"] == "pending" for one in deliveries):
         return SOON

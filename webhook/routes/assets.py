@@ -1,12 +1,19 @@
 """/v1/assets: files kept for later submits."""
 
-from flask import Blueprint, Response, request, url_for
+from typing import Annotated
+
+from flask import Blueprint, request, url_for
+from pydantic import WithJsonSchema
 from werkzeug.exceptions import UnsupportedMediaType
 
+from runhook.webhook.edge.bodies import FORM, reads
+from runhook.webhook.edge.declared import gives
 from runhook.webhook.edge.queries import read_query
-from runhook.webhook.edge.responses import answer, wiring
+from runhook.webhook.edge.responses import Answer, answer, wiring
 from runhook.webhook.edge.scopes import open_to
+from runhook.worker.catalogue.answers import AssetView
 from runhook.worker.catalogue.views import asset_view
+from runhook.worker.domain.bodies import Body
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import create
 
@@ -17,12 +24,24 @@ blueprint = Blueprint("assets", __name__, url_prefix="/v1/assets")
 blueprint.before_request(read_query)
 
 
+class AssetForm(Body):
+    """A file to be kept.
+
+    Attributes:
+        file: The file, with its name.
+    """
+
+    file: Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+
 @blueprint.post("")
 @open_to("submit")
-def post_asset() -> Response:
+@reads(AssetForm, largest=LARGEST + BUSY_FORM, media=FORM)
+@gives(201)
+def post_asset() -> Answer[AssetView]:
     """Keep the form's `file`; the same content twice is one asset."""
-    if request.mimetype != "multipart/form-data":
-        raise UnsupportedMediaType("send multipart/form-data with a file")
+    if request.mimetype != FORM:
+        raise UnsupportedMediaType(f"send {FORM} with a file")
     # Before the form is looked at, for that reads the whole body.
     request.max_content_length = LARGEST + BUSY_FORM
     file = request.files.get("file")
@@ -38,6 +57,6 @@ def post_asset() -> Response:
 
 @blueprint.get("/<asset_id>")
 @open_to("read", "submit")
-def get_asset(asset_id: str) -> Response:
+def get_asset(asset_id: str) -> Answer[AssetView]:
     """What is known of an asset."""
     return answer(asset_view(wiring().store.assets.get(asset_id.removeprefix("asset:"))))

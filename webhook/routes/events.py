@@ -4,30 +4,43 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import orjson
-from flask import Blueprint, Response, current_app, request
-from pydantic import BeforeValidator
+from flask import Blueprint, current_app, request
+from typing_extensions import TypedDict
 
+from runhook.webhook.edge.declared import Header, gives, hears
 from runhook.webhook.edge.queries import USUAL, PageSize, Query, query, read_query, takes
-from runhook.webhook.edge.responses import answer, wiring
+from runhook.webhook.edge.responses import Answer, Events, answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.edge.streams import Hub, spoken
 from runhook.worker.delivery.subscriptions import listening_secret
-from runhook.worker.domain.bodies import Moment, fits, refused
-from runhook.worker.domain.events import TYPES, Event, cloud_event, unknown_types
+from runhook.worker.domain.answers import JobView, Page
+from runhook.worker.domain.bodies import Moment, fits, refused, shaped, some_words
+from runhook.worker.domain.events import TYPES, CloudEventView, Event, cloud_event, unknown_types
 from runhook.worker.domain.faults import nearest
 from runhook.worker.domain.jobs import Job
+from runhook.worker.domain.problem_kinds import TRIMMED
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.store import event_at, is_event_id
+from runhook.worker.store.events import EVENT_ID
 
 ALIVE = b": alive\n\n"  # a comment of server-sent events: it says only that the stream lives
 # Pieces of the log, and events of each, that one request looks through for wanted types: so rare
 # ones cost it no more than ten thousand events, and it answers with a cursor to go on from.
 ROUNDS, PIECE = 20, 500
+LAST_EVENT = Header(
+    name="Last-Event-ID",
+    means="The last event that was heard; those behind it come first.",
+    schema={"type": "string", "pattern": f"^(?:{EVENT_ID.pattern})$"},
+)
 AN_EVENT = "must be an event's id, as evt_1795000000000-0"
 
 blueprint = Blueprint("events", __name__, url_prefix="/v1")
 blueprint.before_request(read_query)
+
+
+def _is_place(text: str) -> bool:
+    return not text or is_event_id(text)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -40,15 +53,36 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 class StreamQuery(Query):
-    """Which events, and from where on; without `after` and `since` those from now on."""
+    """Which events, and from where on.
 
-    after: Annotated[str, fits(lambda text: not text or is_event_id(text), AN_EVENT)] = ""
+    Attributes:
+        after: The id behind which they begin; without it and `since` those from now on.
+        since: The moment from which on they are told; `2h` is two hours ago.
+        types: Their types; without it all.
+    """
+
+    after: Annotated[str, fits(_is_place, AN_EVENT, f"({EVENT_ID.pattern})?")] = ""
     since: Moment | None = None
-    types: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    types: Annotated[tuple[str, ...], shaped(_words, some_words(TYPES))] = ()
+
+
+class ListeningView(TypedDict):
+    """What `runhook listen --forward` signs with.
+
+    Attributes:
+        secret: As Standard Webhooks has it, `whsec_…`.
+    """
+
+    secret: str
 
 
 class EventsQuery(StreamQuery):
-    """A page of events; without `after` it begins with the oldest."""
+    """A page of events.
+
+    Attributes:
+        after: The id behind which it begins; without it and `since` the oldest.
+        limit: How many.
+    """
 
     limit: PageSize = USUAL
 
@@ -56,7 +90,8 @@ class EventsQuery(StreamQuery):
 @blueprint.get("/events")
 @open_to("read")
 @takes(EventsQuery)
-def list_events() -> Response:
+@gives(problems=(TRIMMED,))
+def list_events() -> Answer[Page[CloudEventView]]:
     """Events behind a cursor, oldest first; `next` is the cursor for the next time."""
     asked = query(EventsQuery)
     found, cursor = _page(asked.types, _cursor(asked), asked.limit, gaps=asked.since is not None)
@@ -67,33 +102,35 @@ def list_events() -> Response:
 @blueprint.get("/events/stream")
 @open_to("read")
 @takes(StreamQuery)
-def stream_events() -> Response:
+@hears(LAST_EVENT)
+@gives(problems=(TRIMMED,))
+def stream_events() -> Events[CloudEventView]:
     """Events as they happen, and those since `Last-Event-ID` first."""
     asked = query(StreamQuery)
     # The header first: browsers send it when they connect again, to the same `?after=` as at first.
-    last = request.headers.get("Last-Event-ID")
+    last = request.headers.get(LAST_EVENT.name)
     if last and not is_event_id(last):
-        raise InvalidRequest([Fault(path="Last-Event-ID", message=AN_EVENT)])
+        raise InvalidRequest([Fault(path=LAST_EVENT.name, message=AN_EVENT)])
     cursor, store = last or _cursor(asked), wiring().store.events
     if cursor and (last or asked.after):
         store.after(cursor, 1)  # says now that it is too old, while a status can still be sent
     start = cursor or store.newest()
     response = _hub().stream(caller().name, _events(_hub(), start, asked.types))
     # Where to go on if it breaks off before any event has come.
-    response.headers["Last-Event-ID"] = start
+    response.headers[LAST_EVENT.name] = start
     return response
 
 
 @blueprint.get("/events/secret")
 @open_to("admin")
-def get_secret() -> Response:
+def get_secret() -> Answer[ListeningView]:
     """What `runhook listen --forward` signs with; it is always the same."""
     return answer({"secret": listening_secret(wiring())})
 
 
 @blueprint.get("/jobs/<job_id>/stream")
 @open_to("read", "submit")
-def stream_job(job_id: str) -> Response:
+def stream_job(job_id: str) -> Events[JobView]:
     """A job as it is, and then after each of its events, until it has ended."""
     w = wiring()
     # Before the job is read: an event in between is sent twice over, and not missed.

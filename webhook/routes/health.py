@@ -1,7 +1,12 @@
 """Whether this process lives, and whether jobs can be done."""
 
-from flask import Blueprint, Response, current_app, jsonify
+from typing import Literal
 
+from flask import Blueprint, current_app
+from typing_extensions import TypedDict
+
+from runhook.webhook.edge.declared import gives
+from runhook.webhook.edge.responses import Answer, answer
 from runhook.webhook.edge.scopes import open_to
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.telemetry import report
@@ -10,16 +15,41 @@ from runhook.worker.wiring import Wiring
 blueprint = Blueprint("health", __name__)
 
 
+class AliveView(TypedDict):
+    """This process answers.
+
+    Attributes:
+        status: Always this.
+    """
+
+    status: Literal["ok"]
+
+
+class ReadyView(TypedDict):
+    """Whether jobs can be done.
+
+    Attributes:
+        status: 503 comes with `not ready`.
+        redis: Whether Redis answers.
+        workers: How many are alive; null: nobody knows.
+    """
+
+    status: Literal["ready", "not ready"]
+    redis: Literal["ok", "away"]
+    workers: int | None
+
+
 @blueprint.get("/healthz")
 @open_to("anybody")
-def alive() -> Response:
+def alive() -> Answer[AliveView]:
     """This process answers."""
-    return jsonify(status="ok")
+    return answer({"status": "ok"})
 
 
 @blueprint.get("/readyz")
 @open_to("anybody")
-def ready() -> tuple[Response, int]:
+@gives(200, 503)
+def ready() -> Answer[ReadyView]:
     """Redis and at least one worker are there."""
     w: Wiring = current_app.extensions["runhook"]
     try:
@@ -29,9 +59,9 @@ def ready() -> tuple[Response, int]:
         report(
             "redis.away", why=str(error)
         )  # where Redis is, anybody may ask here and need not know
-        return jsonify(status="not ready", redis="away", workers=None), 503
+        return answer({"status": "not ready", "redis": "away", "workers": None}, 503)
     # Without one, jobs are taken and stay queued: a balancer that waits for ready must not send
     # them here.
     if not workers:
-        return jsonify(status="not ready", redis="ok", workers=0), 503
-    return jsonify(status="ready", redis="ok", workers=workers), 200
+        return answer({"status": "not ready", "redis": "ok", "workers": 0}, 503)
+    return answer({"status": "ready", "redis": "ok", "workers": workers})

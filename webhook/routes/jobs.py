@@ -2,33 +2,52 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import orjson
-from flask import Blueprint, Response, request, stream_with_context, url_for
+from flask import Blueprint, request, stream_with_context, url_for
 from pydantic import Field
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from runhook.webhook.edge.bodies import body, given, no_body, reads
+from runhook.webhook.edge.declared import Header, gives, hears
 from runhook.webhook.edge.limits import ASKING, BATCHES
 from runhook.webhook.edge.queries import Flag, Query, labels, query, read_query, takes
-from runhook.webhook.edge.receiving import json_body, lines_within, no_body, read_body
-from runhook.webhook.edge.responses import answer, wiring
+from runhook.webhook.edge.receiving import lines_within
+from runhook.webhook.edge.responses import Answer, Done, Lines, answer, wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker import catalogue
-from runhook.worker.domain.bodies import Body, JobId, key_fault
+from runhook.worker.catalogue.answers import DryRunView
+from runhook.worker.domain.answers import (
+    ForgottenView,
+    Items,
+    JobView,
+    Page,
+    TimelineView,
+    TreePage,
+)
+from runhook.worker.domain.bodies import LONGEST_KEY, Body, JobId, key_fault
 from runhook.worker.domain.jobs import Job, State
-from runhook.worker.domain.views import View
+from runhook.worker.domain.problem_kinds import CONFLICT, NOT_FOUND, OVER_BUDGET, REFUSED
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch, create, lists, resolve
+from runhook.worker.flows.batch import JobLine, LineView
 from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.forget import forget, forget_tree
 from runhook.worker.flows.lists import JobsQuery, TreeQuery
 from runhook.worker.flows.resolve import Verdict
 from runhook.worker.flows.steps.upstream import Asker
 from runhook.worker.flows.steps.viewing import whole_view
 
+IDEMPOTENCY_KEY = Header(
+    name="Idempotency-Key",
+    means="The same key with the same body answers the first job, which is paid once.",
+    schema={"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
+)
 LARGEST = 32 * 1024 * 1024  # bytes of a job: media may come as data URIs
 LARGEST_WORD = 1024  # bytes of a body that says one word
+BATCH = ("application/x-ndjson", "application/jsonl", "application/json")
 LARGEST_BATCH = 2 * 1024**3  # bytes; it waits in a file until it is whole
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
@@ -52,7 +71,11 @@ class RootQuery(Query):
 
 
 class JobQuery(Query):
-    """Whether a job is only checked and priced, and nothing is kept."""
+    """How a job is asked for.
+
+    Attributes:
+        dry_run: It is only checked and priced, and nothing is kept.
+    """
 
     dry_run: Flag = False
 
@@ -60,18 +83,21 @@ class JobQuery(Query):
 @blueprint.post("")
 @open_to("submit")
 @takes(JobQuery)
-def post_job() -> Response:
+@hears(IDEMPOTENCY_KEY)
+@reads(JobRequest, largest=LARGEST)
+@gives(202, 200, problems=(CONFLICT, OVER_BUDGET, REFUSED))
+def post_job() -> Answer[JobView] | Answer[DryRunView]:
     """Put a job into the queue: 202, or 200 when its idempotency key made it before.
 
     With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
     """
-    given, key = json_body(LARGEST), _idempotency_key()
+    wanted, key = given(), _idempotency_key()
     dry_run = query(JobQuery).dry_run
     # Only where RunningHub is asked: an ordinary job needs Redis alone and waits for nobody.
-    with _waiting_for(given, dry_run):
+    with _waiting_for(wanted, dry_run):
         if dry_run:
-            return answer(create.priced(wiring(), given, asker=_asker()))
-        new, job = create.accept(wiring(), given, owner=caller().name, key=key, asker=_asker())
+            return answer(create.priced(wiring(), wanted, asker=_asker()))
+        new, job = create.accept(wiring(), wanted, owner=caller().name, key=key, asker=_asker())
     response = answer(_view(job), _status(new=new))
     response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
     return response
@@ -80,14 +106,16 @@ def post_job() -> Response:
 @blueprint.post("/batch")
 @open_to("submit")
 @takes(JobQuery)
-def post_batch() -> Response:
+@hears(IDEMPOTENCY_KEY)
+@reads(JobLine, largest=LARGEST_BATCH, media=BATCH[0])
+def post_batch() -> Lines[LineView]:
     """Put a job for each JSON line into the queue; a line of the answer for each, in order.
 
     A line may have a `"key"` of its own. An Idempotency-Key makes one for each other line, of what
     it says: sent again without its bad lines, a batch pays nothing again.
     """
-    if request.mimetype not in ("application/x-ndjson", "application/jsonl", "application/json"):
-        raise UnsupportedMediaType("send Content-Type: application/x-ndjson")
+    if request.mimetype not in BATCH:
+        raise UnsupportedMediaType(f"send Content-Type: {BATCH[0]}")
     if (request.content_length or 0) > LARGEST_BATCH:
         raise RequestEntityTooLarge(f"a batch is at most {LARGEST_BATCH} bytes; send several")
     lines = batch.accept(
@@ -108,7 +136,9 @@ def post_batch() -> Response:
         finally:
             place.leave()
 
-    response = Response(stream_with_context(answers()), content_type="application/x-ndjson")
+    response: Lines[LineView] = Lines(
+        stream_with_context(answers()), content_type="application/x-ndjson"
+    )
     response.call_on_close(place.leave)  # it may never be begun
     return response
 
@@ -116,7 +146,8 @@ def post_batch() -> Response:
 @blueprint.get("")
 @open_to("read", "submit")
 @takes(JobsQuery)
-def list_jobs() -> Response:
+@gives(problems=(NOT_FOUND,))
+def list_jobs() -> Answer[Page[JobView]]:
     """Jobs, newest first; a submit token's are its own tenant's.
 
     A group is one tenant's: the caller's own, where none is named.
@@ -128,7 +159,8 @@ def list_jobs() -> Response:
 @blueprint.delete("")
 @open_to("submit")
 @takes(RootQuery)
-def delete_tree() -> Response:
+@gives(problems=(CONFLICT, NOT_FOUND))
+def delete_tree() -> Answer[ForgottenView]:
     """Forget a tree that has ended, with its files: 409 while a job of it goes on."""
     no_body()
     return answer({"forgotten": forget_tree(wiring(), query(RootQuery).root, only())})
@@ -136,46 +168,50 @@ def delete_tree() -> Response:
 
 @blueprint.get("/<job_id>")
 @open_to("read", "submit")
-def get_job(job_id: str) -> Response:
+def get_job(job_id: str) -> Answer[JobView]:
     """One job."""
     return answer(_view(wiring().store.jobs.get(job_id)))
 
 
 @blueprint.delete("/<job_id>")
 @open_to("submit")
-def delete_job(job_id: str) -> Response:
+@gives(204, problems=(CONFLICT,))
+def delete_job(job_id: str) -> Done:
     """Forget a job that has ended, and its files: 204."""
     no_body()
     forget(wiring(), job_id)
-    return Response(status=204)
+    return Done()
 
 
 @blueprint.get("/<job_id>/timeline")
 @open_to("read", "submit")
-def get_timeline(job_id: str) -> Response:
+def get_timeline(job_id: str) -> Answer[Items[TimelineView]]:
     """Everything that happened to a job."""
     store = wiring().store
     # 404 for a job that is not there, whose timeline would be an empty list.
     store.jobs.get(job_id)
-    return answer({"items": store.jobs.timeline(job_id)})
+    lines = cast(list[TimelineView], store.jobs.timeline(job_id))
+    return answer({"items": lines})
 
 
 @blueprint.get("/<job_id>/tree")
 @open_to("read", "submit")
 @takes(TreeQuery)
-def get_tree(job_id: str) -> Response:
+def get_tree(job_id: str) -> Answer[TreePage[JobView]]:
     """A job and what grew from it, the oldest first: by parent, and by whose outputs it names."""
     return answer(lists.tree(wiring(), job_id, query(TreeQuery), only=only()))
 
 
 @blueprint.post("/<job_id>/cancel")
 @open_to("submit")
-def cancel_job(job_id: str) -> Response:
+@reads(Cancel, largest=LARGEST_WORD, empty=True)
+@gives(200, 202, problems=(CONFLICT, REFUSED))
+def cancel_job(job_id: str) -> Answer[JobView]:
     """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out.
 
     With `{"tree": true}` what waits for its outputs is cancelled with it; else that fails, free.
     """
-    tree = read_body(Cancel, LARGEST_WORD, empty=True).tree
+    tree = body(Cancel).tree
     with ExitStack() as place:
         # RunningHub is asked about running ones only.
         if wiring().store.jobs.get(job_id).state is State.RUNNING:
@@ -186,7 +222,8 @@ def cancel_job(job_id: str) -> Response:
 
 @blueprint.post("/<job_id>/retry")
 @open_to("submit")
-def retry_job(job_id: str) -> Response:
+@gives(202, problems=(CONFLICT, OVER_BUDGET))
+def retry_job(job_id: str) -> Answer[JobView]:
     """Another paid attempt of a failed or cancelled job."""
     no_body()
     return answer(_view(resolve.retry(wiring(), job_id)), 202)
@@ -194,7 +231,8 @@ def retry_job(job_id: str) -> Response:
 
 @blueprint.post("/<job_id>/reconcile")
 @open_to("submit")
-def reconcile_job(job_id: str) -> Response:
+@gives(problems=(CONFLICT, REFUSED))
+def reconcile_job(job_id: str) -> Answer[JobView]:
     """Ask RunningHub about a job now."""
     no_body()
     with ASKING.take(caller().name):
@@ -204,12 +242,14 @@ def reconcile_job(job_id: str) -> Response:
 
 @blueprint.post("/<job_id>/resolve")
 @open_to("admin")
-def resolve_job(job_id: str) -> Response:
+@reads(Verdict, largest=LARGEST_WORD)
+@gives(200, 202, problems=(CONFLICT, OVER_BUDGET, REFUSED))
+def resolve_job(job_id: str) -> Answer[JobView]:
     """Settle an unconfirmed job: `{"as": "failed" | "resubmit"}`, or `{"ref": "...", "force"?}`.
 
     202 while RunningHub's record, which proves whose task it is, is not there yet.
     """
-    said = read_body(Verdict, LARGEST_WORD)
+    said = body(Verdict)
     with ExitStack() as place:
         if said.ref:
             place.enter_context(ASKING.take(caller().name))
@@ -217,16 +257,16 @@ def resolve_job(job_id: str) -> Response:
     return answer(_view(job), _status(new=job.attempt.unproved is not None))
 
 
-def _waiting_for(given: dict[str, Any], dry_run: bool) -> AbstractContextManager[None]:
+def _waiting_for(wanted: dict[str, Any], dry_run: bool) -> AbstractContextManager[None]:
     """A place among those that ask RunningHub: for a live price, and for an app not yet known."""
-    model = str(given.get("model"))
+    model = str(wanted.get("model"))
     app = catalogue.APP.fullmatch(model) or catalogue.QUICK.fullmatch(model)
     if dry_run or (app and wiring().store.assets.app(app[1]) is None):
         return ASKING.take(caller().name)
     return nullcontext()
 
 
-def _view(job: Job) -> View:
+def _view(job: Job) -> JobView:
     return whole_view(wiring(), job)
 
 
@@ -243,7 +283,7 @@ def _asker() -> Asker:
 
 
 def _idempotency_key() -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and (fault := key_fault(key, "Idempotency-Key")):
+    key = request.headers.get(IDEMPOTENCY_KEY.name)
+    if key is not None and (fault := key_fault(key, IDEMPOTENCY_KEY.name)):
         raise InvalidRequest([fault])
     return key

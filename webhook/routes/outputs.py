@@ -6,17 +6,19 @@ surely show.
 
 from typing import IO, Annotated
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
 from pydantic import Field
 from werkzeug.wsgi import FileWrapper
 
+from runhook.webhook.edge.declared import gives
 from runhook.webhook.edge.limits import GIVING
 from runhook.webhook.edge.queries import Query, query, read_query, takes
 from runhook.webhook.edge.ranges import in_part
-from runhook.webhook.edge.responses import wiring
+from runhook.webhook.edge.responses import File, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.worker.domain.bodies import fits
 from runhook.worker.domain.jobs import Attempt, Job
+from runhook.worker.domain.problem_kinds import GONE, PRECONDITION, RANGE
 from runhook.worker.domain.reports import Archived, Output
 from runhook.worker.errors import Gone, NotFound
 from runhook.worker.files.outputs import is_shown
@@ -40,15 +42,16 @@ class OutputQuery(Query):
         attempt: The attempt's number.
     """
 
-    attempt: Annotated[str, fits(str.isdecimal, "must be an attempt's number")] | None = Field(
-        None, max_length=4
-    )
+    attempt: (
+        Annotated[str, fits(str.isdecimal, "must be an attempt's number", "[0-9]{1,4}")] | None
+    ) = Field(None, max_length=4)
 
 
 @blueprint.get("/<job_id>/outputs/<int:n>")
 @open_to("read", "submit")
 @takes(OutputQuery)
-def get_output(job_id: str, n: int) -> Response:
+@gives(200, 206, 302, 304, problems=(GONE, PRECONDITION, RANGE))
+def get_output(job_id: str, n: int) -> File:
     """An output's file: 302 to RunningHub's while it is not kept here, 410 once nobody has it."""
     job, output = _output(job_id, n)
     if output.archived is None:
@@ -70,7 +73,8 @@ def get_output(job_id: str, n: int) -> Response:
 @blueprint.get("/<job_id>/outputs/<int:n>/thumbnail")
 @open_to("read", "submit")
 @takes(OutputQuery)
-def get_thumbnail(job_id: str, n: int) -> Response:
+@gives(200, 206, 304, problems=(PRECONDITION, RANGE))
+def get_thumbnail(job_id: str, n: int) -> File:
     """A small picture of it, as WebP."""
     _, output = _output(job_id, n)
     kept = output.archived
@@ -78,7 +82,7 @@ def get_thumbnail(job_id: str, n: int) -> Response:
         raise NotFound(f"thumbnail of output {n}{_why_none(kept)}")
     with GIVING.take(caller().name):
         small = wiring().outputs.thumbnail(job_id, kept)
-    response = Response(small, content_type=WEBP)
+    response = File(small, content_type=WEBP)
     response.set_etag(f"{kept.sha256}-thumbnail")
     return _careful(in_part(response, request, len(small)))
 
@@ -105,24 +109,24 @@ def _attempt(job: Job) -> Attempt:
     return found
 
 
-def _elsewhere(output: Output) -> Response:
+def _elsewhere(output: Output) -> File:
     """What there is of an output that is not kept here.
 
     Raises:
         Gone: Nothing.
     """
     if not output.url:
-        return _careful(Response(output.text or "", content_type=TEXT))
+        return _careful(File(output.text or "", content_type=TEXT))
     if output.expires_at is None or output.expires_at > wiring().clock.now():
-        return Response(
+        return File(
             status=FOUND, headers={"Location": output.url, "Referrer-Policy": "no-referrer"}
         )
     raise Gone("RunningHub keeps this output no longer, and there is no copy of it here")
 
 
-def _file(job: Job, kept: Archived, file: IO[bytes]) -> Response:
+def _file(job: Job, kept: Archived, file: IO[bytes]) -> File:
     """A file, piece by piece."""
-    response = Response(FileWrapper(file, PIECE), content_type=kept.media_type)
+    response = File(FileWrapper(file, PIECE), content_type=kept.media_type)
     response.call_on_close(file.close)
     response.content_length = kept.size
     response.set_etag(kept.sha256)
@@ -133,7 +137,7 @@ def _file(job: Job, kept: Archived, file: IO[bytes]) -> Response:
     return response
 
 
-def _careful(response: Response) -> Response:
+def _careful(response: File) -> File:
     """An answer of which nothing may run."""
     response.headers["Content-Security-Policy"] = SANDBOX
     response.headers["Cache-Control"] = CACHED

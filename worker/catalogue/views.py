@@ -1,6 +1,7 @@
 """A model, a kept file and a checked request as users see them: the JSON of the contract. Pure."""
 
 from decimal import Decimal
+from typing import cast
 
 from runhook.config.catalogue import Price
 from runhook.worker.catalogue import (
@@ -15,15 +16,26 @@ from runhook.worker.catalogue import (
     siblings,
     span,
 )
+from runhook.worker.catalogue.answers import (
+    AssetView,
+    DryRunView,
+    LivePriceView,
+    ModelView,
+    ParamView,
+    PriceView,
+    QuoteView,
+    RuleView,
+    SiblingView,
+    SpanView,
+)
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.reports import LivePrice
-from runhook.worker.domain.views import View
 
 # What every parameter tells, also where the reference says nothing: callers need not look for it.
 ALWAYS = ("name", "type", "required", "default", "values", "min", "max")
 
 
-def model_view(model: Model) -> View:
+def model_view(model: Model) -> ModelView:
     """A model with what each of its parameters takes."""
     return {
         "name": model.name,
@@ -35,7 +47,10 @@ def model_view(model: Model) -> View:
         "params": [_param(param) for param in model.params],
         # With their words, so that callers need not know every kind of rule.
         "rules": [
-            rule.model_dump(mode="json", exclude_defaults=True) | {"text": rule_words(rule)}
+            cast(
+                RuleView,
+                rule.model_dump(mode="json", exclude_defaults=True) | {"text": rule_words(rule)},
+            )
             for rule in model.rules
         ],
         "price": _price(model.price),
@@ -43,7 +58,7 @@ def model_view(model: Model) -> View:
     }
 
 
-def _sibling(model: Model, other: Model) -> View:
+def _sibling(model: Model, other: Model) -> SiblingView:
     """The same model as it is sold otherwise, and what an input must not or must have for it."""
     lacks, needs = differences(model, other)
     return {
@@ -68,7 +83,7 @@ def differences(model: Model, other: Model) -> tuple[list[str], list[str]]:
     return lacks, needs
 
 
-def dry_run_view(checked: Checked, live: LivePrice | None) -> View:
+def dry_run_view(checked: Checked, live: LivePrice | None) -> DryRunView:
     """A checked request with its input completed, and what it would cost.
 
     Args:
@@ -89,7 +104,7 @@ def dry_run_view(checked: Checked, live: LivePrice | None) -> View:
     }
 
 
-def _span(found: Span | None) -> View | None:
+def _span(found: Span | None) -> SpanView | None:
     """From what to what it costs, with all that it may be paid for; null: no end is known."""
     if found is None:
         return None
@@ -106,13 +121,13 @@ def _money(amount: Decimal | None) -> str | None:
     return f"{amount:f}"
 
 
-def _live(price: LivePrice | None) -> View | None:
+def _live(price: LivePrice | None) -> LivePriceView | None:
     if price is None:
         return None
     return {"money": f"{price.money:f}", "currency": price.currency}
 
 
-def _quote(quote: Quote | None) -> View | None:
+def _quote(quote: Quote | None) -> QuoteView | None:
     """The price of one input; money is a decimal string, null where the facts do not tell."""
     if quote is None:
         return None
@@ -124,7 +139,7 @@ def _quote(quote: Quote | None) -> View | None:
     }
 
 
-def asset_view(asset: Asset) -> View:
+def asset_view(asset: Asset) -> AssetView:
     """A kept file; `value` is what inputs name it by."""
     media = asset.media
     return {
@@ -141,15 +156,16 @@ def asset_view(asset: Asset) -> View:
     }
 
 
-def _price(price: Price | None) -> View | None:
+def _price(price: Price | None) -> PriceView | None:
     if price is None:
         return None
     facts = price.model_dump(mode="json", exclude_defaults=True)
-    return facts | {"text": price_words(price)}
+    return cast(PriceView, facts | {"text": price_words(price)})
 
 
-def _param(param: Param) -> View:
+def _param(param: Param) -> ParamView:
     """What is always there comes first; the rest only where the reference says something."""
     facts = param.model_dump()
     rest = {k: v for k, v in facts.items() if k not in ALWAYS and v not in (None, False, (), {})}
-    return {name: facts[name] for name in ALWAYS} | {"values": param.values or None} | rest
+    told = {name: facts[name] for name in ALWAYS} | {"values": param.values or None} | rest
+    return cast(ParamView, told)

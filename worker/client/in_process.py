@@ -36,12 +36,12 @@ class InProcess(ReceiversHere):
 
     def submit(self, body: Document, key: str) -> Document:
         def made(w: Wiring) -> Document:
-            return whole_view(w, create.accept(w, body, key=key)[1])
+            return whole_view(w, create.accept(w, {**body}, key=key)[1])
 
         return self.ask(made)
 
     def check(self, body: Document) -> Document:
-        return self.ask(lambda w: create.priced(w, body))
+        return self.ask(lambda w: create.priced(w, {**body}))
 
     def batch(self, lines: Spool, key: str, *, dry_run: bool) -> Iterator[Document]:
         w = self.ask(lambda w: w)

@@ -120,7 +120,7 @@ class OtherCalls:
         Raises:
             ProviderRefused: RunningHub has none, or does not show it.
         """
-        return self._transport.app(webapp_id)
+        return {**self._transport.app(webapp_id)}
 
     def styles(self, webapp_id: str, kind: int = 1) -> list[dict[str, Any]]:
         """The style library of an AI app, of one type."""

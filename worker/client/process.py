@@ -23,7 +23,7 @@ from runhook.worker.domain.metadata import Label
 from runhook.worker.domain.pages import Parameters, read_parameters
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.errors import RunhookError as OurError
-from runhook.worker.errors import StoreRefuses
+from runhook.worker.errors import StoreRefuses, StoreUnavailable
 from runhook.worker.queue.broker import make_app
 from runhook.worker.telemetry import masked, use_logging
 from runhook.worker.wiring import Wiring, assemble, check_secrets
@@ -118,7 +118,7 @@ def told(error: OurError) -> RunhookError:
     if isinstance(error, StoreRefuses):
         return _wrong(f"REDIS_URL: {error}")
     problem = problem_view(error)
-    if problem["title"] == "Store unavailable":
+    if isinstance(error, StoreUnavailable):
         problem["detail"] = masked(str(error))
     return error_of(problem)
 

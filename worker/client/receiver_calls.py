@@ -178,7 +178,7 @@ class ReceiverCalls:
             Gone: What came behind that event is kept no longer.
         """
         query = query_of(types=words(types), after=after, since=since)
-        return hearing(self._transport, query)
+        return ({**one} for one in hearing(self._transport, query))
 
     def listening_secret(self) -> str:
         """What `runhook listen --forward` signs with; it is always the same."""

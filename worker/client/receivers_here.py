@@ -91,7 +91,7 @@ class ReceiversHere(Process):
     def subscribe(self, body: Document) -> Document:
         def made(w: Wiring) -> Document:
             found, secret = subscriptions.create(w, subscriptions.read_new(w, body))
-            return _subscription(w, found) | {"secret": secret}
+            return {**_subscription(w, found), "secret": secret}
 
         return self.ask(made, may_repeat=False)
 
@@ -109,7 +109,7 @@ class ReceiversHere(Process):
         def rotated(w: Wiring) -> Document:
             overlap = request_of(w, SecretRotation, body).overlap
             found, secret = subscriptions.rotate(w, name, overlap)
-            return _subscription(w, found) | {"secret": secret}
+            return {**_subscription(w, found), "secret": secret}
 
         return self.ask(rotated, may_repeat=False)
 

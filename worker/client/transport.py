@@ -14,7 +14,7 @@ from runhook.worker.client.spool import Spool
 if TYPE_CHECKING:
     from runhook.worker.net.streaming import Streamed  # brings requests, which values do without
 
-Document = dict[str, Any]
+Document = Mapping[str, Any]
 Query = Mapping[str, str]  # as the query of a URL has it
 Act = Literal["retry", "reconcile"]
 

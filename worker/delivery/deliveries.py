@@ -11,7 +11,7 @@ from runhook.worker.domain.pages import USUAL, PageSize, Query, begins_at
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import Delivery
 from runhook.worker.store.delivered import STATES
-from runhook.worker.store.deliveries import AT_ONCE, is_delivery_id
+from runhook.worker.store.deliveries import AT_ONCE, DELIVERY_ID, is_delivery_id
 from runhook.worker.wiring import Wiring
 
 DeliveryState = Annotated[str, one_of(STATES)]
@@ -39,6 +39,11 @@ class RedeliverRequest(Filter):
     """Deliveries to be handed to their handlers again: dead ones unless it says otherwise.
 
     Attributes:
+        state: What became of them so far.
+        handler: To whom, by name or by the subscription's id.
+        job: About which job.
+        since: Of events from then on.
+        until: Of events before then.
         dry_run: Only count them.
     """
 
@@ -47,12 +52,20 @@ class RedeliverRequest(Filter):
 
 
 class DeliveriesQuery(Query):
-    """Which deliveries to list, and where the page begins."""
+    """Which deliveries to list, and where the page begins.
+
+    Attributes:
+        state: What became of them so far.
+        job: Of events of this job.
+        handler: To this handler or subscription.
+        cursor: The `next` of the page before.
+        limit: How many.
+    """
 
     state: DeliveryState | None = None
     job: JobId | None = None
     handler: str | None = None
-    cursor: Annotated[str, begins_at(is_delivery_id)] | None = None
+    cursor: Annotated[str, begins_at(is_delivery_id, DELIVERY_ID.pattern)] | None = None
     limit: PageSize = USUAL
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -57,7 +57,7 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name
 
 
-def attributes(document: dict[str, Any]) -> SimpleNamespace:
+def attributes(document: Mapping[str, Any]) -> SimpleNamespace:
     """A job's view with its fields as attributes; what the user wrote stays as written."""
     raw = ("input", "options", "metadata", "detail")
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo
 from standardwebhooks import Webhook
 
 from runhook.worker.catalogue import nearest
 from runhook.worker.domain import jobs, policy
-from runhook.worker.domain.bodies import Body, fact, one_of, read, refused
+from runhook.worker.domain.bodies import Body, fact, one_of, read, refused, shaped
 from runhook.worker.domain.events import (
     ANSWER_HEAD,
     CONTENT_TYPE,
@@ -37,6 +37,7 @@ from runhook.worker.store import Again, Answer, Claim, Subscription
 from runhook.worker.store.deliveries import AT_ONCE
 from runhook.worker.wiring import Wiring
 
+A_URL: dict[str, JsonValue] = {"format": "uri", "examples": ["https://example.com/hook"]}
 SECRET_BYTES = 32  # as Standard Webhooks advises: 24 to 64
 MOST_SECRETS = 4  # that sign beside the newest: each is a header's worth in every request
 # Filters of one kind, and characters of each: they are held against every event.
@@ -72,9 +73,16 @@ def _known(types: tuple[str, ...]) -> tuple[str, ...]:
     return types
 
 
-Url = Annotated[str, AfterValidator(_allowed)]  # read with `refusal`, which says why one is not
-Filters = Annotated[tuple[str, ...], BeforeValidator(_filters)]
-Types = Annotated[tuple[str, ...], BeforeValidator(_filters), AfterValidator(_known)]
+# Read with `refusal`, which says why one is not.
+Url = Annotated[str, AfterValidator(_allowed), Field(json_schema_extra=A_URL)]
+SOME_GLOBS = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1, "maxLength": LONGEST_GLOB},
+    "maxItems": MOST_FILTERS,
+}
+SOME_TYPES = SOME_GLOBS | {"items": {"type": "string", "enum": list(TYPES)}}
+Filters = Annotated[tuple[str, ...], shaped(_filters, SOME_GLOBS)]
+Types = Annotated[tuple[str, ...], shaped(_filters, SOME_TYPES), AfterValidator(_known)]
 
 
 class SubscriptionPatch(Body):
@@ -96,7 +104,14 @@ class SubscriptionPatch(Body):
 
 
 class NewSubscription(SubscriptionPatch):
-    """A subscription to be made: as a patch, but it says where events are posted to."""
+    """A subscription to be made: as a patch, but it says where events are posted to.
+
+    Attributes:
+        url: Where events are posted to.
+        events: Their types; empty: all.
+        models: Globs over the job's model; empty: all.
+        enabled: Whether events are delivered to it.
+    """
 
     url: Annotated[Url, Field(description="where events are posted to")]
 

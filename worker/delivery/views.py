@@ -3,14 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from runhook.worker.delivery.answers import (
+    DeliveryView,
+    HandlerView,
+    SampleView,
+    SubscriptionView,
+    TryView,
+)
 from runhook.worker.delivery.roster import Member
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.receivers import Health
-from runhook.worker.domain.views import View, list_view, moment_view
+from runhook.worker.domain.views import list_view, moment_view
 from runhook.worker.store import Delivery, Subscription
 
 
-def delivery_view(delivery: Delivery) -> View:
+def delivery_view(delivery: Delivery) -> DeliveryView:
     """A delivery with each attempt; `status` and `why` are the last one's."""
     last: Mapping[str, Any] = {}
     if delivery.tries:
@@ -30,12 +37,19 @@ def delivery_view(delivery: Delivery) -> View:
     }
 
 
-def _attempt(tried: Mapping[str, Any]) -> View:
-    names = ("n", "at", "outcome", "status", "answer", "why", "took")
-    return {name: tried.get(name) for name in names}
+def _attempt(tried: Mapping[str, Any]) -> TryView:
+    return {
+        "n": tried.get("n"),
+        "at": tried.get("at"),
+        "outcome": tried.get("outcome"),
+        "status": tried.get("status"),
+        "answer": tried.get("answer"),
+        "why": tried.get("why"),
+        "took": tried.get("took"),
+    }
 
 
-def subscription_view(subscription: Subscription, health: Health, missed: int) -> View:
+def subscription_view(subscription: Subscription, health: Health, missed: int) -> SubscriptionView:
     """A subscription without its secret.
 
     Args:
@@ -43,7 +57,7 @@ def subscription_view(subscription: Subscription, health: Health, missed: int) -
         health: How deliveries to it go.
         missed: Deliveries that it did not take, which wait for somebody to redeliver them.
     """
-    view: View = {
+    view: SubscriptionView = {
         "id": subscription.id,
         "url": subscription.url,
         "events": list(subscription.events) or None,
@@ -64,7 +78,7 @@ def subscription_view(subscription: Subscription, health: Health, missed: int) -
     return view
 
 
-def sample_view(event_type: str, outcome: Outcome) -> View:
+def sample_view(event_type: str, outcome: Outcome) -> SampleView:
     """How a subscriber took a sample."""
     return {
         "delivered": outcome.word == "done",
@@ -76,7 +90,7 @@ def sample_view(event_type: str, outcome: Outcome) -> View:
     }
 
 
-def handler_view(member: Member) -> View:
+def handler_view(member: Member) -> HandlerView:
     """A handler: whether a process has it, and what waits for it."""
     return {
         "name": member.name,

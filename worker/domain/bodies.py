@@ -8,13 +8,20 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from runhook.config.callers import NAME
 from runhook.worker.domain.faults import nearest
-from runhook.worker.domain.jobs import is_job_id
-from runhook.worker.domain.times import moment_of
+from runhook.worker.domain.jobs import JOB_ID, is_job_id
+from runhook.worker.domain.times import AGO, moment_of
 from runhook.worker.errors import MOST_FAULTS, Fault, InvalidRequest
 
 # Levels of lists and objects in a member of a request. What is kept is wrapped in a few more, and
@@ -132,6 +139,11 @@ def refused(
     return PydanticCustomError(REFUSED, "{message}", told)
 
 
+def shaped(check: Callable[..., object], schema: Mapping[str, Any]) -> BeforeValidator:
+    """What judges a field, with what it takes as JSON Schema, for documents."""
+    return BeforeValidator(check, json_schema_input_type=Annotated[Any, WithJsonSchema({**schema})])
+
+
 def one_of(allowed: Sequence[str]) -> BeforeValidator:
     """A field that takes one of these words."""
 
@@ -141,7 +153,7 @@ def one_of(allowed: Sequence[str]) -> BeforeValidator:
         near = _first_near(str(value), allowed)
         raise refused(f"must be one of {', '.join(allowed)}", allowed, nearest=near)
 
-    return BeforeValidator(check)
+    return shaped(check, {"type": "string", "enum": [*allowed]})
 
 
 def some_of(allowed: Sequence[str]) -> BeforeValidator:
@@ -156,18 +168,33 @@ def some_of(allowed: Sequence[str]) -> BeforeValidator:
                 raise refused(text, allowed, nearest=near)
         return words
 
-    return BeforeValidator(check)
+    return shaped(check, some_words(allowed))
 
 
-def fits(is_one: Callable[[str], bool], otherwise: str) -> BeforeValidator:
-    """A field that takes the strings for which this holds; `otherwise` is what it must be."""
+def some_words(allowed: Sequence[str]) -> dict[str, Any]:
+    """The JSON Schema of some of these words; a query has commas between them."""
+    word = {"type": "string", "enum": [*allowed]}
+    return {"type": "array", "items": word, "minItems": 1}
+
+
+def fits(is_one: Callable[[str], bool], otherwise: str, pattern: str = "") -> BeforeValidator:
+    """A field that takes the strings for which this holds.
+
+    Args:
+        is_one: What holds for them.
+        otherwise: What any other must be.
+        pattern: What they look like, for documents.
+    """
+    schema = {"type": "string"}
+    if pattern:
+        schema["pattern"] = f"^(?:{pattern})$"
 
     def check(value: object) -> object:
         if isinstance(value, str) and is_one(value):
             return value
         raise refused(otherwise)
 
-    return BeforeValidator(check)
+    return shaped(check, schema)
 
 
 def fact(info: ValidationInfo, name: str) -> Any:
@@ -186,15 +213,23 @@ def _moment(value: object, info: ValidationInfo) -> datetime:
         raise refused("must be a time as 2026-11-22T10:00:00Z, or 30m, 2h, 1d ago") from None
 
 
+A_MOMENT = {
+    "type": "string",
+    "pattern": rf"^({AGO.pattern}|(19[7-9]\d|2\d{{3}})"
+    r"-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T.+)?)$",
+    "examples": ["2026-11-22T10:00:00Z", "2h"],
+}
 # A moment as users write it. Whoever reads a model with one says what time it is: `now`.
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[datetime, shaped(_moment, A_MOMENT)]
 _A_NAME = fits(
-    lambda name: NAME.fullmatch(name) is not None, "must be 1 to 100 letters, digits and _.-"
+    lambda name: NAME.fullmatch(name) is not None,
+    "must be 1 to 100 letters, digits and _.-",
+    NAME.pattern,
 )
 Tenant = Annotated[str, _A_NAME]  # whose a job is
 Group = Annotated[str, _A_NAME]  # a set of a tenant's jobs
 # Any other string would be looked up as another row of Redis is.
-JobId = Annotated[str, fits(is_job_id, "must be a job's id, as job_…")]
+JobId = Annotated[str, fits(is_job_id, "must be a job's id, as job_…", JOB_ID.pattern)]
 
 
 def key_fault(key: object, path: str) -> Fault | None:

@@ -4,9 +4,13 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import WithJsonSchema
+from typing_extensions import TypedDict
 
 from runhook.worker.domain import jobs
+from runhook.worker.domain.answers import When
 from runhook.worker.domain.jobs import Job, JobHistory, JobSpec, State, iso
 from runhook.worker.domain.reports import Error, Output
 from runhook.worker.domain.views import View, job_view
@@ -73,10 +77,34 @@ class Event:
         """
         view: View = {}
         if self.job:
-            view = job_view(self.job, base=base)
+            view = {**job_view(self.job, base=base)}
         if self.previous_state:
             view["previous_state"] = self.previous_state
         return view | self.detail
+
+
+class CloudEventView(TypedDict):
+    """Something that happened, as CloudEvents 1.0 has it.
+
+    Attributes:
+        specversion: Of CloudEvents.
+        id: The same each time that it is told.
+        source: The installation that it comes from.
+        type: What happened.
+        subject: The job's id, the subscription's, or the group's name.
+        time: When it happened.
+        datacontenttype: Of `data`.
+        data: The job as it was then; of other subjects what is said of them.
+    """
+
+    specversion: str
+    id: str
+    source: str
+    type: Annotated[str, WithJsonSchema({"type": "string", "enum": list(TYPES)})]
+    subject: str
+    time: When
+    datacontenttype: str
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +131,7 @@ class Outcome:
     gone: bool = False
 
 
-def cloud_event(what: Event, public_url: str) -> View:
+def cloud_event(what: Event, public_url: str) -> CloudEventView:
     """The event as CloudEvents 1.0 spells it (structured JSON).
 
     Args:

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator
 
-from runhook.worker.domain.bodies import Body, fits, read, refused
+from runhook.worker.domain.bodies import Body, fits, read, refused, shaped
 from runhook.worker.domain.metadata import PREFIX, Label, labels_wanted
 from runhook.worker.errors import Fault, InvalidRequest
 
@@ -67,9 +67,10 @@ def _page_size(text: object) -> object:
     raise refused(f"must be a number from 1 to {MOST}")
 
 
-PageSize = Annotated[int, BeforeValidator(_page_size)]
+A_SIZE = {"type": "integer", "minimum": 1, "maximum": MOST}
+PageSize = Annotated[int, shaped(_page_size, A_SIZE)]
 
 
-def begins_at(is_one: Callable[[str], bool]) -> BeforeValidator:
+def begins_at(is_one: Callable[[str], bool], pattern: str) -> BeforeValidator:
     """Where a page begins; any other word would answer with the first page for ever."""
-    return fits(is_one, "must be the `next` of the page before")
+    return fits(is_one, "must be the `next` of the page before", pattern)

@@ -4,18 +4,28 @@ Models and files stand in `catalogue.views`, deliveries and who is told in `deli
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from runhook.worker.domain.answers import (
+    AccountView,
+    AttemptView,
+    BudgetView,
+    CostView,
+    ErrorView,
+    JobView,
+    MissingView,
+    OutputView,
+    RecoveredView,
+)
 from runhook.worker.domain.jobs import Attempt, Job, State, iso
-from runhook.worker.domain.recovery import Recovered
+from runhook.worker.domain.recovery import Missing, Recovered
 from runhook.worker.domain.reports import Account, Capacity, Cost, Error
 
 View = dict[str, Any]
 
 
-def job_view(job: Job, queue_position: int | None = None, *, base: str = "") -> View:
+def job_view(job: Job, queue_position: int | None = None, *, base: str = "") -> JobView:
     """The job; the top-level results are the current attempt's, `cost` is the sum over all.
 
     Args:
@@ -43,8 +53,8 @@ def job_view(job: Job, queue_position: int | None = None, *, base: str = "") -> 
         "tenant": job.tenant,
         "group": ask.group,
         "outputs": _outputs(job, now, base),
-        "error": _fields(_error_shown(job, now)),
-        "cost": _fields(job.cost),
+        "error": _error_view(_error_shown(job, now)),
+        "cost": _cost_view(job.cost),
         "risk": life.risk,
         "settled_by": now.settled_by,
         "attempts": [_attempt(job, attempt, base) for attempt in life.attempts],
@@ -53,7 +63,9 @@ def job_view(job: Job, queue_position: int | None = None, *, base: str = "") -> 
     }
 
 
-def account_view(account: Account, capacity: Capacity, in_flight: int) -> View:
+def account_view(
+    account: Account, capacity: Capacity, in_flight: int, budgets: list[BudgetView]
+) -> AccountView:
     """What the account has, and what is in flight: by RunningHub's count, and by ours."""
     return {
         "type": capacity.type or account.type,
@@ -65,18 +77,29 @@ def account_view(account: Account, capacity: Capacity, in_flight: int) -> View:
         "queued": capacity.queued,
         "total": capacity.total,
         "in_flight": in_flight,
+        "budgets": budgets,
     }
 
 
-def recovered_view(found: Recovered, *, dry_run: bool) -> View:
+def recovered_view(found: Recovered, *, dry_run: bool) -> RecoveredView:
     """What was missing, all together and by handler; of a dry run nothing was made good."""
+    together = _missing(found.all)
     return {
         "since": iso(found.since),
         "until": iso(found.until),
         "asked": found.asked,
-        "handlers": {name: asdict(missing) for name, missing in found.handlers.items()},
-        **asdict(found.all),
+        "handlers": {name: _missing(missing) for name, missing in found.handlers.items()},
+        **together,
         "dry_run": dry_run,
+    }
+
+
+def _missing(missing: Missing) -> MissingView:
+    return {
+        "opened": missing.opened,
+        "redelivered": missing.redelivered,
+        "skipped": missing.skipped,
+        "younger": missing.younger,
     }
 
 
@@ -102,7 +125,7 @@ def _without_password(options: Mapping[str, Any]) -> View:
     return shown
 
 
-def _attempt(job: Job, attempt: Attempt, base: str) -> View:
+def _attempt(job: Job, attempt: Attempt, base: str) -> AttemptView:
     state = attempt.state or State.FAILED
     if attempt is job.attempt:
         state = job.state
@@ -113,8 +136,8 @@ def _attempt(job: Job, attempt: Attempt, base: str) -> View:
         "state": state.value,
         "submitted_at": moment_view(attempt.submitted_at),
         "ended_at": moment_view(attempt.ended_at),
-        "error": _fields(_error_shown(job, attempt)),
-        "cost": _fields(attempt.cost),
+        "error": _error_view(_error_shown(job, attempt)),
+        "cost": _cost_view(attempt.cost),
         "outputs": _outputs(job, attempt, base),
         "settled_by": attempt.settled_by,
     }
@@ -127,10 +150,26 @@ def _error_shown(job: Job, attempt: Attempt) -> Error | None:
     return attempt.error
 
 
-def _fields(value: Error | Cost | None) -> View | None:
-    if value is None:
+def _error_view(error: Error | None) -> ErrorView | None:
+    if error is None:
         return None
-    return asdict(value)
+    return {
+        "code": error.code,
+        "message": error.message,
+        "provider_code": error.provider_code,
+        "detail": error.detail,
+    }
+
+
+def _cost_view(cost: Cost | None) -> CostView | None:
+    if cost is None:
+        return None
+    return {
+        "money": cost.money,
+        "currency": cost.currency,
+        "coins": cost.coins,
+        "seconds": cost.seconds,
+    }
 
 
 def output_path(job: Job, attempt: Attempt, n: int, what: str = "") -> str:
@@ -141,13 +180,13 @@ def output_path(job: Job, attempt: Attempt, n: int, what: str = "") -> str:
     return f"{path}?attempt={attempt.n}"
 
 
-def _outputs(job: Job, attempt: Attempt, base: str) -> list[View]:
+def _outputs(job: Job, attempt: Attempt, base: str) -> list[OutputView]:
     return [_output(job, attempt, n, base) for n in range(len(attempt.outputs))]
 
 
-def _output(job: Job, attempt: Attempt, n: int, base: str) -> View:
+def _output(job: Job, attempt: Attempt, n: int, base: str) -> OutputView:
     output = attempt.outputs[n]
-    view: View = {
+    view: OutputView = {
         "url": output.url,
         "type": output.type,
         "text": output.text,

@@ -8,22 +8,53 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from runhook.worker.catalogue import Checked
+from runhook.worker.catalogue.answers import DryRunView
 from runhook.worker.domain import policy
-from runhook.worker.domain.bodies import json_object, key_fault
+from runhook.worker.domain.answers import JobView
+from runhook.worker.domain.bodies import LONGEST_KEY, json_object, key_fault
 from runhook.worker.domain.jobs import LOCAL, Job
 from runhook.worker.domain.outputs import LINE_NAME
-from runhook.worker.domain.problems import problem_view
-from runhook.worker.domain.views import View
+from runhook.worker.domain.problems import ProblemView, problem_view
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, RunhookError
 from runhook.worker.flows import create
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.pricing import trial_view
 from runhook.worker.flows.steps.upstream import Asker, Made
 from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.wiring import Wiring
 
+
+class JobLine(JobRequest):
+    """A line of a batch: a job, and what it is known by.
+
+    Attributes:
+        name: What it calls itself, for lines behind it; `as` in JSON.
+        key: Its idempotency key.
+    """
+
+    name: Annotated[str, Field(pattern=LINE_NAME.pattern)] | None = Field(None, alias="as")
+    key: Annotated[str, Field(min_length=1, max_length=LONGEST_KEY)] | None = None
+
+
+# What an answer to a batch says of one line: `job`, `dry_run` or `error`. Written so because `as`
+# is no name of a class's member.
+LineView = TypedDict(
+    "LineView",
+    {
+        "line": int,
+        "status": int,
+        "as": NotRequired[str],
+        "job": NotRequired[JobView],
+        "dry_run": NotRequired[DryRunView],
+        "error": NotRequired[ProblemView],
+    },
+)
 # What a line gets that is wrong itself; anything else passes, and the same line may be taken later.
 ITS_OWN = (InvalidRequest, NotFound, Conflict)
 
@@ -235,16 +266,18 @@ class _Batch:
         return None
 
 
-def line_view(w: Wiring, line: Line) -> View:
+def line_view(w: Wiring, line: Line) -> LineView:
     """What became of a line, with the status that it would have had by itself."""
-    view: View = {"line": line.number, "status": 200}
+    view: LineView = {"line": line.number, "status": 200}
     if line.name:
         view["as"] = line.name
     if line.error:
-        error = problem_view(line.error)
-        return view | {"status": error["status"], "error": error}
-    if line.checked:
-        return view | {"dry_run": trial_view(w, line.checked)}
+        view["error"] = problem_view(line.error)
+        view["status"] = view["error"]["status"]
+    elif line.checked:
+        view["dry_run"] = trial_view(w, line.checked)
+    elif line.job:
+        view["job"] = shown(w, line.job)
     if line.new:
         view["status"] = 202
-    return view | {"job": line.job and shown(w, line.job)}
+    return view

@@ -5,10 +5,12 @@ is no.
 """
 
 from dataclasses import asdict
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
+from runhook.worker.domain.answers import Page
 from runhook.worker.domain.bodies import Body
 from runhook.worker.domain.views import View
 from runhook.worker.wiring import Wiring
@@ -31,22 +33,91 @@ class NewLora(Body):
     md5: Annotated[str, Field(pattern=MD5, description="the MD5 of its content, 32 hex digits")]
 
 
+class AppFieldView(TypedDict):
+    """One field of an AI app that a job may set.
+
+    Attributes:
+        key: What a job's input names it by, `<nodeId>.<fieldName>`.
+        node_name: Its node's.
+        type: STRING, IMAGE, AUDIO, VIDEO, LIST, INT, FLOAT, BOOLEAN or SWITCH.
+        default: What it has where a job says nothing.
+        choices: What a LIST or SWITCH takes, where the app says it.
+        description: The app's own words.
+    """
+
+    key: str
+    node_name: str
+    type: str
+    default: str | None
+    choices: list[str]
+    description: str
+
+
+class AppView(TypedDict):
+    """An AI app.
+
+    Attributes:
+        name: Its own.
+        fields: Those that a job may set.
+        needs_password: A job needs `accessPassword`.
+    """
+
+    name: str
+    fields: list[AppFieldView]
+    needs_password: bool
+
+
+class StyleView(TypedDict):
+    """One row of an app's style library.
+
+    Attributes:
+        id: Its own.
+        category: Where the library has it.
+        name: Its own.
+        key: Of the model.
+        trigger: Words for the prompt.
+        preview_url: A picture of it.
+        loras: Those that it loads, and how strongly.
+    """
+
+    id: str
+    category: str
+    name: str
+    key: str
+    trigger: str
+    preview_url: str
+    loras: list[list[str]]
+
+
+class LoraView(TypedDict):
+    """Where to put a LoRA file.
+
+    Attributes:
+        file_name: What nodes load it by.
+        url: What takes the file by PUT, for an hour.
+    """
+
+    file_name: str
+    url: str
+
+
 def workflow(w: Wiring, workflow_id: str) -> View:
     """A workflow's nodes by their id, as ComfyUI's API has them."""
     return w.client.workflow(workflow_id)
 
 
-def app(w: Wiring, webapp_id: str) -> View:
+def app(w: Wiring, webapp_id: str) -> AppView:
     """An AI app's name, the fields that a job may set, and whether it needs a password."""
-    return asdict(w.client.app(webapp_id))
+    return cast(AppView, asdict(w.client.app(webapp_id)))
 
 
-def styles(w: Wiring, webapp_id: str, kind: int) -> View:
+def styles(w: Wiring, webapp_id: str, kind: int) -> Page[StyleView]:
     """The style library of an AI app."""
-    return {"items": [asdict(style) for style in w.client.styles(webapp_id, kind)], "next": None}
+    found = w.client.styles(webapp_id, kind)
+    return {"items": [cast(StyleView, asdict(style)) for style in found], "next": None}
 
 
-def lora(w: Wiring, asked: NewLora) -> View:
+def lora(w: Wiring, asked: NewLora) -> LoraView:
     """The name that nodes load a LoRA by, and a signed URL that takes its file for an hour."""
     file_name, url = w.client.lora_url(asked.name, asked.md5)
     return {"file_name": file_name, "url": url}

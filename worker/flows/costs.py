@@ -5,18 +5,19 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import ValidationInfo
 
 from runhook.worker import catalogue
 from runhook.worker.domain import policy
-from runhook.worker.domain.bodies import Moment, Tenant, fact, refused
+from runhook.worker.domain.answers import AccountView
+from runhook.worker.domain.bodies import Moment, Tenant, fact, refused, shaped
 from runhook.worker.domain.faults import misspelt
 from runhook.worker.domain.metadata import PREFIX, Label
 from runhook.worker.domain.pages import LabelledQuery
-from runhook.worker.domain.views import View, account_view
+from runhook.worker.domain.views import account_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows.steps.budgets import budgets_today
-from runhook.worker.money.report import Costs, budget_view, costs_view
+from runhook.worker.money.report import Costs, CostsView, budget_view, costs_view
 from runhook.worker.money.rows import DAY, DIMENSIONS, RowFilter, summed, together
 from runhook.worker.wiring import Wiring
 
@@ -31,10 +32,25 @@ def _dimensions(value: object, info: ValidationInfo) -> object:
     return names
 
 
-class CostsQuery(LabelledQuery):
-    """Which days and jobs are counted, and what the sums are parted by."""
+SOME_DIMENSIONS = {
+    "type": "array",
+    "items": {"type": "string", "pattern": f"^({'|'.join(DIMENSIONS)}|{PREFIX}.+)$"},
+    "minItems": 1,
+}
 
-    by: Annotated[tuple[str, ...], BeforeValidator(_dimensions)] = ("day",)
+
+class CostsQuery(LabelledQuery):
+    """Which days and jobs are counted, and what the sums are parted by.
+
+    Attributes:
+        by: `day`, `model`, `tenant`, or `metadata.KEY` of an indexed key.
+        model: Of this model, or of those that a glob like `vidu/*` matches.
+        tenant: Of this tenant.
+        since: From the day of this moment on; 30 days, where it is not said.
+        until: Up to the day of this moment.
+    """
+
+    by: Annotated[tuple[str, ...], shaped(_dimensions, SOME_DIMENSIONS)] = ("day",)
     model: str | None = None
     tenant: Tenant | None = None
     since: Moment | None = None
@@ -43,7 +59,7 @@ class CostsQuery(LabelledQuery):
 
 def ledger_view(
     w: Wiring, asked: CostsQuery, labels: tuple[Label, ...] = (), *, only: str | None = None
-) -> View:
+) -> CostsView:
     """What days cost, as /v1 tells it; `ledger` says what of."""
     return costs_view(ledger(w, asked, labels, only=only))
 
@@ -111,7 +127,7 @@ def costs(
     )
 
 
-def account(w: Wiring) -> View:
+def account(w: Wiring) -> AccountView:
     """What the account has left and may run at once, as RunningHub says now, and today's budgets.
 
     Raises:
@@ -120,8 +136,8 @@ def account(w: Wiring) -> View:
         StoreUnavailable: Redis does not answer or refuses.
     """
     found, capacity = w.client.account(), w.client.capacity()
-    view = account_view(found, capacity, w.store.queue.state().in_flight)
-    return view | {"budgets": [budget_view(budget) for budget in budgets_today(w)]}
+    budgets = [budget_view(budget) for budget in budgets_today(w)]
+    return account_view(found, capacity, w.store.queue.state().in_flight, budgets)
 
 
 def by_faults(by: Sequence[str], indexed: Sequence[str]) -> list[Fault]:

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from runhook.worker import catalogue, errors
 from runhook.worker.catalogue import Asset, Checked, Reach
+from runhook.worker.catalogue.answers import DryRunView
 from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.bodies import Body, Group, JobId, Tenant, read
 from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.outputs import output_names, with_jobs
-from runhook.worker.domain.views import View
 from runhook.worker.errors import Conflict, Fault, InvalidRequest
 from runhook.worker.files import inline
 from runhook.worker.flows.steps import fallback, upstream
@@ -113,7 +113,7 @@ def trial(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> Checke
     return check(w, read_job(w, given, asker), asker)
 
 
-def priced(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> View:
+def priced(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> DryRunView:
     """What a job as a user sent it would be and cost, and whether today's budgets have room for it.
 
     Raises:
@@ -121,7 +121,9 @@ def priced(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> View:
     """
     checked = trial(w, given, asker=asker)
     tenant, options = given.get("tenant") or asker.tenant, given.get("options") or {}
-    return trial_view(w, checked) | {"budgets": room_view(w, tenant, checked.quote, options)}
+    view = trial_view(w, checked)
+    view["budgets"] = room_view(w, tenant, checked.quote, options)
+    return view
 
 
 def accept(

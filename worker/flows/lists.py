@@ -4,19 +4,32 @@ from typing import Annotated
 
 from runhook.worker import catalogue
 from runhook.worker.domain import policy
+from runhook.worker.domain.answers import JobView, Page, TreePage
 from runhook.worker.domain.bodies import Group, JobId, Moment, Tenant, some_of
-from runhook.worker.domain.jobs import LOCAL, State, is_job_id
+from runhook.worker.domain.jobs import JOB_ID, LOCAL, State, is_job_id
 from runhook.worker.domain.metadata import Label
 from runhook.worker.domain.pages import USUAL, LabelledQuery, PageSize, Query, begins_at
-from runhook.worker.domain.views import View
 from runhook.worker.errors import NotFound
 from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.store import JobFilter
+from runhook.worker.store.groups import GroupView
 from runhook.worker.wiring import Wiring
 
 
 class JobsQuery(LabelledQuery):
-    """Which jobs to list, and where the page begins."""
+    """Which jobs to list, and where the page begins.
+
+    Attributes:
+        state: In one of these states.
+        model: Of this model, or of those that a glob like `vidu/*` matches.
+        tenant: Of this tenant.
+        root: Of the tree that grew from this job.
+        group: Of this group of the tenant's, or of the caller's own.
+        since: Asked for at this time or later; `2h` is two hours ago.
+        until: Asked for before.
+        cursor: The `next` of the page before.
+        limit: How many.
+    """
 
     state: Annotated[tuple[str, ...], some_of(tuple(State))] = ()
     model: str | None = None
@@ -25,19 +38,28 @@ class JobsQuery(LabelledQuery):
     group: Group | None = None
     since: Moment | None = None
     until: Moment | None = None
-    cursor: Annotated[str, begins_at(is_job_id)] | None = None
+    cursor: Annotated[str, begins_at(is_job_id, JOB_ID.pattern)] | None = None
     limit: PageSize = USUAL
 
 
 class TreeQuery(Query):
-    """Where a page of a tree begins."""
+    """Where a page of a tree begins.
 
-    cursor: Annotated[str, begins_at(is_job_id)] | None = None
+    Attributes:
+        cursor: The `next` of the page before.
+        limit: How many.
+    """
+
+    cursor: Annotated[str, begins_at(is_job_id, JOB_ID.pattern)] | None = None
     limit: PageSize = USUAL
 
 
 class GroupQuery(Query):
-    """Whose group it is; the caller's own, where that is not said."""
+    """Whose group it is.
+
+    Attributes:
+        tenant: The caller's own, where that is not said.
+    """
 
     tenant: Tenant | None = None
 
@@ -49,7 +71,7 @@ def page(
     *,
     only: str | None = None,
     own: str = LOCAL,
-) -> View:
+) -> Page[JobView]:
     """A page of jobs, newest first.
 
     Args:
@@ -82,7 +104,7 @@ def page(
     return {"items": [shown(w, job) for job in found.jobs], "next": found.next}
 
 
-def tree(w: Wiring, job_id: str, asked: TreeQuery, *, only: str | None = None) -> View:
+def tree(w: Wiring, job_id: str, asked: TreeQuery, *, only: str | None = None) -> TreePage[JobView]:
     """A page of a job and what grew from it, the oldest first.
 
     Raises:
@@ -103,7 +125,7 @@ def tree(w: Wiring, job_id: str, asked: TreeQuery, *, only: str | None = None) -
 
 def group(
     w: Wiring, name: str, asked: GroupQuery, *, only: str | None = None, own: str = LOCAL
-) -> View:
+) -> GroupView:
     """How a group stands.
 
     Raises:

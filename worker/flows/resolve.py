@@ -32,7 +32,7 @@ class Verdict(Body):
     """
 
     verdict: As | None = Field(None, alias="as")
-    ref: Annotated[str, fits(str.isdecimal, "must be a task's id: digits")] | None = None
+    ref: Annotated[str, fits(str.isdecimal, "must be a task's id: digits", "[0-9]+")] | None = None
     force: bool = False
 
     @model_validator(mode="after")

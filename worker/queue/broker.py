@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -161,7 +162,7 @@ class ForeignCelery:
         self._url = settings.handler_broker_url
         self._app: Celery | None = None
 
-    def send(self, task: str, queue: str, event: dict[str, Any]) -> Outcome:
+    def send(self, task: str, queue: str, event: Mapping[str, Any]) -> Outcome:
         """Hand an event to another app's broker. Told again, it has the same task id."""
         start = time.monotonic()
         try:

@@ -2,10 +2,35 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from runhook.worker.domain.jobs import State, iso
+from typing_extensions import TypedDict
+
+from runhook.worker.domain.answers import When
+from runhook.worker.domain.jobs import State
+from runhook.worker.domain.views import moment_view
 from runhook.worker.store.scripts import Scripts, pairs
+
+
+class GroupView(TypedDict):
+    """How many of a group's jobs are in which state.
+
+    Attributes:
+        name: Its name.
+        tenant: Whose it is.
+        jobs: Jobs in its life, those that were removed too.
+        size: How many it is to have; null: nobody said.
+        closed: It takes no more jobs.
+        ended_at: When all of them had ended; null: not yet.
+        states: How many of its jobs are in each state now.
+    """
+
+    name: str
+    tenant: str
+    jobs: int
+    size: int | None
+    closed: bool
+    ended_at: When | None
+    states: dict[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +55,7 @@ class GroupState:
     ended_at: datetime | None
     states: dict[State, int]
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> GroupView:
         """As the API shows it."""
         return {
             "name": self.name,
@@ -38,7 +63,7 @@ class GroupState:
             "jobs": self.made,
             "size": self.size,
             "closed": self.closed,
-            "ended_at": self.ended_at and iso(self.ended_at),
+            "ended_at": moment_view(self.ended_at),
             "states": {state.value: count for state, count in self.states.items()},
         }
 

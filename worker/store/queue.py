@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import orjson
+from typing_extensions import TypedDict
 
 from runhook.worker.domain import policy
 from runhook.worker.store.claims import Claim
@@ -37,6 +38,52 @@ class Peek:
     wait: float = 0
     known: int = 0
     holding: tuple[str, ...] = ()
+
+
+class BreakerView(TypedDict):
+    """Whether jobs leave for RunningHub.
+
+    Attributes:
+        state: `open` they do; `closed` they do not; `due` one job may try; `probing` it does.
+        opens_in: Seconds until it is due.
+        why: Why it closed.
+        advice: What the account's owner must do for it to open.
+    """
+
+    state: Literal["open", "closed", "due", "probing"]
+    opens_in: float | None
+    why: str | None
+    advice: str | None
+
+
+class QueueView(TypedDict):
+    """How the queue stands.
+
+    Attributes:
+        length: Jobs that wait for their turn.
+        waiting: Jobs that wait for outputs of others, outside the queue.
+        in_flight: Slots at RunningHub that are counted as taken.
+        sending: Jobs whose paid request is about to leave or has left.
+        running: Jobs that RunningHub has.
+        unconfirmed: Jobs that may hold a slot there.
+        unreadable: Jobs in flight whose record this version cannot read.
+        limit: How many may be in flight.
+        paused: It stands still until somebody has it go on.
+        why_paused: Why, where its owner did not stop it.
+        gate: The breaker before RunningHub.
+    """
+
+    length: int
+    waiting: int
+    in_flight: int
+    sending: int
+    running: int
+    unconfirmed: int
+    unreadable: int
+    limit: int
+    paused: bool
+    why_paused: str | None
+    gate: BreakerView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +125,9 @@ class QueueState:
         """How many slots we count as taken."""
         return self.sending + self.running + self.unconfirmed
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> QueueView:
         """As the API shows it."""
-        gate = {
+        gate: BreakerView = {
             "state": self.gate,
             "opens_in": self.opens_in or None,
             "why": self.why or None,

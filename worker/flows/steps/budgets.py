@@ -6,7 +6,7 @@ from typing import Any
 
 from runhook.config.budgets import WHOLE
 from runhook.worker.catalogue import Quote
-from runhook.worker.domain.views import View
+from runhook.worker.domain.answers import RoomView
 from runhook.worker.flows.steps.pricing import to_hold
 from runhook.worker.money.amounts import of_millionths
 from runhook.worker.money.report import BudgetToday, budget_view
@@ -35,7 +35,7 @@ def budgets_today(w: Wiring, only: str | None = None) -> list[BudgetToday]:
 
 def room_view(
     w: Wiring, tenant: str, quote: Quote | None, options: Mapping[str, Any]
-) -> list[View]:
+) -> list[RoomView]:
     """The budgets that a job would have to fit into now, and whether each has room for it.
 
     Args:
@@ -47,7 +47,7 @@ def room_view(
     needs = to_hold(w, quote, options)
     concerned = (None, tenant)
     return [
-        budget_view(budget) | {"has_room": needs is None or needs <= budget.left}
+        {**budget_view(budget), "has_room": needs is None or needs <= budget.left}
         for budget in budgets_today(w)
         if budget.tenant in concerned
     ]

@@ -6,12 +6,12 @@ from typing import Any
 
 from runhook.worker import catalogue
 from runhook.worker.catalogue import COMFY_KINDS, Checked, Quote
+from runhook.worker.catalogue.answers import DryRunView
 from runhook.worker.catalogue.views import dry_run_view
 from runhook.worker.domain import moves
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.outputs import output_names
 from runhook.worker.domain.reports import LivePrice
-from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest, NotFound, ProviderSilent
 from runhook.worker.money.ledger import day_of
 from runhook.worker.wiring import Wiring
@@ -94,7 +94,7 @@ def live_price(w: Wiring, checked: Checked) -> LivePrice | None:
         return None
 
 
-def trial_view(w: Wiring, checked: Checked) -> View:
+def trial_view(w: Wiring, checked: Checked) -> DryRunView:
     """A checked request and its prices, RunningHub being asked for its own."""
     return dry_run_view(checked, live_price(w, checked))
 

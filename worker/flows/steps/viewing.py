@@ -1,18 +1,19 @@
 """One job as users see it: with its place in the queue, and how far it is."""
 
+from runhook.worker.domain.answers import BillView, ExpectedView, JobView, ProgressView
 from runhook.worker.domain.jobs import Attempt, Job, State
-from runhook.worker.domain.views import View, job_view
+from runhook.worker.domain.views import job_view
 from runhook.worker.flows.steps.first_look import usual_seconds
 from runhook.worker.money.standing import bill_of
 from runhook.worker.wiring import Wiring
 
 
-def shown(w: Wiring, job: Job, place: int | None = None) -> View:
+def shown(w: Wiring, job: Job, place: int | None = None) -> JobView:
     """The job's document as lists have it."""
     return job_view(job, place, base=w.settings.public_url)
 
 
-def whole_view(w: Wiring, job: Job) -> View:
+def whole_view(w: Wiring, job: Job) -> JobView:
     """The job's document; of a queued one its place, of a running one its progress.
 
     And what each attempt is expected to cost, holds of a budget, and whether that is still open.
@@ -20,22 +21,24 @@ def whole_view(w: Wiring, job: Job) -> View:
     place = None
     if job.state is State.QUEUED:
         place = w.store.queue.position(w.client.line_of(job.spec.options), job.id)
-    money = {"price": _price(job.attempt), "bills": _bills(job)}
-    return shown(w, job, place) | {"progress": _progress(w, job)} | money
+    view = shown(w, job, place)
+    view["progress"] = _progress(w, job)
+    view["price"], view["bills"] = _price(job.attempt), _bills(job)
+    return view
 
 
-def _progress(w: Wiring, job: Job) -> View | None:
+def _progress(w: Wiring, job: Job) -> ProgressView | None:
     """Of a running job: seconds since its submit, and how long those of its model usually take."""
     if job.state is not State.RUNNING or job.attempt.submitted_at is None:
         return None
     elapsed = (w.clock.now() - job.attempt.submitted_at).total_seconds()
-    found: View = {"elapsed": round(elapsed, 1), "usual": None, "p95": None}
+    found: ProgressView = {"elapsed": round(elapsed, 1), "usual": None, "p95": None}
     if usually := usual_seconds(w, job):
-        found |= {"usual": usually.p50, "p95": usually.p95}
+        found["usual"], found["p95"] = usually.p50, usually.p95
     return found
 
 
-def _bills(job: Job) -> list[View]:
+def _bills(job: Job) -> list[BillView]:
     return [
         {
             "n": attempt.n,
@@ -48,7 +51,7 @@ def _bills(job: Job) -> list[View]:
     ]
 
 
-def _price(attempt: Attempt) -> View | None:
+def _price(attempt: Attempt) -> ExpectedView | None:
     """What an attempt is expected to cost; null where nobody knows."""
     if attempt.price is None:
         return None

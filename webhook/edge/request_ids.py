@@ -1,0 +1,42 @@
+"""X-Request-Id: what its sender calls a request, in the answer and in every log line."""
+
+import re
+import uuid
+from contextvars import Token
+
+from flask import Response, g, request
+
+from runhook.worker.secrets.signing import PATH
+from runhook.worker.telemetry import in_request, request_over
+
+HEADER, CALLBACKS = "X-Request-Id", f"{PATH}/"
+# Whatever else it holds would be written into the log by a stranger.
+NAME = re.compile(r"[A-Za-z0-9_.:/+=@-]{1,128}")
+
+
+def request_id(given: str | None) -> str:
+    """The name that a request brought, if it is one; else a new one."""
+    if given is not None and NAME.fullmatch(given):
+        return given
+    return uuid.uuid4().hex
+
+
+def begin() -> None:
+    """Before a request: from now on log lines name it."""
+    g.request_id = request_id(request.headers.get(HEADER))
+    g.request_token = in_request(g.request_id)
+
+
+def told(response: Response) -> Response:
+    """An answer that says which request it is to."""
+    # RunningHub reads none, and small callbacks, which never come here, are answered without.
+    if not request.path.startswith(CALLBACKS):
+        response.headers[HEADER] = g.request_id
+    return response
+
+
+def end(_: BaseException | None = None) -> None:
+    """Behind a request: the thread's next lines are another's."""
+    token: Token[str] | None = g.pop("request_token", None)
+    if token is not None:
+        request_over(token)
