@@ -11,6 +11,8 @@ from runhook.webhook.pages import (
     cost_page,
     errors,
     job_actions,
+    job_bulk,
+    job_list,
     job_page,
     live,
     new_job,
@@ -67,6 +69,8 @@ PAGES = (
     job_actions,
     new_job,
     cost_page,
+    job_list,
+    job_bulk,
 )
 
 

@@ -38,6 +38,10 @@ PAGES = (
     Row(name="login", path="/login", current=None, who=""),
     Row(name="not-found", path="/nowhere", current=None, status=404),
     Row(name="overview", path="/", current="Overview"),
+    Row(name="jobs", path="/jobs", current="Jobs"),
+    Row(name="jobs-as-a-table", path="/jobs?view=table", current="Jobs"),
+    Row(name="jobs-of-a-reader", path="/jobs?view=table", current="Jobs", who="office"),
+    Row(name="jobs-of-no-filter", path="/jobs?state=faild&tenant=!", current="Jobs", status=422),
     Row(name="overview-of-a-tenant", path="/", current="Overview", who="shop"),
     Row(name="new", path="/new", current="New"),
     Row(name="new-video", path="/new/vidu/text-to-video-q3-turbo", current="New"),
@@ -49,14 +53,32 @@ PAGES = (
 
 def scenes(town: Town) -> Mapping[str, str]:
     """What pages show, by name: ids of jobs and the like."""
-    made = {name: make(town) for name, make in SCENES.items()}
-    for job_id in made.values():
-        _ended(town, job_id)
+    made = {}
+    for name, make in SCENES.items():
+        made[name] = make(town)
+        _ended(town, made[name])
     return made
 
 
 def _image(town: Town) -> str:
     return _ask(town, IMAGE, prompt="a lighthouse in the rain, at night")
+
+
+def _video(town: Town) -> str:
+    return _ask(town, "vidu/text-to-video-q3-turbo", prompt="waves, slowly", duration="5")
+
+
+def _sound(town: Town) -> str:
+    return _ask(town, "rhart-audio/text-to-audio/music-2.5", prompt="a waltz", lyrics="la la la")
+
+
+def _model(town: Town) -> str:
+    return _ask(town, "meshy6/text-to-3d", prompt="a small lighthouse of stone")
+
+
+def _failed(town: Town) -> str:
+    town.sandbox.faults({"fault": "failed", "times": 1})
+    return _ask(town, IMAGE, prompt="a lighthouse that fails")
 
 
 def _hostile(town: Town) -> str:
@@ -72,4 +94,11 @@ def _ended(town: Town, job_id: str) -> None:
     eventually(lambda: town.w.store.jobs.get(job_id).state.ended, 40)
 
 
-SCENES: dict[str, Callable[[Town], str]] = {"succeeded": _image, "hostile": _hostile}
+SCENES: dict[str, Callable[[Town], str]] = {
+    "failed": _failed,
+    "succeeded": _image,
+    "hostile": _hostile,
+    "video": _video,
+    "sound": _sound,
+    "model": _model,
+}

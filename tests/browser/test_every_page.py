@@ -52,7 +52,7 @@ def _has_its_landmarks(page: Page, row: Row) -> None:
         assert first.get_attribute("href") == "#main"
     if not row.who:
         return
-    navigation = page.get_by_role("navigation", name="Pages")
+    navigation = page.get_by_role("navigation", name="Pages", exact=True)
     assert navigation.count() == 1
     marked = navigation.locator("[aria-current=page]").all_inner_texts()
     assert [text.strip() for text in marked] == [row.current] * (row.current is not None)

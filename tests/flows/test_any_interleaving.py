@@ -74,6 +74,7 @@ LIMIT = 3
 PRICE = Decimal("0.40")  # of IMAGE
 BUDGET = "6.00"  # of which a long history finds the end
 PICTURE = (Output(url="https://a.example/x.png", type="png"),)
+WORDS: tuple[Callable[..., Job], ...] = (cancel, retry)  # what a user may say of a job
 
 
 class Crash(BaseException):
@@ -308,7 +309,7 @@ class Interleaving(RuleBasedStateMachine):
             self._call_back(task)
 
     @precondition(lambda self: self.ids)
-    @rule(data=st.data(), word=st.sampled_from([cancel, retry]))
+    @rule(data=st.data(), word=st.sampled_from(WORDS))
     def the_user_speaks(self, data: st.DataObject, word: Callable[..., Job]) -> None:
         """He cancels a job, or wants it again."""
         job_id = data.draw(st.sampled_from(self.ids))

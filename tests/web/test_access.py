@@ -64,6 +64,9 @@ GET /healthz anybody
 GET /readyz anybody
 GET / read submit
 GET /live read submit
+GET /jobs read submit
+POST /jobs/confirm submit
+POST /jobs/act submit
 GET /login anybody
 POST /login anybody
 POST /logout read submit

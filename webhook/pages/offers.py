@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from runhook.webhook.pages.words import money
 from runhook.worker.catalogue import Quote
-from runhook.worker.domain.views import View
+from runhook.worker.catalogue.answers import DryRunView
 
 UNKNOWN = "Submit, price unknown"
 
@@ -24,7 +24,7 @@ class Offer:
     why: str = ""
 
 
-def offer(view: View) -> Offer:
+def offer(view: DryRunView) -> Offer:
     """The price of a dry run: RunningHub's own where it tells it, else the catalogue's.
 
     Args:
@@ -32,7 +32,9 @@ def offer(view: View) -> Offer:
     """
     live, listed = view["live_price"], view["price"]
     if live:
-        currency = live["currency"] or (listed or {}).get("currency")
+        currency = live["currency"]
+        if currency is None and listed:
+            currency = listed["currency"]
         return _offered(money(live["money"], currency), "RunningHub's price now", view)
     if listed and listed["money"]:
         price = _listed(listed["money"], listed["currency"], at_least=listed["at_least"])
@@ -61,11 +63,11 @@ def _listed(amount: str, currency: str, *, at_least: bool) -> str:
     return text
 
 
-def _offered(price: str, source: str, view: View) -> Offer:
+def _offered(price: str, source: str, view: DryRunView) -> Offer:
     return Offer(button=f"Pay {price}", price=price, why=source + _most(view))
 
 
-def _most(view: View) -> str:
+def _most(view: DryRunView) -> str:
     """What it may come to with all that may be paid again."""
     span = view["price_range"]
     if not span or span["from"] == span["to"]:

@@ -12,8 +12,8 @@ from runhook.webhook.edge.scopes import caller, only
 from runhook.webhook.forms.form import Asked, JobForm
 from runhook.webhook.pages.offers import Offer, estimate, offer
 from runhook.worker import catalogue
+from runhook.worker.catalogue.answers import DryRunView
 from runhook.worker.catalogue.views import dry_run_view
-from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import create
 from runhook.worker.flows.steps.pricing import trial_view
@@ -54,7 +54,7 @@ def trial(form: JobForm, asked: Asked) -> Trial:
     return Trial(offer(_priced(checked)))
 
 
-def _priced(checked: catalogue.Checked) -> View:
+def _priced(checked: catalogue.Checked) -> DryRunView:
     """The dry run with RunningHub's own price, unless too many ask it at this moment."""
     with ExitStack() as place:
         try:

@@ -1,6 +1,6 @@
 """`runhook workflow` and `runhook app`: what a ComfyUI job's input may set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -78,7 +78,7 @@ def _field(told: dict[str, Any]) -> AppField:
     return AppField(**known | {"choices": tuple(told.get("choices") or ())})
 
 
-def settable_fields(graph: dict[str, Any]) -> list[AppField]:
+def settable_fields(graph: Mapping[str, Any]) -> list[AppField]:
     """A workflow's inputs that no other node feeds.
 
     Args:

@@ -1,6 +1,6 @@
 """Calls about what jobs need and cost: files, models, workflows, the queue, the account."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import IO, Any
 
@@ -106,7 +106,7 @@ class OtherCalls:
         """Let the queue go on."""
         return read(Queue, self._transport.pause(paused=False))
 
-    def workflow(self, workflow_id: str) -> dict[str, Any]:
+    def workflow(self, workflow_id: str) -> Mapping[str, Any]:
         """A workflow's nodes by their id, as ComfyUI's API has them.
 
         Raises:

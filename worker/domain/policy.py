@@ -327,3 +327,8 @@ PLACE_LOOK_MS = 15_000  # ms until a slot that waits for a place looks again, we
 
 # Seconds a browser stays signed in: a week, so that who looks each day signs in on Mondays.
 SESSION_SECONDS = 7 * 86_400
+# Jobs that one confirmation is about: so many are named in a form of 40 KB, and done in seconds.
+BULK_MOST = 1_000
+# Seconds after which the rest of them is left as it is, and that is said: a browser waits a minute.
+BULK_SECONDS = 20.0
+NEWER_SHOWN = 99  # jobs that came since a list was opened; of more it says only that

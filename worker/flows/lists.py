@@ -13,6 +13,7 @@ from runhook.worker.errors import NotFound
 from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.store import JobFilter
 from runhook.worker.store.groups import GroupView
+from runhook.worker.store.listing import Listed
 from runhook.worker.wiring import Wiring
 
 
@@ -72,11 +73,26 @@ def page(
     only: str | None = None,
     own: str = LOCAL,
 ) -> Page[JobView]:
-    """A page of jobs, newest first.
+    """A page of jobs, newest first, as `/v1` has it; the parameters are those of `wanted`.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    found = page_of(w, wanted(asked, labels, only=only, own=own), asked)
+    return {"items": [shown(w, job) for job in found.jobs], "next": found.next}
+
+
+def wanted(
+    asked: JobsQuery,
+    labels: tuple[Label, ...] = (),
+    *,
+    only: str | None = None,
+    own: str = LOCAL,
+) -> JobFilter | None:
+    """Which jobs are meant; None: none that whoever asks may see.
 
     Args:
-        w: The process's parts.
-        asked: Which, and where it begins.
+        asked: What narrows them.
         labels: The metadata that they have.
         only: The one tenant whose jobs may be seen; None: any.
         own: Whose group is meant where no tenant is named.
@@ -86,11 +102,11 @@ def page(
     """
     model = catalogue.listed_as(asked.model)
     if only is not None and asked.tenant not in (None, only):
-        return {"items": [], "next": None}  # as if the other had none
+        return None  # as if the other had none
     tenant = only or asked.tenant
     if asked.group and not tenant:
         tenant = own
-    wanted = JobFilter(
+    return JobFilter(
         states=asked.state,
         model=model,
         tenant=tenant,
@@ -100,8 +116,22 @@ def page(
         since=asked.since,
         until=asked.until,
     )
-    found = w.store.listing.page(wanted, asked.cursor, asked.limit)
-    return {"items": [shown(w, job) for job in found.jobs], "next": found.next}
+
+
+def page_of(w: Wiring, of: JobFilter | None, asked: JobsQuery) -> Listed:
+    """A page of jobs as they are."""
+    if of is None:
+        return Listed((), None)
+    return w.store.listing.page(of, asked.cursor, asked.limit)
+
+
+def newer(w: Wiring, of: JobFilter, than: str, most: int) -> int:
+    """How many jobs came since one of them, up to so many."""
+    if of.labels:
+        names = [job.id for job in w.store.listing.page(of, None, most).jobs]
+    else:
+        names = [name for piece in w.store.listing.names(of, most) for name in piece]
+    return sum(name > than for name in names)
 
 
 def tree(w: Wiring, job_id: str, asked: TreeQuery, *, only: str | None = None) -> TreePage[JobView]:

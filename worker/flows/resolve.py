@@ -45,10 +45,15 @@ class Verdict(Body):
         return self
 
 
-def retry(w: Wiring, job_id: str) -> Job:
+def retry(w: Wiring, job_id: str, *, behind: int | None = None) -> Job:
     """A new paid attempt of a failed or cancelled job, under a callback URL of its own.
 
     One that names outputs of jobs that have not succeeded waits for them again.
+
+    Args:
+        w: The process's parts.
+        job_id: Which.
+        behind: Only where this attempt is still the last: who asks twice pays once. None: any.
 
     Raises:
         NotFound: There is no such job.
@@ -63,6 +68,9 @@ def retry(w: Wiring, job_id: str) -> Job:
 
     def decide(job: Job) -> Change:
         _may_be_retried(job)
+        last = job.history.attempts[-1].n
+        if behind not in (None, last):
+            raise Conflict(f"{job_id} was retried already: its last attempt is {last} by now")
         _leave_to_settling(w, job)
         # A new attempt and not the old one again: its callback URL is its own, so late news of the
         # first cannot be taken for news of the second. It begins anew with the model that was asked

@@ -28,7 +28,7 @@ from runhook.worker.store.groups import Groups, GroupState
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.ledger import Day, Ledger
 from runhook.worker.store.lineage import Lineage
-from runhook.worker.store.listing import JobFilter, Listing, Page
+from runhook.worker.store.listing import JobFilter, Listed, Listing
 from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
 from runhook.worker.store.queue import Peek, Queue, QueueState, may_leave
@@ -59,9 +59,9 @@ __all__ = [
     "JobFilter",
     "Lease",
     "LeasedDelivery",
+    "Listed",
     "Listeners",
     "Memory",
-    "Page",
     "Peek",
     "Post",
     "Published",

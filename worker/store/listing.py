@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -23,6 +23,7 @@ from runhook.worker.store.connection import reaching
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.scripts import Scripts, milliseconds
 
+Item = TypeVar("Item")
 PIECE = 500  # names or records in one round trip: a MiB, so that Redis serves others between
 
 
@@ -72,7 +73,7 @@ class JobFilter:
 
 
 @dataclass(frozen=True)
-class Page:
+class Listed:
     """Some jobs, newest first.
 
     Attributes:
@@ -92,7 +93,7 @@ class Listing:
         self._redis = scripts.client
         self._jobs = jobs
 
-    def page(self, wanted: JobFilter, cursor: str | None, most: int) -> Page:
+    def page(self, wanted: JobFilter, cursor: str | None, most: int) -> Listed:
         """Jobs newest first, behind the cursor.
 
         Large ones make a short page, and so do many that cannot be read here: `next` goes on.
@@ -106,15 +107,15 @@ class Listing:
             for job in self._fitting(wanted, looked):
                 found.append(job)
                 if len(found) == most:
-                    return Page(tuple(found), self._behind(job.id, names, most))
+                    return Listed(tuple(found), self._behind(job.id, names, most))
             if len(looked) == len(names):
-                return Page(tuple(found), None)
+                return Listed(tuple(found), None)
             cursor = looked[-1]
             if found and len(looked) < most:
                 break
-        return Page(tuple(found), cursor)
+        return Listed(tuple(found), cursor)
 
-    def _labelled_page(self, wanted: JobFilter, cursor: str | None, most: int) -> Page:
+    def _labelled_page(self, wanted: JobFilter, cursor: str | None, most: int) -> Listed:
         """The same of jobs that have some metadata: their lists tell neither state nor model.
 
         So each job of a list is looked at, and a page is short, or empty, where many do not fit.
@@ -126,11 +127,11 @@ class Listing:
             looked = names[: self._jobs.fitting(names[:room])]
             found += filter(wanted.takes, self._jobs.many(looked))
             if len(looked) < len(names):
-                return Page(tuple(found), looked[-1])
+                return Listed(tuple(found), looked[-1])
             if last is None:
-                return Page(tuple(found), None)
+                return Listed(tuple(found), None)
             cursor = last
-        return Page(tuple(found), cursor)
+        return Listed(tuple(found), cursor)
 
     def _labelled(
         self, wanted: JobFilter, cursor: str | None, most: int
@@ -337,7 +338,7 @@ def _above(since: datetime | None) -> str:
     return f"[{first_id('job', since)}"
 
 
-def pieces(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+def pieces(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
     """A list in pieces, so that no script and no command runs long."""
     for at in range(0, len(items), most):
         yield items[at : at + most]

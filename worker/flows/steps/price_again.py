@@ -39,16 +39,25 @@ def price_again(w: Wiring, job: Job, model: str) -> PriceAgain:
         model: The one of its models that the attempt begins with.
     """
     checked = Checked(model=model, kind=job.spec.kind, input=job.spec.input_of(model))
-    quote = _quote(job, model)
-    found = PriceAgain()
-    if quote is not None:
-        found = PriceAgain(money=quote.money, currency=quote.currency, at_least=quote.at_least)
+    found = _of_the_catalogue(job, model)
     live = live_price(w, checked)
     if live is not None and live.free:
         found = PriceAgain(money=Decimal(0), currency=live.currency, live=True)
     elif live is not None:
         found = PriceAgain(money=live.money, currency=live.currency, live=True)
     return _with_most(found, job, model)
+
+
+def listed_price(job: Job, model: str) -> PriceAgain:
+    """The same by the catalogue alone: nobody is asked, so it can be said of many jobs."""
+    return _with_most(_of_the_catalogue(job, model), job, model)
+
+
+def _of_the_catalogue(job: Job, model: str) -> PriceAgain:
+    quote = _quote(job, model)
+    if quote is None:
+        return PriceAgain()
+    return PriceAgain(money=quote.money, currency=quote.currency, at_least=quote.at_least)
 
 
 def _quote(job: Job, model: str) -> Quote | None:

@@ -1,0 +1,129 @@
+"""/jobs/confirm and /jobs/act: one word on many jobs, whose count and sum are confirmed first."""
+
+from contextlib import ExitStack
+from urllib.parse import parse_qsl
+
+from flask import Blueprint, Response, g, request
+from werkzeug.datastructures import MultiDict
+
+from runhook.webhook.edge.limits import ASKING
+from runhook.webhook.edge.responses import wiring
+from runhook.webhook.edge.scopes import caller, forbidden, only, open_to
+from runhook.webhook.pages.asking import read_form
+from runhook.webhook.pages.shell import done, may, page
+from runhook.worker.domain.jobs import is_job_id
+from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.flows import bulk, lists
+from runhook.worker.flows.bulk import ACTIONS, Action, Outcome, Plan
+from runhook.worker.flows.lists import JobsQuery
+
+LIST = "/jobs"
+# What the whole filter is asked about; deliveries are found by their own page's filter.
+OF_ALL: tuple[Action, ...] = ("cancel", "retry", "forget")
+# What a list's address has besides the filter.
+PLACE = ("view", "top", "cursor", "limit", "jump")
+DONE = {
+    "cancel": "cancelled, or wished where RunningHub has yet to say what it has",
+    "retry": "put into the queue again",
+    "forget": "forgotten",
+    "redeliver": "handed to their handlers again",
+}
+
+blueprint = Blueprint("job_bulk", __name__, template_folder="templates")
+
+
+def open_actions() -> tuple[Action, ...]:
+    """What whoever looks may do to many jobs."""
+    if not may("job_bulk.confirm"):
+        return ()
+    return tuple(action for action in ACTIONS if action != "redeliver" or caller().may(()))
+
+
+@blueprint.post("/jobs/confirm")
+@open_to("submit")
+def confirm() -> Response:
+    """What an action would mean: how many jobs, and what money. Nothing is done."""
+    action, back = _action(), _filter()
+    plan = _planned(action, back)
+    where = LIST
+    if back:
+        where = f"{LIST}?{back}"
+    if not plan.named:
+        return done(where, "None of these jobs can have that done; nothing was changed.", "bad")
+    g.below = "job_list.show"
+    return page("confirm.html", plan=plan, back=back, where=where)
+
+
+@blueprint.post("/jobs/act")
+@open_to("submit")
+def act() -> Response:
+    """Do what was confirmed, to the very jobs that were counted."""
+    action, back = _action(), _filter()
+    named = bulk.named_in(request.form.get("named", ""))
+    with ExitStack() as place:
+        if action == "cancel":
+            place.enter_context(
+                ASKING.take(caller().name)
+            )  # RunningHub is asked about running ones
+        outcome = bulk.carry_out(wiring(), action, named, only=only())
+    where = LIST
+    if back:
+        where = f"{LIST}?{back}"
+    kind = "good"
+    if outcome.refused or outcome.left:
+        kind = "bad"
+    return done(where, _said(action, outcome), kind)
+
+
+def _planned(action: Action, back: str) -> Plan:
+    if request.form.get("of") == "all":
+        if action not in OF_ALL:
+            raise InvalidRequest([Fault(path="action", message="is for selected jobs only")])
+        fields = MultiDict((name, value) for name, value in parse_qsl(back) if name not in PLACE)
+        asked = read_form(JobsQuery, fields)
+        if asked.query is None:
+            raise InvalidRequest(
+                [Fault(path=name, message=text) for name, text in asked.faults.items()]
+            )
+        of = lists.wanted(asked.query, asked.labels, only=only(), own=caller().name)
+        return bulk.plan_all(wiring(), action, of)
+    chosen = [name for name in request.form.getlist("job") if is_job_id(name)]
+    return bulk.plan_selected(wiring(), action, list(dict.fromkeys(chosen)), only=only())
+
+
+def _action() -> Action:
+    """What is to be done.
+
+    Raises:
+        InvalidRequest: Nothing that there is.
+        Forbidden: It needs another scope.
+    """
+    given = request.form.get("action", "")
+    found = [action for action in ACTIONS if action == given]
+    if not found:
+        text = f"must be one of {', '.join(ACTIONS)}"
+        raise InvalidRequest([Fault(path="action", message=text)])
+    if found[0] not in open_actions():
+        raise forbidden(caller(), "admin")
+    return found[0]
+
+
+def _filter() -> str:
+    """The query of the list that it was asked on, as the list writes it."""
+    return request.form.get("filter", "")
+
+
+def _said(action: Action, outcome: Outcome) -> str:
+    parts = [f"{outcome.done:,} {_jobs(outcome.done)} {DONE[action]}."]
+    if outcome.refused:
+        parts.append(f"{outcome.refused:,} left as they are: {'; '.join(outcome.reasons)}.")
+    if outcome.left:
+        why = "; ".join(outcome.reasons) or "there was no time for them"
+        parts.append(f"{outcome.left:,} not looked at ({why}); repeat it for them.")
+    return " ".join(parts)
+
+
+def _jobs(count: int) -> str:
+    if count == 1:
+        return "job"
+    return "jobs"
