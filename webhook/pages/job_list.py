@@ -13,7 +13,7 @@ from runhook.webhook.pages.job_tiles import tile_of
 from runhook.webhook.pages.shell import page
 from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Moment, one_of
-from runhook.worker.domain.jobs import State, first_id, is_job_id
+from runhook.worker.domain.jobs import JOB_ID, State, first_id, is_job_id
 from runhook.worker.domain.pages import begins_at
 from runhook.worker.errors import NotFound
 from runhook.worker.flows import lists
@@ -35,7 +35,7 @@ class ListQuery(JobsQuery):
 
     view: Annotated[str, one_of(VIEWS)] = VIEWS[0]
     jump: Moment | None = None
-    top: Annotated[str, begins_at(is_job_id)] | None = None
+    top: Annotated[str, begins_at(is_job_id, JOB_ID.pattern)] | None = None
 
 
 @blueprint.get("/jobs")
