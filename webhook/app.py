@@ -9,6 +9,7 @@ from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
 from runhook.webhook.pages import (
     cost_page,
+    delivery_list,
     errors,
     job_actions,
     job_bulk,
@@ -20,6 +21,7 @@ from runhook.webhook.pages import (
     shell,
     sign_in,
     static_files,
+    subscription_pages,
 )
 from runhook.webhook.routes import (
     account,

@@ -92,6 +92,19 @@ GET /docs read submit
 GET /docs/files/<file> read submit
 GET /docs/problems/<kind> read submit
 GET /v1/models/<path:name>/schema read submit
+GET /deliveries read
+POST /deliveries/<delivery_id>/redeliver admin
+POST /deliveries/redeliver admin
+POST /deliveries/recover admin
+GET /subscriptions read
+POST /subscriptions admin
+GET /subscriptions/<subscription_id> read
+POST /subscriptions/<subscription_id> admin
+POST /subscriptions/<subscription_id>/enabled admin
+POST /subscriptions/<subscription_id>/test admin
+POST /subscriptions/<subscription_id>/rotate admin
+POST /subscriptions/<subscription_id>/remove admin
+POST /subscriptions/<subscription_id>/recover admin
 POST /callbacks/<job_id>/<int:attempt>/<signature> anybody
 POST /mcp read submit
 GET /v1/jobs read submit

@@ -95,6 +95,13 @@ form?.addEventListener("change", (event) => {
   if (event.target.type === "file") keep(event.target.closest("[data-drop]"), event.target.files);
   else if (event.target.name !== "other") soon();
 });
+// Whoever leaves a field empty has come to it, and changed nothing.
+form?.addEventListener("focusout", (event) => {
+  const name = named(event.target);
+  if (!name || touched.has(name)) return;
+  touched.add(name);
+  soon();
+});
 form?.addEventListener("submit", (event) => {
   // Asking for the price needs no new page, unless files or rows come with it.
   const rows = event.submitter?.textContent.trim() === "More rows";
