@@ -70,6 +70,8 @@ PAGES = (
     job_page,
     job_actions,
     new_job,
+    delivery_list,
+    subscription_pages,
     cost_page,
     job_list,
     job_bulk,

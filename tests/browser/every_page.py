@@ -6,6 +6,7 @@ A path may name what `scenes` made, as `/jobs/{succeeded}`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from runhook.worker.delivery import subscriptions
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
@@ -48,16 +49,26 @@ PAGES = (
     Row(name="new-files", path="/new/skyreels-v4/omni-reference", current="New", who="shop"),
     Row(name="new-workflow", path="/new/workflow/1904136902449209346", current="New"),
     Row(name="new-hostile", path="/new?from={hostile}", current="New"),
+    Row(name="deliveries", path="/deliveries", current="Deliveries"),
+    Row(name="deliveries-read", path="/deliveries?state=done", current="Deliveries", who="office"),
+    Row(name="subscriptions", path="/subscriptions", current="Deliveries"),
+    Row(name="subscription", path="/subscriptions/{subscription}", current="Deliveries"),
 )
 
 
 def scenes(town: Town) -> Mapping[str, str]:
     """What pages show, by name: ids of jobs and the like."""
-    made = {}
+    made = {"subscription": _subscription(town)}
     for name, make in SCENES.items():
         made[name] = make(town)
         _ended(town, made[name])
     return made
+
+
+def _subscription(town: Town) -> str:
+    """One that nobody answers for, at an address that is no markup."""
+    given = {"url": "http://127.0.0.1:9/hook?of=<b>us</b>", "events": ["job.succeeded"]}
+    return subscriptions.create(town.w, subscriptions.read_new(town.w, given))[0].id
 
 
 def _image(town: Town) -> str:

@@ -1,4 +1,4 @@
-"""Deliveries in a real browser: a dead one is redelivered, and seen to be done, without a reload."""
+"""Deliveries in a real browser: a dead one is redelivered, and seen done without a reload."""
 
 from collections.abc import Iterator
 

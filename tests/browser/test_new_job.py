@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
+from runhook.worker.flows import create
+from runhook.worker.flows.create import JobRequest
 from runhook.worker.store import JobFilter
-from tests.browser.conftest import a_context
 from tests.browser.watching import Watched
 from tests.conftest import eventually
 from tests.journeys.conftest import Town
@@ -28,6 +29,7 @@ DROP = """(bytes) => {
   document.querySelector("[data-drop]").dispatchEvent(event);
 }"""
 SOON = 10_000  # ms until what the server says stands in the page
+ENDED = 40_000  # ms until a job of the sandbox has ended, and its files are kept
 
 
 def _jobs_with(town: Town, prompt: str) -> list[str]:
@@ -167,12 +169,34 @@ def test_the_search_answers_while_one_types(page: Page) -> None:
     assert "q=vidu+text+q3-turbo" in page.url
 
 
-def test_a_form_ends_as_a_job_that_plays(browser: Browser, town: Town) -> None:
-    with a_context(browser, town) as context:
-        page = context.new_page()
-        page.goto(VIDU)
-        page.get_by_label("prompt").fill("it plays")
-        page.locator("#pay").click()
-        page.wait_for_url("**/jobs/job_*")
-        (job,) = _jobs_with(town, "it plays")
-        eventually(lambda: town.w.store.jobs.get(job).state == "succeeded", 40)
+def test_a_job_of_the_form_ends_without_a_reload_and_its_video_plays(
+    page: Page, town: Town
+) -> None:
+    watched = Watched(page)
+    watched.open(VIDU)
+    page.get_by_label("prompt").fill("it plays")
+    page.locator("#pay").click()
+    page.wait_for_url("**/jobs/job_*")
+    page.evaluate("document.body.dataset.same = 'yes'")
+    expect(page.locator(".job-state .badge")).to_have_text("succeeded", timeout=ENDED)
+    video = page.locator("video").first
+    expect(video).to_be_attached(timeout=ENDED)
+    assert page.evaluate("document.body.dataset.same") == "yes", "the page was not loaded again"
+    where = video.evaluate("(video) => video.currentSrc || video.src")
+    part = page.request.get(where, headers={"Range": "bytes=0-99"})
+    assert (part.status, len(part.body())) == (206, 100)
+    video.evaluate("(video) => { video.muted = true; return video.play(); }")
+    page.wait_for_function("document.querySelector('video').currentTime > 0")
+    assert watched.complaints == []
+
+
+def test_another_is_made_from_a_job(page: Page, town: Town) -> None:
+    asked = JobRequest(model="vidu/text-to-video-q3-turbo", input={"prompt": "the first"})
+    first = create.request(town.w, asked)[1]
+    eventually(lambda: town.w.store.jobs.get(first.id).state.ended, 40)
+    page.goto(f"/jobs/{first.id}")
+    page.get_by_role("link", name="Make another").click()
+    expect(page.get_by_label("prompt")).to_have_value("the first")
+    page.locator("#pay").click()
+    page.wait_for_url("**/jobs/job_*")
+    assert len(_jobs_with(town, "the first")) == 2

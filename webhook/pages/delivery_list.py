@@ -133,7 +133,4 @@ def _back() -> str:
     subscription = request.form.get("subscription")
     if subscription:
         return url_for("subscription_pages.show", subscription_id=subscription)
-    job = request.form.get("from_job")
-    if job:
-        return f"/jobs/{job}"
     return url_for("delivery_list.show", **_wanted())
