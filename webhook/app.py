@@ -78,9 +78,15 @@ PAGES = (
 )
 
 
+# A workflow's form has three parts for each of a thousand rows. Its text may be as much as a job's
+# without files, twice over for what is written in more bytes than it means.
+FORMS = {"MAX_FORM_PARTS": 4000, "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024}
+
+
 def create_app(wiring: Wiring) -> Flask:
     """The web process's app over its parts."""
     app = Flask(__name__, static_folder=None)
+    app.config |= FORMS
     app.url_map.merge_slashes = False  # its redirect would lead to any host that a request names
     app.before_request(request_ids.begin)
     app.teardown_request(request_ids.end)

@@ -46,7 +46,7 @@ PAGES = (
     Row(name="overview-of-a-tenant", path="/", current="Overview", who="shop"),
     Row(name="new", path="/new", current="New"),
     Row(name="new-video", path="/new/vidu/text-to-video-q3-turbo", current="New"),
-    Row(name="new-files", path="/new/skyreels-v4/omni-reference", current="New", who="shop"),
+    Row(name="new-files", path="/new/vidu/reference-to-video-q2", current="New", who="shop"),
     Row(name="new-workflow", path="/new/workflow/1904136902449209346", current="New"),
     Row(name="new-hostile", path="/new?from={hostile}", current="New"),
     Row(name="deliveries", path="/deliveries", current="Deliveries"),

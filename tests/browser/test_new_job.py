@@ -162,6 +162,20 @@ def test_without_scripts_the_same_form_tells_its_price_and_makes_its_job(
     assert len(_jobs_with(town, "no scripts")) == 1
 
 
+def test_without_scripts_a_file_comes_with_the_form(plain_page: Page, town: Town) -> None:
+    page = plain_page
+    page.goto(TO_VIDEO)
+    chosen = {"name": "mine.png", "mimeType": "image/png", "buffer": PNG + bytes(3_000_000)}
+    page.locator('[name="file.input.imageUrl"]').set_input_files(chosen)  # type: ignore[arg-type]
+    page.get_by_label("prompt").fill("with a file")
+    page.get_by_role("button", name="Check the price").click()
+    value = page.locator("#f-input-imageUrl").input_value()
+    assert town.w.store.assets.get(value.removeprefix("asset:")).name == "mine.png"
+    page.locator("#pay").click()
+    page.wait_for_url("**/jobs/job_*")
+    assert len(_jobs_with(town, "with a file")) == 1
+
+
 def test_the_search_answers_while_one_types(page: Page) -> None:
     page.goto("/new")
     page.get_by_label("Search the models").press_sequentially("vidu text q3-turbo", delay=10)

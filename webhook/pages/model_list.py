@@ -31,26 +31,30 @@ class Row:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found: the rows that are shown, and how many there are in all."""
+    """What was found: some rows, how many there are in all, and how many stand before them."""
 
     rows: Sequence[Row]
     count: int
+    skip: int = 0
 
     @property
-    def more(self) -> int:
-        """How many are not shown."""
-        return self.count - len(self.rows)
+    def next(self) -> int | None:
+        """How many stand before the next page; None: there is none."""
+        behind = self.skip + len(self.rows)
+        if behind < self.count:
+            return behind
+        return None
 
 
-def listed(words: str, output: str) -> Found:
-    """The models that have every word in a name, and make what is wanted."""
+def listed(words: str, output: str, skip: int = 0) -> Found:
+    """The models that have every word in a name, and make what is wanted; without the first."""
     words = words.strip()
     if COMFY.fullmatch(words):
         kind = words.partition("/")[0]
         return Found([Row(endpoint=words, name=words, output=kind, price="by run time")], 1)
     models = [one for one in search(words) if output in ("", one.output)]
     models.sort(key=lambda one: one.deprecated)  # stable: in the reference's order besides
-    return Found([_row(one) for one in models[:MOST]], len(models))
+    return Found([_row(one) for one in models[skip : skip + MOST]], len(models), skip)
 
 
 def _row(model: Model) -> Row:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from flask import Response, g, request
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from runhook.config.catalogue import KINDS
 from runhook.webhook.edge.forgery import FIELD
@@ -28,7 +28,7 @@ from runhook.webhook.pages.model_list import listed
 from runhook.webhook.pages.trials import Told, Trial, asker, told, trial
 from runhook.worker import catalogue
 from runhook.worker.catalogue.views import asset_view
-from runhook.worker.domain.bodies import JobId, key_fault, one_of
+from runhook.worker.domain.bodies import JobId, key_fault, one_of, refused
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, RunhookError
@@ -53,11 +53,20 @@ class FormQuery(Query):
     source: Annotated[JobId | None, Field(alias="from")] = None
 
 
+def _count(text: object) -> object:
+    """How many models stand before a page; there are fewer than a thousand."""
+    digits = str(text)
+    if digits.isdecimal() and len(digits) <= 3:
+        return int(digits)
+    raise refused("must be a number from 0 to 999")
+
+
 class ModelsQuery(FormQuery):
     """Which models are looked for."""
 
     q: str = ""
     output: Annotated[str, one_of(("", *KINDS))] = ""
+    skip: Annotated[int, BeforeValidator(_count)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +94,7 @@ def show() -> Response:
     asked = query(ModelsQuery)
     if asked.source:
         return shell.lead_to(f"/new/{_job(asked.source).spec.model}?from={asked.source}")
-    return shell.page("new.html", found=listed(asked.q, asked.output), asked=asked)
+    return shell.page("new.html", found=listed(asked.q, asked.output, asked.skip), asked=asked)
 
 
 @blueprint.get("/new/<path:name>")

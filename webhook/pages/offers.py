@@ -6,7 +6,7 @@ from runhook.webhook.pages.words import money
 from runhook.worker.catalogue import Quote
 from runhook.worker.catalogue.answers import DryRunView
 
-UNKNOWN = "Submit, price unknown"
+UNKNOWN = "Pay what it costs"
 
 
 @dataclass(frozen=True, kw_only=True)
