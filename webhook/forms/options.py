@@ -7,9 +7,10 @@ from typing import Any
 from runhook.config.catalogue import Model, Param
 from runhook.webhook.forms.fields import Choice, Field, field_of
 from runhook.webhook.forms.posted import Posted
-from runhook.webhook.forms.texts import exactly, texts_of, unix, value_of
+from runhook.webhook.forms.texts import texts_of, unix, value_of
 from runhook.worker.catalogue import COMFY, siblings
 from runhook.worker.catalogue.nodes import BY_KIND, INSTANCE_TYPES, OPTIONS
+from runhook.worker.domain.typed import exactly
 from runhook.worker.errors import Fault
 
 PRIORITY, METADATA = "priority", "metadata"

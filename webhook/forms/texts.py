@@ -12,6 +12,7 @@ import orjson
 
 from runhook.config.catalogue import Param
 from runhook.worker.catalogue.values import MEDIA
+from runhook.worker.domain.typed import guess
 
 # As people type numbers: without an exponent, no longer than anybody means. JSON as it is written
 # here has whole numbers of 64 bits.
@@ -75,22 +76,6 @@ def number(text: str) -> Any:
     return text
 
 
-def parsed(text: str) -> Any:
-    """What JSON says, or the text where it is none."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-
-
-def exactly(text: str) -> Any:
-    """What the text says as JSON where that says no less: `7` is a number, `7.10` stays text."""
-    value = parsed(text)
-    if isinstance(value, list | dict) or orjson.dumps(value).decode() == text:
-        return value
-    return text
-
-
 def _blank(param: Param, text: str) -> Any:
     # Left out, it would get its default again, which whoever emptied the field does not want.
     if param.type == "string" and param.default is not None:
@@ -115,11 +100,11 @@ def _list(param: Param, texts: Sequence[str]) -> Any:
 def _items(param: Param, text: str) -> Any:
     """One a line; or the list as JSON, for objects and items of several lines."""
     if text.lstrip().startswith("["):
-        found = parsed(text)
+        found = guess(text)
         if isinstance(found, list):
             return found
     if param.type == "object" and text.strip():
-        return parsed(text)
+        return guess(text)
     return [READERS[param.type](line.strip()) for line in text.split("\n") if line.strip()]
 
 
@@ -142,6 +127,6 @@ READERS: dict[str, Callable[[str], Any]] = {
     "integer": number,
     "number": number,
     "boolean": _boolean,
-    "object": parsed,
+    "object": guess,
     **dict.fromkeys(MEDIA, str.strip),
 }

@@ -13,7 +13,7 @@ from runhook.webhook.forms.fields import Choice, Field
 from runhook.webhook.pages import recovering, shell
 from runhook.worker.delivery import deliveries, subscriptions
 from runhook.worker.delivery.deliveries import DeliveriesQuery
-from runhook.worker.delivery.standing import receivers
+from runhook.worker.delivery.standing import receivers, subscriber
 from runhook.worker.delivery.views import delivery_view, sample_view, subscription_view
 from runhook.worker.domain.bodies import read
 from runhook.worker.domain.events import TYPES
@@ -158,19 +158,14 @@ def _page(
     tested: Mapping[str, Any] | None = None,
     status: int = 200,
 ) -> Response:
-    w = wiring()
-    health, (waiting,) = (
-        w.store.subscriptions.health(found.id),
-        w.store.deliveries.waiting([found.id]),
-    )
+    w, stands = wiring(), subscriber(wiring(), found)
     shown = deliveries.page(w, DeliveriesQuery(handler=found.id, limit=PAGE))
-    view = subscription_view(found, health, waiting.dead)
+    view = subscription_view(found, stands.health, stands.waiting.dead)
     return shell.page(
         "subscription.html",
         status,
         one=view,
-        health=health,
-        waiting=waiting,
+        stands=stands,
         fields=_fields(given or view),
         faults=_told(faults),
         tested=tested,

@@ -13,6 +13,7 @@ import orjson
 from runhook.worker import catalogue
 from runhook.worker.cli.busy import ShownFile
 from runhook.worker.client.answers import Asset
+from runhook.worker.domain.typed import exactly, guess
 from runhook.worker.errors import NotFound
 
 if TYPE_CHECKING:
@@ -75,16 +76,8 @@ def metadata_of(pairs: Iterable[str]) -> dict[str, Any]:
     for name, value in map(pair, pairs):
         if name in given:
             raise click.UsageError(f"--metadata {name} is given twice")
-        given[name] = _exactly(value)
+        given[name] = exactly(value)
     return given
-
-
-def _exactly(text: str) -> Any:
-    """What the text says as JSON where that says no less: `7` is a number, `7.10` stays text."""
-    value = guess(text)
-    if isinstance(value, list | dict) or orjson.dumps(value).decode() == text:
-        return value
-    return text
 
 
 def keep_file(rh: "Runhook", path: Path) -> Asset:
@@ -137,14 +130,6 @@ def job_lines(file: IO[bytes]) -> Iterator[bytes]:
                 f"a line of --batch is over {LARGEST_JSON >> 20} MiB; those before were accepted"
             )
         yield line
-
-
-def guess(value: str) -> Any:
-    """What the text says as JSON, or the text itself where it is none: `5` is a number."""
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
 
 
 def option(name: str, value: str) -> Any:

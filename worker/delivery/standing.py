@@ -75,6 +75,12 @@ def receivers(w: Wiring) -> list[Receiver]:
     return sorted(found, key=lambda one: (ORDER.index(one.standing), one.lane, one.name))
 
 
+def subscriber(w: Wiring, one: Subscription) -> Receiver:
+    """How one subscriber stands."""
+    (waiting,) = w.store.deliveries.waiting([one.id])
+    return _subscriber(one, waiting, w.store.subscriptions.health(one.id), w.clock.now())
+
+
 def _handler(member: Member, health: Health) -> Receiver:
     standing: Standing = "gone"
     if member.alive:
