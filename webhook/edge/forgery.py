@@ -17,7 +17,7 @@ from runhook.worker.secrets.deriving import Kind, derived
 
 FIELD, HEADER = "csrf_token", "X-CSRF-Token"
 SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
-PROGRAMS = ("/v1/", "/callbacks/")  # what is for programs alone
+PROGRAMS = ("/v1/", "/mcp", "/callbacks/")  # what is for programs alone
 NOBODY = "nobody"  # whose word it is where nobody need sign in: without tokens, on this machine
 ELSEWHERE = "this was asked by a page of another site. Nothing was done."
 STALE = (
