@@ -1,11 +1,16 @@
 """/v1/subscriptions: what is taken, what is refused, what is shown once."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
+from runhook.worker.domain.events import cloud_event, sample
+from runhook.worker.domain.reports import Output
 from tests.conftest import SHOP, Build, House
 from tests.receiver import Receiver
 
@@ -129,8 +134,8 @@ def test_a_test_says_how_it_went(client: FlaskClient, receiver: Receiver) -> Non
     made = _made(client, url=receiver.url, enabled=False)
     path = f"/v1/subscriptions/{made['id']}/test"
     receiver.answers(200, 500)
-    assert client.post(path).get_json()["delivered"] is True
-    failed = client.post(path, json={"type": "job.failed"}).get_json()
+    assert client.post(path, buffered=True).get_json()["delivered"] is True
+    failed = client.post(path, json={"type": "job.failed"}, buffered=True).get_json()
     assert (failed["delivered"], failed["status"], failed["type"]) == (False, 500, "job.failed")
     assert receiver.types() == ["job.succeeded", "job.failed"]
     assert client.post(path, json={"type": "job.nope"}).status_code == 422
@@ -152,3 +157,58 @@ def test_subscriptions_need_a_token_where_there_are_tokens(build: Build) -> None
         assert client.get(f"/v1/{path}").status_code == 401
     for path in ("subscriptions", "recover", "deliveries/redeliver"):
         assert client.post(f"/v1/{path}", json={}).status_code == 401
+
+
+def test_a_subscriber_gets_the_fields_that_it_includes_and_those_that_name_the_job(
+    open_house: House, client: FlaskClient, receiver: Receiver
+) -> None:
+    made = _made(
+        client, url=receiver.url, events=["job.succeeded"], include=["outputs", "metadata"]
+    )
+    assert made["include"] == ["outputs", "metadata"]
+    job = open_house.ask(metadata={"order": 7}, prompt="a cat " * 500)
+    open_house.until(job, "succeeded")
+    (told,) = [one.event for one in receiver.requests]
+    named = {"id", "model", "state", "previous_state"}
+    assert set(told["data"]) == named | {"outputs", "metadata"}
+    assert (told["data"]["id"], told["data"]["metadata"]) == (job.id, {"order": 7})
+    assert told["data"]["outputs"][0]["type"] == "png"
+    again = client.patch(f"/v1/subscriptions/{made['id']}", json={"include": []}).get_json()
+    assert again["include"] is None
+    open_house.until(open_house.ask(prompt="a dog"), "succeeded")
+    assert receiver.requests[-1].event["data"]["input"]["prompt"] == "a dog"
+
+
+def test_a_field_that_no_job_has_is_refused_with_the_nearest(client: FlaskClient) -> None:
+    answer = client.post("/v1/subscriptions", json=PUBLIC | {"include": ["output", "metadata"]})
+    (fault,) = answer.get_json()["errors"]
+    assert (answer.status_code, fault["path"], fault["nearest"]) == (422, "include", "outputs")
+    assert "'output'" in fault["message"]
+    assert "attempts" in fault["allowed"]
+
+
+def test_an_alert_keeps_what_it_says_whatever_is_included(
+    client: FlaskClient, receiver: Receiver
+) -> None:
+    made = _made(client, url=receiver.url, include=["outputs"])
+    for kind in ("runhook.alert", "group.ended"):
+        path = f"/v1/subscriptions/{made['id']}/test"
+        assert client.post(path, json={"type": kind}, buffered=True).get_json()["delivered"]
+    alert, group = (one.event["data"] for one in receiver.requests)
+    assert alert["alert"] == "this is a test"
+    assert group["states"]["succeeded"] == 1
+
+
+def test_a_usual_event_with_many_outputs_is_below_20_kb_when_few_fields_are_included() -> None:
+    event = sample("job.succeeded", datetime.now(UTC))
+    assert event.job
+    url = "https://rh-images.example.com/" + "a" * 90 + "/output.png"
+    outputs = tuple(Output(url=url, type="png", node_id=str(n)) for n in range(40))
+    attempt = replace(event.job.attempt, outputs=outputs)
+    spec = replace(event.job.spec, input={"prompt": "a harbour at dawn " * 200})
+    job = replace(event.job, spec=spec, history=replace(event.job.history, attempts=(attempt,)))
+    whole, small = (
+        len(orjson.dumps(cloud_event(replace(event, job=job), "https://shop.example.com", include)))
+        for include in ((), ("outputs", "metadata"))
+    )
+    assert small < 20_000 < whole

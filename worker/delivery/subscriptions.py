@@ -21,12 +21,12 @@ from runhook.worker.domain.bodies import Body, fact, one_of, read, refused, shap
 from runhook.worker.domain.events import (
     ANSWER_HEAD,
     CONTENT_TYPE,
+    JOB_FIELDS,
     TYPES,
     Event,
     Outcome,
     cloud_event,
     sample,
-    unknown_types,
 )
 from runhook.worker.errors import NotFound, UnreadableRecord
 from runhook.worker.net.outbound import Heard
@@ -64,13 +64,17 @@ def _is_filter(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= LONGEST_GLOB
 
 
-def _known(types: tuple[str, ...]) -> tuple[str, ...]:
-    if unknown := unknown_types(types):
-        near = next(iter(nearest(unknown[0], TYPES)), None)
-        names = ", ".join(map(repr, unknown))
-        text = f"has {names}; expected some of {', '.join(TYPES)}"
-        raise refused(text, TYPES, nearest=near)
-    return types
+def _among(known: tuple[str, ...]) -> AfterValidator:
+    """Filters that are some of these words."""
+
+    def check(words: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [word for word in words if word not in known]:
+            near = next(iter(nearest(unknown[0], known)), None)
+            names = ", ".join(map(repr, unknown))
+            raise refused(f"has {names}; expected some of {', '.join(known)}", known, nearest=near)
+        return words
+
+    return AfterValidator(check)
 
 
 # Read with `refusal`, which says why one is not.
@@ -81,8 +85,10 @@ SOME_GLOBS = {
     "maxItems": MOST_FILTERS,
 }
 SOME_TYPES = SOME_GLOBS | {"items": {"type": "string", "enum": list(TYPES)}}
+SOME_FIELDS = SOME_GLOBS | {"items": {"type": "string", "enum": list(JOB_FIELDS)}}
 Filters = Annotated[tuple[str, ...], shaped(_filters, SOME_GLOBS)]
-Types = Annotated[tuple[str, ...], shaped(_filters, SOME_TYPES), AfterValidator(_known)]
+Types = Annotated[tuple[str, ...], shaped(_filters, SOME_TYPES), _among(TYPES)]
+Fields = Annotated[tuple[str, ...], shaped(_filters, SOME_FIELDS), _among(JOB_FIELDS)]
 
 
 class SubscriptionPatch(Body):
@@ -92,6 +98,7 @@ class SubscriptionPatch(Body):
         url: Where events are posted to.
         events: Their types; empty: all.
         models: Globs over the job's model; empty: all.
+        include: The fields of a job that events have besides its id, model and state; empty: all.
         enabled: Whether events are delivered to it.
     """
 
@@ -100,6 +107,7 @@ class SubscriptionPatch(Body):
     url: Url | None = None
     events: Types | None = None
     models: Filters | None = None
+    include: Fields | None = None
     enabled: bool | None = None
 
 
@@ -158,6 +166,7 @@ def create(w: Wiring, wish: NewSubscription) -> tuple[Subscription, str]:
         url=wish.url,
         events=wish.events or (),
         models=wish.models or (),
+        include=wish.include or (),
         enabled=wish.enabled is not False,
         secret=seal(w.settings.secrets, secret),
         created_at=now,
@@ -220,7 +229,7 @@ def tell(w: Wiring, subscription: Subscription, event: Event) -> Outcome:
     if not signing:
         why = "its secret cannot be read with RUNHOOK_SECRET; rotate it"
         return Outcome(word="failed", took=0, why=why)
-    body = orjson.dumps(cloud_event(event, w.settings.public_url))
+    body = orjson.dumps(cloud_event(event, w.settings.public_url, subscription.include))
     heard = w.outbound.post(subscription.url, body, signed(signing, event.id, body))
     return outcome_of(heard)
 

@@ -62,6 +62,7 @@ def subscription_view(subscription: Subscription, health: Health, missed: int) -
         "url": subscription.url,
         "events": list(subscription.events) or None,
         "models": list(subscription.models) or None,
+        "include": list(subscription.include) or None,
         "enabled": subscription.enabled,
         "why_disabled": subscription.why or None,
         "failing_since": moment_view(health.failing_since),

@@ -3,7 +3,7 @@
 import fnmatch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import WithJsonSchema
@@ -28,6 +28,8 @@ TYPES = (
 )
 # The state that a job has when such an event of it happens; other types may find it in any.
 STATES = {f"job.{state}": state for state in State if f"job.{state}" in TYPES}
+# Fields of a job that every event about one has: without them nobody could tell which it is.
+ALWAYS = ("id", "model", "state")
 CONTENT_TYPE = "application/cloudevents+json"  # the structured mode of CloudEvents 1.0
 NO_SOURCE = "/runhook"  # what CloudEvents name as their source without a public URL
 ANSWER_HEAD = 500  # characters of a subscriber's answer that are kept: enough for its error
@@ -69,15 +71,18 @@ class Event:
         """Whether it is a failure that late success has overtaken."""
         return self.type == "job.failed" and self.state_now is State.SUCCEEDED
 
-    def data(self, base: str) -> View:
+    def data(self, base: str, include: Sequence[str] = ()) -> View:
         """What the CloudEvent carries: the job, and beside it what only events say.
 
         Args:
             base: As `job_view` has it.
+            include: Fields of the job that are wanted besides ALWAYS; none: all.
         """
         view: View = {}
         if self.job:
             view = {**job_view(self.job, base=base)}
+        if include:
+            view = {name: value for name, value in view.items() if name in (*ALWAYS, *include)}
         if self.previous_state:
             view["previous_state"] = self.previous_state
         return view | self.detail
@@ -131,12 +136,13 @@ class Outcome:
     gone: bool = False
 
 
-def cloud_event(what: Event, public_url: str) -> CloudEventView:
+def cloud_event(what: Event, public_url: str, include: Sequence[str] = ()) -> CloudEventView:
     """The event as CloudEvents 1.0 spells it (structured JSON).
 
     Args:
         what: The event.
         public_url: Of the installation that it comes from; empty: it has none.
+        include: As `Event.data` has it.
     """
     return {
         "specversion": "1.0",
@@ -146,7 +152,7 @@ def cloud_event(what: Event, public_url: str) -> CloudEventView:
         "subject": what.subject,
         "time": iso(what.time),
         "datacontenttype": "application/json",
-        "data": what.data(public_url),
+        "data": what.data(public_url, include),
     }
 
 
@@ -233,3 +239,7 @@ def _ended(attempt: jobs.Attempt, state: State, now: datetime) -> jobs.Attempt:
         text = "This is a test: nothing was sent, nothing was paid."
         return replace(attempt, error=Error(code="failed", message=text))
     return attempt
+
+
+# Every field of a job, by which a receiver may say which it wants.
+JOB_FIELDS = tuple(sample("job.succeeded", datetime.fromtimestamp(0, UTC)).data(""))

@@ -30,6 +30,7 @@ class Subscription:
         url: Where it is told.
         events: Types; empty: all.
         models: Globs; empty: all.
+        include: Fields of a job that it wants besides those that every event has; empty: all.
         enabled: Whether it is told; what it misses else is kept as dead deliveries.
         created_at: When it was.
         updated_at: When it last was changed.
@@ -49,6 +50,7 @@ class Subscription:
     updated_at: datetime
     why: str = ""
     old_secrets: tuple[tuple[str, datetime], ...] = ()
+    include: tuple[str, ...] = ()
     rev: int = 0
 
 
@@ -182,6 +184,7 @@ def _fields(one: Subscription) -> Members:
         "url": one.url,
         "events": orjson.dumps(one.events).decode(),
         "models": orjson.dumps(one.models).decode(),
+        "include": orjson.dumps(one.include).decode(),
         "enabled": str(int(one.enabled)),
         "why": one.why,
         "secret": one.secret,
@@ -219,6 +222,7 @@ def _of(name: str, text: Members) -> Subscription:
             (sealed, stream_moment(str(until)))
             for sealed, until, *_ in orjson.loads(text["old_secrets"])
         ),
+        include=tuple(orjson.loads(text.get("include", "[]"))),
         rev=int(text["rev"]),
     )
 
