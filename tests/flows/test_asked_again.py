@@ -69,11 +69,20 @@ def test_a_row_of_the_release_before_is_known_again(house: House) -> None:
         _asked(house, ANOTHER)
 
 
+def test_a_row_of_the_release_before_that_told_1_and_1_0_apart_is_known_again(house: House) -> None:
+    asked = JobRequest(model=IMAGE, input={"prompt": "a cat"}, metadata={"order": 1.0})
+    named = create.canonical(dict(vars(asked))).replace(b'"order":1', b'"order":1.0')
+    made = house.ask().id
+    house.raw.set(_plain_name(), f"{hashlib.sha256(named).hexdigest()} {made}", ex=60)
+    assert _asked(house, asked) == (False, made)
+
+
 def test_of_twins_with_rows_of_two_releases_one_is_made(house: House) -> None:
     """Neither saw the other's row when it looked; the script that writes decides."""
     made = house.ask()
     house.raw.set(_plain_name(), f"{_plain_body()} {made.id}", ex=60)
-    known_by = traces((SECRET,), "local", KEY, create.canonical(dict(vars(ASKED))))
+    body = create.canonical(dict(vars(ASKED)))
+    known_by = traces((SECRET,), "local", KEY, body, body)
     twin = replace(made, id=new_id("job"))
     assert house.w.store.jobs.create(twin, "local", known_by) == ("same", made.id)
     assert house.standing("queued") == 1

@@ -1,10 +1,12 @@
-"""Strings in nested JSON values: each with its path, and all of them replaced. Pure."""
+"""Nested JSON values: each of their strings with its path, or replaced; numbers alike. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 # From the outermost value down: names of objects, and places in lists.
 Path = tuple[str | int, ...]
+# What an integer of JSON may be where it is read here.
+SMALLEST, BEYOND = -(2**63), 2**64
 
 
 def strings(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -27,6 +29,17 @@ def replaced(value: Any, change: Callable[[str], Any]) -> Any:
         return {name: replaced(item, change) for name, item in value.items()}
     if isinstance(value, list):
         return [replaced(item, change) for item in value]
+    return value
+
+
+def whole(value: Any) -> Any:
+    """The same value in which a number without a fraction is an integer: to JSON, 1.0 is 1."""
+    if isinstance(value, float) and value.is_integer() and SMALLEST <= value < BEYOND:
+        return int(value)
+    if isinstance(value, Mapping):
+        return {name: whole(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [whole(item) for item in value]
     return value
 
 

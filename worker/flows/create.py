@@ -14,6 +14,7 @@ from runhook.worker.catalogue.answers import DryRunView
 from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.bodies import Body, Group, JobId, Tenant, read
 from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
+from runhook.worker.domain.nested import whole
 from runhook.worker.domain.outputs import output_names, with_jobs
 from runhook.worker.errors import Conflict, Fault, InvalidRequest
 from runhook.worker.files import inline
@@ -143,7 +144,7 @@ def accept(
     _keep_to(asker.only, given)
     # What names a line of the batch is hashed as it is written: a job that was made again has
     # another id.
-    known_by = _traces(w, owner, key, canonical(given))
+    known_by = _traces(w, owner, key, given)
     if before := _made_before(w, known_by, asker.told_of):
         return before
     return _put(w, read_job(w, given, asker), owner, known_by, asker)
@@ -170,7 +171,7 @@ def request(
         StoreUnavailable: Redis did not take it.
         OverBudget: The day's budget has no room for it.
     """
-    known_by = _traces(w, owner, key, canonical(dict(vars(asked))))
+    known_by = _traces(w, owner, key, dict(vars(asked)))
     return _made_before(w, known_by) or _put(w, asked, owner, known_by, ANYBODY)
 
 
@@ -181,11 +182,12 @@ def _keep_to(only: str | None, given: dict[str, Any]) -> None:
         raise InvalidRequest([Fault(path="tenant", message=text)])
 
 
-def _traces(w: Wiring, owner: str, key: str | None, body: bytes) -> tuple[Trace, ...]:
+def _traces(w: Wiring, owner: str, key: str | None, given: dict[str, Any]) -> tuple[Trace, ...]:
     """What the request is known again by; nothing without a key."""
+    body = canonical(given)
     if not key:
         return ()
-    return traces(w.settings.secrets, owner, key, body)
+    return traces(w.settings.secrets, owner, key, body, _written(given))
 
 
 def _made_before(
@@ -361,7 +363,8 @@ def _head(path: str) -> str:
 
 
 def canonical(given: dict[str, Any]) -> bytes:
-    """A request as the same bytes for the same meaning; what is left out has its usual value.
+    """A request as the same bytes for the same meaning; what is left out has its usual value, and
+    1.0 is 1.
 
     Raises:
         InvalidRequest: It is no JSON, nested deeper than JSON is written here, or has more members
@@ -370,11 +373,15 @@ def canonical(given: dict[str, Any]) -> bytes:
     if faults := countless(given, len(JobRequest.model_fields)):
         raise InvalidRequest(faults)
     try:
-        stated = {
-            name: value for name, value in given.items() if value is not None or name not in LATER
-        }
-        return orjson.dumps(USUAL | stated, option=orjson.OPT_SORT_KEYS)
+        return _written(whole(given))
     except (TypeError, RecursionError) as error:
         raise InvalidRequest(
             [Fault(path="", message=f"cannot be written as JSON: {error}")]
         ) from None
+
+
+def _written(given: dict[str, Any]) -> bytes:
+    stated = {
+        name: value for name, value in given.items() if value is not None or name not in LATER
+    }
+    return orjson.dumps(USUAL | stated, option=orjson.OPT_SORT_KEYS)

@@ -27,12 +27,14 @@ class Trace:
         name: Stands for owner and key.
         body: Stands for the request; a row that says it was left by the same one.
         written: What a new row says of the request.
+        before: What the release before may have written of it, which told 1 and 1.0 apart.
         seconds: How long a new row stays at most; it ends with the jobs of its time all the same.
     """
 
     name: str
     body: str
     written: str
+    before: str
     seconds: float = math.inf
 
     def said_by(self, row: str) -> tuple[Literal["same", "conflict", "unproved"], str]:
@@ -41,14 +43,16 @@ class Trace:
         `unproved`: it is known under a secret that is gone.
         """
         kept, _, job_id = row.partition(" ")
-        if kept == self.body:
+        if kept in (self.body, self.before):
             return "same", job_id
         if kept == NO_FINGERPRINT:
             return "unproved", job_id
         return "conflict", job_id
 
 
-def traces(secrets: Sequence[str], owner: str, key: str, body: bytes) -> tuple[Trace, ...]:
+def traces(
+    secrets: Sequence[str], owner: str, key: str, body: bytes, before: bytes
+) -> tuple[Trace, ...]:
     """Every row that a request may have left, in the order in which they are looked for.
 
     Args:
@@ -56,20 +60,24 @@ def traces(secrets: Sequence[str], owner: str, key: str, body: bytes) -> tuple[T
         owner: Whose key it is.
         key: The idempotency key.
         body: The request as the same bytes for the same meaning.
+        before: The same as the release before had it: with its numbers as they came.
     """
     whose = f"{owner}\n{key}"
-    plain = hashlib.sha256(body).hexdigest()
-    before = Trace(
+    said, came = hashlib.sha256(body).hexdigest(), hashlib.sha256(before).hexdigest()
+    plain = Trace(
         name=hashlib.sha256(whose.encode()).hexdigest(),
-        body=plain,
+        body=came,
+        before=came,
         written=NO_FINGERPRINT,
         seconds=BESIDE_THE_RELEASE_BEFORE,
     )
-    return (*(_trace(secret, whose, plain) for secret in secrets), before)
+    return (*(_trace(secret, whose, said, came) for secret in secrets), plain)
 
 
-def _trace(secret: str, whose: str, body: str) -> Trace:
+def _trace(secret: str, whose: str, *bodies: str) -> Trace:
     name = derived(secret, Kind.REPEATED_KEY, whose).hex()
     # With the name in it, so that equal requests look unlike.
-    said = derived(secret, Kind.REPEATED_REQUEST, f"{name} {body}").hex()
-    return Trace(name=name, body=said, written=said)
+    said, before = (
+        derived(secret, Kind.REPEATED_REQUEST, f"{name} {body}").hex() for body in bodies
+    )
+    return Trace(name=name, body=said, written=said, before=before)
