@@ -5,6 +5,7 @@ from flask import Flask, Response, request
 from runhook.webhook.edge import problems, request_ids
 from runhook.webhook.edge.access import wrong_tokens
 from runhook.webhook.edge.forgery import refuse_forged
+from runhook.webhook.edge.receiving import refuse_unread
 from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
 from runhook.webhook.pages import (
@@ -98,6 +99,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.extensions["runhook.wrong_tokens"] = wrong_tokens()
     problems.register(app)
     app.before_request(require_token)
+    app.before_request(refuse_unread)
     app.before_request(refuse_forged)
     shell.register(app)
     app.after_request(errors.answer_people)

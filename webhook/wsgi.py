@@ -3,6 +3,7 @@
 `python -m runhook.webhook.serve` serves it better: a WSGI server gives each request one of its few
 threads while its body comes, and callbacks no places of their own. Put a proxy that holds bodies
 back before it, and turn its access log off or mask /callbacks/ there: their paths are secret.
+docs/servers.md says how to start each of three, and what differs.
 """
 
 import sys

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from flask import Request
-from werkzeug.exceptions import RequestTimeout, ServiceUnavailable
+from flask import Request, request
+from werkzeug.exceptions import LengthRequired, RequestTimeout, ServiceUnavailable
+
+from runhook.worker.secrets.signing import PATH
 
 IN_MEMORY = 256 * 1024  # bytes of a body that are kept in memory until it is whole
 CUT = "the body ended before its length. Nothing was kept; send it again."
@@ -106,6 +108,24 @@ async def _spooled(body: Coming, sending: Sending, patience: asyncio.Timeout) ->
         if sending.slowest:
             patience.reschedule(until + size / sending.slowest)
     return file
+
+
+def refuse_unread() -> None:
+    """Before every request: a body in chunks that the server does not put together is refused.
+
+    It would look empty, and what it says would be left out. Not a callback's: an empty one is
+    unreadable, and has RunningHub itself asked.
+
+    Raises:
+        LengthRequired: Some WSGI servers do not; ours does.
+    """
+    in_chunks = "Transfer-Encoding" in request.headers and request.content_length is None
+    if not in_chunks or request.environ.get("wsgi.input_terminated"):
+        return
+    if not request.path.startswith(f"{PATH}/"):
+        raise LengthRequired(
+            "this server takes no body in chunks; send it with Content-Length. Nothing was done."
+        )
 
 
 def body_within(incoming: Request, limit: int) -> bytes | None:
