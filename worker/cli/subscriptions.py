@@ -17,6 +17,7 @@ from runhook.worker.net.untrusted import one_line
 ALL = "all"  # what is shown where a filter names none
 EVENTS = click.option("--event", "events", multiple=True, type=click.Choice(TYPES))
 MODELS = click.option("--model", "models", multiple=True, metavar="GLOB", help="As vidu/*.")
+FIELDS = click.option("--include", multiple=True, help="A field of the job that events have.")
 JSON = click.option("--json", "as_json", is_flag=True)
 
 
@@ -48,19 +49,25 @@ def show_one(name: str, as_json: bool) -> None:
 @click.argument("url")
 @EVENTS
 @MODELS
+@FIELDS
 @click.option("--disabled", is_flag=True, help="Post nothing there until it is enabled.")
 @JSON
 def create(
-    url: str, events: tuple[str, ...], models: tuple[str, ...], disabled: bool, as_json: bool
+    url: str,
+    events: tuple[str, ...],
+    models: tuple[str, ...],
+    include: tuple[str, ...],
+    disabled: bool,
+    as_json: bool,
 ) -> None:
     """Have events posted to URL. The secret that signs them is shown this once.
 
-    Without --event and --model it gets all.
+    Without --event and --model it gets all, without --include all that there is to a job.
     """
+    wanted = {"events": events, "models": models, "include": include}
+    named = {name: value for name, value in wanted.items() if value}
     with wrong_usage():
-        made = runhook().subscribe(
-            url, events=events or None, models=models or None, enabled=not disabled
-        )
+        made = runhook().subscribe(url, enabled=not disabled, **named)
     _print(made, as_json=as_json)
 
 
@@ -69,8 +76,10 @@ def create(
 @click.option("--url", help="Where events are posted to from now on.")
 @EVENTS
 @MODELS
+@FIELDS
 @click.option("--all-events", is_flag=True, help="Every type of event.")
 @click.option("--all-models", is_flag=True, help="Every model.")
+@click.option("--all-fields", is_flag=True, help="Every field of the job.")
 @click.option("--enable/--disable", default=None, help="Post there, or nothing any more.")
 @JSON
 def edit(
@@ -78,18 +87,21 @@ def edit(
     url: str | None,
     events: tuple[str, ...],
     models: tuple[str, ...],
+    include: tuple[str, ...],
     all_events: bool,
     all_models: bool,
+    all_fields: bool,
     enable: bool | None,
     as_json: bool,
 ) -> None:
     """Change what is named of a subscription; the rest stays."""
-    if (events and all_events) or (models and all_models):
-        raise click.UsageError("name some, or say --all-events or --all-models, not both")
+    if (events and all_events) or (models and all_models) or (include and all_fields):
+        raise click.UsageError("name some, or say --all-events, -models or -fields, not both")
     changes = {
         "url": url,
         "events": _filter(events, everything=all_events),
         "models": _filter(models, everything=all_models),
+        "include": _filter(include, everything=all_fields),
         "enabled": enable,
     }
     if all(value is None for value in changes.values()):
@@ -186,6 +198,7 @@ def _print(one: Subscription, *, as_json: bool) -> None:
     table.add_row("url", one.url)
     table.add_row("events", _all_or(one.events))
     table.add_row("models", _all_or(one.models))
+    table.add_row("include", _all_or(one.include))
     table.add_row("enabled", _enabled(one))
     for name in ("why_disabled", "failing_since", "rests_until", "created_at", "updated_at"):
         if one.document.get(name):

@@ -133,12 +133,12 @@ class ReceiverCalls:
 
         Args:
             url: Where.
-            more: What else a subscription says: `events`, `models`, `enabled`.
+            more: What else a subscription says: `events`, `models`, `include`, `enabled`.
         """
         return read(Subscription, self._transport.subscribe(said(url=url, **more)))
 
     def change_subscription(self, name: str, **more: Any) -> Subscription:
-        """Change what is named of a subscription: `url`, `events`, `models`, `enabled`."""
+        """Change what is named of it: `url`, `events`, `models`, `include`, `enabled`."""
         return read(Subscription, self._transport.change_subscription(name, said(**more)))
 
     def unsubscribe(self, name: str) -> None:

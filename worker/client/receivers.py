@@ -125,6 +125,7 @@ class Subscription:
         url: Where they are posted to.
         events: Their types; None: all.
         models: Globs over the job's model; None: all.
+        include: Fields of a job that events have besides its id, model and state; None: all.
         enabled: Whether they are.
         why_disabled: Why not.
         missed: Deliveries that it did not take.
@@ -140,6 +141,7 @@ class Subscription:
     url: str
     events: tuple[str, ...] | None = None
     models: tuple[str, ...] | None = None
+    include: tuple[str, ...] | None = None
     enabled: bool = True
     why_disabled: str | None = None
     missed: int = 0

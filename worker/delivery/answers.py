@@ -90,6 +90,7 @@ class SubscriptionView(TypedDict):
         url: Where events are posted to.
         events: Their types; null: all.
         models: Globs over the job's model; null: all.
+        include: Fields of a job that events have besides its id, model and state; null: all.
         enabled: Whether events are delivered to it.
         why_disabled: Why they are not, where its owner did not say so.
         failing_since: Since when no delivery went well.
@@ -104,6 +105,7 @@ class SubscriptionView(TypedDict):
     url: str
     events: list[str] | None
     models: list[str] | None
+    include: list[str] | None
     enabled: bool
     why_disabled: str | None
     failing_since: When | None
