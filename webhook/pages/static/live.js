@@ -4,16 +4,19 @@
 // data-live-url    where it is fetched; without it the page's own address
 // data-live-every  seconds after which it is fetched although nothing was heard
 //
-// One stream a visible tab says which jobs changed; what is seen is fetched twice a second at most.
+// One stream says which jobs changed; what is seen is fetched twice a second at most. Of several
+// visible tabs one has the stream and tells the others: browsers open six connections to a host.
 import { morph } from "./morph.js";
 
 const GAP = 500; // ms between two fetches
 const POLL = 5000; // ms between two fetches where no stream is to be had
 const AGAIN = 60000; // ms until a stream is tried again
-let stream, polling, waiting, retrying;
+let stream, polling, waiting, retrying, release;
 let asked = new Set(); // regions to be fetched
 let fetching = false;
 let last = 0;
+const others = new BroadcastChannel("runhook-live");
+others.onmessage = ({ data }) => !document.hidden && heard(data);
 
 const regions = () => [...document.querySelectorAll("[data-live]")];
 const address = (region) => region.dataset.liveUrl ?? location.href;
@@ -33,31 +36,42 @@ export function refresh(some = regions()) {
   soon();
 }
 
-function listen() {
+async function listen() {
   hush();
   if (document.hidden) return;
+  // What happened while nobody listened was not heard.
+  if (performance.now() > POLL) refresh();
+  if (!navigator.locks) return open(); // only where the page is neither https nor local
+  const waits = new AbortController();
+  release = () => waits.abort();
+  const held = () => new Promise((done) => ((release = done), open()));
+  navigator.locks.request("runhook-live", { signal: waits.signal }, held).catch(() => {});
+}
+
+function open() {
   stream = new EventSource("/live");
-  let opened = false;
-  stream.onopen = () => {
-    // What happened while nobody listened was not heard.
-    if (opened || performance.now() > 5000) refresh();
-    opened = true;
-  };
-  stream.onmessage = (event) => heard(JSON.parse(event.data));
+  stream.onopen = () => told({ jobs: [], more: true });
+  stream.onmessage = (event) => told(JSON.parse(event.data));
   stream.onerror = () => {
     if (stream?.readyState !== EventSource.CLOSED) return;
-    hush();
-    polling = setInterval(refresh, POLL);
+    stream = undefined;
+    polling = setInterval(() => told({ jobs: [], more: true }), POLL);
     retrying = setTimeout(listen, AGAIN);
-    refresh();
   };
 }
 
 function hush() {
   stream?.close();
   stream = undefined;
+  release?.();
+  release = undefined;
   clearInterval(polling);
   clearTimeout(retrying);
+}
+
+function told(news) {
+  others.postMessage(news);
+  heard(news);
 }
 
 function heard({ jobs, more }) {
