@@ -114,7 +114,9 @@ MORPHED = """async () => {
   getSelection().selectAllChildren(a);
   morph(old, make(`<p data-key="n">new</p><p data-key="b">gamma</p><p data-key="a">other</p>`));
   return {
-    first: old.firstElementChild.dataset.key, selected: getSelection().toString(), beta: b.textContent,
+    first: old.firstElementChild.dataset.key,
+    selected: getSelection().toString(),
+    beta: b.textContent,
     open: details.isConnected && details.open, same: b.isConnected, gone: !input.isConnected,
     typed: document.activeElement === focused && focused.value,
   };
