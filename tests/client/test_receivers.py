@@ -73,6 +73,20 @@ def test_events_are_heard_from_a_moment_on_and_as_they_happen(
     assert shop.runhook.listening_secret() == shop.runhook.listening_secret()
 
 
+def test_a_sample_goes_the_way_of_every_event_and_pays_for_nothing(shop: Shop) -> None:
+    sent = shop.runhook.trigger("job.succeeded")
+    assert sent.receivers == ("book",)
+    shop.until(lambda: shop.heard == [sent.subject])
+    (delivery,) = shop.runhook.deliveries(handler="book")
+    assert (delivery.state, delivery.job) == ("done", None)
+    assert list(shop.runhook.jobs()) == []
+    assert shop.runhook.trigger("job.failed").receivers == ()
+    with pytest.raises(InvalidRequest):
+        shop.runhook.trigger("job.succeded")
+    with pytest.raises(NotFound):
+        shop.runhook.trigger("job.succeeded", model="vidu/none")
+
+
 def test_the_queue_is_stopped_and_let_go_on(shop: Shop) -> None:
     assert shop.runhook.pause().paused
     assert shop.runhook.queue().document["paused"]

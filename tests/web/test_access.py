@@ -131,6 +131,7 @@ POST /v1/recover admin
 GET /v1/events read
 GET /v1/events/stream read
 GET /v1/events/secret admin
+POST /v1/events/trigger admin
 POST /v1/assets submit
 GET /v1/assets/<asset_id> read submit
 GET /v1/models read submit

@@ -7,12 +7,14 @@ import orjson
 from flask import Blueprint, current_app, request
 from typing_extensions import TypedDict
 
+from runhook.webhook.edge.bodies import body, reads
 from runhook.webhook.edge.declared import Header, gives, hears
 from runhook.webhook.edge.queries import USUAL, PageSize, Query, query, read_query, takes
 from runhook.webhook.edge.responses import Answer, Events, answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.edge.streams import Hub, spoken
 from runhook.worker.delivery.subscriptions import listening_secret
+from runhook.worker.delivery.trigger import TriggeredView, TriggerRequest, trigger
 from runhook.worker.domain.answers import JobView, Page
 from runhook.worker.domain.bodies import Moment, fits, refused, shaped, some_words
 from runhook.worker.domain.events import TYPES, CloudEventView, Event, cloud_event, unknown_types
@@ -24,6 +26,7 @@ from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.store import event_at, is_event_id
 from runhook.worker.store.events import EVENT_ID
 
+LARGEST = 4096  # bytes of a body, which has two words
 ALIVE = b": alive\n\n"  # a comment of server-sent events: it says only that the stream lives
 # Pieces of the log, and events of each, that one request looks through for wanted types: so rare
 # ones cost it no more than ten thousand events, and it answers with a cursor to go on from.
@@ -119,6 +122,15 @@ def stream_events() -> Events[CloudEventView]:
     # Where to go on if it breaks off before any event has come.
     response.headers[LAST_EVENT.name] = start
     return response
+
+
+@blueprint.post("/events/trigger")
+@open_to("admin")
+@reads(TriggerRequest, largest=LARGEST)
+@gives(202)
+def post_trigger() -> Answer[TriggeredView]:
+    """Send a sample of an event to all that want it: `{"type", "model"?}`. Nothing is paid."""
+    return answer(trigger(wiring(), body(TriggerRequest)), 202)
 
 
 @blueprint.get("/events/secret")

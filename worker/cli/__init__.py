@@ -67,6 +67,7 @@ COMMANDS = {
     "completion": {
         "completion": "Print what makes a shell complete commands, options and models.",
     },
+    "trigger": {"trigger": "Send a sample of an event to your handlers; nothing is paid."},
     "listen": {"listen": "Follow events as they happen, until Ctrl-C."},
     "mcp": {"mcp": "Serve AI agents over stdio, by the Model Context Protocol."},
 }

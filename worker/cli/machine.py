@@ -55,7 +55,7 @@ def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
     if sandbox:
         port = free_port(SANDBOX_PORT)
         beside = _beside(base, port)
-    environ |= beside
+        environ |= beside
     base.own_data_dir()
     if base.embedded and not base.secret_setting:
         base.make_secret()
@@ -73,10 +73,7 @@ def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
                 server.start()
             check_server(assemble(settings, patience="door"))
             _start(fleet, port, faults)
-            sources = None
-            if reload:
-                sources = Sources(Path.cwd())
-            _watch(fleet, settings, own_token=bool(web), sources=sources)
+            _watch(fleet, settings, own_token=bool(web), reload=reload)
         except Ended:
             click.echo("ending")
         finally:
@@ -166,7 +163,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, sources: Sources | None) -> None:
+def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, reload: bool) -> None:
     """Say when all is ready, then restart what ends or has changed, until a signal comes.
 
     Raises:
@@ -178,6 +175,9 @@ def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, sources: Source
     if wrong:
         raise RunhookError(f"{wrong}; its last lines are above")
     click.echo(welcome(settings, address, made=own_token, terminal=sys.stdout.isatty()))
+    sources = None
+    if reload:
+        sources = Sources(Path.cwd())
     while True:
         time.sleep(TEND_EVERY)
         if sources:

@@ -1,7 +1,7 @@
 """What `runhook submit` does: reads a job as it was typed, queues it, and says how it went."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
@@ -43,35 +43,40 @@ class Submission:
     key: str | None
 
 
-def read_input(
-    rh: "Runhook", model: str, inputs: Iterable[str], file: IO[bytes] | None
-) -> Mapping[str, Any]:
-    """A job's parameters; its files are kept, and what is typed wins over the file of all."""
+def read(rh: "Runhook", model: str, key: str | None, options: Mapping[str, Any]) -> Submission:
+    """A job as it was typed, its files kept.
+
+    Args:
+        rh: The way to jobs.
+        model: Its endpoint or name.
+        key: The idempotency key, if one was typed.
+        options: What else was typed, by the names of the command's parameters.
+    """
     given: dict[str, Any] = {}
-    if file:
-        given = from_file(file)
-    return given | typed(rh, model, inputs)
+    if options["file"]:
+        given = from_file(options["file"])
+    # What is typed wins over the file of all.
+    given |= typed(rh, model, options["inputs"])
+    return Submission(model=model, input=given, parts=_parts(rh, options), key=key)
 
 
-def read_parts(
-    rh: "Runhook",
-    options: Iterable[str],
-    metadata: Iterable[str],
-    handlers: str | None,
-    said: Mapping[str, Any],
-) -> JobParts:
+def _parts(rh: "Runhook", options: Mapping[str, Any]) -> JobParts:
     """What is said of a job beside its model and input; what was not typed is left out."""
-    parts = JobParts(options=options_of(options), metadata=metadata_of(metadata))
-    if handlers is not None:
-        parts["handlers"] = [name for name in handlers.split(",") if name]
-    if parent := said.get("parent"):
-        parts["parent"] = whole_id(rh, parent)
-    if (tenant := said.get("tenant")) is not None:
-        parts["tenant"] = tenant
-    if (group := said.get("group")) is not None:
-        parts["group"] = group
-    if size := said.get("group_size"):
-        parts["group_size"] = size
+    parts = JobParts(
+        options=options_of(options["options"]),
+        metadata=metadata_of(options["metadata"]),
+        priority=options["priority"],
+    )
+    if options["handlers"] is not None:
+        parts["handlers"] = [name for name in options["handlers"].split(",") if name]
+    if options["parent"] is not None:
+        parts["parent"] = whole_id(rh, options["parent"])
+    if options["tenant"] is not None:
+        parts["tenant"] = options["tenant"]
+    if options["group"] is not None:
+        parts["group"] = options["group"]
+    if options["group_size"] is not None:
+        parts["group_size"] = options["group_size"]
     return parts
 
 

@@ -35,51 +35,25 @@ from runhook.worker.cli.outputs import OUTPUTS
 @click.option("--json", "as_json", is_flag=True)
 def submit(
     model: str | None,
-    inputs: tuple[str, ...],
-    file: Any,
     batch: Any,
-    metadata: tuple[str, ...],
-    options: tuple[str, ...],
-    priority: int,
     key: str | None,
-    handlers: str | None,
-    tenant: str | None,
-    parent: str | None,
-    group: str | None,
-    group_size: int | None,
     dry_run: bool,
     waits: bool,
     shows: str | None,
     as_json: bool,
+    **typed: Any,
 ) -> None:
     """Queue a job, or a job for each line of a file."""
     from runhook.worker.cli import submission
-    from runhook.worker.domain.bodies import key_fault
 
     if (model is None) == (batch is None):
         raise click.UsageError("name a MODEL, or a --batch FILE")
-    if key is not None and (fault := key_fault(key, "--key")):
-        raise click.BadParameter(fault.message, param_hint="--key")
-    if batch is not None:
-        _refuse_beside_batch()
-    if dry_run:
-        refuse_beside("--dry-run, which keeps nothing", "key", "waits", "shows")
-    if not waits:
-        refuse_beside("a submit that does not --wait", "shows")
-    if as_json:
-        refuse_beside("--json", "shows")
+    _refuse_ignored(batch, key, dry_run=dry_run, waits=waits, as_json=as_json)
     rh = runhook()
     if model is None:
         submission.submit_lines(rh, batch, key, dry_run=dry_run)
         return
-    said = {"tenant": tenant, "parent": parent, "group": group, "group_size": group_size}
-    given = submission.read_parts(rh, options, metadata, handlers, said)
-    job = submission.Submission(
-        model=model,
-        input=submission.read_input(rh, model, inputs, file),
-        parts={**given, "priority": priority},
-        key=key,
-    )
+    job = submission.read(rh, model, key, typed)
     if dry_run:
         submission.show_price(rh, job, as_json=as_json)
     elif waits:
@@ -88,7 +62,21 @@ def submit(
         submission.submit(rh, job, as_json=as_json)
 
 
-def _refuse_beside_batch() -> None:
-    """Each line says for itself what these would say."""
-    parts = ("handlers", "tenant", "parent", "group", "group_size", "shows")
-    refuse_beside("--batch", "inputs", "file", "metadata", "options", "priority", "waits", *parts)
+def _refuse_ignored(
+    batch: Any, key: str | None, *, dry_run: bool, waits: bool, as_json: bool
+) -> None:
+    """Raises where an option was typed that would be ignored, or a key that is none."""
+    from runhook.worker.domain.bodies import key_fault
+
+    if key is not None and (fault := key_fault(key, "--key")):
+        raise click.BadParameter(fault.message, param_hint="--key")
+    if batch is not None:
+        # Each line says for itself what these would say.
+        parts = ("handlers", "tenant", "parent", "group", "group_size", "priority")
+        refuse_beside("--batch", "inputs", "file", "metadata", "options", "waits", "shows", *parts)
+    if dry_run:
+        refuse_beside("--dry-run, which keeps nothing", "key", "waits", "shows")
+    if not waits:
+        refuse_beside("a submit that does not --wait", "shows")
+    if as_json:
+        refuse_beside("--json", "shows")

@@ -167,6 +167,9 @@ class OverHttp:
     def try_subscription(self, name: str, body: Document) -> Document:
         return self._post(f"/v1/subscriptions/{_part(name)}/test", body, may_repeat=False)
 
+    def trigger(self, body: Document) -> Document:
+        return self._post("/v1/events/trigger", body, may_repeat=False)
+
     def listening_secret(self) -> Document:
         return self._get("/v1/events/secret")
 

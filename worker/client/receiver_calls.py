@@ -15,6 +15,7 @@ from runhook.worker.client.receivers import (
     Redelivered,
     Subscription,
     Tried,
+    Triggered,
 )
 from runhook.worker.client.transport import Transport
 
@@ -157,6 +158,15 @@ class ReceiverCalls:
     def try_subscription(self, name: str, type: str | None = None) -> Tried:
         """Post a sample of an event to a subscriber now, and say how it went."""
         return read(Tried, self._transport.try_subscription(name, said(type=type)))
+
+    def trigger(self, type: str, *, model: str | None = None) -> Triggered:
+        """Send a sample of an event to all that want it, as if it had happened. Nothing is paid.
+
+        Args:
+            type: Of which event.
+            model: Of a job of which model, where receivers choose by it.
+        """
+        return read(Triggered, self._transport.trigger(said(type=type, model=model)))
 
     def events(
         self,

@@ -174,3 +174,20 @@ class Tried:
     why: str | None = None
     took: float = 0.0
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triggered:
+    """A sample of an event that was sent.
+
+    Attributes:
+        type: Of which event.
+        subject: The job that it is about, which never existed.
+        receivers: Whom it is delivered to: handlers by name, subscriptions by id.
+        document: The whole of /v1's JSON.
+    """
+
+    type: str
+    subject: str
+    receivers: tuple[str, ...] = ()
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -12,6 +12,7 @@ from runhook.worker.delivery import deliveries, roster, subscriptions
 from runhook.worker.delivery.deliveries import DeliveriesQuery, RedeliverRequest
 from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.delivery.subscriptions import SampleRequest, SecretRotation
+from runhook.worker.delivery.trigger import TriggerRequest, trigger
 from runhook.worker.delivery.views import (
     delivery_view,
     handler_view,
@@ -121,6 +122,9 @@ class ReceiversHere(Process):
             )
 
         return self.ask(tried, may_repeat=False)
+
+    def trigger(self, body: Document) -> Document:
+        return self.ask(lambda w: trigger(w, request_of(w, TriggerRequest, body)), may_repeat=False)
 
     def listening_secret(self) -> Document:
         return self.ask(lambda w: {"secret": subscriptions.listening_secret(w)})

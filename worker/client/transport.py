@@ -173,6 +173,10 @@ class Transport(Protocol):
         """How a subscriber took a sample."""
         ...
 
+    def trigger(self, body: Document) -> Document:
+        """Whom a sample of an event was sent to."""
+        ...
+
     def listening_secret(self) -> Document:
         """What signs events that a developer has forwarded."""
         ...

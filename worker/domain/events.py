@@ -31,6 +31,7 @@ STATES = {f"job.{state}": state for state in State if f"job.{state}" in TYPES}
 # Fields of a job that every event about one has: without them nobody could tell which it is.
 ALWAYS = ("id", "model", "state")
 CONTENT_TYPE = "application/cloudevents+json"  # the structured mode of CloudEvents 1.0
+SAMPLE_MODEL = "rhart-image-n-pro/text-to-image"  # of samples: an image, for most jobs make one
 NO_SOURCE = "/runhook"  # what CloudEvents name as their source without a public URL
 ANSWER_HEAD = 500  # characters of a subscriber's answer that are kept: enough for its error
 
@@ -48,6 +49,7 @@ class Event:
         previous_state: The state that the job left.
         state_now: The job's state since.
         detail: What an alert says: a sentence and its particulars.
+        sample: It never happened, and its job never existed.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Event:
     previous_state: str | None = None
     state_now: State | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+    sample: bool = False
 
     @property
     def model(self) -> str | None:
@@ -176,17 +179,18 @@ def unknown_types(types: Iterable[str]) -> list[str]:
     return [kind for kind in types if kind not in TYPES]
 
 
-def sample(kind: str, now: datetime) -> Event:
+def sample(kind: str, now: datetime, model: str = SAMPLE_MODEL) -> Event:
     """An event of any type, about a job that never existed: what a subscription's test delivers.
 
     Args:
         kind: One of TYPES.
         now: When everything about it happened.
+        model: Of the job.
     """
     if kind == "group.ended":
         return _sample_group(now)
     state = STATES.get(kind, State.SUCCEEDED)
-    job = _sample_job(state, now)
+    job = _sample_job(state, now, model)
     detail = {}
     if kind == "runhook.alert":
         detail["alert"] = "this is a test"
@@ -198,7 +202,16 @@ def sample(kind: str, now: datetime) -> Event:
         job=job,
         state_now=state,
         detail=detail,
+        sample=True,
     )
+
+
+def sample_again(event_id: str, kind: str, time: datetime, subject: str, model: str) -> Event:
+    """The same sample each time that it is read."""
+    event = replace(sample(kind, time, model), id=event_id, subject=subject)
+    if event.job is None:
+        return event
+    return replace(event, job=replace(event.job, id=subject))
 
 
 def _sample_group(now: datetime) -> Event:
@@ -209,12 +222,14 @@ def _sample_group(now: datetime) -> Event:
         "succeeded": [jobs.new_id("job_test")],
     }
     event_id = jobs.new_id("evt_test")
-    return Event(id=event_id, type="group.ended", time=now, subject="test", detail=detail)
+    return Event(
+        id=event_id, type="group.ended", time=now, subject="test", detail=detail, sample=True
+    )
 
 
-def _sample_job(state: State, now: datetime) -> Job:
+def _sample_job(state: State, now: datetime, model: str) -> Job:
     spec = JobSpec(
-        model="rhart-image-n-pro/text-to-image",
+        model=model,
         kind="image",
         input={"prompt": "A harbour at dawn"},
         created_at=now,

@@ -8,6 +8,7 @@ from runhook.worker.delivery.handlers import attributes
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import LOCAL
 from runhook.worker.domain.views import job_view
+from runhook.worker.errors import Conflict
 from runhook.worker.flows import create
 from runhook.worker.flows.steps.upstream import Asker
 from runhook.worker.wiring import Wiring
@@ -26,6 +27,8 @@ def submitter(w: Wiring, event: Event, handler: str) -> Submitter:
     asker = Asker(tenant=tenant, only=tenant, told_of=above.get("parent", ""))
 
     def submit(given: dict[str, Any]) -> Any:
+        if event.sample:
+            raise Conflict(f"{event.id} is a sample, so {handler} submits nothing by it")
         # No key of a user's holds a line's end, so none can be like this one.
         key = f"{event.id}\n{handler}\n{next(ordinals)}"
         _, job = create.accept(w, above | given, owner=tenant, key=key, asker=asker)

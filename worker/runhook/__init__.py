@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Redelivered,
         Subscription,
         Tried,
+        Triggered,
     )
     from runhook.worker.client.runhook import Runhook
     from runhook.worker.domain.handlers import HandlerEvent as Event
@@ -119,6 +120,7 @@ __all__ = [
     "Stop",
     "Subscription",
     "Tried",
+    "Triggered",
     "Unauthorized",
     "Unavailable",
     "WaitTimeout",

@@ -79,7 +79,7 @@ class Deliveries:
         ]
         entry = event.id.removeprefix("evt_")
         job = ""
-        if event.job:
+        if event.job and not event.sample:
             job = event.job.id
         order: dict[str, Any] = {
             "job": job,

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from runhook.worker.domain import policy
-from runhook.worker.domain.events import Event
+from runhook.worker.domain.events import Event, sample_again
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import NotFound, Trimmed, UnreadableRecord
 from runhook.worker.store import keys, records
@@ -53,6 +53,19 @@ class Events:
             StoreUnavailable: Redis does not answer or refuses.
         """
         self._scripts.waking("alert", 1, subject, why, uuid.uuid4().hex, once_in)
+
+    def trigger(self, kind: str, subject: str, model: str) -> None:
+        """Put a sample of an event into the log.
+
+        Args:
+            kind: Its type.
+            subject: The job or group that it is about, of which there is none.
+            model: The job's.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        self._scripts.waking("trigger", 1, kind, subject, model, uuid.uuid4().hex)
 
     def of_job(self, job_id: str, moments: Iterable[datetime]) -> list[str]:
         """The entries of the log that are about a job.
@@ -299,6 +312,8 @@ def _told(entry: str, text: Members, jobs: Mapping[str, Job]) -> Event | None:
     if "counts" in text:
         detail |= _group(text)
     event_id, kind, moment = f"{PREFIX}{entry}", text["type"], stream_moment(entry)
+    if "sample" in text:
+        return sample_again(event_id, kind, moment, text["subject"], text["sample"])
     if "job" not in text:
         return Event(id=event_id, type=kind, time=moment, subject=text["subject"], detail=detail)
     job = jobs.get(text["job"])
