@@ -117,6 +117,7 @@ def test_a_shop_sees_its_own_costs_and_budget_only(market: House) -> None:
         ("metadata.ordr=7&metadata.shp=x", ["metadata.ordr", "metadata.shp"], "order"),
         ("since=soon&until=x&months=1", ["months", "since", "until"], None),
         ("metadata.order=7&metadata.order=8", ["metadata.order"], None),
+        ("since=2027-01-16&until=2027-01-15", ["until"], None),
     ],
 )
 def test_what_it_does_not_know_is_refused_with_what_it_does(

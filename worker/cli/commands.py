@@ -95,5 +95,7 @@ def wrong_usage() -> Iterator[None]:
         for fault in error.errors:
             option, _, key = fault.path.partition(".")
             said = f"{key} {fault.message}".strip()
+            if fault.nearest:
+                said += f"; did you mean {one_line(fault.nearest)}?"
             raise click.BadParameter(said, param_hint=f"--{option.replace('_', '-')}") from None
         raise

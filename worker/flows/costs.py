@@ -106,8 +106,10 @@ def costs(
         until: In the last day, or at its end; None: today.
 
     Raises:
-        InvalidRequest: That makes more sums than are told.
+        InvalidRequest: That makes more sums than are told, or the period ends before it begins.
     """
+    if since and until and until < since:  # of which nothing were to tell, as if nothing was paid
+        raise InvalidRequest([Fault(path="until", message="is before since")])
     first, last = _period(w.clock.now(), since, until)
     days = w.store.ledger.days(first, last)
     # Row by row, for a year may have hundreds of thousands.
