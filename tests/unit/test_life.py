@@ -146,7 +146,7 @@ def test_doubled_callbacks_and_handlers_that_failed_first_are_told() -> None:
     assert told[0].endswith("it succeeded, and counted once of 2 callbacks.")
     assert told[1:] == [
         "shop took job.succeeded only at try 2 after 35 s.",
-        "Taken at the first try: 1 deliveries.",
+        "One delivery was taken at the first try.",
     ]
 
 

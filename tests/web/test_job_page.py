@@ -84,7 +84,7 @@ def browser(house: House) -> Browser:
     ("model", "seen"),
     [
         (None, '<img src="/v1/jobs/{id}/outputs/0"'),
-        (FILM, '<video src="/v1/jobs/{id}/outputs/0" controls preload="none"'),
+        (FILM, '<video src="/v1/jobs/{id}/outputs/0" controls preload="metadata"'),
         ("minimax/speech-2.8-hd", '<audio src="/v1/jobs/{id}/outputs/0" controls preload="none"'),
         (SHAPE, 'data-glb="/v1/jobs/{id}/outputs/0"'),
     ],
@@ -292,6 +292,19 @@ def test_a_page_shows_what_its_reader_may_do_and_no_other_tenants_job(build: Bui
     assert reader.client.get(f"/jobs/{own.id}/forget", headers=BROWSER).status_code == 403
     stranger = create_app(house.w).test_client()
     assert stranger.get(f"/v1/jobs/{own.id}/outputs/0").status_code == 401
+
+
+def test_what_a_job_belongs_to_is_named_and_led_to(browser: Browser) -> None:
+    first = browser.house.until(browser.house.ask(group="set-1", group_size=2), "succeeded")
+    given = {"prompt": "x", "imageUrl": f"output:{first.id}/0"}
+    film = "vidu/image-to-video-q2-pro"
+    second = browser.house.ask(model=film, input=given, parent=first.id)
+    above, below = browser.job(first), browser.job(second)
+    assert f'href="/jobs/{second.id}"' in above
+    assert f'href="/jobs/{first.id}"' in below
+    assert f'href="/jobs?root={first.id}"' in below
+    assert "set-1</a>, 1 job: 1 succeeded" in above
+    assert 'href="/jobs?group=set-1&amp;tenant=local"' in above
 
 
 def test_nothing_is_done_for_a_form_of_another_site(browser: Browser) -> None:

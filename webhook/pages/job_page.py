@@ -32,6 +32,7 @@ from runhook.worker.flows.steps.viewing import whole_view
 from runhook.worker.money.standing import Bill, bill_of, state_of
 
 KIN = 20  # jobs of a tree that the page names; the list has all
+LONGEST_TITLE = 240  # characters of a prompt above everything
 LONGEST_INPUT = 6000  # characters of an input in the page; /v1 has all of it
 LONGEST_CALL = 4000  # characters of a call that is shown; a longer one is nothing to paste
 LONGEST_PLACE = 6  # digits of a line's place in the timeline
@@ -97,6 +98,8 @@ def show(job_id: str) -> Response:
         attempts=[_attempt(job, one) for one in job.history.attempts],
         deliveries=deliveries,
         kin=_kin(job),
+        group=_group(job),
+        prompt=_prompt(job),
         given=_text(job.spec.input),
         options=_text(job_view["options"]),
         metadata=_text(job.spec.metadata),
@@ -181,12 +184,31 @@ def _kin(job: Job) -> Kin:
     )
 
 
+def _group(job: Job) -> View | None:
+    """How the group that it belongs to stands."""
+    if job.spec.group is None:
+        return None
+    state = wiring().store.groups.state(job.tenant, job.spec.group)
+    if state is None:
+        return None
+    return state.view()
+
+
 def _calls(job: Job) -> list[tuple[str, str]]:
     """The same call, in each language; none where it is too long to be pasted."""
     base = wiring().settings.public_url or request.url_root.rstrip("/")
     body = request_of(job, caller().name)
     calls = [("curl", as_curl(base, body)), ("Python", as_python(base, body))]
     return [(name, call) for name, call in calls if len(call) <= LONGEST_CALL]
+
+
+def _prompt(job: Job) -> str | None:
+    """The beginning of what tells jobs of one model apart."""
+    texts = (job.spec.input.get(name) for name in ("prompt", "text"))
+    text = next((one for one in texts if isinstance(one, str)), None)
+    if text is not None and len(text) > LONGEST_TITLE:
+        return f"{text[:LONGEST_TITLE]}…"
+    return text
 
 
 def _text(given: dict[str, Any]) -> list[tuple[str, str]]:

@@ -91,6 +91,6 @@ def _quoted(line: Line) -> str:
             continue
         if isinstance(value, str) and len(value) > LONGEST:
             parts.append(f"{name}: {value}")
-        elif isinstance(value, dict | list):
+        elif isinstance(value, dict):
             parts.append(f"{name}: {json.dumps(value, default=str)}")
     return "\n".join(parts)

@@ -168,5 +168,7 @@ def _deliveries(lines: Sequence[Line]) -> Iterator[Told]:
             yield "good", f"{handler} took {event} only at try {tries}{after}."
         elif last == "delivery dead":
             yield "bad", sentence(turn[-1])
-    if at_once:
-        yield "good", f"Taken at the first try: {at_once} deliveries."
+    if at_once == 1:
+        yield "good", "One delivery was taken at the first try."
+    elif at_once:
+        yield "good", f"{at_once} deliveries were taken at the first try."

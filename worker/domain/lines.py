@@ -77,15 +77,15 @@ LOOKING = {
     "no answer": _provider("RunningHub did not answer: {why}.", "doubt"),
     "no record of a callback": _provider("RunningHub has no record of a callback yet."),
     "resend asked for": _us("RunningHub was asked to send its callback again."),
-    "callback came": _provider("RunningHub's callback came by {via}, {bytes} bytes."),
+    "callback came": _provider("RunningHub's callback came ({via}, {bytes} bytes)."),
     "callback not believed": _us("The callback was not believed: {why}.", "doubt"),
     "callback set aside": _us("The callback was set aside: {why}.", "doubt"),
     "query says failed": _provider("RunningHub says failed ({why}); asked again to be sure."),
     "success without results": _provider("RunningHub says success, and has no results yet."),
 }
 ENDING = {
-    "succeeded": _provider("It succeeded, with {outputs} outputs; known by {by}.", "good"),
-    "failed": _provider("It failed at RunningHub; known by {by}.", "bad"),
+    "succeeded": _provider("It succeeded; outputs: {outputs}; known by: {by}.", "good"),
+    "failed": _provider("It failed at RunningHub; known by: {by}.", "bad"),
     "cancelled": _us("It was cancelled: {why}."),
     "cancel wished": _us("Its owner wants it cancelled, as soon as its task is known."),
     "cancel refused": _provider("RunningHub refused to cancel it: {why}.", "bad"),
@@ -148,7 +148,7 @@ def kind_of(line: Line) -> Kind:
     """What a line means; one of a newer release says its own words."""
     what = what_of(line)
     if what == "cancelled" and "by" in line:
-        return _provider("It was cancelled at RunningHub; known by {by}.")
+        return _provider("It was cancelled at RunningHub; known by: {by}.")
     if what == "asked RunningHub" and line.get("status") is None:
         return _provider("We asked: {call}; no answer after {seconds} s.", "doubt")
     return KINDS.get(what, _us(what.replace("{", "{{").replace("}", "}}")))
