@@ -15,7 +15,10 @@ INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends", "chromium")
 # Nothing but the page is fetched, and nothing needs a desktop.
 OPTIONS = [
     "--no-sandbox",
-    "--disable-gpu",
+    # WebGL without a graphics card.
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
