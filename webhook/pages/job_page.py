@@ -30,6 +30,7 @@ from runhook.worker.flows import lists
 from runhook.worker.flows.lists import TreeQuery
 from runhook.worker.flows.steps.viewing import whole_view
 from runhook.worker.money.standing import Bill, bill_of, state_of
+from runhook.worker.store.groups import GroupView
 
 KIN = 20  # jobs of a tree that the page names; the list has all
 LONGEST_TITLE = 240  # characters of a prompt above everything
@@ -184,7 +185,7 @@ def _kin(job: Job) -> Kin:
     )
 
 
-def _group(job: Job) -> View | None:
+def _group(job: Job) -> GroupView | None:
     """How the group that it belongs to stands."""
     if job.spec.group is None:
         return None
