@@ -111,13 +111,8 @@ function triangles(scene, { mode = 4, attributes = {}, indices, extensions = {} 
   readable(Object.keys(extensions));
   const place = numbers(scene, attributes.POSITION, 3);
   if (mode < 4 || !place) return null; // points and lines
-  let order = numbers(scene, indices, 1, Uint32Array) ?? Uint32Array.from({ length: place.length / 3 }, (_, k) => k);
-  if (mode > 4) { // each corner goes on from the one before, as a strip or a fan
-    order = Uint32Array.from({ length: Math.max(0, order.length - 2) * 3 }, (_, k) => {
-      const n = (k / 3) | 0;
-      return order[mode === 6 ? k % 3 && n + (k % 3) : n + (n % 2 ? 2 - (k % 3) : k % 3)];
-    });
-  }
+  check(mode === 4, "is made of strips, and no viewer of that is here");
+  const order = numbers(scene, indices, 1, Uint32Array) ?? Uint32Array.from({ length: place.length / 3 }, (_, k) => k);
   check(order.every((k) => k * 3 < place.length));
   const { NORMAL, TEXCOORD_0, COLOR_0 } = attributes;
   return { order, place, normal: numbers(scene, NORMAL, 3), uv: numbers(scene, TEXCOORD_0, 2), tint: numbers(scene, COLOR_0, 4) };
@@ -250,7 +245,7 @@ class Drawing {
 
 const START = { yaw: 0.6, pitch: 0.3, zoom: 1 };
 const STEP = Math.PI / 24; // a press of an arrow key
-const KEYS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP],
+const KEYS = { ArrowLeft: [-STEP], ArrowRight: [STEP], ArrowUp: [0, STEP], ArrowDown: [0, -STEP],
   "+": [0, 0, 0.9], "=": [0, 0, 0.9], "-": [0, 0, 1.1], 0: [] };
 
 function steer(canvas, drawing) {
@@ -279,7 +274,8 @@ function steer(canvas, drawing) {
   }, { passive: false });
   new ResizeObserver(() => {
     const sharp = Math.min(devicePixelRatio, 2);
-    for (const [side, of] of [["width", "clientWidth"], ["height", "clientHeight"]]) canvas[side] = canvas[of] * sharp || 1;
+    canvas.width = canvas.clientWidth * sharp || 1;
+    canvas.height = canvas.clientHeight * sharp || 1;
     turn();
   }).observe(canvas);
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) swing(turn, 24);
