@@ -9,6 +9,7 @@ from runhook.webhook.edge.receiving import refuse_unread
 from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
 from runhook.webhook.pages import (
+    account_page,
     cost_page,
     delivery_list,
     errors,
@@ -23,6 +24,7 @@ from runhook.webhook.pages import (
     sign_in,
     static_files,
     subscription_pages,
+    system_page,
 )
 from runhook.webhook.routes import (
     account,
@@ -76,6 +78,8 @@ PAGES = (
     cost_page,
     job_list,
     job_bulk,
+    account_page,
+    system_page,
 )
 
 

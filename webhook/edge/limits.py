@@ -160,6 +160,8 @@ AGENTS_WAITING = Limit("agents of yours wait for jobs here", each=8, together=32
 TESTS = Limit("tests of subscriptions run here", each=2, together=2)
 # A year of days that are all parted by metadata takes seconds to add up; a month takes none.
 COUNTING = Limit("costs are being added up for you here", each=4, together=4)
+# Doctor reads every record it can, and waits for RunningHub and for itself through the public URL.
+EXAMINING = Limit("examinations of yours run here", each=1, together=2)
 # Each reads the log and the jobs in it, for seconds.
 RECOVERING = Limit("recoveries of yours run here", each=1, together=2)
 

@@ -37,6 +37,7 @@ from runhook.worker.store.sessions import Sessions
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
 from runhook.worker.store.tallies import Tallies
 from runhook.worker.store.upkeep import Upkeep
+from runhook.worker.store.vitals import Looks, Vitals
 
 __all__ = [
     "MISSED",
@@ -73,6 +74,7 @@ __all__ = [
     "Store",
     "Subscription",
     "TimelineEntry",
+    "Vitals",
     "Wanted",
     "again",
     "connect",
@@ -128,6 +130,7 @@ class Store:
         self.assets, self.sessions = Assets(scripts, account), Sessions(scripts.client)
         self.tallies = Tallies(scripts)
         self.figures = Figures(scripts, self.queue, self.ledger)
+        self.looks = Looks(scripts, self.queue)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
 

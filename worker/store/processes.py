@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Self
 
 import orjson
 
@@ -78,6 +79,15 @@ class Server:
     version: str
     policy: str
     durable: bool
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any]) -> Self:
+        """What INFO says of it."""
+        return cls(
+            version=str(info.get("redis_version", "0")),
+            policy=str(info.get("maxmemory_policy", "noeviction")),
+            durable=str(info.get("aof_enabled", 0)) == "1",
+        )
 
     @property
     def too_old(self) -> bool:
@@ -178,7 +188,7 @@ class Processes:
                 pipe.zrangebyscore(keys.alive(known), now - WORKS_WITHIN, "+inf")
             _, workers, handlers = pipe.execute()
             found = {
-                known: sum(_threads(name) for name in names)
+                known: sum(threads_of(name) for name in names)
                 for known, names in zip(ROLES, (workers, handlers), strict=True)
             }
             # Whoever beats shares the places anew. All see the same names, so all write the same.
@@ -274,16 +284,10 @@ class Processes:
     def server(self) -> Server:
         """What the server says of its version, persistence and eviction."""
         with reaching():
-            memory = self._redis.info("memory")
-            persistence = self._redis.info("persistence")
-            version = self._redis.info("server").get("redis_version", "0")
+            info = self._redis.info("default")
             moment = self._redis.time()
         self._scripts.clock.heard(moment[0] * 1000 + moment[1] / 1000)
-        return Server(
-            version=str(version),
-            policy=str(memory.get("maxmemory_policy", "noeviction")),
-            durable=str(persistence.get("aof_enabled", 0)) == "1",
-        )
+        return Server.of(info)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -299,10 +303,10 @@ def _hands(alive: bytes) -> int:
     """How many things a process can have running in the end; one of the release before: threads."""
     if found := HANDS.search(alive):
         return int(found[1])
-    return _threads(alive)
+    return threads_of(alive)
 
 
-def _threads(alive: bytes) -> int:
+def threads_of(alive: bytes) -> int:
     """On how many things a process works at once; a newer version's may say it otherwise."""
     last = alive.rpartition(b":")[2]
     if last.isdigit():
@@ -357,7 +361,7 @@ def _drainers(workers: Sequence[bytes], handlers: Sequence[bytes]) -> dict[str, 
     found = {}
     for lane in LANES.values():
         # Children are there as soon as they are needed; threads are as many as they are.
-        counted = {"worker": _threads, "handlers": _hands}[lane.process]
+        counted = {"worker": threads_of, "handlers": _hands}[lane.process]
         count = sum(lane.threads(counted(name)) for name in processes[lane.process])
         found[f"{lane.name}:drainers"] = max(1, count)  # for one that is to come
     found["handlers:short"] = max(1, policy.TELLERS * len(handlers))

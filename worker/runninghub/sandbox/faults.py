@@ -5,7 +5,7 @@ import random
 import secrets
 import threading
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 # The names are used in tests, in `runhook sandbox --faults` and by users: they stay.
@@ -156,9 +156,19 @@ class Faults:
         with self._lock:
             self._rules = rules
             self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
+            self._given = seed
             self._seed = secrets.token_hex(8)
             if seed is not None:
                 self._seed = str(seed)
+
+    def told(self) -> dict[str, Any]:
+        """The rules in force as `set` takes them, with how often each may happen still."""
+        with self._lock:
+            rules = [asdict(rule) for rule in self._rules]
+            found: dict[str, Any] = {"rules": rules}
+            if self._given is not None:
+                found["seed"] = self._given
+        return found
 
     def choose(
         self,

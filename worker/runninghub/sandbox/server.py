@@ -71,7 +71,7 @@ def create_app(
     app.before_request(sandbox.count)
     app.before_request(sandbox.key_fault)
     for method, path, view in _routes(sandbox, faults):
-        app.add_url_rule(path, path, view, methods=[method])
+        app.add_url_rule(path, f"{method} {path}", view, methods=[method])
     return app
 
 
@@ -105,6 +105,7 @@ def _routes(sandbox: "Sandbox", faults: Faults) -> tuple[tuple[str, str, Callabl
         ("GET", "/view/<name>", files.view),
         ("GET", "/openapi.json", openapi),
         ("GET", "/sandbox/books", sandbox.books),
+        ("GET", "/sandbox/faults", faults.told),
         ("PUT", "/sandbox/faults", sandbox.set_faults),
     )
 
