@@ -63,6 +63,11 @@ CALLS = """
 GET /healthz anybody
 GET /readyz anybody
 GET / read submit
+GET /costs read submit
+GET /account read
+GET /system read
+POST /system/pause admin
+POST /system/break admin
 GET /live read submit
 GET /jobs read submit
 POST /jobs/confirm submit

@@ -14,6 +14,7 @@ from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.views import moment_view
 from runhook.worker.errors import ProviderRefused, ProviderSilent
 from runhook.worker.flows import costs
+from runhook.worker.flows.steps.budgets import budgets_today
 from runhook.worker.wiring import Wiring
 
 NO_KEY = (
@@ -42,7 +43,7 @@ def show() -> Response:
         limit_at=moment_view(w.store.looks.limit_at()),
         site=w.settings.base_url,
         live=w.settings.live,
-        gauges=[gauge_of(one, w.settings.budget_currency) for one in costs.budgets_today(w)],
+        gauges=[gauge_of(one, w.settings.budget_currency) for one in budgets_today(w)],
     )
 
 
