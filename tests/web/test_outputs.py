@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from PIL import Image
 
 from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import GIVING
+from runhook.worker.domain import moves
 from runhook.worker.domain.jobs import Job
+from runhook.worker.store import Change
 from tests.bodies import asked
 from tests.conftest import SHOP, Build, House
 
@@ -196,6 +199,28 @@ def test_what_is_not_kept_here_is_where_runninghub_has_it_while_it_does(
     gallery.house.clock.advance(DAY + 1)
     gone = gallery.get(job)
     assert (gone.status_code, gone.content_type) == (410, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("javascript:alert(1)", "file:///etc/passwd", "//evil.example/x", "x.png"),
+        *("http://a.example/\r\nSet-Cookie: a=b", "http://[::1", "http:///x"),
+    ],
+)
+def test_a_browser_is_sent_to_no_url_but_one_of_the_web(
+    open_gallery: Callable[..., Gallery], url: str
+) -> None:
+    gallery = open_gallery(RUNHOOK_ARCHIVE="false")
+    job, now = gallery.ended(), gallery.house.clock.now()
+
+    def reported(job: Job) -> Change:
+        outputs = tuple(replace(output, url=url) for output in job.attempt.outputs)
+        return Change(job=moves.with_attempt(job, 1, now, outputs=outputs))
+
+    gallery.house.w.store.jobs.change(job.id, reported)
+    answer = gallery.get(job)
+    assert (answer.status_code, answer.headers.get("Location")) == (410, None)
 
 
 def test_a_copy_that_somebody_removed_is_no_error_while_the_original_lives(

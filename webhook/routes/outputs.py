@@ -4,6 +4,7 @@ The files are anybody's making: a browser is told to run nothing of them, and to
 surely show.
 """
 
+import re
 from typing import IO, Annotated
 
 from flask import Blueprint, request
@@ -27,6 +28,8 @@ from runhook.worker.flows.steps.archiving import output_of
 PIECE = 256 * 1024  # bytes that are on their way at a time
 FOUND = 302  # the HTTP status of a redirect that may lead elsewhere tomorrow
 WEBP, TEXT = "image/webp", "text/plain; charset=utf-8"
+# Where a browser may be sent: to no script and to no file of its own machine.
+WEB_URL = re.compile(r"https?://[^\[\]\s/?#]+([/?#][^\x00-\x20\x7f]*)?", re.IGNORECASE)
 SANDBOX = "sandbox"  # whatever it is, nothing of it runs, and it is of no origin
 # It never changes, but it may be forgotten; and each look needs a token.
 CACHED = "private, no-cache"
@@ -117,6 +120,8 @@ def _elsewhere(output: Output) -> File:
     """
     if not output.url:
         return _careful(File(output.text or "", content_type=TEXT))
+    if not WEB_URL.fullmatch(output.url):
+        raise Gone("there is no copy of it here, and where it is said to be is no URL of the web")
     if output.expires_at is None or output.expires_at > wiring().clock.now():
         return File(
             status=FOUND, headers={"Location": output.url, "Referrer-Policy": "no-referrer"}
