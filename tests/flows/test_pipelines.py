@@ -647,6 +647,16 @@ def test_a_tree_is_forgotten_whole_once_all_of_it_has_ended(house: House) -> Non
         forget_tree(house.w, picture.id, None)
 
 
+def test_a_tree_is_whole_also_where_one_in_its_middle_was_forgotten(house: House) -> None:
+    picture = house.ask()
+    film = _film(house, f"output:{picture.id}/0")
+    large = house.ask(UPSCALE, input={"videoUrl": f"output:{film.id}/0"})
+    house.until(large, "succeeded")
+    forget(house.w, film.id)
+    names, whole = house.w.store.lineage.grown(picture.id, 1000)
+    assert (names, whole) == (sorted([picture.id, large.id]), True)
+
+
 def test_what_waits_for_one_that_is_forgotten_fails_naming_it(house: House) -> None:
     _paused(house)
     first, second = house.ask(), house.ask(prompt="a dog")

@@ -37,7 +37,9 @@ class Lineage:
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        found, level = {job_id}, [job_id]
+        # Of a root all are known by its name, also behind one that was forgotten.
+        level = [job_id, *self._names(keys.tree(job_id), "", most + 1)]
+        found = set(level)
         while level and len(found) <= most:
             level = [name for name in self._children(level, most) if name not in found]
             found.update(level)
