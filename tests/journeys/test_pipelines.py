@@ -89,6 +89,7 @@ def test_the_film_of_the_page_is_made_by_its_handler(town: Town) -> None:
 
 
 @pytest.mark.kills
+@pytest.mark.timeout(600)
 def test_under_fifty_kills_every_tree_is_complete_and_nothing_is_paid_twice(
     tmp_path: Path,
 ) -> None:
