@@ -1,9 +1,11 @@
 """/v1/assets: files kept for later submits."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 from flask import Blueprint, request, url_for
 from pydantic import WithJsonSchema
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
 from runhook.webhook.edge.bodies import FORM, reads
@@ -14,6 +16,7 @@ from runhook.webhook.edge.scopes import open_to
 from runhook.worker.catalogue.answers import AssetView
 from runhook.worker.catalogue.views import asset_view
 from runhook.worker.domain.bodies import Body
+from runhook.worker.domain.faults import misspelt
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import create
 
@@ -45,14 +48,27 @@ def post_asset() -> Answer[AssetView]:
     # Before the form is looked at, for that reads the whole body.
     request.max_content_length = LARGEST + BUSY_FORM
     file = request.files.get("file")
+    faults = list(_form_faults(request.form, request.files))
     if file is None:
-        raise InvalidRequest(
-            [Fault(path="file", message="is required: the form's file goes by this name")]
-        )
+        faults.append(Fault(path="file", message="is required: the form's file goes by this name"))
+    if faults or file is None:
+        raise InvalidRequest(faults)
     asset = create.keep(wiring(), file.filename or "file", file.stream)
     response = answer(asset_view(asset), 201)
     response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)
     return response
+
+
+def _form_faults(*parts: MultiDict[str, Any]) -> Iterator[Fault]:
+    """What a form has besides its one file: who sent it means something by it."""
+    known = tuple(AssetForm.model_fields)
+    for part in parts:
+        for name, values in part.lists():
+            if name not in known or part is parts[0]:
+                text = "is no file of this form; expected one of file"
+                yield misspelt(name, text, name, known)
+            elif len(values) > 1:
+                yield Fault(path=name, message="is given more than once; send one file a request")
 
 
 @blueprint.get("/<asset_id>")

@@ -112,7 +112,7 @@ class OtherCalls:
         Raises:
             ProviderRefused: RunningHub has none, or does not show it.
         """
-        return self._transport.workflow(workflow_id)
+        return {**self._transport.workflow(workflow_id)}
 
     def app(self, webapp_id: str) -> dict[str, Any]:
         """An AI app: its `name`, its `fields` that a job may set, and whether it `needs_password`.
