@@ -168,7 +168,9 @@ def test_a_handler_that_kills_its_process_every_time_ends_dead(build: Build) -> 
     assert (delivery.state, delivery.begun) == ("dead", 4)
 
 
-def test_a_handler_that_no_process_here_knows_keeps_its_delivery(build: Build) -> None:
+def test_a_handler_that_no_process_here_knows_keeps_its_delivery(
+    build: Build, capfd: pytest.CaptureFixture[str]
+) -> None:
     heard: list[str] = []
 
     def publish(event: Event) -> None:
@@ -180,6 +182,7 @@ def test_a_handler_that_no_process_here_knows_keeps_its_delivery(build: Build) -
     job = house.until(house.ask(), "succeeded")
     house.later(3600)
     assert _delivery(house, job).state == "pending"
+    assert capfd.readouterr().err.count("handler.unknown") == 1, "once, and not each minute"
     house.w.handlers.add(handler)
     house.later(61)
     assert len(heard) == 1

@@ -68,6 +68,21 @@ def test_the_options_of_a_command_are_completed() -> None:
     assert shown.split() == ["plain,--state"]
 
 
+@pytest.mark.parametrize("words", ["submit", "model", "trigger job.failed --model"])
+def test_models_are_completed_without_the_catalogue(words: str) -> None:
+    typed = {"COMP_WORDS": f"runhook {words} vidu/text-to-video-q3-t"}
+    typed["COMP_CWORD"] = str(len(words.split()) + 1)
+    shown, imported = _imported(RUNHOOK, _RUNHOOK_COMPLETE="bash_complete", **typed)
+    assert shown.split() == ["plain,vidu/text-to-video-q3-turbo"]
+    assert imported.isdisjoint(HEAVY - {"orjson", "pydantic", "rich"})
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_what_completes_there(shell: str) -> None:
+    shown, _ = _imported(RUNHOOK, "completion", shell)
+    assert f"_RUNHOOK_COMPLETE={shell}_complete" in shown
+
+
 def test_a_part_of_runhook_imports_nothing_that_it_does_not_name() -> None:
     _, imported = _imported(f"{IMPORTED}import runhook.worker.errors")
     assert imported.isdisjoint(HEAVY)

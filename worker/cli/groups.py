@@ -21,17 +21,17 @@ def group(name: str, tenant: str | None, as_json: bool) -> None:
     table = particulars()
     table.add_row("group", found.name)
     table.add_row("tenant", found.tenant)
-    size = "nobody said"
+    count = str(found.jobs)
     if found.size is not None:
-        size = str(found.size)
-    table.add_row("jobs", f"{found.jobs} of {size}")
+        count = f"{found.jobs} of {found.size}"
+    table.add_row("jobs", count)
     stands = "open: more may come"
     if found.closed:
         stands = "closed"
     if found.ended_at:
         stands = f"ended at {found.ended_at:%Y-%m-%d %H:%M:%S} UTC"
     table.add_row("is", stands)
-    for state, count in found.states.items():
-        if count:
-            table.add_row(state_text(state).plain, str(count))
+    for state, many in found.states.items():
+        if many:
+            table.add_row(state_text(state).plain, str(many))
     out.print(table)

@@ -207,5 +207,7 @@ def _print(one: Subscription, *, as_json: bool) -> None:
         text = f"{one.missed}; `runhook redeliver --handler {one.id}` sends them"
         table.add_row("missed", Text(text, "yellow"))
     if one.secret:
-        table.add_row("secret", Text(f"{one.secret}  (shown this once)", "bold"))
+        table.add_row("secret", Text(one.secret, "bold"))
     out.print(table)
+    if one.secret:
+        err.print("the secret is shown this once", style="yellow")

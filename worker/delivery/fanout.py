@@ -175,9 +175,13 @@ def deliver_to_handler(w: Wiring, claim: Claim, submitter_for: SubmitterFor) -> 
         living = {
             handler.name for handler in w.store.processes.handlers(policy.UNKNOWN_HANDLER_LOOK)
         }
-        report("handler.unknown", handler=name)
         # Soon where a living process has it, which gets the slot then; else seldom.
-        return Again(policy.ELSEWHERE_LOOK if name in living else policy.UNKNOWN_HANDLER_LOOK)
+        if name in living:
+            return Again(policy.ELSEWHERE_LOOK)
+        # Once: it is looked for each minute, and `runhook doctor` names it as long as it is gone.
+        if w.handlers.is_missed_first(name):
+            report("handler.unknown", handler=name)
+        return Again(policy.UNKNOWN_HANDLER_LOOK)
     return _deliver(w, claim, lambda event: _run(w, handler, event, submitter_for))
 
 

@@ -128,6 +128,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
+        self._missed: set[str] = set()
 
     def add(self, handler: Handler) -> None:
         """Register one.
@@ -147,6 +148,12 @@ class Registry:
     def get(self, name: str) -> Handler | None:
         """The handler of that name, if this process has it."""
         return self._handlers.get(name)
+
+    def is_missed_first(self, name: str) -> bool:
+        """Whether nobody has said before that this handler is nowhere; said once, it was."""
+        first = name not in self._missed
+        self._missed.add(name)
+        return first
 
     def names(self) -> list[str]:
         """Those of all."""
