@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")  # as URLs and Host headers write them
 
-Role = Literal["web", "worker", "handlers", "client", "asker"]
+Role = Literal["web", "worker", "handlers", "client"]
 
 
 class SettingsError(Exception):
@@ -48,5 +48,4 @@ CHECKS = {
     "worker": (_needs_key, _needs_secret),
     "handlers": (_needs_secret,),
     "client": (),
-    "asker": (_needs_key,),
 }

@@ -106,8 +106,7 @@ class Settings(BaseSettings):
         """Read the environment for one kind of process.
 
         Args:
-            role: Which process asks; `web`, `worker` and `handlers` need more than a client, and an
-                `asker` is a client that speaks with RunningHub itself.
+            role: Which process asks; `web`, `worker` and `handlers` need more than a client.
             values: Settings by their variable's name, in place of the environment's (tests).
 
         Raises:
@@ -115,7 +114,7 @@ class Settings(BaseSettings):
         """
         try:
             settings = cls(**values)
-            if role in ("client", "asker"):
+            if role == "client":
                 settings = settings._beside_a_sandbox(values)
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from None

@@ -6,6 +6,7 @@ from runhook.worker.domain.jobs import State
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
+from runhook.worker.flows.steps.pricing import live_price
 from runhook.worker.store import JobFilter
 from tests.conftest import IMAGE, House
 
@@ -144,7 +145,7 @@ def test_a_job_that_took_its_turn_before_the_pause_does_not_leave_after_it(
 
 def test_the_price_of_a_request_is_told_without_keeping_it(house: House) -> None:
     checked = create.check(house.w, JobRequest(model=IMAGE, input={"prompt": "a"}))
-    live = create.live_price(house.w, checked)
+    live = live_price(house.w, checked)
     assert live
     assert str(live.money) == "0.4"
     assert house.w.store.listing.page(JobFilter(), None, 10).jobs == ()

@@ -58,6 +58,19 @@ class Office:
             timeout=60,
         )
 
+    def begin(self, *words: str) -> "subprocess.Popen[str]":
+        """A command that goes on until Ctrl-C."""
+        return subprocess.Popen(
+            [*COMMAND, *words],
+            env=self.environ,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # What a shell starts in the background ignores SIGINT, and so would what it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
     def said(self, *words: str) -> str:
         """What one prints that succeeds."""
         done = self.run(*words)
@@ -144,12 +157,14 @@ def test_a_tree_ends_in_a_line_for_each_of_its_jobs(office: Office) -> None:
 
 
 def test_a_dry_run_says_where_todays_budget_has_no_room(office: Office) -> None:
-    words = ("submit", IMAGE, "-i", "prompt=far", "--dry-run", "-o")
-    assert "no room" not in office.said(*words, "max_price=1")
+    # Nobody knows what a workflow costs, so its max_price is what must fit.
+    words = ("submit", "workflow/12", "-i", "6.text=far")
+    assert "no room" not in office.said(*words, "-o", "max_price=1", "--dry-run")
     before = office.told("jobs")["items"]
-    assert "has no room for this job" in office.said(*words, "max_price=50")
-    refused = office.run("submit", IMAGE, "-i", "prompt=far", "-o", "max_price=50")
-    assert (refused.returncode, "budget" in refused.stderr) == (1, True)
+    shown = office.said(*words, "-o", "max_price=50", "--dry-run")
+    assert "has no room for this job" in shown
+    refused = office.run(*words, "-o", "max_price=50")
+    assert (refused.returncode, "budget of 20" in refused.stderr) == (1, True)
     assert office.told("jobs")["items"] == before
 
 
@@ -180,13 +195,7 @@ def test_what_is_forwarded_is_sent_again_while_its_server_fails(office: Office) 
     with serving(Ending(_Reluctant)) as server:
         url = f"http://127.0.0.1:{server.server_port}/hook"
         words = ("listen", "--forward", url, "--type", "job.cancelled", "--json")
-        listening = subprocess.Popen(
-            [*COMMAND, *words],
-            env=office.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        listening = office.begin(*words)
         try:
             assert listening.stderr
             assert "signed with whsec_" in listening.stderr.readline()
@@ -268,9 +277,7 @@ def test_who_cannot_reach_the_service_is_told_so_in_one_line(
 def test_ctrl_c_says_what_goes_on_without_you(town: Town, office: Office) -> None:
     town.sandbox.faults({"fault": "slow", "match": "endless", "value": 600})
     words = ("submit", IMAGE, "-i", "prompt=endless", "-o", "max_price=1", "--wait")
-    waiting = subprocess.Popen(
-        [*COMMAND, *words], env=office.environ, stderr=subprocess.PIPE, text=True
-    )
+    waiting = office.begin(*words)
     assert waiting.stderr
     job = waiting.stderr.readline().split()[0]
     eventually(lambda: office.told("job", job)["state"] == "running")

@@ -98,7 +98,6 @@ STARTS = {
     "worker": COMMANDS["worker"],
     "handlers": COMMANDS["handlers"],
     "up": (*COMMAND_LINE, "up"),
-    "jobs": (*COMMAND_LINE, "jobs"),
 }
 
 

@@ -185,9 +185,9 @@ def test_both_of_runninghubs_sites_are_good_and_tell_their_currency(
 def test_a_command_beside_a_sandbox_means_it_unless_it_is_told_another(tmp_path: Path) -> None:
     told = {"RUNNINGHUB_BASE_URL": "http://127.0.0.1:8090", "RUNNINGHUB_API_KEY": "sandbox"}
     (tmp_path / "sandbox.json").write_text(json.dumps(told))
-    beside = Settings.load("asker", RUNHOOK_DATA_DIR=tmp_path)
+    beside = Settings.load("client", RUNHOOK_DATA_DIR=tmp_path)
     assert (beside.base_url, beside.api_key) == ("http://127.0.0.1:8090", "sandbox")
-    mine = Settings.load("asker", RUNHOOK_DATA_DIR=tmp_path, RUNNINGHUB_API_KEY="mine")
+    mine = Settings.load("client", RUNHOOK_DATA_DIR=tmp_path, RUNNINGHUB_API_KEY="mine")
     assert (mine.base_url, mine.api_key) == ("https://www.runninghub.ai", "mine")
     with pytest.raises(SettingsError, match="RUNNINGHUB_API_KEY"):
         Settings.load("worker", RUNHOOK_DATA_DIR=tmp_path, RUNHOOK_SECRET=STRONG)

@@ -73,6 +73,10 @@ class Commands(click.Group):
         except (RunhookError, SettingsError, over_http.RunhookError) as error:
             click.echo(one_line(f"runhook: {masked(_sentence(error))}"), err=True)
             ctx.exit(_exit_status(error))
+        except KeyboardInterrupt:
+            # Those that wait for something say more, and what.
+            click.echo("broken off here; what the service has begun goes on without you", err=True)
+            ctx.exit(FAILED)
         except click.ClickException as error:
             # As click would, but what was typed may hold a secret or control characters.
             if isinstance(error, click.UsageError) and error.ctx:

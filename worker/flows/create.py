@@ -24,7 +24,6 @@ from runhook.worker.flows.steps.envelope import countless, envelope_faults, size
 from runhook.worker.flows.steps.family import Family, closed_fault, family_of, group_faults
 from runhook.worker.flows.steps.inputs import app_fields, media_of
 from runhook.worker.flows.steps.pricing import budget_faults, has_budget, money_of, trial_view
-from runhook.worker.flows.steps.pricing import live_price as live_price
 from runhook.worker.flows.steps.upstream import Asker, Upstream
 from runhook.worker.secrets.idempotency import Trace, traces
 from runhook.worker.secrets.sealing import seal
