@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
+# That a page itself is a 404, where it should be; and what taking a picture of a drawing brings.
+NO_FAULT = ("Failed to load", "due to ReadPixels")
 MEDIA = ("image", "media", "eventsource")  # what is not the page's own weight
 
 
@@ -23,8 +25,7 @@ class Watched:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _heard(self, message: ConsoleMessage) -> None:
-        # That the page itself is a 404, where it should be, is no complaint.
-        if message.type in ("error", "warning") and "Failed to load" not in message.text:
+        if message.type in ("error", "warning") and not any(map(message.text.count, NO_FAULT)):
             self.complaints.append(message.text)
 
     def open(self, path: str) -> Response:

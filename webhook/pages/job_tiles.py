@@ -32,6 +32,7 @@ class Tile:
         look: How its first output is shown.
         src: Where our own copy of it is; empty: there is none.
         small: Where its small picture is; empty: there is none.
+        size: Of that copy, in bytes.
         others: How many outputs it has besides.
         note: A text that was made, or why there is nothing.
     """
@@ -46,6 +47,7 @@ class Tile:
     look: Look = "none"
     src: str = ""
     small: str = ""
+    size: int = 0
     others: int = 0
     note: str = ""
 
@@ -76,7 +78,8 @@ def _made(view: Mapping[str, Any], output: Output) -> dict[str, Any]:
         # Only our own copies are shown: nothing of a page is fetched from elsewhere.
         return {"look": "file", "note": "not kept here yet"}
     found = {"src": view["archived_url"], "small": view["thumbnail_url"] or ""}
-    return found | {"look": _look(output.archived.media_type)}
+    kept = output.archived
+    return found | {"look": _look(kept.media_type), "size": kept.size}
 
 
 def _look(media_type: str) -> Look:

@@ -5,6 +5,7 @@ other by their plain names.
 """
 
 import hashlib
+import re
 from importlib.resources import files
 
 from flask import Blueprint, Response
@@ -18,6 +19,8 @@ KINDS = {
     "svg": "image/svg+xml",
 }
 FOR_EVER = "public, max-age=31536000, immutable"
+# A line of a script that speaks to whoever reads it here; browsers need not fetch it.
+REMARK = re.compile(rb"^ *// .*\n", re.MULTILINE)
 MARKED = 12  # characters of the mark
 
 blueprint = Blueprint("static_files", __name__)
@@ -25,7 +28,8 @@ blueprint = Blueprint("static_files", __name__)
 
 def _read() -> dict[str, bytes]:
     folder = files("runhook.webhook.pages") / "static"
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda f: f.name)}
+    found = sorted(folder.iterdir(), key=lambda file: file.name)
+    return {file.name: REMARK.sub(b"", file.read_bytes()) for file in found}
 
 
 FILES = _read()

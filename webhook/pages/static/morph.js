@@ -11,7 +11,7 @@ export function morph(old, wanted) {
     if (old.data !== wanted.data && !selected(old)) old.data = wanted.data;
     return;
   }
-  if (plays(old) || "liveKeep" in old.dataset) return;
+  if (plays(old) || turns(old, wanted) || "liveKeep" in old.dataset) return;
   attributes(old, wanted);
   if (old.tagName !== "TEXTAREA") children(old, wanted);
 }
@@ -65,6 +65,9 @@ function busy(node) {
     (one) => plays(one) || (one.tagName === "DETAILS" && one.open) || one.checked,
   );
 }
+
+// A model that is drawn here already, by glb.js.
+const turns = (old, wanted) => old.dataset.glb && old.dataset.glb === wanted.dataset.glb;
 
 const plays = (node) => node instanceof HTMLMediaElement && !node.paused && !node.ended;
 
