@@ -1,6 +1,5 @@
 """/account: what the account has left and may run at once, how that is known, and since when."""
 
-from typing import Any
 
 from flask import Response
 
@@ -10,6 +9,7 @@ from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.pages.ledger_rows import gauge_of
 from runhook.webhook.pages.shell import blueprint as blueprint_of
 from runhook.webhook.pages.shell import page
+from runhook.worker.domain.answers import AccountView
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.views import moment_view
 from runhook.worker.errors import ProviderRefused, ProviderSilent
@@ -47,7 +47,7 @@ def show() -> Response:
     )
 
 
-def _asked(w: Wiring) -> tuple[dict[str, Any] | None, str]:
+def _asked(w: Wiring) -> tuple[AccountView | None, str]:
     """The account as RunningHub says now, or why it does not."""
     if not w.settings.api_key:
         return None, NO_KEY
