@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 import fsspec
+from fsspec.implementations.memory import MemoryFileSystem
 
 from runhook.worker.errors import NotFound, StorageUnavailable
 from runhook.worker.files.answering import Answering
@@ -97,6 +98,8 @@ class Place:
             StorageUnavailable: The place does not take one.
         """
         fs, root = self._reached()
+        if isinstance(fs, MemoryFileSystem):
+            raise ValueError("memory is each process's own, and no other would find its files")
         path = f"{root}/.runhook-{secrets.token_hex(8)}"
         try:
             fs.makedirs(root, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A place of files that hangs: one waits for it, and all others are told at once."""
+"""A place of files: one alone waits for it when it hangs, and every process must find its files."""
 
 from pathlib import Path
 
@@ -67,6 +67,11 @@ def test_a_file_that_is_not_there_is_an_answer(tmp_path: Path) -> None:
         with pytest.raises(NotFound):
             place.open("a")
         place.remove("a")
+
+
+def test_what_no_other_process_would_find_is_no_place_of_files() -> None:
+    with pytest.raises(ValueError, match="no other would find"):
+        Place("memory://kept").check()
 
 
 def _nothing(*_: object) -> None:
