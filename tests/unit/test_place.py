@@ -41,6 +41,17 @@ def test_one_alone_tries_it_again_and_with_its_answer_all_do(
         pass
 
 
+def test_who_tries_it_in_vain_keeps_nobody_from_trying_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(policy, "STORAGE_LEFT_ALONE", 0.0)
+    monkeypatch.setattr(policy, "STORAGE_TRIED", 0.0)
+    answering = Answering()
+    _fails(answering)
+    with answering.asked(), answering.asked():
+        pass
+
+
 def test_what_is_refused_at_once_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "STORAGE_HANGS", 60.0)
     answering = Answering()

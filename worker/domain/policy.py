@@ -101,6 +101,8 @@ THUMBNAILS_KILLED = 2
 # Seconds after which a failure of the storage says that it hangs, for one that refuses does so at
 # once; and for which it is then asked by nobody, so that jobs that need no file have the threads.
 STORAGE_HANGS, STORAGE_LEFT_ALONE = 5.0, 10.0
+# Seconds after which another tries it, where who does so has no answer: longer than S3 is given.
+STORAGE_TRIED = 120.0
 ALERTED_AGAIN_MS = 3_600_000  # ms after which trouble with the storage that lasts is told again
 FORGOTTEN_AROUND_MS = 5  # ms around a line of a timeline in which its event stands in the log
 

@@ -21,14 +21,13 @@ class Answering:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._until: float | None = None  # by time.monotonic; None: it answers
-        self._tried = False  # by one, after that
 
     @contextmanager
     def asked(self) -> Iterator[None]:
         """Ask it something; what fails only after a long time says that it hangs.
 
         Raises:
-            Hangs: It did, and it is too early to try again, or somebody does.
+            Hangs: It did, and it is too early to try again, or somebody just tries.
         """
         self._begin()
         begun, answered = time.monotonic(), False
@@ -46,12 +45,13 @@ class Answering:
         with self._lock:
             if self._until is None:
                 return
-            if self._tried or time.monotonic() < self._until:
+            now = time.monotonic()
+            if now < self._until:
                 raise Hangs("it did not answer, and is tried again in some seconds")
-            self._tried = True
+            self._until = now + policy.STORAGE_TRIED
 
     def _end(self, *, hung: bool) -> None:
         with self._lock:
-            self._until, self._tried = None, False
+            self._until = None
             if hung:
                 self._until = time.monotonic() + policy.STORAGE_LEFT_ALONE
