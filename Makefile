@@ -67,6 +67,10 @@ settings: .venv/ready
 redis: .venv/ready
 	@$(BIN)/python -m tests.redis_page
 
+# Every call of /v1 with examples, and every kind of problem; writes docs/http.md and docs/problems.md.
+http: .venv/ready
+	@$(BIN)/python -m tests.http_page
+
 # Rebuild or extend the catalogue: make catalogue FACTS="models.json --prices pricing.json"
 catalogue: .venv/ready
 	@$(BIN)/python -m runhook.config.rebuild $(FACTS)

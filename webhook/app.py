@@ -88,9 +88,25 @@ PAGES = (
 FORMS = {"MAX_FORM_PARTS": 4000, "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024}
 
 
+class Web(Flask):
+    """An application that says of each path which methods are its own.
+
+    `/v1/jobs/batch` is no job, though the path of one job would take it for one.
+    """
+
+    def make_default_options_response(self) -> Response:
+        """The answer to OPTIONS."""
+        here = request.url_rule and request.url_rule.rule
+        response = self.response_class()
+        for rule in self.url_map.iter_rules():
+            if rule.rule == here:
+                response.allow.update(rule.methods or ())
+        return response
+
+
 def create_app(wiring: Wiring) -> Flask:
     """The web process's app over its parts."""
-    app = Flask(__name__, static_folder=None)
+    app = Web(__name__, static_folder=None)
     app.config |= FORMS
     app.url_map.merge_slashes = False  # its redirect would lead to any host that a request names
     app.before_request(request_ids.begin)

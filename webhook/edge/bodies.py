@@ -31,12 +31,14 @@ class Reads:
         largest: Bytes.
         empty: No body at all is an empty object.
         media: Its Content-Type.
+        example: One that is good as it stands.
     """
 
     model: type[Body]
     largest: int
     empty: bool = False
     media: str = JSON
+    example: Any = None
 
 
 READS: dict[Callable[..., Any], Reads] = {}
@@ -44,12 +46,19 @@ NOTHING = Reads(model=Nothing, largest=LARGEST_NOTHING, empty=True)
 
 
 def reads(
-    model: type[Body], *, largest: int, empty: bool = False, media: str = JSON
+    model: type[Body],
+    *,
+    largest: int,
+    empty: bool = False,
+    media: str = JSON,
+    example: Any = None,
 ) -> Callable[[Route], Route]:
     """Declare beside a route what its body may say; the arguments are as `Reads` has them."""
 
     def declared(route: Route) -> Route:
-        READS[route] = Reads(model=model, largest=largest, empty=empty, media=media)
+        READS[route] = Reads(
+            model=model, largest=largest, empty=empty, media=media, example=example
+        )
         return route
 
     return declared

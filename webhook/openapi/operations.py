@@ -190,6 +190,8 @@ def _headers(call: Call) -> Iterator[Schema]:
 
 def _body(reads: Reads, views: dict[Any, Schema]) -> Schema:
     content: Schema = {"schema": views[reads.model]}
+    if reads.example is not None:
+        content["example"] = reads.example
     if reads.media == FORM:
         content["encoding"] = {"file": {"contentType": "application/octet-stream"}}
     return {"required": not reads.empty, "content": {reads.media: content}}

@@ -39,7 +39,7 @@ def get_queue() -> Answer[QueueView]:
 
 @blueprint.post("/queue")
 @open_to("admin")
-@reads(QueueChange, largest=LARGEST)
+@reads(QueueChange, largest=LARGEST, example={"paused": False})
 def post_queue() -> Answer[QueueView]:
     """Stop the queue or let it go on: `{"paused": true}`."""
     queue = wiring().store.queue

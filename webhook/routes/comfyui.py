@@ -73,7 +73,7 @@ def get_styles(webapp_id: str) -> Answer[Page[StyleView]]:
 
 @blueprint.post("/loras")
 @open_to("submit")
-@reads(NewLora, largest=LARGEST)
+@reads(NewLora, largest=LARGEST, example={"name": "harbour", "md5": "0" * 32})
 @gives(201, problems=(REFUSED,))
 def post_lora() -> Answer[LoraView]:
     """Where to put a LoRA file: `{"name", "md5"}`; the file itself goes to the URL by PUT."""

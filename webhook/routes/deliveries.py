@@ -64,7 +64,7 @@ def redeliver(delivery_id: str) -> Answer[DeliveryView]:
 
 @blueprint.post("/deliveries/redeliver")
 @open_to("admin")
-@reads(RedeliverRequest, largest=LARGEST, empty=True)
+@reads(RedeliverRequest, largest=LARGEST, empty=True, example={"since": "2h", "dry_run": True})
 @gives(202, 200)
 def redeliver_many() -> Answer[RedeliveredView]:
     """Hand all that match to their handlers again; dead ones unless `state` says otherwise."""
@@ -79,7 +79,7 @@ def redeliver_many() -> Answer[RedeliveredView]:
 
 @blueprint.post("/recover")
 @open_to("admin")
-@reads(RecoverRequest, largest=LARGEST)
+@reads(RecoverRequest, largest=LARGEST, example={"since": "2h", "dry_run": True})
 def post_recover() -> Answer[RecoveredView]:
     """Make good what is missing of a period."""
     asked = body(RecoverRequest)

@@ -40,6 +40,11 @@ from runhook.worker.flows.resolve import Verdict
 from runhook.worker.flows.steps.upstream import Asker
 from runhook.worker.flows.steps.viewing import whole_view
 
+A_JOB = {
+    "model": "rhart-image-n-pro/text-to-image",
+    "input": {"prompt": "A harbour at dawn"},
+    "metadata": {"order": 7},
+}
 IDEMPOTENCY_KEY = Header(
     name="Idempotency-Key",
     means="The same key with the same body answers the first job, which is paid once.",
@@ -84,7 +89,7 @@ class JobQuery(Query):
 @open_to("submit")
 @takes(JobQuery)
 @hears(IDEMPOTENCY_KEY)
-@reads(JobRequest, largest=LARGEST)
+@reads(JobRequest, largest=LARGEST, example=A_JOB)
 @gives(202, 200, problems=(CONFLICT, OVER_BUDGET, REFUSED))
 def post_job() -> Answer[JobView] | Answer[DryRunView]:
     """Put a job into the queue: 202, or 200 when its idempotency key made it before.
@@ -107,7 +112,7 @@ def post_job() -> Answer[JobView] | Answer[DryRunView]:
 @open_to("submit")
 @takes(JobQuery)
 @hears(IDEMPOTENCY_KEY)
-@reads(JobLine, largest=LARGEST_BATCH, media=BATCH[0])
+@reads(JobLine, largest=LARGEST_BATCH, media=BATCH[0], example=A_JOB | {"key": "order-8"})
 def post_batch() -> Lines[LineView]:
     """Put a job for each JSON line into the queue; a line of the answer for each, in order.
 
@@ -204,7 +209,7 @@ def get_tree(job_id: str) -> Answer[TreePage[JobView]]:
 
 @blueprint.post("/<job_id>/cancel")
 @open_to("submit")
-@reads(Cancel, largest=LARGEST_WORD, empty=True)
+@reads(Cancel, largest=LARGEST_WORD, empty=True, example={"tree": True})
 @gives(200, 202, problems=(CONFLICT, REFUSED))
 def cancel_job(job_id: str) -> Answer[JobView]:
     """Cancel a job: 200 when it is cancelled, 202 when that is wished and will be carried out.
@@ -242,7 +247,7 @@ def reconcile_job(job_id: str) -> Answer[JobView]:
 
 @blueprint.post("/<job_id>/resolve")
 @open_to("admin")
-@reads(Verdict, largest=LARGEST_WORD)
+@reads(Verdict, largest=LARGEST_WORD, example={"as": "failed"})
 @gives(200, 202, problems=(CONFLICT, OVER_BUDGET, REFUSED))
 def resolve_job(job_id: str) -> Answer[JobView]:
     """Settle an unconfirmed job: `{"as": "failed" | "resubmit"}`, or `{"ref": "...", "force"?}`.

@@ -24,6 +24,11 @@ from runhook.worker.domain.answers import Page
 from runhook.worker.store import Subscription
 
 LARGEST = 64 * 1024  # bytes of a body: filters, the longest URL, and room
+A_SUBSCRIPTION = {
+    "url": "https://example.com/hook",
+    "events": ["job.succeeded"],
+    "models": ["vidu/*"],
+}
 
 blueprint = Blueprint("subscriptions", __name__, url_prefix="/v1/subscriptions")
 blueprint.before_request(read_query)
@@ -31,7 +36,7 @@ blueprint.before_request(read_query)
 
 @blueprint.post("")
 @open_to("admin")
-@reads(NewSubscription, largest=LARGEST)
+@reads(NewSubscription, largest=LARGEST, example=A_SUBSCRIPTION)
 @gives(201)
 def post_subscription() -> Answer[SecretView]:
     """Have events posted to a URL: 201 with the secret that signs them."""
@@ -59,7 +64,7 @@ def get_subscription(subscription_id: str) -> Answer[SubscriptionView]:
 
 @blueprint.patch("/<subscription_id>")
 @open_to("admin")
-@reads(SubscriptionPatch, largest=LARGEST)
+@reads(SubscriptionPatch, largest=LARGEST, example={"enabled": False})
 def patch_subscription(subscription_id: str) -> Answer[SubscriptionView]:
     """Change what the body names. Enabled again, it says how much it missed and how to send it."""
     patch = subscriptions.read_patch(wiring(), given())
@@ -78,7 +83,7 @@ def delete_subscription(subscription_id: str) -> Done:
 
 @blueprint.post("/<subscription_id>/rotate")
 @open_to("admin")
-@reads(SecretRotation, largest=LARGEST, empty=True)
+@reads(SecretRotation, largest=LARGEST, empty=True, example={"overlap": 3600})
 def rotate_secret(subscription_id: str) -> Answer[SecretView]:
     """A new secret; the old one signs too for a day, or for `{"overlap": seconds}`."""
     overlap = body(SecretRotation).overlap
@@ -88,7 +93,7 @@ def rotate_secret(subscription_id: str) -> Answer[SecretView]:
 
 @blueprint.post("/<subscription_id>/test")
 @open_to("admin")
-@reads(SampleRequest, largest=LARGEST, empty=True)
+@reads(SampleRequest, largest=LARGEST, empty=True, example={"type": "job.failed"})
 def test_subscription(subscription_id: str) -> Answer[SampleView]:
     """Post a sample of `{"type": ...}` there now, and say how it went."""
     event_type = body(SampleRequest).type
