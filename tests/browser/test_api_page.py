@@ -17,7 +17,8 @@ def test_every_call_is_shown_and_can_be_read(browser: Browser, town: Town, width
         watched = Watched(context.new_page())
         assert watched.open("/docs").status == 200
         page = watched.page
-        expect(page.locator(".opblock").first).to_be_visible()
+        # The document is made when it is asked for first.
+        expect(page.locator(".opblock").first).to_be_visible(timeout=20_000)
         assert page.locator(".opblock").count() > 45
         page.locator("#operations-jobs-post_job .opblock-summary-control").click()
         expect(page.locator("#operations-jobs-post_job textarea")).to_be_visible()

@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 
 from runhook.config.catalogue import Model, models
 from runhook.webhook.app import create_app
-from runhook.webhook.edge.bodies import READS
+from runhook.webhook.edge.bodies import FORM, READS
 from runhook.webhook.edge.responses import Answer, Done, Events, File, Lines
 from runhook.webhook.edge.scopes import OPEN_TO
 from runhook.webhook.openapi.document import TOLD, calls
@@ -68,6 +68,8 @@ def test_a_route_says_what_it_reads_and_answers(call: Call) -> None:
     if call.method in ("POST", "PATCH"):
         takes_none = "no_body" in call.route.__code__.co_names
         assert (call.route in READS) != takes_none, "declare its body, or refuse one"
+    if call.reads and call.reads.media != FORM:
+        assert call.reads.example is not None, "docs/http.md shows it"
 
 
 def test_everything_in_the_document_says_what_it_means(told: dict[str, Any]) -> None:

@@ -52,6 +52,7 @@ def _tell_inherited(schema: Schema, kind: type) -> None:
 def parameters(query: type[BaseModel]) -> Iterator[tuple[str, Schema, bool]]:
     """Each parameter that a query model takes: its name, schema, and whether it must be given."""
     schema = _told(query.model_json_schema())
+    _tell_inherited(schema, query)
     for name, one in schema.get("properties", {}).items():
         yield name, _without_null(one), name in schema.get("required", ())
 

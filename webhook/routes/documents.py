@@ -3,23 +3,24 @@
 The page is Swagger UI from its wheel; it loads nothing from any other host.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from flask import Blueprint, current_app
+import orjson
+from flask import Blueprint, Flask, current_app
 
 from runhook.webhook.edge.declared import gives
 from runhook.webhook.edge.queries import read_query
-from runhook.webhook.edge.responses import Answer, File, answer, wiring
+from runhook.webhook.edge.responses import Answer, File, wiring
 from runhook.webhook.edge.scopes import open_to
 from runhook.webhook.openapi.document import document
 from runhook.webhook.openapi.events_document import events_document
 from runhook.worker.domain.problem_kinds import KINDS, PLACE
 from runhook.worker.errors import NotFound
 
-TEXT = "text/plain; charset=utf-8"
+JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 # By their endings: what the page is made of.
 MEDIA = {"html": "text/html", "js": "text/javascript", "css": "text/css", "png": "image/png"}
 OURS = ("start.js", "contrast.css")
@@ -40,14 +41,16 @@ blueprint.before_request(read_query)
 def get_openapi() -> Answer[dict[str, Any]]:
     """This document: every call, what it takes and what it answers."""
     settings = wiring().settings
-    return answer(document(current_app, settings.public_url, settings.indexed))
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    told = _openapi(app, settings.public_url, settings.indexed)
+    return Answer(told, content_type=JSON)
 
 
 @blueprint.get("/asyncapi.json")
 @open_to("read", "submit")
 def get_asyncapi() -> Answer[dict[str, Any]]:
     """The same of events: every type, what it carries, and the ways it is told."""
-    return answer(events_document(wiring().settings.public_url))
+    return Answer(_asyncapi(wiring().settings.public_url), content_type=JSON)
 
 
 @blueprint.get("/docs")
@@ -79,6 +82,17 @@ def get_problem(kind: str) -> File:
             text = f"{one.status} {one.title}\n\n{one.means}\n{one.then}\n"
             return File(text, content_type=TEXT)
     raise NotFound(f"kind of problem {kind}")
+
+
+# Each takes a tenth of a second or more, in which nobody else is answered.
+@lru_cache(maxsize=1)
+def _openapi(app: Flask, base: str, indexed: tuple[str, ...]) -> bytes:
+    return orjson.dumps(document(app, base, indexed))
+
+
+@lru_cache(maxsize=1)
+def _asyncapi(base: str) -> bytes:
+    return orjson.dumps(events_document(base))
 
 
 @cache

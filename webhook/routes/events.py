@@ -126,7 +126,7 @@ def stream_events() -> Events[CloudEventView]:
 
 @blueprint.post("/events/trigger")
 @open_to("admin")
-@reads(TriggerRequest, largest=LARGEST)
+@reads(TriggerRequest, largest=LARGEST, example={"type": "job.succeeded"})
 @gives(202)
 def post_trigger() -> Answer[TriggeredView]:
     """Send a sample of an event to all that want it: `{"type", "model"?}`. Nothing is paid."""

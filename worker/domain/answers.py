@@ -291,7 +291,12 @@ class RoomView(BudgetView):
     """Whether a budget has room for a job now.
 
     Attributes:
-        has_room: It has.
+        tenant: Whose; null: everybody's together.
+        limit: The most that the day may cost.
+        held: What it has cost, and what is under way may still cost.
+        left: What it has room for.
+        ends_at: When the day ends.
+        has_room: It has room for this job.
     """
 
     has_room: bool
