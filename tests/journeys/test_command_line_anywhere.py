@@ -274,6 +274,12 @@ def test_who_cannot_reach_the_service_is_told_so_in_one_line(
     assert TOKEN not in done.stderr
 
 
+def test_bytes_that_are_no_text_are_wrong_usage(office: Office) -> None:
+    for words in (("job", "\udcff"), ("submit", IMAGE, "-i", "prompt=\udcff")):
+        done = office.run(*words)
+        assert (done.returncode, "no text in UTF-8" in done.stderr) == (2, True), done.stderr
+
+
 def test_ctrl_c_says_what_goes_on_without_you(town: Town, office: Office) -> None:
     town.sandbox.faults({"fault": "slow", "match": "endless", "value": 600})
     words = ("submit", IMAGE, "-i", "prompt=endless", "-o", "max_price=1", "--wait")

@@ -11,7 +11,7 @@ from runhook.worker import catalogue
 from runhook.worker.cli.console import WIDE
 from runhook.worker.cli.job_tables import jobs_table
 from runhook.worker.cli.model_tables import models_table
-from runhook.worker.cli.tables import Rows
+from runhook.worker.cli.tables import Rows, particulars
 from runhook.worker.client.jobs import job_of
 from runhook.worker.domain.events import sample
 from runhook.worker.domain.views import job_view
@@ -56,6 +56,24 @@ def test_columns_give_way_by_importance() -> None:
     assert set(heads[60]) < set(heads[80]) <= set(heads[160])
     assert "ref" in heads[160]
     assert "succeeded" in _lines(jobs_table([job]), 60)[1]
+
+
+def test_particulars_are_whole_on_a_terminal_as_in_a_pipe() -> None:
+    table = particulars()
+    table.add_row("dashboard", "http://127.0.0.1:8080/jobs/job_1")
+    assert _lines(table) == ["dashboard\thttp://127.0.0.1:8080/jobs/job_1"]
+    assert _lines(table, 80)[0].split() == ["dashboard", "http://127.0.0.1:8080/jobs/job_1"]
+
+
+def test_a_terminal_shows_as_much_of_ids_as_tells_them_apart_and_long_cells_below() -> None:
+    table = Rows("job", "output", shortened="job", below="output")
+    for end in ("a1", "a2"):
+        table.add_row(f"job_01a224d32642{end}", f"http://127.0.0.1/{'x' * 90}/{end}")
+    lines = [line.rstrip() for line in _lines(table, 40)]
+    assert lines[0] == "job"
+    assert [lines[1], lines[5]] == ["job_01a224d32642a1", "job_01a224d32642a2"]
+    assert "".join(map(str.strip, lines[2:5])) == f"http://127.0.0.1/{'x' * 90}/a1"
+    assert _lines(table)[0].split("\t")[0] == "job_01a224d32642a1"
 
 
 def test_what_a_cell_holds_cannot_end_its_line_or_colour_it() -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 EVERY = 1.0  # seconds between two looks: a tenth of what a token may ask in a minute
+# After its end, for runhook's own copy of what it made: mostly it is there within the second, and a
+# link to it lives longer than RunningHub's. Where nothing is archived it is waited for in vain.
+LOOKS_FOR_COPY = 2
 REFRESH = 4  # times a second that the picture is drawn, so that its seconds do not jump
 
 
@@ -31,7 +34,7 @@ def follow(rh: "Runhook", job: Job, shows: str | None) -> Job:
         job: Which, as it was last seen.
         shows: How it is shown; None: as fits standard error.
     """
-    shows, said = chosen(shows, err), ""
+    shows, said, more = chosen(shows, err), "", LOOKS_FOR_COPY
     with _picture(job, shown=shows == INTERACTIVE) as stage:
         while True:
             stage.job_is(job)
@@ -41,9 +44,17 @@ def follow(rh: "Runhook", job: Job, shows: str | None) -> Job:
                 err.print(line)
                 said = line.plain
             if job.ended:
-                return job
+                if not (more and awaits_copy(job)):
+                    return job
+                more -= 1
             time.sleep(EVERY)
             job = patiently(partial(rh.get, job.id), stage.nobody_answers)
+
+
+def awaits_copy(job: Job) -> bool:
+    """Whether a job has succeeded, and nobody keeps what it made but RunningHub."""
+    made = [output for output in job.outputs if output.url]
+    return job.state == "succeeded" and any(one.archived_url is None for one in made)
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from runhook.worker.errors import RunhookError, StoreRefuses, StoreUnavailable
 from runhook.worker.net.untrusted import one_line
 from runhook.worker.telemetry import masked
 
-# The contract's exit statuses; 2 comes from click.
-FAILED, UNREACHABLE = 1, 3
+# The contract's exit statuses; click has 2 for wrong usage, too.
+FAILED, WRONG, UNREACHABLE = 1, 2, 3
 
 
 class Deferred(click.Command):
@@ -73,6 +73,9 @@ class Commands(click.Group):
         except (RunhookError, SettingsError, over_http.RunhookError) as error:
             click.echo(one_line(f"runhook: {masked(_sentence(error))}"), err=True)
             ctx.exit(_exit_status(error))
+        except UnicodeEncodeError:
+            click.echo("Error: what was typed holds bytes that are no text in UTF-8", err=True)
+            ctx.exit(WRONG)
         except KeyboardInterrupt:
             # Those that wait for something say more, and what.
             click.echo("broken off here; what the service has begun goes on without you", err=True)

@@ -84,8 +84,9 @@ class Stage:
             else:
                 line.append(f"✓ {name}", "green")
             line.append("  ")
-        line.append("○ done", "bright_black")
-        return line
+        if self._job.ended:
+            return line.append(f"{turn} keeping a copy", "cyan")
+        return line.append("○ done", "bright_black")
 
     def _times(self) -> Text | None:
         """Of a running job how long it has run, on a scale of what is usual."""

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
@@ -117,8 +118,10 @@ def _queued(rh: "Runhook", asked: Submission) -> Job:
 def _print_queued(rh: "Runhook", job: Job) -> None:
     if job.state == "queued":
         err.print(f"{job.id} is queued")
-        if rh.queue().paused:
-            err.print("the queue is paused; nothing is sent until `runhook resume`")
+        # A token that may submit need not be let in there, and the job is queued all the same.
+        with suppress(RunhookError):
+            if rh.queue().paused:
+                err.print("the queue is paused; nothing is sent until `runhook resume`")
     else:
         # Only with its --key: a job that was made now is queued.
         err.print(f"{job.id} was made before, and is {job.state}; nothing new was made")

@@ -24,8 +24,8 @@ class Rows:
         gives_way: Sequence[str] = (),
         cut: Sequence[str] = (),
         wraps: Sequence[str] = (),
-        shortened: str = "",
-        below: str = "",
+        shortened: str | None = None,
+        below: str | None = None,
         head: bool = True,
         indent: int = 0,
     ) -> None:
@@ -73,7 +73,7 @@ class Rows:
         count = len(rows._columns)
         rows._rows = [row[:count] for row in self._shown()]
         table = rows._fitted(options.max_width - self._indent)
-        if not self._below:
+        if self._below is None:
             yield Padding(table, (0, 0, 0, self._indent))
             return
         # Its records are a line each, or there would be none to stand below.
