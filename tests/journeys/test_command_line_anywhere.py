@@ -274,6 +274,17 @@ def test_who_cannot_reach_the_service_is_told_so_in_one_line(
     assert TOKEN not in done.stderr
 
 
+def test_waiting_goes_on_through_a_restart_of_web(town: Town, office: Office) -> None:
+    town.sandbox.faults({"fault": "slow", "match": "restart", "value": 8})
+    words = ("submit", IMAGE, "-i", "prompt=restart", "-o", "max_price=1", "--wait")
+    waiting = office.begin(*words)
+    assert waiting.stderr
+    waiting.stderr.readline()
+    town.kill("web")
+    out, said = waiting.communicate(timeout=90)
+    assert (waiting.returncode, out.startswith("http")) == (0, True), said
+
+
 def test_bytes_that_are_no_text_are_wrong_usage(office: Office) -> None:
     for words in (("job", "\udcff"), ("submit", IMAGE, "-i", "prompt=\udcff")):
         done = office.run(*words)

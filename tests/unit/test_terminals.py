@@ -10,17 +10,23 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from rich.console import Group
+from rich.console import Console, Group
 from rich.text import Text
 
+from runhook import Runhook
 from runhook.worker.cli.commands import show_faults
 from runhook.worker.cli.console import WIDE, console_of, escaped
+from runhook.worker.cli.job_tables import jobs_table
 from runhook.worker.cli.listen import event_line, forward_line
 from runhook.worker.cli.process_log import readable
+from runhook.worker.cli.stages import Stage
 from runhook.worker.cli.tables import Rows
+from runhook.worker.cli.trees import tree_of
 from runhook.worker.client.errors import InvalidRequest, error_of
+from runhook.worker.client.jobs import job_of
 from runhook.worker.domain.events import Outcome, cloud_event, sample
 from runhook.worker.domain.problems import problem_view
+from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Fault
 from runhook.worker.errors import InvalidRequest as Faulty
 
@@ -72,6 +78,22 @@ def test_nothing_that_is_printed_reaches_a_terminal_with_its_control_characters(
         forward_line(Outcome(word="failed", took=1.0, why=NASTY[name])),
     )
     assert _obeyed(said + file.getvalue()) == []
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_what_is_drawn_live_is_clean_by_itself(name: str) -> None:
+    """Rich draws it past the console that would clean it."""
+    found = sample("job.running", datetime.now(UTC)).job
+    assert found
+    nasty = {"model": NASTY[name], "ref": NASTY[name], "metadata": {NASTY[name]: NASTY[name]}}
+    job = job_of(job_view(found) | nasty, Runhook("http://127.0.0.1:9"))
+    stage = Stage(job)
+    stage.nobody_answers(NASTY[name])
+    file = io.StringIO()
+    console = Console(file=file, width=WIDE)
+    for shown in (tree_of([job]), stage, jobs_table([job])):
+        console.print(shown)
+    assert [char for char in _obeyed(file.getvalue()) if char != "\t"] == []
 
 
 def test_what_is_printed_is_never_taken_for_markup() -> None:

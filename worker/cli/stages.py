@@ -12,6 +12,7 @@ from rich.text import Text
 from runhook.worker.cli.ages import lasted
 from runhook.worker.cli.job_tables import price_text, state_text
 from runhook.worker.client.jobs import Job
+from runhook.worker.net.untrusted import one_line
 
 # What a job goes through when nothing is in its way, each by the states that it is.
 STAGES = (
@@ -62,14 +63,16 @@ class Stage:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The job in three or four lines."""
         job = self._job
-        head = Text.assemble((job.model, "bold"), (f"  {job.id}", "bright_black"))
-        yield head
+        # Made fit for a terminal here: what is drawn live goes past the console that does so.
+        yield Text.assemble(
+            (one_line(job.model), "bold"), (f"  {one_line(job.id)}", "bright_black")
+        )
         yield self._track()
         if times := self._times():
             yield times
-        yield Text(self._facts(), "bright_black")
+        yield Text(one_line(self._facts()), "bright_black")
         if self._why_silent:
-            yield Text(f"{self._why_silent}; asked again", "yellow")
+            yield Text(f"{one_line(self._why_silent)}; asked again", "yellow")
 
     def _track(self) -> Text:
         """The stages in a row, with the present one turning."""

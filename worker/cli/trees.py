@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from rich.text import Text
 from rich.tree import Tree
 
-from runhook.worker.cli.ages import lasted, took
+from runhook.worker.cli.ages import age, took
 from runhook.worker.cli.job_tables import amount, pairs, state_text
 from runhook.worker.cli.tables import Rows
 from runhook.worker.client.jobs import Job
+from runhook.worker.net.untrusted import one_line
 
 
 def tree_of(jobs: Sequence[Job]) -> Tree:
@@ -25,14 +26,12 @@ def tree_of(jobs: Sequence[Job]) -> Tree:
 
 
 def _line(job: Job) -> Text:
-    line = Text.assemble(state_text(job.state), f"  {job.model}")
-    if lasts := took(job.created_at, job.ended_at):
-        line.append(f"  {lasts}")
-    elif job.progress:
-        line.append(f"  {lasted(job.progress.elapsed)}")
-    line.append(f"  {job.id}", "bright_black")
+    # Made fit for a terminal here: what is drawn live goes past the console that does so.
+    line = Text.assemble(state_text(one_line(job.state)), f"  {one_line(job.model)}")
+    line.append(f"  {took(job.created_at, job.ended_at) or age(job.created_at)}")
+    line.append(f"  {one_line(job.id)}", "bright_black")
     if job.metadata:
-        line.append(f"  {pairs(job.metadata)}", "bright_black")
+        line.append(f"  {one_line(pairs(job.metadata))}", "bright_black")
     return line
 
 
