@@ -99,6 +99,7 @@ def test_models_are_found_by_words_and_by_name(shop: Shop) -> None:
     assert prompt.type == "string"
     assert model.price is not None
     assert shop.runhook.model(model.name).endpoint == IMAGE_TO_VIDEO
+    assert {"prompt", "imageUrl"} <= set(shop.runhook.input_schema(model.name)["properties"])
     with pytest.raises(NotFound) as caught:
         shop.runhook.model("vidu/image-to-video-q2-prp")
     assert IMAGE_TO_VIDEO in caught.value.nearest

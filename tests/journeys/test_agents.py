@@ -38,7 +38,7 @@ def test_an_agent_finds_prices_submits_waits_and_sees_what_it_cost(
             found = await agent.ask("find_models", query="rhart-image-n-pro text", limit=5)
             assert IMAGE in {one["endpoint"] for one in found["models"]}
             model = await agent.ask("describe_model", model=IMAGE)
-            assert "prompt" in {one["name"] for one in model["model"]["params"]}
+            assert "prompt" in model["input_schema"]["required"]
             job = {"model": IMAGE, "input": {"prompt": "A harbour at dawn"}}
             price = (await agent.ask("price_job", **job))["price"]["price"]["money"]
             assert Decimal(price) > 0

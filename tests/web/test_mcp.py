@@ -217,6 +217,15 @@ def test_only_posts_of_json_are_taken(client: FlaskClient) -> None:
     assert client.post("/mcp?token=x", json=LIST, headers=JSON).status_code == 422
 
 
+def test_where_the_package_is_missing_an_agents_owner_is_told_what_to_install(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    answer = _post(client, LIST)
+    assert answer.status_code == 501
+    assert "pip install 'runhook[mcp]'" in answer.get_json()["detail"]
+
+
 def test_a_version_that_nobody_speaks_is_refused(client: FlaskClient) -> None:
     answer = _post(client, LIST, **{"MCP-Protocol-Version": "1999-01-01"})
     assert (answer.status_code, "error" in answer.get_json()) == (400, True)

@@ -20,6 +20,7 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
     UnsupportedMediaType,
 )
+from werkzeug.exceptions import NotImplemented as NotOffered
 
 from runhook.webhook.edge.asgi import Answered, AsgiApp, Loop, Turn
 from runhook.webhook.edge.inside import Inside
@@ -63,7 +64,7 @@ class RequestPlace(Turn):
 def post_message() -> Response:
     """Answer one message of an agent. What each tool may do, the scopes of its token say."""
     if importlib.util.find_spec("mcp") is None:
-        raise NotImplementedError("the package mcp is missing here: pip install 'runhook[mcp]'")
+        raise NotOffered("the package mcp is missing here: pip install 'runhook[mcp]'")
     _own_pages_only()
     body = _body()
     try:

@@ -105,7 +105,9 @@ def _find(desk: Desk, asked: take.FindModels) -> View:
 
 
 def _describe(desk: Desk, asked: take.DescribeModel) -> View:
-    return {"model": dict(desk.runhook.model(asked.model).document)}
+    model, schema = desk.runhook.model(asked.model), desk.runhook.input_schema(asked.model)
+    shown = {name: value for name, value in model.document.items() if name != "params"}
+    return {"model": shown, "input_schema": dict(schema)}
 
 
 def _price(desk: Desk, asked: take.PriceJob) -> View:
@@ -192,8 +194,8 @@ TOOLS = {
         ),
         Tool(
             name="describe_model",
-            about="A model's parameters with what each may be, the rules between them, and its "
-            "price. Read it before you submit. Free.",
+            about="What a model's input may be, as JSON Schema, the rules between its parameters, "
+            "and its price. Read it before you submit. Free.",
             takes=take.DescribeModel,
             does=_describe,
         ),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import IO
 
 from runhook.worker import catalogue
+from runhook.worker.catalogue.input_schema import input_schema
 from runhook.worker.catalogue.views import asset_view, model_view
 from runhook.worker.client.jobs import Output
 from runhook.worker.client.process import as_over_http, parameters_of, request_of, with_key
@@ -113,6 +114,9 @@ class InProcess(ReceiversHere):
 
     def model(self, name: str) -> Document:
         return self.ask(lambda _: model_view(catalogue.find(name)))
+
+    def input_schema(self, name: str) -> Document:
+        return self.ask(lambda _: input_schema(catalogue.find(name)))
 
     def account(self) -> Document:
         return self.ask(lambda w: account(with_key(w)))

@@ -48,6 +48,14 @@ class OtherCalls:
         """
         return read_model(self._transport.model(name))
 
+    def input_schema(self, name: str) -> Input:
+        """What a model's input may be, as JSON Schema.
+
+        Raises:
+            NotFound: There is none of this name; `nearest` has names that were probably meant.
+        """
+        return self._transport.input_schema(name)
+
     def account(self) -> Account:
         """What the account has left and may run at once, as RunningHub says now."""
         return read(Account, self._transport.account())

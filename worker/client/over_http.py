@@ -105,6 +105,9 @@ class OverHttp:
     def model(self, name: str) -> Document:
         return self._get(f"/v1/models/{_part(name, '/')}")
 
+    def input_schema(self, name: str) -> Document:
+        return self._get(f"/v1/models/{_part(name, '/')}/schema")
+
     def queue(self) -> Document:
         return self._get("/v1/queue")
 

@@ -93,6 +93,10 @@ class Transport(Protocol):
         """One model."""
         ...
 
+    def input_schema(self, name: str) -> Document:
+        """A model's input as JSON Schema."""
+        ...
+
     def queue(self) -> Document:
         """How the queue stands."""
         ...
