@@ -87,7 +87,8 @@ def test_a_page_has_fifty_jobs_and_leads_to_older_ones(
     ops: FlaskClient, town: House, view: str
 ) -> None:
     town.w.store.queue.pause(True)
-    asked = [town.ask(prompt=f"cat {n}").id for n in range(EACH + 3)][::-1]
+    long = "一盏雨夜里的灯塔" * 20
+    asked = [town.ask(prompt=f"{n} {long}").id for n in range(EACH + 3)][::-1]
     text = _text(ops, f"/jobs?view={view}")
     assert _ids(text) == asked[:EACH]
     assert len(text.encode()) <= 60_000
@@ -284,6 +285,7 @@ def test_a_list_is_read_in_four_round_trips(ops: FlaskClient, town: House) -> No
     _text(ops, "/jobs")
     assert _trips(town, lambda: _text(ops, "/jobs")) <= 4
     assert _trips(town, lambda: _text(ops, f"/jobs?model={IMAGE}&state=succeeded")) <= 4
+    assert _trips(town, lambda: _text(ops, "/jobs?tenant=local")) <= 5
 
 
 def _trips(town: House, look: Callable[[], object]) -> int:

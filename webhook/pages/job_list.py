@@ -9,7 +9,7 @@ from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.webhook.pages import job_bulk
 from runhook.webhook.pages.asking import Asked, read_form
-from runhook.webhook.pages.job_tiles import tile_of
+from runhook.webhook.pages.job_tiles import IN_A_TILE, tile_of
 from runhook.webhook.pages.shell import page
 from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Moment, one_of
@@ -85,6 +85,7 @@ def _page(
         asked=asked,
         query=query,
         tiles=tiles,
+        short=IN_A_TILE,
         states=list(State),
         older=older,
         newest=asked.address("/jobs", cursor=None, top=None, jump=None),

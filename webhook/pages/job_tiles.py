@@ -12,8 +12,9 @@ from runhook.worker.files.outputs import is_shown
 Look = Literal["image", "video", "audio", "model", "text", "file", "none"]
 # By the first half of what HTTP calls a file.
 LOOKS: Mapping[str, Look] = {"image": "image", "video": "video", "audio": "audio", "model": "model"}
-LONGEST = 90  # characters of a prompt in a list: two lines of a tile
-LONGEST_TEXT = 220  # of a text that was made: what fits its tile
+LONGEST = 90  # characters of a prompt in a row of the table
+IN_A_TILE, IN_A_NAME = 60, 20  # of those in a tile, two lines; and in what a reader says of a box
+LONGEST_TEXT = 120  # of a text that was made, or of why there is none: what fits a tile
 MADE = ("prompt", "text", "lyrics")  # fields of an input that say in words what is wanted
 
 
@@ -50,6 +51,11 @@ class Tile:
     size: int = 0
     others: int = 0
     note: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a screen reader calls what belongs to it."""
+        return self.words[:IN_A_NAME] or self.model
 
 
 def tile_of(job: Job) -> Tile:

@@ -1,13 +1,15 @@
 """/live: which jobs changed, as it happens; an open page then fetches what it shows of them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import orjson
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, g
 
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
+from runhook.webhook.edge.sessions import Session
 from runhook.webhook.edge.streams import HEARTBEAT, Hub, Message
 from runhook.worker.errors import StoreUnavailable
 
@@ -27,13 +29,27 @@ blueprint = Blueprint("live", __name__)
 def stream() -> Response:
     """Server-sent events, `{"jobs": [ids], "more": whether there were others}`."""
     hub: Hub = current_app.extensions["runhook.hub"]
-    return hub.stream(caller().name, _told(hub, wiring().store.events.newest(), only()))
+    session: Session | None = g.session
+    start = wiring().store.events.newest()
+    return hub.stream(caller().name, _told(hub, start, only(), partial(_is_over, session)))
 
 
-def _told(hub: Hub, cursor: str, tenant: str | None) -> Iterator[bytes]:
+def _is_over(session: Session | None) -> bool:
+    """Whether who listens has signed out meanwhile."""
+    return session is not None and wiring().store.sessions.has_ended(session.id)
+
+
+def _told(
+    hub: Hub, cursor: str, tenant: str | None, is_over: Callable[[], bool]
+) -> Iterator[bytes]:
     yield AGAIN
+    looked = time.monotonic()
     while True:
         try:
+            if time.monotonic() - looked >= HEARTBEAT:
+                looked = time.monotonic()
+                if is_over():
+                    return
             found, cursor = hub.after(cursor, HEARTBEAT)
         except StoreUnavailable:
             found = []

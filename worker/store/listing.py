@@ -228,6 +228,8 @@ class Listing:
         after = "-"
         while names := self._by_name(keys.models(tenant), after):
             yield from names
+            if len(names) < PIECE:
+                return
             after = f"({names[-1]}"
 
     def _by_name(self, key: str, after: str) -> list[str]:
