@@ -307,6 +307,22 @@ def test_what_a_job_belongs_to_is_named_and_led_to(browser: Browser) -> None:
     assert 'href="/jobs?group=set-1&amp;tenant=local"' in above
 
 
+def test_whatever_a_job_has_too_many_of_its_page_stays_one(browser: Browser) -> None:
+    metadata = {f"k{n}": "" for n in range(900)}
+    job = browser.house.until(browser.house.ask(metadata=metadata), "succeeded")
+
+    def decide(found: Job) -> Change:
+        outputs = tuple(Output(url=f"https://a.example/{n}.png", type="png") for n in range(300))
+        now = browser.house.clock.now()
+        return Change(job=moves.with_attempt(found, 1, now, outputs=outputs))
+
+    browser.house.w.store.jobs.change(job.id, decide)
+    html = browser.job(job)
+    assert "and more, which its JSON has" in html
+    assert html.count("<figure") == 60
+    assert len(html) <= 60_000
+
+
 def test_nothing_is_done_for_a_form_of_another_site(browser: Browser) -> None:
     job = browser.house.ask()
     foreign = BROWSER | {"Sec-Fetch-Site": "cross-site"}

@@ -19,6 +19,7 @@ MODEL = "model/gltf-binary"
 # Those of their kind that browsers show; the rest is for a program of one's own.
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp")
 LONGEST_TEXT = 8000  # characters of a text in the page; the file has all of it
+MOST_LISTED = 60  # outputs of which the page has a link; /v1 has all
 MOST_SHOWN = 12  # outputs in place; a page of a hundred would be one of many megabytes
 
 # Reads the beginning of a kept text; None where the place of files does not have it now.
@@ -57,10 +58,9 @@ class ShownOutput:
 def shown_outputs(
     job: Job, attempt: Attempt, now: datetime, read_text: ReadText
 ) -> list[ShownOutput]:
-    """The outputs of an attempt, those beyond `MOST_SHOWN` as links."""
-    return [
-        _shown(job, attempt, n, now=now, read_text=read_text) for n in range(len(attempt.outputs))
-    ]
+    """The outputs of an attempt, those beyond `MOST_SHOWN` as links, `MOST_LISTED` at most."""
+    count = min(len(attempt.outputs), MOST_LISTED)
+    return [_shown(job, attempt, n, now=now, read_text=read_text) for n in range(count)]
 
 
 def web_address(url: str | None) -> str | None:

@@ -35,6 +35,8 @@ from runhook.worker.store.groups import GroupView
 KIN = 20  # jobs of a tree that the page names; the list has all
 LONGEST_TITLE = 240  # characters of a prompt above everything
 LONGEST_INPUT = 6000  # characters of an input in the page; /v1 has all of it
+OF_A_ROW = 40  # characters that a name and a value take besides
+MOST_ROWS = 40  # attempts, and deliveries, that the page names, the newest; /v1 has all
 LONGEST_CALL = 4000  # characters of a call that is shown; a longer one is nothing to paste
 LONGEST_PLACE = 6  # digits of a line's place in the timeline
 UNDER_WAY, SOON = 5, 2  # seconds until a page looks again, of a job and of a delivery under way
@@ -96,8 +98,9 @@ def show(job_id: str) -> Response:
         known=how_known(lines),
         picture=picture_of(life_of(lines, waits=bool(job.spec.upstream)), now),
         table=rows_of(lines, until),
-        attempts=[_attempt(job, one) for one in job.history.attempts],
-        deliveries=deliveries,
+        attempts=[_attempt(job, one) for one in job.history.attempts[-MOST_ROWS:]],
+        deliveries=deliveries[-MOST_ROWS:],
+        left_out=max(len(job.history.attempts), len(deliveries)) > MOST_ROWS,
         kin=_kin(job),
         group=_group(job),
         prompt=_prompt(job),
@@ -214,14 +217,16 @@ def _prompt(job: Job) -> str | None:
 
 def _text(given: dict[str, Any]) -> list[tuple[str, str]]:
     """An input, a name and a value each."""
-    room, found = LONGEST_INPUT, []
+    room, found = LONGEST_INPUT, list[tuple[str, str]]()
     for name, value in given.items():
+        if room <= 0:
+            return [*found, ("…", "and more, which its JSON has")]
         text = value
         if not isinstance(value, str):
             text = json.dumps(value, ensure_ascii=False)
         if len(text) > room:
             text = f"{text[:room]}…"
-        room -= len(text)
+        room -= len(name) + len(text) + OF_A_ROW
         found.append((name, text))
     return found
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from runhook.webhook.pages.life_picture import TITLES
 from runhook.worker.domain.lines import LONGEST, Line, kind_of, sentence, what_of
@@ -22,7 +21,7 @@ class Row:
 
     Attributes:
         n: Its place in the timeline, by which it is known again.
-        at: When.
+        at: When; empty where that cannot be read.
         side: Whose.
         tone: How good it is.
         what: Its word.
@@ -32,7 +31,7 @@ class Row:
     """
 
     n: int
-    at: Any
+    at: str
     side: str
     tone: str
     what: str
@@ -73,7 +72,7 @@ def _row(line: Line, n: int, quoted: str, *, more: bool) -> Row:
     kind = kind_of(line)
     return Row(
         n=n,
-        at=line.get("at"),
+        at=str(line.get("at") or ""),
         side=TITLES[kind.lane],
         tone=kind.tone,
         what=what_of(line),
