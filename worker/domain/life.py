@@ -61,9 +61,9 @@ POINTS = (
 )
 # Bars and points are drawn up to so many, the newest; a job tried for a day may have hundreds.
 MOST_DRAWN = 60
-# A second counts as so much of the picture's width as a moment does; longer waits count less and
-# less, so that a retry after hours leaves the seconds before it readable.
-PER_SECOND = 2.0
+# Waits are drawn by their logarithm, those below a twentieth of a second nearly as long as they
+# were, so that a retry after hours leaves the seconds before it readable.
+PER_SECOND = 20.0
 LEAST_STEP = 0.15  # of the same measure: what happens in one moment stands side by side
 ROUND = 2  # decimals of a percentage; a hundredth is a tenth of a pixel
 
