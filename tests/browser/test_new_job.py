@@ -162,6 +162,15 @@ def test_without_scripts_the_same_form_tells_its_price_and_makes_its_job(
     assert len(_jobs_with(town, "no scripts")) == 1
 
 
+def test_the_model_is_changed_by_keyboard_and_what_both_take_is_kept(page: Page) -> None:
+    page.goto(VIDU)
+    page.get_by_label("prompt").fill("kept")
+    page.get_by_label("Change the model").fill(TO_VIDEO.removeprefix("/new/"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(TO_VIDEO.removeprefix("/new/"))
+    expect(page.get_by_label("prompt")).to_have_value("kept")
+
+
 def test_without_scripts_a_file_comes_with_the_form(plain_page: Page, town: Town) -> None:
     page = plain_page
     page.goto(TO_VIDEO)

@@ -187,7 +187,7 @@ def test_several_files_stand_in_a_field_that_takes_several(client: FlaskClient) 
     )
     name = next(p.name for p in model.params if p.list and p.type == "image")
     form = _form(client, f"/new/{model.endpoint}")
-    files = [(io.BytesIO(PNG + bytes([n])), f"{n}.png") for n in range(2)]
+    files = [(io.BytesIO(PNG + bytes([n])), f"{n}.png") for n in (0, 1, 1)]
     sent = form.posts(do="check") | {
         f"input.{name}": "https://files.example.com/a.png",
         f"file.input.{name}": files,

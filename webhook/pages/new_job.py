@@ -205,7 +205,9 @@ def _with_files(form: JobForm, posted: Posted) -> tuple[Posted, list[Fault]]:
             faults += [Fault(path=field, message=one.message) for one in invalid.faults]
             continue
         if field in lists:
-            text = "\n".join([*filter(None, texts.get(field, ())), text])
+            # A script may have kept it already while the form was on its way.
+            lines = dict.fromkeys([*"\n".join(texts.get(field, ())).split("\n"), text])
+            text = "\n".join(filter(None, lines))
         texts[field] = [text]
     return Posted(texts), faults
 

@@ -123,5 +123,11 @@ for (const drop of form?.querySelectorAll("[data-drop]") ?? []) {
     keep(drop, event.dataTransfer.files);
   });
 }
+// Enter would ask for the price, as in every other field.
+document.getElementById("f-other")?.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  form.querySelector("button[value=switch]").click();
+});
 // A page that the browser kept holds the key of a form that was sent: it asks for a new one.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
