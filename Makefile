@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills test-browser chaos bench books models redis states settings agents catalogue lint types architecture shape wheels lock audit attacks clean
+.PHONY: demo test test-kills test-browser pictures chaos bench books models redis states settings agents catalogue lint types architecture shape wheels lock audit attacks clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -30,6 +30,11 @@ test-kills: .venv/ready
 test-browser: .venv/ready
 	@$(BIN)/python -m tests.browser.chromium
 	$(BIN)/python -m pytest -q -m browser tests/browser
+
+# The pictures of the dashboard in docs/, taken by a browser from a demo.
+pictures: .venv/ready
+	@$(BIN)/python -m tests.browser.chromium
+	PICTURES_IN=$(CURDIR)/docs $(BIN)/python -m pytest -q -m browser tests/browser/test_demo.py
 
 # Random kills and every fault at once: make chaos CHAOS="--jobs 5000 --kills 100 --seed 1".
 CHAOS ?= --jobs 300 --kills 25

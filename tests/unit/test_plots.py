@@ -65,7 +65,8 @@ def test_an_axis_holds_everything_and_wastes_little(highest: float, whole: bool)
 
 def test_a_picture_has_a_name_and_a_description() -> None:
     svg = _drawn(_plot(_bars(1, 2, 3)))
-    named = [svg.find(f".//*[@id='{name}']") for name in svg.attrib["aria-labelledby"].split()]
+    said = [svg.attrib[f"aria-{kind}"] for kind in ("labelledby", "describedby")]
+    named = [svg.find(f".//*[@id='{name}']") for name in said]
     assert svg.attrib["role"] == "img"
     assert [one.text for one in named if one is not None] == ["Jobs by hour", "Three hours."]
 

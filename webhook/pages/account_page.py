@@ -1,6 +1,5 @@
 """/account: what the account has left and may run at once, how that is known, and since when."""
 
-
 from flask import Response
 
 from runhook.webhook.edge.limits import ASKING

@@ -24,6 +24,7 @@ from runhook.webhook.pages.figures import (
 from runhook.webhook.pages.shell import page
 from runhook.worker.domain.jobs import State, iso
 from runhook.worker.flows.overview import Overview, overview
+from runhook.worker.money.amounts import plain_text
 from runhook.worker.money.report import BudgetToday
 from runhook.worker.money.rows import Sum
 
@@ -172,7 +173,7 @@ def _budget(budget: BudgetToday, currency: str | None) -> Tile:
 def _amounts(sums: Sequence[Sum]) -> str:
     """What sums were charged, money and coins."""
     parts = [words.money(one.money, one.currency) for one in sums if one.money or not one.coins]
-    parts += [f"{one.coins:f} coins" for one in sums if one.coins]
+    parts += [f"{plain_text(one.coins)} coins" for one in sums if one.coins]
     return " + ".join(parts) or "0"
 
 

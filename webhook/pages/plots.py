@@ -120,7 +120,8 @@ def picture(plot: Plot) -> Markup:
         (_ticks(plot, axis), _labels(plot), _bars(plot, axis), _lines(plot, axis))
     )
     return Markup(
-        '<svg class="plot" viewBox="0 0 {w} {h}" role="img" aria-labelledby="{id}-t {id}-d">'
+        '<svg class="plot" viewBox="0 0 {w} {h}" role="img" aria-labelledby="{id}-t" '
+        'aria-describedby="{id}-d">'
         '<title id="{id}-t">{title}</title><desc id="{id}-d">{summary}</desc>{drawn}</svg>'
     ).format(
         w=plot.width, h=HEIGHT, id=plot.id, title=plot.title, summary=plot.summary, drawn=drawn

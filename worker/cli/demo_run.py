@@ -69,7 +69,7 @@ def run() -> None:
             took = time.monotonic() - started
             console.print(f"everything runs after {took:.1f} s, on this machine, for free\n")
             w = assemble(Settings.of(environ, "worker"), patience="door")
-            good = _play(console, w, folder)
+            good = _play(console, w, folder, fleet)
         except Ended:
             console.print("ending")
         finally:
@@ -85,12 +85,28 @@ def _console() -> Console:
     return Console(width=PIPE_WIDTH)
 
 
-def _play(console: Console, w: Wiring, folder: Path) -> bool:
-    """Run all scenes; whether all went as it should."""
+def _play(console: Console, w: Wiring, folder: Path, fleet: Fleet) -> bool:
+    """Run all scenes, and let people look at them; whether all went as it should."""
     with subscriber(w) as received:
         scenes = _submit(w)
         _follow(console, w, scenes)
-    return sum_up(console, w, scenes, folder, received)
+        good = sum_up(console, w, scenes, folder, received)
+        if console.is_terminal:
+            _stay_open(console, w.settings.public_url, fleet)
+    return good
+
+
+def _stay_open(console: Console, address: str, fleet: Fleet) -> None:
+    """Keep everything running for whoever wants to see it, until Ctrl-C.
+
+    In a pipe nobody does, and the demo ends by itself.
+    """
+    console.print(f"\nCtrl-C ends the demo. Until then see it all, and break it, at {address}/")
+    try:
+        while not fleet.tend():
+            time.sleep(LOOK_EVERY)
+    except Ended:
+        console.print("ending")
 
 
 def _environ(folder: Path, web: int, sandbox: int) -> dict[str, str]:
