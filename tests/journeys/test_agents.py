@@ -46,7 +46,9 @@ def test_an_agent_finds_prices_submits_waits_and_sees_what_it_cost(
             first = await agent.ask("submit_job", **asked)
             again = await agent.ask("submit_job", **asked)
             assert first["job"]["id"] == again["job"]["id"]
-            return first["job"]["id"], await agent.ask("wait_for_job", job=first["job"]["id"])
+            while not first["ended"]:
+                first = await agent.ask("wait_for_job", job=first["job"]["id"])
+            return first["job"]["id"], first
 
     job_id, waited = session(talk)
     assert (waited["ended"], waited["job"]["state"]) == (True, "succeeded")

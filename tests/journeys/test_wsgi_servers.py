@@ -21,6 +21,7 @@ import pytest
 
 from runhook.worker.cli.processes import COMMANDS
 from runhook.worker.secrets.signing import callback_url
+from tests.agents import over_http, session
 from tests.conftest import IMAGE, SECRET, eventually
 from tests.journeys.conftest import Town, a_town
 from tests.receiver import Receiver, Reply
@@ -107,6 +108,19 @@ def test_a_kept_file_is_given_out_whole_and_in_part(town: Town) -> None:
         urllib.request.urlopen(
             urllib.request.Request(url, headers={"Range": "bytes=999999999-"}), timeout=10
         )
+
+
+def test_an_agent_submits_and_waits(town: Town, server: str) -> None:
+    async def talk() -> Any:
+        async with over_http(town.web, None) as agent:
+            asked = JOB | {"idempotency_key": f"agent-{server}", "max_price": "1.00"}
+            made = await agent.ask("submit_job", **asked)
+            while not made["ended"]:
+                made = await agent.ask("wait_for_job", job=made["job"]["id"])
+            return made
+
+    waited = session(talk)
+    assert (waited["ended"], waited["job"]["state"]) == (True, "succeeded")
 
 
 def test_a_callback_over_4_mib_is_refused_and_one_of_4_mib_is_taken(town: Town) -> None:

@@ -286,3 +286,19 @@ def test_an_agent_is_told_of_the_money_before_it_asks_for_anything(market: House
             return agent.client.instructions
 
     assert "a new key is a new payment" in session(talk)
+
+
+def test_a_mistake_of_ours_is_told_without_its_innards_and_logged_under_the_agents_request(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr("runhook.webhook.routes.models.model_view", broken)
+    params = {"name": "describe_model", "arguments": {"model": IMAGE}}
+    answer = _post(client, LIST | {"method": "tools/call", "params": params})
+    told = answer.get_json()["result"]["structuredContent"]
+    assert told["error"] == "Internal error"
+    assert b"canary" not in answer.data
+    (line,) = [line for line in "".join(capfd.readouterr()).splitlines() if "canary" in line]
+    assert answer.headers["X-Request-Id"] in line

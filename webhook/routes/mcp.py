@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from werkzeug.exceptions import (
     Forbidden,
     RequestEntityTooLarge,
@@ -40,6 +40,7 @@ PATH = "/mcp"
 LARGEST = 4 * 1024 * 1024  # bytes of a call: an agent writes prompts, and names files by URL
 ONCE = 0.0  # seconds for a call of /v1: what is busy is told to the agent, and holds no thread here
 PLACE = "runhook.place"  # in a request's scope
+REQUEST_ID = "HTTP_X_REQUEST_ID"  # as WSGI has that header
 UNREADABLE = -32700  # JSON-RPC's code for what is no JSON
 
 blueprint = Blueprint("mcp", __name__)
@@ -71,7 +72,8 @@ def post_message() -> Response:
         json_object(body, "the message")
     except InvalidRequest as invalid:
         return _unreadable(invalid)
-    place = RequestPlace(current_app, request.environ)
+    # What it asks of /v1 is logged under its own name.
+    place = RequestPlace(current_app, {**request.environ, REQUEST_ID: g.request_id})
     answer = _loop().ask(_scope(place), body)
     answered = place.serve(answer)
     if answered is None:
