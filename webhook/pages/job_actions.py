@@ -67,10 +67,7 @@ def cancel(job_id: str) -> Response:
     with ExitStack() as place:
         if wiring().store.jobs.get(job_id).state is State.RUNNING:
             place.enter_context(ASKING.take(caller().name))
-        try:
-            job = cancel_job(wiring(), job_id, tree=tree)
-        except REFUSALS as refused:
-            return _not_done(job_id, refused)
+        job = cancel_job(wiring(), job_id, tree=tree)
     if job.state is State.CANCELLED:
         return _done(job, "It is cancelled.")
     why = "RunningHub may already have it, so it is cancelled as soon as its task is known."
@@ -92,10 +89,7 @@ def retry(job_id: str) -> Response:
     job = wiring().store.jobs.get(job_id)
     if risen := _risen(job, job.spec.model):
         return _ask_price("retry", job, job.spec.model, fault=risen)
-    try:
-        again = resolving.retry(wiring(), job_id)
-    except REFUSALS as refused:
-        return _not_done(job_id, refused)
+    again = resolving.retry(wiring(), job_id)
     return _done(again, f"Attempt {again.attempt.n} is in the queue.")
 
 
@@ -104,10 +98,7 @@ def retry(job_id: str) -> Response:
 def reconcile(job_id: str) -> Response:
     """Ask RunningHub about it now."""
     with ASKING.take(caller().name):
-        try:
-            job = resolving.ask_now(wiring(), job_id)
-        except REFUSALS as refused:
-            return _not_done(job_id, refused)
+        job = resolving.ask_now(wiring(), job_id)
     return _done(job, f"RunningHub was asked; the job is {job.state}.")
 
 
@@ -127,17 +118,13 @@ def resolve(job_id: str) -> Response:
     try:
         said = read(Verdict, _verdict(what))
     except InvalidRequest as invalid:
-        fault = "; ".join(f"{one.path or 'it'} {one.message}" for one in invalid.faults)
-        return _ask_price("resolve", job, job.current_model, fault=fault)
+        return _ask_price("resolve", job, job.current_model, fault=_said(invalid))
     if what == "resubmit" and (risen := _risen(job, job.current_model)):
         return _ask_price("resolve", job, job.current_model, fault=risen)
     with ExitStack() as place:
         if said.ref:
             place.enter_context(ASKING.take(caller().name))
-        try:
-            settled = resolving.settle(wiring(), job_id, said)
-        except REFUSALS as refused:
-            return _not_done(job_id, refused)
+        settled = resolving.settle(wiring(), job_id, said)
     if settled.attempt.unproved:
         why = "it is taken once it has ended and RunningHub's record proves it."
         return _done(settled, f"The task is noted: {why}")
@@ -151,10 +138,7 @@ def redeliver(job_id: str) -> Response:
     job, name = wiring().store.jobs.get(job_id), request.form.get("delivery", "")
     if wiring().store.deliveries.get(name).job != job_id:
         raise NotFound(f"delivery {name} of {job_id}")
-    try:
-        again = deliveries.redeliver(wiring(), name)
-    except REFUSALS as refused:
-        return _not_done(job_id, refused)
+    again = deliveries.redeliver(wiring(), name)
     note = word_of_absence(wiring(), again.lane, again.handler) or ""
     return _done(job, f"{again.handler} is told of {again.type} again. {note}".rstrip())
 
@@ -170,11 +154,13 @@ def ask_forget(job_id: str) -> Response:
 @open_to("submit")
 def forget(job_id: str) -> Response:
     """Forget it, its deliveries, its timeline and its files."""
-    try:
-        forget_job(wiring(), job_id)
-    except REFUSALS as refused:
-        return _not_done(job_id, refused)
+    forget_job(wiring(), job_id)
     return done(JOBS, f"{job_id} is forgotten; its files go with it.")
+
+
+def _said(invalid: InvalidRequest) -> str:
+    """Every fault in one sentence."""
+    return "; ".join(f"{one.path or 'it'} {one.message}" for one in invalid.faults)
 
 
 def _verdict(what: str | None) -> dict[str, Any]:
@@ -225,5 +211,14 @@ def _done(job: Job, notice: str) -> Response:
     return done(f"{JOBS}/{job.id}", notice)
 
 
-def _not_done(job_id: str, refused: RunhookError) -> Response:
-    return done(f"{JOBS}/{job_id}", f"Not done: {problem_view(refused)['detail']}", "bad")
+def _not_done(refused: RunhookError) -> Response:
+    """Back to the job, which says why nothing was done."""
+    where = f"{JOBS}/{(request.view_args or {})['job_id']}"
+    why = problem_view(refused)["detail"]
+    if isinstance(refused, InvalidRequest):
+        why = _said(refused)
+    return done(where, f"Not done: {why}", "bad")
+
+
+for _kind in REFUSALS:
+    blueprint.register_error_handler(_kind, _not_done)
