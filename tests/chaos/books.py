@@ -70,7 +70,12 @@ class Books:
             storm.forgotten,
             storm.backs,
             Leftovers.of(town),
-            Order(jobs, tasks, kept_back(town, jobs)),
+            Order(
+                jobs=jobs,
+                tasks=tasks,
+                kept_back=kept_back(town, jobs),
+                limit=town.w.store.queue.state().limit,
+            ),
             storm.trees.incomplete(town, {job.id: job for job in jobs}),
         )
 

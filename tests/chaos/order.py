@@ -12,13 +12,21 @@ ENOUGH = 6  # jobs that waited when it was first kept back: fewer prove nothing
 TRIED = 3  # times it was kept back: one that failed at once held nobody up
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Order:
-    """Jobs with troubles of their own among all others."""
+    """Jobs with troubles of their own among all others.
+
+    Attributes:
+        jobs: All of them.
+        tasks: What RunningHub was paid for.
+        kept_back: When each that can never be sent was tried in vain.
+        limit: How many jobs are in flight at once.
+    """
 
     jobs: list[Job]
     tasks: list[dict[str, Any]]
     kept_back: dict[str, list[datetime]]
+    limit: int
 
     def breaches(self) -> dict[str, list[str]]:
         """What must never be."""
@@ -46,7 +54,11 @@ class Order:
         }
 
     def _holds_up(self, job: Job) -> bool:
-        """Whether most of those that waited when it was first kept back ended after it."""
+        """Whether most of those that waited when it was first kept back ended after it.
+
+        In a long queue that alone proves nothing. But whoever ends before it beyond those that were
+        in flight already was sent while it was kept back.
+        """
         kept_back, ended = self.kept_back.get(job.id, []), job.history.ended_at
         if ended is None or len(kept_back) < TRIED:
             return False
@@ -56,7 +68,8 @@ class Order:
             if other.spec.created_at < kept_back[0] and not trouble_in(prompt_of(other))
             if other.history.ended_at and other.history.ended_at > kept_back[0]
         ]
-        return len(behind) >= ENOUGH and sum(end < ended for end in behind) < len(behind) / 2
+        before = sum(end < ended for end in behind)
+        return len(behind) >= ENOUGH and before < min(len(behind) / 2, self.limit + 1)
 
 
 def kept_back(town: Town, jobs: list[Job]) -> dict[str, list[datetime]]:
