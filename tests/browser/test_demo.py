@@ -19,6 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import PICTURES
+from tests.conftest import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +29,11 @@ LARGEST = 150_000  # bytes of a picture: the README is read on telephones, too
 QUALITY = 90  # of WebP, at which letters have no fringes
 LONGEST = 110.0  # seconds until the demo has summed up
 ADDRESS = re.compile(rb"break it, at\s+(?:\x1b\[[\d;]*m)*(http://127\.0\.0\.1:\d+)/")
+# Every picture that stands in the window is there.
+SEEN = (
+    "[...document.images].every(one => one.complete || "
+    "one.getBoundingClientRect().top > innerHeight)"
+)
 
 
 @dataclass
@@ -139,3 +145,20 @@ def test_its_system_has_the_sandboxs_switches(page: Page, scheme: str) -> None:
     assert page.get_by_label("Lose callbacks").input_value() == "off"
     assert page.get_by_text("In force besides").count() == 1
     _kept(page, f"system-{scheme}")
+
+
+def test_what_it_made_is_to_be_seen(page: Page, scheme: str) -> None:
+    page.goto("/jobs?view=gallery")
+    assert page.locator("main img").count() > 0
+    # `wait_for_function` would need `eval`, which the pages' policy does not let run.
+    eventually(lambda: page.evaluate(SEEN))
+    _kept(page, f"jobs-{scheme}")
+
+
+def test_the_job_whose_callback_was_lost_says_how_it_was_found(page: Page, scheme: str) -> None:
+    jobs = page.request.get("/v1/jobs?limit=100").json()["items"]
+    (lost,) = [job["id"] for job in jobs if job["metadata"]["demo"] == "lost"]
+    page.goto(f"/jobs/{lost}")
+    assert "record" in page.locator("main").inner_text()
+    page.locator("svg.life").evaluate("life => life.scrollIntoView({block: 'center'})")
+    _kept(page, f"job-{scheme}")
