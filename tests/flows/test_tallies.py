@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from runhook.worker.domain.jobs import State
-from runhook.worker.domain.tallies import Tally, spans_until, together
+from runhook.worker.domain.tallies import Span, Tally, spans_until, together
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.forget import forget
 from runhook.worker.flows.resolve import retry
 from runhook.worker.store import Change
 from runhook.worker.store.embedded import EmbeddedServer
+from runhook.worker.store.tallies import counted, key_of
 from tests.conftest import Build, House
 from tests.journeys.proxies import Forgetful, proxy
 
@@ -19,7 +20,11 @@ def _tallies(house: House, tenant: str = "") -> list[Tally]:
     """Those of the last hour, day and month."""
     now = house.clock.now()
     spans = [spans_until(now, *length) for length in (HOUR, DAY, MONTH)]
-    return [together(house.w.store.tallies.of(some, tenant)) for some in spans]
+    return [together(_counted(house, span, tenant) for span in some) for some in spans]
+
+
+def _counted(house: House, span: Span, tenant: str) -> Tally:
+    return counted(house.raw.hgetall(key_of(span, tenant)))
 
 
 def _ends(house: House, tenant: str = "") -> list[dict[str, int]]:

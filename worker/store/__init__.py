@@ -35,7 +35,6 @@ from runhook.worker.store.queue import Peek, Queue, QueueState, may_leave
 from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.sessions import Sessions
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
-from runhook.worker.store.tallies import Tallies
 from runhook.worker.store.upkeep import Upkeep
 from runhook.worker.store.vitals import Looks, Vitals
 
@@ -128,11 +127,18 @@ class Store:
         self.subscriptions, self.processes = Subscriptions(scripts), Processes(scripts)
         self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
         self.assets, self.sessions = Assets(scripts, account), Sessions(scripts.client)
-        self.tallies = Tallies(scripts)
-        self.figures = Figures(scripts, self.queue, self.ledger)
-        self.looks = Looks(scripts, self.queue)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
+
+    @property
+    def figures(self) -> Figures:
+        """What people see of all nouns together."""
+        return Figures(self.client, self.queue, self.ledger)
+
+    @property
+    def looks(self) -> Looks:
+        """What people see of Redis, lanes and processes."""
+        return Looks(self.client, self.clock, self.queue)
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless Redis answers."""

@@ -7,10 +7,11 @@ from datetime import date, datetime
 from runhook.worker.domain.jobs import State, born_at
 from runhook.worker.domain.tallies import Span, Tally
 from runhook.worker.store import keys, tallies
+from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.ledger import Day, Ledger, days_between
 from runhook.worker.store.queue import Queue, QueueState
-from runhook.worker.store.scripts import Scripts, pairs
+from runhook.worker.store.scripts import pairs
 
 
 @dataclass(kw_only=True)
@@ -55,9 +56,8 @@ class Wanted:
 class Figures:
     """Figures of all nouns together."""
 
-    def __init__(self, scripts: Scripts, queue: Queue, ledger: Ledger) -> None:
-        self._scripts, self._redis = scripts, scripts.client
-        self._queue, self._ledger = queue, ledger
+    def __init__(self, client: Redis, queue: Queue, ledger: Ledger) -> None:
+        self._redis, self._queue, self._ledger = client, queue, ledger
 
     def look(self, wanted: Wanted) -> Standing:
         """How everything stands now; the rows of its days are everybody's.

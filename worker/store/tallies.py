@@ -1,27 +1,10 @@
 """How jobs ended, by spans of time, as Redis counts them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from runhook.worker.domain.tallies import Span, Tally
 from runhook.worker.store import keys
-from runhook.worker.store.connection import reaching
-from runhook.worker.store.scripts import Scripts
-
-
-class Tallies:
-    """What ended when."""
-
-    def __init__(self, scripts: Scripts) -> None:
-        self._redis = scripts.client
-
-    def of(self, spans: Sequence[Span], tenant: str = "") -> list[Tally]:
-        """How a tenant's jobs, or all without one, ended in each span; in one round trip."""
-        with reaching():
-            pipe = self._redis.pipeline(transaction=False)
-            for span in spans:
-                pipe.hgetall(key_of(span, tenant))
-            return [counted(fields) for fields in pipe.execute()]
 
 
 def key_of(span: Span, tenant: str) -> str:

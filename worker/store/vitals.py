@@ -7,10 +7,12 @@ from typing import Any
 
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.store import keys
+from runhook.worker.store.clock import Clock
+from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.processes import ALIVE_WITHIN, HANDS, ROLES, Server, threads_of
 from runhook.worker.store.queue import Queue, QueueState
-from runhook.worker.store.scripts import Scripts, stream_moment
+from runhook.worker.store.scripts import stream_moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +96,8 @@ class Vitals:
 class Looks:
     """Looks at everything."""
 
-    def __init__(self, scripts: Scripts, queue: Queue) -> None:
-        self._scripts, self._redis, self._queue = scripts, scripts.client, queue
+    def __init__(self, client: Redis, clock: Clock, queue: Queue) -> None:
+        self._redis, self._clock, self._queue = client, clock, queue
 
     def look(self) -> Vitals:
         """How everything is now.
@@ -103,7 +105,7 @@ class Looks:
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        now = self._scripts.clock.now().timestamp()
+        now = self._clock.now().timestamp()
         state = self._queue.state()
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
