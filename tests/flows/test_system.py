@@ -34,10 +34,10 @@ def test_a_switch_breaks_jobs_and_back_again_it_does_not(house: House) -> None:
 
 
 def test_the_next_one_is_one_and_then_the_switch_is_off_by_itself(house: House) -> None:
-    switch(house.w, {"failed": "next", "callback_lost": "half"})
-    assert _on(house) == {"failed": "next", "callback_lost": "half"}
+    switch(house.w, {"failed": "next", "output_outage": "half"})
+    assert _on(house) == {"failed": "next", "output_outage": "half"}
     house.until(house.ask(), "failed")
-    assert _on(house) == {"callback_lost": "half"}
+    assert _on(house) == {"output_outage": "half"}
 
 
 def test_a_lost_callback_is_made_good_by_asking(house: House) -> None:
