@@ -10,9 +10,6 @@ from typing import Any
 
 import click
 
-from runhook.config.roles import SettingsError
-from runhook.worker.client import errors as over_http
-from runhook.worker.errors import RunhookError, StoreRefuses, StoreUnavailable
 from runhook.worker.net.untrusted import one_line
 from runhook.worker.telemetry import masked
 
@@ -63,16 +60,6 @@ class Commands(click.Group):
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
-        except over_http.InvalidRequest as error:
-            # Not at the top: it brings rich, which --help does without.
-            from runhook.worker.cli.commands import show_faults
-            from runhook.worker.cli.console import err
-
-            show_faults(err, error)
-            ctx.exit(FAILED)
-        except (RunhookError, SettingsError, over_http.RunhookError) as error:
-            click.echo(one_line(f"runhook: {masked(_sentence(error))}"), err=True)
-            ctx.exit(_exit_status(error))
         except UnicodeEncodeError:
             click.echo("Error: what was typed holds bytes that are no text in UTF-8", err=True)
             ctx.exit(WRONG)
@@ -86,37 +73,13 @@ class Commands(click.Group):
                 click.echo(error.ctx.get_usage(), err=True)
             click.echo(one_line(f"Error: {masked(error.format_message())}"), err=True)
             ctx.exit(error.exit_code)
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            # Not at the top: it brings the client, which --help does without.
+            from runhook.worker.cli.refusals import told
 
-
-def _sentence(error: Exception) -> str:
-    """What happened, where it happened, and what to do about it."""
-    match error:
-        case StoreRefuses():
-            return f"REDIS_URL: {error}"
-        case StoreUnavailable():
-            hint = "Is `runhook up` running in this folder, or is REDIS_URL set?"
-            return f"{str(error).rstrip('.')}. {hint}"
-        case over_http.Unavailable(title="No answer"):
-            return _unanswered(error)
-    return str(error)
-
-
-def _unanswered(error: over_http.Unavailable) -> str:
-    """No answer came at all: what may have been done, and where to look."""
-    if not error.maybe_done:
-        return f"{error}. Is `runhook up` running in this folder, or is RUNHOOK_URL another's?"
-    if error.key:
-        again = f"run it again with --key {error.key}, and nothing is paid for twice"
-        return f"{error.detail}. It may have been accepted: {again}"
-    return str(error)
-
-
-def _exit_status(error: Exception) -> int:
-    """3 for what may work when it is tried again later; 1 for an answer that is no."""
-    match error:
-        # First, for both are kinds of what follows, and trying again later would not help.
-        case StoreRefuses() | over_http.InternalError():
-            return FAILED
-        case StoreUnavailable() | over_http.Unavailable() | over_http.SettingsError():
-            return UNREACHABLE
-    return FAILED
+            status = told(error)
+            if status is None:
+                raise
+            ctx.exit(status)
