@@ -31,10 +31,15 @@ KEEPING = CALLING = 8
 # A place for files that keeps nothing while there is a file by the name of HANGS.
 STORAGE = """
 import os, time
-from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
-class Hanging(MemoryFileSystem):
+class Hanging(LocalFileSystem):
     protocol = "hanging"
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        folder = os.path.dirname(os.environ["HANGS"])
+        return super()._strip_protocol(path.replace("hanging:/", folder, 1))
 
     def _open(self, path, mode="rb", **more):
         while mode == "wb" and os.path.exists(os.environ["HANGS"]):
