@@ -50,11 +50,11 @@ class Browser:
         if asked.status_code != 200:
             where = self.job(job)
         word = re.search(r'name="csrf-token" content="([0-9a-f]+)"', where)
-        price = re.search(r'name="price" value="([^"]*)"', where)
         assert word
         fields = {"csrf_token": word[1], **fields}
-        if price:
-            fields.setdefault("price", unescape(price[1]))
+        for name in ("price", "attempt"):
+            if found := re.search(f'name="{name}" value="([^"]*)"', where):
+                fields.setdefault(name, unescape(found[1]))
         return self.client.post(f"/jobs/{job.id}/{action}", data=fields, headers=BROWSER)
 
     def told(self, job: Job, action: str, **fields: str) -> str:
@@ -172,6 +172,16 @@ def test_retry_asks_for_the_sum_and_pays_only_what_was_agreed_to(browser: Browse
     assert len(browser.house.job(job).history.attempts) == 2
 
 
+def test_an_old_question_pays_for_no_attempt_that_came_after_it(browser: Browser) -> None:
+    job = browser.house.ask(model="workflow/1", input={"6.text": "x"})
+    browser.told(job, "cancel", what="alone")
+    browser.told(job, "retry")
+    browser.told(job, "cancel", what="alone")
+    assert "its last attempt is 2 by now" in browser.told(job, "retry", attempt="1")
+    assert "Not done" in browser.told(job, "retry", attempt="")
+    assert browser.house.job(job).state == "cancelled"
+
+
 def test_a_job_whose_price_nobody_knows_says_so(browser: Browser) -> None:
     job = browser.house.ask(model="workflow/1", input={"6.text": "x"})
     browser.told(job, "cancel", what="alone")
@@ -232,6 +242,8 @@ def test_an_unconfirmed_job_is_sent_again_at_the_price_that_was_said(
     assert re.search(r"it is paid twice: [¥$]\d+\.\d+ more", asked)
     assert browser.press(unconfirmed, "resolve", what="resubmit", price="1 CNY").status_code == 422
     assert browser.house.job(unconfirmed).state == "unconfirmed"
+    old = browser.told(unconfirmed, "resolve", what="resubmit", attempt="0")
+    assert "its last attempt is 1 by now" in old
     assert "It is queued now." in browser.told(unconfirmed, "resolve", what="resubmit")
     assert browser.house.job(unconfirmed).history.risk
     assert "It may have been paid twice." in browser.job(unconfirmed)

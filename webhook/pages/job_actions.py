@@ -3,6 +3,7 @@
 Every question is a page of its own, so that all of it works without scripts and by keyboard.
 """
 
+import re
 from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,7 @@ from runhook.worker.domain.problems import problem_view
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import (
     Conflict,
+    Fault,
     InvalidRequest,
     NotFound,
     OverBudget,
@@ -41,6 +43,7 @@ UNPROCESSABLE = 422  # the HTTP status of a form that has to be answered otherwi
 NAMED = 20  # of those that wait for a job; of more it is said how many there are
 TREE = "tree"  # the answer that cancels what waits too
 REF = "ref"  # the answer that names the task
+ATTEMPT = re.compile(r"[0-9]{1,6}")  # its number, as a form brings it back
 # What a question may end in without a fault of ours: it was too late, or RunningHub said no.
 REFUSALS = (Conflict, OverBudget, ProviderSilent, InvalidRequest)
 
@@ -89,7 +92,7 @@ def retry(job_id: str) -> Response:
     job = wiring().store.jobs.get(job_id)
     if risen := _risen(job, job.spec.model):
         return _ask_price("retry", job, job.spec.model, fault=risen)
-    again = resolving.retry(wiring(), job_id)
+    again = resolving.retry(wiring(), job_id, behind=_asked_behind())
     return _done(again, f"Attempt {again.attempt.n} is in the queue.")
 
 
@@ -124,7 +127,7 @@ def resolve(job_id: str) -> Response:
     with ExitStack() as place:
         if said.ref:
             place.enter_context(ASKING.take(caller().name))
-        settled = resolving.settle(wiring(), job_id, said)
+        settled = resolving.settle(wiring(), job_id, said, behind=_asked_behind())
     if settled.attempt.unproved:
         why = "it is taken once it has ended and RunningHub's record proves it."
         return _done(settled, f"The task is noted: {why}")
@@ -191,6 +194,21 @@ def _risen(job: Job, model: str) -> str | None:
     return f"It costs {costs} by now, which is not what was agreed to. Nothing was done."
 
 
+def _asked_behind() -> int:
+    """The attempt that was the last one when the question was asked.
+
+    Whoever comes back to an old question, or sends it twice, would else pay for an attempt whose
+    forerunner they have not seen.
+
+    Raises:
+        InvalidRequest: The form does not say it.
+    """
+    given = request.form.get("attempt", "")
+    if not ATTEMPT.fullmatch(given):
+        raise InvalidRequest([Fault(path="attempt", message="is missing: open the question again")])
+    return int(given)
+
+
 def _agreed(price: PriceAgain) -> str:
     """A price as a form brings it back."""
     if price.money is None:
@@ -204,7 +222,8 @@ def _question(which: str, job: Job, **values: Any) -> Response:
     status = 200
     if fault:
         status = UNPROCESSABLE
-    return page(f"job_{which}.html", status, job=job_view(job), fault=fault, **values)
+    view, last = job_view(job), job.history.attempts[-1].n
+    return page(f"job_{which}.html", status, job=view, attempt=last, fault=fault, **values)
 
 
 def _done(job: Job, notice: str) -> Response:

@@ -68,9 +68,7 @@ def retry(w: Wiring, job_id: str, *, behind: int | None = None) -> Job:
 
     def decide(job: Job) -> Change:
         _may_be_retried(job)
-        last = job.history.attempts[-1].n
-        if behind not in (None, last):
-            raise Conflict(f"{job_id} was retried already: its last attempt is {last} by now")
+        _still_last(job, behind)
         _leave_to_settling(w, job)
         # A new attempt and not the old one again: its callback URL is its own, so late news of the
         # first cannot be taken for news of the second. It begins anew with the model that was asked
@@ -88,6 +86,13 @@ def retry(w: Wiring, job_id: str, *, behind: int | None = None) -> Job:
 def _may_be_retried(job: Job) -> None:
     if job.state not in (State.FAILED, State.CANCELLED):
         raise Conflict(f"{job.id} is {job.state}; only failed and cancelled jobs are retried")
+
+
+def _still_last(job: Job, behind: int | None) -> None:
+    """Raises Conflict where the attempt that somebody speaks of is not the last one any more."""
+    last = job.history.attempts[-1].n
+    if behind not in (None, last):
+        raise Conflict(f"{job.id} was tried again already: its last attempt is {last} by now")
 
 
 def _leave_to_settling(w: Wiring, job: Job) -> None:
@@ -141,19 +146,25 @@ def ask_now(w: Wiring, job_id: str) -> Job:
     return w.store.jobs.get(job_id)
 
 
-def settle(w: Wiring, job_id: str, said: Verdict) -> Job:
+def settle(w: Wiring, job_id: str, said: Verdict, *, behind: int | None = None) -> Job:
     """Settle an unconfirmed job as its owner says; as `resolve` or `resolve_by_ref` does."""
     if said.verdict:
-        return resolve(w, job_id, said.verdict)
-    return resolve_by_ref(w, job_id, said.ref or "", force=said.force)
+        return resolve(w, job_id, said.verdict, behind=behind)
+    return resolve_by_ref(w, job_id, said.ref or "", force=said.force, behind=behind)
 
 
-def resolve(w: Wiring, job_id: str, verdict: End) -> Job:
+def resolve(w: Wiring, job_id: str, verdict: End, *, behind: int | None = None) -> Job:
     """Settle an unconfirmed job by its owner's word: it failed, or it is to be paid again.
+
+    Args:
+        w: The process's parts.
+        job_id: Which.
+        verdict: What became of it.
+        behind: Only where this attempt is still the last. None: any.
 
     Raises:
         NotFound: There is no such job.
-        Conflict: It is not unconfirmed.
+        Conflict: It is not unconfirmed, or was tried again meanwhile.
         OverBudget: The day's budget has no room for paying it again.
         InvalidRequest: There is a budget, and nobody knows what to hold of it.
     """
@@ -161,6 +172,7 @@ def resolve(w: Wiring, job_id: str, verdict: End) -> Job:
     def decide(job: Job) -> Change:
         if job.state is not State.UNCONFIRMED:
             raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
+        _still_last(job, behind)
         now, n = w.clock.now(), job.attempt.n
         if verdict == "resubmit" and job.history.cancel_wished:
             why = "its cancel is wished and would be forgotten; settle it as failed, then retry it"
@@ -180,7 +192,9 @@ def resolve(w: Wiring, job_id: str, verdict: End) -> Job:
     return w.store.jobs.change(job_id, decide)[1]
 
 
-def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> Job:
+def resolve_by_ref(
+    w: Wiring, job_id: str, ref: str, *, force: bool = False, behind: int | None = None
+) -> Job:
     """Settle an unconfirmed job by the task its owner found.
 
     Args:
@@ -188,6 +202,7 @@ def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> 
         job_id: Which.
         ref: The task's id.
         force: Take it by the owner's word alone.
+        behind: Only where this attempt is still the last. None: any.
 
     Returns:
         The job: settled, running, or as it was, with the task in `attempt.unproved` until
@@ -201,6 +216,7 @@ def resolve_by_ref(w: Wiring, job_id: str, ref: str, *, force: bool = False) -> 
     job = w.store.jobs.get(job_id)
     if job.state is not State.UNCONFIRMED and not job.given_up:
         raise Conflict(f"{job_id} is {job.state}, not unconfirmed")
+    _still_last(job, behind)
     with transcript.of(w, job_id) as listening:
         _take_task(listening, job, ref, force)
     return w.store.jobs.get(job_id)
