@@ -143,6 +143,21 @@ def test_a_form_makes_its_job_and_sent_again_it_makes_no_other(
     assert (job["options"], job["metadata"]) == ({"retries": 1}, {"a": 7})
 
 
+def test_no_other_price_is_paid_than_the_one_on_the_button(
+    house: House, client: FlaskClient
+) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    cheap = _post(client, form, do="check", input__prompt="waves", input__resolution="720p")
+    seen = FilledForm(cheap.get_data(as_text=True), "/new/")
+    dear = _post(client, seen, do="submit", input__resolution="1080p")
+    assert dear.status_code == 422
+    assert f"the button said Pay {_price(cheap)}, and this is Pay {_price(dear)}." in dear.text
+    assert _jobs(house) == []
+    again = FilledForm(dear.get_data(as_text=True), "/new/")
+    assert _post(client, again, do="submit").status_code == 303
+    assert len(_jobs(house)) == 1
+
+
 def test_a_form_that_was_sent_and_then_changed_says_so_and_can_be_sent_as_another(
     house: House, client: FlaskClient
 ) -> None:

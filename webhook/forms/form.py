@@ -25,9 +25,9 @@ from runhook.worker.catalogue.values import MEDIA
 from runhook.worker.domain.reports import App, AppField
 from runhook.worker.errors import Fault
 
-# What a form has besides its fields: what it is posted for, and the key by which it is paid once;
-# `of` is the model whose values it holds, `other` the one that is to be changed to.
-OWN = ("key", "do", "of", "other")
+# What a form has besides its fields: what it is posted for, the key by which it is paid once, and
+# what its button said; `of` is the model whose values it holds, `other` the one to be changed to.
+OWN = ("key", "do", "agreed", "of", "other")
 # Types of an app's fields, as parameters have them; any other is text.
 APP_TYPES = {
     "IMAGE": "image",

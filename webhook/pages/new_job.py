@@ -25,6 +25,7 @@ from runhook.webhook.forms.form import Asked, JobForm, form_of, read, shown
 from runhook.webhook.forms.posted import Posted
 from runhook.webhook.pages import shell
 from runhook.webhook.pages.model_list import listed
+from runhook.webhook.pages.offers import UNKNOWN
 from runhook.webhook.pages.trials import Told, Trial, asker, told, trial
 from runhook.worker import catalogue
 from runhook.worker.catalogue.views import asset_view
@@ -40,6 +41,7 @@ KEY_BYTES = 16  # of a form's random key: nobody meets one twice
 REFUSED = 422  # the HTTP status of a form that is not right
 FILE = "file."  # before the name of the field that a file of the browser's machine is for
 NO_KEY = "is missing: open this page again, or a doubled click could be paid twice"
+AGAIN = "Press it again if you agree to that."
 QUEUED = "Queued. Nothing is paid before it is sent."
 MADE = "This form had made this job already; nothing new was made or paid."
 
@@ -152,6 +154,8 @@ def _submit(begun: Begun, asked: Asked) -> Response:
     if faults:
         again = Asked(request=asked.request, faults=faults)
         return _page(begun, trial(begun.form, again), REFUSED)
+    if dearer := _not_agreed(begun, asked):
+        return dearer
     try:
         new, job = create.accept(
             wiring(), dict(asked.request), owner=caller().name, key=begun.key, asker=asker()
@@ -161,6 +165,24 @@ def _submit(begun: Begun, asked: Asked) -> Response:
     except RunhookError as error:
         return _refused(begun, asked, error)
     return shell.done(f"/jobs/{job.id}", {True: QUEUED, False: MADE}[new])
+
+
+def _not_agreed(begun: Begun, asked: Asked) -> Response | None:
+    """The form once more where it costs something else than its button said.
+
+    Without scripts, and a moment after a keystroke with them, the button tells the price of what
+    stood in the form before.
+    """
+    agreed = begun.posted.one("agreed", UNKNOWN)
+    if agreed == UNKNOWN:  # whatever it costs
+        return None
+    found = trial(begun.form, asked)
+    if found.faults or found.offer.button == agreed:
+        return None
+    problem = (
+        f"Nothing was sent: the button said {agreed}, and this is {found.offer.button}. {AGAIN}"
+    )
+    return _page(begun, found, REFUSED, problem=problem)
 
 
 def _refused(begun: Begun, asked: Asked, error: RunhookError) -> Response:
