@@ -90,6 +90,23 @@ def test_the_link_of_up_signs_in_and_leads_to_a_clean_address(browser: FlaskClie
     assert wrong.get(f"/v1/jobs?token={SHOP}").status_code == 401, "addresses are written down"
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_on_another_site_signs_nobody_in_under_its_token(
+    browser: FlaskClient, site: str
+) -> None:
+    answer = browser.get(f"/?token={SHOP}", headers=BROWSER | {"Sec-Fetch-Site": site})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert "Set-Cookie" not in answer.headers
+    assert not _is_in(browser)
+
+
+def test_a_page_without_an_origin_signs_nobody_in(build: Build) -> None:
+    house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP}:submit", RUNHOOK_PUBLIC_URL="")
+    browser = create_app(house.w).test_client()
+    headers = {"Accept": "text/html", "Origin": "null"}
+    assert browser.post("/login", data={"token": SHOP}, headers=headers).status_code == 403
+
+
 def test_a_wrong_token_begins_no_session_and_many_are_told_to_wait(browser: FlaskClient) -> None:
     form = {"token": SHOP[:-1]}
     tried = [browser.post("/login", data=form, headers=BROWSER) for _ in range(MOST_WRONG + 1)]

@@ -60,8 +60,10 @@ def from_our_own_page(incoming: Request) -> bool:
     origin = incoming.headers.get("Origin")
     if origin is None:
         return True
+    # That of a page that has none, as one in a frame of its own, is `null`.
+    theirs = urlsplit(origin).netloc.lower()
     ours = (incoming.host, urlsplit(wiring().settings.public_url).netloc)
-    return urlsplit(origin).netloc.lower() in ours
+    return bool(theirs) and theirs in ours
 
 
 def _by_token() -> bool:

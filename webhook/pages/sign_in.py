@@ -1,6 +1,7 @@
 """/login and /logout: a token is shown once, and a session that holds none of it takes its place.
 
-The link that `runhook up` prints brings the token in its query; it leads to a clean address.
+The link that `runhook up` prints brings the token in its query; it leads to a clean address. On
+another site's page it signs nobody in.
 """
 
 from urllib.parse import urlencode
@@ -9,6 +10,7 @@ from flask import Blueprint, Response, g, request
 
 from runhook.webhook.edge import sessions
 from runhook.webhook.edge.access import FRONT, asker_of, holder_of, wrong_token
+from runhook.webhook.edge.forgery import from_our_own_page
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import open_to
 from runhook.webhook.pages.shell import done, lead_to, page
@@ -30,7 +32,8 @@ def take_link() -> Response | None:
         where = f"{FRONT}?{urlencode(rest)}"
     response = lead_to(where)
     response.headers["Referrer-Policy"] = "no-referrer"  # this address holds the token
-    if g.caller.token and g.session is None:
+    # Another site's link would have whoever follows it work, and keep files, under its own token.
+    if g.caller.token and g.session is None and from_our_own_page(request):
         sessions.begin(wiring().settings, g.caller, request, response)
     return response
 
