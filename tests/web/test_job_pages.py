@@ -266,6 +266,7 @@ def test_forgetting_says_what_was_paid_and_redelivering_how_many(
         {"action": "retry", "named": "\udcff"},
         {"action": "redeliver", "of": "all"},
         {"action": "cancel", "of": "all", "filter": "state=nope"},
+        {"action": "cancel", "of": "all", "filter": "state=queued&model=" + "a" * 4000},
     ],
 )
 def test_a_form_that_no_page_of_ours_has_changes_nothing(
@@ -276,6 +277,13 @@ def test_a_form_that_no_page_of_ours_has_changes_nothing(
     if "named" in form:
         path = "/jobs/act"
     assert _post(ops, path, **form).status_code == 422
+
+
+def test_what_was_done_is_told_whatever_the_filter_says(ops: FlaskClient, town: House) -> None:
+    job = town.ask()
+    answer = _post(ops, "/jobs/act", action="cancel", filter="a=b\r\nc: d", named=f"{job.id}/1")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/jobs?a=b%0D%0Ac:+d")
+    assert town.job(job).state == "cancelled"
 
 
 def test_a_list_is_read_in_four_round_trips(ops: FlaskClient, town: House) -> None:

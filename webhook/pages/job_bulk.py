@@ -1,7 +1,7 @@
 """/jobs/confirm and /jobs/act: one word on many jobs, whose count and sum are confirmed first."""
 
 from contextlib import ExitStack
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, g, request
 from werkzeug.datastructures import MultiDict
@@ -22,6 +22,7 @@ LIST = "/jobs"
 OF_ALL: tuple[Action, ...] = ("cancel", "retry", "forget")
 # What a list's address has besides the filter.
 PLACE = ("view", "top", "cursor", "limit", "jump")
+LONGEST_FILTER = 4000  # characters; a browser sends some thousands in an address
 DONE = {
     "cancel": "cancelled, or wished where RunningHub has yet to say what it has",
     "retry": "put into the queue again",
@@ -109,8 +110,19 @@ def _action() -> Action:
 
 
 def _filter() -> str:
-    """The query of the list that it was asked on, as the list writes it."""
-    return request.form.get("filter", "")
+    """The query of the list that it was asked on, as the list writes it.
+
+    Written anew, for it becomes part of an address: what cannot stand in one must not fail after
+    something was done.
+
+    Raises:
+        InvalidRequest: No list has one so long; cut short, it would be about other jobs.
+    """
+    given = request.form.get("filter", "")
+    if len(given) > LONGEST_FILTER:
+        why = f"must have at most {LONGEST_FILTER} characters"
+        raise InvalidRequest([Fault(path="filter", message=why)])
+    return urlencode(parse_qsl(given), safe=",:*/")
 
 
 def _said(action: Action, outcome: Outcome) -> str:
