@@ -192,6 +192,21 @@ def test_all_that_match_are_counted_and_redelivered_once_confirmed(browser: Brow
     assert browser.house.w.store.deliveries.count("dead", name) == 0
 
 
+def test_what_dies_after_the_count_is_not_redelivered_by_its_confirmation(
+    browser: Browser,
+) -> None:
+    name, _ = browser.subscribe()
+    browser.dead(2)
+    text = browser.post("/deliveries/redeliver", all="true", handler=name).get_data(as_text=True)
+    assert "2 dead deliveries" in text
+    browser.house.later(1)
+    browser.dead(1)
+    form = FilledForm(text, "/deliveries/redeliver")
+    assert "2 are delivered again" in browser.notice(
+        browser.client.post(form.action, data=form.values)
+    )
+
+
 def test_recovering_counts_by_receiver_before_it_does_anything(browser: Browser) -> None:
     name, _ = browser.subscribe()
     browser.dead(2)

@@ -3,6 +3,7 @@
 What is done to many is counted first, and done when that is confirmed.
 """
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from flask import Response, request, url_for
@@ -19,7 +20,9 @@ from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.delivery.standing import receivers
 from runhook.worker.delivery.views import delivery_view
 from runhook.worker.domain.bodies import JobId, read
+from runhook.worker.domain.jobs import iso
 from runhook.worker.errors import Conflict, NotFound
+from runhook.worker.store import event_order
 from runhook.worker.store.delivered import STATES
 
 PAGE = 50  # deliveries of one page
@@ -83,8 +86,10 @@ def redeliver(delivery_id: str) -> Response:
 def redeliver_many() -> Response:
     """Count those that are chosen, or all that match; and deliver them again when confirmed."""
     chosen, confirmed = request.form.getlist("id")[:MOST_CHOSEN], "confirmed" in request.form
+    # What comes between the count and its confirmation was not counted.
+    until = request.form.get("until") or _behind_all()
     if "all" in request.form:
-        count, skipped = _all(dry_run=not confirmed)
+        count, skipped = _all(until, dry_run=not confirmed)
     elif chosen:
         count, skipped = deliveries.redeliver_these(wiring(), chosen, dry_run=not confirmed)
     else:
@@ -98,6 +103,7 @@ def redeliver_many() -> Response:
         wanted=_wanted(),
         chosen=chosen,
         everything="all" in request.form,
+        until=until,
         back=_back(),
     )
 
@@ -109,9 +115,15 @@ def recover() -> Response:
     return recovering.answer("/deliveries")
 
 
-def _all(*, dry_run: bool) -> tuple[int, int]:
-    """How many of those that match, and how many cannot be delivered now."""
-    wanted = read(RedeliverRequest, _wanted(), now=wiring().clock.now())
+def _behind_all() -> str:
+    """The first moment behind all that has happened so far, by Redis's clock as events have it."""
+    newest, _ = event_order(wiring().store.events.newest())
+    return iso(datetime.fromtimestamp((newest + 1) / 1000, UTC))
+
+
+def _all(until: str, *, dry_run: bool) -> tuple[int, int]:
+    """How many of those that match, of events before then, and how many cannot be delivered now."""
+    wanted = read(RedeliverRequest, _wanted() | {"until": until}, now=wiring().clock.now())
     with RECOVERING.take(caller().name):
         return deliveries.redeliver_all(wiring(), wanted, dry_run=dry_run)
 
