@@ -4,6 +4,7 @@ what is wrong in a form is said beside its field.
 
 import html
 import re
+from datetime import UTC, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
 from runhook.webhook.edge.html import POLICY
+from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.pages import read_parameters
 from runhook.worker.flows.lists import JobsQuery
 from tests.conftest import Build, House, provider_at
@@ -103,6 +105,14 @@ def test_every_number_leads_to_a_list_that_there_is(market: House) -> None:
             query = parse_qs(urlsplit(html.unescape(link)).query, strict_parsing=True)
             given = {name: texts[0] for name, texts in query.items()}
             read_parameters(JobsQuery, given, now=market.clock.now(), indexed=("order",))
+
+
+def test_figures_of_a_day_lead_to_the_jobs_from_its_first_moment_on(market: House) -> None:
+    (since,) = re.findall(
+        r'href="/jobs\?state=succeeded&amp;since=([^"&]*)">', _text(_browser(market, OPS), "/")
+    )
+    first = market.clock.now().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    assert since == iso(first - timedelta(hours=23))
 
 
 def test_the_overview_says_what_the_jobs_say(market: House) -> None:

@@ -15,6 +15,8 @@ from runhook.worker.domain.tallies import Span, Tally, together
 from runhook.worker.money.rows import DAY, Sum
 
 ENDS = (State.SUCCEEDED, State.FAILED, State.CANCELLED)  # from the bottom of a bar up
+# Whose attempts may be without proof: one that was given up, too, or whose next one succeeded.
+AT_RISK = (State.UNCONFIRMED, State.FAILED, State.SUCCEEDED)
 HALF, MOST = 0.5, 0.95  # of run times, within which so many of the jobs were
 # What the money of one currency is coloured as; who has more than four sees the last again.
 COLOURS = ("c0", "c1", "c2", "c3")
@@ -165,10 +167,10 @@ def _ends(span: Span, tally: Tally) -> list[tuple[str, str]]:
 
 def _spent(one: Sum) -> Row:
     start = datetime.fromisoformat(f"{one.group[DAY]}T00:00:00Z")
-    link = jobs_link(since=start, until=iso(start + timedelta(days=1)))
-    risk = ("", "")
+    end = iso(start + timedelta(days=1))
+    link, risk = jobs_link(since=start, until=end), ("", "")
     if one.unproved:
-        risk = (_count(one.unproved), jobs_link(State.UNCONFIRMED, since=start))
+        risk = (_count(one.unproved), jobs_link(*AT_RISK, since=start, until=end))
     cells = ((words.money(one.money, one.currency), link), (_count(one.jobs), link), risk)
     return Row(when=str(one.group[DAY]), cells=cells)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 
 from flask import Blueprint, Response, request
 
@@ -11,6 +11,7 @@ from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import only, open_to
 from runhook.webhook.pages import words
 from runhook.webhook.pages.figures import (
+    AT_RISK,
     HALF,
     MOST,
     Chart,
@@ -22,13 +23,12 @@ from runhook.webhook.pages.figures import (
     spending,
 )
 from runhook.webhook.pages.shell import page
-from runhook.worker.domain.jobs import State, iso
+from runhook.worker.domain.jobs import State
 from runhook.worker.flows.overview import Overview, overview
 from runhook.worker.money.amounts import plain_text
 from runhook.worker.money.report import BudgetToday
 from runhook.worker.money.rows import Sum
 
-DAY = timedelta(days=1)
 IN_FLIGHT = (State.SENDING, State.UNCONFIRMED, State.RUNNING)
 PART = "part"  # the query's word for one of the page's regions alone
 STATES = "states"  # that region
@@ -75,7 +75,7 @@ def show() -> Response:
 
 
 def _work(found: Overview) -> Iterator[Tile]:
-    day, since = found.last_day, found.now - DAY
+    day, since = found.last_day, found.day[0][0].start  # as the figures begin, at a whole hour
     yield Tile(
         name="Success",
         value=words.share(day.success),
@@ -136,13 +136,13 @@ def _money(found: Overview) -> Iterator[Tile]:
         href=jobs_link(since=month),
         note=f"{sum(one.jobs for one in found.this_month):,} jobs",
     )
-    yield _at_risk(found.this_month, iso(month))
+    yield _at_risk(found.this_month, month)
     currency = wiring().settings.budget_currency
     for budget in found.budgets:
         yield _budget(budget, currency)
 
 
-def _at_risk(sums: Sequence[Sum], since: str) -> Tile:
+def _at_risk(sums: Sequence[Sum], since: datetime) -> Tile:
     attempts = sum(one.unproved for one in sums)
     risks = [
         words.money(money, currency or None) for one in sums for currency, money in one.risk.items()
@@ -153,8 +153,9 @@ def _at_risk(sums: Sequence[Sum], since: str) -> Tile:
     value = " + ".join(risks)
     if not value:
         value = ("0", "unknown")[attempts > 0]
-    href = jobs_link(State.UNCONFIRMED, State.FAILED, State.SUCCEEDED) + f"&since={since}"
-    return Tile(name="At risk", value=value, href=href, note=note, tone=tone)
+    return Tile(
+        name="At risk", value=value, href=jobs_link(*AT_RISK, since=since), note=note, tone=tone
+    )
 
 
 def _budget(budget: BudgetToday, currency: str | None) -> Tile:

@@ -10,7 +10,7 @@ from runhook.worker.money.amounts import money_text
 SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€"}  # before an amount; other currencies stand behind it
 KILO = 1024
 SHORT = 10  # seconds; of less, tenths are of interest
-# What an age is said in, the first that fits, in seconds; static/times.js says the same.
+# What an age is said in, the first that fits, in seconds; static/page.js says the same.
 AGES = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 UNITS = ("bytes", "KiB", "MiB", "GiB")
 
