@@ -72,9 +72,25 @@ def test_a_session_holds_no_token_and_only_the_browser_sends_it(browser: FlaskCl
     assert SHOP not in cookie
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
     assert "Secure" not in cookie
+
+
+def test_behind_https_no_neighbouring_host_can_put_a_session_in_its_place(
+    browser: FlaskClient,
+) -> None:
+    _sign_in(browser)
+    plain = dict(_cookies(browser))
     behind = BROWSER | {"X-Forwarded-Proto": "https"}
+    stranger = create_app(_wiring(browser)).test_client()
+    for name, value in plain.items():
+        stranger.set_cookie(name, value)
+    assert stranger.get("/", headers=behind).status_code == 303, "it may be of another host"
     form = {"token": SHOP}
-    assert "Secure" in browser.post("/login", data=form, headers=behind).headers["Set-Cookie"]
+    cookie = stranger.post("/login", data=form, headers=behind).headers["Set-Cookie"]
+    assert cookie.startswith("__Host-runhook-")
+    assert {"Secure", "Path=/"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+    found = stranger.get("/", base_url="https://localhost", headers=behind)
+    assert found.status_code == 200
 
 
 def test_the_link_of_up_signs_in_and_leads_to_a_clean_address(browser: FlaskClient) -> None:

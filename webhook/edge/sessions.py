@@ -40,27 +40,30 @@ class Session:
 
 def begin(settings: Settings, caller: Caller, incoming: Request, response: Response) -> None:
     """Sign a browser in with this answer."""
-    secret = settings.secrets[0]
+    secret, secure = settings.secrets[0], is_https(settings, incoming)
     said = [caller.name, _proof(secret, caller), secrets.token_urlsafe(ID_BYTES)]
     response.set_cookie(
-        cookie_name(secret),
+        cookie_name(secret, secure=secure),
         _signer(secret).dumps(said),
         max_age=policy.SESSION_SECONDS,
         httponly=True,
         samesite="Strict",
-        secure=is_https(settings, incoming),
+        secure=secure,
     )
 
 
-def end(settings: Settings, response: Response) -> None:
+def end(settings: Settings, incoming: Request, response: Response) -> None:
     """Take the cookie out of a browser."""
+    secure = is_https(settings, incoming)
     for secret in settings.secrets:
-        response.delete_cookie(cookie_name(secret), httponly=True, samesite="Strict")
+        name = cookie_name(secret, secure=secure)
+        response.delete_cookie(name, httponly=True, samesite="Strict", secure=secure)
 
 
 def session_of(settings: Settings, incoming: Request) -> Session | None:
     """The session of a request, unless its token is gone; who signed out is not looked up here."""
-    for secret, cookie in _cookies(settings.secrets, incoming):
+    secure = is_https(settings, incoming)
+    for secret, cookie in _cookies(settings.secrets, incoming, secure=secure):
         try:
             name, proof, session_id = _signer(secret).loads(cookie, max_age=policy.SESSION_SECONDS)
         except (BadSignature, ValueError, TypeError):
@@ -79,15 +82,22 @@ def is_https(settings: Settings, incoming: Request) -> bool:
     return public.scheme == "https" and public.netloc == incoming.host
 
 
-def cookie_name(secret: str) -> str:
-    """What the cookie is called: browsers share them between the ports of a host."""
-    return f"runhook-{derived(secret, Kind.SESSION, 'name').hex()[:NAMED]}"
+def cookie_name(secret: str, *, secure: bool) -> str:
+    """What the cookie is called: browsers share them between the ports of a host.
+
+    Behind https it begins so that a browser takes it from this host alone: a page of a neighbouring
+    one could else put another one's session in its place.
+    """
+    name = f"runhook-{derived(secret, Kind.SESSION, 'name').hex()[:NAMED]}"
+    if secure:
+        return f"__Host-{name}"
+    return name
 
 
-def _cookies(known: Sequence[str], incoming: Request) -> Iterator[tuple[str, str]]:
+def _cookies(known: Sequence[str], incoming: Request, *, secure: bool) -> Iterator[tuple[str, str]]:
     """Every cookie that may be ours, with the secret that it would be signed under."""
     for secret in known:
-        cookie = incoming.cookies.get(cookie_name(secret), "")
+        cookie = incoming.cookies.get(cookie_name(secret, secure=secure), "")
         if cookie and len(cookie) <= LONGEST:
             yield secret, cookie
 

@@ -64,7 +64,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     response = as_page(html, status)
     response.headers["Vary"] = FRAGMENT
     if notice is not None:
-        response.delete_cookie(_notice_cookie(), httponly=True, samesite="Strict")
+        _say(response, "", seconds=0)
     return response
 
 
@@ -76,16 +76,8 @@ def done(where: str, notice: str, kind: str = "good") -> Response:
         notice: What was done, in a sentence.
         kind: `good` or `bad`.
     """
-    response = lead_to(where)
-    settings = wiring().settings
-    response.set_cookie(
-        _notice_cookie(),
-        _signer().dumps([kind, notice[:LONGEST_NOTICE]]),
-        max_age=NOTICE_SECONDS,
-        httponly=True,
-        samesite="Strict",
-        secure=is_https(settings, request),
-    )
+    response, said = lead_to(where), _signer().dumps([kind, notice[:LONGEST_NOTICE]])
+    _say(response, str(said), NOTICE_SECONDS)
     return response
 
 
@@ -126,8 +118,18 @@ def _notice() -> list[str] | None:
     return [kind, text]
 
 
+def _say(response: Response, said: str, seconds: int) -> None:
+    """Have the browser bring a notice to the next page; for no seconds: forget it."""
+    secure = is_https(wiring().settings, request)
+    response.set_cookie(
+        _notice_cookie(), said, max_age=seconds, httponly=True, samesite="Strict", secure=secure
+    )
+
+
 def _notice_cookie() -> str:
-    return f"{cookie_name(wiring().settings.secrets[0])}-notice"
+    settings = wiring().settings
+    name = cookie_name(settings.secrets[0], secure=is_https(settings, request))
+    return f"{name}-notice"
 
 
 def _signer() -> URLSafeTimedSerializer:

@@ -79,7 +79,7 @@ def sign_out() -> Response:
         return done(FRONT, "Nobody is signed in here: without tokens this machine may do all.")
     wiring().store.sessions.end(g.session.id)
     response = done("/login", "You are signed out.")
-    sessions.end(wiring().settings, response)
+    sessions.end(wiring().settings, request, response)
     return response
 
 
