@@ -33,6 +33,7 @@ from runhook.webhook.edge.limits import (
     ASKING,
     BATCHES,
     CALLING,
+    CHANGING,
     GIVING,
     KEEPING,
     KEPT_AT_ONCE,
@@ -62,7 +63,8 @@ Application = Callable[..., Any]
 # Threads of each kind. So many wait for a round trip to Redis at once; measured, more is worse.
 THREADS = 4
 FEW = 2  # threads: who asks whether we live, and strangers, hold nobody else up
-OTHERS = ASKING.together  # threads: so many may all wait at once for RunningHub
+# Threads: so many may all wait at once for RunningHub, or for a thousand jobs.
+OTHERS = ASKING.together + CHANGING.together
 # Each stream has a thread for as long as it runs.
 STREAMING = STREAMS + BATCHES.together + TESTS.together + GIVING.together + AGENTS_WAITING.together
 # A callback of up to so many bytes is taken without Flask and shares its round trip with others:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
+from runhook.webhook.edge.limits import CHANGING
 from runhook.webhook.pages.job_list import EACH
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
@@ -242,6 +244,31 @@ def test_more_than_one_confirmation_can_hold_is_said(
     assert "There are more." in text
     too_many = " ".join(f"{job.id}/1" for job in asked)
     assert _post(ops, "/jobs/act", action="cancel", named=too_many).status_code == 422
+
+
+def test_a_filter_that_is_looked_through_too_long_is_said_to_be(
+    ops: FlaskClient, town: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "BULK_SECONDS", -1.0)
+    job = town.ask()
+    answer = _post(ops, "/jobs/confirm", action="cancel", of="all")
+    assert answer.status_code == 303
+    assert "ask about fewer. Nothing was changed." in _text(ops, answer.headers["Location"])
+    assert town.job(job).state == "queued"
+
+
+@pytest.mark.parametrize("path", ["/jobs/confirm", "/jobs/act"])
+def test_whoever_changes_many_jobs_at_once_keeps_nobody_else_from_theirs(
+    ops: FlaskClient, town: House, path: str
+) -> None:
+    job = town.ask()
+    with ExitStack() as places:
+        for _ in range(CHANGING.each):
+            places.enter_context(CHANGING.take("ops"))
+        form = {"action": "cancel", "named": f"{job.id}/1", "job": job.id}
+        assert _post(ops, path, **form).status_code == 503
+    assert town.job(job).state == "queued"
+    assert _post(ops, path, **form).status_code in (200, 303)
 
 
 def test_forgetting_says_what_was_paid_and_redelivering_how_many(

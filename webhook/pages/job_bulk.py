@@ -1,12 +1,11 @@
 """/jobs/confirm and /jobs/act: one word on many jobs, whose count and sum are confirmed first."""
 
-from contextlib import ExitStack
 from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, g, request
 from werkzeug.datastructures import MultiDict
 
-from runhook.webhook.edge.limits import ASKING
+from runhook.webhook.edge.limits import CHANGING
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, forbidden, only, open_to
 from runhook.webhook.pages.asking import read_form
@@ -45,12 +44,13 @@ def open_actions() -> tuple[Action, ...]:
 def confirm() -> Response:
     """What an action would mean: how many jobs, and what money. Nothing is done."""
     action, back = _action(), _filter()
-    plan = _planned(action, back)
+    with CHANGING.take(caller().name):
+        plan = _planned(action, back)
     where = LIST
     if back:
         where = f"{LIST}?{back}"
     if not plan.named:
-        return done(where, "None of these jobs can have that done; nothing was changed.", "bad")
+        return done(where, _none_of(plan), "bad")
     g.below = "job_list.show"
     return page("confirm.html", plan=plan, back=back, where=where)
 
@@ -61,11 +61,7 @@ def act() -> Response:
     """Do what was confirmed, to the very jobs that were counted."""
     action, back = _action(), _filter()
     named = bulk.named_in(request.form.get("named", ""))
-    with ExitStack() as place:
-        if action == "cancel":
-            place.enter_context(
-                ASKING.take(caller().name)
-            )  # RunningHub is asked about running ones
+    with CHANGING.take(caller().name):
         outcome = bulk.carry_out(wiring(), action, named, only=only())
     where = LIST
     if back:
@@ -123,6 +119,15 @@ def _filter() -> str:
         why = f"must have at most {LONGEST_FILTER} characters"
         raise InvalidRequest([Fault(path="filter", message=why)])
     return urlencode(parse_qsl(given), safe=",:*/")
+
+
+def _none_of(plan: Plan) -> str:
+    """Why there is nothing to confirm."""
+    if plan.more:
+        return (
+            "None was found in time that can have that done; ask about fewer. Nothing was changed."
+        )
+    return "None of these jobs can have that done; nothing was changed."
 
 
 def _said(action: Action, outcome: Outcome) -> str:

@@ -86,7 +86,7 @@ class Plan:
             cancelling what RunningHub may still charge.
         unpriced: Jobs whose money nobody knows yet.
         deliveries: That would be delivered again.
-        more: There are more jobs, which another confirmation has to name.
+        more: There are more jobs, or may be, which another confirmation has to name.
     """
 
     action: Action
@@ -132,17 +132,18 @@ def plan_selected(
 ) -> Plan:
     """What an action would mean for some jobs; those of another tenant are not there."""
     jobs = [job for job in w.store.jobs.many(job_ids) if only in (None, job.tenant)]
-    return _plan(w, action, jobs)
+    return _fill(w, Plan(action=action), jobs)
 
 
 def plan_all(w: Wiring, action: Action, of: JobFilter | None) -> Plan:
     """What an action would mean for all jobs that fit a filter, the newest first."""
+    plan = Plan(action=action)
     if of is None:
-        return Plan(action=action)
+        return plan
     states = [state for state in of.states or State if state in FITTING[action]]
     if not states:
-        return Plan(action=action)
-    return _plan(w, action, _matching(w, replace(of, states=states)))
+        return plan
+    return _fill(w, plan, _matching(w, replace(of, states=states), plan))
 
 
 def named_in(text: str) -> list[Named]:
@@ -203,11 +204,10 @@ DOERS: Mapping[Action, Callable[[Wiring, Named], object]] = {
 }
 
 
-def _plan(w: Wiring, action: Action, jobs: Iterable[Job]) -> Plan:
-    plan = Plan(action=action)
+def _fill(w: Wiring, plan: Plan, jobs: Iterable[Job]) -> Plan:
     for job in jobs:
-        dead = _dead(w, action, job)
-        if job.state not in FITTING[action] or dead == 0:
+        dead = _dead(w, plan.action, job)
+        if job.state not in FITTING[plan.action] or dead == 0:
             plan.others[job.state] = plan.others.get(job.state, 0) + 1
             continue
         if len(plan.named) == policy.BULK_MOST:
@@ -242,10 +242,16 @@ def _decimal(text: str | None) -> Decimal | None:
     return Decimal(text)
 
 
-def _matching(w: Wiring, of: JobFilter) -> Iterator[Job]:
-    """Every job that fits, the newest first, read as somebody asks for more."""
-    cursor: str | None = None
+def _matching(w: Wiring, of: JobFilter, plan: Plan) -> Iterator[Job]:
+    """Every job that fits, the newest first, read as somebody asks for more while there is time.
+
+    Among a million that have some metadata perhaps none is in a fitting state.
+    """
+    until, cursor = w.clock.now().timestamp() + policy.BULK_SECONDS, None
     while True:
+        if w.clock.now().timestamp() > until:
+            plan.more = True
+            return
         found = w.store.listing.page(of, cursor, PIECE)
         yield from found.jobs
         cursor = found.next
