@@ -162,8 +162,8 @@ TESTS = Limit("tests of subscriptions run here", each=2, together=2)
 COUNTING = Limit("costs are being added up for you here", each=4, together=4)
 # Doctor reads every record it can, and waits for RunningHub and for itself through the public URL.
 EXAMINING = Limit("examinations of yours run here", each=1, together=2)
-# Each reads or changes a thousand jobs one by one, for half a minute at the most, and has RunningHub
-# asked about some of them.
+# Each reads or changes a thousand jobs one by one, for half a minute at the most, and may wait for
+# RunningHub's word on some of them.
 CHANGING = Limit("changes of many jobs of yours are under way here", each=2, together=4)
 # Each reads the log and the jobs in it, for seconds.
 RECOVERING = Limit("recoveries of yours run here", each=1, together=2)
