@@ -66,6 +66,12 @@ def test_what_is_not_there_is_not_found(shop: Shop) -> None:
             shop.runhook.get(name)
     with pytest.raises(NotFound):
         shop.runhook.timeline("job_nope")
+    job = shop.runhook.submit(IMAGE, CAT)
+    for call in ("timeline", "stream", "outputs/0"):
+        with pytest.raises(NotFound):  # another call's path is no job
+            shop.runhook.get(f"{job.id}/{call}")
+    with pytest.raises(NotFound):
+        shop.runhook.model(f"{IMAGE}/schema")
     with pytest.raises(NotFound):
         shop.runhook.wait("job_nope", timeout=5)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,8 @@ from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published
-from runhook.worker.store.embedded import EmbeddedServer
 from tests.claimed import hold
-from tests.conftest import IMAGE, SECRET, Build, House
+from tests.conftest import IMAGE, Build, House
 
 DAY = 86400.0
 
@@ -179,12 +179,10 @@ def test_the_doctor_names_who_is_awaited_and_how_to_end_that(shop: Shop) -> None
 
 
 @pytest.fixture
-def runhook(
-    shop: Shop, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., str]:
-    """The command line beside it."""
-    monkeypatch.setenv("REDIS_URL", server.url)
-    monkeypatch.setenv("RUNHOOK_SECRET", SECRET)
+def runhook(shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """The command line, over its web."""
+    monkeypatch.setenv("RUNHOOK_URL", shop.house.web)
+    monkeypatch.setenv("RUNHOOK_DATA_DIR", str(tmp_path))
 
     def call(*words: str) -> str:
         found = CliRunner().invoke(cli, words)

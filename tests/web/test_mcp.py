@@ -160,6 +160,17 @@ def test_hostile_arguments_are_refused_in_words(client: FlaskClient, arguments: 
         assert told["money"] == "Nothing was paid by this call."
 
 
+def test_a_job_that_names_its_stream_holds_nobody_until_it_ends(
+    market: House, client: FlaskClient
+) -> None:
+    job = _submit(market)
+    for call in ("stream", "timeline", "outputs/0"):
+        well, told = _called(client, "read_job", {"job": f"{job['id']}/{call}"})
+        assert (well, told["error"]) == (False, "Not found")
+    well, told = _called(client, "describe_model", {"model": f"{IMAGE}/schema"})
+    assert (well, told["error"]) == (False, "Not found")
+
+
 def test_each_fault_of_a_call_is_named_with_what_was_meant(client: FlaskClient) -> None:
     well, told = _called(client, "submit_job", {"modle": IMAGE, "input": [], "max_price": 1})
     faults = {one["path"]: one for one in told["faults"]}

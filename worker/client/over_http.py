@@ -26,6 +26,7 @@ from runhook.worker.domain import policy
 from runhook.worker.net.http import Call, Form, Http
 from runhook.worker.net.streaming import Streamed
 
+SCHEMA = "schema"  # behind a model's name, its input; no model is called so
 SLOWEST = 64 * 1024  # bytes a second, as web has it for a file on its way
 
 
@@ -103,10 +104,10 @@ class OverHttp:
         return self._get(_asking("/v1/models", {"q": query}))
 
     def model(self, name: str) -> Document:
-        return self._get(f"/v1/models/{_part(name, '/')}")
+        return self._get(f"/v1/models/{_model(name)}")
 
     def input_schema(self, name: str) -> Document:
-        return self._get(f"/v1/models/{_part(name, '/')}/schema")
+        return self._get(f"/v1/models/{_model(name)}/{SCHEMA}")
 
     def queue(self) -> Document:
         return self._get("/v1/queue")
@@ -283,15 +284,33 @@ class OverHttp:
         )
 
 
-def _part(name: str, safe: str = "") -> str:
-    """A name as part of a path. What would lead to another call is the name of nothing.
+def _part(name: str) -> str:
+    """A name as one part of a path. What would lead to another call is the name of nothing.
+
+    Servers take `%2F` for a slash, so `job_…/stream` would be a stream and no job.
 
     Raises:
         NotFound: Nothing can be called so.
     """
-    if not name or any(part in ("", ".", "..") for part in name.split("/")):
-        raise NotFound({"title": "Not found", "status": 404, "detail": f"there is no {name!r}"})
-    return quote(name, safe=safe)
+    if name in ("", ".", "..") or "/" in name:
+        raise _none(name)
+    return quote(name, safe="")
+
+
+def _model(name: str) -> str:
+    """A model's name or endpoint, slashes and all.
+
+    Raises:
+        NotFound: Nothing can be called so.
+    """
+    *_, last = parts = name.split("/")
+    if last == SCHEMA:
+        raise _none(name)
+    return "/".join(_part(part) for part in parts)
+
+
+def _none(name: str) -> NotFound:
+    return NotFound({"title": "Not found", "status": 404, "detail": f"there is no {name!r}"})
 
 
 def _asking(path: str, query: Mapping[str, str]) -> str:
