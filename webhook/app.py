@@ -5,6 +5,7 @@ from flask import Flask, Response, request
 from runhook.webhook.edge import problems, request_ids
 from runhook.webhook.edge.access import wrong_tokens
 from runhook.webhook.edge.forgery import refuse_forged
+from runhook.webhook.edge.page_forms import bound_form
 from runhook.webhook.edge.receiving import refuse_unread
 from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
@@ -120,6 +121,7 @@ def create_app(wiring: Wiring) -> Flask:
     problems.register(app)
     app.before_request(require_token)
     app.before_request(refuse_unread)
+    app.before_request(bound_form)
     app.before_request(refuse_forged)
     shell.register(app)
     app.after_request(errors.answer_people)

@@ -46,6 +46,7 @@ from runhook.webhook.edge.limits import (
     WAITING,
     Limit,
 )
+from runhook.webhook.edge.page_forms import LARGEST_STRANGE, NEW
 from runhook.webhook.edge.problems import careful, refusal
 from runhook.webhook.edge.receiving import IN_MEMORY, Sending, read_small, read_whole
 from runhook.webhook.edge.request_ids import HEADER as REQUEST_ID
@@ -82,7 +83,6 @@ CALLBACKS = f"{PATH}/"
 ALIVE = ("/healthz", "/readyz")
 V1, SIGN_IN = "/v1/", "/login"
 ASSETS, JOBS = "/v1/assets", "/v1/jobs"
-NEW = "/new/"  # begins the addresses of the forms of jobs, which may have files in them
 OUTPUT = re.compile(r"/v1/jobs/[^/]*/outputs/.*")  # kept where files are
 # What a body must hold for a text in it to begin with `data:`, however JSON has it spelt.
 DATA_URI = re.compile(rb"data:|\\u00(?:64|61|74|3[aA])")
@@ -91,9 +91,9 @@ DATA_URI = re.compile(rb"data:|\\u00(?:64|61|74|3[aA])")
 CALLBACK = Sending(largest=callbacks.LARGEST, seconds=10)
 JSON = Sending(largest=jobs.LARGEST, seconds=30)  # a megabyte a second brings the largest
 # What who may ask for nothing sends: the form with a token, and the button that signs out.
-FORM = Sending(largest=8 * 1024, seconds=5)
+FORM = Sending(largest=LARGEST_STRANGE, seconds=5)
 # 64 KiB a second is a bad telephone; who sends less than that would send for a day.
-FILE = Sending(largest=assets.LARGEST + assets.BUSY_FORM, seconds=30, slowest=64 * 1024)
+FILE = Sending(largest=assets.LARGEST, seconds=30, slowest=64 * 1024)
 AGENTS = Sending(largest=mcp.LARGEST, seconds=30)
 BODIES = {ASSETS: FILE, "/v1/jobs/batch": FILE, mcp.PATH: AGENTS}  # of all other paths JSON
 

@@ -1,5 +1,6 @@
 """Signing in with a browser: sessions, how they end, and what other sites cannot have it do."""
 
+import io
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from runhook.webhook.app import create_app
 from runhook.webhook.edge.access import MOST_WRONG
 from runhook.webhook.edge.html import POLICY
+from runhook.webhook.pages.system_page import PATH as SYSTEM
 from tests.conftest import IMAGE, SECRET, SHOP, Build, House
 
 OTHER = "token-Of-the-office-90e2-and-more"
@@ -53,6 +55,24 @@ def test_a_stranger_is_led_to_the_form_and_back_to_the_page(browser: FlaskClient
     assert _is_in(browser)
     assert browser.get("/login", headers=BROWSER).status_code == 303, "who is in need not sign in"
     assert browser.get("/").status_code == 200
+
+
+def test_whatever_server_brings_it_a_strangers_form_is_read_up_to_a_few_kilobytes(
+    browser: FlaskClient,
+) -> None:
+    form = {"token": SHOP, "file": (io.BytesIO(b"x" * 9000), "f")}
+    assert browser.post("/login", data=form, headers=BROWSER).status_code == 413
+    assert not _is_in(browser)
+
+
+def test_a_form_without_a_place_for_files_is_read_up_to_a_few_megabytes(
+    browser: FlaskClient,
+) -> None:
+    _sign_in(browser, OTHER)
+    word = _word(browser)
+    for path, status in ((f"{SYSTEM}/pause", 413), (f"/new/{IMAGE}", 200)):
+        form = {"csrf_token": word, "file": (io.BytesIO(b"x" * 5 * 1024 * 1024), "f")}
+        assert browser.post(path, data=form, headers=BROWSER).status_code == status
 
 
 def test_a_program_without_a_token_is_told_so_and_led_nowhere(browser: FlaskClient) -> None:

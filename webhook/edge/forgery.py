@@ -11,13 +11,13 @@ from flask import Request, g, request
 from werkzeug.exceptions import Forbidden
 
 from runhook.config.callers import Caller
+from runhook.webhook.edge.page_forms import is_page
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.sessions import Session
 from runhook.worker.secrets.deriving import Kind, derived
 
 FIELD, HEADER = "csrf_token", "X-CSRF-Token"
 SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
-PROGRAMS = ("/v1/", "/mcp", "/callbacks/")  # what is for programs alone
 NOBODY = "nobody"  # whose word it is where nobody need sign in: without tokens, on this machine
 ELSEWHERE = "this was asked by a page of another site. Nothing was done."
 STALE = (
@@ -41,7 +41,7 @@ def refuse_forged() -> None:
     """
     if request.method in SAFE or _by_token():
         return
-    if _session() is None and not _is_page():
+    if _session() is None and not is_page():
         return  # callbacks, and /v1 without tokens, where access looks at where it comes from
     if not from_our_own_page(request):
         raise Forbidden(ELSEWHERE)
@@ -77,14 +77,9 @@ def _session() -> Session | None:
     return found
 
 
-def _is_page() -> bool:
-    """Whether it is asked with a browser, or by whoever has one ask."""
-    return not request.path.startswith(PROGRAMS)
-
-
 def _field() -> str:
     """The word in a form; a body of /v1 is not read for it."""
-    if not _is_page():
+    if not is_page():
         return ""
     return request.form.get(FIELD, "")
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from runhook.webhook.edge.bodies import FORM, reads
 from runhook.webhook.edge.declared import gives
+from runhook.webhook.edge.page_forms import BUSY_FORM, LARGEST_FILE
 from runhook.webhook.edge.queries import read_query
 from runhook.webhook.edge.responses import Answer, answer, wiring
 from runhook.webhook.edge.scopes import open_to
@@ -20,8 +21,7 @@ from runhook.worker.domain.faults import misspelt
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import create
 
-LARGEST = 2 * 1024**3  # bytes; models take less, LoRA files do not come this way
-BUSY_FORM = 64 * 1024  # bytes of a form around its file
+LARGEST = LARGEST_FILE + BUSY_FORM  # bytes of a body
 
 blueprint = Blueprint("assets", __name__, url_prefix="/v1/assets")
 blueprint.before_request(read_query)
@@ -39,14 +39,14 @@ class AssetForm(Body):
 
 @blueprint.post("")
 @open_to("submit")
-@reads(AssetForm, largest=LARGEST + BUSY_FORM, media=FORM)
+@reads(AssetForm, largest=LARGEST, media=FORM)
 @gives(201)
 def post_asset() -> Answer[AssetView]:
     """Keep the form's `file`; the same content twice is one asset."""
     if request.mimetype != FORM:
         raise UnsupportedMediaType(f"send {FORM} with a file")
     # Before the form is looked at, for that reads the whole body.
-    request.max_content_length = LARGEST + BUSY_FORM
+    request.max_content_length = LARGEST
     file = request.files.get("file")
     faults = list(_form_faults(request.form, request.files))
     if file is None:
