@@ -187,18 +187,9 @@ BUSY = Kind(
     then="`detail` says which; ask again after `Retry-After`.",
 )
 
-KINDS = (
-    INVALID,
+# What HTTP itself refuses: the status says the kind.
+OF_HTTP = (
     NOT_FOUND,
-    CONFLICT,
-    OVER_BUDGET,
-    TRIMMED,
-    GONE,
-    STORE,
-    UNREADABLE,
-    STORAGE,
-    REFUSED,
-    SILENT,
     INTERNAL,
     UNAUTHORIZED,
     FORBIDDEN,
@@ -211,21 +202,17 @@ KINDS = (
     TOO_MANY,
     BUSY,
 )
-# Of what HTTP itself refuses the status says the kind.
-BY_STATUS = {
-    kind.status: kind
-    for kind in (
-        NOT_FOUND,
-        INTERNAL,
-        UNAUTHORIZED,
-        FORBIDDEN,
-        METHOD,
-        PRECONDITION,
-        TIMEOUT,
-        TOO_LARGE,
-        MEDIA,
-        RANGE,
-        TOO_MANY,
-        BUSY,
-    )
-}
+KINDS = (
+    INVALID,
+    CONFLICT,
+    OVER_BUDGET,
+    TRIMMED,
+    GONE,
+    STORE,
+    UNREADABLE,
+    STORAGE,
+    REFUSED,
+    SILENT,
+    *OF_HTTP,
+)
+BY_STATUS = {kind.status: kind for kind in OF_HTTP}
