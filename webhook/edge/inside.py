@@ -58,32 +58,17 @@ class Inside(Http):
         super().__init__("", proxies=False)
         self._app, self._caller = app, _caller(environ)
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        data: bytes | Body | None,
-        **_network: Any,
-    ) -> Answer:
+    def request(self, method: str, path: str, **asked: Any) -> Answer:
         """One call. It takes as long as it takes, for nothing of it is on a network."""
-        with self._asked(method, path, headers, data) as answer:
+        with self._asked(method, path, asked["headers"], asked["data"]) as answer:
             return Answer(answer.status, b"".join(answer.pieces), answer.headers)
 
     @contextmanager
     def opened(  # type: ignore[override]  # as much of an answer as its readers need
-        self,
-        path: str,
-        *,
-        method: str = "GET",
-        headers: Mapping[str, str],
-        data: bytes | Body | None = None,
-        seconds: float,
-        **_network: Any,
+        self, path: str, *, method: str = "GET", seconds: float, **asked: Any
     ) -> Iterator[Piecewise]:
         """An answer, to be read piece by piece until the time is over."""
-        with self._asked(method, path, headers, data) as answer:
+        with self._asked(method, path, asked["headers"], asked.get("data")) as answer:
             answer.pieces = _until(time.monotonic() + seconds, answer.pieces)
             yield answer
 
