@@ -8,6 +8,7 @@ from importlib import import_module
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from runhook.worker import cli as commands
 from runhook.worker.cli import cli
@@ -123,3 +124,10 @@ def test_every_command_is_listed() -> None:
 
 def _nested(group: click.Group) -> list[click.Command]:
     return list(group.commands.values())
+
+
+def test_a_group_of_commands_without_one_shows_its_help_as_it_is() -> None:
+    found = CliRunner().invoke(cli, ["subscriptions"])
+    assert found.exit_code == 2
+    assert "\nCommands:\n  create " in found.output
+    assert "Error" not in found.output

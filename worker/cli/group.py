@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from runhook.worker.net.untrusted import one_line
 from runhook.worker.telemetry import masked
@@ -67,6 +68,9 @@ class Commands(click.Group):
             # Those that wait for something say more, and what.
             click.echo("broken off here; what the service has begun goes on without you", err=True)
             ctx.exit(FAILED)
+        except NoArgsIsHelpError as asked:
+            asked.show()  # a page of help, of which click makes the message of an error
+            ctx.exit(WRONG)
         except click.ClickException as error:
             # As click would, but what was typed may hold a secret or control characters.
             if isinstance(error, click.UsageError) and error.ctx:

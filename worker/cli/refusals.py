@@ -35,6 +35,8 @@ def _sentence(error: Exception) -> str:
             return f"{str(error).rstrip('.')}. {hint}"
         case over_http.Unavailable(title="No answer"):
             return _unanswered(error)
+        case over_http.Unauthorized():
+            return f"{error}. Is RUNHOOK_TOKEN set, and one that is let in where RUNHOOK_URL leads?"
     return str(error)
 
 
