@@ -97,8 +97,8 @@ class Settings(BaseSettings):
     indexed: MetadataKeys = Field((), alias="RUNHOOK_INDEX_METADATA")
     retention_days: float = Field(30, alias="RUNHOOK_RETENTION_DAYS", gt=0)
     data_dir: Path = Field(Path(".runhook"), alias="RUNHOOK_DATA_DIR")
-    # PORT and WEB_CONCURRENCY as on Heroku.
-    port: int = Field(8080, alias="PORT", ge=1, le=65535)
+    rate_limit: int = Field(600, alias="RUNHOOK_RATE_LIMIT", ge=0, le=1_000_000)  # 0: no limit
+    port: int = Field(8080, alias="PORT", ge=1, le=65535)  # and WEB_CONCURRENCY, as on Heroku
     web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1)
 
     @classmethod

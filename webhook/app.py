@@ -6,6 +6,7 @@ from runhook.webhook.edge import problems, request_ids
 from runhook.webhook.edge.access import wrong_tokens
 from runhook.webhook.edge.forgery import refuse_forged
 from runhook.webhook.edge.page_forms import bound_form
+from runhook.webhook.edge.rates import Limiter
 from runhook.webhook.edge.receiving import refuse_unread
 from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
@@ -118,6 +119,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.extensions["runhook"] = wiring
     app.extensions["runhook.hub"] = Hub(wiring)
     app.extensions["runhook.wrong_tokens"] = wrong_tokens()
+    app.extensions["runhook.limiter"] = Limiter()
     problems.register(app)
     app.before_request(require_token)
     app.before_request(refuse_unread)

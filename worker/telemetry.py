@@ -58,6 +58,7 @@ EVENTS = {
     "line.limit": logging.INFO,  # how many jobs RunningHub allows at once
     "callback.refused": logging.WARNING,  # a wrong signature; rate-limited
     "token.refused": logging.WARNING,  # somebody tries tokens; rate-limited
+    "token.throttled": logging.WARNING,  # a token asks too often; rate-limited
     "callback.unreadable": logging.WARNING,  # kept, not believed; RunningHub is asked instead
     "callback.not_kept": logging.ERROR,  # Redis did not take it; RunningHub sends it again
     "alert": logging.ERROR,  # what is also a `runhook.alert` event

@@ -133,7 +133,8 @@ def _a_ground(folder: Path, given: argparse.Namespace) -> Iterator[Ground]:
     ) as town:
         port = free_port()
         tokens = f"shop:{TOKEN},watch:{READER}:read,stall:{STALL}:submit"
-        more = {"PORT": str(port), "RUNHOOK_API_TOKENS": tokens}
+        # Its rate limit would stop attacks before they meet anything.
+        more = {"PORT": str(port), "RUNHOOK_API_TOKENS": tokens, "RUNHOOK_RATE_LIMIT": "0"}
         environ = {**town.environ, **more, "RUNHOOK_ALLOW_PRIVATE_URLS": "false"}
         guarded = Fleet(environ, folder, logs=folder / "logs" / "guarded")
         try:

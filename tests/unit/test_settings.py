@@ -29,6 +29,10 @@ KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": STRONG}
         ("client", {"REDIS_URL": "mysql://x"}, "REDIS_URL"),
         ("client", {"PORT": "http"}, "PORT"),
         ("client", {"RUNHOOK_UNCONFIRMED": "retry"}, "RUNHOOK_UNCONFIRMED"),
+        *[
+            ("client", {"RUNHOOK_RATE_LIMIT": value}, "RUNHOOK_RATE_LIMIT")
+            for value in ("-1", "many", "1.5", "1000001", "9" * 400, "inf", "nan", "600/minute")
+        ],
         ("client", {"RUNHOOK_RETRY_SCHEDULE": "0,x"}, "RUNHOOK_RETRY_SCHEDULE"),
         ("client", {"RUNHOOK_RETRY_SCHEDULE": "0,-5"}, "RUNHOOK_RETRY_SCHEDULE"),
         ("client", {"RUNHOOK_RETRY_SCHEDULE": ","}, "RUNHOOK_RETRY_SCHEDULE"),

@@ -8,6 +8,7 @@ from werkzeug.exceptions import Forbidden
 
 from runhook.config.callers import Caller, Scope
 from runhook.webhook.edge.access import asker_of, refusal_of
+from runhook.webhook.edge.rates import refuse_hasty
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.sessions import Session
 from runhook.worker.errors import NotFound, UnreadableRecord
@@ -37,7 +38,7 @@ def require_token() -> None:
 
     Raises:
         Unauthorized: Nobody's token, or none.
-        TooManyRequests: Nobody's token, after many of them.
+        TooManyRequests: Nobody's token, after many of them; or one that asks too often.
         Forbidden: The scope is missing.
         NotFound: A job or delivery of another tenant, as if there were none.
     """
@@ -49,6 +50,7 @@ def require_token() -> None:
     caller, session = asker_of(wiring().settings, request)
     if caller is None or _has_signed_out(session):
         raise refusal_of(request)
+    refuse_hasty(caller, session)
     if not caller.may(needed):
         raise forbidden(caller, " or ".join(needed or ("admin",)))
     g.caller, g.session, g.only = caller, session, caller.tenant_in(needed)

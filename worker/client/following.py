@@ -66,8 +66,9 @@ def hearing(transport: Transport, query: Query) -> Iterator[Document]:
                 if document is not None:
                     yield document
         except (RateLimited, Unavailable) as error:
-            # At the start a wrong RUNHOOK_URL is more likely than a restart.
-            if not cursor or time.monotonic() - heard > policy.SILENT_FOR:
+            # At the start a wrong RUNHOOK_URL is more likely than a restart; who is busy is there.
+            at_start = not cursor and isinstance(error, Unavailable)
+            if at_start or time.monotonic() - heard > policy.SILENT_FOR:
                 raise
             asked_for = error.retry_after or 0.0
         time.sleep(max(next(waits), asked_for))

@@ -177,7 +177,7 @@ TOO_MANY = Kind(
     status=429,
     title="Too Many Requests",
     means="Too many calls, or too many wrong tokens. Nothing was done.",
-    then="Come again after `Retry-After`.",
+    then="Come again after `Retry-After`. RUNHOOK_RATE_LIMIT says how many a minute may be.",
 )
 BUSY = Kind(
     name="busy",
