@@ -42,6 +42,7 @@ from runhook.webhook.routes import (
     health,
     jobs,
     mcp,
+    metrics,
     models,
     outputs,
     subscriptions,
@@ -51,6 +52,7 @@ from runhook.worker.wiring import Wiring
 ROUTES = (
     callbacks,
     health,
+    metrics,
     jobs,
     groups,
     outputs,
@@ -134,6 +136,6 @@ def create_app(wiring: Wiring) -> Flask:
 
 def _kept_nowhere(response: Response) -> Response:
     """What needs a token is kept in no cache."""
-    if request.path == mcp.PATH or request.path.startswith("/v1"):
+    if request.path in (mcp.PATH, metrics.PATH) or request.path.startswith("/v1"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -62,6 +62,7 @@ GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
 CALLS = """
 GET /healthz anybody
 GET /readyz anybody
+GET /metrics read
 GET / read submit
 GET /costs read submit
 GET /account read

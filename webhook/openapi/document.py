@@ -14,7 +14,7 @@ from runhook.worker.domain.problems import ProblemView
 
 # Calls of programs. The rest are pages for people, RunningHub's callbacks, and /mcp, which tells of
 # itself.
-TOLD = re.compile(r"/(v1/.*|healthz|readyz|openapi\.json|asyncapi\.json|docs.*)")
+TOLD = re.compile(r"/(v1/.*|healthz|readyz|metrics|openapi\.json|asyncapi\.json|docs.*)")
 ABOUT = (
     "Jobs for RunningHub: asked for, paid once, told of. A request that is refused names all its "
     "faults at once and costs nothing."

@@ -325,6 +325,12 @@ LABELLED_LOOKED_AT = 1_000
 
 PLACE_LOOK_MS = 15_000  # ms until a slot that waits for a place looks again, were it not woken
 
+# What a monitoring system reads
+
+# Receivers whose deliveries are counted apart, the first by name: each is two series that such a
+# system keeps for ever. Those of all others are counted together.
+MEASURED_RECEIVERS = 100
+
 # The web's pages
 
 # Seconds a browser stays signed in: a week, so that who looks each day signs in on Mondays.

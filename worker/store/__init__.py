@@ -24,6 +24,7 @@ from runhook.worker.store.durability import Durability, Mode
 from runhook.worker.store.duties import Closing, Details, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
 from runhook.worker.store.figures import Figures, Standing, Wanted
+from runhook.worker.store.gauges import Gauged, Gauges
 from runhook.worker.store.groups import Groups, GroupState
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.ledger import Day, Ledger
@@ -54,6 +55,7 @@ __all__ = [
     "DeliveryResult",
     "Departure",
     "Duty",
+    "Gauged",
     "GroupState",
     "Handed",
     "JobFilter",
@@ -139,6 +141,11 @@ class Store:
     def looks(self) -> Looks:
         """What people see of Redis, lanes and processes."""
         return Looks(self.client, self.clock, self.queue)
+
+    @property
+    def gauges(self) -> Gauges:
+        """What a monitoring system reads of all nouns together."""
+        return Gauges(self.client, self.clock, self.queue, self.ledger)
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless Redis answers."""

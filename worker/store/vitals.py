@@ -109,27 +109,17 @@ class Looks:
         state = self._queue.state()
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
-            for lane in LANES:
-                pipe.zcard(keys.due(lane))
-                pipe.zcount(keys.due(lane), "-inf", round(now * 1000))
-                pipe.zrange(keys.due(lane), 0, 0, withscores=True)
-                pipe.hlen(keys.parked(lane))
-            for role in ROLES:
-                pipe.zrangebyscore(keys.alive(role), now - ALIVE_WITHIN, "+inf", withscores=True)
+            ask_pulse(pipe, now)
             pipe.hget(keys.queue_settings(), "at")
             pipe.dbsize()
             pipe.info("default")
             found = pipe.execute()
         *rest, at, size, info = found
-        lanes, living = rest[: 4 * len(LANES)], rest[4 * len(LANES) :]
+        lanes, processes = pulse(rest)
         return Vitals(
             queue=state,
-            lanes=[
-                _lane(name, lanes[4 * number : 4 * number + 4]) for number, name in enumerate(LANES)
-            ],
-            processes=[
-                _living(role, row) for role, rows in zip(ROLES, living, strict=True) for row in rows
-            ],
+            lanes=lanes,
+            processes=processes,
             server=Server.of(info),
             memory=_memory(info, size),
             limit_at=_moment(at),
@@ -139,6 +129,30 @@ class Looks:
         """When RunningHub last said how many jobs may run; None: it never did."""
         with reaching():
             return _moment(self._redis.hmget(keys.queue_settings(), ["at"])[0])
+
+
+def ask_pulse(pipe: Any, now: float) -> None:
+    """Ask for what `pulse` reads.
+
+    Args:
+        pipe: A pipeline.
+        now: Seconds since 1970.
+    """
+    for lane in LANES:
+        pipe.zcard(keys.due(lane))
+        pipe.zcount(keys.due(lane), "-inf", round(now * 1000))
+        pipe.zrange(keys.due(lane), 0, 0, withscores=True)
+        pipe.hlen(keys.parked(lane))
+    for role in ROLES:
+        pipe.zrangebyscore(keys.alive(role), now - ALIVE_WITHIN, "+inf", withscores=True)
+
+
+def pulse(found: Sequence[Any]) -> tuple[list[LaneState], list[Living]]:
+    """Every lane and every process that lives, by the answers to `ask_pulse`."""
+    count = 4 * len(LANES)
+    lanes = [_lane(name, found[4 * at : 4 * at + 4]) for at, name in enumerate(LANES)]
+    living = zip(ROLES, found[count:], strict=True)
+    return lanes, [_living(role, row) for role, rows in living for row in rows]
 
 
 def _lane(name: str, found: Sequence[Any]) -> LaneState:
