@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from runhook.worker.cli.console import out, print_json
-from runhook.worker.cli.group import FAILED
+from runhook.worker.cli.statuses import FAILED
 from runhook.worker.cli.tables import Rows
 
 if TYPE_CHECKING:

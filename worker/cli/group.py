@@ -11,11 +11,9 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from runhook.worker.cli.statuses import FAILED, WRONG
 from runhook.worker.net.untrusted import one_line
 from runhook.worker.telemetry import masked
-
-# The contract's exit statuses; click has 2 for wrong usage, too.
-FAILED, WRONG, UNREACHABLE = 1, 2, 3
 
 
 class Deferred(click.Command):

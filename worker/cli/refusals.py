@@ -3,7 +3,7 @@
 import click
 
 from runhook.config.roles import SettingsError
-from runhook.worker.cli.group import FAILED, UNREACHABLE
+from runhook.worker.cli.statuses import FAILED, UNREACHABLE
 from runhook.worker.client import errors as over_http
 from runhook.worker.errors import RunhookError, StoreRefuses, StoreUnavailable
 from runhook.worker.net.untrusted import one_line

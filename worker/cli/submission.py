@@ -13,10 +13,10 @@ import orjson
 from runhook.worker.cli.console import err, escaped, out, print_json
 from runhook.worker.cli.ending import goes_on, print_end
 from runhook.worker.cli.following import follow
-from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.inputs import from_file, job_lines, metadata_of, options_of, typed
 from runhook.worker.cli.naming import whole_id
 from runhook.worker.cli.outputs import QUIET
+from runhook.worker.cli.statuses import FAILED
 from runhook.worker.client.answers import Checked, Line, Price
 from runhook.worker.client.errors import RunhookError, Unavailable
 from runhook.worker.client.inputs import JobParts

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from runhook.worker.cli.commands import runhook, wrong_usage
 from runhook.worker.cli.console import err, out, print_json, say, show
-from runhook.worker.cli.group import FAILED
+from runhook.worker.cli.statuses import FAILED
 from runhook.worker.cli.tables import Rows, particulars
 from runhook.worker.client.receivers import Subscription
 from runhook.worker.domain.events import TYPES

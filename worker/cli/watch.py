@@ -13,10 +13,10 @@ from runhook.worker.cli.commands import refuse_beside, runhook
 from runhook.worker.cli.console import err, out
 from runhook.worker.cli.ending import goes_on, print_end
 from runhook.worker.cli.following import EVERY, REFRESH, follow, patiently
-from runhook.worker.cli.group import FAILED
 from runhook.worker.cli.job_tables import jobs_table
 from runhook.worker.cli.naming import whole_id
 from runhook.worker.cli.outputs import COMPACT, INTERACTIVE, OUTPUTS, QUIET, chosen
+from runhook.worker.cli.statuses import FAILED
 from runhook.worker.cli.trees import endings, tree_of
 from runhook.worker.client.jobs import Job
 
