@@ -52,7 +52,7 @@ def metrics(w: Wiring) -> list[Metric]:
     return [
         *_jobs(found),
         *_queue(found),
-        *_money(found, w.settings.budget_currency),
+        *_money(found, w.settings.currency),
         *_deliveries(found),
         *_duties(found),
         *_processes(found),
