@@ -3,6 +3,7 @@ import { live } from "./live.js";
 
 const AGES = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 const TICK = 10000; // ms between two looks at the times
+const STUCK = 30000; // ms until a form whose answer was not waited for can be sent again
 
 function ago(moment) {
   const seconds = (Date.now() - Date.parse(moment)) / 1000;
@@ -24,14 +25,15 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.sent) return event.preventDefault();
   form.dataset.sent = "yes";
   form.setAttribute("aria-busy", "true");
+  setTimeout(free, STUCK, form);
 });
 // The browser brings a page back as it was left, with its forms sent.
-window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sent]")) {
-    delete form.dataset.sent;
-    form.removeAttribute("aria-busy");
-  }
-});
+window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach(free));
+
+function free(form) {
+  delete form.dataset.sent;
+  form.removeAttribute("aria-busy");
+}
 
 setInterval(tellTimes, TICK);
 document.addEventListener("runhook:changed", tellTimes);
