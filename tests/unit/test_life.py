@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from runhook.worker.domain.jobs import iso
-from runhook.worker.domain.knowing import how_known, lasting
+from runhook.worker.domain.knowing import how_known
+from runhook.worker.domain.lengths import lasting
 from runhook.worker.domain.life import BEGINS, ENDS, POINTS, Scale, life_of
 from runhook.worker.domain.lines import KINDS, kind_of, sentence
 

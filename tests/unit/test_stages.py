@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from runhook import Job, Runhook
-from runhook.worker.cli.ages import lasted
 from runhook.worker.cli.console import console_of
 from runhook.worker.cli.stages import SCALE, Stage, scale, stage_line
 from runhook.worker.client.jobs import Progress, job_of
 from runhook.worker.domain.events import sample
+from runhook.worker.domain.lengths import lasted
 from runhook.worker.domain.views import job_view
 
 

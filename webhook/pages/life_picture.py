@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from runhook.worker.domain.knowing import lasting
+from runhook.worker.domain.lengths import lasting
 from runhook.worker.domain.life import Life, Point, Scale, Span
 from runhook.worker.domain.lines import Lane
 

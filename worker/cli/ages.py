@@ -2,20 +2,7 @@
 
 from datetime import UTC, datetime
 
-# From how many of a unit on the next larger one says enough, in seconds.
-IN_SECONDS, IN_MINUTES, IN_HOURS = 100, 2 * 60 * 60, 48 * 60 * 60
-
-
-def lasted(seconds: float) -> str:
-    """A length of time in one unit: two figures say enough."""
-    whole = max(0, int(seconds))
-    if whole < IN_SECONDS:
-        return f"{whole} s"
-    if whole < IN_MINUTES:
-        return f"{whole // 60} min"
-    if whole < IN_HOURS:
-        return f"{whole // 3600} h"
-    return f"{whole // 86400} d"
+from runhook.worker.domain.lengths import lasted
 
 
 def age(created_at: datetime) -> str:

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runhook.worker.cli.ages import lasted
 from runhook.worker.cli.demo_scenes import Scene
 from runhook.worker.cli.demo_subscriber import Received
 from runhook.worker.cli.job_tables import state_text
 from runhook.worker.cli.tables import plain_table
 from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.lengths import lasted
 from runhook.worker.store import Delivery
 from runhook.worker.wiring import Wiring
 

@@ -9,9 +9,9 @@ import time
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from runhook.worker.cli.ages import lasted
 from runhook.worker.cli.job_tables import price_text, state_text
 from runhook.worker.client.jobs import Job
+from runhook.worker.domain.lengths import lasted
 from runhook.worker.net.untrusted import one_line
 
 # What a job goes through when nothing is in its way, each by the states that it is.

@@ -7,6 +7,7 @@ told at length: a job whose callback came and whose handlers took it has two sho
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from runhook.worker.domain.lengths import lasting
 from runhook.worker.domain.lines import (
     DELIVERING,
     Line,
@@ -44,20 +45,7 @@ OWN_STORY: dict[str, Tone] = {
 }
 # A job may be retried for ever; the last so many sentences are told, and the table has the rest.
 MOST_TOLD = 12
-IN_SECONDS, IN_MINUTES = 120, 2 * 60 * 60  # below these a time is told in seconds, in minutes
-TENTHS = 10  # seconds below which tenths are told
 Told = tuple[Tone, str]
-
-
-def lasting(seconds: float) -> str:
-    """How long something took, in two figures: `0.4 s`, `61 s`, `12 min`, `3 h`."""
-    if seconds < TENTHS:
-        return f"{max(seconds, 0):.1f} s"
-    if seconds < IN_SECONDS:
-        return f"{seconds:.0f} s"
-    if seconds < IN_MINUTES:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h"
 
 
 def how_known(lines: Sequence[Line]) -> list[Told]:
