@@ -115,6 +115,10 @@ def test_a_test_says_what_the_subscriber_answered_literally(browser: Browser) ->
     assert HOSTILE not in text
     assert "&lt;script&gt;" in text
     assert browser.receiver.requests[-1].event["type"] == "job.failed"
+    live = re.findall(r"<section[^>]* data-live=[^>]*>", text)
+    assert live
+    for section in live:
+        assert f'data-live-url="/subscriptions/{name}"' in section, "its own address takes no GET"
 
 
 def test_removing_says_first_what_ends_with_it(browser: Browser) -> None:
