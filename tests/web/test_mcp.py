@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from flask import Response, g, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -289,6 +290,23 @@ def test_sessions_of_the_protocol_can_be_held_beside_each_other(market: House) -
     mine, theirs = session(talk)
     assert mine["id"] != theirs["id"], "two tokens' same key is two jobs"
     assert (mine["tenant"], theirs["tenant"]) == ("shop", "other")
+
+
+def test_what_a_tool_asks_leaves_nothing_of_itself_behind_in_the_request_around_it(
+    market: House,
+) -> None:
+    app, seen = create_app(market.w), []
+
+    @app.after_request
+    def look(response: Response) -> Response:
+        seen.append((request.path, g.get("request_token")))
+        return response
+
+    well, _ = _called(app.test_client(), "list_jobs", {})
+    (inner, inside), (outer, around) = seen
+    assert (well, inner, outer) == (True, "/v1/jobs", "/mcp")
+    assert around is not None, "log lines behind this request would name it"
+    assert inside is not around
 
 
 def test_an_agent_is_told_of_the_money_before_it_asks_for_anything(market: House) -> None:

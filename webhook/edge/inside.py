@@ -8,6 +8,7 @@ import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -77,7 +78,8 @@ class Inside(Http):
         self, method: str, path: str, headers: Mapping[str, str], data: bytes | Body | None
     ) -> Iterator[Piecewise]:
         head, environ = Head(), self._environ(method, path, headers, data)
-        found = self._app(environ, head)
+        # In no request's context: Flask would have this one share the `g` of the request around it.
+        found = Context().run(self._app, environ, head)
         with closing(found):  # type: ignore[type-var]  # Werkzeug's have a close
             yield Piecewise(head.status, dict(head.headers), iter(found))
 
