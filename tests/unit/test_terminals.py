@@ -20,6 +20,7 @@ from runhook.worker.cli.job_tables import jobs_table
 from runhook.worker.cli.listen import event_line, forward_line
 from runhook.worker.cli.process_log import readable
 from runhook.worker.cli.stages import Stage
+from runhook.worker.cli.submission import Submission, submit
 from runhook.worker.cli.tables import Rows
 from runhook.worker.cli.trees import tree_of
 from runhook.worker.client.errors import InvalidRequest, error_of
@@ -78,6 +79,20 @@ def test_nothing_that_is_printed_reaches_a_terminal_with_its_control_characters(
         forward_line(Outcome(word="failed", took=1.0, why=NASTY[name])),
     )
     assert _obeyed(said + file.getvalue()) == []
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_the_id_of_a_new_job_is_one_clean_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = sample("job.queued", datetime.now(UTC)).job
+    assert found
+    rh = Runhook("http://127.0.0.1:9")
+    job = job_of(job_view(found) | {"id": f"job_{NASTY[name]}\nanother"}, rh)
+    monkeypatch.setattr(rh, "submit", lambda *_, **__: job)
+    submit(rh, Submission(model="x", input={}, parts={}, key=None), as_json=False)
+    said = capfd.readouterr().out
+    assert (_obeyed(said), len(said.splitlines())) == ([], 1)
 
 
 @pytest.mark.parametrize("name", NASTY)

@@ -9,12 +9,12 @@ from runhook.worker.cli.console import err, say
 from runhook.worker.cli.job_tables import amounts, state_text
 from runhook.worker.cli.tables import particulars
 from runhook.worker.client.jobs import Job
-from runhook.worker.net.untrusted import lines
+from runhook.worker.net.untrusted import lines, one_line
 
 
 def goes_on(job_id: str) -> str:
     """What Ctrl-C did not end, what it may cost, and how to end it."""
-    return (
+    return one_line(
         f"{job_id} goes on without you, and is paid for once it is sent: "
         f"`runhook watch {job_id}` or `runhook cancel {job_id}`"
     )

@@ -25,7 +25,7 @@ def upload(file: Path, as_json: bool) -> None:
     if as_json:
         print_json(asset.document)
     else:
-        click.echo(str(asset))
+        say(str(asset))
 
 
 @click.command()

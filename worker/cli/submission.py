@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import orjson
 
-from runhook.worker.cli.console import err, escaped, out, print_json
+from runhook.worker.cli.console import err, escaped, out, print_json, say
 from runhook.worker.cli.ending import goes_on, print_end
 from runhook.worker.cli.following import follow
 from runhook.worker.cli.inputs import from_file, job_lines, metadata_of, options_of, typed
@@ -87,7 +87,7 @@ def submit(rh: "Runhook", asked: Submission, *, as_json: bool) -> None:
     if as_json:
         print_json(job.document)
     else:
-        click.echo(job.id)
+        say(job.id)
 
 
 def submit_and_wait(rh: "Runhook", asked: Submission, *, as_json: bool, shows: str | None) -> None:
@@ -117,14 +117,14 @@ def _queued(rh: "Runhook", asked: Submission) -> Job:
 
 def _print_queued(rh: "Runhook", job: Job) -> None:
     if job.state == "queued":
-        err.print(f"{job.id} is queued")
+        say(f"{job.id} is queued", err=True)
         # A token that may submit need not be let in there, and the job is queued all the same.
         with suppress(RunhookError):
             if rh.queue().paused:
                 err.print("the queue is paused; nothing is sent until `runhook resume`")
     else:
         # Only with its --key: a job that was made now is queued.
-        err.print(f"{job.id} was made before, and is {job.state}; nothing new was made")
+        say(f"{job.id} was made before, and is {job.state}; nothing new was made", err=True)
 
 
 def submit_lines(rh: "Runhook", file: IO[bytes], key: str | None, *, dry_run: bool) -> None:
