@@ -9,6 +9,7 @@ import pytest
 from runhook import (
     Forbidden,
     InternalError,
+    InvalidRequest,
     RateLimited,
     Runhook,
     SettingsError,
@@ -22,6 +23,7 @@ from tests.conftest import IMAGE, SHOP, Build, House, eventually
 
 CAT = {"prompt": "a cat"}
 READER = "token-Of-the-reader-5a1c"
+EVENTS = b"Content-Type: text/event-stream\r\n\r\n"  # the end of a stream's head
 
 
 @pytest.fixture
@@ -167,6 +169,32 @@ def test_a_server_that_is_not_runhook_is_named(way: Between) -> None:
     page = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"
     with answering(page) as url, pytest.raises(SettingsError, match="is not runhook"):
         Runhook(url).get("job_x")
+
+
+@pytest.mark.parametrize(
+    "said", [b"Content-Type: text/html\r\n\r\n<html>", EVENTS + b"data: 5\n\n"]
+)
+def test_a_stream_that_is_not_runhooks_is_named_and_not_waited_for(said: bytes) -> None:
+    with answering(b"HTTP/1.1 200 OK\r\n" + said) as url, pytest.raises(SettingsError) as not_ours:
+        next(Runhook(url).events())
+    assert "is not runhook" in str(not_ours.value)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        "[]",
+        "{}",
+        '{"title": ["x"]}',
+        '{"title": "x", "errors": "zzz"}',
+        '{"title": "x", "errors": [5, {"path": "y"}]}',
+    ],
+)
+def test_an_error_that_is_none_of_runhooks_is_shown_as_it_came(problem: str) -> None:
+    head = f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(problem)}\r\n\r\n"
+    with answering((head + problem).encode()) as url, pytest.raises(InvalidRequest) as shown:
+        Runhook(url).get("job_x")
+    assert f"answered HTTP 400: {problem}" in str(shown.value)
 
 
 def test_a_wait_ends_though_a_server_says_nothing_any_more() -> None:

@@ -21,7 +21,7 @@ from runhook.worker.client.jobs import Output
 from runhook.worker.client.retrying import Patience, insisting
 from runhook.worker.client.spool import Spool
 from runhook.worker.client.transport import Act, Document, Query
-from runhook.worker.client.web import Web, fetched
+from runhook.worker.client.web import Web, events, fetched
 from runhook.worker.domain import policy
 from runhook.worker.net.http import Call, Form, Http
 from runhook.worker.net.streaming import Streamed
@@ -187,9 +187,8 @@ class OverHttp:
         )
         with streaming as answer:
             yield answer.headers.get("Last-Event-ID", ""), None
-            for data in sse.messages(answer.pieces):
-                event = orjson.loads(data)
-                yield event["id"], event
+            for event in events(self._url, answer):
+                yield event.get("id", ""), event
 
     def redeliver(self, delivery_id: str) -> Document:
         return self._post(f"/v1/deliveries/{_part(delivery_id)}/redeliver", may_repeat=False)
@@ -216,8 +215,7 @@ class OverHttp:
             "GET", path, headers={}, silence=policy.STREAM_SILENCE, seconds=seconds
         )
         with streaming as answer:
-            for data in sse.messages(answer.pieces):
-                yield orjson.loads(data)
+            yield from events(self._url, answer)
 
     def batch(self, lines: Spool, key: str, *, dry_run: bool) -> Iterator[Document]:
         """Sent as a whole, because lines may name each other. One that breaks off is sent again

@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 
 from runhook.config.roles import LOOPBACK_HOSTS
+from runhook.worker.client import sse
 from runhook.worker.client.errors import RunhookError, SettingsError, error_of, unavailable
 from runhook.worker.client.retrying import insisting
 from runhook.worker.client.transport import Document
@@ -163,14 +164,27 @@ def refused(url: str, status: int, headers: Mapping[str, str], body: bytes) -> R
     if status in MOVED:
         return _moved(url, urljoin(url, headers.get("Location", "")))
     retry_after = seconds_of(headers.get("Retry-After"))
-    try:
-        problem = orjson.loads(body)
-        problem["status"] = status
-        return error_of(problem, retry_after)
-    except (ValueError, TypeError):
+    problem = _problem(body)
+    if problem is None:
         shown = one_line(body[:EXCERPT].decode("utf-8", "replace"))
         detail = masked(f"{url} answered HTTP {status}: {shown}").rstrip(": ")
-        return error_of({"title": "Not runhook", "status": status, "detail": detail}, retry_after)
+        problem = {"title": "Not runhook", "detail": detail}
+    return error_of({**problem, "status": status}, retry_after)
+
+
+def events(url: str, answer: Streamed) -> Iterator[Document]:
+    """What a stream of events says, one by one.
+
+    Raises:
+        SettingsError: It is no stream of runhook's.
+    """
+    if not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
+        raise _stranger(url, "no stream of events came")
+    try:
+        for data in sse.messages(answer.pieces):
+            yield _document(url, data)
+    except ValueError as endless:
+        raise _stranger(url, str(endless)) from None
 
 
 def _moved(url: str, location: str) -> SettingsError:
@@ -186,8 +200,30 @@ def _document(url: str, body: bytes) -> Document:
         found = None
     if isinstance(found, dict):
         return found
-    detail = f"{url} answers, and it is not runhook: no JSON object came"
-    raise SettingsError({"title": "Not runhook", "detail": detail})
+    raise _stranger(url, "no JSON object came")
+
+
+def _problem(body: bytes) -> Document | None:
+    """A problem document; None: what came is none, whatever it calls itself."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("title"), str):
+        return None
+    faults = found.get("errors", [])
+    if not isinstance(faults, list) or not all(map(_is_fault, faults)):
+        return None
+    return found
+
+
+def _is_fault(given: object) -> bool:
+    return isinstance(given, dict) and {"path", "message"} <= given.keys()
+
+
+def _stranger(url: str, why: str) -> SettingsError:
+    detail = f"{url} answers, and it is not runhook: {why}"
+    return SettingsError({"title": "Not runhook", "detail": detail})
 
 
 @contextmanager
