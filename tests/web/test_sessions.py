@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from runhook.webhook.app import create_app
 from runhook.webhook.edge.access import MOST_WRONG
 from runhook.webhook.edge.html import POLICY
+from runhook.webhook.pages import live
 from runhook.webhook.pages.system_page import PATH as SYSTEM
 from tests.conftest import IMAGE, SECRET, SHOP, Build, House
 
@@ -178,6 +179,18 @@ def test_a_session_outlives_a_new_secret_as_long_as_the_old_one_is_known(
         for name, value in cookies:
             later.set_cookie(name, value)
         assert _is_in(later) is known
+
+
+def test_a_stream_outlives_its_request_and_ends_with_its_session(
+    browser: FlaskClient, shop: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT", 0.01)
+    _sign_in(browser)
+    stream = iter(browser.get("/live", headers=BROWSER).response)
+    # Nobody's request is under way any more while these are read, as with a real server.
+    assert [next(stream) for _ in range(4)] == [live.AGAIN, *[live.ALIVE] * 3]
+    browser.post("/logout", data={"csrf_token": _word(browser)}, headers=BROWSER)
+    assert set(stream) <= {live.ALIVE}, "it ends by itself"
 
 
 def test_signing_out_ends_every_copy_of_the_cookie(browser: FlaskClient, shop: House) -> None:

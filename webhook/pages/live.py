@@ -12,6 +12,7 @@ from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.webhook.edge.sessions import Session
 from runhook.webhook.edge.streams import HEARTBEAT, Hub, Message
 from runhook.worker.errors import StoreUnavailable
+from runhook.worker.store.sessions import Sessions
 
 ALIVE = b": alive\n\n"  # a comment of server-sent events: it says only that the stream lives
 # ms until a browser connects again, so that a restart of web is hardly seen.
@@ -30,13 +31,15 @@ def stream() -> Response:
     """Server-sent events, `{"jobs": [ids], "more": whether there were others}`."""
     hub: Hub = current_app.extensions["runhook.hub"]
     session: Session | None = g.session
-    start = wiring().store.events.newest()
-    return hub.stream(caller().name, _told(hub, start, only(), partial(_is_over, session)))
+    store = wiring().store
+    # What it needs is handed to it here: by the time that it is sent, the request is over.
+    is_over = partial(_is_over, store.sessions, session)
+    return hub.stream(caller().name, _told(hub, store.events.newest(), only(), is_over))
 
 
-def _is_over(session: Session | None) -> bool:
+def _is_over(sessions: Sessions, session: Session | None) -> bool:
     """Whether who listens has signed out meanwhile."""
-    return session is not None and wiring().store.sessions.has_ended(session.id)
+    return session is not None and sessions.has_ended(session.id)
 
 
 def _told(
