@@ -18,6 +18,11 @@ class WebAddress:
     token: str = field(repr=False)
 
 
+def web_here(settings: Settings) -> str:
+    """Where `runhook up` of this folder has its `web`; empty: it does not run."""
+    return generated.kept(settings.data_dir / WRITTEN)
+
+
 def web_of(settings: Settings, url: str | None = None) -> WebAddress:
     """The `web` that a caller means: as it says, else as RUNHOOK_URL or `runhook up` does.
 
@@ -30,7 +35,7 @@ def web_of(settings: Settings, url: str | None = None) -> WebAddress:
     Raises:
         SettingsError: Nobody says where it is, or the URL is none.
     """
-    here = generated.kept(settings.data_dir / WRITTEN)
+    here = web_here(settings)
     wanted = url or settings.web_url or here
     if not wanted:
         raise SettingsError(

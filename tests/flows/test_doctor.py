@@ -3,11 +3,14 @@
 import secrets
 import urllib.error
 import urllib.request
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from runhook.config import private
 from runhook.config.settings import Settings, SettingsError
+from runhook.config.web import WRITTEN
 from runhook.worker.delivery import subscriptions
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import State
@@ -94,6 +97,14 @@ def test_a_public_url_is_proved_by_a_signed_callback_of_our_own(build: Build, ho
     assert "HTTP 404" in _one(elsewhere, "public URL").says
     stranger = build(RUNHOOK_PUBLIC_URL=house.web, RUNHOOK_SECRET=SECRET[::-1])
     assert _one(stranger, "public URL").word == "bad"
+
+
+def test_web_is_looked_for_where_up_of_this_folder_runs_it(
+    build: Build, house: House, tmp_path: Path
+) -> None:
+    private.replace(tmp_path / WRITTEN, house.web)
+    told = _one(build(RUNHOOK_DATA_DIR=str(tmp_path)), "web")
+    assert (told.word, told.says) == ("good", f"answers at {house.web}")
 
 
 def test_a_probe_cannot_be_answered_without_the_secret(house: House) -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from runhook.config.settings import Role, Settings, SettingsError, unknown_names
 from runhook.config.strength import HOW
+from runhook.config.web import web_here
 from runhook.worker.delivery import roster
 from runhook.worker.delivery.roster import Member
 from runhook.worker.domain.jobs import State
@@ -151,7 +152,7 @@ def _processes(w: Wiring) -> Findings:
 
 def _web(w: Wiring) -> Findings:
     """Whether it answers on this machine; with a public URL it may well run on another."""
-    address = f"http://127.0.0.1:{w.settings.port}"
+    address = web_here(w.settings) or f"http://127.0.0.1:{w.settings.port}"
     here = Http(address, proxies=False)
     try:
         answer = here.request("GET", "/healthz", headers={}, data=None, seconds=WEB_SECONDS)
