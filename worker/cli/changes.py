@@ -103,7 +103,7 @@ def download(job_id: str, folder: Path) -> None:
     found = rh.get(whole_id(rh, job_id))
     if not found.outputs:
         raise click.ClickException(f"{found.id} is {found.state} and has no outputs")
-    with busy(f"fetching {len(found.outputs)} files"):
+    with busy("fetching its files"):
         paths = rh.download(found, folder)
     for path in paths:
         say(str(path))
