@@ -69,10 +69,14 @@ def break_it() -> Response:
     """Have the sandbox's faults happen as often as the form says."""
     chosen = {name: often for name, often in request.form.items() if name != FIELD}
     switch(wiring(), chosen)
-    on = [SWITCHES[name][0].lower() for name, often in chosen.items() if often != "off"]
+    on = [
+        f"{SWITCHES[name][0].lower()} ({OFTEN_NAMED[often]})"
+        for name, often in chosen.items()
+        if often != "off"
+    ]
     text = "The sandbox makes no such fault any more."
     if on:
-        text = f"From now on the sandbox will: {', '.join(on)}. Make a job, and watch it."
+        text = f"The sandbox will {', '.join(on)}. Make a job, and watch it."
     return done(f"{PATH}#break", text)
 
 

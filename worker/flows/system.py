@@ -31,7 +31,7 @@ SWITCHES = {
     "slow": ("Be slow", "The job runs a minute longer."),
     "busy": ("Be busy", "The queue waits, tries one job, and goes on by itself."),
     "outage": ("Be away", "Nothing is sent meanwhile, and nothing is paid for."),
-    "output_outage": ("Lose outputs", "The archive tries again until the file is had."),
+    "output_outage": ("Lose outputs", "The archive tries again until it has the file."),
 }
 # How often a switched fault happens, as the sandbox's rules have it.
 OFTEN: Mapping[str, Mapping[str, Any]] = {
