@@ -40,7 +40,7 @@ COMMANDS = {
         "retry": "Run a job again, and pay for it again.",
         "reconcile": "Ask RunningHub about a job now.",
         "resolve": "Settle an unconfirmed job yourself.",
-        "forget": "Remove a job that has ended, its files, deliveries and events.",
+        "forget": "Remove an ended job, its files, deliveries and events.",
         "download": "Write every output of a job into FOLDER, or here.",
     },
     "files": {
@@ -49,15 +49,13 @@ COMMANDS = {
     },
     "account": {
         "account": "Show the account's balance, limit and use.",
-        "pause": "Pause the queue: queued jobs stay queued, running ones go on.",
+        "pause": "Pause the queue: nothing new is sent; what runs goes on.",
         "resume": "Let the queue go on.",
     },
     "costs": {"costs": "Show what days cost, by day, model, tenant or metadata."},
     "handlers": {"handlers": "List handlers, and what waits for each."},
     "subscriptions": {
-        "subscriptions": (
-            "Have events posted to URLs: list, create, show, edit, test, rotate, remove."
-        ),
+        "subscriptions": "Have events posted to URLs of your own.",
     },
     "deliveries": {
         "deliveries": "List deliveries, or show one.",
@@ -65,9 +63,9 @@ COMMANDS = {
         "recover": "Make good what is missing since a time.",
     },
     "completion": {
-        "completion": "Print what makes a shell complete commands, options and models.",
+        "completion": "Print a shell's completion of commands and models.",
     },
-    "trigger": {"trigger": "Send a sample of an event to your handlers; nothing is paid."},
+    "trigger": {"trigger": "Send a sample event to your handlers; nothing is paid."},
     "listen": {"listen": "Follow events as they happen, until Ctrl-C."},
     "mcp": {"mcp": "Serve AI agents over stdio, by the Model Context Protocol."},
 }

@@ -24,7 +24,7 @@ def account(as_json: bool) -> None:
 
 @click.command()
 def pause() -> None:
-    """Pause the queue: queued jobs stay queued, running ones go on."""
+    """Pause the queue: nothing new is sent; what runs goes on."""
     runhook().pause()
     click.echo("the queue is paused: nothing is sent until `runhook resume`")
 

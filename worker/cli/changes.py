@@ -79,7 +79,7 @@ def resolve(
 @click.command()
 @click.argument("job_id", metavar="JOB")
 def forget(job_id: str) -> None:
-    """Remove a job that has ended, its files, deliveries and events.
+    """Remove an ended job, its files, deliveries and events.
 
     What it cost stays counted.
     """

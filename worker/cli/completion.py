@@ -16,7 +16,7 @@ ONCE = "\n\n".join(f"\b\n{shell}:\n  {line}" for shell, line in HOW.items())
 @click.command(epilog=f"To have it in every new shell:\n\n{ONCE}")
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print what makes a shell complete commands, options and models."""
+    """Print a shell's completion of commands and models."""
     from click.shell_completion import get_completion_class
 
     found = get_completion_class(shell)

@@ -23,7 +23,7 @@ JSON = click.option("--json", "as_json", is_flag=True)
 
 @click.group()
 def subscriptions() -> None:
-    """Have events posted to URLs: list, create, show, edit, test, rotate, remove."""
+    """Have events posted to URLs of your own."""
 
 
 @subscriptions.command("list")

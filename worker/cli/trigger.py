@@ -15,7 +15,7 @@ from runhook.worker.domain.events import TYPES
 )
 @click.option("--json", "as_json", is_flag=True)
 def trigger(event: str, model: str | None, as_json: bool) -> None:
-    """Send a sample of an event to your handlers; nothing is paid.
+    """Send a sample event to your handlers; nothing is paid.
 
     It goes the way of every event: to handlers, subscribers and `runhook listen`. Its job never
     existed, and has the metadata {"test": true}. A handler that would submit the next job is
