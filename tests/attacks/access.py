@@ -27,6 +27,7 @@ from tests.attacks.ground import (
 from tests.conftest import IMAGE, eventually
 
 PATH = "/v1/jobs?limit=1"
+METHODS = ("get", "post", "put", "patch", "delete")  # as the document has them
 MARK = "canary-prompt-of-another-tenant"
 # Where a list, a log or a filter might show another tenant's job, whole or in part.
 LISTS = [
@@ -106,6 +107,15 @@ def tries(ground: Ground) -> Iterator[Try]:
         yield Try(f"loopback-{name}", f"GET {PATH} {headers}", here)
 
 
+def _calls(ground: Ground) -> Iterator[tuple[str, str]]:
+    """Every call of /v1, as the document says: its method and its path."""
+    answer = ask(ground.guarded, "GET", "/openapi.json", {"Authorization": f"Bearer {TOKEN}"})
+    for path, methods in json.loads(answer.body)["paths"].items():
+        for method in METHODS:
+            if path.startswith("/v1/") and method in methods:
+                yield method.upper(), path
+
+
 def _beyond_scope(ground: Ground) -> Iterator[Try]:
     """Every call that there is, with tokens that may not: to read with, and of another tenant."""
     theirs = ground.town.ended(ground.job(MARK)["id"])
@@ -113,13 +123,12 @@ def _beyond_scope(ground: Ground) -> Iterator[Try]:
     stall = {"Authorization": f"Bearer {STALL}"}
     own = json.loads(ask_json(ground.guarded, "POST", "/v1/jobs", body, **stall).body)["id"]
     (delivery, *_) = ground.town.get(f"/v1/deliveries?job={theirs['id']}")["items"]
-    named = {"<job_id>": theirs["id"], "<delivery_id>": delivery["id"]}
-    front = ask(ground.guarded, "GET", "/", {"Authorization": f"Bearer {TOKEN}"})
-    for call in json.loads(front.body)["calls"]:
-        method, _, path = call.partition(" ")
+    named = {"{job_id}": theirs["id"], "{delivery_id}": delivery["id"]}
+    for method, path in _calls(ground):
+        call = f"{method} {path}"
         for name, value in named.items():
             path = path.replace(name, value)
-        path = path.replace("<", "").replace(">", "").replace("path:", "")
+        path = path.replace("{", "").replace("}", "")
         word = re.sub(r"\W+", "-", call)
         if method != "GET":
             changes = _changes(ground, method, path)

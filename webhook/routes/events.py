@@ -20,7 +20,7 @@ from runhook.worker.domain.bodies import Moment, fits, refused, shaped, some_wor
 from runhook.worker.domain.events import TYPES, CloudEventView, Event, cloud_event, unknown_types
 from runhook.worker.domain.faults import nearest
 from runhook.worker.domain.jobs import Job
-from runhook.worker.domain.problem_kinds import TRIMMED
+from runhook.worker.domain.problem_kinds import NOT_FOUND, TRIMMED
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.store import event_at, is_event_id
@@ -127,7 +127,7 @@ def stream_events() -> Events[CloudEventView]:
 @blueprint.post("/events/trigger")
 @open_to("admin")
 @reads(TriggerRequest, largest=LARGEST, example={"type": "job.succeeded"})
-@gives(202)
+@gives(202, problems=(NOT_FOUND,))
 def post_trigger() -> Answer[TriggeredView]:
     """Send a sample of an event to all that want it: `{"type", "model"?}`. Nothing is paid."""
     return answer(trigger(wiring(), body(TriggerRequest)), 202)
