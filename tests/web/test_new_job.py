@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 
 from runhook.webhook.app import create_app
 from runhook.worker import catalogue
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.flows import create
 from tests.conftest import IMAGE, SHOP, Build, House
 from tests.filled_forms import FilledForm
 
@@ -171,6 +173,33 @@ def test_a_form_that_was_sent_and_then_changed_says_so_and_can_be_sent_as_anothe
     assert again.values["input.prompt"] == ["dunes"]
     assert _post(client, again, do="submit").status_code == 303
     assert len(_jobs(house)) == 2
+
+
+def test_a_form_whose_answer_is_lost_keeps_its_key_and_pays_once(
+    house: House, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    keep = create.accept
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("it does not answer")
+
+    def lost(*given: Any, **more: Any) -> Any:
+        keep(*given, **more)
+        monkeypatch.setattr(create, "trial", away)
+        return away()
+
+    monkeypatch.setattr(create, "accept", lost)
+    answer = _post(client, form, do="submit", input__prompt="waves")
+    assert answer.status_code == 503
+    form = FilledForm(answer.get_data(as_text=True), "/new/")
+    answer = _post(client, form, do="submit")
+    assert answer.status_code == 503, "it is still away"
+    monkeypatch.undo()
+    again = FilledForm(answer.get_data(as_text=True), "/new/")
+    assert "paid once" in answer.get_data(as_text=True)
+    assert _post(client, again, do="submit").status_code == 303
+    assert [job["input"]["prompt"] for job in _jobs(house)] == ["waves"]
 
 
 def test_a_form_without_its_key_is_not_sent(house: House, client: FlaskClient) -> None:

@@ -25,14 +25,21 @@ from runhook.webhook.forms.form import Asked, JobForm, form_of, read, shown
 from runhook.webhook.forms.posted import Posted
 from runhook.webhook.pages import shell
 from runhook.webhook.pages.model_list import listed
-from runhook.webhook.pages.offers import UNKNOWN
+from runhook.webhook.pages.offers import UNKNOWN, Offer
 from runhook.webhook.pages.trials import Told, Trial, asker, told, trial
 from runhook.worker import catalogue
 from runhook.worker.catalogue.views import asset_view
 from runhook.worker.domain.bodies import JobId, key_fault, one_of, refused
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.problems import problem_view
-from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, RunhookError
+from runhook.worker.errors import (
+    Conflict,
+    Fault,
+    InvalidRequest,
+    NotFound,
+    RunhookError,
+    StoreUnavailable,
+)
 from runhook.worker.flows import create
 from runhook.worker.flows.steps.inputs import app_fields
 from runhook.worker.flows.steps.pricing import has_budget
@@ -43,6 +50,10 @@ FILE = "file."  # before the name of the field that a file of the browser's mach
 NO_KEY = "is missing: open this page again, or a doubled click could be paid twice"
 AGAIN = "Press it again if you agree to that."
 QUEUED = "Queued. Nothing is paid before it is sent."
+AWAY = (
+    "Redis does not answer, so the job may have been taken or not. Send this very page again in a "
+    "moment, and it is paid once; a form that is opened anew would be another job."
+)
 MADE = "This form had made this job already; nothing new was made or paid."
 
 blueprint = shell.blueprint("new_job", __name__)
@@ -154,9 +165,9 @@ def _submit(begun: Begun, asked: Asked) -> Response:
     if faults:
         again = Asked(request=asked.request, faults=faults)
         return _page(begun, trial(begun.form, again), REFUSED)
-    if dearer := _not_agreed(begun, asked):
-        return dearer
     try:
+        if dearer := _not_agreed(begun, asked):
+            return dearer
         new, job = create.accept(
             wiring(), dict(asked.request), owner=caller().name, key=begun.key, asker=asker()
         )
@@ -191,7 +202,17 @@ def _refused(begun: Begun, asked: Asked, error: RunhookError) -> Response:
         # It was sent before with other values: as it is now it asks for another job.
         begun = Begun(form=begun.form, posted=begun.posted, key=new_key())
     problem = problem_view(error)
+    if isinstance(error, StoreUnavailable):
+        # With its key: without this page whoever pays again would pay for another job.
+        return _page(begun, _as_agreed(begun, asked), problem["status"], problem=AWAY)
     return _page(begun, trial(begun.form, asked), problem["status"], problem=problem["detail"])
+
+
+def _as_agreed(begun: Begun, asked: Asked) -> Trial:
+    """A form with the price that its button had, while nobody can be asked for a better one."""
+    button = begun.posted.one("agreed", UNKNOWN)
+    price = button.removeprefix("Pay ")
+    return Trial(Offer(button=button, price=price, why="as it was agreed to"), asked.faults)
 
 
 def _switched(form: JobForm, posted: Posted) -> Response:
