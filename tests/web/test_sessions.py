@@ -137,6 +137,17 @@ def test_a_link_on_another_site_signs_nobody_in_under_its_token(
     assert not _is_in(browser)
 
 
+@pytest.mark.parametrize("where", ["/?token=", "/.?a=b&%74oken=", "/?a=?&token="])
+def test_signing_in_leads_to_no_other_sign_in(browser: FlaskClient, where: str) -> None:
+    assert _sign_in(browser, where=where + OTHER).headers["Location"] == "/"
+    assert (
+        browser.get("/login", query_string={"next": where + OTHER}, headers=BROWSER).headers[
+            "Location"
+        ]
+        == "/"
+    )
+
+
 def test_a_page_without_an_origin_signs_nobody_in(build: Build) -> None:
     house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP}:submit", RUNHOOK_PUBLIC_URL="")
     browser = create_app(house.w).test_client()

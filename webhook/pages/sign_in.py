@@ -4,7 +4,7 @@ The link that `runhook up` prints brings the token in its query; it leads to a c
 another site's page it signs nobody in.
 """
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from flask import Blueprint, Response, g, request
 
@@ -88,5 +88,8 @@ def _safe(where: str) -> str:
     if not where.startswith("/") or where.startswith(("//", "/\\")) or "\\" in where:
         return FRONT
     if any(ord(letter) < ord(" ") for letter in where):
+        return FRONT
+    # A link that says where to go on may be a stranger's, and so the token in it.
+    if TOKEN in parse_qs(where.partition("?")[2], keep_blank_values=True):
         return FRONT
     return where
