@@ -77,7 +77,7 @@ VIA = {"": "callback", "via=resend": "resend"}  # how a callback came, by its UR
 JSON_HEAD = [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
 CLOSE = ("Connection", "close")  # the rest of the request is not waited for
 # Only these are read from a caller; what else comes with a body is answered without it.
-WITH_BODY = ("POST", "PUT", "PATCH")
+WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 CALLBACKS = f"{PATH}/"
 # Asked by load balancers, which take a slow answer for a dead process.
 ALIVE = ("/healthz", "/readyz")

@@ -313,6 +313,11 @@ def test_a_query_in_any_bytes_is_answered(web: Web) -> None:
         assert line.recv(4096).startswith(b"HTTP/1.1 422")
 
 
+@pytest.mark.parametrize(("body", "status"), [(b"{}", 404), (b'{"force": true}', 422)])
+def test_a_delete_with_a_body_is_read_as_any_other(web: Web, body: bytes, status: int) -> None:
+    assert web.ask("DELETE", "/v1/jobs/job_none", body)[0] == status
+
+
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/assets", "/v1/jobs/batch"])
 def test_a_body_that_names_too_great_a_length_is_refused_unread(web: Web, path: str) -> None:
     kinds = {"/v1/assets": "multipart/form-data; boundary=x"}
