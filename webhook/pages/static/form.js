@@ -31,6 +31,10 @@ async function check() {
 }
 
 function show(page) {
+  // What was refused when the form was sent is true no longer than until it is asked again.
+  const refused = document.getElementById("other-faults");
+  const now = page.getElementById("other-faults");
+  if (refused?.firstElementChild && now) refused.replaceChildren(...now.childNodes);
   for (const id of ["price", "pay"]) {
     const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
     if (old && fresh && old.textContent !== fresh.textContent) old.replaceChildren(...fresh.childNodes);
