@@ -61,6 +61,9 @@ JOB, DELIVERY, ASSET, SUBSCRIPTION, WORKFLOW, APP = (
 )
 ```
 
+`$JOB`, `$DELIVERY`, `$ASSET`, `$SUBSCRIPTION`, `$WORKFLOW` and `$APP` below are ids of your own:
+export those that you try.
+
 A client in your own language is generated from the document. Our tests do it with
 `openapi-python-client generate --path openapi.json`, ask for a job with it and read it; generators
 of other languages read the same document.
