@@ -41,7 +41,6 @@ def show() -> Response:
         by_hand=w.settings.concurrency,
         limit_at=moment_view(w.store.looks.limit_at()),
         site=w.settings.base_url,
-        live=w.settings.live,
         gauges=[gauge_of(one, w.settings.budget_currency) for one in budgets_today(w)],
     )
 

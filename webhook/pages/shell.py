@@ -60,7 +60,9 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     if FRAGMENT not in request.headers:
         notice, layout = _notice(), "layout.html"
     frame = {"layout": layout, "navigation": _navigation(), "notice": notice}
-    html = render_template(template, me=g.get("caller"), **frame, **values)
+    html = render_template(
+        template, me=g.get("caller"), live=wiring().settings.live, **frame, **values
+    )
     response = as_page(html, status)
     response.headers["Vary"] = FRAGMENT
     if notice is not None:
