@@ -33,7 +33,7 @@ SERVERS = {
     "gunicorn": f"gunicorn --bind 127.0.0.1:$PORT --threads 16 --graceful-timeout 20 {APP}",
     "uwsgi": "uwsgi --http-socket 127.0.0.1:$PORT --master --need-app --lazy-apps "
     "--hook-master-start 'unix_signal:15 gracefully_kill_them_all' --worker-reload-mercy 20 "
-    f"--enable-threads --threads 16 --module {APP}",
+    f"--enable-threads --threads 16 --add-header 'Connection: close' --module {APP}",
     "waitress": f"waitress-serve --listen 127.0.0.1:$PORT --threads 16 {APP}",
 }
 # What has each stop gracefully: Python's own SIGINT, where a server does not hear SIGTERM.
