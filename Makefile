@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := config worker webhook tests
-.PHONY: demo test test-kills test-browser pictures chaos bench books models redis states settings agents catalogue lint types architecture shape wheels lock audit attacks clean
+.PHONY: demo test test-kills test-browser test-programs pictures chaos bench books models redis states settings agents catalogue lint types architecture shape wheels lock audit attacks clean
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -19,11 +19,16 @@ demo: .venv/ready
 	@$(BIN)/runhook demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not kills and not browser"
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder \
+	  -m "not kills and not browser and not programs"
 
 # A worker killed before each of its requests, and bad days of Redis: minutes of waiting.
 test-kills: .venv/ready
 	$(BIN)/python -m pytest -q -m kills
+
+# Other WSGI servers, a public tester and a generated client, every example of docs/http.md.
+test-programs: .venv/ready
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m programs
 
 # Every page in Debian's Chromium, which is installed where it is missing; pictures of them lie in
 # tests/browser/pictures.

@@ -26,6 +26,7 @@ from tests.conftest import IMAGE, SECRET, eventually
 from tests.journeys.conftest import Town, a_town
 from tests.receiver import Receiver, Reply
 
+pytestmark = pytest.mark.programs
 BIN = Path(sys.executable).parent
 APP = "runhook.webhook.wsgi:app"
 # As docs/servers.md says to start each.

@@ -17,6 +17,7 @@ from runhook.webhook.app import create_app
 from runhook.webhook.edge.refusals import Refusals
 from tests.conftest import IMAGE, Build
 
+pytestmark = pytest.mark.programs
 HERE = Path(__file__).parent
 TOKEN = "token-Of-the-office-90e2"
 EXAMPLES = 5  # of each call and kind; more find more and take longer

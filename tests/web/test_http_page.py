@@ -19,6 +19,7 @@ from runhook.worker.flows.pump import published
 from tests import http_page
 from tests.conftest import SHOP, Build, House
 
+pytestmark = pytest.mark.programs
 # Nothing here is what these need: a paid request whose answer was lost, a running job, and a
 # handler that no process has.
 MAY_BE = {
