@@ -41,6 +41,6 @@ def test_what_goes_on_is_drawn_until_now_and_nothing_is_a_picture_too() -> None:
     [_, bar] = picture_of(life_of(begun()), NOW).tracks[0].bars
     assert bar.says == "sending, 0.8 s"
     [running] = picture_of(life_of(begun()), NOW).tracks[1].bars
-    assert running.says == "running, 120 min so far"
+    assert running.says == "running, 119 min so far"
     assert running.x + running.width == 100
     assert picture_of(Life((), ()), NOW).says == "The job's life: nothing yet."
