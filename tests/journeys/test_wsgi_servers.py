@@ -40,6 +40,7 @@ SERVERS = {
 # What has each stop gracefully: Python's own SIGINT, where a server does not hear SIGTERM.
 STOPS = {"gunicorn": signal.SIGTERM, "uwsgi": signal.SIGTERM, "waitress": signal.SIGINT}
 LARGEST = 4 * 1024 * 1024  # bytes of a callback
+TRIES = 5  # of a request whose server hangs up before its answer is read
 JOB = {"model": IMAGE, "input": {"prompt": "a cat"}}
 
 
@@ -60,11 +61,22 @@ def town(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town
 
 def _sent(town: Town, path: str, body: Any, kind: str = "application/json") -> tuple[int, bytes]:
     """Status and body of the answer; a body of several pieces goes in chunks."""
-    host = town.web.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=30)
+    pieces = body if isinstance(body, bytes) else list(body)
+    for _ in range(TRIES):
+        try:
+            return _sent_once(town, path, pieces, kind)
+        except ConnectionError as error:
+            hung_up = error  # on who goes on sending what it refuses, which drops the answer
+    raise hung_up
+
+
+def _sent_once(town: Town, path: str, body: Any, kind: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(town.web.removeprefix("http://"), timeout=30)
     try:
-        chunks = not isinstance(body, bytes)
-        connection.request("POST", path, body, {"Content-Type": kind}, encode_chunked=chunks)
+        chunks, whole = not isinstance(body, bytes), body
+        if chunks:
+            whole = iter(body)
+        connection.request("POST", path, whole, {"Content-Type": kind}, encode_chunked=chunks)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
