@@ -1,7 +1,6 @@
 """The list of jobs as a page: what it shows, its filters, and one word on many jobs."""
 
 import re
-from collections.abc import Callable
 from contextlib import ExitStack
 from html import unescape
 from pathlib import Path
@@ -16,6 +15,7 @@ from runhook.webhook.pages.job_list import EACH
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
 from tests.conftest import IMAGE, SHOP, Build, House
+from tests.trips import trips
 
 OPS = "token-Of-the-admin-77bd3-and-more"
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
@@ -318,26 +318,6 @@ def test_a_list_is_read_in_four_round_trips(ops: FlaskClient, town: House) -> No
         town.ask()
     town.settle()
     _text(ops, "/jobs")
-    assert _trips(town, lambda: _text(ops, "/jobs")) <= 4
-    assert _trips(town, lambda: _text(ops, f"/jobs?model={IMAGE}&state=succeeded")) <= 4
-    assert _trips(town, lambda: _text(ops, "/jobs?tenant=local")) <= 5
-
-
-def _trips(town: House, look: Callable[[], object]) -> int:
-    """How often Redis is spoken to meanwhile."""
-    sent: list[object] = []
-    pool = town.w.store.client.connection_pool
-    connection = pool.get_connection()
-    kind: Any = type(connection)
-    pool.release(connection)
-    before = kind.send_packed_command
-
-    def counting(self: Any, *given: Any, **more: Any) -> Any:
-        sent.append(given)
-        return before(self, *given, **more)
-
-    # Set back by what knows that the class inherits it: else it would hide what others patch.
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(kind, "send_packed_command", counting)
-        look()
-    return len(sent)
+    assert trips(lambda: _text(ops, "/jobs")) <= 4
+    assert trips(lambda: _text(ops, f"/jobs?model={IMAGE}&state=succeeded")) <= 4
+    assert trips(lambda: _text(ops, "/jobs?tenant=local")) <= 5

@@ -1,0 +1,22 @@
+"""How often Redis is spoken to: pieces that leave a connection, each a round trip."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis.connection import AbstractConnection
+
+
+def trips(look: Callable[[], object]) -> int:
+    """The round trips of one look, which begins on connections that are awake."""
+    sent: list[int] = []
+    send: Any = AbstractConnection.send_packed_command
+
+    def counted(self: Any, *args: Any, **more: Any) -> Any:
+        sent.append(1)
+        return send(self, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(AbstractConnection, "send_packed_command", counted)
+        look()
+    return len(sent)
