@@ -76,7 +76,8 @@ def _sent_once(town: Town, path: str, body: Any, kind: str) -> tuple[int, bytes]
         chunks, whole = not isinstance(body, bytes), body
         if chunks:
             whole = iter(body)
-        connection.request("POST", path, whole, {"Content-Type": kind}, encode_chunked=chunks)
+        with suppress(ConnectionError):  # who refuses early closes; its answer is there to read
+            connection.request("POST", path, whole, {"Content-Type": kind}, encode_chunked=chunks)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
