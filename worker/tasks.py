@@ -25,6 +25,7 @@ from runhook.worker.flows.pump import Pump, WorkerProfile, published
 from runhook.worker.net.outbound import SECONDS
 from runhook.worker.queue.autoscale import places
 from runhook.worker.queue.broker import check_broker, make_app, node_name, task_name
+from runhook.worker.queue.soft_stop import SoftWorker
 from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
 from runhook.worker.wiring import Wiring, assemble, check_server, check_storage, reached
@@ -157,6 +158,7 @@ app = process.app
 app.conf.worker_autoscaler = (
     "runhook.worker.queue.autoscale:HandlerAutoscaler"  # for commands that say --autoscale
 )
+vars(app)["Worker"] = app.subclass_with_self(SoftWorker)  # Celery computes it once, into there
 
 
 def work(lane: str, duty: str) -> None:
