@@ -57,7 +57,8 @@ def test_what_takes_time_is_known_by_its_run_time(house: House) -> None:
     house.later(100)
     house.until(job, "succeeded")
     tally = _tallies(house)[0]
-    assert (tally.settled("detail"), tally.reconciled) == (1, 1.0)
+    # RunningHub's record, or its answer to a query where that is the earlier.
+    assert (tally.settled("detail") + tally.settled("query"), tally.reconciled) == (1, 1.0)
     ran = tally.run_time(0.5)
     assert ran
     assert 85 < ran < 115
