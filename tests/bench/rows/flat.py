@@ -74,7 +74,7 @@ def run(plan: Plan) -> list[Finding]:
             place = Path(folder) / str(kept)
             place.mkdir()
             systems[name] = stack.enter_context(runhook(place, upstream.url))
-            _crowded(systems[name], kept)
+            crowded(systems[name], kept)
             plan.say(f"{NAME} {name}")
         _in_turns(finding, plan, systems)
         for kept, name in sizes.items():
@@ -98,7 +98,7 @@ def _in_turns(finding: Finding, plan: Plan, systems: dict[str, System]) -> None:
         plan.say(f"{NAME} round {number + 1} of {plan.rounds}")
 
 
-def _crowded(system: System, kept: int) -> None:
+def crowded(system: System, kept: int) -> None:
     """Fill it with ended jobs, half of which failed."""
     moulds = []
     for model, prompt in ((IMAGE, "a harbour"), (OTHER, FAILS)):
