@@ -95,7 +95,7 @@ def _huge(document: dict[str, Any]) -> None:
 
 
 def _endless(document: dict[str, Any]) -> None:
-    document["nodes"][0]["children"] = [0]
+    document["nodes"][0]["children"] = [0] * 1000  # and not only once: it would fill the memory
 
 
 UNREADABLE = {

@@ -97,13 +97,17 @@ function placed({ matrix, rotation: [x, y, z, w] = [0, 0, 0, 1], scale: [a, b, c
 
 function* meshes({ doc }) {
   const roots = doc.scenes?.[doc.scene ?? 0]?.nodes ?? Object.keys(doc.nodes ?? []);
+  check(roots.length < MOST_PARTS);
   const left = roots.map((k) => [k, placed({})]);
   for (let seen = 0; left.length; seen++) {
     const [k, above] = left.pop(), node = doc.nodes?.[k];
-    check(node && seen < MOST_PARTS);
-    const world = product(above, placed(node));
-    for (const child of node.children ?? []) left.push([child, world]);
-    for (const one of doc.meshes?.[node.mesh]?.primitives ?? []) yield [one, world];
+    check(node);
+    const world = product(above, placed(node)), { children = [] } = node;
+    const { primitives = [] } = doc.meshes?.[node.mesh] ?? {};
+    // Before any is kept: a node may name itself a million times, and a mesh have as many parts.
+    check((seen += primitives.length) + left.length + children.length < MOST_PARTS);
+    for (const child of children) left.push([child, world]);
+    for (const one of primitives) yield [one, world];
   }
 }
 
