@@ -1,8 +1,9 @@
 """What can happen between a client and web: nothing is paid twice, and nobody waits for ever."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -169,6 +170,24 @@ def test_a_server_that_is_not_runhook_is_named(way: Between) -> None:
     page = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"
     with answering(page) as url, pytest.raises(SettingsError, match="is not runhook"):
         Runhook(url).get("job_x")
+
+
+READ: dict[str, Callable[[Runhook], Any]] = {
+    "a job": lambda runhook: runhook.get("job_x"),
+    "jobs": lambda runhook: next(iter(runhook.jobs())),
+    "handlers": lambda runhook: runhook.handlers(),
+    "models": lambda runhook: runhook.models(),
+    "costs": lambda runhook: runhook.costs(),
+    "an app": lambda runhook: runhook.app("1")["name"],
+}
+
+
+@pytest.mark.parametrize("read", READ)
+@pytest.mark.parametrize("document", [b'{"hello": 1}', b'{"items": [{"x": 1}]}', b'{"items": 5}'])
+def test_json_of_another_shape_is_a_strangers(read: str, document: bytes) -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(document), document)
+    with answering(said) as url, pytest.raises(SettingsError, match="not runhook"):
+        READ[read](Runhook(url))
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,19 @@ imports at the top what these need, and each function what its work needs. Redis
 requests are half a second of waiting.
 """
 
+import errno
 import os
+import sys
+from pathlib import Path
 
 import click
 
 from runhook.config.private import OTHERS
 from runhook.worker.cli.group import Commands
+from runhook.worker.cli.statuses import FAILED
 from runhook.worker.telemetry import configure
 
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # whoever reads no more ends us quietly: click
 # By file, the commands in it with the first paragraph of their help; --help sorts them by name.
 COMMANDS = {
     "up": {"up": "Run everything on this machine."},
@@ -85,4 +90,14 @@ cli.defer({f"{__name__}.{file}": commands for file, commands in COMMANDS.items()
 
 def main() -> None:
     """Run the console script."""
-    cli()
+    if sys.stdout is None:  # closed by who called; the work is done all the same
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process
+    try:
+        cli()
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        click.echo(f"runhook: this could not be written: {error.strerror}", err=True)
+        # What is left to be written is given up, or Python would try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from runhook.worker.client.errors import RunhookError
+from runhook.worker.client.errors import RunhookError, not_runhook
 from runhook.worker.client.jobs import Job
 
 Kind = TypeVar("Kind")
@@ -323,7 +323,10 @@ class Costs:
 def read(kind: type[Kind], document: Mapping[str, Any]) -> Kind:
     """An answer of that kind from its JSON, which it keeps with what this version does not know."""
     wanted: Any = kind
-    found: Kind = _adapter(wanted).validate_python({"document": document, **document})
+    try:
+        found: Kind = _adapter(wanted).validate_python({"document": document, **document})
+    except ValidationError as wrong:
+        raise not_runhook(kind, wrong) from None
     return found
 
 

@@ -23,9 +23,12 @@ The same are raised in process and over HTTP. None of them is caught and forgott
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runhook.worker.errors import Fault
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError  # which --help does without
 
 FAULT = {field.name for field in fields(Fault)}
 TO_LOOK = "It may have been done all the same: look before you call again"
@@ -208,6 +211,13 @@ def unavailable(detail: str, *, maybe_done: bool) -> Unavailable:
     error = Unavailable({"title": "No answer", "detail": detail})
     error.maybe_done = maybe_done
     return error
+
+
+def not_runhook(kind: type, wrong: "ValidationError") -> SettingsError:
+    """What came is JSON, and no answer of that kind: RUNHOOK_URL leads to a stranger."""
+    lacks = ".".join(str(part) for part in wrong.errors()[0]["loc"])
+    detail = f"what answers is not runhook: its {kind.__name__.lower()} has no good {lacks!r}"
+    return SettingsError({"title": "Not runhook", "detail": detail})
 
 
 def _fault(given: Mapping[str, Any]) -> Fault:

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from runhook.worker.client.errors import RunhookError
+from runhook.worker.client.errors import RunhookError, not_runhook
 
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -289,7 +289,10 @@ def job_of(document: Mapping[str, Any], client: Client) -> Job:
         "document": document,
         "_client": client,
     }
-    return _adapter().validate_python(told)
+    try:
+        return _adapter().validate_python(told)
+    except ValidationError as wrong:
+        raise not_runhook(Job, wrong) from None
 
 
 def has_ended(document: Mapping[str, Any]) -> bool:

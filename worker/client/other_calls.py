@@ -122,13 +122,13 @@ class OtherCalls:
         """
         return {**self._transport.workflow(workflow_id)}
 
-    def app(self, webapp_id: str) -> dict[str, Any]:
+    def app(self, webapp_id: str) -> Mapping[str, Any]:
         """An AI app: its `name`, its `fields` that a job may set, and whether it `needs_password`.
 
         Raises:
             ProviderRefused: RunningHub has none, or does not show it.
         """
-        return {**self._transport.app(webapp_id)}
+        return self._transport.app(webapp_id)
 
     def styles(self, webapp_id: str, kind: int = 1) -> list[dict[str, Any]]:
         """The style library of an AI app, of one type."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
+from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 import orjson
@@ -198,9 +199,25 @@ def _document(url: str, body: bytes) -> Document:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
         found = None
-    if isinstance(found, dict):
-        return found
-    raise _stranger(url, "no JSON object came")
+    if not isinstance(found, dict):
+        raise _stranger(url, "no JSON object came")
+    told, items = _Told(url, found), found.get("items", [])
+    if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
+        raise _stranger(url, "its items are no objects")
+    if items:
+        told["items"] = [_Told(url, one) for one in items]
+    return told
+
+
+class _Told(dict[str, Any]):
+    """A document of runhook's; where it lacks what runhook always says, it is a stranger's."""
+
+    def __init__(self, url: str, found: Mapping[str, Any]) -> None:
+        super().__init__(found)
+        self._url = url
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise _stranger(self._url, f"its answer has no {name!r}")
 
 
 def _problem(body: bytes) -> Document | None:
