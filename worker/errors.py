@@ -11,6 +11,7 @@
     │   ├── StoreRefuses    it answers and lets nobody in as it is set: waiting does not help
     │   └── LostWrites      it has forgotten what it had confirmed
     ├── UnreadableRecord    a newer version's or a broken record, which is left as it is
+    ├── BadBackup           a file that is no backup, not a whole one, or made with another secret
     ├── NotDurable          Redis has it, but not as safely as it must before money is spent
     ├── StorageUnavailable  the storage of files neither takes nor gives one
     ├── ProviderSilent      RunningHub gave no usable answer to a free question: ask again
@@ -167,6 +168,10 @@ class UnreadableRecord(RunhookError):
         self.newer = newer
         self.id = name.partition(" ")[2]
         super().__init__(f"this version cannot read {name}: {why}")
+
+
+class BadBackup(RunhookError):
+    """A file cannot be restored, or not be written; nothing in Redis was changed."""
 
 
 class NotDurable(RunhookError):

@@ -30,6 +30,10 @@ from runhook.worker.store.connection import Patience
 from runhook.worker.telemetry import conceal, masked, report
 
 Answer = TypeVar("Answer")
+HALF_RESTORED = (
+    "REDIS_URL: a restore into this Redis has not ended; wait for it, or run `runhook restore "
+    "FILE` again"
+)
 OTHER_SECRETS = (
     "RUNHOOK_SECRET: it differs from the one that the other processes use, so callbacks under way "
     "could not be verified, and a repeated request could be paid for twice. Set theirs; to change "
@@ -202,7 +206,10 @@ def check_storage(settings: Settings) -> None:
 
 
 def _check_others(wiring: Wiring) -> None:
-    """Whether those who work here already have the same secrets and the same account."""
+    """Whether all is here, and those who work here have the same secrets and the same account."""
+    # First: until a restore has ended, nothing is written beside it.
+    if wiring.store.copies.is_half_restored():
+        raise SettingsError(HALF_RESTORED)
     wiring.store.duties.publish_messages()
     prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
     if not wiring.store.processes.knows_secrets(prints):

@@ -23,6 +23,8 @@ COMMANDS = {
     "up": {"up": "Run everything on this machine."},
     "demo": {"demo": "See everything that can happen, for free."},
     "sandbox": {"sandbox": "Serve RunningHub's API for free; any key is accepted."},
+    "backup": {"backup": "Write everything that Redis holds of this installation into FILE."},
+    "restore": {"restore": "Put a backup into an installation that is still empty."},
     "doctor": {"doctor": "Find what is wrong here, and what to do."},
     "models": {
         "models": "List the models whose names hold every word of QUERY.",

@@ -66,7 +66,7 @@ def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
     server = EmbeddedServer(settings.data_dir, settings.embedded_socket)
     usual = click.get_current_context().obj  # files that handlers write are their owner's matter
     fleet = Fleet(environ, say=shower(), umasks={"handlers": usual}, own={"web": web})
-    with _alone_in(settings.data_dir), _announced(settings, beside), ending_on_signals():
+    with alone_in(settings.data_dir), _announced(settings, beside), ending_on_signals():
         try:
             check_port("127.0.0.1", settings.port)
             if base.embedded:
@@ -144,7 +144,7 @@ def _announced(settings: Settings, beside: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Hold the data folder, so that two never share one embedded server."""
     with ExitStack() as held:
         try:

@@ -256,6 +256,9 @@ MARK_RENEWED_MS = 3_600_000  # ms after which one that works has it kept for as 
 # How far the fence goes on above all tokens one process knows of: others may know higher ones, and
 # a thousand million are decades of work.
 FENCE_AHEAD = 10**9
+COPIED_AT_ONCE = 200  # keys in one round trip of a backup or restore; a job's are a few kB each
+RESTORED_AT_ONCE = 8_000_000  # bytes in one round trip of a restore; a longer key goes alone
+RESTORER_KEPT = 60  # seconds after its last sign of life for which a restore keeps others off
 
 # The store: the queue's circuit breaker (`gate:<line>`) and the pace of free questions. What
 # follows from a job's change is decided in the script that writes it, so the steps are taken there:

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     LISTENING = "runhook listen"  # users keep it in a setting
     SESSION = "runhook session"  # signs what browsers keep
     SHOWN = "runhook token of a session/"  # in a browser's cookie; good for no call
+    BACKUP = "runhook backup"  # ends a backup, which users keep
     FORM = "runhook form/"  # stands in pages
 
 

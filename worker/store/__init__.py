@@ -17,6 +17,7 @@ from runhook.worker.store.changes import Change, Duty, LineOf, TimelineEntry
 from runhook.worker.store.claims import Again, Answer, Claim, Handed, Lease, again
 from runhook.worker.store.clock import Clock, SetClock
 from runhook.worker.store.connection import connect, reaching
+from runhook.worker.store.copies import Copies
 from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery, Recipient
 from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.departures import Departures
@@ -116,7 +117,7 @@ class Store:
         books: How jobs are counted in the ledger.
         """
         self.memory = memory = memory or Memory()
-        self.client, self.clock = scripts.client, scripts.clock
+        self._scripts, self.client, self.clock = scripts, scripts.client, scripts.clock
         self.jobs = Jobs(
             scripts, retention=retention, limit=limit, memory=memory, line_of=line_of, books=books
         )
@@ -131,6 +132,11 @@ class Store:
         self.assets, self.sessions = Assets(scripts, account), Sessions(scripts.client)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
+
+    @property
+    def copies(self) -> Copies:
+        """All keys of this installation, read out and put back."""
+        return Copies(self._scripts)
 
     @property
     def figures(self) -> Figures:

@@ -9,6 +9,7 @@ from runhook.worker.store.key_kinds import Family as Family
 from runhook.worker.store.key_kinds import Key as Key
 
 ROOT = "runhook:"  # before every key, so that others may use the same Redis
+EVERYTHING = f"{ROOT}*"  # as SCAN takes it
 Key.root = ROOT
 BY_NAME = "0: in the order of names, which of ids is the order of time"
 
@@ -303,6 +304,11 @@ budgets = PROCESSES.key(
 slots = PROCESSES.key(
     "slots", "hash", "how a lane's places are shared (domain/receivers), and how many drain it"
 )
+restoring = PROCESSES.key(
+    "restoring",
+    "string",
+    "a restore has begun and not ended: nothing starts here. It is removed last (copies.py)",
+)
 tidied = PROCESSES.key("tidied", "string", "which of its tidyings upkeep.py has done here")
 wanted = PROCESSES.key("wanted", "set", "types of events that somebody ever wanted")
 
@@ -375,11 +381,16 @@ app = SHORT.key("app:<account>:<app>", "string", "an app's fields (assets.py); t
 legacy_apps = SHORT.key(
     "legacy:<account>:apps", "string", "apps go on the old path (assets.py); a day"
 )
+restorer = SHORT.key(
+    "restorer", "string", "who restores (copies.py); a minute after its last sign of life"
+)
 signed_out = SHORT.key(
     "signed-out:<session>", "string", "a session that was ended early (sessions.py); 7 days"
 )
 
 ALL = {name: value for name, value in list(globals().items()) if isinstance(value, Key)}
 FAMILIES = tuple(value for value in list(globals().values()) if isinstance(value, Family))
+# Of processes that are no more once a backup is restored; all are made anew by those that start.
+MOMENTARY = (alive, queue, drainers, idle, bell, pump, uploading, restoring, restorer)
 OLD = f"{ROOT}failing:*"  # no release writes these any more; upkeep removes them
 OLD_LISTS = (jobs_of_model("*"), jobs_of_tenant("*"), deliveries_in_state("*"))
