@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from runhook.config.settings import SettingsError
+from runhook.worker.domain.copies import KeyCopy
 from runhook.worker.domain.jobs import State
-from runhook.worker.errors import BadBackup, Conflict
+from runhook.worker.errors import BadBackup, Conflict, StoreRefuses
 from runhook.worker.files import backup as files
 from runhook.worker.flows.backup import backup
 from runhook.worker.flows.restore import restore
@@ -199,3 +200,34 @@ def test_after_half_a_restore_nothing_starts_until_it_was_done_again(
     restore(house.w, file, _quiet)
     check_server(house.w)
     assert house.job(job) == job
+
+
+def test_what_a_server_refuses_is_told_without_what_was_to_be_written(
+    house: House, tmp_path: Path
+) -> None:
+    house.ask()
+    file = tmp_path / "of a newer server"
+    with files.written(file) as to:
+        writer = files.Writer(to, house.w.settings.secrets[0], {"redis": "99.0"})
+        writer.add(KeyCopy(b"pace", 0, b"somebody's prompt"))
+        writer.end()
+    house.raw.flushall()
+    with pytest.raises(StoreRefuses, match=r"payload.* Redis 99\.0") as refused:
+        restore(house.w, file, _quiet)
+    assert "prompt" not in str(refused.value)
+    assert house.raw.keys() == []
+
+
+def test_a_restore_whose_place_another_took_does_not_say_that_all_is_there(
+    house: House, tmp_path: Path
+) -> None:
+    house.ask()
+    file = _forgotten(house, tmp_path)
+
+    def _taken(_count: int) -> None:
+        house.raw.set(keys.restoring(), "another")
+
+    with pytest.raises(Conflict, match="taken the place"):
+        restore(house.w, file, _taken)
+    assert house.w.store.copies.is_half_restored()
+    house.raw.delete(keys.restoring(), keys.restorer())

@@ -27,18 +27,19 @@ def restore(w: Wiring, path: Path, told: Callable[[int], None]) -> tuple[int, st
         Conflict: The installation is not empty; nothing was changed.
         StoreUnavailable: Redis does not answer or refuses. Nothing starts until it was done again.
     """
+    me = uuid.uuid4().hex
     with files.opened(path, w.settings.secrets) as reader:
         why = _why(reader)
+        w.store.copies.begin(me, why)
         count = _put(w, reader, why, told)
     w.store.upkeep.repair()  # while processes ran, lists and records were of different moments
-    w.store.queue.lost_writes(uuid.uuid4().hex, w.store.copies.fence(), why, f"{why}.")
-    w.store.copies.end()
+    w.store.queue.lost_writes(me, w.store.copies.fence(), why, f"{why}.")
+    w.store.copies.end(me)
     return count, why
 
 
 def _put(w: Wiring, reader: Reader, why: str, told: Callable[[int], None]) -> int:
     copies = w.store.copies
-    copies.begin(uuid.uuid4().hex, why)
     try:
         return copies.put(reader.keys(), why, told)
     except StoreRefuses as refused:

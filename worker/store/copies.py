@@ -13,23 +13,35 @@ import redis
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.copies import KeyCopy
-from runhook.worker.errors import Conflict, StoreRefuses
+from runhook.worker.errors import Conflict, StoreRefuses, StoreUnavailable
 from runhook.worker.store import keys
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.scripts import Scripts
 
 MOMENTARY = tuple(key.pattern for key in keys.MOMENTARY)
+QUOTED = "of pipeline caused error: "  # behind a command that redis-py quotes
 NAMED = 5  # keys that a refusal names
 
 
 @contextmanager
 def _allowed() -> Iterator[None]:
-    """A command that the server has not, or does not take, is its refusal."""
+    """A command that the server has not, or does not take, is its refusal.
+
+    redis-py quotes the whole command, in which a user's inputs may stand; it is left out.
+    """
     try:
         with reaching():
             yield
     except redis.ResponseError as error:
-        raise StoreRefuses(f"Redis refuses to copy keys: {error}") from error
+        raise StoreRefuses(f"Redis refuses: {_unquoted(error)}") from None
+    except StoreUnavailable as error:
+        if QUOTED not in str(error):
+            raise
+        raise type(error)(f"Redis refuses: {_unquoted(error)}") from None
+
+
+def _unquoted(error: Exception) -> str:
+    return str(error).rpartition(QUOTED)[2]
 
 
 class Copies:
@@ -168,9 +180,16 @@ class Copies:
         with reaching():
             return max(1, int(self._redis.get(keys.fence()) or 0))
 
-    def end(self) -> None:
-        """All is there: processes may start."""
+    def end(self, restorer: str) -> None:
+        """All is there: processes may start.
+
+        Raises:
+            Conflict: Another restore took this one's place, which was silent for too long.
+            StoreUnavailable: Redis does not answer or refuses.
+        """
         with reaching():
+            if self._redis.get(keys.restoring()) != restorer.encode():
+                raise Conflict("another restore has taken the place of this one; wait for its end")
             self._redis.unlink(keys.restoring(), keys.restorer())
 
     def give_up(self) -> None:
