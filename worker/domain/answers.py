@@ -200,7 +200,7 @@ class JobView(TypedDict):
         updated_at: When it last changed.
         submitted_at: When RunningHub had its current attempt.
         ended_at: When it ended.
-        queue_position: Its place in the queue, from 0.
+        queue_position: Its place in the queue, from 1.
         waits_for: Jobs whose outputs it needs before it stands in the queue.
         tenant: Whose it is.
         group: The set that it belongs to.
