@@ -17,7 +17,7 @@ import orjson
 from runhook.config.private import FILE
 from runhook.worker.domain.copies import KeyCopy
 from runhook.worker.errors import BadBackup
-from runhook.worker.secrets.deriving import Kind, derived
+from runhook.worker.secrets.deriving import Kind, seal
 from runhook.worker.secrets.signing import fingerprint
 
 MAGIC = b"runhook-backup\n"
@@ -38,7 +38,7 @@ class _Hash(Protocol):
 
 
 def _code(secret: str) -> _Hash:
-    return hmac.new(derived(secret, Kind.BACKUP), digestmod="sha256")
+    return seal(secret, Kind.BACKUP)
 
 
 class Writer:

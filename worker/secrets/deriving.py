@@ -35,3 +35,13 @@ def derived(secret: str, kind: Kind, what: str = "") -> bytes:
         what: Which of that kind.
     """
     return hmac.new(secret.encode(), f"{kind}{what}".encode(), hashlib.sha256).digest()
+
+
+def seal(secret: str, kind: Kind) -> hmac.HMAC:
+    """A code over what is fed to it piece by piece, under a key that is made of the secret.
+
+    Args:
+        secret: One of RUNHOOK_SECRET.
+        kind: What the key is for.
+    """
+    return hmac.new(derived(secret, kind), digestmod=hashlib.sha256)
