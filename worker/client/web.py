@@ -201,23 +201,27 @@ def _document(url: str, body: bytes) -> Document:
         found = None
     if not isinstance(found, dict):
         raise _stranger(url, "no JSON object came")
-    told, items = _Told(url, found), found.get("items", [])
+    told, items = _told(url, found), found.get("items", [])
     if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
         raise _stranger(url, "its items are no objects")
     if items:
-        told["items"] = [_Told(url, one) for one in items]
+        told["items"] = [_told(url, one) for one in items]
     return told
 
 
 class _Told(dict[str, Any]):
     """A document of runhook's; where it lacks what runhook always says, it is a stranger's."""
 
-    def __init__(self, url: str, found: Mapping[str, Any]) -> None:
-        super().__init__(found)
-        self._url = url
+    url = ""  # set behind its making, for whoever copies it makes it as any dict
 
     def __missing__(self, name: str) -> NoReturn:
-        raise _stranger(self._url, f"its answer has no {name!r}")
+        raise _stranger(self.url, f"its answer has no {name!r}")
+
+
+def _told(url: str, found: Mapping[str, Any]) -> _Told:
+    told = _Told(found)
+    told.url = url
+    return told
 
 
 def _problem(body: bytes) -> Document | None:
