@@ -285,7 +285,8 @@ def test_a_step_of_the_sweep_does_no_more_where_more_is_to_be_swept(
         house.raw.config_resetstat()
         house.w.store.jobs._scripts.run(piece, 1000, 100, "")
         costs.append(_commands(house.raw))
-    assert costs[0] == costs[1] < 1000
+    # A few may be another's in between, as web's own looks; more to sweep would be a thousand.
+    assert costs[1] <= costs[0] + 10 < 1000
     house.w.store.jobs.sweep(house.clock.now())
     assert house.raw.keys("runhook:delivery:*") == []
     assert house.events() == []
