@@ -213,11 +213,21 @@ def unavailable(detail: str, *, maybe_done: bool) -> Unavailable:
     return error
 
 
-def not_runhook(kind: type, wrong: "ValidationError") -> SettingsError:
-    """What came is JSON, and no answer of that kind: RUNHOOK_URL leads to a stranger."""
-    lacks = ".".join(str(part) for part in wrong.errors()[0]["loc"])
-    detail = f"what answers is not runhook: its {kind.__name__.lower()} has no good {lacks!r}"
+def stranger(who: str, why: str) -> SettingsError:
+    """What answers is not runhook: RUNHOOK_URL leads elsewhere.
+
+    Args:
+        who: What answers, as its URL.
+        why: What shows it.
+    """
+    detail = f"{who} answers, and it is not runhook: {why}"
     return SettingsError({"title": "Not runhook", "detail": detail})
+
+
+def not_runhook(kind: type, wrong: "ValidationError") -> SettingsError:
+    """What came is JSON, and no answer of that kind."""
+    lacks = ".".join(str(part) for part in wrong.errors()[0]["loc"])
+    return stranger("the server", f"its {kind.__name__.lower()} has no good {lacks!r}")
 
 
 def _fault(given: Mapping[str, Any]) -> Fault:

@@ -12,7 +12,13 @@ import orjson
 
 from runhook.config.roles import LOOPBACK_HOSTS
 from runhook.worker.client import sse
-from runhook.worker.client.errors import RunhookError, SettingsError, error_of, unavailable
+from runhook.worker.client.errors import (
+    RunhookError,
+    SettingsError,
+    error_of,
+    stranger,
+    unavailable,
+)
 from runhook.worker.client.retrying import insisting
 from runhook.worker.client.transport import Document
 from runhook.worker.net.http import FAILURES, Body, Call, Http, why
@@ -180,12 +186,12 @@ def events(url: str, answer: Streamed) -> Iterator[Document]:
         SettingsError: It is no stream of runhook's.
     """
     if not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
-        raise _stranger(url, "no stream of events came")
+        raise stranger(url, "no stream of events came")
     try:
         for data in sse.messages(answer.pieces):
             yield _document(url, data)
     except ValueError as endless:
-        raise _stranger(url, str(endless)) from None
+        raise stranger(url, str(endless)) from None
 
 
 def _moved(url: str, location: str) -> SettingsError:
@@ -200,10 +206,10 @@ def _document(url: str, body: bytes) -> Document:
     except orjson.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
-        raise _stranger(url, "no JSON object came")
+        raise stranger(url, "no JSON object came")
     told, items = _told(url, found), found.get("items", [])
     if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
-        raise _stranger(url, "its items are no objects")
+        raise stranger(url, "its items are no objects")
     if items:
         told["items"] = [_told(url, one) for one in items]
     return told
@@ -215,7 +221,7 @@ class _Told(dict[str, Any]):
     url = ""  # set behind its making, for whoever copies it makes it as any dict
 
     def __missing__(self, name: str) -> NoReturn:
-        raise _stranger(self.url, f"its answer has no {name!r}")
+        raise stranger(self.url, f"its answer has no {name!r}")
 
 
 def _told(url: str, found: Mapping[str, Any]) -> _Told:
@@ -240,11 +246,6 @@ def _problem(body: bytes) -> Document | None:
 
 def _is_fault(given: object) -> bool:
     return isinstance(given, dict) and {"path", "message"} <= given.keys()
-
-
-def _stranger(url: str, why: str) -> SettingsError:
-    detail = f"{url} answers, and it is not runhook: {why}"
-    return SettingsError({"title": "Not runhook", "detail": detail})
 
 
 @contextmanager

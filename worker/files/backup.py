@@ -24,9 +24,8 @@ MAGIC = b"runhook-backup\n"
 VERSION = 1
 HEAD = struct.Struct(">HI")  # the version; how long the header is
 KEY = struct.Struct(">IQI")  # how long the name is, when it expires (ms), how long the value is
-END = (
-    0  # the length of a name that no key has: behind it, in place of when, how many keys there are
-)
+# The length of a name that no key has: behind it, in place of when, how many keys there are.
+END = 0
 CODE = 32  # bytes of HMAC-SHA256
 LONGEST_HEADER = 65_536  # bytes; it has a few hundred
 CHUNK = 1_048_576  # bytes that are read at once
@@ -74,7 +73,7 @@ def written(path: Path) -> Iterator[IO[bytes]]:
         BadBackup: There is one already, or it cannot be written.
     """
     if os.path.lexists(path):
-        raise BadBackup(f"{path} is there already; remove it, or name another file")
+        raise _taken(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE)
@@ -87,9 +86,13 @@ def written(path: Path) -> Iterator[IO[bytes]]:
         finally:
             beside.unlink(missing_ok=True)
     except FileExistsError:
-        raise BadBackup(f"{path} is there already; remove it, or name another file") from None
+        raise _taken(path) from None
     except OSError as error:
         raise BadBackup(f"{path}: {error.strerror}; no backup was written") from error
+
+
+def _taken(path: Path) -> BadBackup:
+    return BadBackup(f"{path} is there already; remove it, or name another file")
 
 
 class Reader:

@@ -13,7 +13,7 @@ from celery.apps import worker
 from celery.concurrency import prefork
 from celery.worker import state
 
-MOST_CHILDREN = 1024  # that are looked at, by their numbers; one above is waited for in vain
+MOST_CHILDREN = 1024  # with a byte of their own; no machine runs as many
 LOOK_EVERY = 0.05  # seconds
 LOOKS = 2  # at rest one after the other: what lies in a child's pipe begins between them
 

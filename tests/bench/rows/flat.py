@@ -62,26 +62,32 @@ COUNTED: dict[str, Callable[[Usage], int]] = {
 
 def run(plan: Plan) -> list[Finding]:
     """Measure; the sizes are up together, for one minute of a machine is not as another."""
-    sizes = {kept: f"{kept:,} kept" for kept in plan.kept}
-    names = list(sizes.values())
     finding = Finding(row=NAME, title="Whether costs stay flat", how=HOW)
+    with crowds(plan, finding) as systems:
+        _in_turns(finding, plan, systems)
+        for kept, name in zip(plan.kept, systems, strict=True):
+            _longest(finding, systems[name], name, "longest command of all this")
+            _swept(finding, systems[name], name, kept)
+            _longest(finding, systems[name], name, "longest command of the sweep")
+    return [finding]
+
+
+@contextmanager
+def crowds(plan: Plan, finding: Finding) -> Iterator[dict[str, System]]:
+    """A system for each size, by the name under which its figures stand, filled and at rest."""
+    names = [f"{kept:,} kept" for kept in plan.kept]
     finding.compared = (f"times that at {plan.kept[0]:,}", names[0], names[-1])
     with TemporaryDirectory() as folder, ExitStack() as stack:
         upstream = stack.enter_context(sandbox(Path(folder), pace=0.1))
         upstream.faults({"fault": "failed", "match": FAILS})
         systems = {}
-        for kept, name in sizes.items():
+        for kept, name in zip(plan.kept, names, strict=True):
             place = Path(folder) / str(kept)
             place.mkdir()
             systems[name] = stack.enter_context(runhook(place, upstream.url))
-            crowded(systems[name], kept)
-            plan.say(f"{NAME} {name}")
-        _in_turns(finding, plan, systems)
-        for kept, name in sizes.items():
-            _longest(finding, systems[name], name, "longest command of all this")
-            _swept(finding, systems[name], name, kept)
-            _longest(finding, systems[name], name, "longest command of the sweep")
-    return [finding]
+            _crowded(systems[name], kept)
+            plan.say(f"{finding.row} {name}")
+        yield systems
 
 
 def _in_turns(finding: Finding, plan: Plan, systems: dict[str, System]) -> None:
@@ -89,16 +95,21 @@ def _in_turns(finding: Finding, plan: Plan, systems: dict[str, System]) -> None:
     for number in range(plan.rounds):
         for name in plan.turn(list(systems), number):
             _worked(finding, systems[name], name)
-    for system in systems.values():
-        for role in ("worker", "handlers"):
-            system.end(role)
+    end_workers(systems)
     for number in range(plan.rounds):
         for name in plan.turn(list(systems), number):
             _asked_of_web(finding, systems[name], name)
         plan.say(f"{NAME} round {number + 1} of {plan.rounds}")
 
 
-def crowded(system: System, kept: int) -> None:
+def end_workers(systems: dict[str, System]) -> None:
+    """From now on only web runs."""
+    for system in systems.values():
+        for role in ("worker", "handlers"):
+            system.end(role)
+
+
+def _crowded(system: System, kept: int) -> None:
     """Fill it with ended jobs, half of which failed."""
     moulds = []
     for model, prompt in ((IMAGE, "a harbour"), (OTHER, FAILS)):

@@ -4,14 +4,11 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.bench.figures import Finding
 from tests.bench.plan import Plan
-from tests.bench.rows.flat import FAILS, OTHER, crowded
-from tests.bench.systems import IMAGE, System, runhook, sandbox
+from tests.bench.rows.flat import OTHER, crowds, end_workers
+from tests.bench.systems import IMAGE, System
 from tests.bench.usage import usage
 
 NAME = "pages"
@@ -47,25 +44,11 @@ LISTS = ("jobs", "a filter", "a group")
 
 def run(plan: Plan) -> list[Finding]:
     """Measure; the sizes are up together, for one minute of a machine is not as another."""
-    sizes = {kept: f"{kept:,} kept" for kept in plan.kept}
-    names = list(sizes.values())
     finding = Finding(row=NAME, title="Pages, and how many jobs are kept", how=HOW)
-    finding.compared = (f"times that at {plan.kept[0]:,}", names[0], names[-1])
-    with TemporaryDirectory() as folder, ExitStack() as stack:
-        upstream = stack.enter_context(sandbox(Path(folder), pace=0.1))
-        upstream.faults({"fault": "failed", "match": FAILS})
-        systems = {}
-        for kept, name in sizes.items():
-            place = Path(folder) / str(kept)
-            place.mkdir()
-            systems[name] = stack.enter_context(runhook(place, upstream.url))
-            crowded(systems[name], kept)
-            plan.say(f"{NAME} {name}")
-        for system in systems.values():
-            for role in ("worker", "handlers"):
-                system.end(role)
+    with crowds(plan, finding) as systems:
+        end_workers(systems)
         for number in range(plan.rounds):
-            for name in plan.turn(names, number):
+            for name in plan.turn(list(systems), number):
                 _seen(finding, systems[name], name)
             plan.say(f"{NAME} round {number + 1} of {plan.rounds}")
     return [finding]
