@@ -176,8 +176,8 @@ def readable(name: str, record: Mapping[bytes, bytes]) -> Delivery | UnreadableR
 
 def _delivery(name: str, text: Members) -> Delivery:
     stream_moment(text["event"])  # an event's id is the moment it happened, and is read as one
-    due_at = None
-    if text["state"] == "pending":
+    due_at, state = None, STATES[STATES.index(text["state"])]
+    if state == "pending":
         due_at = stream_moment(text["due"])
     tries = sorted((int(k[4:]), v) for k, v in text.items() if k.startswith("try:"))
     return Delivery(
@@ -186,7 +186,7 @@ def _delivery(name: str, text: Members) -> Delivery:
         handler=text["handler"],
         job=text["job"] or None,
         type=text["type"],
-        state=text["state"],
+        state=state,
         begun=int(text["begun"]),
         start=int(text["from"]),
         opened_at=stream_moment(text["opened"]),
