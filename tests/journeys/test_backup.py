@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 import redis
 
 from runhook.config.settings import Settings
@@ -44,6 +45,7 @@ def _started(environ: Mapping[str, str], folder: Path, *names: str) -> Fleet:
     return fleet
 
 
+@pytest.mark.kills
 def test_a_job_that_was_paid_after_the_backup_is_not_paid_again_once_it_is_restored(
     tmp_path: Path,
 ) -> None:

@@ -42,6 +42,7 @@ def test_what_the_page_shows_does_what_it_says(town: Town, tmp_path: Path, way: 
     assert video.stat().st_size > 0
 
 
+@pytest.mark.kills
 def test_who_waits_hears_of_the_end_though_web_and_redis_are_restarted_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

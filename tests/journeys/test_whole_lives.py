@@ -78,6 +78,7 @@ def test_a_chunked_callback_over_four_mebibytes_is_refused_too(town: Town) -> No
     assert town.w.store.callbacks.strays() == 0
 
 
+@pytest.mark.kills
 def test_a_handler_that_kills_its_process_is_told_again_and_others_go_on(town: Town) -> None:
     town.sandbox.faults()
     job = town.post({"model": VIDEO, "input": {"prompt": "x"}, "metadata": {"kill": True}})
@@ -86,6 +87,7 @@ def test_a_handler_that_kills_its_process_is_told_again_and_others_go_on(town: T
     eventually(lambda: f"survived {job['id']}" in town.told(), 60)
 
 
+@pytest.mark.kills
 def test_workers_killed_and_the_server_restarted_lose_nothing_and_pay_nothing_twice(
     tmp_path: Path,
 ) -> None:

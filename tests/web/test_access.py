@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.webhook.edge.access import MOST_WRONG
 from runhook.webhook.edge.scopes import OPEN_TO
 from runhook.webhook.edge.streams import EACH
@@ -24,7 +23,7 @@ WRONG = {"Authorization": "Bearer canary-wrong-token-0123456789"}
 @pytest.fixture
 def shop(build: Build) -> FlaskClient:
     """A client of a web that knows one token, and shows none by itself."""
-    return create_app(build(RUNHOOK_API_TOKENS=f"shop:{SHOP}").w).test_client()
+    return build(RUNHOOK_API_TOKENS=f"shop:{SHOP}").app.test_client()
 
 
 def test_who_tries_many_wrong_tokens_is_told_to_wait_and_a_right_one_never_is(
@@ -183,7 +182,7 @@ def market(build: Build, tmp_path: Path) -> House:
 @pytest.fixture
 def ask(market: House) -> Any:
     """Asks with the token of a scope."""
-    app = create_app(market.w)
+    app = market.app
 
     def asked(who: str, method: str, path: str, **more: Any) -> Any:
         headers = {"Authorization": f"Bearer {TOKENS[who]}"} if who else {}
@@ -200,7 +199,7 @@ def _job(ask: Any, who: str, **more: Any) -> Any:
 
 
 def test_every_call_declares_who_may_make_it(market: House) -> None:
-    app = create_app(market.w)
+    app = market.app
     declared = {
         (method, rule.rule): set(OPEN_TO[app.view_functions[rule.endpoint]])
         for rule in app.url_map.iter_rules()
@@ -210,7 +209,7 @@ def test_every_call_declares_who_may_make_it(market: House) -> None:
 
 
 def test_a_call_that_declares_nothing_is_the_admins(market: House) -> None:
-    app = create_app(market.w)
+    app = market.app
     app.add_url_rule("/v1/new", "new", lambda: "done")
     client = app.test_client()
     found = {
@@ -346,7 +345,7 @@ def test_a_job_that_cannot_be_read_here_is_not_there_for_another_tenant(
 
 
 def test_who_opens_all_streams_that_he_may_keeps_nobody_else_from_his(build: Build) -> None:
-    client = create_app(build(RUNHOOK_API_TOKENS=SETTING).w).test_client()
+    client = build(RUNHOOK_API_TOKENS=SETTING).app.test_client()
     heads = {who: {"Authorization": f"Bearer {TOKENS[who]}"} for who in ("read", "both")}
     with ExitStack() as held:
 

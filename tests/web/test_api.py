@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.runninghub.sandbox.outputs import make
 from runhook.worker.store import Published
 from tests.conftest import IMAGE, SHOP, Build, House
@@ -19,7 +18,7 @@ OFFICIAL = "rhart-image-n-pro-official/text-to-image"
 @pytest.fixture
 def client(house: House) -> FlaskClient:
     """A client on this machine."""
-    return create_app(house.w).test_client()
+    return house.app.test_client()
 
 
 def test_a_job_is_taken_with_202_and_its_place(client: FlaskClient) -> None:
@@ -369,7 +368,7 @@ def test_without_tokens_only_this_machine_may_ask(
 
 def test_with_tokens_every_door_but_the_public_ones_needs_one(build: Build) -> None:
     house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP},crew:{SHOP[::-1]}")
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     assert client.get("/v1/jobs").status_code == 401
     for given in ("Bearer wrong", f"Basic {SHOP}", "Bearer", "Bearer töken"):
         assert client.get("/v1/jobs", headers={"Authorization": given}).status_code == 401

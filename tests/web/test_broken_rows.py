@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from runhook.webhook.app import create_app
 from tests.conftest import Build
 
 READING = (
@@ -26,7 +25,7 @@ READING = (
 )
 def test_no_broken_row_makes_a_reading_call_fall_over(build: Build, row: bytes) -> None:
     house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true")
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     client.post("/v1/subscriptions", json={"url": "http://127.0.0.1:9/hook"})
     job = house.ask(prompt="a cat")
     house.settle()

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from runhook.webhook.app import create_app
 from runhook.webhook.edge.refusals import Refusals
 from tests.conftest import IMAGE, Build
 
@@ -27,7 +26,7 @@ BIN = Path(sys.executable).parent
 @pytest.fixture
 def web(build: Build) -> Iterator[str]:
     """A running web that bears any number of wrong tokens."""
-    app = create_app(build(RUNHOOK_API_TOKENS=f"office:{TOKEN}", RUNHOOK_RATE_LIMIT=0).w)
+    app = build(RUNHOOK_API_TOKENS=f"office:{TOKEN}", RUNHOOK_RATE_LIMIT=0).app
     app.extensions["runhook.wrong_tokens"] = Refusals("token.refused", "wrong", limit=math.inf)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()

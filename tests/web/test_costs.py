@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.domain.jobs import State
 from runhook.worker.flows import costs as flow
 from tests.conftest import IMAGE, Build, House
@@ -28,7 +27,7 @@ DAY = "2027-01-15"
 
 
 def _client(house: House, token: str) -> FlaskClient:
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
@@ -17,7 +16,7 @@ LINES = "application/x-ndjson"
 
 @pytest.fixture
 def client(house: House) -> FlaskClient:
-    return create_app(house.w).test_client()
+    return house.app.test_client()
 
 
 def nest(levels: int) -> Any:
@@ -117,7 +116,7 @@ def test_a_callback_that_nests_without_end_is_kept_and_stops_nobody(house: House
         house.w.store.callbacks.take(first.id, 1, "callback", data.encode())
     house.until(second, "succeeded")
     house.until(first, "succeeded")
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     for path in ("/v1/jobs", f"/v1/jobs/{first.id}", f"/v1/jobs/{first.id}/timeline"):
         assert client.get(path).status_code == 200
 

@@ -7,7 +7,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from runhook import Event
-from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import RECOVERING
 from runhook.worker.domain import moves
 from runhook.worker.domain.handlers import Handler, Registry
@@ -30,7 +29,7 @@ class Shop:
         registry = Registry()
         registry.add(Handler(name="shop", types=("job.succeeded",), model=None, target=self.hear))
         self.house: House = build(registry, RUNHOOK_RETRY_SCHEDULE="0", **settings)
-        self.client: FlaskClient = create_app(self.house.w).test_client()
+        self.client: FlaskClient = self.house.app.test_client()
 
     def opens(self) -> None:
         """From now on there is such a handler."""
@@ -286,7 +285,7 @@ def test_a_span_may_begin_with_time_itself(shop: Shop) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/recover", "/v1/deliveries/redeliver"])
 def test_few_recover_at_once_and_the_next_is_told_to_come_again(house: House, path: str) -> None:
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     body = {"dry_run": True} | ({"since": "1h"} if path == "/v1/recover" else {})
     with ExitStack() as held:
         for number in range(RECOVERING.together):
@@ -305,7 +304,7 @@ def test_a_delivery_that_was_heard_at_once_lies_flat_in_redis(build: Build) -> N
     assert delivery.state == "done"
     key = f"runhook:delivery:{delivery.id}"
     assert house.raw.object("encoding", key) in (b"listpack", b"ziplist")
-    shown = create_app(house.w).test_client().get(f"/v1/deliveries/{delivery.id}").get_json()
+    shown = house.app.test_client().get(f"/v1/deliveries/{delivery.id}").get_json()
     (attempt,) = shown["attempts"]
     assert attempt.keys() == {"n", "at", "outcome", "status", "answer", "why", "took"}
     assert (attempt["n"], attempt["outcome"], attempt["status"]) == (1, "done", None)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.store import Delivery
 from tests.conftest import Build, House
 from tests.filled_forms import FilledForm
@@ -22,7 +21,7 @@ class Browser:
 
     def __init__(self, house: House, receiver: Receiver) -> None:
         self.house, self.receiver = house, receiver
-        self.client: FlaskClient = create_app(house.w).test_client()
+        self.client: FlaskClient = house.app.test_client()
         found = WORD.search(self.text("/deliveries"))
         assert found
         self.word = found[1]

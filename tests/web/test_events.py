@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.webhook.edge.streams import EACH
 from runhook.worker.store import job_records
 from tests.conftest import House, eventually
@@ -19,7 +18,7 @@ from tests.conftest import House, eventually
 @pytest.fixture
 def client(house: House) -> FlaskClient:
     """A client on this machine."""
-    return create_app(house.w).test_client()
+    return house.app.test_client()
 
 
 class Stream:
@@ -161,7 +160,7 @@ def test_a_stream_of_no_job_is_404(client: FlaskClient) -> None:
 def test_more_streams_than_threads_are_refused_and_a_closed_one_makes_room(
     house: House,
 ) -> None:
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     open_ones = [client.get("/v1/events/stream") for _ in range(EACH)]
     refused = client.get("/v1/events/stream")
     assert refused.status_code == 503

@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.webhook.edge.html import POLICY
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.pages import read_parameters
@@ -47,7 +46,7 @@ def market(build: Build) -> House:
 
 def _browser(house: House, token: str) -> FlaskClient:
     """A browser in which somebody has signed in."""
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     client.post("/login", data={"token": token}, headers=BROWSER)
     return client
 
@@ -235,7 +234,7 @@ def test_with_runninghub_itself_nothing_is_to_be_broken(build: Build) -> None:
         RUNNINGHUB_BASE_URL="https://www.runninghub.ai",
         RUNHOOK_PUBLIC_URL="https://runhook.example",
     )
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     client.environ_base["wsgi.url_scheme"] = "https"
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {OPS}"
     text = _plain(_text(client, "/system"))

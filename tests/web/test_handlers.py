@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from runhook import Event
-from runhook.webhook.app import create_app
 from runhook.worker.cli import cli
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
@@ -29,7 +28,7 @@ class Shop:
         self.heard: list[str] = []
         self.handler = Handler(name="shop", types=("job.succeeded",), model=None, target=self.hear)
         self.house: House = build(Registry(), RUNHOOK_RETRY_SCHEDULE="0,1")
-        self.client: FlaskClient = create_app(self.house.w).test_client()
+        self.client: FlaskClient = self.house.app.test_client()
 
     def hear(self, event: Event) -> None:
         """Listen."""

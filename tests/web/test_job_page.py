@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.domain import moves
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.reports import Output
@@ -29,7 +28,7 @@ class Browser:
 
     def __init__(self, house: House, token: str = "") -> None:
         self.house = house
-        self.client: FlaskClient = create_app(house.w).test_client()
+        self.client: FlaskClient = house.app.test_client()
         if token:
             self.client.post("/login", data={"token": token}, headers=BROWSER)
 
@@ -302,7 +301,7 @@ def test_a_page_shows_what_its_reader_may_do_and_no_other_tenants_job(build: Bui
     shop.open(f"/jobs/{others.id}", 404)
     assert "Forget…" not in reader.job(own)
     assert reader.client.get(f"/jobs/{own.id}/forget", headers=BROWSER).status_code == 403
-    stranger = create_app(house.w).test_client()
+    stranger = house.app.test_client()
     assert stranger.get(f"/v1/jobs/{own.id}/outputs/0").status_code == 401
 
 

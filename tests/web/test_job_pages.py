@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import CHANGING
 from runhook.webhook.pages.job_list import EACH
 from runhook.worker.domain import policy
@@ -47,7 +46,7 @@ def shop(town: House) -> FlaskClient:
 
 
 def _browser(town: House, token: str) -> FlaskClient:
-    found = create_app(town.w).test_client()
+    found = town.app.test_client()
     found.get(f"/?token={token}", headers=BROWSER)
     return found
 
@@ -165,7 +164,7 @@ def test_media_lie_in_the_page_and_are_fetched_only_when_they_are_seen(
     part = ops.get(f"/v1/jobs/{film}/outputs/0", headers={"Range": "bytes=0-9"})
     assert part.status_code == 206
     part.close()
-    assert create_app(town.w).test_client().get(f"/v1/jobs/{film}/outputs/0").status_code == 401
+    assert town.app.test_client().get(f"/v1/jobs/{film}/outputs/0").status_code == 401
 
 
 def test_a_tenant_sees_its_own_jobs_and_may_not_name_anothers(

@@ -10,7 +10,6 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from runhook.webhook.app import create_app
 from runhook.webhook.routes.metrics import FORMAT, exposition
 from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Handler, Registry
@@ -42,7 +41,7 @@ def shop(build: Build) -> House:
 
 
 def _client(house: House) -> FlaskClient:
-    return create_app(house.w).test_client()
+    return house.app.test_client()
 
 
 def _text(house: House) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker import catalogue
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.flows import create
@@ -28,7 +27,7 @@ PNG = (
 @pytest.fixture
 def client(house: House) -> FlaskClient:
     """A browser on this machine."""
-    return create_app(house.w).test_client()
+    return house.app.test_client()
 
 
 def _form(client: FlaskClient, path: str) -> FilledForm:
@@ -52,7 +51,7 @@ def _price(answer: Any) -> str:
 
 
 def _jobs(house: House) -> list[Any]:
-    found: list[Any] = create_app(house.w).test_client().get("/v1/jobs").get_json()["items"]
+    found: list[Any] = house.app.test_client().get("/v1/jobs").get_json()["items"]
     return found
 
 
@@ -273,7 +272,7 @@ def test_a_form_begins_with_another_jobs_input(house: House, client: FlaskClient
 
 def test_another_tenants_job_fills_no_form(build: Build) -> None:
     house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP}:submit,office:{SHOP}2")
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     job = house.ask(IMAGE, "a secret", tenant="office")
     shown = {"Authorization": f"Bearer {SHOP}"}
     for path in (f"/new?from={job.id}", f"/new/{VIDU}?from={job.id}"):
@@ -308,7 +307,7 @@ def test_a_workflow_of_many_nodes_is_posted_whole(house: House, client: FlaskCli
 
 def test_a_budget_that_has_no_room_leaves_the_form_as_it_was(build: Build) -> None:
     house = build(RUNHOOK_BUDGET_DAY="1")
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     form = _form(client, f"/new/{VIDU}")
     answer = _post(client, form, do="submit", input__prompt="waves")
     assert answer.status_code == 402

@@ -27,7 +27,7 @@ CALLS = calls(app)
 
 @pytest.fixture
 def client(house: House) -> FlaskClient:
-    return create_app(house.w).test_client()
+    return house.app.test_client()
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_call_names_the_scopes_of_which_one_opens_it(told: dict[str, Any]) -> 
 
 
 def test_indexed_metadata_are_parameters_of_this_installation(build: Any) -> None:
-    web = create_app(build(RUNHOOK_INDEX_METADATA="order").w).test_client()
+    web = build(RUNHOOK_INDEX_METADATA="order").app.test_client()
     found = web.get("/openapi.json").get_json()["paths"]["/v1/jobs"]["get"]["parameters"]
     assert "metadata.order" in [one["name"] for one in found]
 

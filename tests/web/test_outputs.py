@@ -11,7 +11,6 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import GIVING
 from runhook.worker.domain import moves
 from runhook.worker.domain.jobs import Job
@@ -31,7 +30,7 @@ class Gallery:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.client: FlaskClient = create_app(house.w).test_client()
+        self.client: FlaskClient = house.app.test_client()
 
     def ended(self, **more: Any) -> Job:
         """A job that succeeded."""

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from tests.conftest import IMAGE, SHOP, Build, House
 
 VIDEO = "vidu/image-to-video-q2-pro"
@@ -18,7 +17,7 @@ FILM = {"model": VIDEO, "input": {"prompt": "it moves", "imageUrl": "output:@pic
 def client(house: House) -> FlaskClient:
     """A client on this machine; nothing is sent."""
     house.w.store.queue.pause(True)
-    return create_app(house.w).test_client()
+    return house.app.test_client()
 
 
 def _batch(client: FlaskClient, *lines: Any) -> list[Any]:
@@ -120,7 +119,7 @@ def test_a_cancel_of_the_tree_cancels_what_waits_and_a_plain_one_fails_it(
 def test_a_group_and_a_tree_of_another_tenant_are_not_there(build: Build) -> None:
     house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP}:submit,ops:token-Of-the-admin-77bd3")
     house.w.store.queue.pause(True)
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     shop = {"Authorization": f"Bearer {SHOP}"}
     ops = {"Authorization": "Bearer token-Of-the-admin-77bd3"}
     theirs = client.post("/v1/jobs", json={**PICTURE_ALONE, "group": "g"}, headers=ops).get_json()

@@ -28,7 +28,7 @@ def town(build: Build, tmp_path: Path) -> House:
 @pytest.fixture
 def client(town: House) -> Iterator[FlaskClient]:
     """A client on this machine."""
-    with create_app(town.w).test_client() as found:
+    with town.app.test_client() as found:
         yield found
 
 
@@ -239,7 +239,7 @@ def test_what_is_no_file_is_refused(client: FlaskClient, sent: Any, status: int)
 
 def test_a_storage_that_does_not_take_a_file_says_so(build: Build) -> None:
     house = build(RUNHOOK_STORAGE_URL="file:///proc/nowhere")
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     answer = client.post("/v1/assets", data={"file": (io.BytesIO(PNG), "x.png")})
     assert answer.status_code == 503
     assert "Nothing is paid" in answer.get_json()["detail"]
@@ -273,7 +273,7 @@ def test_a_dry_run_shows_the_whole_input_and_its_price_and_keeps_nothing(
 )
 def test_every_door_of_v1_wants_a_token(build: Build, method: str, path: str) -> None:
     house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP}")
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     assert client.open(path, method=method).status_code == 401
     headers = {"Authorization": f"Bearer {SHOP}"}
     assert client.open(path, method=method, headers=headers).status_code != 401

@@ -11,7 +11,6 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from runhook.config.settings import Settings, SettingsError
-from runhook.webhook.app import create_app
 from runhook.worker.domain import policy
 from runhook.worker.files.place import CHUNK, Place
 from runhook.worker.flows.forget import forget
@@ -62,7 +61,7 @@ def test_what_is_kept_there_is_served_in_parts_and_goes_with_its_job(gallery: Ho
     assert output.archived
     names = [f"outputs/{job.id}/1-0.png", f"outputs/{job.id}/1-0.thumbnail.webp"]
     assert _names() == names
-    client, path = create_app(gallery.w).test_client(), f"/v1/jobs/{job.id}/outputs/0"
+    client, path = gallery.app.test_client(), f"/v1/jobs/{job.id}/outputs/0"
     whole = client.get(path, buffered=True)
     assert hashlib.sha256(whole.data).hexdigest() == output.archived.sha256
     known = {"If-None-Match": whole.headers["ETag"]}

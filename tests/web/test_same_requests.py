@@ -3,14 +3,13 @@
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from tests.conftest import IMAGE, House
 
 
 @pytest.fixture
 def client(house: House) -> FlaskClient:
     """A client on this machine."""
-    return create_app(house.w).test_client()
+    return house.app.test_client()
 
 
 def _is_same(client: FlaskClient, key: str, first: bytes, second: bytes) -> bool:

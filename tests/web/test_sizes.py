@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import IMAGE, House
 
@@ -20,7 +19,7 @@ LARGEST_ANSWER = 600_000  # bytes: a hundred faults, each with what is allowed
 
 @pytest.fixture
 def client(house: House) -> FlaskClient:
-    return create_app(house.w).test_client()
+    return house.app.test_client()
 
 
 def refused(client: FlaskClient, **asked: Any) -> dict[str, Any]:

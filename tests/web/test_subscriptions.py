@@ -8,7 +8,6 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.domain.events import cloud_event, sample
 from runhook.worker.domain.reports import Output
 from tests.conftest import SHOP, Build, House
@@ -20,7 +19,7 @@ PUBLIC = {"url": "https://93.184.216.34/hook"}
 @pytest.fixture
 def client(open_house: House) -> FlaskClient:
     """A client on this machine."""
-    return create_app(open_house.w).test_client()
+    return open_house.app.test_client()
 
 
 def _made(client: FlaskClient, **given: Any) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def test_a_subscription_shows_its_secret_once(client: FlaskClient, receiver: Rec
 def test_a_wrong_subscription_is_refused_with_every_fault(
     house: House, given: dict[str, Any], paths: list[str]
 ) -> None:
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     answer = client.post("/v1/subscriptions", json=given)
     assert answer.status_code == 422
     assert [fault["path"] for fault in answer.get_json()["errors"]] == paths
@@ -152,7 +151,7 @@ def test_a_removed_subscription_is_gone(client: FlaskClient, receiver: Receiver)
 
 def test_subscriptions_need_a_token_where_there_are_tokens(build: Build) -> None:
     house = build(RUNHOOK_API_TOKENS=f"me:{SHOP}")
-    client = create_app(house.w).test_client()
+    client = house.app.test_client()
     for path in ("subscriptions", "deliveries", "events", "events/stream", "jobs/x/stream"):
         assert client.get(f"/v1/{path}").status_code == 401
     for path in ("subscriptions", "recover", "deliveries/redeliver"):

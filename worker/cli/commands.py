@@ -99,3 +99,11 @@ def wrong_usage() -> Iterator[None]:
                 said += f"; did you mean {one_line(fault.nearest)}?"
             raise click.BadParameter(said, param_hint=f"--{option.replace('_', '-')}") from None
         raise
+
+
+def pair(text: str) -> tuple[str, str]:
+    """NAME=VALUE in two."""
+    name, found, value = text.partition("=")
+    if not found or not name:
+        raise click.UsageError(f"{text!r} is not NAME=VALUE")
+    return name, value

@@ -3,7 +3,7 @@
 import click
 
 from runhook.worker.cli.busy import busy
-from runhook.worker.cli.commands import runhook, wrong_usage
+from runhook.worker.cli.commands import pair, runhook, wrong_usage
 from runhook.worker.cli.console import out, print_json, show
 
 
@@ -32,7 +32,6 @@ def costs(
     charged without anybody's saying so stands beside it, as at risk.
     """
     from runhook.worker.cli.cost_chart import chart, table
-    from runhook.worker.cli.inputs import pair
 
     rh = runhook()
     with wrong_usage(), busy("adding up"):

@@ -12,6 +12,7 @@ import orjson
 
 from runhook.worker import catalogue
 from runhook.worker.cli.busy import ShownFile
+from runhook.worker.cli.commands import pair
 from runhook.worker.client.answers import Asset
 from runhook.worker.domain.typed import exactly, guess
 from runhook.worker.errors import NotFound
@@ -25,14 +26,6 @@ LARGEST_JSON = 64 * 1024**2  # bytes of parameters or of a workflow's graph, wit
 # all digits.
 AS_TYPED = ("max_price", "accessPassword")
 LISTS = ("fallback",)  # options that are typed as words with commas between them, or as JSON
-
-
-def pair(text: str) -> tuple[str, str]:
-    """NAME=VALUE in two."""
-    name, found, value = text.partition("=")
-    if not found or not name:
-        raise click.UsageError(f"{text!r} is not NAME=VALUE")
-    return name, value
 
 
 def typed(rh: "Runhook", model: str, pairs: Iterable[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import click
 
-from runhook.worker.cli.commands import TIMES, page_of, runhook, wrong_usage
+from runhook.worker.cli.commands import TIMES, page_of, pair, runhook, wrong_usage
 from runhook.worker.cli.console import err, out, print_json, show
 from runhook.worker.cli.job_tables import COLOURS, job_page, jobs_table
 from runhook.worker.cli.naming import whole_id
@@ -42,7 +42,6 @@ def jobs(
     as_json: bool,
 ) -> None:
     """List jobs, newest first."""
-    from runhook.worker.cli.inputs import pair
 
     rh = runhook()
     if root:

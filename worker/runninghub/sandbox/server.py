@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files as files_of
 from typing import Any
 
@@ -360,6 +361,7 @@ class Sandbox:
         return {"ok": True}
 
 
+@cache
 def _models() -> dict[str, Json]:
     folder = files_of("runhook.config").joinpath("models")
     texts = [folder.joinpath(f"{kind}.json").read_text() for kind in OUTPUTS]
