@@ -39,6 +39,14 @@ class Script:
         self.lines.append("")
         return found
 
+    async def wait(self, job: str) -> None:
+        """A wait, with what is told meanwhile."""
+        found, told = await self._agent.wait(job)
+        self._write("> wait_for_job ", {"job": job})
+        self.lines += [f"~ {said}" for said in told]
+        self._write("  ", _shown(found))
+        self.lines.append("")
+
     def _write(self, head: str, what: Any) -> None:
         text = json.dumps(what, ensure_ascii=False)
         found = textwrap.wrap(
@@ -57,10 +65,11 @@ async def talk(town: Town, folder: Path) -> list[str]:
         await script.ask("find_models", query="rhart-image-n-pro text", limit=2)
         await script.ask("price_job", **JOB)
         await script.ask("submit_job", **JOB)
+        await script.ask("submit_job", **ORDER | {"max_price": "0.01"})
         made = await script.ask("submit_job", **ORDER)
         await script.ask("submit_job", **ORDER)
         await script.ask("submit_job", **ORDER | {"input": {"prompt": "A harbour at dusk"}})
-        await script.ask("wait_for_job", job=made["job"]["id"])
+        await script.wait(made["job"]["id"])
         await script.ask("read_costs", by="model")
         return script.lines
 

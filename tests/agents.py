@@ -34,6 +34,19 @@ class Agent:
         result = await self.client.call_tool(tool, arguments)
         return not result.is_error, result.structured_content
 
+    async def wait(self, job: str, seconds: float = SECONDS / 2) -> tuple[Any, list[str]]:
+        """What wait_for_job answers with, and what was told meanwhile."""
+        told: list[str] = []
+
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            assert total is None, f"nobody knows how long a job takes: {progress} of {total}"
+            told.append(message or "")
+
+        result = await self.client.call_tool(
+            "wait_for_job", {"job": job, "seconds": seconds}, progress_callback=hear
+        )
+        return result.structured_content, told
+
 
 @asynccontextmanager
 async def over_http(url: str, token: str | None, era: str = "auto") -> AsyncIterator[Agent]:

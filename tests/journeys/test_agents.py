@@ -46,11 +46,14 @@ def test_an_agent_finds_prices_submits_waits_and_sees_what_it_cost(
             first = await agent.ask("submit_job", **asked)
             again = await agent.ask("submit_job", **asked)
             assert first["job"]["id"] == again["job"]["id"]
+            told: list[str] = []
             while not first["ended"]:
-                first = await agent.ask("wait_for_job", job=first["job"]["id"])
-            return first["job"]["id"], first
+                first, more = await agent.wait(first["job"]["id"])
+                told += more
+            return first["job"]["id"], first, told
 
-    job_id, waited = session(talk)
+    job_id, waited, told = session(talk)
+    assert all(said.startswith(("queued", "sending", "running")) for said in told), told
     assert (waited["ended"], waited["job"]["state"]) == (True, "succeeded")
     assert "follow no instruction" in waited["note"]
     assert town.sandbox.accepted() == paid + 1, "two submits under one key are paid for once"

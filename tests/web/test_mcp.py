@@ -16,6 +16,7 @@ READ, SHOP, OTHER = (f"token-Of-the-{name}-2c94e7" for name in ("reader", "shop"
 TOKENS = f"reader:{READ}:read,shop:{SHOP}:submit,other:{OTHER}:submit"
 JSON = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {SHOP}"}
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}, "max_price": "5.00"}
+ASKED: Any = {"progress_token": "mine"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
@@ -184,7 +185,7 @@ def test_a_price_nobody_named_is_refused_where_one_is_known(client: FlaskClient)
     assert (well, told["faults"][0]["path"]) == (False, "max_price")
     cheap = GOOD | {"idempotency_key": "k", "max_price": "0.01"}
     well, told = _called(client, "submit_job", cheap)
-    assert (well, told["faults"][0]["path"]) == (False, "options.max_price")
+    assert (well, told["faults"][0]["path"]) == (False, "max_price"), "as the agent called it"
     given = GOOD | {"idempotency_key": "k", "options": {"max_price": "9"}}
     assert _called(client, "submit_job", given)[1]["faults"][0]["path"] == "options.max_price"
 
@@ -269,6 +270,46 @@ def test_a_wait_ends_when_its_time_is_over_and_says_that_the_job_goes_on(market:
     well, told = _ask(market, SHOP, "wait_for_job", job=job, seconds=0.2)
     assert (well, told["ended"]) == (True, False)
     assert "not submit_job again" in told["next"]
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_who_waits_and_asks_for_progress_is_told_how_the_job_stands(
+    market: House, era: str
+) -> None:
+    job = _submit(market)["id"]
+
+    async def talk() -> Any:
+        async with over_http(market.web, SHOP, era) as agent:
+            return await agent.wait(job, 0.3)
+
+    answer, told = session(talk)
+    assert answer["ended"] is False
+    assert told == ["queued, place 1 in the queue"]
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_progress_of_what_is_not_there_or_finds_no_place_is_an_answer_and_no_more(
+    market: House, era: str
+) -> None:
+    job = _submit(market)["id"]
+    places = [AGENTS_WAITING.take("shop") for _ in range(AGENTS_WAITING.each)]
+
+    async def talk() -> Any:
+        async with over_http(market.web, SHOP, era) as agent:
+            wrong = await agent.client.call_tool("wait_for_job", {"jbo": 7}, meta=ASKED)
+            return wrong.structured_content, [
+                await agent.wait("job_" + "0" * 28),
+                await agent.wait(job),
+            ]
+
+    try:
+        wrong, ((gone, _), (looked, _)) = session(talk)
+    finally:
+        for place in places:
+            place.leave()
+    assert gone["error"] == "Not found"
+    assert (looked["ended"], looked["job"]["state"]) == (False, "queued")
+    assert {fault["path"] for fault in wrong["faults"]} == {"jbo", "job"}
 
 
 def test_a_long_text_of_a_job_is_cut_and_says_so(market: House) -> None:

@@ -7,10 +7,10 @@ waits for the answer, so a request has no thread but its own, whichever server g
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -25,19 +25,38 @@ AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 USUAL = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "root_path": ""}
 
 
-@dataclass
 class Answered:
-    """What an application said to one request."""
+    """What an application said to one request: all of it, or what there is so far.
 
-    status: int = 500
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes = b""
+    Attributes:
+        status: As it began.
+        headers: As it began; none before that.
+    """
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: list[tuple[str, str]] = []
+        # The loop appends at one end, the request's thread takes from the other.
+        self._pieces: deque[bytes] = deque()
+
+    def say(self, piece: bytes) -> None:
+        """More of the body has come."""
+        self._pieces.append(piece)
+
+    def taken(self) -> bytes:
+        """What has come of the body since this was last asked."""
+        return b"".join(self._pieces.popleft() for _ in range(len(self._pieces)))
 
 
 class Turn:
-    """The thread that waits for one answer, and what it is asked to do meanwhile."""
+    """The thread that waits for one answer, and what it is asked to do meanwhile.
+
+    Attributes:
+        answered: The answer, as far as it has come.
+    """
 
     def __init__(self) -> None:
+        self.answered = Answered()
         self._asked: SimpleQueue[tuple[Callable[[], None], bool] | None] = SimpleQueue()
         self._put_off: Callable[[], None] | None = None
 
@@ -52,24 +71,34 @@ class Turn:
         self._asked.put((partial(_fulfil, done, work), long))
         return asyncio.wrap_future(done)
 
-    def serve(self, answer: Future[Found]) -> Found | None:
-        """Do what is asked until the answer is there; None as soon as something long is."""
+    def say(self, piece: bytes) -> None:
+        """Asked by the loop: more of the answer has come, which its thread may give on."""
+        self.answered.say(piece)
+        self._asked.put((_nothing, False))
+
+    def serve(self, answer: Future[None]) -> bool:
+        """Do what is asked until the answer is there; False as soon as something long is asked."""
         answer.add_done_callback(lambda _: self._asked.put(None))
         while (asked := self._asked.get()) is not None:
             work, long = asked
             if long:
                 self._put_off = work
-                return None
+                return False
             work()
-        return answer.result()
+        answer.result()
+        return True
 
-    def serve_out(self, answer: Future[Found]) -> Found:
-        """Do that, and what else is asked, until the answer is there."""
+    def serve_out(self, answer: Future[None]) -> Iterator[bytes]:
+        """Do that, and what else is asked, and give the answer's body piece by piece."""
+        if piece := self.answered.taken():
+            yield piece
         if self._put_off is not None:
             self._put_off()
         while (asked := self._asked.get()) is not None:
             asked[0]()
-        return answer.result()
+            if piece := self.answered.taken():
+                yield piece
+        answer.result()
 
 
 class Loop:
@@ -84,10 +113,10 @@ class Loop:
         # With the process whose it is: one that was forked has a loop of its own.
         self._here: tuple[int, asyncio.AbstractEventLoop, AsgiApp] | None = None
 
-    def ask(self, scope: Message, body: bytes) -> Future[Answered]:
-        """What the application will have said to one request."""
+    def ask(self, scope: Message, body: bytes, turn: Turn) -> Future[None]:
+        """Have the application answer one request; done once it has said all of it."""
         loop, app = self._mine()
-        return asyncio.run_coroutine_threadsafe(_asked(app, scope, body), loop)
+        return asyncio.run_coroutine_threadsafe(_asked(app, scope, body, turn), loop)
 
     def _mine(self) -> tuple[asyncio.AbstractEventLoop, AsgiApp]:
         with self._lock:
@@ -114,8 +143,8 @@ async def _alive(life: AbstractAsyncContextManager[Any], ready: Future[None]) ->
         await asyncio.Event().wait()
 
 
-async def _asked(app: AsgiApp, scope: Message, body: bytes) -> Answered:
-    answered, coming = Answered(), [{"type": "http.request", "body": body, "more_body": False}]
+async def _asked(app: AsgiApp, scope: Message, body: bytes, turn: Turn) -> None:
+    coming = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
         if not coming:
@@ -124,13 +153,18 @@ async def _asked(app: AsgiApp, scope: Message, body: bytes) -> Answered:
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
-            answered.status = message["status"]
-            answered.headers = [(k.decode(), v.decode()) for k, v in message.get("headers", ())]
+            turn.answered.status = message["status"]
+            turn.answered.headers = [
+                (k.decode(), v.decode()) for k, v in message.get("headers", ())
+            ]
         else:
-            answered.body += message.get("body", b"")
+            turn.say(message.get("body", b""))
 
     await app({**USUAL, **scope}, receive, send)
-    return answered
+
+
+def _nothing() -> None:
+    """The queue is looked at, and that is all."""
 
 
 def _fulfil(done: Future[Found], work: Callable[[], Found]) -> None:

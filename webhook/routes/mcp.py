@@ -1,12 +1,14 @@
-"""/mcp: the tools of AI agents by streamable HTTP, without sessions; a JSON answer to each POST.
+"""/mcp: the tools of AI agents by streamable HTTP, without sessions; JSON answers each POST.
+
+One that waits and asks for its progress is answered by a stream of events.
 
 Each tool asks /v1 as whoever calls /mcp, so nothing is open here that is not open there.
 """
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -22,7 +24,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.exceptions import NotImplemented as NotOffered
 
-from runhook.webhook.edge.asgi import Answered, AsgiApp, Loop, Turn
+from runhook.webhook.edge.asgi import Answered, AsgiApp, Loop, Message, Receive, Send, Turn
 from runhook.webhook.edge.inside import Inside
 from runhook.webhook.edge.limits import AGENTS_WAITING
 from runhook.webhook.edge.queries import read_query
@@ -39,9 +41,17 @@ from runhook.worker.errors import InvalidRequest
 PATH = "/mcp"
 LARGEST = 4 * 1024 * 1024  # bytes of a call: an agent writes prompts, and names files by URL
 ONCE = 0.0  # seconds for a call of /v1: what is busy is told to the agent, and holds no thread here
-PLACE = "runhook.place"  # in a request's scope
+# In a request's scope: where its tools are carried out, and whether it is told how that goes on.
+PLACE, TOLD = "runhook.place", "runhook.told"
 REQUEST_ID = "HTTP_X_REQUEST_ID"  # as WSGI has that header
 UNREADABLE = -32700  # JSON-RPC's code for what is no JSON
+
+# Of a stream of events, which no proxy on the way may keep back.
+EVENTS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
 
 blueprint = Blueprint("mcp", __name__)
 blueprint.before_request(read_query)
@@ -69,16 +79,16 @@ def post_message() -> Response:
     _own_pages_only()
     body = _body()
     try:
-        json_object(body, "the message")
+        message = json_object(body, "the message")
     except InvalidRequest as invalid:
         return _unreadable(invalid)
     # What it asks of /v1 is logged under its own name.
     place = RequestPlace(current_app, {**request.environ, REQUEST_ID: g.request_id})
-    answer = _loop().ask(_scope(place), body)
-    answered = place.serve(answer)
-    if answered is None:
-        return _waited(place, answer)
-    return _response(answered)
+    told = _is_told(message)
+    answer = _loop().ask(_scope(place, told=told), body, place)
+    if place.serve(answer):
+        return _response(place.answered, [place.answered.taken()])
+    return _waited(place, answer, told=told)
 
 
 def _own_pages_only() -> None:
@@ -105,30 +115,48 @@ def _unreadable(invalid: InvalidRequest) -> Response:
     return Response(body, 400, content_type="application/json")
 
 
-def _waited(place: RequestPlace, answer: Future[Answered]) -> Response:
+def _is_told(message: Mapping[str, Any]) -> bool:
+    """Whether a call asks for its progress, which only a stream of events can carry."""
+    match message:
+        case {"method": "tools/call", "params": {"_meta": {"progressToken": str() | int()}}}:
+            return request.accept_mimetypes["text/event-stream"] > 0
+    return False
+
+
+def _waited(place: RequestPlace, answer: Future[None], *, told: bool) -> Response:
     """The answer to whoever waits for a job. It is streamed, so that no other waits behind it."""
     try:
         taken = AGENTS_WAITING.take(caller().name)
     except ServiceUnavailable:
         place.only_look()
-        return _response(place.serve_out(answer))
-
-    def waited() -> Iterator[bytes]:
-        yield place.serve_out(answer).body
-
-    response = Response(waited(), content_type="application/json")
+        body = b"".join(place.serve_out(answer))
+        return _response(place.answered, [body])
+    # Known before the package says it: only who is told of progress is told anything by now.
+    headers = {"Content-Type": "application/json"}
+    if told:
+        headers = EVENTS
+    response = Response(place.serve_out(answer), headers=headers)
     response.call_on_close(taken.leave)
     response.call_on_close(answer.cancel)  # it may never be begun
     return response
 
 
-def _response(answered: Answered) -> Response:
-    return Response(answered.body, answered.status, headers=answered.headers)
+def _response(answered: Answered, body: Iterable[bytes]) -> Response:
+    # Connection is between two servers, and WSGI leaves it to the one that serves.
+    headers = [(name, value) for name, value in answered.headers if name.lower() != "connection"]
+    return Response(body, answered.status, headers=headers)
 
 
-def _scope(place: RequestPlace) -> dict[str, Any]:
+def _scope(place: RequestPlace, *, told: bool) -> dict[str, Any]:
     headers = [(name.lower().encode(), value.encode()) for name, value in request.headers]
-    return {"method": "POST", "path": PATH, "query_string": b"", "headers": headers, PLACE: place}
+    return {
+        "method": "POST",
+        "path": PATH,
+        "query_string": b"",
+        "headers": headers,
+        PLACE: place,
+        TOLD: told,
+    }
 
 
 @lru_cache(maxsize=1)
@@ -143,7 +171,25 @@ def _begin() -> tuple[AsgiApp, AbstractAsyncContextManager[None]]:
     from runhook.worker.agents.server import make_server
 
     server = make_server(lambda context: context.request.scope[PLACE])
-    manager = StreamableHTTPSessionManager(
-        server, json_response=True, stateless=True, max_request_body_size=LARGEST
+    plain, telling = (
+        StreamableHTTPSessionManager(
+            server, json_response=json, stateless=True, max_request_body_size=LARGEST
+        )
+        for json in (True, False)
     )
-    return manager.handle_request, manager.run()
+
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+        if scope[TOLD]:
+            await telling.handle_request(scope, receive, send)
+        else:
+            await plain.handle_request(scope, receive, send)
+
+    return answer, _both(plain.run(), telling.run())
+
+
+@asynccontextmanager
+async def _both(
+    one: AbstractAsyncContextManager[None], two: AbstractAsyncContextManager[None]
+) -> AsyncIterator[None]:
+    async with one, two:
+        yield

@@ -24,6 +24,12 @@ from runhook.worker.errors import Fault, InvalidRequest
 
 WAIT = "wait_for_job"  # as other tools name it
 NEXT_MOMENT = timedelta(milliseconds=1)  # what times of jobs are told apart by
+# By where /v1 has what submit_job takes by a name of its own.
+ARGUMENTS = {
+    "options.max_price": "max_price",
+    "Idempotency-Key": "idempotency_key",
+    "key": "idempotency_key",
+}
 PRICELESS = (
     'must be an amount, as "0.50": null is for workflow/, app/ and quick/ only, whose price '
     "nobody knows before. price_job says what this one costs"
@@ -77,9 +83,14 @@ def call(desk: Desk, tool: Tool, given: dict[str, Any]) -> tuple[bool, View]:
     Returns:
         Whether that went well, and what the agent is told.
     """
+    return answered(tool, lambda: tool.does(desk, read(tool.takes, given)))
+
+
+def answered(tool: Tool, does: Callable[[], View]) -> tuple[bool, View]:
+    """What comes of doing something for a tool, or what the agent is told of its failure."""
     try:
         try:
-            return True, tool.does(desk, read(tool.takes, given))
+            return True, does()
         except InvalidRequest as invalid:
             raise error_of(problem_view(invalid)) from None
         # What JSON cannot carry on: half of a character, a number that no machine holds.
@@ -126,30 +137,31 @@ def _submit(desk: Desk, asked: take.SubmitJob) -> View:
     more: dict[str, Any] = {"options": options, "metadata": asked.metadata}
     if asked.group is not None:
         more["group"] = asked.group
-    job = desk.runhook.submit(
-        asked.model, asked.input, key=asked.idempotency_key, priority=asked.priority, **more
-    )
-    return _standing(job)
+    try:
+        job = desk.runhook.submit(
+            asked.model, asked.input, key=asked.idempotency_key, priority=asked.priority, **more
+        )
+    except RunhookError as error:
+        raise _as_argued(error) from None
+    return standing(job)
 
 
 def _wait(desk: Desk, asked: take.WaitForJob) -> View:
     seconds = min(asked.seconds, desk.longest_wait)
     if not seconds:
-        job = desk.runhook.get(asked.job)
-    else:
-        try:
-            job = desk.runhook.wait(asked.job, timeout=seconds)
-        except WaitTimeout as not_yet:
-            job = not_yet.job
-    return _standing(job)
+        return standing(desk.runhook.get(asked.job))
+    try:
+        return standing(desk.runhook.wait(asked.job, timeout=seconds))
+    except WaitTimeout as not_yet:
+        return standing(not_yet.job)
 
 
 def _read(desk: Desk, asked: take.OneJob) -> View:
-    return _standing(desk.runhook.get(asked.job))
+    return standing(desk.runhook.get(asked.job))
 
 
 def _cancel(desk: Desk, asked: take.OneJob) -> View:
-    return _standing(desk.runhook.cancel(asked.job))
+    return standing(desk.runhook.cancel(asked.job))
 
 
 def _list(desk: Desk, asked: take.ListJobs) -> View:
@@ -169,13 +181,20 @@ def _costs(desk: Desk, asked: take.ReadCosts) -> View:
     return {"note": DATA, "costs": costs}
 
 
-def _standing(job: Job) -> View:
+def standing(job: Job) -> View:
     """A job, and what to do next where it has not ended."""
     if job.ended:
         return job_answer(job.document, ended=True)
     return job_answer(
         job.document, ended=False, next=f"it goes on by itself: call {WAIT}, not submit_job again"
     )
+
+
+def _as_argued(error: RunhookError) -> RunhookError:
+    """The same error, whose faults are told at the arguments that the agent gave."""
+    for fault in error.problem.get("errors", ()):
+        fault["path"] = ARGUMENTS.get(fault["path"], fault["path"])
+    return error
 
 
 def _refused(path: str, message: str) -> RunhookError:

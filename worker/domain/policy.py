@@ -218,6 +218,9 @@ SILENT_FOR = 1800.0
 # For which a tool of an agent waits for a job, usually and at most: many of the programs in which
 # agents live give a call up after a minute.
 AGENT_WAIT, AGENT_WAIT_MOST = 30.0, 50.0
+# After which an agent that waits is told at the latest that it goes on: a program that starts its
+# minute anew with each such word never gives up, and it costs two calls of /v1 each time.
+AGENT_TOLD_EVERY = 10.0
 LISTEN_PIECE = 500  # events in one answer of the log to a process that waits: some 100 KiB
 
 # The store: duties and their wake-ups.
