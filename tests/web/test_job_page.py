@@ -165,7 +165,7 @@ def test_retry_asks_for_the_sum_and_pays_only_what_was_agreed_to(browser: Browse
     assert refused.status_code == 422
     assert "not what was agreed to" in refused.get_data(as_text=True)
     assert browser.house.job(job).state == "failed"
-    assert "Attempt 2 is in the queue" in browser.told(job, "retry")
+    assert "Attempt 2 was submitted" in browser.told(job, "retry")
     again = browser.press(job, "retry")
     assert "Not done" in browser.open(again.headers["Location"]), "a second click pays nothing"
     assert len(browser.house.job(job).history.attempts) == 2
@@ -186,7 +186,7 @@ def test_a_job_whose_price_nobody_knows_says_so(browser: Browser) -> None:
     browser.told(job, "cancel", what="alone")
     asked = browser.job(job, "/retry")
     assert "an amount that nobody knows before its end" in asked
-    assert "Attempt 2 is in the queue" in browser.told(job, "retry")
+    assert "Attempt 2 was submitted" in browser.told(job, "retry")
 
 
 def test_cancel_asks_about_what_waits_for_it(browser: Browser) -> None:
@@ -230,7 +230,9 @@ def test_an_unconfirmed_job_is_given_up_and_its_money_said(
     assert re.search(r"charged [¥$]\d", asked)
     assert browser.press(unconfirmed, "resolve", what="dance").status_code == 422
     assert browser.house.job(unconfirmed).state == "unconfirmed"
-    assert "It is failed now." in browser.told(unconfirmed, "resolve", what="failed")
+    assert "It was settled; the job was failed then." in browser.told(
+        unconfirmed, "resolve", what="failed"
+    )
     assert "Send it again" not in browser.job(unconfirmed, "/resolve")
 
 
@@ -243,7 +245,9 @@ def test_an_unconfirmed_job_is_sent_again_at_the_price_that_was_said(
     assert browser.house.job(unconfirmed).state == "unconfirmed"
     old = browser.told(unconfirmed, "resolve", what="resubmit", attempt="0")
     assert "its last attempt is 1 by now" in old
-    assert "It is queued now." in browser.told(unconfirmed, "resolve", what="resubmit")
+    assert "It was settled; the job was queued then." in browser.told(
+        unconfirmed, "resolve", what="resubmit"
+    )
     assert browser.house.job(unconfirmed).history.risk
     assert "It may have been paid twice." in browser.job(unconfirmed)
 
@@ -254,7 +258,7 @@ def test_an_unconfirmed_job_is_settled_by_its_task(browser: Browser, unconfirmed
     assert "Not done: RunningHub knows no task 1" in unknown
     task = str(browser.house.sandbox.books()["tasks"][0]["taskId"])
     told = browser.told(unconfirmed, "resolve", what="ref", ref=f" {task} ", force="true")
-    assert re.search(r"It is (running|succeeded) now\.", told)
+    assert re.search(r"the job was (running|succeeded) then\.", told)
     assert browser.house.job(unconfirmed).attempt.ref == task
 
 

@@ -93,7 +93,7 @@ def retry(job_id: str) -> Response:
     if risen := _risen(job, job.spec.model):
         return _ask_price("retry", job, job.spec.model, fault=risen)
     again = resolving.retry(wiring(), job_id, behind=_asked_behind())
-    return _done(again, f"Attempt {again.attempt.n} is in the queue.")
+    return _done(again, f"Attempt {again.attempt.n} was submitted.")
 
 
 @blueprint.post("/jobs/<job_id>/reconcile")
@@ -102,7 +102,7 @@ def reconcile(job_id: str) -> Response:
     """Ask RunningHub about it now."""
     with ASKING.take(caller().name):
         job = resolving.ask_now(wiring(), job_id)
-    return _done(job, f"RunningHub was asked; the job is {job.state}.")
+    return _done(job, f"RunningHub was asked; the job was {job.state} then.")
 
 
 @blueprint.get("/jobs/<job_id>/resolve")
@@ -131,7 +131,7 @@ def resolve(job_id: str) -> Response:
     if settled.attempt.unproved:
         why = "it is taken once it has ended and RunningHub's record proves it."
         return _done(settled, f"The task is noted: {why}")
-    return _done(settled, f"It is {settled.state} now.")
+    return _done(settled, f"It was settled; the job was {settled.state} then.")
 
 
 @blueprint.post("/jobs/<job_id>/redeliver")
