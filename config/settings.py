@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     web_token: str = Field("", alias="RUNHOOK_TOKEN", repr=False)
     # None: RunningHub is asked for the key's own limit, which no page promises.
     concurrency: int | None = Field(None, alias="RUNHOOK_CONCURRENCY", ge=1)
+    tenant_concurrency: int | None = Field(None, alias="RUNHOOK_TENANT_CONCURRENCY", ge=1)
     # `fail` pays at most once; `resubmit` is for those who would rather risk paying twice.
     unconfirmed: Literal["fail", "resubmit"] = Field("fail", alias="RUNHOOK_UNCONFIRMED")
     unconfirmed_after_setting: float | None = Field(None, alias="RUNHOOK_UNCONFIRMED_AFTER", ge=0)

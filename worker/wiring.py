@@ -24,7 +24,7 @@ from runhook.worker.queue.broker import Broker, ForeignCelery, make_app, message
 from runhook.worker.queue.overflow import OverflowPool
 from runhook.worker.runninghub.client import Client
 from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
-from runhook.worker.store import Books, Claim, Clock, Memory, Scripts, Store, Tells, connect
+from runhook.worker.store import Books, Claim, Clock, Limits, Memory, Scripts, Store, Tells, connect
 from runhook.worker.store.changes import LineOf
 from runhook.worker.store.connection import Patience
 from runhook.worker.telemetry import conceal, masked, report
@@ -140,7 +140,7 @@ def _store(
     return Store(
         Scripts(redis, clock, messages(app, settings), post),
         retention=settings.retention_days * 86400,
-        limit=settings.concurrency,
+        limits=Limits(settings.concurrency, settings.tenant_concurrency),
         account=fingerprint(f"{settings.base_url} {settings.api_key}"),
         durable=settings.durable,
         memory=memory,

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Handler, HandlerEvent, Registry
-from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.jobs import LOCAL, Job, State
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.provider import Submit
 from runhook.worker.domain.reports import (
@@ -58,6 +58,7 @@ from runhook.worker.runninghub.capabilities import CAPABILITIES, line_of
 from runhook.worker.runninghub.codes import explain, other_model_may
 from runhook.worker.runninghub.wire import read_callback
 from tests.conftest import IMAGE, Build, House
+from tests.turns import wrong_turns
 
 OFFICIAL = "rhart-image-n-pro-official/text-to-image"
 ANSWERS = (
@@ -70,7 +71,7 @@ ENDS: dict[str, State] = {
     "cancelled": State.CANCELLED,
 }
 OWN_FAILURE = "1000"  # what a task fails with, which another model may make good
-LIMIT = 3
+LIMIT, LIMIT_OF_ONE = 3, 2
 PRICE = Decimal("0.40")  # of IMAGE
 BUDGET = "6.00"  # of which a long history finds the end
 PICTURE = (Output(url="https://a.example/x.png", type="png"),)
@@ -227,12 +228,16 @@ class Interleaving(RuleBasedStateMachine):
         """Free questions are answered, or not."""
         self.provider.away = away
 
-    @rule(expires=st.sampled_from([0, 0, 0, 30]), other=st.booleans())
-    def asks(self, expires: int, other: bool) -> None:
-        """A new job, perhaps with a model to go on with."""
+    @rule(
+        expires=st.sampled_from([0, 0, 0, 30]),
+        other=st.booleans(),
+        tenant=st.sampled_from([LOCAL, "b"]),
+    )
+    def asks(self, expires: int, other: bool, tenant: str) -> None:
+        """A new job of either tenant, perhaps with a model to go on with."""
         options: dict[str, Any] = {"expires_in": expires} if expires else {}
         options |= {"fallback": [OFFICIAL]} if other else {}
-        asked = JobRequest(model=IMAGE, input={"prompt": "a"}, options=options)
+        asked = JobRequest(model=IMAGE, input={"prompt": "a"}, options=options, tenant=tenant)
         with suppress(OverBudget):
             self.ids.append(create.request(self.w, asked)[1].id)
 
@@ -274,7 +279,7 @@ class Interleaving(RuleBasedStateMachine):
     def dies_with_the_answer(self, later: float) -> None:
         """A sender dies between the paid request and the record of its answer; another looks."""
         if "send" not in self._busy():
-            self.asks(expires=0, other=False)
+            self.asks(expires=0, other=False, tenant=LOCAL)
             self._look("line")
         self.provider.deadly = True
         try:
@@ -357,6 +362,15 @@ class Interleaving(RuleBasedStateMachine):
         assert len(there & counted) <= LIMIT
 
     @invariant()
+    def turns_are_those_of_what_stands_and_is_in_flight(self) -> None:
+        """And nobody has more in flight than it may."""
+        if not self.begun:
+            return
+        assert wrong_turns(self.house.raw) == []
+        flying = Counter(row.split()[0] for row in self.house.raw.zrange("runhook:flight", 0, -1))
+        assert all(count <= LIMIT_OF_ONE for count in flying.values())
+
+    @invariant()
     def an_end_is_an_end(self) -> None:
         """But for late success, and the user's retry."""
         for job in self._jobs():
@@ -425,12 +439,14 @@ class Interleaving(RuleBasedStateMachine):
         """The days say what the jobs say, and of budgets is held what jobs hold."""
         agreed = books.compare(self.w)
         assert (agreed.unbooked, agreed.differing) == ([], [])
-        held: Counter[str] = Counter()
+        held: Counter[tuple[str, str]] = Counter()
         for job in self._jobs():
-            held.update(holds_of(job))
-        for day, count in held.items():
-            for field in ("all", "of:local"):
-                assert int(self.house.raw.hget(f"runhook:budget:{day}", field)) == count
+            for day, count in holds_of(job).items():
+                held[day, "all"] += count
+                if job.tenant == LOCAL:
+                    held[day, "of:local"] += count
+        for (day, field), count in held.items():
+            assert int(self.house.raw.hget(f"runhook:budget:{day}", field)) == count
 
     def _running(self) -> list[Task]:
         return [task for task in self.provider.tasks.values() if task.state == "running"]
@@ -481,6 +497,7 @@ def test_any_interleaving_keeps_the_promises(build: Build, monkeypatch: pytest.M
     Interleaving.house = build(
         handlers,
         RUNHOOK_CONCURRENCY=LIMIT,
+        RUNHOOK_TENANT_CONCURRENCY=LIMIT_OF_ONE,
         RUNHOOK_UNCONFIRMED_AFTER=200,
         RUNHOOK_BUDGET_DAY=BUDGET,
     )

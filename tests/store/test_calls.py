@@ -15,18 +15,22 @@ LINE = "runhook:line:"
 
 @pytest.fixture
 def scripts(server: EmbeddedServer, raw: Any) -> Iterator[Scripts]:
-    """Those of a web process, which tries nothing twice; job_<n> stands in line_<n>, alone."""
+    """Those of a web process, which tries nothing twice; job_<n> is the last of n in line_<n>."""
     for number in range(5):
-        raw.zadd(f"{LINE}line_{number}", {f"job_{other}": other for other in range(number + 1)})
+        line, tenant = f"line_{number}", f"tenant-{number}"
+        raw.zadd(f"{LINE}{line}", {f"job_{other}": other for other in range(number + 1)})
+        rows = [f"{tenant} {other:015} job_{other}" for other in range(number + 1)]
+        raw.zadd(f"runhook:standing:{line}", dict.fromkeys(rows, 0))
+        raw.hset(f"runhook:job:job_{number}", "tenant", tenant)
+        raw.sadd("runhook:lines", line)
     client = connect(server.url, "door")
     yield Scripts(client, Clock(), {}, None)
     client.connection_pool.disconnect()  # type: ignore[attr-defined]
-    for number in range(5):
-        raw.delete(f"{LINE}line_{number}")
+    raw.flushall()
 
 
 def _place(scripts: Scripts, number: int) -> int:
-    return int(scripts.run("position", f"job_{number}", f"line_{number}"))
+    return int(scripts.run("position", f"job_{number}", f"line_{number}")[0])
 
 
 def test_a_connection_that_the_server_closed_meanwhile_costs_no_call(
@@ -40,7 +44,7 @@ def test_a_connection_that_the_server_closed_meanwhile_costs_no_call(
 def test_a_script_that_the_server_forgot_is_loaded_again(scripts: Scripts, raw: Any) -> None:
     assert _place(scripts, 0) == 1
     raw.script_flush()
-    assert scripts.each("position", [("job_1", "line_1"), ("job_2", "line_2")]) == [2, 3]
+    assert scripts.each("position", [("job_1", "line_1"), ("job_2", "line_2")]) == [[2, 0], [3, 0]]
 
 
 def test_of_many_calls_together_one_that_goes_wrong_is_the_only_one(
@@ -50,7 +54,7 @@ def test_of_many_calls_together_one_that_goes_wrong_is_the_only_one(
     many = [("job_1", "line_1"), ("job_1", "wrong"), ("job_3", "line_3")]
     first, wrong, third = scripts.each("position", many)
     raw.delete(f"{LINE}wrong")
-    assert (first, third) == (2, 4)
+    assert (first, third) == ([2, 0], [4, 0])
     assert isinstance(wrong, Exception)
 
 

@@ -9,17 +9,25 @@ from runhook.worker.store.job_records import line_score
 from tests.conftest import House
 
 MANY = 100_000
+LAST = 11 * 10**13  # a score behind all priorities
 STEPS = 40
+
+
+def _leave(house: House, job_id: str) -> None:
+    score = house.raw.zscore("runhook:line:main", job_id)
+    house.raw.zrem("runhook:line:main", job_id)
+    house.raw.zrem("runhook:standing:main", f"local {score:015.0f} {job_id}")
 
 
 def _wait_in_line(house: House, count: int) -> None:
     """Others that stand behind: their places, which is all that a step of the line can see."""
     model = house.ask(prompt="model of all others")
-    house.raw.zrem("runhook:line:main", model.id)
+    _leave(house, model.id)
     pipe = house.raw.pipeline(transaction=False)
     for number in range(count):
         job_id = f"job_behind{number:06d}"
-        pipe.zadd("runhook:line:main", {job_id: 11 * 10**13 + number})
+        pipe.zadd("runhook:line:main", {job_id: LAST + number})
+        pipe.zadd("runhook:standing:main", {f"local {LAST + number} {job_id}": 0})
         pipe.zadd("runhook:jobs:state:queued", {job_id: 0})
         if number % 10_000 == 0:
             pipe.execute()
@@ -45,7 +53,7 @@ def _drain(house: House, jobs: list[Job]) -> tuple[list[str], int]:
         assert front.word == "next"
         for name, _ in front.jobs:
             order.append(name)
-            house.raw.zrem("runhook:line:main", name)
+            _leave(house, name)
     return order, _commands(house.raw)
 
 
@@ -61,6 +69,7 @@ def test_a_line_is_left_by_priority_and_age_however_long_it_is(house: House, fir
     short = _drain(house, jobs)
     for job in jobs:
         house.raw.zadd("runhook:line:main", {job.id: line_score(job)})
+        house.raw.zadd("runhook:standing:main", {f"local {line_score(job):015.0f} {job.id}": 0})
     if first == 5:
         _wait_in_line(house, MANY)
         long = _drain(house, jobs)

@@ -12,7 +12,7 @@ from runhook.worker.domain.answers import AccountView
 from runhook.worker.domain.bodies import Body
 from runhook.worker.domain.problem_kinds import REFUSED
 from runhook.worker.flows import costs
-from runhook.worker.store.queue import QueueView
+from runhook.worker.store.queue_state import QueueView
 
 LARGEST = 1024  # bytes of a body, which says one word
 
@@ -34,7 +34,7 @@ class QueueChange(Body):
 @open_to("read")
 def get_queue() -> Answer[QueueView]:
     """How the queue stands."""
-    return answer(wiring().store.queue.state().document())
+    return answer(wiring().store.queue.view())
 
 
 @blueprint.post("/queue")
@@ -44,7 +44,7 @@ def post_queue() -> Answer[QueueView]:
     """Stop the queue or let it go on: `{"paused": true}`."""
     queue = wiring().store.queue
     queue.pause(body(QueueChange).paused)
-    return answer(queue.state().document())
+    return answer(queue.view())
 
 
 @blueprint.get("/account")

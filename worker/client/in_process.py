@@ -125,12 +125,12 @@ class InProcess(ReceiversHere):
         return self.ask(lambda w: ledger_view(w, *parameters_of(w, CostsQuery, query)))
 
     def queue(self) -> Document:
-        return self.ask(lambda w: w.store.queue.state().document())
+        return self.ask(lambda w: w.store.queue.view())
 
     def pause(self, *, paused: bool) -> Document:
         def done(w: Wiring) -> Document:
             w.store.queue.pause(paused=paused)
-            return w.store.queue.state().document()
+            return w.store.queue.view()
 
         return self.ask(done)
 

@@ -155,7 +155,8 @@ class Job:
         ref: RunningHub's id of the current attempt.
         submitted_at: When RunningHub had that.
         ended_at: When the job ended; None: it has not.
-        queue_position: Its place while it is queued, where that was asked for.
+        queue_position: Its place among its tenant's while it is queued, where that was asked for.
+        why_waiting: What it waits for but those before it, while it is queued.
         outputs: What it made.
         error: Why it failed, or is unconfirmed.
         cost: What all attempts cost together.
@@ -185,6 +186,7 @@ class Job:
     submitted_at: datetime | None = None
     ended_at: datetime | None = None
     queue_position: int | None = None
+    why_waiting: str | None = None
     outputs: tuple[Output, ...] = ()
     error: JobError | None = None
     cost: Cost | None = None

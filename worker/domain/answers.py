@@ -200,7 +200,7 @@ class JobView(TypedDict):
         updated_at: When it last changed.
         submitted_at: When RunningHub had its current attempt.
         ended_at: When it ended.
-        queue_position: Its place in the queue, from 1.
+        queue_position: Its place among the queued jobs of its tenant, from 1; tenants take turns.
         waits_for: Jobs whose outputs it needs before it stands in the queue.
         tenant: Whose it is.
         group: The set that it belongs to.
@@ -215,6 +215,7 @@ class JobView(TypedDict):
         progress: Of one that runs; lists leave it out.
         price: What its current attempt is expected to cost; lists leave it out.
         bills: What of each attempt is known of its money; lists leave it out.
+        why_waiting: What a queued one waits for but those before it; lists leave it out.
     """
 
     id: JobName
@@ -242,6 +243,7 @@ class JobView(TypedDict):
     attempts: list[AttemptView]
     parent: str | None
     root: str
+    why_waiting: NotRequired[str | None]
     progress: NotRequired[ProgressView | None]
     price: NotRequired[ExpectedView | None]
     bills: NotRequired[list[BillView]]

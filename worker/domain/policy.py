@@ -11,6 +11,16 @@ OWN_TROUBLE = (5, 15, 60, 300, 900)
 NOT_LEFT_ASIDE = 5  # for a job that may not leave although it was dispatched
 DISPATCH_FAILED_ASIDE = 60  # for a job whose dispatch raises what nobody foresaw
 DISPATCHED_AT_ONCE = 100  # jobs that one wake-up sends on their way before it lets others work
+# Between the scores of two priorities in the queue. 10^13 ms are 317 years, so no age reaches into
+# the next one, and neither does any token.
+PRIORITY_STEP = 10**13
+HELD_BACK = 10 * PRIORITY_STEP  # behind all ten: tenants with as many in flight as they may
+LATEST_TURN = 9 * 10**12  # later than any token: of one that goes before others are looked at
+HELD_BACK_IN_ONE_LOOK = 200  # tenants, when a new limit holds back many: a ms of Redis
+HELD_BACK_AT_ONCE = 20  # of them that one look at the queue sees whether they may go on
+TENANTS_NAMED = 50  # with the most jobs; all others are told together
+TENANTS_COUNTED = 1_000  # that wait, for one look at whose jobs do: some ms of Redis
+MENDED_AT_ONCE = 100  # jobs of an older process that one look has take turns: a ms of Redis
 TURNS_AT_ONCE = 20  # jobs that are looked at, and then given their turn, in one round trip
 # Bytes of records, or of callbacks, that one script brings: each may be a MiB, and Redis serves
 # nobody else meanwhile.

@@ -25,12 +25,11 @@ from runhook.worker.domain.reports import Account, Capacity, Cost, Error
 View = dict[str, Any]
 
 
-def job_view(job: Job, queue_position: int | None = None, *, base: str = "") -> JobView:
+def job_view(job: Job, *, base: str = "") -> JobView:
     """The job; the top-level results are the current attempt's, `cost` is the sum over all.
 
     Args:
         job: Which.
-        queue_position: Its place in its queue, if it stands in one.
         base: The URL under which this installation is reached; empty: its own URLs are paths.
     """
     ask, life, now = job.spec, job.history, job.attempt
@@ -48,7 +47,7 @@ def job_view(job: Job, queue_position: int | None = None, *, base: str = "") -> 
         "updated_at": iso(life.updated_at),
         "submitted_at": moment_view(now.submitted_at),
         "ended_at": moment_view(life.ended_at),
-        "queue_position": queue_position,
+        "queue_position": None,  # whoever shows one job by itself asks for it
         "waits_for": list(life.waits_for),
         "tenant": job.tenant,
         "group": ask.group,

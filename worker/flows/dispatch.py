@@ -35,7 +35,7 @@ def advance(w: Wiring, claim: Claim) -> Answer:
             case "doubt":
                 if not _let_go_of_unconfirmed(w, front.known, front.holding):
                     return Again(policy.STANDSTILL_LOOK)
-            case _:  # empty, full, probing: whoever changes that wakes it
+            case _:  # empty, full, limited, probing: whoever changes that wakes it
                 if w.store.queue.passes_over:
                     return Again(policy.PASSED_OVER_LOOK)
                 return None

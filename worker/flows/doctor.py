@@ -26,7 +26,7 @@ from runhook.worker.flows.steps.findings import Findings, bad, good, warning
 from runhook.worker.flows.steps.prepare import of_a_known_model
 from runhook.worker.net.http import FAILURES, Http, why
 from runhook.worker.secrets.signing import PROBE, callback_url, fingerprint, probe_answer
-from runhook.worker.store.queue import QueueState
+from runhook.worker.store.queue_state import QueueState
 from runhook.worker.store.upkeep import LOOKED_AT
 from runhook.worker.wiring import Wiring, has_other_secrets
 
@@ -228,11 +228,7 @@ def _limit(ours: int | None, theirs: int | None) -> Finding:
 
 def _queue(w: Wiring) -> Findings:
     state: QueueState = w.store.queue.state()
-    text = f"{state.length} queued, {state.in_flight} in flight"
-    if state.waiting:
-        text += f", {state.waiting} waiting for outputs of others"
-    if state.unreadable:
-        text += f", {state.unreadable} unreadable, which hold no slot"
+    text = state.counts
     if state.why_paused:
         yield bad("line", f"{text}; {state.why_paused}", "Then `runhook resume`.")
     elif state.paused:
@@ -240,10 +236,10 @@ def _queue(w: Wiring) -> Findings:
     elif state.gate == "open":
         yield good("line", text)
     elif state.advice:
-        yield bad("line", f"{text}; nothing is sent: {state.why}", state.advice)
+        yield bad("line", f"{text}; nothing is sent: {state.why_gated}", state.advice)
     else:
         advice = "Nothing to do: it tries again by itself."
-        yield warning("line", f"{text}; nothing is sent for now: {state.why}", advice)
+        yield warning("line", f"{text}; nothing is sent for now: {state.why_gated}", advice)
 
 
 def _duties(w: Wiring) -> Findings:

@@ -29,11 +29,13 @@ from runhook.worker.store.gauges import Gauged, Gauges
 from runhook.worker.store.groups import Groups, GroupState
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.ledger import Day, Ledger
+from runhook.worker.store.limits import Limits
 from runhook.worker.store.lineage import Lineage
 from runhook.worker.store.listing import JobFilter, Listed, Listing
 from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
-from runhook.worker.store.queue import Peek, Queue, QueueState, may_leave
+from runhook.worker.store.queue import Peek, Queue, may_leave
+from runhook.worker.store.queue_state import QueueState
 from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.sessions import Sessions
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
@@ -62,6 +64,7 @@ __all__ = [
     "JobFilter",
     "Lease",
     "LeasedDelivery",
+    "Limits",
     "Listed",
     "Listeners",
     "Memory",
@@ -97,7 +100,7 @@ class Store:
         scripts: Scripts,
         *,
         retention: float,
-        limit: int | None,
+        limits: Limits,
         account: str,
         durable: Mode = "none",
         memory: Memory | None = None,
@@ -108,7 +111,7 @@ class Store:
         """Args:
         scripts: The way to Redis, over a connection made by `connect`.
         retention: Seconds that ended jobs are kept.
-        limit: Most tasks in flight, if set by hand.
+        limits: How many may be in flight.
         account: Tells RunningHub's accounts apart.
         durable: What a paid request waits for once its departure is written down.
         memory: What this process knows of Redis already.
@@ -119,10 +122,10 @@ class Store:
         self.memory = memory = memory or Memory()
         self._scripts, self.client, self.clock = scripts, scripts.client, scripts.clock
         self.jobs = Jobs(
-            scripts, retention=retention, limit=limit, memory=memory, line_of=line_of, books=books
+            scripts, retention=retention, limits=limits, memory=memory, line_of=line_of, books=books
         )
         self.departures = Departures(scripts, Durability(durable), memory, line_of)
-        self.listing, self.queue = Listing(scripts, self.jobs), Queue(scripts, limit)
+        self.listing, self.queue = Listing(scripts, self.jobs), Queue(scripts, limits)
         self.groups, self.ledger = Groups(scripts), Ledger(scripts, self.jobs, books)
         self.duties = Duties(scripts, self.memory, _details(self.queue, tells))
         self.callbacks, self.events = Callbacks(scripts, retention), Events(scripts, self.jobs)

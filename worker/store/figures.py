@@ -10,7 +10,8 @@ from runhook.worker.store import keys, tallies
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.ledger import Day, Ledger, days_between
-from runhook.worker.store.queue import Queue, QueueState
+from runhook.worker.store.queue import Queue
+from runhook.worker.store.queue_state import QueueState
 from runhook.worker.store.scripts import pairs
 
 

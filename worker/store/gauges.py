@@ -13,7 +13,8 @@ from runhook.worker.store.clock import Clock
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.ledger import Day, Ledger
-from runhook.worker.store.queue import Queue, QueueState
+from runhook.worker.store.queue import Queue
+from runhook.worker.store.queue_state import QueueState
 from runhook.worker.store.scripts import pairs
 from runhook.worker.store.vitals import LaneState, Living, ask_pulse, pulse
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.tallies import name_of
 from runhook.worker.errors import UnreadableRecord
@@ -169,8 +170,8 @@ def _departure(value: bytes | None) -> dict[str, Any]:
 
 def line_score(job: Job) -> float:
     """A queued job's place: priority first, 9 before 0; then age. Exact: below 2^53."""
-    # 10^13 ms are 317 years, so no age reaches into the next priority.
-    return (9 - job.spec.priority) * 10**13 + round(job.spec.created_at.timestamp() * 1000)
+    age = round(job.spec.created_at.timestamp() * 1000)
+    return (9 - job.spec.priority) * policy.PRIORITY_STEP + age
 
 
 def ended_as(before: Job, after: Job) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from runhook.worker.store.job_records import (
     packed,
     read,
 )
+from runhook.worker.store.limits import Limits
 from runhook.worker.store.memory import Memory
 from runhook.worker.store.scripts import Scripts, milliseconds, pairs, until_ms
 
@@ -45,7 +46,7 @@ class Jobs:
         scripts: Scripts,
         *,
         retention: float,
-        limit: int | None,
+        limits: Limits,
         memory: Memory,
         line_of: LineOf,
         books: Books,
@@ -53,13 +54,13 @@ class Jobs:
         """Args:
         scripts: Redis.
         retention: Seconds that ended jobs are kept.
-        limit: Most tasks in flight, if set by hand.
+        limits: How many may be in flight.
         memory: What this process knows of Redis.
         line_of: Which line a job with such options stands in.
         books: How jobs are counted in the ledger.
         """
         self._scripts, self._redis = scripts, scripts.client
-        self._retention, self._limit = retention, limit
+        self._retention, self._limits = retention, limits
         self._memory = memory
         self.line_of = line_of
         self._books = books
@@ -320,7 +321,7 @@ class Jobs:
             "line": self.line_of(job.spec.options),
             "score": line_score(job),
             "turn": change.turn,
-            "limit": self._limit or "",
+            **self._limits.order,
             "event": change.event,
             "breaker": change.breaker,
             "breaker_of": change.breaker_of,

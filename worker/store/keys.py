@@ -29,6 +29,7 @@ ROOT = "runhook:"  # before every key, so that others may use the same Redis
 EVERYTHING = f"{ROOT}*"  # as SCAN takes it
 Key.root = ROOT
 BY_NAME = "0: in the order of names, which of ids is the order of time"
+BY_TEXT = "0: in the order of these texts"
 
 job = JOBS.key(
     "job:<job>",
@@ -90,6 +91,26 @@ line = LISTS.key(
     by="(9 - priority) × 10^13 + ms: when it was made. Below 2^53, so exact",
 )
 lines = LISTS.key("lines", "set", "the lines somebody stands in")
+standing = LISTS.key(
+    "standing:<line>",
+    "zset",
+    "a line's jobs tenant by tenant, `<tenant> <score> <job>`: made right by the line (lib/turns)",
+    by=BY_TEXT,
+)
+ring = LISTS.key(
+    "ring:<line>",
+    "zset",
+    "tenants that have jobs in a line",
+    by="(9 - priority) × 10^13 of its first job and a token, its turn; 10^14 more while it has as "
+    "many in flight as it may",
+)
+flight = LISTS.key(
+    "flight",
+    "zset",
+    "jobs in flight tenant by tenant, `<tenant> <job>`: made right by the lists of states and "
+    "`holding`",
+    by=BY_TEXT,
+)
 aside = LISTS.key(
     "aside",
     "zset",

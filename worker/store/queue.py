@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import orjson
-from typing_extensions import TypedDict
 
 from runhook.worker.domain import policy
 from runhook.worker.store.claims import Claim
 from runhook.worker.store.connection import reaching
+from runhook.worker.store.limits import Limits
+from runhook.worker.store.queue_state import QueueState, QueueView, Tenants, stands, tenants_of
 from runhook.worker.store.scripts import Scripts
 
-Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "gated", "probing"]
+Word = Literal["paused", "next", "ask", "empty", "full", "doubt", "limited", "gated", "probing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Peek:
     Attributes:
         word: `paused` its owner stopped the queue; `next` a job may go; `ask` it may once
             RunningHub answers a free question; `doubt` the room is taken by unconfirmed jobs too;
+            `limited` all that wait are of tenants with as many in flight as they may have;
             `gated` for `wait` seconds; `probing` one job tries whether the breaker opens.
         jobs: For `next` and `ask`: their ids and records, in the order in which they go.
         more: For `next`: others stand behind them.
@@ -40,112 +42,29 @@ class Peek:
     holding: tuple[str, ...] = ()
 
 
-class BreakerView(TypedDict):
-    """Whether jobs leave for RunningHub.
+@dataclass(frozen=True)
+class Place:
+    """Where a queued job stands.
 
     Attributes:
-        state: `open` they do; `closed` they do not; `due` one job may try; `probing` it does.
-        opens_in: Seconds until it is due.
-        why: Why it closed.
-        advice: What the account's owner must do for it to open.
+        position: Its place among its tenant's, 1 for the first; None: it stands in no line.
+        in_flight: How many of the tenant's are in flight.
+        limit: How many may be; None: any number.
     """
 
-    state: Literal["open", "closed", "due", "probing"]
-    opens_in: float | None
-    why: str | None
-    advice: str | None
-
-
-class QueueView(TypedDict):
-    """How the queue stands.
-
-    Attributes:
-        length: Jobs that wait for their turn.
-        waiting: Jobs that wait for outputs of others, outside the queue.
-        in_flight: Slots at RunningHub that are counted as taken.
-        sending: Jobs whose paid request is about to leave or has left.
-        running: Jobs that RunningHub has.
-        unconfirmed: Jobs that may hold a slot there.
-        unreadable: Jobs in flight whose record this version cannot read.
-        limit: How many may be in flight.
-        paused: It stands still until somebody has it go on.
-        why_paused: Why, where its owner did not stop it.
-        gate: The breaker before RunningHub.
-    """
-
-    length: int
-    waiting: int
+    position: int | None
     in_flight: int
-    sending: int
-    running: int
-    unconfirmed: int
-    unreadable: int
-    limit: int
-    paused: bool
-    why_paused: str | None
-    gate: BreakerView
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueState:
-    """How the queue stands.
-
-    Attributes:
-        length: Jobs that wait for their turn.
-        waiting: Jobs that wait for outputs of others, outside the queue.
-        sending: Those whose paid request is about to leave or has left.
-        running: Those that RunningHub has.
-        unconfirmed: Those that may hold a slot at RunningHub.
-        unreadable: Those in flight whose record nobody can read; they count no more.
-        limit: How many may be in flight.
-        paused: It stands still until somebody has it go on.
-        why_paused: Why it stands still, where its owner did not stop it.
-        gate: `open`; `closed` for `opens_in` seconds; `due` to let one job try; `probing` with it.
-        opens_in: Seconds; 0 where it is not closed.
-        why: Why the breaker closed.
-        advice: What the account's owner must do for it to open.
-    """
-
-    length: int
-    waiting: int
-    sending: int
-    running: int
-    unconfirmed: int
-    unreadable: int
-    limit: int
-    paused: bool
-    why_paused: str
-    gate: Literal["open", "closed", "due", "probing"]
-    opens_in: float
-    why: str
-    advice: str
+    limit: int | None
 
     @property
-    def in_flight(self) -> int:
-        """How many slots we count as taken."""
-        return self.sending + self.running + self.unconfirmed
-
-    def document(self) -> QueueView:
-        """As the API shows it."""
-        gate: BreakerView = {
-            "state": self.gate,
-            "opens_in": self.opens_in or None,
-            "why": self.why or None,
-            "advice": self.advice or None,
-        }
-        return {
-            "length": self.length,
-            "waiting": self.waiting,
-            "in_flight": self.in_flight,
-            "sending": self.sending,
-            "running": self.running,
-            "unconfirmed": self.unconfirmed,
-            "unreadable": self.unreadable,
-            "limit": self.limit,
-            "paused": self.paused,
-            "why_paused": self.why_paused or None,
-            "gate": gate,
-        }
+    def why_waiting(self) -> str | None:
+        """What it waits for but those before it; None: nothing else is known."""
+        if self.position is None or self.limit is None or self.in_flight < self.limit:
+            return None
+        return (
+            f"its tenant has {self.in_flight} in flight, and {self.limit} at once are allowed "
+            "(RUNHOOK_TENANT_CONCURRENCY); it goes on when one of them ends"
+        )
 
 
 def _peeked(answer: Sequence[Any]) -> Peek:
@@ -164,27 +83,6 @@ def _peeked(answer: Sequence[Any]) -> Peek:
             return Peek(word=word)
 
 
-def _stands(answer: Sequence[str]) -> QueueState:
-    """What the script says of the queue."""
-    *counts, paused, why_paused, gate, ms, why, advice = answer
-    length, waiting, sending, running, unconfirmed, unreadable, limit = map(int, counts)
-    return QueueState(
-        length=length,
-        waiting=waiting,
-        sending=sending,
-        running=running,
-        unconfirmed=unconfirmed,
-        unreadable=unreadable,
-        limit=limit,
-        paused=bool(paused),
-        why_paused=why_paused,
-        gate=gate,  # type: ignore[arg-type]
-        opens_in=int(ms) / 1000,
-        why=why,
-        advice=advice,
-    )
-
-
 def may_leave(claim: Claim) -> bool:
     """Whether a job that took its turn might leave when its duty was claimed.
 
@@ -196,9 +94,9 @@ def may_leave(claim: Claim) -> bool:
 class Queue:
     """The jobs that wait for their turn."""
 
-    def __init__(self, scripts: Scripts, limit: int | None) -> None:
+    def __init__(self, scripts: Scripts, limits: Limits) -> None:
         self._scripts = scripts
-        self.limit = limit  # set by hand; else what RunningHub said is in Redis
+        self.limits = limits
         # Jobs that this process cannot read, and until when it does not look at them again.
         self._passed: dict[str, datetime] = {}
 
@@ -210,7 +108,7 @@ class Queue:
         """How this process looks at the queue, as lua/lib/peeking has it."""
         now = self._scripts.clock.now()
         self._passed = {job: until for job, until in self._passed.items() if until > now}
-        return {"limit": self.limit or "", "passed": list(self._passed)}
+        return {**self.limits.order, "passed": list(self._passed)}
 
     def of(self, claim: Claim) -> Peek:
         """What the claim of the queue's duty brought."""
@@ -228,7 +126,18 @@ class Queue:
 
     def state(self) -> QueueState:
         """How the queue stands now."""
-        return _stands(self._scripts.words("line_state", self.limit or ""))
+        return self._stands(self._scripts.run("line_state", self.limits.whole or ""))
+
+    def _stands(self, answer: Sequence[bytes]) -> QueueState:
+        return stands([word.decode() for word in answer], self.limits.each)
+
+    def tenants(self) -> Tenants:
+        """Whose jobs wait and are in flight."""
+        return tenants_of(self._scripts.run("tenants_state", policy.TENANTS_NAMED))
+
+    def view(self) -> QueueView:
+        """How the queue stands now, and whose jobs it is about."""
+        return self.state().document(self.tenants())
 
     def state_and(self, *commands: Sequence[str | int]) -> list[Any]:
         """How the queue stands, and what these commands answer, in one round trip.
@@ -236,12 +145,12 @@ class Queue:
         Raises:
             StoreUnavailable: Redis does not answer, or refuses one of them.
         """
-        state, *found = self._scripts.run_and("line_state", [self.limit or ""], *commands)
+        state, *found = self._scripts.run_and("line_state", [self.limits.whole or ""], *commands)
         with reaching():
             for answer in found:
                 if isinstance(answer, Exception):
                     raise answer
-        return [_stands([word.decode() for word in state]), *found]
+        return [self._stands(state), *found]
 
     def pause(self, paused: bool) -> None:
         """Stop the queue, or let it go on; what is under way goes on either way."""
@@ -271,8 +180,13 @@ class Queue:
         self._scripts.waking("set_limit", 1, limit)
 
     def position(self, line: str, job_id: str) -> int | None:
-        """A queued job's place, 1 for the first; None when it is not queued."""
-        return int(self._scripts.run("position", job_id, line)) or None
+        """A queued job's place among its tenant's, 1 for the first; None: it stands in no line."""
+        return self.place(line, job_id).position
+
+    def place(self, line: str, job_id: str) -> Place:
+        """Where a queued job stands."""
+        position, in_flight = map(int, self._scripts.run("position", job_id, line))
+        return Place(position or None, in_flight, self.limits.each)
 
     def wait_for(self, action: Literal["take", "good", "busy"]) -> float:
         """Keep to the pace of free questions.

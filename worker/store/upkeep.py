@@ -164,7 +164,30 @@ class Upkeep:
         The lists that those read themselves are removed once they had a day to be replaced.
         """
         self._end_lists_of_before()
+        self._have_queue_take_turns()
         return self._listing.list_what_older_processes_left()
+
+    def _have_queue_take_turns(self) -> int:
+        """Have jobs that older processes queued take turns; how many did not. Known by counting."""
+        wrong = 0
+        for line in self._lines():
+            with reaching():
+                known = self._redis.zcard(keys.standing(line)) == self._redis.zcard(keys.line(line))
+            if not known:
+                wrong += self._mend_line(line)
+        return wrong
+
+    def _mend_line(self, line: str) -> int:
+        """Make what is known of a line's turns say what the line does; how much was wrong."""
+        wrong = 0
+        for name, index in (("mend_line", keys.line(line)), ("drop_rows", keys.standing(line))):
+            for members in _some(self._members(index)):
+                wrong += int(self._scripts.run(name, line, *members))
+        return wrong
+
+    def _lines(self) -> list[str]:
+        with reaching():
+            return sorted(line.decode() for line in self._redis.smembers(keys.lines()))
 
     def _end_lists_of_before(self) -> None:
         now = milliseconds(self._scripts.clock.now())
@@ -197,6 +220,8 @@ class Upkeep:
             for index in self._keys(pattern):
                 for members in _some(self._members(index)):
                     wrong += int(self._scripts.run("drop_strangers", index, *members))
+        wrong += sum(map(self._mend_line, self._lines()))
+        wrong += int(self._scripts.run("count_flight"))
         for names in _some(self._named(keys.notes)):
             wrong += self._drop_notes_of_nobody(names)
         for names in _some(self._named(keys.delivery)):

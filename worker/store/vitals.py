@@ -11,7 +11,8 @@ from runhook.worker.store.clock import Clock
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.processes import ALIVE_WITHIN, HANDS, ROLES, Server, threads_of
-from runhook.worker.store.queue import Queue, QueueState
+from runhook.worker.store.queue import Queue
+from runhook.worker.store.queue_state import QueueState
 from runhook.worker.store.scripts import stream_moment
 
 

@@ -8,9 +8,9 @@ from runhook.worker.money.standing import bill_of
 from runhook.worker.wiring import Wiring
 
 
-def shown(w: Wiring, job: Job, place: int | None = None) -> JobView:
+def shown(w: Wiring, job: Job) -> JobView:
     """The job's document as lists have it."""
-    return job_view(job, place, base=w.settings.public_url)
+    return job_view(job, base=w.settings.public_url)
 
 
 def whole_view(w: Wiring, job: Job) -> JobView:
@@ -18,10 +18,10 @@ def whole_view(w: Wiring, job: Job) -> JobView:
 
     And what each attempt is expected to cost, holds of a budget, and whether that is still open.
     """
-    place = None
+    view = shown(w, job)
     if job.state is State.QUEUED:
-        place = w.store.queue.position(w.client.line_of(job.spec.options), job.id)
-    view = shown(w, job, place)
+        place = w.store.queue.place(w.client.line_of(job.spec.options), job.id)
+        view["queue_position"], view["why_waiting"] = place.position, place.why_waiting
     view["progress"] = _progress(w, job)
     view["price"], view["bills"] = _price(job.attempt), _bills(job)
     return view

@@ -1,10 +1,10 @@
 -- Change a job if nobody did meanwhile, with everything that follows from it: its place, its event,
 -- the breaker, its duties, its timeline.
 -- KEYS[1]  the root of every key
--- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, event, breaker, why, advice,
+-- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, each, event, breaker, why, advice,
 --          duties, aside, left, duration, ran, tally, waits, files, notes, want, ledger,
 --          closing}
---          turn: it needs room in flight and a breaker that lets it through
+--          turn: it needs room in flight, of its tenant's too, and a breaker that lets it through
 --          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
 --          advice: what the account's owner must do about a breaker that trips, or ""
 --          duties: {{lane, id, ms}, ...}
@@ -23,7 +23,7 @@
 -- ARGV[4...]  notes, and behind them the callbacks that were decided on
 -- Returns  "done", and what became of the next duty | "stale" (read it again) | "gone" | "full"
 --          | "gated" | "broke", which budget has no room, and what is left of it
--- uses: states, wakeups, duties, timeline, events, queue, breaker, jobs
+-- uses: states, wakeups, duties, timeline, events, turns, queue, breaker, jobs
 -- uses: callbacks, claiming, closing, bringing_jobs, ledger, waiting, groups, tally
 
 local order = cjson.decode(ARGV[2])
@@ -43,6 +43,7 @@ if broke then return answer('broke', broke) end
 if order.turn then
   if paused() then return answer('gated', false) end
   if in_flight() >= limit_of(order.limit) then return answer('full', false) end
+  if flying(tenant_of(job)) >= (tonumber(order.each) or math.huge) then return answer('full', false) end
   for _, line in ipairs(gates) do
     local word = breaker_state(line)
     if word == 'closed' or word == 'probing' then return answer('gated', false) end
@@ -75,6 +76,9 @@ if held[6] or waits then wait_for(job, order.waits) end
 if old ~= new then
   if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
   place(job, model, old, new, order.line, order.score, aside)
+  if order.turn and flying(order.tenant) >= (tonumber(order.each) or math.huge) then
+    hold_back(order.tenant, true)
+  end
   move_in_group(job, new, held[5], held[7])
   if held[8] then take_from_tally(job, order.tenant) end
   if order.tally then tally_job(job, order.tenant, order.tally) end

@@ -1,8 +1,7 @@
 -- Who is next, or why nobody is.
 -- KEYS[1]  the root of every key
--- ARGV[2]  {limit, passed}: the limit that is set by hand, or empty, and jobs to pass over
--- Returns  as lib/peeking
+-- ARGV[2]  {limit, each, passed}, as lib/peeking has it
+-- Returns  as there
 -- uses: peeking
 
-local order = cjson.decode(ARGV[2])
-return peek(order.limit, order.passed)
+return peek(cjson.decode(ARGV[2]))

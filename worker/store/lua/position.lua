@@ -1,16 +1,15 @@
--- A queued job's place among those of all lines.
+-- A queued job's place among those of its tenant, and how many of these are in flight.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  job
 -- ARGV[3]  its line
--- Returns  1 for the first; 0: it is not queued
+-- Returns  1 for the first; 0: it stands in no line | how many are in flight
+-- uses: turns
 
-local mine = keys.line(ARGV[3])
-local score = redis.call('ZSCORE', mine, ARGV[2])
-if not score then return 0 end
-local before = redis.call('ZRANK', mine, ARGV[2])
+local score = redis.call('ZSCORE', keys.line(ARGV[3]), ARGV[2])
+if not score then return {0, 0} end
+local tenant, before = tenant_of(ARGV[2]), 0
+local from, row = span_of(tenant), row_for(tenant, score, ARGV[2])
 for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
-  if line ~= ARGV[3] then
-    before = before + redis.call('ZCOUNT', keys.line(line), '-inf', '(' .. score)
-  end
+  before = before + redis.call('ZLEXCOUNT', keys.standing(line), from, '(' .. row)
 end
-return before + 1
+return {before + 1, flying(tenant)}

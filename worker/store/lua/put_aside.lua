@@ -3,12 +3,12 @@
 -- ARGV[2]  job
 -- ARGV[3]  ms
 -- Returns  "done" | "gone" (it stands in no line, or stood there by mistake)
--- uses: wakeups, queue
+-- uses: wakeups, turns, queue
 
 for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
   local score = redis.call('ZSCORE', keys.line(line), ARGV[2])
   if score then
-    redis.call('ZREM', keys.line(line), ARGV[2])
+    leave_line(line, ARGV[2], false)
     if redis.call('HGET', keys.job(ARGV[2]), 'state') ~= 'queued' then return answer('gone') end
     stand(ARGV[2], line, score, tonumber(ARGV[3]))
     return answer('done')

@@ -5,7 +5,7 @@
 -- ARGV[4]  its score there
 -- ARGV[5]  its tenant
 -- Returns  how many places were wrong
--- uses: time, states, duties, jobs, labels, waiting, lineage, groups
+-- uses: time, states, duties, turns, jobs, labels, waiting, lineage, groups
 
 local job, line, score, tenant = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local held = redis.call('HMGET', keys.job(job), 'state', 'model', 'n', 'waits', 'group')
@@ -49,6 +49,7 @@ end
 if state == 'queued' and not waits then
   redis.call('HSET', keys.job(job), 'line', line, 'score', score)
   redis.call('SADD', keys.lines(), line)
+  if not stands_aside then wrong = wrong + wait_for_turn(line, job, score) end
   wake('line', 'line', 0)
 end
 if state ~= 'unconfirmed' then wrong = wrong + redis.call('SREM', keys.holding(), job) end

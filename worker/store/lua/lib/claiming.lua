@@ -2,7 +2,7 @@
 -- process, seen (the highest token it was given), me (its name among all drainers), linger (ms that
 -- it waits for more once nothing is due; none: it does not)}, and what its
 -- lane brings more of: {tells, longest, slow_after} whom it can tell, and the times of lib/taking;
--- {limit, passed} as lib/peeking; first: the duty that it was woken for, if it was.
+-- {limit, each, passed} as lib/peeking; first: the duty that it was woken for, if it was.
 -- uses: time, fence, wakeups, duties, parking
 
 -- What the flow of a lane reads first, by (who, id, token); a script has those it may have to give.

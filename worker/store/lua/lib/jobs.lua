@@ -1,5 +1,5 @@
 -- Where a job stands, and whose it is.
--- uses: time, states, duties, queue, breaker
+-- uses: time, states, duties, turns, queue, breaker
 
 -- Where jobs of a state are listed beside that state's own list, which also counts them.
 local function lists_of(state, model, tenant)
@@ -37,7 +37,7 @@ local function place(job, model, old, new, line, score, aside)
     relist_job(job, new, model, tenant)  -- an older process moved it, so it stands anywhere
   end
   if old == 'queued' then
-    redis.call('ZREM', keys.line(line), job)
+    leave_line(line, job, new == 'sending')
     redis.call('ZREM', keys.aside(), job)
   end
   -- What waits for others stands outside.
@@ -48,6 +48,11 @@ local function place(job, model, old, new, line, score, aside)
     redis.call('SADD', keys.holding(), job)
   elseif old == 'unconfirmed' then
     redis.call('SREM', keys.holding(), job)
+  end
+  if IN_FLIGHT[new] then
+    take_off(job)
+  elseif old and IN_FLIGHT[old] then
+    land(job)
   end
   if ENDED[new] then
     redis.call('ZADD', keys.ended(), now, job)
@@ -63,8 +68,15 @@ end
 -- A job says whose it is, and is listed so; one that says so already stays whose it is.
 local function adopt(job, tenant)
   if redis.call('HSETNX', keys.job(job), 'tenant', tenant) == 0 then return 0 end
-  local held = redis.call('HMGET', keys.job(job), 'state', 'model')
+  local held = redis.call('HMGET', keys.job(job), 'state', 'model', 'line', 'score')
   relist_job(job, held[1], held[2], tenant)
+  -- What waited, or was in flight, as nobody's is now the tenant's.
+  local score = held[3] and redis.call('ZSCORE', keys.line(held[3]), job)
+  if score then
+    drop_row(held[3], row_for('', score, job))
+    wait_for_turn(held[3], job, score)
+  end
+  if redis.call('ZREM', keys.flight(), ' ' .. job) == 1 then take_off(job) end
   return 1
 end
 
@@ -93,6 +105,7 @@ local function give_back_slot(job)
     stood = stood + redis.call('ZREM', keys.jobs_in_state(state), job)
   end
   if stood == 0 then return false end
+  land(job)
   redis.call('SADD', keys.unreadable(), job)
   local held = redis.call('HMGET', keys.job(job), 'state', 'model', 'tenant')
   if held[1] and held[3] then unlist_job(job, held[1], held[2], held[3]) end
@@ -108,6 +121,7 @@ end
 local function count_again(job, state)
   if not IN_FLIGHT[state] or redis.call('SREM', keys.unreadable(), job) == 0 then return false end
   redis.call('ZADD', keys.jobs_in_state(state), 0, job)
+  take_off(job)
   local held = redis.call('HMGET', keys.job(job), 'model', 'tenant')
   if held[2] then list_job(job, state, held[1], held[2]) end
   if state == 'unconfirmed' then redis.call('SADD', keys.holding(), job) end

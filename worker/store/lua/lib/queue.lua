@@ -1,5 +1,5 @@
 -- The line, and its room.
--- uses: time, duties
+-- uses: time, duties, turns
 
 -- In flight are sizes of sets, so there is nothing to leak. `unreadable` are jobs that stand in
 -- none of them although they are in flight: nobody can read them, and they hold no slot.
@@ -25,5 +25,6 @@ local function stand(job, line, score, aside)
   else
     redis.call('ZADD', keys.line(line), score, job)
     redis.call('SADD', keys.lines(), line)
+    wait_for_turn(line, job, score)
   end
 end

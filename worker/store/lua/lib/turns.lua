@@ -1,0 +1,101 @@
+-- Turns. The jobs of a line stand in `line:<line>`, and tenant by tenant in `standing:<line>`, which is
+-- made right by it: processes of the release before write the line only. `ring:<line>` scores the tenants
+-- by the priority of their first job and by their turn, a token: whoever was served last stands last. One
+-- that has as many in flight as it may is held back, behind all others, until one of those ends. A turn is
+-- the tenant's in all lines.
+-- uses: fence
+
+-- A tenant's rows in a list that is ordered by texts: no name has a space, and "!" is next behind it.
+local function span_of(tenant) return '[' .. tenant .. ' ', '(' .. tenant .. '!' end
+
+local function tenant_of(job) return redis.call('HGET', keys.job(job), 'tenant') or '' end
+
+local function row_for(tenant, score, job)
+  return tenant .. ' ' .. string.format('%015.0f', tonumber(score)) .. ' ' .. job
+end
+
+-- What a score says of the priority, without the rest.
+local function class_of(score) return score - score % policy.PRIORITY_STEP end
+
+local function in_ring(line, tenant)
+  return tonumber(redis.call('ZSCORE', keys.ring(line), tenant) or -1)
+end
+
+local function first_score(line, tenant)
+  local from, to = span_of(tenant)
+  local row = redis.call('ZRANGEBYLEX', keys.standing(line), from, to, 'LIMIT', 0, 1)[1]
+  return row and tonumber(row:match(' (%d+) %S+$'))
+end
+
+-- A tenant stands in the ring as its first job says, or no more. turn: its new one; none: as it was.
+local function settle_in_ring(line, tenant, turn)
+  local held = in_ring(line, tenant)
+  if held < 0 then return end
+  local first = first_score(line, tenant)
+  if not first then return redis.call('ZREM', keys.ring(line), tenant) end
+  local back = held >= policy.HELD_BACK and policy.HELD_BACK or 0
+  local score = class_of(first) + (turn or held % policy.PRIORITY_STEP) + back
+  if score ~= held then redis.call('ZADD', keys.ring(line), score, tenant) end
+end
+
+-- The turn that a tenant has in any line, or one behind all others.
+local function turn_of(tenant)
+  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+    local held = in_ring(line, tenant)
+    if held >= 0 then return held % policy.PRIORITY_STEP end
+  end
+  return next_token()
+end
+
+-- A job that stands in a line waits for its tenant's turn. 1: that was not known.
+local function wait_for_turn(line, job, score)
+  local tenant = tenant_of(job)
+  local new = redis.call('ZADD', keys.standing(line), 0, row_for(tenant, score, job))
+  local held, class = in_ring(line, tenant), class_of(tonumber(score))
+  if held < 0 then
+    redis.call('ZADD', keys.ring(line), class + turn_of(tenant), tenant)
+  elseif class_of(held % policy.HELD_BACK) > class then
+    settle_in_ring(line, tenant)
+  end
+  return new
+end
+
+-- A row is no more.
+local function drop_row(line, row)
+  redis.call('ZREM', keys.standing(line), row)
+  settle_in_ring(line, row:match('^(%S*) '))
+end
+
+-- A job stands in its line no more. served: it had its tenant's turn, and the others are next.
+local function leave_line(line, job, served)
+  local score = redis.call('ZSCORE', keys.line(line), job)
+  if not score then return end
+  redis.call('ZREM', keys.line(line), job)
+  local tenant = tenant_of(job)
+  drop_row(line, row_for(tenant, score, job))
+  if not served then return end
+  local turn = next_token()
+  for _, other in ipairs(redis.call('SMEMBERS', keys.lines())) do
+    settle_in_ring(other, tenant, turn)
+  end
+end
+
+local function flying(tenant) return redis.call('ZLEXCOUNT', keys.flight(), span_of(tenant)) end
+
+-- Hold a tenant back in every line, or let it go on.
+local function hold_back(tenant, back)
+  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+    local held = in_ring(line, tenant)
+    if held >= 0 and (held >= policy.HELD_BACK) ~= back then
+      redis.call('ZADD', keys.ring(line), held % policy.HELD_BACK + (back and policy.HELD_BACK or 0),
+        tenant)
+    end
+  end
+end
+
+local function take_off(job) redis.call('ZADD', keys.flight(), 0, tenant_of(job) .. ' ' .. job) end
+
+local function land(job)
+  local tenant = tenant_of(job)
+  if redis.call('ZREM', keys.flight(), tenant .. ' ' .. job) == 1 then hold_back(tenant, false) end
+end
