@@ -30,7 +30,7 @@ def _drawn(stage: Stage) -> str:
 
 def test_a_job_in_the_queue_shows_its_place_and_price() -> None:
     drawn = _drawn(Stage(_job("queued", queue_position=3)))
-    for words in ("queued", "○ sending", "○ running", "place 3 in the queue", "price 1.35 CNY"):
+    for words in ("queued", "○ sending", "○ running", "place 3 in local's queue", "price 1.35 CNY"):
         assert words in drawn
     assert "%" not in drawn
 

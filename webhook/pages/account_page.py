@@ -37,6 +37,7 @@ def show() -> Response:
         why=why,
         now=iso(w.clock.now()),
         queue=queue,
+        shares=queue.document(w.store.queue.tenants()),
         used=min(100, round(100 * queue.in_flight / max(1, queue.limit))),
         by_hand=w.settings.concurrency,
         limit_at=moment_view(w.store.looks.limit_at()),

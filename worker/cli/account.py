@@ -1,5 +1,6 @@
 """`runhook account`, `pause` and `resume`: what is left, and whether the queue moves."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -46,7 +47,7 @@ def _table(account: dict[str, Any], queue: dict[str, Any]) -> Rows:
         "at RunningHub": f"{account['running'] or 0} running, {account['queued'] or 0} queued",
         "in flight here": queue["in_flight"],
         "queued here": queue["length"],
-        "sends jobs": _sends(queue["gate"]),
+        "sends jobs": _sends(queue),
     }
     table = particulars()
     for name, value in rows.items():
@@ -57,6 +58,8 @@ def _table(account: dict[str, Any], queue: dict[str, Any]) -> Rows:
         whose = budget["tenant"] or "everybody"
         left = f"{whose}: {budget['left']} left today of {budget['limit']}"
         table.add_row("budget", left)
+    for name, text in _shares(queue):
+        table.add_row(name, text)
     if queue["paused"]:
         table.add_row("queue", Text("paused; `runhook resume` lets it go on", "yellow"))
     return table
@@ -68,8 +71,27 @@ def _money(account: dict[str, Any]) -> str | None:
     return f"{account['money']} {account['currency'] or ''}"
 
 
-def _sends(gate: dict[str, Any]) -> str:
-    """Whether the circuit breaker lets jobs go to RunningHub, and if not, why."""
+def _shares(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Whose jobs wait and are in flight, where there are several tenants or one has a limit."""
+    shares, limit = queue.get("by_tenant", []), queue.get("tenant_limit")
+    if len(shares) < 2 and not limit:
+        return
+    for one in shares:
+        text = f"{one['in_flight']} in flight, {one['queued']} queued"
+        if one["at_limit"]:
+            text += f"; {limit} at once are allowed"
+        yield f"tenant {one['tenant']}", text
+    others = queue["other_tenants"]
+    if others["tenants"]:
+        text = f"{others['in_flight']} in flight, {others['queued']} queued"
+        yield f"{others['tenants']} other tenants", text
+
+
+def _sends(queue: dict[str, Any]) -> str:
+    """Whether jobs go to RunningHub, and if not, why."""
+    gate = queue["gate"]
+    if gate["state"] == "open" and not queue["paused"] and queue["length"] and queue.get("why"):
+        return f"not now: {queue['why']}"
     if gate["state"] == "open":
         return "yes"
     # Also while it is due to try: the next job is that one.

@@ -121,7 +121,7 @@ def _particulars(job: Job, page: str) -> Rows:
     table.add_row("model", job.model)
     table.add_row("state", state_text(job.state))
     table.add_row("tenant", job.tenant)
-    for name in ("group", "parent", "ref", "settled_by", "queue_position"):
+    for name in ("group", "parent", "ref", "settled_by", "queue_position", "why_waiting"):
         if job.document.get(name):
             table.add_row(name.replace("_", " "), str(job.document[name]))
     if job.root != job.id:

@@ -32,11 +32,19 @@ def stage_line(job: Job) -> Text:
     if job.waits_for:
         line.append(f"waits for {', '.join(job.waits_for)}", "bright_black")
     elif job.queue_position is not None:
-        line.append(f"place {job.queue_position} in the queue", "bright_black")
+        line.append(_place(job), "bright_black")
     elif job.progress and job.progress.usual is not None:
         line.append(_usual(job.progress.usual, job.progress.p95), "bright_black")
     line.rstrip()
     return line
+
+
+def _place(job: Job) -> str:
+    """Among its tenant's: tenants take turns. And what it waits for but those before it."""
+    place = f"place {job.queue_position} in {job.tenant}'s queue"
+    if job.why_waiting:
+        return f"{place}: {job.why_waiting}"
+    return place
 
 
 def _usual(p50: float, p95: float | None) -> str:
@@ -106,7 +114,7 @@ class Stage:
         job = self._job
         facts = [f"price {price_text(job.document.get('price'))}"]
         if job.queue_position is not None:
-            facts.insert(0, f"place {job.queue_position} in the queue")
+            facts.insert(0, _place(job))
         if job.waits_for:
             facts.insert(0, f"waits for {', '.join(job.waits_for)}")
         if job.ref:

@@ -93,6 +93,11 @@ def _queue(found: Gauged) -> Iterator[Metric]:
     yield _one("in_flight", "Slots at RunningHub that are counted as taken", queue.in_flight)
     yield _one("in_flight_limit", "How many may be taken", queue.limit)
     yield _one(
+        "queue_tenants_held_back",
+        "Tenants that wait with as many in flight as each may",
+        queue.held_back,
+    )
+    yield _one(
         "queue_paused",
         "1 while it stands still, by its owner's word or because Redis lost writes",
         int(queue.paused),

@@ -1,0 +1,73 @@
+"""Whose jobs wait, and why: as /v1, the pages and the command line say it."""
+
+import re
+
+from runhook.webhook.app import create_app
+from runhook.worker.domain import policy
+from runhook.worker.flows import create
+from runhook.worker.flows.create import JobRequest
+from tests.conftest import IMAGE, Build, House
+
+GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
+
+
+def test_whose_jobs_wait_is_told_and_why_they_do(build: Build) -> None:
+    house = build(RUNHOOK_CONCURRENCY=9, RUNHOOK_TENANT_CONCURRENCY=1)
+    client = create_app(house.w).test_client()
+    for tenant, count in (("shop-1", 3), ("shop-2", 2)):
+        for _ in range(count):
+            made = client.post("/v1/jobs", json=GOOD | {"tenant": tenant}).get_json()
+    house.lost = ["send"]
+    house.settle()
+    shown = client.get("/v1/queue").get_json()
+    assert shown["by_tenant"] == [
+        {"tenant": "shop-1", "queued": 2, "in_flight": 1, "at_limit": True},
+        {"tenant": "shop-2", "queued": 1, "in_flight": 1, "at_limit": True},
+    ]
+    assert shown["other_tenants"] == {"tenants": 0, "queued": 0, "in_flight": 0}
+    assert shown["tenant_limit"] == 1
+    assert shown["why"] == "all tenants that wait have 1 in flight, as many as each may"
+    waiting = client.get(f"/v1/jobs/{made['id']}").get_json()
+    assert waiting["queue_position"] == 1
+    assert "its tenant has 1 in flight" in waiting["why_waiting"]
+
+
+def test_the_tenants_with_the_most_jobs_are_named_and_the_others_counted(house: House) -> None:
+    house.w.store.queue.pause(True)
+    for number in range(policy.TENANTS_NAMED + 3):
+        for _ in range(1 + (number == 2)):
+            asked = JobRequest(model=IMAGE, input={"prompt": "a"}, tenant=f"t{number:03d}")
+            create.request(house.w, asked)
+    shown = create_app(house.w).test_client().get("/v1/queue").get_json()
+    assert len(shown["by_tenant"]) == policy.TENANTS_NAMED
+    assert shown["by_tenant"][0]["tenant"] == "t002"
+    assert shown["other_tenants"] == {"tenants": 3, "queued": 3, "in_flight": 0}
+    assert shown["why"] == "it is paused"
+
+
+def _crowded(build: Build) -> House:
+    """Two tenants, each at its limit, with jobs that wait."""
+    house = build(RUNHOOK_CONCURRENCY=9, RUNHOOK_TENANT_CONCURRENCY=1)
+    for tenant in ("shop-1", "shop-1", "shop-2", "shop-2"):
+        create.request(house.w, JobRequest(model=IMAGE, input={"prompt": "a"}, tenant=tenant))
+    house.lost = ["send"]
+    house.settle()
+    return house
+
+
+def test_the_pages_say_whose_jobs_wait_for_what(build: Build) -> None:
+    house = _crowded(build)
+    client = create_app(house.w).test_client()
+
+    def plain(path: str) -> str:
+        return " ".join(re.sub(r"<[^>]+>", " ", client.get(path).get_data(as_text=True)).split())
+
+    assert "shop-1 1 1 of 1 waits until one of its own ends" in plain("/account")
+    assert "All tenants that wait have 1 in flight, as many as each may." in plain("/system")
+    waiting = house.raw.zrange("runhook:line:main", 0, 0)[0].decode()
+    assert "place 1 in shop-1's queue its tenant has 1 in flight" in plain(f"/jobs/{waiting}")
+
+
+def test_one_tenant_without_a_limit_has_no_table(house: House) -> None:
+    house.ask()
+    assert "Whose jobs" not in create_app(house.w).test_client().get("/account").get_data(True)
