@@ -3,11 +3,12 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.store import JobFilter
+from tests.browser.conftest import a_context
 from tests.browser.watching import Watched
 from tests.conftest import eventually
 from tests.journeys.conftest import Town
@@ -95,6 +96,41 @@ def test_a_form_that_is_posted_twice_at_once_makes_one_job(page: Page, town: Tow
     assert {place.rpartition("/")[2] for place in places} == {job}
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_whose_answer_is_lost_goes_back_and_pays_once(
+    browser: Browser, town: Town, scripts: bool
+) -> None:
+    prompt = f"an answer lost, scripts {scripts}"
+    with a_context(browser, town, scripts=scripts) as context:
+        page = context.new_page()
+        page.goto(VIDU)
+        page.get_by_label("prompt").fill(prompt)
+        page.route("**/new/**", _lose_the_answer)
+        page.locator("#pay").click()
+        eventually(lambda: _jobs_with(town, prompt))
+        page.unroute("**/new/**")
+        page.wait_for_url("chrome-error://**")
+        page.go_back()
+        (job,) = _jobs_with(town, prompt)
+        expect(page.get_by_role("status").get_by_role("link", name=job)).to_be_visible()
+        page.get_by_label("prompt").fill(prompt)
+        page.locator("#pay").click()
+        page.wait_for_url(f"**/jobs/{job}")
+        expect(page.locator(".notice")).to_contain_text("nothing new was made or paid")
+        assert _jobs_with(town, prompt) == [job]
+
+
+def _lose_the_answer(route: Route) -> None:
+    """The server does what it is asked, and the browser hears nothing."""
+    if "do=submit" in (route.request.post_data or "") or 'name="do"' in str(
+        route.request.post_data_buffer
+    ):
+        route.fetch(max_redirects=0)
+        route.abort("connectionreset")
+    else:
+        route.continue_()
+
+
 def test_by_keyboard_alone_a_job_is_asked_for(page: Page, town: Town) -> None:
     page.goto(VIDU)
     page.get_by_label("prompt").focus()
@@ -123,7 +159,7 @@ def test_enter_in_a_field_asks_for_the_price_and_pays_nothing(page: Page, town: 
     page.get_by_label("retries").fill("2")
     page.get_by_label("retries").press("Enter")
     expect(page.locator("#price")).to_contain_text("¥4.05", timeout=SOON)
-    assert page.url.endswith(VIDU)
+    assert VIDU in page.url
     assert _jobs_with(town, "enter pays nothing") == []
 
 

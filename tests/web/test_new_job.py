@@ -30,8 +30,13 @@ def client(house: House) -> FlaskClient:
     return house.app.test_client()
 
 
+def _open(client: FlaskClient, path: str) -> Any:
+    """A form as a browser has it, which follows to the address with its key."""
+    return client.get(path, follow_redirects=True)
+
+
 def _form(client: FlaskClient, path: str) -> FilledForm:
-    answer = client.get(path)
+    answer = _open(client, path)
     assert answer.status_code == 200, answer.data
     return FilledForm(answer.get_data(as_text=True), "/new/")
 
@@ -76,7 +81,7 @@ def test_models_are_found_by_words_and_by_what_they_make(client: FlaskClient) ->
 
 def test_each_model_has_a_form_of_at_most_60_kb(client: FlaskClient) -> None:
     for model in catalogue.models():
-        answer = client.get(f"/new/{model.endpoint}")
+        answer = _open(client, f"/new/{model.endpoint}")
         assert answer.status_code == 200
         assert len(answer.data) <= 60_000
         named = set(re.findall(r'name="input\.(\w+)"', answer.get_data(as_text=True)))
@@ -93,7 +98,7 @@ def test_another_resolution_changes_the_price_before_the_prompt_is_there(
     client: FlaskClient,
 ) -> None:
     form = _form(client, f"/new/{VIDU}")
-    assert _price(client.get(f"/new/{VIDU}")) == "¥1.35"
+    assert _price(_open(client, f"/new/{VIDU}")) == "¥1.35"
     dearer = _post(client, form, do="check", input__resolution="1080p")
     assert (dearer.status_code, _price(dearer)) == (200, "¥1.75")
 
@@ -172,6 +177,52 @@ def test_a_form_that_was_sent_and_then_changed_says_so_and_can_be_sent_as_anothe
     assert again.values["input.prompt"] == ["dunes"]
     assert _post(client, again, do="submit").status_code == 303
     assert len(_jobs(house)) == 2
+
+
+def test_whoever_comes_back_to_a_form_finds_its_key_and_what_it_made(
+    house: House, client: FlaskClient
+) -> None:
+    where = client.get(f"/new/{VIDU}").headers["Location"]
+    form = _form(client, where)
+    assert "was sent" not in client.get(where).text
+    assert _post(client, form, do="submit", input__prompt="waves").status_code == 303
+    again = client.get(where)
+    (job,) = _jobs(house)
+    assert f'made <a href="/jobs/{job["id"]}">' in again.text
+    assert f'href="/new/{VIDU}?from={job["id"]}"' in again.text
+    form = FilledForm(again.text, "/new/")
+    answer = _post(client, form, do="submit", input__prompt="waves")
+    assert answer.headers["Location"] == f"/jobs/{job['id']}"
+    changed = _post(client, form, do="submit", input__prompt="dunes")
+    twice = _post(client, form, do="submit", input__prompt="dunes")
+    for answer in (changed, twice):  # a browser that asks once more, as after a lost answer
+        sent = _post(client, FilledForm(answer.text, "/new/"), do="submit")
+        assert sent.status_code == 303
+    assert len(_jobs(house)) == 2
+
+
+def test_a_form_opened_anew_is_another_job(house: House, client: FlaskClient) -> None:
+    for _ in range(2):
+        _post(client, _form(client, f"/new/{VIDU}"), do="submit", input__prompt="waves")
+    assert len(_jobs(house)) == 2
+
+
+def test_a_changed_model_keeps_its_key_when_the_browser_asks_again(
+    house: House, client: FlaskClient
+) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    for _ in range(2):
+        switched = _post(client, form, do="switch", other=IMAGE, input__prompt="a lighthouse")
+        other = FilledForm(switched.text, f"/new/{IMAGE}")
+        assert _post(client, other, do="submit").status_code == 303
+    assert len(_jobs(house)) == 1
+    assert other.values["key"] != form.values["key"]
+    assert "was sent, and made" in _post(client, form, do="switch", other=IMAGE).text
+
+
+def test_no_address_has_a_key_that_is_no_forms(client: FlaskClient) -> None:
+    for key in ("form-", "x", "form-" + "a" * 500, "form-%ED%B3%BF" + "a" * 21):
+        assert client.get(f"/new/{VIDU}?key={key}").status_code == 422
 
 
 def test_a_form_whose_answer_is_lost_keeps_its_key_and_pays_once(

@@ -1,14 +1,15 @@
 """/new: every model to choose from, and a form of each, which the server checks and prices.
 
 A form does the same with scripts and without: it is posted, and answered with the page and its
-faults, or it leads to the job. Its key makes a doubled click one job.
+faults, or it leads to the job. Its key makes one job of a doubled click, and of two that are sent
+because the first one's answer was lost.
 """
 
-import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 from flask import Response, g, request
 from pydantic import BeforeValidator, Field
@@ -20,8 +21,9 @@ from runhook.webhook.edge.queries import Query, query, read_query, takes
 from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, hide_job, only, open_to
 from runhook.webhook.forms import posted as posting
-from runhook.webhook.forms.carrying import carried, filled
+from runhook.webhook.forms.carrying import Carried, carried, filled
 from runhook.webhook.forms.form import Asked, JobForm, form_of, read, shown
+from runhook.webhook.forms.keys import KEY, is_key, key_behind, new_key
 from runhook.webhook.forms.posted import Posted
 from runhook.webhook.pages import shell
 from runhook.webhook.pages.model_list import listed
@@ -29,7 +31,7 @@ from runhook.webhook.pages.offers import UNKNOWN, Offer
 from runhook.webhook.pages.trials import Told, Trial, asker, told, trial
 from runhook.worker import catalogue
 from runhook.worker.catalogue.views import asset_view
-from runhook.worker.domain.bodies import JobId, key_fault, one_of, refused
+from runhook.worker.domain.bodies import JobId, fits, key_fault, one_of, refused
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.errors import (
@@ -44,12 +46,12 @@ from runhook.worker.flows import create
 from runhook.worker.flows.steps.inputs import app_fields
 from runhook.worker.flows.steps.pricing import has_budget
 
-KEY_BYTES = 16  # of a form's random key: nobody meets one twice
 REFUSED = 422  # the HTTP status of a form that is not right
 FILE = "file."  # before the name of the field that a file of the browser's machine is for
 NO_KEY = "is missing: open this page again, or a doubled click could be paid twice"
 AGAIN = "Press it again if you agree to that."
-QUEUED = "Queued. Nothing is paid before it is sent."
+# Of the moment only: the job may have ended before this is read.
+SUBMITTED = "Submitted."
 AWAY = (
     "Redis does not answer, so the job may have been taken or not. Send this very page again in a "
     "moment, and it is paid once; a form that is opened anew would be another job."
@@ -60,10 +62,16 @@ blueprint = shell.blueprint("new_job", __name__)
 blueprint.before_request(read_query)
 
 
-class FormQuery(Query):
+class SourceQuery(Query):
     """Another job, whose input the form begins with."""
 
     source: Annotated[JobId | None, Field(alias="from")] = None
+
+
+class FormQuery(SourceQuery):
+    """Which form it is: the browser brings its key along whenever it comes back."""
+
+    key: Annotated[str, fits(is_key, "must be a form's key", KEY.pattern)] | None = None
 
 
 def _count(text: object) -> object:
@@ -74,7 +82,7 @@ def _count(text: object) -> object:
     raise refused("must be a number from 0 to 999")
 
 
-class ModelsQuery(FormQuery):
+class ModelsQuery(SourceQuery):
     """Which models are looked for."""
 
     q: str = ""
@@ -91,12 +99,14 @@ class Begun:
         posted: What stands in it.
         left: Values that it was to begin with, and does not take.
         key: By which it is paid once.
+        made: The job that it has made already, if any.
     """
 
     form: JobForm
     posted: Posted
     left: Sequence[str] = ()
     key: str
+    made: str | None = None
 
 
 @blueprint.get("/new")
@@ -114,14 +124,19 @@ def show() -> Response:
 @open_to("read", "submit")
 @takes(FormQuery)
 def show_form(name: str) -> Response:
-    """The form of a model, empty or with another job's input."""
-    form, source = _form(name), query(FormQuery).source
-    begun = Begun(form=form, posted=Posted({}), key=new_key())
-    if source:
-        spec = _job(source).spec
+    """The form of a model, empty or with another job's input; with a key in its address."""
+    form, asked = _form(name), query(FormQuery)
+    carry = Carried(Posted({}), ())
+    if asked.source:
+        spec = _job(asked.source).spec
         carry = filled(form, spec.input, spec.options)
-        begun = Begun(form=form, posted=carry.posted, left=carry.left, key=new_key())
-    return _page(begun, trial(form, read(form, begun.posted)), silent=source is None)
+    if asked.key is None:
+        fields = asked.model_dump(by_alias=True, exclude_none=True) | {"key": new_key()}
+        return shell.lead_to(f"/new/{quote(name)}?{urlencode(fields)}")
+    begun = Begun(
+        form=form, posted=carry.posted, left=carry.left, key=asked.key, made=_made(asked.key)
+    )
+    return _page(begun, trial(form, read(form, begun.posted)), silent=asked.source is None)
 
 
 @blueprint.post("/new/files")
@@ -152,9 +167,9 @@ def post_form(name: str) -> Response:
     return _page(begun, trial(form, asked))
 
 
-def new_key() -> str:
-    """The idempotency key of one form."""
-    return f"form-{secrets.token_urlsafe(KEY_BYTES)}"
+def _made(key: str) -> str | None:
+    """The job that a form has made already; None where it has made none."""
+    return create.made_by_key(wiring(), caller().name, key)
 
 
 def _submit(begun: Begun, asked: Asked) -> Response:
@@ -175,7 +190,7 @@ def _submit(begun: Begun, asked: Asked) -> Response:
         return _page(begun, trial(begun.form, asked), REFUSED)
     except RunhookError as error:
         return _refused(begun, asked, error)
-    return shell.done(f"/jobs/{job.id}", {True: QUEUED, False: MADE}[new])
+    return shell.done(f"/jobs/{job.id}", {True: SUBMITTED, False: MADE}[new])
 
 
 def _not_agreed(begun: Begun, asked: Asked) -> Response | None:
@@ -200,7 +215,8 @@ def _refused(begun: Begun, asked: Asked, error: RunhookError) -> Response:
     """The form, and why it was not taken where no field is wrong."""
     if isinstance(error, Conflict):
         # It was sent before with other values: as it is now it asks for another job.
-        begun = Begun(form=begun.form, posted=begun.posted, key=new_key())
+        key = key_behind(begun.key, create.canonical(dict(asked.request)))
+        begun = Begun(form=begun.form, posted=begun.posted, key=key)
     problem = problem_view(error)
     if isinstance(error, StoreUnavailable):
         # With its key: without this page whoever pays again would pay for another job.
@@ -226,7 +242,8 @@ def _switched(form: JobForm, posted: Posted) -> Response:
             begun = Begun(form=form, posted=posted, key=posted.one("key"))
             return _page(begun, trial(form, unknown), REFUSED)
     carry = carried(form, before, posted)
-    begun = Begun(form=form, posted=carry.posted, left=carry.left, key=new_key())
+    key = key_behind(posted.one("key"), form.model.encode())
+    begun = Begun(form=form, posted=carry.posted, left=carry.left, key=key, made=_made(key))
     return _page(begun, trial(form, read(form, begun.posted)), silent=True)
 
 
@@ -302,6 +319,7 @@ def _page(
         problem=problem,
         may_pay=shell.may("new_job.post_form"),
         key=begun.key,
+        made=begun.made,
         left=begun.left,
         siblings=siblings,
         other=begun.posted.one("other"),

@@ -197,6 +197,14 @@ def _made_before(
     return None
 
 
+def made_by_key(w: Wiring, owner: str, key: str) -> str | None:
+    """The job that an idempotency key made, by whatever request; None: none so far."""
+    found = w.store.jobs.made_by(traces(w.settings.secrets, owner, key, b"", b""))
+    if found is None:
+        return None
+    return found[1]
+
+
 def _put(
     w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...], asker: Asker
 ) -> tuple[bool, Job]:

@@ -133,5 +133,5 @@ document.getElementById("f-other")?.addEventListener("keydown", (event) => {
   event.preventDefault();
   form.querySelector("button[value=switch]").click();
 });
-// A page that the browser kept holds the key of a form that was sent: it asks for a new one.
+// A form that the browser kept may have been sent since: the server says what it made.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
