@@ -19,7 +19,7 @@ from runhook.worker.delivery.deliveries import DeliveriesQuery, DeliveryState, R
 from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.delivery.standing import receivers
 from runhook.worker.delivery.views import delivery_view
-from runhook.worker.domain.bodies import JobId, read
+from runhook.worker.domain.bodies import JobId, ReceiverName, read
 from runhook.worker.domain.jobs import iso
 from runhook.worker.errors import Conflict, NotFound
 from runhook.worker.store import event_order
@@ -43,7 +43,7 @@ class ListQuery(DeliveriesQuery):
     """Which deliveries to list."""
 
     state: Annotated[DeliveryState | None, BeforeValidator(_or_any)] = None
-    handler: Annotated[str | None, BeforeValidator(_or_any)] = None
+    handler: Annotated[ReceiverName | None, BeforeValidator(_or_any)] = None
     job: Annotated[JobId | None, BeforeValidator(_or_any)] = None
     limit: PageSize = PAGE
 

@@ -31,7 +31,7 @@ from runhook.webhook.pages.offers import UNKNOWN, Offer
 from runhook.webhook.pages.trials import Told, Trial, asker, told, trial
 from runhook.worker import catalogue
 from runhook.worker.catalogue.views import asset_view
-from runhook.worker.domain.bodies import JobId, fits, key_fault, one_of, refused
+from runhook.worker.domain.bodies import JobId, ModelWord, fits, key_fault, one_of, refused
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.errors import (
@@ -85,7 +85,7 @@ def _count(text: object) -> object:
 class ModelsQuery(SourceQuery):
     """Which models are looked for."""
 
-    q: str = ""
+    q: ModelWord = ""
     output: Annotated[str, one_of(("", *KINDS))] = ""
     skip: Annotated[int, BeforeValidator(_count)] = 0
 

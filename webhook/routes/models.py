@@ -14,6 +14,7 @@ from runhook.worker.catalogue.answers import ModelView
 from runhook.worker.catalogue.input_schema import input_schema
 from runhook.worker.catalogue.views import model_view
 from runhook.worker.domain.answers import Page
+from runhook.worker.domain.bodies import ModelWord
 
 blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
 blueprint.before_request(read_query)
@@ -26,7 +27,7 @@ class ModelsQuery(Query):
         q: Words that a model's name, endpoint or group has.
     """
 
-    q: str = ""
+    q: ModelWord = ""
 
 
 @blueprint.get("")

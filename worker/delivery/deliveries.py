@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Annotated
 
 from runhook.worker.domain import policy
-from runhook.worker.domain.bodies import Body, JobId, Moment, one_of
+from runhook.worker.domain.bodies import Body, JobId, Moment, ReceiverName, one_of
 from runhook.worker.domain.pages import USUAL, PageSize, Query, begins_at
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import Delivery
@@ -29,7 +29,7 @@ class Filter(Body):
     """
 
     state: DeliveryState | None = None
-    handler: str | None = None
+    handler: ReceiverName | None = None
     job: JobId | None = None
     since: Moment | None = None
     until: Moment | None = None
@@ -64,7 +64,7 @@ class DeliveriesQuery(Query):
 
     state: DeliveryState | None = None
     job: JobId | None = None
-    handler: str | None = None
+    handler: ReceiverName | None = None
     cursor: Annotated[str, begins_at(is_delivery_id, DELIVERY_ID.pattern)] | None = None
     limit: PageSize = USUAL
 

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
@@ -228,6 +229,10 @@ _A_NAME = fits(
 )
 Tenant = Annotated[str, _A_NAME]  # whose a job is
 Group = Annotated[str, _A_NAME]  # a set of a tenant's jobs
+# What models are looked for by: a name, a glob, words of one; the longest name has 89 characters.
+ModelWord = Annotated[str, Field(max_length=300)]
+# A handler's name, or a subscription's id; no delivery has a longer one.
+ReceiverName = Annotated[str, Field(max_length=100)]
 # Any other string would be looked up as another row of Redis is.
 JobId = Annotated[str, fits(is_job_id, "must be a job's id, as job_…", JOB_ID.pattern)]
 

@@ -10,7 +10,7 @@ from pydantic import ValidationInfo
 from runhook.worker import catalogue
 from runhook.worker.domain import policy
 from runhook.worker.domain.answers import AccountView
-from runhook.worker.domain.bodies import Moment, Tenant, fact, refused, shaped
+from runhook.worker.domain.bodies import ModelWord, Moment, Tenant, fact, refused, shaped
 from runhook.worker.domain.faults import misspelt
 from runhook.worker.domain.metadata import PREFIX, Label
 from runhook.worker.domain.pages import LabelledQuery
@@ -51,7 +51,7 @@ class CostsQuery(LabelledQuery):
     """
 
     by: Annotated[tuple[str, ...], shaped(_dimensions, SOME_DIMENSIONS)] = ("day",)
-    model: str | None = None
+    model: ModelWord | None = None
     tenant: Tenant | None = None
     since: Moment | None = None
     until: Moment | None = None

@@ -5,7 +5,7 @@ from typing import Annotated
 from runhook.worker import catalogue
 from runhook.worker.domain import policy
 from runhook.worker.domain.answers import JobView, Page, TreePage
-from runhook.worker.domain.bodies import Group, JobId, Moment, Tenant, some_of
+from runhook.worker.domain.bodies import Group, JobId, ModelWord, Moment, Tenant, some_of
 from runhook.worker.domain.jobs import JOB_ID, LOCAL, State, is_job_id
 from runhook.worker.domain.metadata import Label
 from runhook.worker.domain.pages import USUAL, LabelledQuery, PageSize, Query, begins_at
@@ -33,7 +33,7 @@ class JobsQuery(LabelledQuery):
     """
 
     state: Annotated[tuple[str, ...], some_of(tuple(State))] = ()
-    model: str | None = None
+    model: ModelWord | None = None
     tenant: Tenant | None = None
     root: JobId | None = None
     group: Group | None = None

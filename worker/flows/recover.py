@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from runhook.worker.delivery import deliveries
 from runhook.worker.delivery.fanout import Audience, audience, who_wants
 from runhook.worker.domain import policy
-from runhook.worker.domain.bodies import Body, Moment, fact, refused
+from runhook.worker.domain.bodies import Body, Moment, ReceiverName, fact, refused
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.recovery import Missing, Recovered
@@ -51,7 +51,7 @@ class RecoverRequest(Body):
 
     since: Annotated[Moment, Field(description="start of the period to recover, as 2h ago")]
     until: Moment | None = None
-    handler: str | None = None
+    handler: ReceiverName | None = None
     new_handlers: bool = False
     dry_run: bool = False
 
