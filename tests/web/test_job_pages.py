@@ -256,6 +256,37 @@ def test_a_filter_that_is_looked_through_too_long_is_said_to_be(
     assert town.job(job).state == "queued"
 
 
+@pytest.mark.parametrize(
+    "agreed",
+    ["CNY:0.30:0.40 unpriced:0", "CNY:0.40:0.30", "USD:9:9", "", "CNY:inf:inf", "x" * 9000],
+)
+def test_a_retry_that_costs_more_than_was_agreed_to_is_asked_about_again(
+    ops: FlaskClient, town: House, agreed: str
+) -> None:
+    job = _failed(town)
+    text = _post(ops, "/jobs/confirm", action="retry", job=job.id).text
+    fields = _fields(text)
+    assert fields["agreed"] == "CNY:0.4:0.4 unpriced:0"
+    risen = ops.post("/jobs/act", data=fields | {"agreed": agreed}, headers=BROWSER)
+    assert risen.status_code == 422
+    assert "costs more by now" in risen.text
+    assert "Pay ¥0.40 for 1 job" in risen.text
+    assert town.job(job).state == "failed"
+    assert ops.post("/jobs/act", data=_fields(risen.text), headers=BROWSER).status_code == 303
+    assert town.job(job).state == "queued"
+
+
+def test_a_retry_that_costs_less_by_now_is_not_asked_about_again(
+    ops: FlaskClient, town: House
+) -> None:
+    jobs = [_failed(town).id, _failed(town).id]
+    fields = _fields(_post(ops, "/jobs/confirm", action="retry", job=jobs).text)
+    assert fields["agreed"] == "CNY:0.8:0.8 unpriced:0"
+    _post(ops, f"/jobs/{jobs[0]}/forget")
+    assert ops.post("/jobs/act", data=fields, headers=BROWSER).status_code == 303
+    assert town.w.store.jobs.get(jobs[1]).state == "queued"
+
+
 @pytest.mark.parametrize("path", ["/jobs/confirm", "/jobs/act"])
 def test_whoever_changes_many_jobs_at_once_keeps_nobody_else_from_theirs(
     ops: FlaskClient, town: House, path: str

@@ -1,5 +1,6 @@
 """/jobs/confirm and /jobs/act: one word on many jobs, whose count and sum are confirmed first."""
 
+from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, g, request
@@ -8,12 +9,13 @@ from werkzeug.datastructures import MultiDict
 from runhook.webhook.edge.limits import CHANGING
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, forbidden, only, open_to
+from runhook.webhook.pages import agreeing
 from runhook.webhook.pages.asking import read_form
 from runhook.webhook.pages.shell import done, may, page
 from runhook.worker.domain.jobs import is_job_id
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import bulk, lists
-from runhook.worker.flows.bulk import ACTIONS, Action, Outcome, Plan
+from runhook.worker.flows.bulk import ACTIONS, Action, Named, Outcome, Plan
 from runhook.worker.flows.lists import JobsQuery
 
 LIST = "/jobs"
@@ -21,6 +23,8 @@ LIST = "/jobs"
 OF_ALL: tuple[Action, ...] = ("cancel", "retry", "forget")
 # What a list's address has besides the filter.
 PLACE = ("view", "top", "cursor", "limit", "jump")
+UNPROCESSABLE = 422  # the HTTP status of a confirmation that has to be given again
+RISEN = "Nothing was done: it costs more by now than what was agreed to. Confirm it if you agree."
 LONGEST_FILTER = 4000  # characters; a browser sends some thousands in an address
 DONE = {
     "cancel": "cancelled, or wished where RunningHub has yet to say what it has",
@@ -46,30 +50,56 @@ def confirm() -> Response:
     action, back = _action(), _filter()
     with CHANGING.take(caller().name):
         plan = _planned(action, back)
-    where = LIST
-    if back:
-        where = f"{LIST}?{back}"
     if not plan.named:
-        return done(where, _none_of(plan), "bad")
-    g.below = "job_list.show"
-    return page("confirm.html", plan=plan, back=back, where=where)
+        return done(_list(back), _none_of(plan), "bad")
+    return _question(plan, back)
 
 
 @blueprint.post("/jobs/act")
 @open_to("submit")
 def act() -> Response:
-    """Do what was confirmed, to the very jobs that were counted."""
+    """Do what was confirmed, to the very jobs that were counted, at the price that was said."""
     action, back = _action(), _filter()
     named = bulk.named_in(request.form.get("named", ""))
     with CHANGING.take(caller().name):
+        if action == "retry" and (dearer := _dearer(named)):
+            return _question(dearer, back, fault=RISEN)
         outcome = bulk.carry_out(wiring(), action, named, only=only())
-    where = LIST
-    if back:
-        where = f"{LIST}?{back}"
     kind = "good"
     if outcome.refused or outcome.left:
         kind = "bad"
-    return done(where, _said(action, outcome), kind)
+    return done(_list(back), _said(action, outcome), kind)
+
+
+def _dearer(named: Sequence[Named]) -> Plan | None:
+    """What a retry costs by now, where that is more than was agreed to."""
+    plan = bulk.plan_named(wiring(), "retry", named, only=only())
+    if agreeing.is_dearer(plan, agreeing.read(request.form.get("agreed", ""))):
+        return plan
+    return None
+
+
+def _question(plan: Plan, back: str, fault: str | None = None) -> Response:
+    g.below = "job_list.show"
+    status = 200
+    if fault:
+        status = UNPROCESSABLE
+    return page(
+        "confirm.html",
+        status,
+        plan=plan,
+        agreed=agreeing.written(plan),
+        back=back,
+        where=_list(back),
+        fault=fault,
+    )
+
+
+def _list(back: str) -> str:
+    """The list that it was asked on."""
+    if back:
+        return f"{LIST}?{back}"
+    return LIST
 
 
 def _planned(action: Action, back: str) -> Plan:

@@ -135,6 +135,20 @@ def plan_selected(
     return _fill(w, Plan(action=action), jobs)
 
 
+def plan_named(
+    w: Wiring, action: Action, named: Sequence[Named], *, only: str | None = None
+) -> Plan:
+    """What an action means by now for jobs that were counted, as far as they are as they were."""
+    attempts = {one.id: one.attempt for one in named}
+    jobs = (
+        job
+        for some in pieces(list(attempts), PIECE)
+        for job in w.store.jobs.many(some)
+        if only in (None, job.tenant) and job.history.attempts[-1].n == attempts[job.id]
+    )
+    return _fill(w, Plan(action=action), jobs)
+
+
 def plan_all(w: Wiring, action: Action, of: JobFilter | None) -> Plan:
     """What an action would mean for all jobs that fit a filter, the newest first."""
     plan = Plan(action=action)
