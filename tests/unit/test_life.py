@@ -151,6 +151,27 @@ def test_doubled_callbacks_and_handlers_that_failed_first_are_told() -> None:
     ]
 
 
+def test_a_delivery_that_fails_so_far_is_said_to_be_still_tried() -> None:
+    who = {"event": "job.succeeded", "handler": "shop"}
+    other = {"event": "job.succeeded", "handler": "books"}
+    lines = [
+        *begun(),
+        line(5, "succeeded", attempt=1, ref="201", by="callback", outputs=1),
+        line(5, "delivery opened", **who),
+        line(5, "delivery opened", **other),
+        line(5, "delivery failed", n=1, why="HTTP 500", **who),
+        line(6, "delivery done", n=1, **other),
+    ]
+    still = "shop has not taken job.succeeded at {}: still being tried."
+    assert how_known(lines)[1:] == [
+        ("doubt", still.format("its first try")),
+        ("good", "One delivery was taken at the first try."),
+    ]
+    lines += [line(9, "delivery dead", n=2, why="HTTP 500", **who), line(99, "redelivered", **who)]
+    assert ("doubt", still.format("2 tries")) in how_known(lines)
+    assert how_known([*begun(), line(5, "delivery opened", **who)]) == [], "nobody was asked yet"
+
+
 def test_a_life_has_its_stages_in_their_lanes() -> None:
     who = {"event": "job.succeeded", "handler": "shop"}
     lines = [

@@ -43,6 +43,7 @@ OWN_STORY: dict[str, Tone] = {
     "left twice": "bad",
     "not archived": "bad",
 }
+UNDER_WAY = ("delivery opened", "delivery failed", "redelivered")  # a delivery's last line then
 # A job may be retried for ever; the last so many sentences are told, and the table has the rest.
 MOST_TOLD = 12
 Told = tuple[Tone, str]
@@ -141,7 +142,7 @@ def _between(earlier: Line, later: Line) -> str:
 
 
 def _deliveries(lines: Sequence[Line]) -> Iterator[Told]:
-    """Who was told of what: each that took more than one try, and how many took it at once."""
+    """Who was told of what: each that takes more than one try, and how many took it at once."""
     turns: dict[tuple[str, str], list[Line]] = defaultdict(list)
     for line in lines:
         if what_of(line) in DELIVERING:
@@ -156,7 +157,15 @@ def _deliveries(lines: Sequence[Line]) -> Iterator[Told]:
             yield "good", f"{handler} took {event} only at try {tries}{after}."
         elif last == "delivery dead":
             yield "bad", sentence(turn[-1])
+        elif last in UNDER_WAY and tries:
+            yield "doubt", f"{handler} has not taken {event} at {_tries(tries)}: still being tried."
     if at_once == 1:
         yield "good", "One delivery was taken at the first try."
     elif at_once:
         yield "good", f"{at_once} deliveries were taken at the first try."
+
+
+def _tries(count: int) -> str:
+    if count == 1:
+        return "its first try"
+    return f"{count} tries"
