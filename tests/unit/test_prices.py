@@ -53,6 +53,14 @@ def test_a_placeholder_is_no_price() -> None:
     assert catalogue.find("alibaba/wan-2.7/video-edit").price is None
 
 
+def test_a_price_that_is_always_the_same_is_told_as_one() -> None:
+    for model in catalogue.models():
+        if model.price:
+            low, to, rest = catalogue.price_words(model.price).partition(" to ")
+            assert not to or low.split()[-1] != rest.split()[0], model.endpoint
+    assert _quote("rhart-video-s/text-to-video").text == "1.0 CNY a call"
+
+
 def test_every_price_has_words() -> None:
     for model in catalogue.models():
         if model.price:

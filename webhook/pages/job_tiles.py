@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from runhook.worker.catalogue import COMFY
 from runhook.worker.domain.jobs import Job, State, iso
 from runhook.worker.domain.reports import Output
 from runhook.worker.domain.views import job_view
@@ -70,7 +71,7 @@ def tile_of(job: Job) -> Tile:
         state=job.state,
         model=job.current_model,
         tenant=job.tenant,
-        words=_words(job.spec.input),
+        words=_words(job.spec.model, job.spec.input),
         created_at=iso(job.spec.created_at),
         cost=view["cost"],
         **shown,
@@ -104,10 +105,13 @@ def _why(job: Job) -> str:
     return ""
 
 
-def _words(given: Mapping[str, Any]) -> str:
-    """What was wanted, in words; of a workflow the longest of its texts."""
+def _words(model: str, given: Mapping[str, Any]) -> str:
+    """What was wanted, in words; of a workflow the longest of its texts.
+
+    Other texts of a model of the catalogue are its settings: `1080p` names no job.
+    """
     said = [given[name] for name in MADE if isinstance(given.get(name), str)]
-    if not said:
+    if not said and COMFY.fullmatch(model):
         said = [text for text in given.values() if isinstance(text, str) and ":" not in text[:9]]
     return _cut(max(said, key=len, default=""), LONGEST)
 

@@ -59,10 +59,10 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     notice, layout = None, "fragment.html"
     if FRAGMENT not in request.headers:
         notice, layout = _notice(), "layout.html"
-    frame = {"layout": layout, "navigation": _navigation(), "notice": notice}
-    html = render_template(
-        template, me=g.get("caller"), live=wiring().settings.live, **frame, **values
-    )
+    frame: dict[str, Any] = {"layout": layout, "navigation": _navigation(), "notice": notice}
+    settings = wiring().settings
+    frame |= {"live": settings.live, "charged_in": settings.budget_currency}
+    html = render_template(template, me=g.get("caller"), **frame, **values)
     response = as_page(html, status)
     response.headers["Vary"] = FRAGMENT
     if notice is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from runhook.worker.money.amounts import money_text
 
 SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€"}  # before an amount; other currencies stand behind it
+UNTOLD = " (currency not told)"
 KILO = 1024
 SHORT = 10  # seconds; of less, tenths are of interest
 # What an age is said in, the first that fits, in seconds; static/page.js says the same.
@@ -25,13 +26,21 @@ def money(amount: str | Decimal | None, currency: str | None = None) -> str:
     return f"{text} {currency or ''}".rstrip()
 
 
-def cost(of: Mapping[str, Any] | None) -> str:
-    """What was charged: money, coins, or both."""
+def cost(of: Mapping[str, Any] | None, usual: str | None = None) -> str:
+    """What was charged: money, coins, or both.
+
+    Args:
+        of: As views have it.
+        usual: What the account is charged in, for money that RunningHub told without a currency.
+    """
     if of is None:
         return "–"
     parts = []
     if of.get("money") is not None:
-        parts.append(money(of["money"], of.get("currency")))
+        currency = of.get("currency") or usual
+        parts.append(money(of["money"], currency))
+        if currency is None:
+            parts[0] += UNTOLD
     if of.get("coins") is not None:
         parts.append(f"{of['coins']} coins")
     return " + ".join(parts) or "–"

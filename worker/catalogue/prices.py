@@ -101,7 +101,7 @@ def quote(model: Model, values: Mapping[str, Any]) -> Quote | None:
 def price_words(price: Price) -> str:
     """The rule in words; a table is named, not told."""
     if price.text:
-        return f"{price.currency}, {price.text}"
+        return f"not told beforehand; in {price.currency}, {price.text}"
     unit = UNITS[price.unit or "call"]
     text = _rule_of(price, unit)
     if price.at_least:
@@ -111,7 +111,9 @@ def price_words(price: Price) -> str:
 
 def _rule_of(price: Price, unit: str) -> str:
     if price.price is None:
-        amounts = sorted(price.table.values())
+        amounts = sorted(set(price.table.values()))
+        if len(amounts) == 1:
+            return f"{amounts[0]:f} {price.currency} {unit}"
         by = " and ".join(price.by)
         return f"{amounts[0]:f} to {amounts[-1]:f} {price.currency} {unit}, by {by}"
     if price.per:
