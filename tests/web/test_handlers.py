@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from runhook import Event
-from runhook.worker.cli import cli
+from runhook.worker.cli.root import cli
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.doctor import examine

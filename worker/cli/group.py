@@ -1,7 +1,7 @@
 """The group of all commands: which there are, where each is, and how an error ends one.
 
 Exit statuses: 0 done, 1 the job or the call failed, 2 wrong usage (click's own), 3 cannot reach the
-service.
+service, 130 broken off by Ctrl-C.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from runhook.worker.cli.statuses import FAILED, WRONG
+from runhook.worker.cli.interrupts import heard, unheard
+from runhook.worker.cli.statuses import INTERRUPTED, WRONG
 from runhook.worker.net.untrusted import one_line
 from runhook.worker.telemetry import masked
 
@@ -28,7 +29,8 @@ class Deferred(click.Command):
 
     def load(self) -> click.Command:
         """The command itself."""
-        command: click.Command = getattr(import_module(self._module), str(self.name))
+        with unheard():
+            command: click.Command = getattr(import_module(self._module), str(self.name))
         return command
 
     def make_context(
@@ -58,14 +60,15 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""
         try:
-            return super().invoke(ctx)
+            with heard():
+                return super().invoke(ctx)
         except UnicodeEncodeError:
             click.echo("Error: what was typed holds bytes that are no text in UTF-8", err=True)
             ctx.exit(WRONG)
         except KeyboardInterrupt:
             # Those that wait for something say more, and what.
             click.echo("broken off here; what the service has begun goes on without you", err=True)
-            ctx.exit(FAILED)
+            ctx.exit(INTERRUPTED)
         except NoArgsIsHelpError as asked:
             asked.show()  # a page of help, of which click makes the message of an error
             ctx.exit(WRONG)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runhook.worker.cli.statuses import FAILED
+from runhook.worker.cli.statuses import INTERRUPTED
 
 
 @click.command()
@@ -34,7 +34,7 @@ def restore(file: Path, as_json: bool) -> None:
             count, why = put(w, file, progress("restored"))
         except KeyboardInterrupt:
             say("broken off; nothing starts here until `runhook restore` has ended", err=True)
-            sys.exit(FAILED)
+            sys.exit(INTERRUPTED)
         finally:
             line_end()
     if as_json:

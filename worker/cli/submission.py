@@ -16,7 +16,7 @@ from runhook.worker.cli.following import follow
 from runhook.worker.cli.inputs import from_file, job_lines, metadata_of, options_of, typed
 from runhook.worker.cli.naming import whole_id
 from runhook.worker.cli.outputs import QUIET
-from runhook.worker.cli.statuses import FAILED
+from runhook.worker.cli.statuses import FAILED, INTERRUPTED
 from runhook.worker.client.answers import Checked, Line, Price
 from runhook.worker.client.errors import RunhookError, Unavailable
 from runhook.worker.client.inputs import JobParts
@@ -102,7 +102,7 @@ def submit_and_wait(rh: "Runhook", asked: Submission, *, as_json: bool, shows: s
     except KeyboardInterrupt:
         # Not cancelled: it may be paid for already, and whoever wants that can say so.
         err.print(goes_on(job.id))
-        sys.exit(FAILED)
+        sys.exit(INTERRUPTED)
     if as_json:
         print_json(job.document)
     else:

@@ -16,7 +16,7 @@ from runhook.worker.cli.following import EVERY, REFRESH, follow, patiently
 from runhook.worker.cli.job_tables import jobs_table
 from runhook.worker.cli.naming import whole_id
 from runhook.worker.cli.outputs import COMPACT, INTERACTIVE, OUTPUTS, QUIET, chosen
-from runhook.worker.cli.statuses import FAILED
+from runhook.worker.cli.statuses import FAILED, INTERRUPTED
 from runhook.worker.cli.trees import endings, tree_of
 from runhook.worker.client.jobs import Job
 
@@ -53,8 +53,8 @@ def _watch_one(rh: "Runhook", job: Job, shows: str | None) -> None:
     try:
         job = follow(rh, job, shows)
     except KeyboardInterrupt:
-        err.print(goes_on(job.id))  # and exit with 0: watching is what was asked for
-        return
+        err.print(goes_on(job.id))
+        sys.exit(INTERRUPTED)
     print_end(job, quiet=shows == QUIET)
     if job.state != "succeeded":
         sys.exit(FAILED)
@@ -78,7 +78,7 @@ def _watch_tree(rh: "Runhook", jobs: Sequence[Job], shows: str | None) -> None:
             jobs = patiently(lambda: list(rh.tree(name)), _silent)
     except KeyboardInterrupt:
         err.print(goes_on(name))
-        return
+        sys.exit(INTERRUPTED)
     finally:
         live.stop()
     out.print(endings(jobs))
