@@ -295,6 +295,21 @@ def test_a_request_uses_up_only_faults_that_it_can_have(sandbox: Sandbox) -> Non
     assert _submit(sandbox)["errorCode"] == "421"
 
 
+def test_every_key_is_good_but_one_that_is_nobodys(sandbox: Sandbox) -> None:
+    nobody = "0" * 32
+    headers = KEY | {"Authorization": f"Bearer {nobody}"}
+    asked = {"taskId": "1"}
+    assert _post(f"{sandbox.url}/openapi/v2/query", asked, headers)["errorCode"] == "1002"
+    older = f"{sandbox.url}/task/openapi/outputs"
+    assert _post(older, asked | {"apiKey": nobody}, KEY)["code"] == 802
+    assert _post(older, asked | {"apiKey": f"{nobody}0"}, KEY)["code"] == 807
+
+
+def test_an_id_that_is_none_is_refused_and_not_looked_for(sandbox: Sandbox) -> None:
+    for wrong in ({}, {"taskId": None}, {"taskId": "0"}, {"taskId": 0}):
+        assert _post(f"{sandbox.url}/openapi/v2/query", wrong)["errorCode"] == "1007"
+
+
 def test_a_file_is_refused_each_time_and_no_other_is(sandbox: Sandbox) -> None:
     sandbox.faults(
         {"fault": "upload_too_large", "match": "big"}, {"fault": "upload_reset", "match": "torn"}

@@ -17,6 +17,7 @@ from runhook.worker.runninghub.sandbox.answers import (
 )
 from runhook.worker.runninghub.sandbox.faults import OF_OUTPUTS, OF_UPLOADS, Faults
 from runhook.worker.runninghub.sandbox.garbling import page
+from runhook.worker.runninghub.sandbox.keys import NO_KEY
 from runhook.worker.runninghub.sandbox.tasks import Office
 
 LARGEST_OLD = 30 * 1024 * 1024  # bytes that Upload Resource (api-276642711) takes
@@ -42,7 +43,7 @@ class Files:
         """File upload (new)."""
         file = request.files.get("file")
         if not bearer() or file is None:
-            return {"code": 401, "message": "ApiKey verification failed", "data": None}
+            return NO_KEY
         refusal = self._refusal(str(file.filename))
         if refusal is not None:
             return refusal

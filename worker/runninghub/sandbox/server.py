@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files as files_of
 from typing import Any
 
@@ -26,9 +26,10 @@ from runhook.worker.runninghub.sandbox.answers import (
     v2,
     v2_error,
 )
-from runhook.worker.runninghub.sandbox.faults import OF_EVERY_CALL, OF_SUBMITS, Chosen, Faults
+from runhook.worker.runninghub.sandbox.faults import OF_SUBMITS, Chosen, Faults
 from runhook.worker.runninghub.sandbox.files import Files
 from runhook.worker.runninghub.sandbox.garbling import DEEP, garbled, nested, page
+from runhook.worker.runninghub.sandbox.keys import key_fault
 from runhook.worker.runninghub.sandbox.prices import price
 from runhook.worker.runninghub.sandbox.tasks import (
     Office,
@@ -70,7 +71,7 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     sandbox = Sandbox(faults, Office(limit, pace, slot_lag), Sender(retry_gap))
     app.before_request(sandbox.count)
-    app.before_request(sandbox.key_fault)
+    app.before_request(partial(key_fault, faults))
     for method, path, view in _routes(sandbox, faults):
         app.add_url_rule(path, f"{method} {path}", view, methods=[method])
     return app
@@ -143,17 +144,6 @@ class Sandbox:
         name = named.replace("<path:endpoint>", "{endpoint}")
         if not path.startswith(("/sandbox", "/view")):
             self.office.calls[name] += 1
-
-    def key_fault(self) -> Any:
-        """Why a key is not good for anything; None when it is."""
-        path = request.path
-        if path.startswith(("/sandbox", "/view")):
-            return None
-        if "key_refused" not in self.faults.choose(path, among=OF_EVERY_CALL):
-            return None
-        if path.startswith("/openapi/v2/"):
-            return v2_error("1002", "Invalid API key") | {"code": 1002, "msg": "Invalid API key"}
-        return legacy(802, "APIKEY_UNAUTHORIZED")
 
     def books(self) -> Any:
         """What was accepted, asked, and called back."""
@@ -288,10 +278,13 @@ class Sandbox:
 
     def query(self) -> Any:
         """Query V2."""
-        task = self.office.get(asked().get("taskId"))
+        named = str(asked().get("taskId") or "0")
+        if not named.strip("0"):
+            return v2_error("1007", "taskId must be greater than 0")
+        task = self.office.get(named)
         if task is None:
             return v2_error("1004", "Task not found, please check the task ID") | {
-                "taskId": str(asked().get("taskId", "")),
+                "taskId": named,
                 "failedReason": {},
                 "usage": None,
             }
