@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.pages.words import cost
 from runhook.worker.domain import moves
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.reports import Output
@@ -16,6 +17,7 @@ from runhook.worker.store import Change, TimelineEntry
 from tests.bodies import asked
 from tests.conftest import SHOP, Build, House
 from tests.flows.test_timeline import telling
+from tests.trips import trips
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 FILM, SHAPE, TEXT = "vidu/text-to-video-q3-turbo", "hunyuan3d-v3.1/text-to-3d", "kling-lip-sync/tts"
@@ -101,6 +103,29 @@ def test_what_a_job_made_is_shown_in_place(
     assert ("glb.js" in html) == (model == SHAPE), "the viewer is loaded where it is needed only"
     assert f'<a href="/v1/jobs/{job.id}/outputs/0" download>' in html
     assert browser.client.get(f"/v1/jobs/{job.id}/outputs/0").status_code == 200
+
+
+def test_when_runninghub_is_asked_next_is_told_of_what_runs(browser: Browser) -> None:
+    ended = browser.house.until(browser.house.ask(), "succeeded")
+    browser.house.sandbox.faults({"fault": "slow", "value": 600})
+    job = browser.house.until(browser.house.ask(), "running")
+    assert "RunningHub is asked next in " in browser.job(job)
+    assert "unless it calls back before" in browser.job(job)
+    assert "RunningHub is asked" not in browser.job(ended)
+
+
+def test_a_page_is_read_in_three_round_trips_and_more_only_for_kin(browser: Browser) -> None:
+    job = browser.house.until(browser.house.ask(), "succeeded")
+    browser.house.settle()
+    browser.job(job)
+    assert trips(lambda: browser.job(job)) <= 3
+
+
+def test_money_without_a_currency_is_said_in_the_accounts() -> None:
+    told = {"money": "0.4", "currency": None, "coins": None}
+    assert cost(told, "CNY") == "¥0.40"
+    assert cost(told) == "0.40 (currency not told)"
+    assert cost({**told, "currency": "USD"}, "CNY") == "$0.40"
 
 
 def test_what_is_not_kept_here_leads_to_runninghub_while_that_has_it(browser: Browser) -> None:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from flask import Response, g, request
@@ -17,7 +19,7 @@ from runhook.webhook.pages.shell import blueprint as page_blueprint
 from runhook.webhook.pages.shell import may, page
 from runhook.worker.delivery.answers import DeliveryView
 from runhook.worker.delivery.views import delivery_view
-from runhook.worker.domain.answers import JobView
+from runhook.worker.domain.answers import JobView, TreePage
 from runhook.worker.domain.bodies import fits
 from runhook.worker.domain.calling import as_curl, as_python, request_of
 from runhook.worker.domain.jobs import Attempt, Job, State
@@ -31,6 +33,7 @@ from runhook.worker.flows.lists import TreeQuery
 from runhook.worker.flows.steps.viewing import whole_view
 from runhook.worker.money.standing import Bill, bill_of, state_of
 from runhook.worker.store.groups import GroupView
+from runhook.worker.store.stories import Story
 
 KIN = 20  # jobs of a tree that the page names; the list has all
 LONGEST_TITLE = 240  # characters of a prompt above everything
@@ -82,13 +85,13 @@ class Kin:
 def show(job_id: str) -> Response:
     """One job."""
     w = wiring()
-    job, now = w.store.jobs.get(job_id), w.clock.now()
-    lines = w.store.jobs.timeline(job_id)
-    deliveries = [delivery_view(one) for one in w.store.deliveries.of_job(job_id)]
+    story, now = w.store.stories.of(job_id), w.clock.now()
+    job, lines = story.job, story.lines
+    deliveries = [delivery_view(one) for one in story.deliveries]
     until = None
     if place := query(LinesQuery).until:
         until = int(place)
-    job_view = whole_view(w, job)
+    job_view = whole_view(w, job, story.durations)
     g.below = "job_list.show"
     return page(
         "job.html",
@@ -101,7 +104,7 @@ def show(job_id: str) -> Response:
         attempts=[_attempt(job, one) for one in job.history.attempts[-MOST_ROWS:]],
         deliveries=deliveries[-MOST_ROWS:],
         left_out=max(len(job.history.attempts), len(deliveries)) > MOST_ROWS,
-        kin=_kin(job),
+        kin=_kin(job, alone=story.alone),
         group=_group(job),
         prompt=_prompt(job),
         given=_text(job.spec.input),
@@ -110,7 +113,16 @@ def show(job_id: str) -> Response:
         calls=_calls(job),
         can=_can(job),
         every=_every(job, deliveries),
+        **_asked_next(story, now),
     )
+
+
+def _asked_next(story: Story, now: datetime) -> dict[str, Any]:
+    """When RunningHub is asked about it next: the moment, and in how many seconds; None: never."""
+    at = story.look_at
+    if at is None or story.job.state is not State.RUNNING:
+        return {"asked_at": None, "asked_in": None}
+    return {"asked_at": at, "asked_in": round((at - now).total_seconds())}
 
 
 def _can(job: Job) -> dict[str, bool]:
@@ -163,22 +175,29 @@ def _attempt(job: Job, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _kin(job: Job) -> Kin:
-    """Its parent, those it needs, and what grew from it, as far as whoever looks may see them."""
+def _kin(job: Job, *, alone: bool) -> Kin:
+    """Its parent, those it needs, and what grew from it, as far as whoever looks may see them.
+
+    Args:
+        job: Which.
+        alone: Nothing grew from it, so nobody need look.
+    """
     w = wiring()
     above = [*job.spec.upstream]
     if job.spec.parent:
         above.append(job.spec.parent)
-    seen = [
-        one for one in w.store.jobs.many(list(dict.fromkeys(above))) if only() in (None, one.tenant)
-    ]
+    found: list[Job] = []
+    if above:
+        found = w.store.jobs.many(list(dict.fromkeys(above)))
+    seen = [one for one in found if only() in (None, one.tenant)]
     named = {
         one.id: {"id": one.id, "model": one.spec.model, "state": one.state.value} for one in seen
     }
-    try:
-        tree = lists.tree(w, job.id, TreeQuery(limit=KIN + 1), only=only())
-    except NotFound:  # it was forgotten meanwhile
-        tree = {"items": [], "next": None, "complete": True}
+    tree: TreePage[JobView] = {"items": [], "next": None, "complete": True}
+    if not alone:
+        # It may be forgotten meanwhile.
+        with suppress(NotFound):
+            tree = lists.tree(w, job.id, TreeQuery(limit=KIN + 1), only=only())
     grown = [one for one in tree["items"] if one["id"] != job.id]
     return Kin(
         parent=named.get(job.spec.parent or ""),

@@ -38,6 +38,7 @@ from runhook.worker.store.queue import Peek, Queue, may_leave
 from runhook.worker.store.queue_state import QueueState
 from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.sessions import Sessions
+from runhook.worker.store.stories import Stories
 from runhook.worker.store.subscriptions import Subscription, Subscriptions
 from runhook.worker.store.upkeep import Upkeep
 from runhook.worker.store.vitals import Looks, Vitals
@@ -145,6 +146,11 @@ class Store:
     def figures(self) -> Figures:
         """What people see of all nouns together."""
         return Figures(self.client, self.queue, self.ledger)
+
+    @property
+    def stories(self) -> Stories:
+        """What people see of one job and all that belongs to it."""
+        return Stories(self.client, self.jobs)
 
     @property
     def looks(self) -> Looks:

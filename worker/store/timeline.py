@@ -31,12 +31,21 @@ def of(redis: Redis, job_id: str) -> list[Line]:
     """Everything that happened to a job, oldest first."""
     with reaching():
         pipe = redis.pipeline(transaction=False)
-        pipe.xrange(keys.timeline(job_id))
-        pipe.lrange(keys.notes(job_id), 0, -1)
-        pipe.smembers(keys.deliveries_of_job(job_id))
+        ask(pipe, job_id)
         before, notes, names = pipe.execute()
     looked = look(redis, sorted(name.decode() for name in names))
-    deliveries = [one for one in looked if isinstance(one, Delivery)]
+    return lines(before, notes, [one for one in looked if isinstance(one, Delivery)])
+
+
+def ask(pipe: Redis, job_id: str) -> None:
+    """Put into a pipeline what lines are made of: two kinds of rows, and names of deliveries."""
+    pipe.xrange(keys.timeline(job_id))
+    pipe.lrange(keys.notes(job_id), 0, -1)
+    pipe.smembers(keys.deliveries_of_job(job_id))
+
+
+def lines(before: Rows, notes: Sequence[bytes], deliveries: Sequence[Delivery]) -> list[Line]:
+    """Everything that happened to a job, oldest first, of what `ask` brought."""
     told = {one.handler for one in deliveries}
     found = [*_before(before, told), *map(_line, notes)]
     for delivery in deliveries:

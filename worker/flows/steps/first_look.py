@@ -1,5 +1,6 @@
 """When an attempt is asked about for the first time: after what its kind usually takes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runhook.worker.domain import policy
@@ -18,9 +19,9 @@ class Usually:
     p95: float
 
 
-def usual_seconds(w: Wiring, job: Job) -> Usually | None:
-    """How long a job of this model usually takes; None: there was none here yet."""
-    seen = sorted(w.store.jobs.durations(job.current_model))
+def usually(durations: Sequence[float]) -> Usually | None:
+    """What jobs of a model usually take, by its last ones here; None: there was none yet."""
+    seen = sorted(durations)
     if not seen:
         return None
     return Usually(seen[len(seen) // 2], seen[int(len(seen) * policy.OVERDUE_PERCENTILE)])

@@ -1,9 +1,11 @@
 """One job as users see it: with its place in the queue, and how far it is."""
 
+from collections.abc import Sequence
+
 from runhook.worker.domain.answers import BillView, ExpectedView, JobView, ProgressView
 from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.domain.views import job_view
-from runhook.worker.flows.steps.first_look import usual_seconds
+from runhook.worker.flows.steps.first_look import usually
 from runhook.worker.money.standing import bill_of
 from runhook.worker.wiring import Wiring
 
@@ -13,28 +15,35 @@ def shown(w: Wiring, job: Job) -> JobView:
     return job_view(job, base=w.settings.public_url)
 
 
-def whole_view(w: Wiring, job: Job) -> JobView:
+def whole_view(w: Wiring, job: Job, durations: Sequence[float] | None = None) -> JobView:
     """The job's document; of a queued one its place, of a running one its progress.
 
     And what each attempt is expected to cost, holds of a budget, and whether that is still open.
+
+    Args:
+        w: The process's parts.
+        job: Which.
+        durations: What its model's last jobs here took, where that was read already.
     """
     view = shown(w, job)
     if job.state is State.QUEUED:
         place = w.store.queue.place(w.client.line_of(job.spec.options), job.id)
         view["queue_position"], view["why_waiting"] = place.position, place.why_waiting
-    view["progress"] = _progress(w, job)
+    view["progress"] = _progress(w, job, durations)
     view["price"], view["bills"] = _price(job.attempt), _bills(job)
     return view
 
 
-def _progress(w: Wiring, job: Job) -> ProgressView | None:
+def _progress(w: Wiring, job: Job, durations: Sequence[float] | None) -> ProgressView | None:
     """Of a running job: seconds since its submit, and how long those of its model usually take."""
     if job.state is not State.RUNNING or job.attempt.submitted_at is None:
         return None
     elapsed = (w.clock.now() - job.attempt.submitted_at).total_seconds()
     found: ProgressView = {"elapsed": round(elapsed, 1), "usual": None, "p95": None}
-    if usually := usual_seconds(w, job):
-        found["usual"], found["p95"] = usually.p50, usually.p95
+    if durations is None:
+        durations = w.store.jobs.durations(job.current_model)
+    if known := usually(durations):
+        found["usual"], found["p95"] = known.p50, known.p95
     return found
 
 
