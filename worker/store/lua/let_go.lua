@@ -5,7 +5,7 @@
 -- uses: wakeups, duties, turns
 
 for i = 2, #ARGV do
-  if redis.call('SREM', keys.holding(), ARGV[i]) == 1 then land(ARGV[i]) end
+  if redis.call('SREM', keys.holding(), ARGV[i]) == 1 then land(ARGV[i], tenant_of(ARGV[i])) end
 end
 wake('line', 'line', 0)
 return answer('done')

@@ -8,6 +8,6 @@
 local wrong = 0
 for i = 3, #ARGV do
   local score = redis.call('ZSCORE', keys.line(ARGV[2]), ARGV[i])
-  if score then wrong = wrong + wait_for_turn(ARGV[2], ARGV[i], score) end
+  if score then wrong = wrong + wait_for_turn(ARGV[2], ARGV[i], score, tenant_of(ARGV[i])) end
 end
 return wrong

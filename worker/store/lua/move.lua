@@ -43,7 +43,7 @@ if broke then return answer('broke', broke) end
 if order.turn then
   if paused() then return answer('gated', false) end
   if in_flight() >= limit_of(order.limit) then return answer('full', false) end
-  if flying(tenant_of(job)) >= (tonumber(order.each) or math.huge) then return answer('full', false) end
+  if order.each ~= '' and flying(tenant_of(job)) >= order.each then return answer('full', false) end
   for _, line in ipairs(gates) do
     local word = breaker_state(line)
     if word == 'closed' or word == 'probing' then return answer('gated', false) end
@@ -76,7 +76,7 @@ if held[6] or waits then wait_for(job, order.waits) end
 if old ~= new then
   if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
   place(job, model, old, new, order.line, order.score, aside)
-  if order.turn and flying(order.tenant) >= (tonumber(order.each) or math.huge) then
+  if order.turn and order.each ~= '' and flying(order.tenant) >= order.each then
     hold_back(order.tenant, true)
   end
   move_in_group(job, new, held[5], held[7])

@@ -8,7 +8,7 @@
 for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
   local score = redis.call('ZSCORE', keys.line(line), ARGV[2])
   if score then
-    leave_line(line, ARGV[2], false)
+    leave_line(line, ARGV[2], tenant_of(ARGV[2]), false)
     if redis.call('HGET', keys.job(ARGV[2]), 'state') ~= 'queued' then return answer('gone') end
     stand(ARGV[2], line, score, tonumber(ARGV[3]))
     return answer('done')

@@ -49,7 +49,7 @@ end
 if state == 'queued' and not waits then
   redis.call('HSET', keys.job(job), 'line', line, 'score', score)
   redis.call('SADD', keys.lines(), line)
-  if not stands_aside then wrong = wrong + wait_for_turn(line, job, score) end
+  if not stands_aside then wrong = wrong + wait_for_turn(line, job, score, tenant_of(job)) end
   wake('line', 'line', 0)
 end
 if state ~= 'unconfirmed' then wrong = wrong + redis.call('SREM', keys.holding(), job) end

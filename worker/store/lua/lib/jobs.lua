@@ -37,7 +37,7 @@ local function place(job, model, old, new, line, score, aside)
     relist_job(job, new, model, tenant)  -- an older process moved it, so it stands anywhere
   end
   if old == 'queued' then
-    leave_line(line, job, new == 'sending')
+    leave_line(line, job, tenant or '', new == 'sending')
     redis.call('ZREM', keys.aside(), job)
   end
   -- What waits for others stands outside.
@@ -50,9 +50,9 @@ local function place(job, model, old, new, line, score, aside)
     redis.call('SREM', keys.holding(), job)
   end
   if IN_FLIGHT[new] then
-    take_off(job)
+    take_off(job, tenant or '')
   elseif old and IN_FLIGHT[old] then
-    land(job)
+    land(job, tenant or '')
   end
   if ENDED[new] then
     redis.call('ZADD', keys.ended(), now, job)
@@ -74,9 +74,9 @@ local function adopt(job, tenant)
   local score = held[3] and redis.call('ZSCORE', keys.line(held[3]), job)
   if score then
     drop_row(held[3], row_for('', score, job))
-    wait_for_turn(held[3], job, score)
+    wait_for_turn(held[3], job, score, tenant)
   end
-  if redis.call('ZREM', keys.flight(), ' ' .. job) == 1 then take_off(job) end
+  if redis.call('ZREM', keys.flight(), ' ' .. job) == 1 then take_off(job, tenant) end
   return 1
 end
 
@@ -105,7 +105,7 @@ local function give_back_slot(job)
     stood = stood + redis.call('ZREM', keys.jobs_in_state(state), job)
   end
   if stood == 0 then return false end
-  land(job)
+  land(job, tenant_of(job))
   redis.call('SADD', keys.unreadable(), job)
   local held = redis.call('HMGET', keys.job(job), 'state', 'model', 'tenant')
   if held[1] and held[3] then unlist_job(job, held[1], held[2], held[3]) end
@@ -121,8 +121,8 @@ end
 local function count_again(job, state)
   if not IN_FLIGHT[state] or redis.call('SREM', keys.unreadable(), job) == 0 then return false end
   redis.call('ZADD', keys.jobs_in_state(state), 0, job)
-  take_off(job)
   local held = redis.call('HMGET', keys.job(job), 'model', 'tenant')
+  take_off(job, held[2] or '')
   if held[2] then list_job(job, state, held[1], held[2]) end
   if state == 'unconfirmed' then redis.call('SADD', keys.holding(), job) end
   return true

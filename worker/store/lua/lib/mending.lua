@@ -5,7 +5,7 @@
 local function mend_line(line)
   if redis.call('ZCARD', keys.standing(line)) == redis.call('ZCARD', keys.line(line)) then return end
   local first = redis.call('ZRANGE', keys.line(line), 0, policy.MENDED_AT_ONCE - 1, 'WITHSCORES')
-  for i = 1, #first, 2 do wait_for_turn(line, first[i], first[i + 1]) end
+  for i = 1, #first, 2 do wait_for_turn(line, first[i], first[i + 1], tenant_of(first[i])) end
 end
 
 -- Count who is in flight anew: as many as there are slots, so it takes no time. How many were wrong.

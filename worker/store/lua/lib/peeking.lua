@@ -54,7 +54,6 @@ local function tenants_of(line, look)
   while #found < look.most and look.patience > 0 do
     local page = redis.call('ZRANGEBYSCORE', keys.ring(line), '-inf', '(' .. policy.HELD_BACK,
       'WITHSCORES', 'LIMIT', from, look.most)
-    if not page[1] then return found end
     for i = 1, #page, 2 do
       local tenant, room = page[i], look.room(page[i])
       local jobs = room > 0 and jobs_of(line, tenant, look)
@@ -69,6 +68,7 @@ local function tenants_of(line, look)
         end
       end
     end
+    if #page < 2 * look.most then return found end
   end
   if look.patience <= 0 then look.again = true end
   return found

@@ -25,6 +25,6 @@ local function stand(job, line, score, aside)
   else
     redis.call('ZADD', keys.line(line), score, job)
     redis.call('SADD', keys.lines(), line)
-    wait_for_turn(line, job, score)
+    wait_for_turn(line, job, score, tenant_of(job))
   end
 end

@@ -27,14 +27,22 @@ local function first_score(line, tenant)
   return row and tonumber(row:match(' (%d+) %S+$'))
 end
 
--- A tenant stands in the ring as its first job says, or no more. turn: its new one; none: as it was.
-local function settle_in_ring(line, tenant, turn)
+-- The turn of whoever is served by this script: behind all others.
+local last_turn
+local function turn_behind()
+  last_turn = last_turn or next_token()
+  return last_turn
+end
+
+-- A tenant stands in the ring as its first job says, or no more. served: it had its turn.
+local function settle_in_ring(line, tenant, served)
   local held = in_ring(line, tenant)
   if held < 0 then return end
   local first = first_score(line, tenant)
   if not first then return redis.call('ZREM', keys.ring(line), tenant) end
   local back = held >= policy.HELD_BACK and policy.HELD_BACK or 0
-  local score = class_of(first) + (turn or held % policy.PRIORITY_STEP) + back
+  local turn = served and turn_behind() or held % policy.PRIORITY_STEP
+  local score = class_of(first) + turn + back
   if score ~= held then redis.call('ZADD', keys.ring(line), score, tenant) end
 end
 
@@ -48,8 +56,7 @@ local function turn_of(tenant)
 end
 
 -- A job that stands in a line waits for its tenant's turn. 1: that was not known.
-local function wait_for_turn(line, job, score)
-  local tenant = tenant_of(job)
+local function wait_for_turn(line, job, score, tenant)
   local new = redis.call('ZADD', keys.standing(line), 0, row_for(tenant, score, job))
   local held, class = in_ring(line, tenant), class_of(tonumber(score))
   if held < 0 then
@@ -67,16 +74,14 @@ local function drop_row(line, row)
 end
 
 -- A job stands in its line no more. served: it had its tenant's turn, and the others are next.
-local function leave_line(line, job, served)
+local function leave_line(line, job, tenant, served)
   local score = redis.call('ZSCORE', keys.line(line), job)
   if not score then return end
   redis.call('ZREM', keys.line(line), job)
-  local tenant = tenant_of(job)
-  drop_row(line, row_for(tenant, score, job))
-  if not served then return end
-  local turn = next_token()
+  redis.call('ZREM', keys.standing(line), row_for(tenant, score, job))
+  if not served then return settle_in_ring(line, tenant) end
   for _, other in ipairs(redis.call('SMEMBERS', keys.lines())) do
-    settle_in_ring(other, tenant, turn)
+    settle_in_ring(other, tenant, true)
   end
 end
 
@@ -93,9 +98,8 @@ local function hold_back(tenant, back)
   end
 end
 
-local function take_off(job) redis.call('ZADD', keys.flight(), 0, tenant_of(job) .. ' ' .. job) end
+local function take_off(job, tenant) redis.call('ZADD', keys.flight(), 0, tenant .. ' ' .. job) end
 
-local function land(job)
-  local tenant = tenant_of(job)
+local function land(job, tenant)
   if redis.call('ZREM', keys.flight(), tenant .. ' ' .. job) == 1 then hold_back(tenant, false) end
 end
