@@ -353,6 +353,17 @@ def test_a_job_that_named_no_tenant_waits_as_that_of_who_asked(narrow: House) ->
     assert wrong_turns(narrow.raw) == []
 
 
+@pytest.mark.parametrize("gone", ["standing:main", "ring:main", "flight"])
+def test_a_key_that_is_lost_strands_no_job(house: House, gone: str) -> None:
+    house.w.store.queue.pause(True)
+    _asks(house, "a", 2)
+    _asks(house, "b", 1)
+    house.raw.delete(f"runhook:{gone}")
+    house.w.store.queue.pause(False)
+    assert _next(house) == ["a", "b", "a"]
+    assert wrong_turns(house.raw) == []
+
+
 @pytest.mark.parametrize("gone", ["standing:main", "ring:main", "flight", "lines"])
 def test_repair_makes_turns_right(narrow: House, gone: str) -> None:
     _asks(narrow, "a", 3)

@@ -220,7 +220,8 @@ class Upkeep:
             for index in self._keys(pattern):
                 for members in _some(self._members(index)):
                     wrong += int(self._scripts.run("drop_strangers", index, *members))
-        wrong += sum(map(self._mend_line, self._lines()))
+        for line in sorted({*self._lines(), *self._named(keys.standing), *self._named(keys.ring)}):
+            wrong += self._mend_line(line)
         wrong += int(self._scripts.run("count_flight"))
         for names in _some(self._named(keys.notes)):
             wrong += self._drop_notes_of_nobody(names)
