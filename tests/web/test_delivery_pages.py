@@ -1,6 +1,7 @@
 """/deliveries and /subscriptions as pages without scripts: what they show, and what they do."""
 
 import re
+from functools import partial
 from html import unescape
 from typing import Any
 
@@ -11,6 +12,7 @@ from runhook.worker.store import Delivery
 from tests.conftest import Build, House
 from tests.filled_forms import FilledForm
 from tests.receiver import Receiver, Reply
+from tests.trips import trips
 
 HOSTILE = "</pre><script>alert(1)</script>"
 WORD = re.compile(r'name="csrf_token" value="([0-9a-f]{64})"')
@@ -142,6 +144,15 @@ def test_deliveries_are_shown_with_each_answer_and_filtered(browser: Browser) ->
     assert job.id in browser.text(f"/deliveries?state=dead&handler={name}")
     assert job.id not in browser.text("/deliveries?state=done")
     assert browser.client.get("/deliveries?state=deaf").status_code == 422
+
+
+def test_lists_are_read_in_four_round_trips(browser: Browser) -> None:
+    name, _ = browser.subscribe()
+    browser.dead(2)
+    paths = ("/deliveries", "/deliveries?state=dead", f"/deliveries?handler={name}")
+    for path in (*paths, "/subscriptions"):
+        browser.text(path)
+        assert trips(partial(browser.text, path)) <= 4, path
 
 
 def test_one_is_redelivered(browser: Browser) -> None:

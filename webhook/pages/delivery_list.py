@@ -54,7 +54,8 @@ class ListQuery(DeliveriesQuery):
 def show() -> Response:
     """Receivers, and the newest deliveries that match."""
     asked, w = query(ListQuery), wiring()
-    found, known = deliveries.page(w, asked), receivers(w)
+    roster = w.store.rosters.look()
+    found, known = deliveries.page(w, asked, roster.everyone), receivers(w, roster)
     wanted = {name: value for name in FILTERS if (value := getattr(asked, name))}
     return shell.page(
         "deliveries.html",

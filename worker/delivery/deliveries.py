@@ -77,12 +77,12 @@ class Page:
     next: str | None
 
 
-def page(w: Wiring, asked: DeliveriesQuery) -> Page:
-    """A page of deliveries."""
+def page(w: Wiring, asked: DeliveriesQuery, among: Sequence[str] | None = None) -> Page:
+    """A page of deliveries; `among` is whoever may have some, where that was read already."""
     wanted = Filter(state=asked.state, handler=asked.handler, job=asked.job)
     # One more than the page tells whether there is a next one, without counting the rest.
     most = asked.limit + 1
-    found = tuple(islice(matching(w, wanted, asked.cursor, most), most))
+    found = tuple(islice(matching(w, wanted, asked.cursor, most, among), most))
     shown = found[: asked.limit]
     if len(found) < most:
         return Page(shown, None)
@@ -90,13 +90,17 @@ def page(w: Wiring, asked: DeliveriesQuery) -> Page:
 
 
 def matching(
-    w: Wiring, wanted: Filter, before: str | None = None, piece: int = AT_ONCE
+    w: Wiring,
+    wanted: Filter,
+    before: str | None = None,
+    piece: int = AT_ONCE,
+    among: Sequence[str] | None = None,
 ) -> Iterator[Delivery]:
     """Deliveries that match, those of the newest events first, behind the id `before`.
 
     They are read so many at a time, as somebody asks for more.
     """
-    for delivery in _candidates(w, wanted, before, piece):
+    for delivery in _candidates(w, wanted, before, piece, among):
         moment = delivery.happened_at
         if wanted.since and moment < wanted.since:
             return  # all others are older still
@@ -104,7 +108,9 @@ def matching(
             yield delivery
 
 
-def _candidates(w: Wiring, wanted: Filter, before: str | None, piece: int) -> Iterator[Delivery]:
+def _candidates(
+    w: Wiring, wanted: Filter, before: str | None, piece: int, among: Sequence[str] | None
+) -> Iterator[Delivery]:
     if wanted.job:
         # A job has few, so they are read at once; the listing would be looked through for them.
         for delivery in reversed(w.store.deliveries.of_job(wanted.job)):
@@ -114,7 +120,7 @@ def _candidates(w: Wiring, wanted: Filter, before: str | None, piece: int) -> It
     # A delivery's id begins with the moment of its event, so ids stand for moments in the listing.
     if before is None and wanted.until:
         before = f"dlv_{round(wanted.until.timestamp() * 1000)}"
-    for found in w.store.deliveries.listed(wanted.state, wanted.handler, before, piece):
+    for found in w.store.deliveries.listed(wanted.state, wanted.handler, before, piece, among):
         yield from found
 
 

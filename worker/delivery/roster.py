@@ -1,6 +1,6 @@
 """The handlers of all processes, alive or gone: what waits for each, and ending what does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,7 +8,9 @@ from runhook.worker.catalogue import nearest
 from runhook.worker.domain import policy
 from runhook.worker.errors import Conflict, NotFound
 from runhook.worker.store import Delivery
+from runhook.worker.store.delivered import Waiting
 from runhook.worker.store.processes import Known
+from runhook.worker.store.rosters import Roster
 from runhook.worker.wiring import Wiring
 
 
@@ -41,15 +43,19 @@ class Member:
 
 def members(w: Wiring) -> list[Member]:
     """Every handler that a process ever had or that something waits for, by name."""
-    known = {one.handler.name: one for one in w.store.processes.known()}
+    roster = w.store.rosters.look()
+    waiting = w.store.deliveries.waiting(roster.handlers)
+    return members_of(roster, dict(zip(roster.handlers, waiting, strict=True)), w.clock.now())
+
+
+def members_of(roster: Roster, waiting: Mapping[str, Waiting], now: datetime) -> list[Member]:
+    """The same of what was read already; pure."""
     found = []
-    names = sorted(known.keys() | w.store.upkeep.waiting_handlers())
-    for name, waiting in zip(names, w.store.deliveries.waiting(names), strict=True):
-        member = Member(
-            name=name, pending=waiting.pending, dead=waiting.dead, oldest=waiting.oldest
-        )
-        if one := known.get(name):
-            found.append(_known(member, one, w.clock.now()))
+    for name in roster.handlers:
+        held = waiting[name]
+        member = Member(name=name, pending=held.pending, dead=held.dead, oldest=held.oldest)
+        if one := roster.known.get(name):
+            found.append(_known(member, one, now))
         elif member.pending:
             found.append(member)
     return found

@@ -9,6 +9,7 @@ from runhook.worker.delivery.roster import Member
 from runhook.worker.domain.receivers import Health
 from runhook.worker.store import Subscription
 from runhook.worker.store.delivered import Waiting
+from runhook.worker.store.rosters import Roster
 from runhook.worker.wiring import Wiring
 
 # In the order in which somebody should look at them.
@@ -50,17 +51,19 @@ class Receiver:
     seen_at: datetime | None = None
 
 
-def receivers(w: Wiring) -> list[Receiver]:
-    """Every receiver, first those that somebody should look at."""
-    members = roster.members(w)
-    readable, unreadable = w.store.subscriptions.read()
-    names = [one.name for one in members]
-    ids = [*(one.id for one in readable), *(one.id for one in unreadable)]
-    health = dict(zip([*names, *ids], w.store.subscriptions.healths([*names, *ids]), strict=True))
-    waiting = dict(zip(ids, w.store.deliveries.waiting(ids), strict=True))
-    now = w.clock.now()
+def receivers(w: Wiring, known: Roster | None = None) -> list[Receiver]:
+    """Every receiver, first those that somebody should look at.
+
+    Args:
+        w: The process's parts.
+        known: Who there is, where that was read already.
+    """
+    known, now = known or w.store.rosters.look(), w.clock.now()
+    stand = w.store.rosters.standings(known.handlers, known.subscriptions)
+    health, waiting = stand.healths, stand.waiting
+    members = roster.members_of(known, waiting, now)
     found = [_handler(one, health[one.name]) for one in members]
-    found += [_subscriber(one, waiting[one.id], health[one.id], now) for one in readable]
+    found += [_subscriber(one, waiting[one.id], health[one.id], now) for one in stand.subscriptions]
     found += [
         Receiver(
             name=one.id,
@@ -70,15 +73,15 @@ def receivers(w: Wiring) -> list[Receiver]:
             waiting=waiting[one.id],
             health=health[one.id],
         )
-        for one in unreadable
+        for one in stand.unreadable
     ]
     return sorted(found, key=lambda one: (ORDER.index(one.standing), one.lane, one.name))
 
 
 def subscriber(w: Wiring, one: Subscription) -> Receiver:
     """How one subscriber stands."""
-    (waiting,) = w.store.deliveries.waiting([one.id])
-    return _subscriber(one, waiting, w.store.subscriptions.health(one.id), w.clock.now())
+    stand = w.store.rosters.standings((), [one.id])
+    return _subscriber(one, stand.waiting[one.id], stand.healths[one.id], w.clock.now())
 
 
 def _handler(member: Member, health: Health) -> Receiver:

@@ -36,6 +36,7 @@ from runhook.worker.store.memory import Departure, Memory
 from runhook.worker.store.processes import Processes, Published
 from runhook.worker.store.queue import Peek, Queue, may_leave
 from runhook.worker.store.queue_state import QueueState
+from runhook.worker.store.rosters import Rosters
 from runhook.worker.store.scripts import Post, Scripts
 from runhook.worker.store.sessions import Sessions
 from runhook.worker.store.stories import Stories
@@ -151,6 +152,11 @@ class Store:
     def stories(self) -> Stories:
         """What people see of one job and all that belongs to it."""
         return Stories(self.client, self.jobs)
+
+    @property
+    def rosters(self) -> Rosters:
+        """What people see of handlers and subscribers together."""
+        return Rosters(self.client)
 
     @property
     def looks(self) -> Looks:

@@ -151,11 +151,20 @@ def waiting_of(redis: Redis, handlers: Sequence[str]) -> list[Waiting]:
     """
     with reaching():
         pipe = redis.pipeline(transaction=False)
-        for handler in handlers:
-            pipe.zcard(keys.deliveries_of(handler, "pending"))
-            pipe.zcard(keys.deliveries_of(handler, "dead"))
-            pipe.zrange(keys.deliveries_of(handler, "pending"), 0, 0)
-        found = pipe.execute()
+        ask_waiting(pipe, handlers)
+        return waitings(pipe.execute())
+
+
+def ask_waiting(pipe: Redis, handlers: Sequence[str]) -> None:
+    """Put into a pipeline what `waitings` reads."""
+    for handler in handlers:
+        pipe.zcard(keys.deliveries_of(handler, "pending"))
+        pipe.zcard(keys.deliveries_of(handler, "dead"))
+        pipe.zrange(keys.deliveries_of(handler, "pending"), 0, 0)
+
+
+def waitings(found: Sequence[Any]) -> list[Waiting]:
+    """What waits for each handler, of what `ask_waiting` brought."""
     return [_waiting(*three) for three in zip(*[iter(found)] * 3, strict=True)]
 
 

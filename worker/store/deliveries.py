@@ -142,18 +142,32 @@ class Deliveries:
         return self.many(sorted(name.decode() for name in names))
 
     def listed(
-        self, state: str | None, handler: str | None, before: str | None, piece: int = AT_ONCE
+        self,
+        state: str | None,
+        handler: str | None,
+        before: str | None,
+        piece: int = AT_ONCE,
+        among: Sequence[str] | None = None,
     ) -> Iterator[Sequence[Delivery]]:
-        """Deliveries in pieces, newest event first, beginning behind the id `before`."""
-        for names in self.names(state, handler, before, piece):
+        """Deliveries in pieces, newest event first, beginning behind the id `before`.
+
+        `among` is whoever may have some, where that was read already.
+        """
+        for names in self.names(state, handler, before, piece, among):
             yield self.many(names)
 
     def names(
-        self, state: str | None, handler: str | None, before: str | None, piece: int = AT_ONCE
+        self,
+        state: str | None,
+        handler: str | None,
+        before: str | None,
+        piece: int = AT_ONCE,
+        among: Sequence[str] | None = None,
     ) -> Iterator[Sequence[str]]:
         """The same, only by name."""
         while True:
-            names = self._names(state, handler, before, piece)
+            whose = self._receivers(handler, among)
+            names = self._names(whose, state, before, piece)
             if names:
                 yield names
             if len(names) < piece:
@@ -170,7 +184,7 @@ class Deliveries:
         return waiting_of(self._redis, handlers)
 
     def _names(
-        self, state: str | None, handler: str | None, before: str | None, most: int
+        self, whose: Sequence[str], state: str | None, before: str | None, most: int
     ) -> list[str]:
         order: dict[str, Any] = {"states": STATES, "below": "+", "most": most}
         if state:
@@ -178,15 +192,17 @@ class Deliveries:
         if before:
             order["below"] = f"({before}"
         found: set[str] = set()
-        for some in pieces(self._receivers(handler), policy.LISTS_AT_ONCE // len(STATES)):
+        for some in pieces(whose, policy.LISTS_AT_ONCE // len(STATES)):
             packed = orjson.dumps(order | {"receivers": some})
             found.update(self._scripts.words("newest_deliveries", packed))
         return sorted(found, reverse=True)[:most]
 
-    def _receivers(self, handler: str | None) -> list[str]:
+    def _receivers(self, handler: str | None, among: Sequence[str] | None) -> Sequence[str]:
         """Whose deliveries are looked through."""
         if handler:
             return [handler]
+        if among is not None:
+            return among
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             pipe.zrange(keys.receivers(), 0, -1)

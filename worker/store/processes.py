@@ -142,10 +142,7 @@ class Processes:
             pipe.hgetall(keys.handlers())
             pipe.hgetall(keys.handlers_first())
             rows, first = pipe.execute()
-        return [
-            _known(name.decode("utf-8", "replace"), row, first.get(name, b"0"))
-            for name, row in rows.items()
-        ]
+        return published(rows, first)
 
     def handlers(self, within: float = HANDLER_KEPT) -> list[Published]:
         """Every handler that a process published within so many seconds; left out: a day."""
@@ -312,6 +309,16 @@ def threads_of(alive: bytes) -> int:
     if last.isdigit():
         return int(last)
     return 1
+
+
+def published(
+    rows: Mapping[bytes, bytes], first: Mapping[bytes, bytes]
+) -> list[Known | UnreadableRecord]:
+    """Handlers from their rows, and from when a process first had each."""
+    return [
+        _known(name.decode("utf-8", "replace"), row, first.get(name, b"0"))
+        for name, row in rows.items()
+    ]
 
 
 def _known(name: str, row: bytes, first: bytes) -> Known | UnreadableRecord:

@@ -104,7 +104,7 @@ class Subscriptions:
             for name in names:
                 pipe.hgetall(keys.subscription(name))
             held = pipe.execute()
-        return [_readable(n, records.texts(r)) for n, r in zip(names, held, strict=True) if r]
+        return [readable(n, r) for n, r in zip(names, held, strict=True) if r]
 
     def _held(self, subscription_id: str) -> Members:
         with reaching():
@@ -154,7 +154,7 @@ class Subscriptions:
             pipe = self._redis.pipeline(transaction=False)
             for name in receivers:
                 pipe.hgetall(keys.endpoint(name))
-            return [_health(records.texts(record)) for record in pipe.execute()]
+            return [health_of(record) for record in pipe.execute()]
 
     def _write(self, one: Subscription, before: Subscription | None, held: Members) -> bool:
         """Write what is different; all else stays as a newer version may have written it."""
@@ -194,9 +194,10 @@ def _fields(one: Subscription) -> Members:
     }
 
 
-def _readable(name: str, record: Members) -> Subscription | UnreadableRecord:
+def readable(name: str, record: Mapping[bytes, bytes]) -> Subscription | UnreadableRecord:
+    """A subscription from its hash, or why this version cannot read it."""
     try:
-        return _subscription(name, record)
+        return _subscription(name, records.texts(record))
     except UnreadableRecord as unreadable:
         return unreadable
 
@@ -253,6 +254,11 @@ def unpacked_health(packed: bytes) -> tuple[Health, int]:
     flat = orjson.loads(packed) or []  # Lua's empty table is {} in JSON
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     return _health(fields), int(fields.get("rev", 0))
+
+
+def health_of(record: Mapping[bytes, bytes]) -> Health:
+    """A health from its hash."""
+    return _health(records.texts(record))
 
 
 def _health(fields: Mapping[str, str]) -> Health:

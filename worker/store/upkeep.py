@@ -111,14 +111,6 @@ class Upkeep:
             )
         return [name.decode() for name in names]
 
-    def waiting_handlers(self) -> set[str]:
-        """Handlers that a pending delivery waits for."""
-        with reaching():
-            names = self._redis.zrangebyscore(
-                keys.due("handlers"), "-inf", "+inf", start=0, num=20 * AT_ONCE
-            )
-        return {name.decode().partition("/")[0] for name in names}
-
     def unreadable(self) -> list[UnreadableRecord]:
         """Records that this version cannot read, and why: of what is under way and of the newest.
 
