@@ -1,10 +1,13 @@
 """What a user probably meant, for the refusal of what he wrote. Pure."""
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from runhook.worker.errors import Fault
 
+# Digits, and a unit of two letters at most: 5, -1.5, 720p, 16:9, 1024x768.
+_NUMBER = re.compile(r"[\W_]*\d[\d\W_]*[a-zA-Z]{0,2}[\d\W_]*")
 LONGEST_NAME = 200  # characters; finding the nearest costs their square
 
 
@@ -19,9 +22,22 @@ def misspelt(path: str, message: str, word: str, known: Sequence[str]) -> Fault:
 
 
 def nearest(word: str, known: Sequence[str], most: int = 1) -> list[str]:
-    """Those of the known words that were probably meant; a word longer than names are is none."""
+    """Those of the known words that were probably meant; a word longer than names are is none.
+
+    Of a number none is: who wrote 8 did not misspell 9. But 2K is 2k, and 720 is 720p.
+    """
     if len(word) > LONGEST_NAME:
         return []
     folded = {k.casefold(): k for k in reversed(known)}
+    if _NUMBER.fullmatch(word):
+        return [k for k in known if _digits(k) == _digits(word)][:most]
+    folded = {key: k for key, k in folded.items() if not _NUMBER.fullmatch(k)}
     found = difflib.get_close_matches(word.casefold(), folded, n=most, cutoff=0.5)
     return [folded[key] for key in found]
+
+
+def _digits(word: str) -> str:
+    """A number without its unit; empty: it is a word."""
+    if not _NUMBER.fullmatch(word):
+        return ""
+    return "".join(sign for sign in word if sign.isdigit() or sign in ".-:")
