@@ -5,7 +5,15 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import IO
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
 
 from runhook.worker.cli.console import err
 from runhook.worker.net.untrusted import one_line
@@ -19,6 +27,16 @@ def busy(what: str) -> Iterator[None]:
         return
     with err.status(one_line(what)):
         yield
+
+
+class Speed(TransferSpeedColumn):
+    """How fast it goes, once that is known: a small file has gone before."""
+
+    def render(self, task: Task) -> Text:
+        """The speed, or nothing yet."""
+        if task.finished_speed is None and task.speed is None:
+            return Text("")
+        return super().render(task)
 
 
 class ShownFile:
@@ -36,7 +54,7 @@ class ShownFile:
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
-            TransferSpeedColumn(),
+            Speed(),
             console=err,
             disable=not err.is_terminal,
         )
