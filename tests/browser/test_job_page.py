@@ -35,18 +35,16 @@ PLAY = """async () => {
 EVERY = 0.5  # seconds between two fetches of a page
 
 
-def glb(change: Callable[[dict[str, Any]], None] = lambda document: None) -> bytes:
-    """A square that faces who looks, its left half red and its right half green."""
-    out = io.BytesIO()
-    picture = Image.new("RGB", (2, 1))
-    picture.putdata([RED, GREEN])
-    picture.resize((64, 32), Image.Resampling.NEAREST).save(out, "PNG")
+def glb(
+    change: Callable[[dict[str, Any]], None] = lambda document: None, picture: bytes = b""
+) -> bytes:
+    """A square that faces who looks, its left half red and its right half green, or a picture."""
     blob, views = b"", []
     for data in (
         struct.pack("<12f", -1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 1, 0),
         struct.pack("<8f", 0, 1, 1, 1, 1, 0, 0, 0),
         struct.pack("<6H", 0, 1, 2, 0, 2, 3),
-        out.getvalue(),
+        picture or _halves(),
     ):
         views.append({"buffer": 0, "byteOffset": len(blob), "byteLength": len(data)})
         blob += data + bytes(-len(data) % 4)
@@ -82,6 +80,26 @@ def glb(change: Callable[[dict[str, Any]], None] = lambda document: None) -> byt
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
+def _halves() -> bytes:
+    out = io.BytesIO()
+    halves = Image.new("RGB", (2, 1))
+    halves.putdata([RED, GREEN])
+    halves.resize((64, 32), Image.Resampling.NEAREST).save(out, "PNG")
+    return out.getvalue()
+
+
+def _drawn(kind: str, size: tuple[int, int], **more: Any) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, GREEN).save(out, kind, **more)
+    return out.getvalue()
+
+
+def _said_to_be(picture: bytes, at: int, *sides: int) -> bytes:
+    """The same, whose head says that it is larger: made of little, it would fill the memory."""
+    told = struct.pack(f">{len(sides)}I", *sides)
+    return picture[:at] + told + picture[at + len(told) :]
+
+
 def _needs(name: str) -> Callable[[dict[str, Any]], None]:
     return lambda document: document.update(extensionsRequired=[name])
 
@@ -106,7 +124,26 @@ UNREADABLE = {
     "cut off": glb()[:-40],
     "broken": glb(_endless),
     "not a GLB": b"<html>" * 20,
+    "has a picture that is too large": glb(picture=_said_to_be(_halves(), 16, 30_000, 30_000)),
+    "has a picture of a kind": glb(picture=b"GIF89a" * 9),
 }
+# Pictures by their kind, and as what each is asked to be decoded: no side longer than 4096 pixels.
+PICTURES = {
+    "png": (_drawn("PNG", (5000, 40)), [4096, 40]),
+    "jpeg": (_drawn("JPEG", (40, 5000), exif=b"Exif\0\0" + bytes(300)), [40, 4096]),
+    "webp with loss": (_drawn("WEBP", (5000, 40)), [4096, 40]),
+    "webp without": (_drawn("WEBP", (40, 5000), lossless=True), [40, 4096]),
+    "webp extended": (_drawn("WEBP", (5000, 40), exif=b"Exif\0\0" + bytes(300)), [4096, 40]),
+    "small": (_halves(), [64, 32]),
+}
+WHAT_IS_DECODED = """() => {
+  const decode = createImageBitmap;
+  window.decoded = [];
+  window.createImageBitmap = (what, how) => {
+    window.decoded.push([how.resizeWidth, how.resizeHeight]);
+    return decode(what, how);
+  };
+}"""
 
 
 def _model(page: Page, job_id: str, file: bytes | None = None) -> Locator:
@@ -165,6 +202,25 @@ def test_a_model_that_cannot_be_drawn_says_why_and_its_file_is_there(
     expect(page.get_by_role("link", name="Download")).to_have_attribute(
         "href", f"/v1/jobs/{made['model']}/outputs/0"
     )
+
+
+def test_a_picture_that_would_fill_the_memory_is_not_decoded(
+    page: Page, made: Mapping[str, str]
+) -> None:
+    page.add_init_script(f"({WHAT_IS_DECODED})()")
+    model = _model(page, made["model"], UNREADABLE["has a picture that is too large"])
+    expect(model).to_have_attribute("data-state", "failed")
+    assert page.evaluate("window.decoded") == []
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_a_picture_is_decoded_no_larger_than_it_is_drawn(
+    page: Page, made: Mapping[str, str], kind: str
+) -> None:
+    page.add_init_script(f"({WHAT_IS_DECODED})()")
+    model = _model(page, made["model"], glb(picture=PICTURES[kind][0]))
+    expect(model).to_have_attribute("data-state", "shown")
+    assert page.evaluate("window.decoded") == [PICTURES[kind][1]]
 
 
 def test_outputs_need_a_session(browser: Browser, town: Town, made: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ const MOST = 6e6; // points, and corners of triangles: some hundred megabytes
 const MOST_PARTS = 20000; // a node that is its own child would never end
 const MOST_SHOWN = 8; // at once; browsers take the oldest of 16 drawings away
 const SIDE = 4096; // pixels of a texture; more look no better in a page's column
+const AREA = 2 ** 26; // pixels of a picture in the file: decoded, a quarter of a gigabyte
 const FIELD = Math.tan(Math.PI / 10); // half of what is seen at a distance of 1
 const REFUSED = { KHR_draco_mesh_compression: "Draco compression", EXT_meshopt_compression: "meshopt compression",
   KHR_meshopt_compression: "meshopt compression", KHR_texture_basisu: "KTX2 textures" };
@@ -122,16 +123,35 @@ function triangles(scene, { mode = 4, attributes = {}, indices, extensions = {} 
   return { order, place, normal: numbers(scene, NORMAL, 3), uv: numbers(scene, TEXCOORD_0, 2), tint: numbers(scene, COLOR_0, 4) };
 }
 
+// How large a picture is by its head, before the browser makes pixels of it.
+function sides(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length), begins = view.getUint32(0);
+  if (begins === 0x89504e47) return [view.getUint32(16), view.getUint32(20)]; // PNG
+  if (begins === 0x52494646) { // WebP, with loss, without, and extended
+    const kind = view.getUint32(12), bits = view.getUint32(21, true);
+    if (kind === 0x56503820) return [view.getUint16(26, true) & 0x3fff, view.getUint16(28, true) & 0x3fff];
+    if (kind === 0x5650384c) return [(bits & 0x3fff) + 1, ((bits >> 14) & 0x3fff) + 1];
+    if (kind === 0x56503858) return [(view.getUint32(24, true) & 0xffffff) + 1, (view.getUint32(26, true) >>> 8) + 1];
+  }
+  check(begins >>> 16 === 0xffd8, "has a picture of a kind that is not read here");
+  for (let at = 2; ; at += 2 + view.getUint16(at + 2)) { // JPEG: of each part its mark and length
+    while (view.getUint16(at) === 0xffff) at++;
+    const mark = view.getUint16(at);
+    check(mark >>> 8 === 0xff);
+    if (mark >= 0xffc0 && mark <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(mark)) return [view.getUint16(at + 7), view.getUint16(at + 5)];
+  }
+}
+
 async function picture(scene, index, side) {
   const { source, extensions = {} } = scene.doc.textures?.[index] ?? {};
   readable(Object.keys(extensions).filter((name) => REFUSED[name]));
   const { bufferView, mimeType: type } = scene.doc.images?.[extensions.EXT_texture_webp?.source ?? source] ?? {};
   if (bufferView === undefined) return null;
-  const plain = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
-  const whole = await createImageBitmap(new Blob([part(scene, bufferView)], { type }), plain);
-  if (Math.max(whole.width, whole.height) <= side) return whole;
-  const way = whole.width > whole.height ? "resizeWidth" : "resizeHeight";
-  return createImageBitmap(whole, { ...plain, [way]: side });
+  const bytes = part(scene, bufferView), [wide, high] = sides(bytes);
+  check(wide * high <= AREA, "has a picture that is too large to show here");
+  // Where it stands on the model goes by parts of it, so each side may be made smaller by itself.
+  return createImageBitmap(new Blob([bytes], { type }), { premultiplyAlpha: "none", colorSpaceConversion: "none",
+    resizeWidth: Math.min(wide, side), resizeHeight: Math.min(high, side) });
 }
 
 class Drawing {
