@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.worker.delivery.trigger import TriggerRequest, trigger
 from runhook.worker.store import Delivery
 from tests.conftest import Build, House
 from tests.filled_forms import FilledForm
@@ -144,6 +145,17 @@ def test_deliveries_are_shown_with_each_answer_and_filtered(browser: Browser) ->
     assert job.id in browser.text(f"/deliveries?state=dead&handler={name}")
     assert job.id not in browser.text("/deliveries?state=done")
     assert browser.client.get("/deliveries?state=deaf").status_code == 422
+
+
+def test_what_tells_of_nothing_that_happened_is_marked(browser: Browser) -> None:
+    name, _ = browser.subscribe()
+    browser.dead(1)
+    assert 'class="sample"' not in browser.text("/deliveries")
+    trigger(browser.house.w, TriggerRequest(type="job.succeeded"))
+    browser.house.settle()
+    for path in ("/deliveries", f"/subscriptions/{name}"):
+        rows = browser.text(path).split("<tr data-key=")
+        assert ["/jobs/job_" in row for row in rows if 'class="sample"' in row] == [False], path
 
 
 def test_lists_are_read_in_four_round_trips(browser: Browser) -> None:

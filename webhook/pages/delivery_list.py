@@ -3,6 +3,7 @@
 What is done to many is counted first, and done when that is confirmed.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from runhook.worker.delivery.views import delivery_view
 from runhook.worker.domain.bodies import JobId, ReceiverName, read
 from runhook.worker.domain.jobs import iso
 from runhook.worker.errors import Conflict, NotFound
-from runhook.worker.store import event_order
+from runhook.worker.store import Delivery, event_order
 from runhook.worker.store.delivered import STATES
 
 PAGE = 50  # deliveries of one page
@@ -62,12 +63,18 @@ def show() -> Response:
         receivers=known[:MOST_RECEIVERS],
         unlisted=max(0, len(known) - MOST_RECEIVERS),
         items=[delivery_view(one) for one in found.items],
+        samples=samples_of(found.items),
         urls={one.name: one.url for one in known if one.url},
         wanted=wanted,
         next=found.next,
         states=[("", "any"), *((state, state) for state in STATES)],
         may_redeliver=shell.may("delivery_list.redeliver"),
     )
+
+
+def samples_of(found: Iterable[Delivery]) -> set[str]:
+    """Those that tell of nothing that happened."""
+    return {one.id for one in found if one.sample}
 
 
 @blueprint.post("/deliveries/<delivery_id>/redeliver")

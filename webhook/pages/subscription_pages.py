@@ -11,6 +11,7 @@ from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.forms.fields import Choice, Field
 from runhook.webhook.pages import recovering, shell
+from runhook.webhook.pages.delivery_list import samples_of
 from runhook.worker.delivery import deliveries, subscriptions
 from runhook.worker.delivery.deliveries import DeliveriesQuery
 from runhook.worker.delivery.standing import receivers, subscriber
@@ -171,6 +172,7 @@ def _page(
         tested=tested,
         types=[(kind, kind) for kind in TYPES],
         items=[delivery_view(one) for one in shown.items],
+        samples=samples_of(shown.items),
         more=shown.next,
         usual=recovering.USUAL,
         may_change=shell.may("subscription_pages.create"),

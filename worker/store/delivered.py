@@ -38,6 +38,7 @@ class Delivery:
         lane: `handlers` or `subscribers`.
         due_at: When it is tried next, where it is pending.
         kept: The event as a dead one keeps it, for the log is trimmed.
+        sample: What it tells never happened: somebody tries out who is told.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Delivery:
     lane: str
     due_at: datetime | None = None
     kept: str | None = None
+    sample: bool = False
 
     @property
     def happened_at(self) -> datetime:
@@ -203,4 +205,5 @@ def _delivery(name: str, text: Members) -> Delivery:
         lane=text["lane"],
         due_at=due_at,
         kept=text.get("kept"),
+        sample="sample" in text,
     )

@@ -196,7 +196,7 @@ delivery = EVENTS.key(
     "hash",
     "`state`, `handler`, `lane`, `job`, `event`, `type`, `opened`, `due` (ms), `begun` "
     "and `from` (attempts), `token` (its holder's), `try:<n>`, `kept` (a dead one's "
-    "event)",
+    "event), `sample` (of no job)",
 )
 deliveries_of_job = EVENTS.key("deliveries:<job>", "set", "a job's deliveries")
 deliveries_of = EVENTS.key(

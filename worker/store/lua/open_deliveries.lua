@@ -8,10 +8,13 @@
 -- uses: time, wakeups, deliveries, closing, bringing_events
 
 local order = cjson.decode(ARGV[2])
-local new = 0
+local new, sample = 0, false
 local event = redis.call('XRANGE', keys.events(), order.event, order.event)[1]
 
 if not event then return answer('gone', '0', put_down(order.closing)) end
+for i = 1, #event[2], 2 do
+  sample = sample or event[2][i] == 'sample'
+end
 for _, item in ipairs(order.items) do
   local id, handler, lane = item[1], item[2], item[3]
   local key = keys.delivery(id)
@@ -19,6 +22,9 @@ for _, item in ipairs(order.items) do
     redis.call('HSET', key, 'v', records.VERSION, 'event', order.event, 'handler', handler,
       'job', order.job, 'type', order.type, 'state', 'pending', 'begun', 0, 'from', 0,
       'opened', text(now), 'due', text(now + item[4]), 'lane', lane)
+    if sample then
+      redis.call('HSET', key, 'sample', 1)
+    end
     if order.job ~= '' then
       redis.call('SADD', keys.deliveries_of_job(order.job), id)
     end
