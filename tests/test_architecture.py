@@ -68,6 +68,8 @@ def test_procfile_and_up_start_the_same_processes() -> None:
 CONNECTS = {
     "worker/net/addresses.py": "reads an address in every spelling; it dials nothing",
     "worker/net/http.py": "the one client",
+    "worker/net/faults.py": "says in words what others ran into; it dials nothing",
+    "worker/net/trust.py": "makes the one client's TLS; it dials nothing",
     "worker/net/download.py": "names the type of its answers; it dials nothing itself",
     "worker/net/streaming.py": "reads what the one client is answered while it comes",
     "worker/net/outbound.py": "looks names up and judges them; it dials nothing",

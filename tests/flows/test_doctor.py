@@ -39,7 +39,7 @@ def test_a_good_installation_is_found_good(house: House) -> None:
     words = {found.what: found.word for found in examine(house.w, {})}
     for what in ("server", "persistence", "worker", "handlers", "public URL", "key", "limit"):
         assert words[what] == "good", what
-    assert words["line"] == words["duties"] == "good"
+    assert words["queue"] == words["duties"] == "good"
     assert all(found.word == "good" or found.advice for found in examine(house.w, {}))
 
 
@@ -140,12 +140,12 @@ def test_a_key_that_is_refused_or_a_provider_that_is_away_is_said(
 
 def test_a_line_that_stands_still_says_why(house: House) -> None:
     house.w.store.queue.pause(True)
-    assert "resume" in _one(house, "line").advice
+    assert "resume" in _one(house, "queue").advice
     house.w.store.queue.pause(False)
     house.sandbox.faults({"fault": "busy"})
     house.ask()
     house.settle()
-    assert "TASK_QUEUE_MAXED" in _one(house, "line").says
+    assert "TASK_QUEUE_MAXED" in _one(house, "queue").says
 
 
 def test_duties_that_nobody_looks_at_are_stuck(house: House) -> None:

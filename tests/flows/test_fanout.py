@@ -304,4 +304,4 @@ def test_an_event_that_cannot_be_told_keeps_none_behind_it_waiting(
     house.later(13)
     delivery = _delivery(house, first)
     assert (delivery.state, house.w.store.duties.parked()) == ("dead", [])
-    assert "ValueError" in str(delivery.tries[-1]["why"])
+    assert "an unforeseen error: nobody foresaw" in str(delivery.tries[-1]["why"])

@@ -64,8 +64,8 @@ def test_doctor_says_what_to_do_about_a_refused_key(house: House) -> None:
     _jobs(house, 1)
     house.settle()
     found = {one.what: one for one in examine(house.w, {})}
-    assert (found["line"].word, found["key"].word) == ("bad", "bad")
-    assert "RUNNINGHUB_API_KEY" in found["line"].advice
+    assert (found["queue"].word, found["key"].word) == ("bad", "bad")
+    assert "RUNNINGHUB_API_KEY" in found["queue"].advice
 
 
 def test_a_key_that_is_refused_for_its_file_is_refused_to_all(build: Build, tmp_path: Path) -> None:

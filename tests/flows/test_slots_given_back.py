@@ -77,7 +77,7 @@ def test_a_slot_is_given_back_when_nobody_can_read_whose_it_is(narrow: House, st
     assert house.raw.hgetall(f"runhook:job:{job.id}") == before, "nothing was observed of it"
     assert house.sandbox.accepted() == paid + 1
     assert any(job.id in why and "slot is given back" in why for why in _alerts(house))
-    assert "1 unreadable, which hold no slot" in _says(house, "line")
+    assert "1 unreadable, which hold no slot" in _says(house, "queue")
     assert job.id in _says(house, "records")
 
 

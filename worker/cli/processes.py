@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from runhook.worker.domain.lanes import lanes_of
+from runhook.worker.net.faults import why
 from runhook.worker.store.embedded import end_with_parent
 
 WORKER_LANES = ",".join(lanes_of("worker"))
@@ -240,7 +241,7 @@ def wait_until_ready(url: str, seconds: float, broken: Callable[[], str | None])
         except urllib.error.HTTPError as error:
             last = error.read(LONGEST_ANSWER).decode("utf-8", "replace")
         except OSError as error:
-            last = str(error)
+            last = why(error)
         time.sleep(LOOK_EVERY)
     return f"{url}: {last}"
 

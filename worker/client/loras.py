@@ -4,7 +4,8 @@ import hashlib
 
 from runhook.worker.client.errors import unavailable
 from runhook.worker.client.files import UserFile
-from runhook.worker.net.http import FAILURES, why
+from runhook.worker.net.faults import why
+from runhook.worker.net.http import FAILURES
 from runhook.worker.net.upload import put
 
 # Bytes a second at which a file is still worth waiting for, and seconds before the first of them.

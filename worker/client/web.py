@@ -21,7 +21,8 @@ from runhook.worker.client.errors import (
 )
 from runhook.worker.client.retrying import insisting
 from runhook.worker.client.transport import Document
-from runhook.worker.net.http import FAILURES, Body, Call, Http, why
+from runhook.worker.net.faults import why
+from runhook.worker.net.http import FAILURES, Body, Call, Http
 from runhook.worker.net.outbound import seconds_of
 from runhook.worker.net.streaming import Streamed
 from runhook.worker.net.untrusted import one_line

@@ -13,7 +13,7 @@ from runhook.worker.domain.events import Event, Outcome, cloud_event
 from runhook.worker.domain.handlers import CeleryTask, Handler, HandlerEvent
 from runhook.worker.domain.receivers import Verdict
 from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
-from runhook.worker.net.untrusted import named
+from runhook.worker.net.faults import unforeseen
 from runhook.worker.store import (
     MISSED,
     Again,
@@ -263,7 +263,7 @@ def _told_to(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell) -> Told
         raise
     except Exception as error:  # noqa: BLE001 - it is this delivery's own, and others wait behind it
         report("task.failed", lane=claim.lane, duty=taken.delivery.id, exc_info=True)
-        why = f"it could not be delivered: {named(error, policy.LONGEST_DELIVERY_WHY)}"
+        why = f"it could not be delivered: {unforeseen(error, policy.LONGEST_DELIVERY_WHY)}"
         return Told(_turn(w, Outcome(word="failed", took=0, why=why), taken.place))
 
 

@@ -48,7 +48,17 @@ def _import(what: str, load_it: Callable[[], object]) -> None:
     except (Exception, SystemExit) as error:
         # SystemExit too: a module that ends the interpreter on import would end the process without
         # a word of which it was.
-        raise ValueError(f"{what}: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{what}: {_not_imported(error)}") from error
+
+
+def _not_imported(error: BaseException) -> str:
+    match error:
+        case ImportError() | SyntaxError():
+            return str(error)
+        case SystemExit():
+            return f"it ends the process, with {error.code!r}"
+    # Its author knows Python's names, and many of these say nothing without theirs.
+    return f"it raised {type(error).__name__}: {error}"
 
 
 def _package(point: EntryPoint) -> str:

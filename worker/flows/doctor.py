@@ -24,7 +24,8 @@ from runhook.worker.flows.steps.archiving import behind
 from runhook.worker.flows.steps.findings import Finding as Finding
 from runhook.worker.flows.steps.findings import Findings, bad, good, warning
 from runhook.worker.flows.steps.prepare import of_a_known_model
-from runhook.worker.net.http import FAILURES, Http, why
+from runhook.worker.net.faults import why
+from runhook.worker.net.http import FAILURES, Http
 from runhook.worker.secrets.signing import PROBE, callback_url, fingerprint, probe_answer
 from runhook.worker.store.queue_state import QueueState
 from runhook.worker.store.upkeep import LOOKED_AT
@@ -230,24 +231,22 @@ def _queue(w: Wiring) -> Findings:
     state: QueueState = w.store.queue.state()
     text = state.counts
     if state.why_paused:
-        yield bad("line", f"{text}; {state.why_paused}", "Then `runhook resume`.")
+        yield bad("queue", f"{text}; {state.why_paused}", "Then `runhook resume`.")
     elif state.paused:
-        yield warning("line", f"paused, {text}", "`runhook resume` lets it go on.")
+        yield warning("queue", f"paused, {text}", "`runhook resume` lets it go on.")
     elif state.gate == "open":
-        yield good("line", text)
+        yield good("queue", text)
     elif state.advice:
-        yield bad("line", f"{text}; nothing is sent: {state.why_gated}", state.advice)
+        yield bad("queue", f"{text}; nothing is sent: {state.why_gated}", state.advice)
     else:
         advice = "Nothing to do: it tries again by itself."
-        yield warning("line", f"{text}; nothing is sent for now: {state.why_gated}", advice)
+        yield warning("queue", f"{text}; nothing is sent for now: {state.why_gated}", advice)
 
 
 def _duties(w: Wiring) -> Findings:
     stuck = w.store.upkeep.stuck(STUCK)
-    for lane in stuck:
-        text = (
-            f"{lane.count} of lane {lane.lane} are over {STUCK:.0f} s late, the first {lane.oldest}"
-        )
+    for one in stuck:
+        text = f"{one.count} of lane {one.lane} are over {STUCK:.0f} s late, the first {one.oldest}"
         yield bad("duties", text, "Start a worker, or see its log for why it does not get there.")
     parked = w.store.duties.parked()
     for one in parked:

@@ -4,7 +4,7 @@ from runhook.worker.domain import policy
 from runhook.worker.errors import NotFound, ProviderSilent, StoreUnavailable, UnreadableRecord
 from runhook.worker.flows.steps import deadline, transcript
 from runhook.worker.flows.steps.examine import examine_attempt, worth_asking
-from runhook.worker.net.untrusted import named
+from runhook.worker.net.faults import unforeseen
 from runhook.worker.store import Again, Answer, Claim, TimelineEntry, again
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -39,6 +39,6 @@ def examine(w: Wiring, claim: Claim) -> Answer:
             raise
         except Exception as error:  # noqa: BLE001 - as good as silence, which has an end
             report("task.failed", lane="reconcile", duty=claim.id, exc_info=True)
-            unforeseen = ProviderSilent(named(error, policy.LONGEST_WHY))
-            seconds = deadline.without_answer(listening, job, n, unforeseen)
+            broken = ProviderSilent(unforeseen(error, policy.LONGEST_WHY))
+            seconds = deadline.without_answer(listening, job, n, broken)
     return again(seconds)

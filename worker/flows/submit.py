@@ -21,7 +21,7 @@ from runhook.worker.flows.steps.departure import DepartureCheck, say_that_it_is_
 from runhook.worker.flows.steps.first_look import first_look
 from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed, returned
 from runhook.worker.flows.steps.prepare import Unready, request_of
-from runhook.worker.net.untrusted import named
+from runhook.worker.net.faults import unforeseen
 from runhook.worker.store import Change, Claim, Closing, Duty, Lease, TimelineEntry, may_leave
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -104,7 +104,7 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
         return NeverLeft(why=f"{unreadable}.", counted=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's and free
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
-        return NeverLeft(why=f"{named(error, policy.LONGEST_WHY)}.", counted=True)
+        return NeverLeft(why=f"{unforeseen(error, policy.LONGEST_WHY)}.", counted=True)
     departing = DepartureCheck(w, claim, lease, job)
     try:
         answer = w.client.submit(wanted, departing.may_leave)
@@ -116,7 +116,7 @@ def _send(w: Wiring, claim: Claim, lease: Lease, job: Job) -> SubmitAnswer | Non
         return Busy(code="not_durable", message=f"{undurable}")
     except Exception as error:  # noqa: BLE001 - who pays is known all the same
         report("task.failed", lane="send", duty=claim.id, exc_info=True)
-        why = f"{named(error, policy.LONGEST_WHY)}."
+        why = f"{unforeseen(error, policy.LONGEST_WHY)}."
         # The request may be paid for whatever raised here, so it is never sent again by itself.
         if departing.left:
             return Uncertain(why=f"its answer could not be read: {why}")

@@ -14,9 +14,9 @@ from urllib.parse import urljoin, urlsplit
 
 from urllib3.response import BaseHTTPResponse
 
-from runhook.worker.net.http import FAILURES, Call, Http, dialled, why
+from runhook.worker.net.faults import why
+from runhook.worker.net.http import FAILURES, Call, Http, dialled
 from runhook.worker.net.outbound import TOO_OPEN, Outbound
-from runhook.worker.net.untrusted import clean
 
 PIECE = 256 * 1024  # bytes read at a time
 STALL = 30.0  # seconds without a byte, after which a connection counts as broken
@@ -121,7 +121,7 @@ class Downloads:
             try:
                 return self._go_on(url, had, largest)
             except (*FAILURES, ValueError) as error:
-                told = clean(why(error))
+                told = why(error)
             if had.here <= before:
                 raise NotFetched(told)
         raise NotFetched(f"it broke off {CONNECTIONS} times in a row, at last: {told}")

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -31,14 +30,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
-from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.timeout import Timeout
 
-from runhook.worker.net.answer import Answer, why
+from runhook.worker.net.answer import Answer
 from runhook.worker.net.form import Body, Form, Readable
+from runhook.worker.net.trust import trusting
 from runhook.worker.net.watch import Watch
 
-__all__ = ["FAILURES", "Answer", "Body", "Call", "Form", "Http", "MayNotLeave", "Readable", "why"]
+__all__ = ["FAILURES", "Answer", "Body", "Call", "Form", "Http", "MayNotLeave", "Readable"]
 
 CONNECT = 10.0  # seconds
 # Seconds that a kept connection rests before nobody trusts it: servers close theirs after more.
@@ -193,7 +192,7 @@ class _Adapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, *_: Any) -> None:
         if url.lower().startswith("https"):
             conn.cert_reqs = ssl.CERT_REQUIRED
-            conn.conn_kw["ssl_context"] = _trusting(adapters.DEFAULT_CA_BUNDLE_PATH)
+            conn.conn_kw["ssl_context"] = trusting(adapters.DEFAULT_CA_BUNDLE_PATH)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(*args, **kwargs)
@@ -208,20 +207,13 @@ def _under_way(call: Call, seconds: float) -> Iterator[None]:
     watched = _watch.start(call.until, call.stop)
     try:
         yield
+    except FAILURES:
+        if call.over:  # it was we who shut the socket, whatever whoever read from it made of that
+            raise requests.Timeout(f"no whole answer within {seconds:g} s") from None
+        raise
     finally:
         _watch.stop(watched)
         call.hang_up()
-
-
-@cache
-def _trusting(bundle: str) -> ssl.SSLContext:
-    """TLS that trusts these authorities; to read all of them takes longer than a handshake."""
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-    if os.path.isdir(bundle):
-        context.load_verify_locations(capath=bundle)
-    else:
-        context.load_verify_locations(cafile=bundle)
-    return context
 
 
 def _pool(url: str) -> HTTPConnectionPool:
@@ -230,7 +222,7 @@ def _pool(url: str) -> HTTPConnectionPool:
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
         return _Pool(host, port, maxsize=1)
-    context = _trusting(adapters.DEFAULT_CA_BUNDLE_PATH)
+    context = trusting(adapters.DEFAULT_CA_BUNDLE_PATH)
     return _SecurePool(host, port, maxsize=1, ssl_context=context, cert_reqs=ssl.CERT_REQUIRED)
 
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from runhook.worker.net.addresses import is_public
-from runhook.worker.net.http import FAILURES, Answer, Call, Http, dialled, why
-from runhook.worker.net.untrusted import clean
+from runhook.worker.net.faults import why
+from runhook.worker.net.http import FAILURES, Answer, Call, Http, dialled
 
 SECONDS = 15.0  # in all: looking up, connecting, sending, and a dripping answer
 CHECK_SECONDS = 3.0  # for looking a new URL's host up while its owner waits
@@ -139,7 +139,7 @@ class Outbound:
             took = time.monotonic() - start
             if took >= self._seconds:
                 return Heard(took=took, why=f"no complete answer within {self._seconds:g} s")
-            return Heard(took=took, why=clean(why(error)))
+            return Heard(took=took, why=why(error))
         after = seconds_of(answer.headers.get("Retry-After"))
         took = time.monotonic() - start
         return Heard(took=took, status=answer.status, answer=answer.body, after=after)

@@ -37,11 +37,6 @@ def writable(text: str, longest: int) -> str:
     return f"{text[:longest]}… (cut; it had {len(text)} characters)"
 
 
-def named(error: Exception, longest: int) -> str:
-    """An exception nobody foresaw: its kind, and what it says, in so many characters at most."""
-    return clean(f"{type(error).__name__}: {error}", longest)
-
-
 def one_line(text: str) -> str:
     """Text that stays in its line on a terminal: what would move, colour or turn it is a space."""
     return "".join(char if char.isprintable() else " " for char in text)

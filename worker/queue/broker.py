@@ -21,6 +21,7 @@ from runhook.config.urls import SentinelAddress
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.lanes import LANES, Message
+from runhook.worker.net import faults
 from runhook.worker.telemetry import masked, report
 
 KEYS = "runhook:queue:"  # before the name of every queue in Redis
@@ -160,6 +161,8 @@ class ForeignCelery:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.handler_broker_url
+        # Of several the first; without what lets in.
+        self._place = urlsplit(self._url.split(";")[0]).netloc.rpartition("@")[2]
         self._app: Celery | None = None
 
     def send(self, task: str, queue: str, event: Mapping[str, Any]) -> Outcome:
@@ -170,8 +173,8 @@ class ForeignCelery:
                 task, [event], queue=queue, task_id=event["id"], retry=False
             )
         except (kombu_exceptions.KombuError, OSError, ImportError) as error:
-            why = f"its broker did not take it: {type(error).__name__}: {masked(str(error))}"
-            return Outcome(word="failed", took=time.monotonic() - start, why=why[:500])
+            why = f"its broker did not take it: {faults.why(error, self._place)}"
+            return Outcome(word="failed", took=time.monotonic() - start, why=why)
         return Outcome(word="done", took=time.monotonic() - start)
 
     def _connected(self) -> Celery:

@@ -31,10 +31,10 @@ from runhook.worker.domain.reports import (
     Uploaded,
 )
 from runhook.worker.errors import ProviderRefused, ProviderSilent
-from runhook.worker.net import http
+from runhook.worker.net import faults, http
 from runhook.worker.net.addresses import is_private_host
 from runhook.worker.net.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
-from runhook.worker.net.untrusted import clean, excerpt
+from runhook.worker.net.untrusted import excerpt
 from runhook.worker.net.upload import put
 from runhook.worker.runninghub import capabilities, codes, facts, wire
 from runhook.worker.runninghub.shapes import Refusal
@@ -42,7 +42,6 @@ from runhook.worker.runninghub.shapes import Refusal
 # Seconds in all. A submit is given long: a minute's wait costs less than one unconfirmed task. Some
 # models answer a submit with their results.
 SUBMIT, QUESTION = 90.0, 15.0
-LONGEST_WHY = 300  # characters of why no answer came
 UPLOAD, SLOWEST = 60.0, 200_000  # seconds in all, and the bytes a second a large file may be slow
 
 Fact = TypeVar("Fact")
@@ -110,8 +109,8 @@ class Client:
             return None
         except FAILURES as error:
             if call.left:
-                return Uncertain(why=f"no answer: {clean(http.why(error))}", outage=True)
-            return NeverLeft(why=f"no connection: {clean(http.why(error))}")
+                return Uncertain(why=f"no answer: {faults.why(error)}", outage=True)
+            return NeverLeft(why=f"no connection: {faults.why(error)}")
         return self._with_other_path(wanted, wire.read_submit(answer.status, answer.body))
 
     def _with_other_path(self, wanted: Submit, answer: SubmitAnswer) -> SubmitAnswer:
@@ -297,7 +296,7 @@ class Client:
         try:
             status = put(url, body, UPLOAD + len(body) / SLOWEST)
         except FAILURES as error:
-            raise ProviderSilent(f"the upload broke off: {clean(http.why(error))}") from error
+            raise ProviderSilent(f"the upload broke off: {faults.why(error)}") from error
         if status >= 300:
             raise ProviderSilent(f"the upload was answered with HTTP {status}")
 
@@ -307,7 +306,7 @@ class Client:
             scheme, host, port = http.dialled(url)
             own = (scheme, host, port) == http.dialled(self._base)
         except FAILURES as error:
-            raise ProviderSilent(f"it named no URL for the upload: {http.why(error)}") from error
+            raise ProviderSilent(f"it named no URL for the upload: {faults.why(error)}") from error
         if not own and (scheme != "https" or is_private_host(host)):
             raise ProviderSilent(f"it named {scheme}://{host} for the upload; nothing was sent")
 
@@ -332,7 +331,7 @@ class Client:
         try:
             answer = self._request(method, path, headers, data, seconds)
         except FAILURES as error:
-            raise ProviderSilent(f"{shown}: {clean(http.why(error), LONGEST_WHY)}") from error
+            raise ProviderSilent(f"{shown}: {faults.why(error)}") from error
         # Below 500 it was RunningHub that answered, and not what stands before it.
         there = answer.status < 500
         if wire.asks_to_slow_down(answer.status, answer.body):
@@ -369,7 +368,7 @@ class Client:
                 method, path, headers=headers, data=data, seconds=seconds, call=call
             )
         except FAILURES as error:
-            why = f"no answer: {clean(http.why(error), LONGEST_WHY)}"
+            why = f"no answer: {faults.why(error)}"
             self._keep(shown, start, None, why.encode())
             raise
         self._keep(shown, start, answer.status, answer.body)

@@ -13,6 +13,7 @@ from redis.sentinel import Sentinel
 
 from runhook.config.urls import SentinelAddress
 from runhook.worker.errors import StoreRefuses, StoreUnavailable
+from runhook.worker.net.faults import why
 from runhook.worker.store.commands import Redis
 
 SENTINEL_PORT = 26379  # where Sentinel listens unless the address says otherwise
@@ -88,7 +89,7 @@ def reaching() -> Iterator[None]:
     except (redis.ConnectionError, redis.TimeoutError) as error:
         if any(word in str(error) for word in NO_TLS):
             raise StoreRefuses(f"Redis refuses: {error}") from error
-        raise StoreUnavailable(f"Redis does not answer: {error}") from error
+        raise StoreUnavailable(f"Redis does not answer: {why(error)}") from error
     except redis.ResponseError as error:
         if str(error).startswith(REFUSALS) or isinstance(error, NOTHING_WRITTEN):
             raise StoreUnavailable(f"Redis refuses: {error}") from error

@@ -18,7 +18,7 @@ from runhook.worker.domain.policy import (
     SOON,
 )
 from runhook.worker.errors import LostWrites, UnreadableRecord
-from runhook.worker.net.untrusted import named
+from runhook.worker.net.faults import unforeseen
 from runhook.worker.store import keys
 from runhook.worker.store.claims import Again, Claim, Lease, Parked, Pumped, Turn, boot_time
 from runhook.worker.store.connection import reaching
@@ -199,7 +199,7 @@ class Duties:
         after = _ms(wait)
         if count >= _parked_after(claim.id):
             after = -1  # parked
-        short = named(error, LONGEST_WHY)
+        short = unforeseen(error, LONGEST_WHY)
         unreadable = _job_not_read(claim, error)
         mine = (claim.lane, claim.id, claim.token)
         self._scripts.waking("fail", 1, *mine, after, short, unreadable)

@@ -6,7 +6,7 @@ from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.domain.reports import Report
 from runhook.worker.flows.steps.alerts import alert
-from runhook.worker.net.untrusted import named
+from runhook.worker.net.faults import unforeseen
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -16,10 +16,10 @@ def set_aside(w: Wiring, job_id: str, n: int, error: Exception) -> None:
 
     RunningHub is asked about an attempt that has not ended, so no result that is paid for is lost.
     """
-    # The log gets the traceback. The alert leaves this machine, so it gets only the exception's
-    # name and text.
+    # The log gets the traceback. The alert leaves this machine, so it gets only what the exception
+    # says.
     report("task.failed", lane="intake", duty=f"{job_id}/{n}", exc_info=True)
-    why = named(error, policy.LONGEST_WHY)
+    why = unforeseen(error, policy.LONGEST_WHY)
     alert(w, job_id, n, "callback set aside", f"a callback could not be taken in ({why})")
 
 
