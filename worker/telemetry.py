@@ -55,7 +55,7 @@ EVENTS = {
     "job.moved": logging.INFO,  # a job changed its state
     "job.forgotten": logging.INFO,  # removed at its owner's word, with all that is its own
     "submit.answered": logging.INFO,  # what RunningHub answered to a paid request
-    "line.limit": logging.INFO,  # how many jobs RunningHub allows at once
+    "queue.limit": logging.INFO,  # how many jobs RunningHub allows at once
     "callback.refused": logging.WARNING,  # a wrong signature; rate-limited
     "token.refused": logging.WARNING,  # somebody tries tokens; rate-limited
     "token.throttled": logging.WARNING,  # a token asks too often; rate-limited

@@ -145,7 +145,7 @@ def test_a_port_in_use_stops_whoever_wants_it_in_one_line(town: Town, tmp_path: 
     said = _refused([*COMMANDS["web"]], tmp_path, town.environ)
     assert f"PORT: {port} on 127.0.0.1 is in use" in said
     up = _refused([*COMMAND_LINE, "up"], tmp_path, _environ(tmp_path, PORT=port))
-    assert f"PORT: {port} on 127.0.0.1 is in use" in up
+    assert f"PORT or --port: {port} on 127.0.0.1 is in use" in up
     sandbox = _refused([*COMMAND_LINE, "sandbox", "--port", port], tmp_path, town.environ)
     assert f"--port: {port} on 127.0.0.1 is in use" in sandbox
 
@@ -155,7 +155,7 @@ def test_up_starts_the_sandbox_before_those_who_ask_it(tmp_path: Path) -> None:
     log, environ = tmp_path / "started.log", _environ(tmp_path)
     with _running([*COMMAND_LINE, "up", "--sandbox"], tmp_path, environ) as up:
         eventually(lambda: "ready at" in log.read_text(), 60, log.read_text)
-        eventually(lambda: "line.limit" in log.read_text(), 30, log.read_text)
+        eventually(lambda: "queue.limit" in log.read_text(), 30, log.read_text)
         up.terminate()
         up.wait(40)
     said = [line.partition(" ")[0] for line in log.read_text().splitlines()]

@@ -18,7 +18,7 @@ def account(as_json: bool) -> None:
     rh = runhook()
     found, queue = rh.account().document, rh.queue().document
     if as_json:
-        print_json({**found, "line": queue})
+        print_json({**found, "queue": queue})
     else:
         out.print(_table(dict(found), dict(queue)))
 

@@ -68,7 +68,7 @@ def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
     fleet = Fleet(environ, say=shower(), umasks={"handlers": usual}, own={"web": web})
     with alone_in(settings.data_dir), _announced(settings, beside), ending_on_signals():
         try:
-            check_port("127.0.0.1", settings.port)
+            check_port("127.0.0.1", settings.port, setting="PORT or --port")
             if base.embedded:
                 server.start()
             check_server(assemble(settings, patience="door"))

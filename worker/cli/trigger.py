@@ -27,5 +27,8 @@ def trigger(event: str, model: str | None, as_json: bool) -> None:
         return
     if not found.receivers:
         err.print("no handler and no subscription wants it")
+        return
+    # Beside the names, for a script reads these.
+    err.print(f"a sample of {event} was sent; it is told to:")
     for name in found.receivers:
         say(name)

@@ -18,10 +18,10 @@ def read_limit(w: Wiring) -> Answer:
     try:
         limit = w.client.capacity().limit
     except ProviderSilent as silent:
-        report("line.limit", limit=None, why=str(silent))
+        report("queue.limit", limit=None, why=str(silent))
         return Again(policy.LIMIT_AGAIN)
     # An answer that names none leaves what is known; without that, one job goes at a time.
     if limit is not None:
         w.store.queue.set_limit(limit)
-    report("line.limit", limit=limit)
+    report("queue.limit", limit=limit)
     return Again(policy.LIMIT_EVERY)
