@@ -6,9 +6,10 @@ SOURCES := config worker webhook tests
 
 .venv/ready: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("runhook needs Python 3.11 or later, this is " + sys.version.split()[0] + "; make PYTHON=...") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@echo "installing what runhook needs into .venv, once: this takes about a minute"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@mkdir -p .venv/src/runhook  # the one import package, for tools that follow no import hook
 	@cd .venv/src/runhook && ln -sfn ../../../worker/runhook/__init__.py __init__.py && \
 	  ln -sfn ../../../worker/runhook/py.typed py.typed && \

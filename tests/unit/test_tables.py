@@ -9,9 +9,10 @@ from rich.console import Console
 from runhook import Job, Runhook
 from runhook.worker import catalogue
 from runhook.worker.cli.console import WIDE
+from runhook.worker.cli.demo_scenes import SCENES
 from runhook.worker.cli.job_tables import jobs_table
 from runhook.worker.cli.model_tables import models_table
-from runhook.worker.cli.tables import Rows, particulars
+from runhook.worker.cli.tables import GAP, Rows, particulars
 from runhook.worker.client.jobs import job_of
 from runhook.worker.domain.events import sample
 from runhook.worker.domain.views import job_view
@@ -80,3 +81,11 @@ def test_what_a_cell_holds_cannot_end_its_line_or_colour_it() -> None:
     table = Rows("job", "why")
     table.add_row("a", "[red]first\nsecond\tthird\x1b[31m")
     assert _lines(table) == ["a\t[red]first second third [31m"]
+
+
+def test_the_demo_tables_fit_a_usual_terminal() -> None:
+    stories = max(len(scene.story) for scene in SCENES)
+    names = max(len(scene.name) for scene in SCENES)
+    # A mark, the widest of each of the others, and what stands between them.
+    widths = (1, names, stories, len("succeeded"), len("callback"), len("3 of 3, 2 again"))
+    assert sum(widths) + GAP * (len(widths) - 1) <= 80

@@ -2,7 +2,7 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,9 @@ from runhook.worker.domain.lengths import lasted
 from runhook.worker.store import Delivery
 from runhook.worker.wiring import Wiring
 
+# Columns of a terminal in which every column of a table has its room; a narrower one goes without
+# what the table does not need: which model, which files.
+WIDE = 104
 # Read without colours too.
 GOOD, WRONG = Text("✓", "green"), Text("✗", "red")
 
@@ -31,7 +34,10 @@ def all_delivered(deliveries: list[Delivery]) -> bool:
 
 
 def moving_table(
-    jobs: list[Job], deliveries: Mapping[str, list[Delivery]], scenes: Mapping[str, Scene]
+    jobs: list[Job],
+    deliveries: Mapping[str, list[Delivery]],
+    scenes: Mapping[str, Scene],
+    width: int,
 ) -> Table:
     """How the jobs stand now.
 
@@ -39,22 +45,31 @@ def moving_table(
         jobs: All of the demo.
         deliveries: Of each job's events, by the job's id.
         scenes: By the job's id.
+        width: Of the terminal.
     """
-    table = plain_table(
-        "job", "model", "state", "settled by", "handlers", "took", "what goes wrong"
-    )
+    columns = ("job", "state", "by", "handlers", "took", "what goes wrong", "model")
+    shown = _shown(columns, width)
+    table = plain_table(*columns[:shown])
     for job in jobs:
         scene = scenes[job.id]
-        table.add_row(
+        row = (
             scene.name,
-            job.spec.model,
             state_text(job.state.value),
             job.attempt.settled_by or "",
             _handlers(deliveries[job.id]),
             _took(job),
             Text(scene.story, "bright_black"),
+            job.spec.model,
         )
+        table.add_row(*row[:shown])
     return table
+
+
+def _shown(columns: Sequence[str], width: int) -> int:
+    """How many columns of a table a terminal of this width shows; the last is what it can miss."""
+    if width < WIDE:
+        return len(columns) - 1
+    return len(columns)
 
 
 def _took(job: Job) -> str:
@@ -163,9 +178,11 @@ def sum_up(
         Whether all went as it should.
     """
     endings = _endings(w, scenes, folder)
-    table = plain_table("", "job", "what went wrong", "ended", "by", "handlers", "output")
+    columns = ("", "job", "what went wrong", "ended", "by", "handlers", "output")
+    shown = _shown(columns, console.width)
+    table = plain_table(*columns[:shown])
     for ending in endings:
-        table.add_row(*ending.row())
+        table.add_row(*ending.row()[:shown])
     paid, twice = _paid(w.settings.base_url)
     count = len(received.events)
     good = all(ending.good for ending in endings) and not twice and not received.forged

@@ -173,7 +173,7 @@ def _follow(console: Console, w: Wiring, scenes: Mapping[str, Scene]) -> None:
             jobs = w.store.jobs.many(list(scenes))
             deliveries = {job.id: w.store.deliveries.of_job(job.id) for job in jobs}
             if console.is_terminal:
-                live.update(moving_table(jobs, deliveries, scenes))
+                live.update(moving_table(jobs, deliveries, scenes, console.width))
             else:
                 for line in change_lines(jobs, deliveries, scenes, shown):
                     console.print(line, highlight=False)

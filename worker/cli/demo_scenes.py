@@ -70,7 +70,7 @@ SCENES = (
     ),
     Scene(
         name="resent",
-        story="callback unreadable, so resent",
+        story="callback unreadable",
         model=SPEECH,
         input={"text": "Good morning, the tide is high. [resent]"},
         settled_by=("resend", "query"),
@@ -85,7 +85,7 @@ SCENES = (
     ),
     Scene(
         name="early",
-        story="callback before the answer",
+        story="callback before answer",
         model=IMAGE,
         input={"prompt": "A gull on a rope [early]"},
         faults=("callback_early",),
@@ -117,7 +117,7 @@ SCENES = (
     ),
     Scene(
         name="workflow",
-        story="nothing; ComfyUI's other callback",
+        story="nothing, on ComfyUI",
         model=WORKFLOW,
         input={"6.text": "A chart of the coast [workflow]"},
     ),
