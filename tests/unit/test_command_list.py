@@ -5,6 +5,7 @@ import pkgutil
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
@@ -69,7 +70,9 @@ def test_the_options_of_a_command_are_completed() -> None:
     assert shown.split() == ["plain,--state"]
 
 
-@pytest.mark.parametrize("words", ["submit", "model", "trigger job.failed --model"])
+@pytest.mark.parametrize(
+    "words", ["submit", "model", "trigger job.failed --model", "jobs --model", "costs --model"]
+)
 def test_models_are_completed_without_the_catalogue(words: str) -> None:
     typed = {"COMP_WORDS": f"runhook {words} vidu/text-to-video-q3-t"}
     typed["COMP_CWORD"] = str(len(words.split()) + 1)
@@ -131,3 +134,26 @@ def test_a_group_of_commands_without_one_shows_its_help_as_it_is() -> None:
     assert found.exit_code == 2
     assert "\nCommands:\n  create " in found.output
     assert "Error" not in found.output
+
+
+def test_bash_completes_a_model_by_what_completion_prints() -> None:
+    folder = Path(sys.executable).parent
+    program = """
+eval "$(runhook completion bash)"
+COMP_WORDS=(runhook submit vidu/text-to-video-q3-t) COMP_CWORD=2
+_runhook_completion runhook && echo "${COMPREPLY[@]}"
+"""
+    done = subprocess.run(
+        ["bash", "--norc", "--noprofile", "-c", program],
+        env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["vidu/text-to-video-q3-turbo"]
+
+
+def test_a_zsh_that_nobody_set_up_is_set_up_before_it_completes() -> None:
+    said = CliRunner().invoke(cli, ["completion", "zsh"]).output
+    assert said.index("compinit") < said.index("compdef _runhook_completion")

@@ -10,6 +10,8 @@ HOW = {
     "zsh": "echo 'eval \"$(runhook completion zsh)\"' >> ~/.zshrc",
     "fish": "runhook completion fish > ~/.config/fish/completions/runhook.fish",
 }
+# What click's own lines need: a zsh that nobody has set up completes nothing.
+BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }\n"}
 ONCE = "\n\n".join(f"\b\n{shell}:\n  {line}" for shell, line in HOW.items())
 
 
@@ -23,7 +25,8 @@ def completion(shell: str) -> None:
     if found is None:  # the choice has none that click does not know
         raise click.UsageError(f"nothing completes in {shell}")
     root = click.get_current_context().find_root()
-    click.echo(found(root.command, {}, "runhook", "_RUNHOOK_COMPLETE").source())
+    source = found(root.command, {}, "runhook", "_RUNHOOK_COMPLETE").source()
+    click.echo(f"{BEFORE.get(shell, '')}{source}")
 
 
 def models(_context: click.Context, _param: click.Parameter, typed: str) -> list[str]:

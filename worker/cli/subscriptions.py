@@ -7,6 +7,7 @@ import click
 from rich.text import Text
 
 from runhook.worker.cli.commands import runhook, wrong_usage
+from runhook.worker.cli.completion import models as endpoints
 from runhook.worker.cli.console import err, out, print_json, say, show
 from runhook.worker.cli.statuses import FAILED
 from runhook.worker.cli.tables import Rows, particulars
@@ -16,7 +17,14 @@ from runhook.worker.net.untrusted import one_line
 
 ALL = "all"  # what is shown where a filter names none
 EVENTS = click.option("--event", "events", multiple=True, type=click.Choice(TYPES))
-MODELS = click.option("--model", "models", multiple=True, metavar="GLOB", help="As vidu/*.")
+MODELS = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="GLOB",
+    shell_complete=endpoints,
+    help="As vidu/*.",
+)
 FIELDS = click.option("--include", multiple=True, help="A field of the job that events have.")
 JSON = click.option("--json", "as_json", is_flag=True)
 
