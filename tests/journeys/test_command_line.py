@@ -305,6 +305,34 @@ def test_doctor_says_what_it_fixed_and_nothing_of_the_rest(town: Town) -> None:
     assert "all right" not in done.stdout
 
 
+def test_a_probe_compares_pays_only_when_told_to_and_says_so_in_its_status(town: Town) -> None:
+    town.sandbox.faults()
+    before = town.sandbox.accepted()
+    free = _run("probe", environ=town.environ)
+    assert free.returncode == 0, free.stdout + free.stderr
+    assert "\tagrees\t" in free.stdout
+    assert town.sandbox.accepted() == before
+    paid = _run("probe", "--spend", "0.50", "--json", environ=town.environ)
+    assert paid.returncode == 0, paid.stdout + paid.stderr
+    told = json.loads(paid.stdout)
+    assert told["spent"]["money"] == "0.014"
+    assert {one["word"] for one in told["items"]} == {"agrees"}
+    assert town.sandbox.accepted() == before + 1
+    little = _run("probe", "--spend", "0.001", "--json", environ=town.environ)
+    assert (little.returncode, "nothing was paid" in little.stderr) == (1, True)
+    assert json.loads(little.stdout)["spent"] is None
+    town.sandbox.faults({"fault": "price", "value": 2})
+    assert _run("probe", environ=town.environ).returncode == 1
+    town.sandbox.faults({"fault": "capacity_outage"})
+    assert _run("probe", environ=town.environ).returncode == 3
+    town.sandbox.faults()
+    for wrong in ("0", "-1", "1e3", "much"):
+        assert _run("probe", "--spend", wrong, environ=town.environ).returncode == 2
+    nobody = town.environ | {"RUNNINGHUB_API_KEY": ""}
+    assert _run("probe", environ=nobody).returncode == 1
+    assert town.sandbox.accepted() == before + 1
+
+
 def test_without_a_server_the_command_line_says_so_with_3(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     done = _run("jobs", environ=environ, cwd=tmp_path)

@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 
 from runhook.config.private import OTHERS
-from runhook.worker import cli as files
 from runhook.worker.cli.group import Commands
 from runhook.worker.cli.interrupts import quieten
 from runhook.worker.cli.statuses import FAILED
@@ -28,6 +27,7 @@ COMMANDS = {
     "backup": {"backup": "Write everything that Redis holds of this installation into FILE."},
     "restore": {"restore": "Put a backup into an installation that is still empty."},
     "doctor": {"doctor": "Find what is wrong here, and what to do."},
+    "probe": {"probe": "Compare what RunningHub answers with what runhook believes."},
     "models": {
         "models": "List the models whose names hold every word of QUERY.",
         "model": "Show a model's parameters, rules and price.",
@@ -89,7 +89,7 @@ def cli(ctx: click.Context) -> None:
     configure()
 
 
-cli.defer({f"{files.__name__}.{file}": commands for file, commands in COMMANDS.items()})
+cli.defer({f"{__package__}.{file}": commands for file, commands in COMMANDS.items()})
 
 
 def run() -> None:

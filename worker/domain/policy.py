@@ -347,6 +347,15 @@ PLACE_LOOK_MS = 15_000  # ms until a slot that waits for a place looks again, we
 # system keeps for ever. Those of all others are counted together.
 MEASURED_RECEIVERS = 100
 
+# The probe of RunningHub's answers
+
+PROBE_SILENCES = 2  # questions in a row without any answer, after which no more are asked
+PROBE_CHOICES = 5  # models whose price is asked for, the cheapest first, until one fits
+PROBE_MAKES = ("image", "audio", "string")  # what its job may make: they take a minute, not ten
+PROBE_WAIT = 300.0  # seconds for its job to end: five times what such a one usually takes
+# Seconds after that for its outputs to be kept, and for a resend to come, which is at once.
+PROBE_AFTERWARDS = 30.0
+
 # The web's pages
 
 # Seconds a browser stays signed in: a week, so that who looks each day signs in on Mondays.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
+from runhook.worker.domain.beliefs import Belief, Sample
 from runhook.worker.domain.reports import (
     Account,
     App,
@@ -155,6 +156,13 @@ class Provider(Protocol):
 
     def listening(self) -> "Provider":
         """The same for one piece of work: it keeps in `heard` what it asks and hears."""
+
+    def beliefs(self, sample: Sample) -> Sequence[Belief]:
+        """What is believed of its answers, each with a question that costs nothing.
+
+        Args:
+            sample: A model whose price is known.
+        """
 
     def explain(self, code: str) -> Code:
         """What one of its error codes means; a row that says so for a code nobody has explained."""

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from runhook.worker.domain.beliefs import Belief, Sample
 from runhook.worker.domain.provider import Capabilities, Code, Submit, Unreadable
 from runhook.worker.domain.reports import (
     Account,
@@ -36,7 +37,7 @@ from runhook.worker.net.addresses import is_private_host
 from runhook.worker.net.http import FAILURES, Call, Form, Http, MayNotLeave, Readable
 from runhook.worker.net.untrusted import excerpt
 from runhook.worker.net.upload import put
-from runhook.worker.runninghub import capabilities, codes, facts, wire
+from runhook.worker.runninghub import believed, capabilities, codes, facts, wire
 from runhook.worker.runninghub.shapes import Refusal
 
 # Seconds in all. A submit is given long: a minute's wait costs less than one unconfirmed task. Some
@@ -78,6 +79,12 @@ class Client:
         other = copy(self)
         other.heard = []
         return other
+
+    def beliefs(self, sample: Sample) -> Sequence[Belief]:
+        """What is believed of RunningHub's answers, each with a free question that shows it."""
+        stranger = copy(self)
+        stranger._key = believed.NOBODYS_KEY
+        return believed.beliefs(self, stranger, sample)
 
     def explain(self, code: str) -> Code:
         """What an error code means; a row that says so for one that nobody has explained."""
