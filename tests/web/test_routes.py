@@ -348,3 +348,25 @@ def test_a_batch_gives_its_place_back(client: FlaskClient) -> None:
         kind = {"Content-Type": "application/x-ndjson"}
         refused = client.post("/v1/jobs/batch", data=_lines(_good("a cat")), headers=kind)
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+
+
+@pytest.mark.parametrize("path", ["workflows/{}", "apps/{}", "apps/{}/styles"])
+@pytest.mark.parametrize(
+    "wrong", ["x", "0", "-1", "1.5", "1" * 21, "%D9%A1%D9%A2", "12%00", "12%0A"]
+)
+def test_an_id_that_cannot_be_one_is_refused_without_asking_runninghub(
+    client: FlaskClient, town: House, path: str, wrong: str
+) -> None:
+    answer = client.get(f"/v1/{path.format(wrong)}")
+    assert answer.status_code == 422
+    (fault,) = answer.get_json()["errors"]
+    assert fault["path"] in ("workflow_id", "webapp_id")
+    assert "1 to 20 digits" in fault["message"]
+    assert town.sandbox.books()["calls"] == {}
+
+
+def test_a_model_whose_id_has_other_digits_than_runninghubs_is_none(client: FlaskClient) -> None:
+    for model in ("workflow/1\u0662", "app/1\u0662", "quick/1\u0662/001"):
+        answer = client.post("/v1/jobs", json={"model": model, "input": {}})
+        assert answer.status_code == 422
+        assert answer.get_json()["errors"][0]["path"] == "model"

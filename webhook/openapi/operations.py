@@ -17,6 +17,7 @@ from runhook.webhook.edge.queries import QUERIES, LabelledQuery, Query
 from runhook.webhook.edge.responses import Answer, Done, Events, File, Lines
 from runhook.webhook.edge.scopes import OPEN_TO
 from runhook.webhook.openapi.schemas import Schema, parameters
+from runhook.worker import catalogue
 from runhook.worker.domain import problem_kinds as kinds
 from runhook.worker.domain.metadata import PREFIX
 from runhook.worker.domain.problem_kinds import Kind
@@ -53,6 +54,8 @@ IN_PATHS = {
     "kind": "The end of a problem's `type`.",
     "name": "Its name; a model's endpoint, slashes and all.",
 }
+
+OF_RUNNINGHUB = ("workflow_id", "webapp_id")  # its ids; all others are our own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +156,8 @@ def _in_path(call: Call) -> Iterator[Schema]:
         schema: Schema = {"type": "string", "minLength": 1}
         if kind == "int:":
             schema = {"type": "integer", "minimum": 0}
+        elif name in OF_RUNNINGHUB:
+            schema = {"type": "string", "pattern": f"^{catalogue.ID.pattern}$"}
         yield {
             "name": name,
             "in": "path",

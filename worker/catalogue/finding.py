@@ -8,10 +8,11 @@ from runhook.config.catalogue import Model, models
 from runhook.worker.domain.faults import nearest
 from runhook.worker.errors import NotFound
 
-# RunningHub's ids are whole numbers; those seen have 19 digits.
-WORKFLOW = re.compile(r"workflow/([1-9]\d{0,19})")
-APP = re.compile(r"app/([1-9]\d{0,19})")
-QUICK = re.compile(r"quick/([1-9]\d{0,19})/([\w.-]{1,64})")
+# RunningHub's ids are whole numbers; those seen have 19 digits. Not \d, which takes all scripts'.
+ID = re.compile(r"[1-9][0-9]{0,19}")
+WORKFLOW = re.compile(f"workflow/({ID.pattern})")
+APP = re.compile(f"app/({ID.pattern})")
+QUICK = re.compile(rf"quick/({ID.pattern})/([\w.-]{{1,64}})")
 COMFY_KINDS = ("workflow", "app", "quick")  # what COMFY's names begin with
 # A quick create's code comes from the site's URLs; no page says how long it may be.
 COMFY = re.compile(f"{WORKFLOW.pattern}|{APP.pattern}|{QUICK.pattern}")

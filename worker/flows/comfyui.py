@@ -1,7 +1,7 @@
 """What RunningHub tells of workflows and AI apps, and where it takes LoRA files; all of it free.
 
-Each raises ProviderSilent where RunningHub gives no usable answer, and ProviderRefused where that
-is no.
+Each raises ProviderSilent where RunningHub gives no usable answer, ProviderRefused where that is
+no, and InvalidRequest where an id cannot be one, which is not asked about.
 """
 
 from dataclasses import asdict
@@ -10,9 +10,11 @@ from typing import Annotated, ClassVar, cast
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from runhook.worker import catalogue
 from runhook.worker.domain.answers import Page
 from runhook.worker.domain.bodies import Body
 from runhook.worker.domain.views import View
+from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.wiring import Wiring
 
 LONGEST_NAME = 200  # characters of a LoRA's name; file systems take 255 bytes with its ending
@@ -103,18 +105,30 @@ class LoraView(TypedDict):
 
 def workflow(w: Wiring, workflow_id: str) -> View:
     """A workflow's nodes by their id, as ComfyUI's API has them."""
-    return w.client.workflow(workflow_id)
+    return w.client.workflow(_checked("workflow_id", workflow_id))
 
 
 def app(w: Wiring, webapp_id: str) -> AppView:
     """An AI app's name, the fields that a job may set, and whether it needs a password."""
-    return cast(AppView, asdict(w.client.app(webapp_id)))
+    return cast(AppView, asdict(w.client.app(_checked("webapp_id", webapp_id))))
 
 
 def styles(w: Wiring, webapp_id: str, kind: int) -> Page[StyleView]:
     """The style library of an AI app."""
-    found = w.client.styles(webapp_id, kind)
+    found = w.client.styles(_checked("webapp_id", webapp_id), kind)
     return {"items": [cast(StyleView, asdict(style)) for style in found], "next": None}
+
+
+def _checked(name: str, given: str) -> str:
+    """An id that there may be at RunningHub.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    if not catalogue.ID.fullmatch(given):
+        text = "must be an id of RunningHub's: a whole number of 1 to 20 digits"
+        raise InvalidRequest([Fault(path=name, message=text)])
+    return given
 
 
 def lora(w: Wiring, asked: NewLora) -> LoraView:
