@@ -4,12 +4,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Cost, Error, Output, Report
-from runhook.worker.errors import InvalidRequest, OverBudget
-from runhook.worker.flows import create, resolve
+from runhook.worker.errors import Conflict, InvalidRequest, OverBudget
+from runhook.worker.flows import batch, create, resolve
+from runhook.worker.flows.batch import Line
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.accept import accept
@@ -344,3 +346,42 @@ def test_a_fallback_whose_price_is_not_sure_needs_the_owners_word(tight: House) 
 
 def _running_with(house: House, other: str) -> Job:
     return _running(house, options={"fallback": [other]})
+
+
+def _tried(house: House, *lines: dict[str, Any], dry_run: bool = True) -> list[Line]:
+    texts = [orjson.dumps({"model": IMAGE, "input": {"prompt": "a"}, **one}) for one in lines]
+    return list(batch.accept(house.w, texts, owner="shop", dry_run=dry_run))
+
+
+def test_a_dry_run_of_a_batch_refuses_what_the_batch_would_be_refused_for(build: Build) -> None:
+    tight = build(RUNHOOK_BUDGET_DAY="1.50,shop=1.00")
+    tight.w.store.queue.pause(True)
+    lines: list[dict[str, Any]] = [{}, {}, {}, {"tenant": "other"}, {"tenant": "other"}]
+    dry = _tried(tight, *lines)
+    assert _held(tight) == 0, "it holds nothing"
+    real = _tried(tight, *lines, dry_run=False)
+    for tried, made in zip(dry, real, strict=True):
+        assert (tried.checked is not None) == (made.job is not None)
+        assert str(tried.error) == str(made.error)
+    refused = [line.error for line in dry if line.error]
+    assert [one.tenant for one in refused if isinstance(one, OverBudget)] == ["shop", None]
+    first, second = (batch.line_view(tight.w, line)["dry_run"]["budgets"] for line in dry[:2])
+    assert [(one["tenant"], one["left"]) for one in first] == [(None, "1.50"), ("shop", "1.00")]
+    assert [(one["tenant"], one["left"]) for one in second] == [(None, "1.10"), ("shop", "0.60")]
+
+
+def test_a_dry_run_counts_nothing_for_what_a_key_made_or_makes_once(build: Build) -> None:
+    tight = build(RUNHOOK_BUDGET_DAY="0.80")
+    tight.w.store.queue.pause(True)
+    (made,) = _tried(tight, {"key": "one"}, dry_run=False)
+    again, other, first, twin = _tried(
+        tight, {"key": "one"}, {"key": "one", "priority": 9}, {"key": "two"}, {"key": "two"}
+    )
+    assert made.job
+    assert again.job
+    assert again.job.id == made.job.id
+    assert isinstance(other.error, Conflict)
+    assert first.checked
+    assert twin.checked
+    *_, changed = _tried(tight, {"key": "two"}, {"key": "two", "priority": 9})
+    assert isinstance(changed.error, Conflict)

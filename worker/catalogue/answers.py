@@ -190,7 +190,7 @@ class DryRunView(TypedDict):
         live_price: RunningHub's own price now, where it tells.
         fallback: The models that it may go on with.
         price_range: From what to what, with all that it may be paid for.
-        budgets: Those that it would have to fit into; a batch leaves them out.
+        budgets: Those that it would have to fit into; of a batch, behind the lines before it.
     """
 
     model: str

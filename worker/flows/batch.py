@@ -6,7 +6,7 @@ takes its outputs as `output:@pic/0`, so a whole pipeline is one batch.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NotRequired
 
@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from runhook.worker.catalogue import Checked
 from runhook.worker.catalogue.answers import DryRunView
 from runhook.worker.domain import policy
-from runhook.worker.domain.answers import JobView
+from runhook.worker.domain.answers import JobView, RoomView
 from runhook.worker.domain.bodies import LONGEST_KEY, json_object, key_fault
 from runhook.worker.domain.jobs import LOCAL, Job
 from runhook.worker.domain.outputs import LINE_NAME
@@ -24,6 +24,7 @@ from runhook.worker.domain.problems import ProblemView, problem_view
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, RunhookError
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
+from runhook.worker.flows.steps.budgets import Room
 from runhook.worker.flows.steps.pricing import trial_view
 from runhook.worker.flows.steps.upstream import Asker, Made
 from runhook.worker.flows.steps.viewing import shown
@@ -69,6 +70,7 @@ class Line:
         job: The job it made, or made before.
         new: Whether the job is new.
         checked: What a dry run found, in place of a job.
+        room: The budgets that it would have to fit into, behind the lines before it.
         error: Why there is neither.
         group: The tenant and the group that it names; None: none.
     """
@@ -78,6 +80,7 @@ class Line:
     job: Job | None = None
     new: bool = False
     checked: Checked | None = None
+    room: Sequence[RoomView] = ()
     error: RunhookError | None = None
     group: tuple[str, str] | None = None
 
@@ -200,7 +203,10 @@ def accept(
     names = Names()
     # What lines became is looked up as it is when the line that names one is judged.
     asker = Asker(tenant=owner, only=only, lines=names.lines, batch=True)
-    batch = _Batch(w=w, owner=owner, keys=Keys(key), names=names, asker=asker, dry_run=dry_run)
+    trial = None
+    if dry_run:
+        trial = _Trial(w, owner)
+    batch = _Batch(w=w, owner=owner, keys=Keys(key), names=names, asker=asker, trial=trial)
     groups = Groups()
     for number, text, last in _numbered(lines):
         line = batch.line(number, text)
@@ -226,6 +232,41 @@ def _numbered(lines: Iterable[bytes | None]) -> Iterator[tuple[int, bytes | None
         yield *before, True
 
 
+class _Trial:
+    """A batch that is only checked: each line as if those before it had been kept."""
+
+    def __init__(self, w: Wiring, owner: str) -> None:
+        self._w, self._owner = w, owner
+        self._room = Room(w)
+        self._keys: dict[str, bytes] = {}
+
+    def line(self, line: Line, given: dict[str, Any], key: str | None, asker: Asker) -> Line:
+        """What would become of a line.
+
+        Raises:
+            RunhookError: It would be refused with it.
+        """
+        # First as it is then: what a key made before is paid already, whatever the line says now.
+        if job := create.made_under(self._w, key, given, owner=self._owner, asker=asker):
+            return replace(line, job=job)
+        again = self._again(key, given)
+        checked = create.trial(self._w, given, asker=asker)
+        asked = given.get("tenant") or asker.tenant, checked.quote, given.get("options") or {}
+        room = self._room.view(*asked)
+        if not again:
+            self._room.take(*asked)
+        if key:
+            self._keys[key] = create.canonical(given)
+        return replace(line, checked=checked, room=room)
+
+    def _again(self, key: str | None, given: dict[str, Any]) -> bool:
+        """Whether an earlier line of the batch would have made the job of this key."""
+        before = self._keys.get(key or "")
+        if before is not None and before != create.canonical(given):
+            raise Conflict("this key is an earlier line's, which asks for something else")
+        return before is not None
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Batch:
     """What each line of a batch is judged by."""
@@ -235,7 +276,7 @@ class _Batch:
     keys: Keys
     names: Names
     asker: Asker
-    dry_run: bool
+    trial: "_Trial | None"
 
     def line(self, number: int, text: bytes | None) -> Line:
         """What becomes of a line."""
@@ -248,9 +289,8 @@ class _Batch:
             given = json_object(text, "the line")
             name = self.names.of(given)
             key, asker = self.keys.of(given), replace(self.asker, own=name or "")
-            if self.dry_run:
-                checked = create.trial(self.w, given, asker=asker)
-                return Line(number=number, name=name, checked=checked)
+            if self.trial:
+                return self.trial.line(Line(number=number, name=name), given, key, asker)
             new, job = create.accept(self.w, given, owner=self.owner, key=key, asker=asker)
         # Redis away too: raised, it would break off an answer that has begun, and nobody could tell
         # which lines made a job. A caller that can stop looks for it in `error`.
@@ -276,6 +316,7 @@ def line_view(w: Wiring, line: Line) -> LineView:
         view["status"] = view["error"]["status"]
     elif line.checked:
         view["dry_run"] = trial_view(w, line.checked)
+        view["dry_run"]["budgets"] = [*line.room]
     elif line.job:
         view["job"] = shown(w, line.job)
     if line.new:

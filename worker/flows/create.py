@@ -19,7 +19,7 @@ from runhook.worker.domain.outputs import output_names, with_jobs
 from runhook.worker.errors import Conflict, Fault, InvalidRequest
 from runhook.worker.files import inline
 from runhook.worker.flows.steps import fallback, upstream
-from runhook.worker.flows.steps.budgets import room_view
+from runhook.worker.flows.steps.budgets import Room
 from runhook.worker.flows.steps.envelope import countless, envelope_faults, size_faults
 from runhook.worker.flows.steps.family import Family, closed_fault, family_of, group_faults
 from runhook.worker.flows.steps.inputs import app_fields, media_of
@@ -122,8 +122,21 @@ def priced(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> DryRu
     checked = trial(w, given, asker=asker)
     tenant, options = given.get("tenant") or asker.tenant, given.get("options") or {}
     view = trial_view(w, checked)
-    view["budgets"] = room_view(w, tenant, checked.quote, options)
+    view["budgets"] = Room(w).view(tenant, checked.quote, options)
     return view
+
+
+def made_under(
+    w: Wiring, key: str | None, given: dict[str, Any], *, owner: str, asker: Asker
+) -> Job | None:
+    """The job that a key made before, as `accept` would answer with it; None: none.
+
+    Raises:
+        Conflict: For another request.
+    """
+    _keep_to(asker.only, given)
+    _, job = _made_before(w, _traces(w, owner, key, given), asker.told_of) or (False, None)
+    return job
 
 
 def accept(
