@@ -209,3 +209,19 @@ def test_a_job_that_has_ended_is_forgotten(shop: Shop) -> None:
     shop.runhook.forget(job)
     with pytest.raises(NotFound):
         job.refresh()
+
+
+def test_a_tree_that_has_ended_is_forgotten_as_a_whole(shop: Shop) -> None:
+    root = shop.runhook.submit(IMAGE, CAT)
+    grown = shop.runhook.submit(IMAGE, CAT, parent=root)
+    with pytest.raises(Conflict, match="only a tree that has ended"):
+        shop.runhook.forget(root, tree=True)
+    for job in (root, grown):
+        shop.ended(job.id)
+    with pytest.raises(NotFound):
+        shop.runhook.forget(grown, tree=True)
+    assert shop.runhook.get(grown).root == root.id
+    assert shop.runhook.forget(root, tree=True) == 2
+    for job in (root, grown):
+        with pytest.raises(NotFound):
+            job.refresh()

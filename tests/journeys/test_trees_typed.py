@@ -32,6 +32,11 @@ def test_a_tree_is_watched_until_all_of_it_has_ended(town: Town, tmp_path: Path)
     assert all("\thttp" in line for line in done.stdout.splitlines()[-3:]), "with what it made"
     listed = _run("jobs", "--root", picture, "--json", environ=town.environ)
     assert [job["id"] for job in json.loads(listed.stdout)["items"]] == [large, film, picture]
+    part = _run("forget", "--tree", film, environ=town.environ)
+    assert (part.returncode, f"--tree {picture}" in part.stderr) == (2, True)
+    whole = _run("forget", "--tree", picture, environ=town.environ)
+    assert whole.stdout == f"{picture} and 2 that grew from it are forgotten\n"
+    assert _run("job", large, environ=town.environ).returncode == 1
 
 
 def test_a_job_shows_what_it_grew_from_and_what_it_waits_for(town: Town, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from runhook.worker.cli.commands import refuse_beside, runhook
 from runhook.worker.cli.console import out, say
 from runhook.worker.cli.job_tables import state_text
 from runhook.worker.cli.naming import whole_id
+from runhook.worker.client.jobs import Job
 
 
 @click.command()
@@ -78,15 +79,30 @@ def resolve(
 
 @click.command()
 @click.argument("job_id", metavar="JOB")
-def forget(job_id: str) -> None:
+@click.option("--tree", is_flag=True, help="All that grew from it too, once all has ended.")
+def forget(job_id: str, tree: bool) -> None:
     """Remove an ended job, its files, deliveries and events.
 
     What it cost stays counted.
     """
     rh = runhook()
     name = whole_id(rh, job_id)
-    rh.forget(name)
-    say(f"{name} is forgotten")
+    if tree:
+        _check_root(rh.get(name))
+    count = rh.forget(name, tree=tree)
+    if tree and count > 1:
+        say(f"{name} and {count - 1} that grew from it are forgotten")
+    else:
+        say(f"{name} is forgotten")
+
+
+def _check_root(job: Job) -> None:
+    """Raises where a job is no tree's first: what grew from it is not all of a tree."""
+    if job.root != job.id:
+        raise click.UsageError(
+            f"{job.id} grew from {job.root}, whose tree goes as a whole: "
+            f"runhook forget --tree {job.root}"
+        )
 
 
 @click.command()

@@ -21,7 +21,7 @@ from runhook.worker.flows import batch, comfyui, create, lists, resolve
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.comfyui import NewLora
 from runhook.worker.flows.costs import CostsQuery, account, ledger_view
-from runhook.worker.flows.forget import forget
+from runhook.worker.flows.forget import forget, forget_tree
 from runhook.worker.flows.lists import GroupQuery, JobsQuery, TreeQuery
 from runhook.worker.flows.resolve import Verdict
 from runhook.worker.flows.steps.archiving import output_of
@@ -67,9 +67,15 @@ class InProcess(ReceiversHere):
     def cancel(self, job_id: str, *, tree: bool) -> Document:
         return self.ask(lambda w: whole_view(w, cancel(w, job_id, tree=tree)))
 
-    def forget(self, job_id: str) -> None:
+    def forget(self, job_id: str, *, tree: bool) -> int:
+        def forgotten(w: Wiring) -> int:
+            if tree:
+                return forget_tree(w, w.store.jobs.get(job_id).id, None)
+            forget(w, job_id)
+            return 1
+
         # Done twice, the second answer would be that there is none.
-        self.ask(lambda w: forget(w, job_id), may_repeat=False)
+        return self.ask(forgotten, may_repeat=False)
 
     def tree(self, job_id: str, query: Query) -> Document:
         return self.ask(lambda w: lists.tree(w, job_id, request_of(w, TreeQuery, query)))

@@ -171,14 +171,19 @@ class JobCalls:
         """
         return self._job(self._transport.cancel(id_of(job), tree=tree))
 
-    def forget(self, job: str | Job) -> None:
-        """Remove a job that has ended, its files, deliveries and events.
+    def forget(self, job: str | Job, *, tree: bool = False) -> int:
+        """Remove a job that has ended, its files, deliveries and events; how many jobs that were.
+
+        Args:
+            job: Which.
+            tree: All that grew from it too; it must be the first of its tree, its `root`.
 
         Raises:
-            Conflict: It has not ended.
-            Unavailable: No answer came. It is gone if it is not found any more.
+            NotFound: There is no such job, or no tree that began with it.
+            Conflict: It, or one that grew from it, has not ended; nothing is removed.
+            Unavailable: No answer came. What is not found any more is gone.
         """
-        self._transport.forget(id_of(job))
+        return self._transport.forget(id_of(job), tree=tree)
 
     def retry(self, job: str | Job) -> Job:
         """Run a failed or cancelled job again, and pay for it again.

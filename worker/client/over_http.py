@@ -85,8 +85,12 @@ class OverHttp:
             body = {"tree": True}
         return self._post(f"/v1/jobs/{_part(job_id)}/cancel", body)
 
-    def forget(self, job_id: str) -> None:
+    def forget(self, job_id: str, *, tree: bool) -> int:
+        if tree:
+            path = _asking("/v1/jobs", {"root": job_id})
+            return int(self._change("DELETE", path)["forgotten"])
         self._change("DELETE", f"/v1/jobs/{_part(job_id)}")
+        return 1
 
     def tree(self, job_id: str, query: Query) -> Document:
         return self._get(_asking(f"/v1/jobs/{_part(job_id)}/tree", query))

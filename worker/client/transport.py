@@ -54,8 +54,8 @@ class Transport(Protocol):
         """The job, cancelled or with the wish written down; with what waits for it, if wanted."""
         ...
 
-    def forget(self, job_id: str) -> None:
-        """Remove a job that has ended, and its files."""
+    def forget(self, job_id: str, *, tree: bool) -> int:
+        """Remove a job that has ended, or all of a root, with its files; how many those were."""
         ...
 
     def tree(self, job_id: str, query: Query) -> Document:
