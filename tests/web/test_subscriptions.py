@@ -8,8 +8,8 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.worker.domain.events import cloud_event, sample
-from runhook.worker.domain.reports import Output
+from runhook.worker.domain.events import Event, cloud_event, sample
+from runhook.worker.domain.reports import Archived, Output
 from tests.conftest import SHOP, Build, House
 from tests.receiver import Receiver
 
@@ -211,3 +211,41 @@ def test_a_usual_event_with_many_outputs_is_below_20_kb_when_few_fields_are_incl
         for include in ((), ("outputs", "metadata"))
     )
     assert small < 20_000 < whole
+
+
+def _with_outputs(count: int) -> Event:
+    event = sample("job.succeeded", datetime.now(UTC))
+    assert event.job
+    url = "https://rh-images.example.com/" + "a" * 80 + "/output.png"
+    kept = Archived(name="0.png", media_type="image/png", size=1, sha256="0" * 64, thumbnail=True)
+    outputs = tuple(Output(url=url, type="png", node_id="9", archived=kept) for _ in range(count))
+    attempt = replace(event.job.attempt, outputs=outputs)
+    job = replace(event.job, history=replace(event.job.history, attempts=(attempt,)))
+    return replace(event, job=job)
+
+
+@pytest.mark.parametrize("member", ["url", "archived_url"])
+def test_an_event_with_a_hundred_outputs_is_below_20_kb_with_one_member_of_each(
+    member: str,
+) -> None:
+    event = _with_outputs(100)
+    told = cloud_event(event, "https://shop.example.com", (f"outputs.{member}", "metadata"))
+    assert len(orjson.dumps(told)) < 20_000
+    whole = cloud_event(event, "https://shop.example.com")["data"]["outputs"]
+    assert told["data"]["outputs"] == [{member: one[member]} for one in whole]
+    both = cloud_event(event, "https://shop.example.com", ("outputs", f"outputs.{member}"))
+    assert both["data"]["outputs"] == whole
+
+
+def test_a_subscriber_gets_the_members_of_outputs_that_it_includes(
+    open_house: House, client: FlaskClient, receiver: Receiver
+) -> None:
+    wanted = ["outputs.type", "outputs.url"]
+    made = _made(client, url=receiver.url, events=["job.succeeded"], include=wanted)
+    assert made["include"] == wanted
+    open_house.until(open_house.ask(), "succeeded")
+    (told,) = [one.event["data"]["outputs"] for one in receiver.requests]
+    assert [set(one) for one in told] == [{"type", "url"}]
+    wrong = client.post("/v1/subscriptions", json=PUBLIC | {"include": ["outputs.uri"]})
+    assert wrong.status_code == 422
+    assert wrong.get_json()["errors"][0]["nearest"] == "outputs.url"

@@ -10,7 +10,7 @@ from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
 from runhook.worker.domain import jobs
-from runhook.worker.domain.answers import When
+from runhook.worker.domain.answers import OutputView, When
 from runhook.worker.domain.jobs import Job, JobHistory, JobSpec, State, iso
 from runhook.worker.domain.reports import Error, Output
 from runhook.worker.domain.views import View, job_view
@@ -30,6 +30,7 @@ TYPES = (
 STATES = {f"job.{state}": state for state in State if f"job.{state}" in TYPES}
 # Fields of a job that every event about one has: without them nobody could tell which it is.
 ALWAYS = ("id", "model", "state")
+OF_OUTPUTS = "outputs."  # before a field that each output has
 CONTENT_TYPE = "application/cloudevents+json"  # the structured mode of CloudEvents 1.0
 SAMPLE_MODEL = "rhart-image-n-pro/text-to-image"  # of samples: an image, for most jobs make one
 NO_SOURCE = "/runhook"  # what CloudEvents name as their source without a public URL
@@ -79,16 +80,26 @@ class Event:
 
         Args:
             base: As `job_view` has it.
-            include: Fields of the job that are wanted besides ALWAYS; none: all.
+            include: Fields of the job that are wanted besides ALWAYS, `outputs.url` and so on for
+                one of each output; none: all.
         """
         view: View = {}
         if self.job:
             view = {**job_view(self.job, base=base)}
         if include:
-            view = {name: value for name, value in view.items() if name in (*ALWAYS, *include)}
+            view = _included(view, include)
         if self.previous_state:
             view["previous_state"] = self.previous_state
         return view | self.detail
+
+
+def _included(view: View, include: Sequence[str]) -> View:
+    """A job's view with what is wanted of it."""
+    found = {name: value for name, value in view.items() if name in (*ALWAYS, *include)}
+    members = [name.removeprefix(OF_OUTPUTS) for name in include if name.startswith(OF_OUTPUTS)]
+    if members and "outputs" in view and "outputs" not in found:
+        found["outputs"] = [{name: one[name] for name in members} for one in view["outputs"]]
+    return found
 
 
 class CloudEventView(TypedDict):
@@ -257,5 +268,9 @@ def _ended(attempt: jobs.Attempt, state: State, now: datetime) -> jobs.Attempt:
     return attempt
 
 
-# Every field of a job, by which a receiver may say which it wants.
-JOB_FIELDS = tuple(sample("job.succeeded", datetime.fromtimestamp(0, UTC)).data(""))
+# By which a receiver says what it wants: every field of a job, and every one of its outputs, of
+# which there may be many.
+JOB_FIELDS = (
+    *sample("job.succeeded", datetime.fromtimestamp(0, UTC)).data(""),
+    *(f"{OF_OUTPUTS}{name}" for name in OutputView.__annotations__),
+)
