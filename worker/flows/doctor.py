@@ -249,8 +249,8 @@ def _duties(w: Wiring) -> Findings:
         text = f"{one.count} of lane {one.lane} are over {STUCK:.0f} s late, the first {one.oldest}"
         yield bad("duties", text, "Start a worker, or see its log for why it does not get there.")
     parked = w.store.duties.parked()
-    for one in parked:
-        text = f"{one.id} of lane {one.lane} is parked after {one.failures} failures: {one.why}"
+    for duty in parked:
+        text = f"{duty.id} of lane {duty.lane} is parked after {duty.failures} failures: {duty.why}"
         yield bad("duties", text, "Mend that, then `runhook doctor --fix` lets it try once more.")
     if not stuck and not parked:
         yield good("duties", "none is late or parked")
