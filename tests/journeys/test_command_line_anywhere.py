@@ -119,6 +119,22 @@ def test_a_job_is_named_by_as_much_of_its_id_as_is_one_jobs(office: Office) -> N
     assert office.run("job", "job_00000000").returncode == 1
 
 
+def test_a_delivery_is_named_by_as_much_of_its_id_as_is_one_deliverys(office: Office) -> None:
+    job = _submitted(office, "--wait", "--json")
+    name = json.loads(job)["id"]
+    found = eventually(lambda: office.told("deliveries", "--job", name)["items"])
+    last = found[-1]["id"]
+    assert office.told("deliveries", last[:-1])["id"] == last
+    moment, _, _ = last.removeprefix("dlv_").rpartition("_")
+    event = [one["id"] for one in found if moment in one["id"]]
+    wrong = office.run("redeliver", f"dlv_{moment}")
+    if len(event) > 1:
+        assert wrong.returncode == 2
+        assert all(one in wrong.stderr for one in event)
+    again = office.said("redeliver", last[:-1], "--dry-run")
+    assert "would be delivered" in again
+
+
 def test_a_list_is_read_page_by_page_and_a_record_is_a_line(office: Office) -> None:
     made = [_submitted(office) for _ in range(3)]
     page = office.run("jobs", "--limit", "2")
@@ -225,6 +241,7 @@ def test_subscriptions_are_made_changed_tried_and_removed(office: Office) -> Non
     assert "secret\twhsec_" in made.stdout
     name = made.stdout.split()[1]
     assert office.said("subscriptions", "list").split("\t")[:2] == [name, url]
+    assert office.told("subscriptions", "show", name[:20])["id"] == name
     edited = office.told("subscriptions", "edit", name, "--disable", "--all-events")
     assert (edited["enabled"], edited["events"]) == (False, None)
     assert "secret" not in office.told("subscriptions", "show", name)

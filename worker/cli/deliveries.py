@@ -8,7 +8,7 @@ from runhook.worker.cli.busy import busy
 from runhook.worker.cli.commands import TIMES, refuse_beside, runhook, wrong_usage
 from runhook.worker.cli.console import out, print_json, say, show
 from runhook.worker.cli.delivery_tables import COLOURS, deliveries_table, delivery_page
-from runhook.worker.cli.naming import whole_id
+from runhook.worker.cli.naming import whole_delivery, whole_id, whole_subscription
 from runhook.worker.client.receivers import Recovered
 
 
@@ -38,6 +38,8 @@ def deliveries(
     rh = runhook()
     if job:
         job = whole_id(rh, job)
+    if handler:
+        handler = whole_subscription(rh, handler)
     with wrong_usage():
         # They are read page by page, so the rest of a long list is never read.
         found = list(islice(rh.deliveries(state=state, handler=handler, job=job), limit))
@@ -48,7 +50,8 @@ def deliveries(
 
 
 def _show_one(delivery_id: str, *, as_json: bool) -> None:
-    delivery = runhook().delivery(delivery_id)
+    rh = runhook()
+    delivery = rh.delivery(whole_delivery(rh, delivery_id))
     if as_json:
         print_json(delivery.document)
     else:
@@ -85,6 +88,8 @@ def redeliver(
     rh = runhook()
     if job:
         job = whole_id(rh, job)
+    if handler:
+        handler = whole_subscription(rh, handler)
     with wrong_usage(), busy("looking for deliveries"):
         found = rh.redeliver_all(
             state=state, handler=handler, job=job, since=since, until=until, dry_run=dry_run
@@ -99,6 +104,7 @@ def redeliver(
 
 def _redeliver_one(delivery_id: str, *, dry_run: bool) -> None:
     rh = runhook()
+    delivery_id = whole_delivery(rh, delivery_id)
     if dry_run:
         delivery = rh.delivery(delivery_id)
         say(f"{delivery.type} would be delivered to {delivery.handler} again")
@@ -131,6 +137,8 @@ def recover(
     made are made. Nothing is submitted or paid for, but handlers run again.
     """
     rh = runhook()
+    if handler:
+        handler = whole_subscription(rh, handler)
     with wrong_usage(), busy("reading what happened since then"):
         found = rh.recover(
             since, until, handler=handler, new_handlers=new_handlers, dry_run=dry_run

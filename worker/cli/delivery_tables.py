@@ -22,23 +22,27 @@ def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Ro
 
     Args:
         deliveries: Which.
-        ids: Show ids, which end with the handler, so that one can be named to another command.
+        ids: Show ids, so that one can be named to another command.
     """
-    who = "handler"
-    if ids:
-        who = "delivery"
-    names = ("event", who, "state", "tries", "last")
-    table = Rows(*names, gives_way=("last", "tries", "event"), cut=("last", "handler"))
+    names = ["event", "delivery", "handler", "state", "tries", "last"]
+    if not ids:
+        names.remove("delivery")
+    table = Rows(
+        *names,
+        gives_way=("last", "tries", "event"),
+        cut=("last", "handler"),
+        shortened="delivery",
+    )
     for delivery in deliveries:
-        # An id alone would do, for it ends with the handler's name; both would not fit.
-        shown = {"handler": delivery.handler, "delivery": delivery.id}
-        table.add_row(
-            delivery.type,
-            shown[who],
-            _state_text(delivery),
-            str(len(delivery.attempts)),
-            _last_outcome(delivery),
-        )
+        cells: dict[str, str | Text] = {
+            "event": delivery.type,
+            "delivery": delivery.id,
+            "handler": delivery.handler,
+            "state": _state_text(delivery),
+            "tries": str(len(delivery.attempts)),
+            "last": _last_outcome(delivery),
+        }
+        table.add_row(*(cells[name] for name in names))
     return table
 
 

@@ -1,13 +1,17 @@
-"""Jobs as they are named on the command line: by their id, or by as much of it as is one job's.
+"""What is named on the command line by its id, or by as much of that as is no other's.
 
-An id begins with the moment of its birth, so the jobs whose ids begin alike are those of a time.
+An id begins with the moment of its birth, so jobs whose ids begin alike are those of a time. That
+of a delivery begins with the moment of its event, and ends with who is told.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
+
+from runhook.worker.client.errors import NotFound
 
 if TYPE_CHECKING:
     from runhook.worker.client.runhook import Runhook
@@ -17,6 +21,15 @@ DIGITS = 28  # of a whole id, in hexadecimal
 MOMENT = 12  # of them that are the milliseconds of its birth
 LEAST = 6  # digits that are looked for; fewer are months, in which there is no one job
 SHORT = re.compile(rf"({PREFIX})?[0-9a-f]{{{LEAST},{DIGITS}}}")
+SUBSCRIPTION = "sub_"
+SHORT_SUBSCRIPTION = re.compile(rf"{SUBSCRIPTION}[0-9a-f]{{{LEAST},{DIGITS}}}")
+DELIVERY = "dlv_"
+# Its moment in milliseconds, which event of it, and the handler; any of them may be cut off.
+SHORT_DELIVERY = re.compile(
+    rf"(?:{DELIVERY})?([0-9]{{{LEAST},13}})(-(?:[0-9]{{1,19}}(_[A-Za-z0-9_.-]{{0,100}})?)?)?"
+)
+MOMENT_MS = 13  # digits of a moment since 2001
+MOST_NAMED = 10  # that a refusal names; more would say no more
 LAST = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -41,6 +54,74 @@ def whole_id(runhook: "Runhook", text: str) -> str:
             f"{text} is the beginning of {found[0]}, {found[1]} and perhaps others; say more of it"
         )
     return (found or [text])[0]
+
+
+def whole_delivery(runhook: "Runhook", text: str) -> str:
+    """The id of the delivery that is meant.
+
+    Args:
+        runhook: The way to deliveries.
+        text: An id, or the beginning of one, with or without its `dlv_`.
+
+    Raises:
+        UsageError: Several deliveries begin so.
+        RunhookError: As every call.
+    """
+    short = SHORT_DELIVERY.fullmatch(text)
+    if short is None:
+        return text
+    if short[3] and _is_delivery(runhook, text):
+        return text  # another's handler may go on behind it, and is not meant
+    begins = f"{DELIVERY}{text.removeprefix(DELIVERY)}"
+    open_digits = MOMENT_MS - len(short[1])
+    if short[2]:
+        open_digits = 0  # its moment is whole, however old it is
+    first, behind = int(short[1]) * 10**open_digits, (int(short[1]) + 1) * 10**open_digits
+    found = []
+    for delivery in runhook.deliveries(cursor=f"{DELIVERY}{behind}-0_0"):
+        if delivery.id.startswith(begins):
+            found.append(delivery.id)
+        if len(found) > MOST_NAMED or int(delivery.id[len(DELIVERY) :].partition("-")[0]) < first:
+            break
+    return _the_one(text, found)
+
+
+def _is_delivery(runhook: "Runhook", text: str) -> bool:
+    try:
+        runhook.delivery(text)
+    except NotFound:
+        return False
+    return True
+
+
+def whole_subscription(runhook: "Runhook", text: str) -> str:
+    """The id of the subscription that is meant, or a handler's name as it stands.
+
+    Args:
+        runhook: The way to subscriptions.
+        text: An id, or the beginning of one with its `sub_`; or anything else.
+
+    Raises:
+        UsageError: Several subscriptions begin so.
+        RunhookError: As every call.
+    """
+    if not SHORT_SUBSCRIPTION.fullmatch(text) or len(text) == len(SUBSCRIPTION) + DIGITS:
+        return text
+    return _the_one(text, [one.id for one in runhook.subscriptions() if one.id.startswith(text)])
+
+
+def _the_one(text: str, found: Sequence[str]) -> str:
+    """What begins so; where nothing does, the text, which is then not found.
+
+    Raises:
+        UsageError: Several do.
+    """
+    if len(found) > 1:
+        named = ", ".join(found[:MOST_NAMED])
+        if len(found) > MOST_NAMED:
+            named += " and others"
+        raise click.UsageError(f"{text} is the beginning of {named}; say more of it")
+    return (*found, text)[0]
 
 
 def _beginning(runhook: "Runhook", digits: str) -> list[str]:

@@ -9,6 +9,7 @@ from rich.text import Text
 from runhook.worker.cli.commands import runhook, wrong_usage
 from runhook.worker.cli.completion import models as endpoints
 from runhook.worker.cli.console import err, out, print_json, say, show
+from runhook.worker.cli.naming import whole_subscription
 from runhook.worker.cli.statuses import FAILED
 from runhook.worker.cli.tables import Rows, particulars
 from runhook.worker.client.receivers import Subscription
@@ -50,7 +51,8 @@ def list_all(as_json: bool) -> None:
 @JSON
 def show_one(name: str, as_json: bool) -> None:
     """Show one, how deliveries to it go, and how much it has missed."""
-    _print(runhook().subscription(name), as_json=as_json)
+    rh = runhook()
+    _print(rh.subscription(whole_subscription(rh, name)), as_json=as_json)
 
 
 @subscriptions.command()
@@ -114,8 +116,9 @@ def edit(
     }
     if all(value is None for value in changes.values()):
         raise click.UsageError("say what is to change: --url, --event, --model, --enable, ...")
+    rh = runhook()
     with wrong_usage():
-        changed = runhook().change_subscription(name, **changes)
+        changed = rh.change_subscription(whole_subscription(rh, name), **changes)
     _print(changed, as_json=as_json)
 
 
@@ -130,7 +133,9 @@ def _filter(named: tuple[str, ...], *, everything: bool) -> list[str] | None:
 @click.argument("name", metavar="SUBSCRIPTION")
 def remove(name: str) -> None:
     """Post nothing there any more, and forget what it missed."""
-    runhook().unsubscribe(name)
+    rh = runhook()
+    name = whole_subscription(rh, name)
+    rh.unsubscribe(name)
     say(f"{name} is removed")
 
 
@@ -143,7 +148,8 @@ def test(name: str, kind: str, as_json: bool) -> None:
 
     Exits with 1 if it was not taken.
     """
-    tried = runhook().try_subscription(name, kind)
+    rh = runhook()
+    tried = rh.try_subscription(whole_subscription(rh, name), kind)
     if as_json:
         print_json(tried.document)
     elif tried.delivered:
@@ -162,14 +168,20 @@ def test(name: str, kind: str, as_json: bool) -> None:
 @JSON
 def rotate(name: str, overlap: float | None, as_json: bool) -> None:
     """Give it a new secret, which is shown this once."""
+    rh = runhook()
     with wrong_usage():
-        rotated = runhook().rotate_secret(name, overlap=overlap)
+        rotated = rh.rotate_secret(whole_subscription(rh, name), overlap=overlap)
     _print(rotated, as_json=as_json)
 
 
 def _table(found: Sequence[Subscription]) -> Rows:
     names = ("subscription", "url", "enabled", "events", "models", "missed", "why")
-    table = Rows(*names, gives_way=("models", "events", "why"), cut=("url", "events", "why"))
+    table = Rows(
+        *names,
+        gives_way=("models", "events", "why"),
+        cut=("url", "events", "why"),
+        shortened="subscription",
+    )
     for one in found:
         table.add_row(
             one.id,

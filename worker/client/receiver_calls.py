@@ -31,9 +31,17 @@ class ReceiverCalls:
         state: str | None = None,
         job: str | Job | None = None,
         handler: str | None = None,
+        cursor: str | None = None,
     ) -> Iterator[Delivery]:
-        """Deliveries, those of the newest events first, read page by page as they are asked for."""
-        query = query_of(state=state, job=job, handler=handler)
+        """Deliveries, those of the newest events first, read page by page as they are asked for.
+
+        Args:
+            state: What became of them.
+            job: Of this job.
+            handler: To this one.
+            cursor: Those behind the delivery of this id, whether there is one or not.
+        """
+        query = query_of(state=state, job=job, handler=handler, cursor=cursor)
         for document in pages(self._transport.deliveries, query):
             yield read(Delivery, document)
 
