@@ -135,6 +135,42 @@ def test_a_delivery_is_named_by_as_much_of_its_id_as_is_one_deliverys(office: Of
     assert "would be delivered" in again
 
 
+def test_what_is_watched_as_json_is_a_record_a_line_at_each_change(
+    office: Office, town: Town
+) -> None:
+    job = _submitted(office)
+    done = office.run("watch", job, "--json")
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {one["id"] for one in told} == {job}
+    assert (told[-1]["state"], bool(told[-1]["outputs"][0]["archived_url"])) == ("succeeded", True)
+    marks = [(one["state"], one["updated_at"]) for one in told]
+    assert len(set(marks)) == len(marks), "nothing is told twice"
+    town.sandbox.faults({"fault": "failed", "match": "doomed"})
+    doomed = office.said("submit", IMAGE, "-i", "prompt=doomed", "--parent", job)
+    tree = office.run("watch", job, "--json")
+    town.sandbox.faults()
+    assert tree.returncode == 1, "one of the tree has failed"
+    last = {one["id"]: one["state"] for one in map(json.loads, tree.stdout.splitlines())}
+    assert last == {job: "succeeded", doomed: "failed"}
+    assert office.run("watch", job, "--json", "--output", "compact").returncode == 2
+
+
+def test_the_newest_are_watched_as_json_until_ctrl_c(office: Office) -> None:
+    watching = office.begin("watch", "--json")
+    assert watching.stdout
+    job = _submitted(office)
+    states = []
+    for line in watching.stdout:
+        one = json.loads(line)
+        if one["id"] == job:
+            states.append(one["state"])
+        if states[-1:] == ["succeeded"]:
+            break
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(20) == 0
+
+
 def test_a_list_is_read_page_by_page_and_a_record_is_a_line(office: Office) -> None:
     made = [_submitted(office) for _ in range(3)]
     page = office.run("jobs", "--limit", "2")

@@ -6,13 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
+import orjson
 from rich.console import RenderableType
 from rich.live import Live
 
 from runhook.worker.cli.commands import refuse_beside, runhook
-from runhook.worker.cli.console import err, out
+from runhook.worker.cli.console import err, escaped, out
 from runhook.worker.cli.ending import goes_on, print_end
-from runhook.worker.cli.following import EVERY, REFRESH, follow, patiently
+from runhook.worker.cli.following import (
+    EVERY,
+    LOOKS_FOR_COPY,
+    REFRESH,
+    awaits_copy,
+    follow,
+    patiently,
+)
 from runhook.worker.cli.job_tables import jobs_table
 from runhook.worker.cli.naming import whole_id
 from runhook.worker.cli.outputs import COMPACT, INTERACTIVE, OUTPUTS, QUIET, chosen
@@ -29,12 +37,17 @@ NEWEST = 20  # jobs that `watch` shows: as many as `runhook jobs`, and they fit 
 @click.command()
 @click.argument("job_id", metavar="[JOB]", required=False)
 @click.option("--output", "shows", type=click.Choice(OUTPUTS), help="How it is shown how it goes.")
-def watch(job_id: str | None, shows: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="A job as a line of JSON at each change.")
+def watch(job_id: str | None, shows: str | None, as_json: bool) -> None:
     """Watch a job until it ends, or the newest.
 
     A job from which others grew is watched as a tree, until all of it has ended.
     """
     rh = runhook()
+    if as_json:
+        refuse_beside("--json", "shows")
+        _print_records(rh, job_id)
+        return
     if job_id is None:
         if shows == QUIET:
             refuse_beside("the newest jobs, which quiet would not show", "shows")
@@ -46,6 +59,49 @@ def watch(job_id: str | None, shows: str | None) -> None:
         _watch_tree(rh, grown, shows)
     else:
         _watch_one(rh, rh.get(name), shows)
+
+
+def _print_records(rh: "Runhook", job_id: str | None) -> None:
+    """A line for each job, and again whenever it has changed, the oldest first.
+
+    Ends as a job or tree does; the newest are watched until Ctrl-C.
+    """
+    name = None
+    if job_id is not None:
+        name = whole_id(rh, job_id)
+
+    def look() -> Sequence[Job]:
+        if name is None:
+            return rh.jobs_page(limit=NEWEST).items[::-1]
+        return list(rh.tree(name))
+
+    jobs, said, more = look(), dict[str, tuple[object, ...]](), LOOKS_FOR_COPY
+    try:
+        while True:
+            said = _told(jobs, said)
+            if name is not None and all(job.ended for job in jobs):
+                if not (more and any(map(awaits_copy, jobs))):
+                    break
+                more -= 1
+            time.sleep(EVERY)
+            jobs = patiently(look, _silent)
+    except KeyboardInterrupt:
+        if name is not None:
+            err.print(goes_on(name))
+        return
+    if any(job.state != "succeeded" for job in jobs):
+        sys.exit(FAILED)
+
+
+def _told(
+    jobs: Sequence[Job], said: Mapping[str, tuple[object, ...]]
+) -> dict[str, tuple[object, ...]]:
+    """Print the jobs that are not as they were said to be; how they are said to be now."""
+    now = {job.id: (job.state, job.updated_at) for job in jobs}
+    for job in jobs:
+        if said.get(job.id) != now[job.id]:
+            click.echo(escaped(orjson.dumps(job.document).decode()))
+    return {**said, **now}
 
 
 def _watch_one(rh: "Runhook", job: Job, shows: str | None) -> None:
