@@ -10,6 +10,7 @@ from typing import Any
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.flows.doctor import examine
 from tests.journeys.conftest import Town
+from tests.turns import wrong_turns
 
 EMPTY = (
     "send",
@@ -35,6 +36,7 @@ class Leftovers:
         parked: Duties that failed too often.
         doctor: What doctor finds bad, and says.
         ledger: What doctor says of the two ledgers where they do not agree.
+        turns: What is wrong about whose turn it is.
         alerted: Jobs that an alert names.
         memory: Bytes.
     """
@@ -45,6 +47,7 @@ class Leftovers:
     parked: list[str]
     doctor: list[str]
     ledger: list[str]
+    turns: list[str]
     alerted: set[str]
     memory: int
 
@@ -79,6 +82,7 @@ class Leftovers:
             parked=[name.decode() for name in parked],
             doctor=[f"{one.what}: {one.says}" for one in bad],
             ledger=[one.says for one in found if one.what == "ledger" and one.word != "good"],
+            turns=wrong_turns(redis),
             alerted=_alerted(redis),
             memory=int(redis.info("memory")["used_memory"]),
         )
@@ -93,6 +97,7 @@ class Leftovers:
             "wake-ups left": [f"{n} of {lane}" for lane, n in self.messages.items() if n],
             "parked and not named": [name for name in self.parked if name not in said],
             "ledgers that do not agree": self.ledger,
+            "turns of what is not there": self.turns,
             "memory": [f"{self.memory} bytes"] if jobs and self.memory > most else [],
         }
 

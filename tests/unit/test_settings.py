@@ -79,6 +79,7 @@ KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": STRONG}
         ("client", {"RUNNINGHUB_API_KEY": "canary\nkey"}, "RUNNINGHUB_API_KEY"),
         ("client", {"RUNNINGHUB_API_KEY": "kéy"}, "RUNNINGHUB_API_KEY"),
         ("client", {"RUNHOOK_CONCURRENCY": "0"}, "RUNHOOK_CONCURRENCY"),
+        ("client", {"RUNHOOK_TENANT_CONCURRENCY": "none"}, "RUNHOOK_TENANT_CONCURRENCY"),
         ("client", {"RUNHOOK_JOB_TIMEOUT": "nan"}, "RUNHOOK_JOB_TIMEOUT"),
     ],
 )

@@ -284,7 +284,7 @@ def test_who_waits_and_asks_for_progress_is_told_how_the_job_stands(
 
     answer, told = session(talk)
     assert answer["ended"] is False
-    assert told == ["queued, place 1 in the queue"]
+    assert told == ["queued, place 1 in shop's queue"]
 
 
 @pytest.mark.parametrize("era", ERAS)

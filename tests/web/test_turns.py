@@ -26,7 +26,7 @@ def test_whose_jobs_wait_is_told_and_why_they_do(build: Build) -> None:
     ]
     assert shown["other_tenants"] == {"tenants": 0, "queued": 0, "in_flight": 0}
     assert shown["tenant_limit"] == 1
-    assert shown["why"] == "all tenants that wait have 1 in flight, as many as each may"
+    assert shown["why"] == "each tenant that waits has 1 in flight, as many as it may"
     waiting = client.get(f"/v1/jobs/{made['id']}").get_json()
     assert waiting["queue_position"] == 1
     assert "its tenant has 1 in flight" in waiting["why_waiting"]
@@ -62,8 +62,8 @@ def test_the_pages_say_whose_jobs_wait_for_what(build: Build) -> None:
     def plain(path: str) -> str:
         return " ".join(re.sub(r"<[^>]+>", " ", client.get(path).get_data(as_text=True)).split())
 
-    assert "shop-1 1 1 of 1 waits until one of its own ends" in plain("/account")
-    assert "All tenants that wait have 1 in flight, as many as each may." in plain("/system")
+    assert "shop-1 1 1 of 1 at its limit" in plain("/account")
+    assert "Each tenant that waits has 1 in flight, as many as it may." in plain("/system")
     waiting = house.raw.zrange("runhook:line:main", 0, 0)[0].decode()
     assert "place 1 in shop-1's queue its tenant has 1 in flight" in plain(f"/jobs/{waiting}")
 

@@ -69,7 +69,10 @@ def _changed(desk: Desk, seen: Job, seconds: float) -> None:
 
 def _words(job: Job) -> str:
     if job.queue_position is not None:
-        return f"{job.state}, place {job.queue_position} in the queue"
+        place = f"{job.state}, place {job.queue_position} in {job.tenant}'s queue"
+        if job.why_waiting:
+            return f"{place}: {job.why_waiting}"
+        return place
     if job.progress is None:
         return job.state
     running = f"{job.state} for {job.progress.elapsed:.0f} s"

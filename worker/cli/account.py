@@ -79,7 +79,7 @@ def _shares(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for one in shares:
         text = f"{one['in_flight']} in flight, {one['queued']} queued"
         if one["at_limit"]:
-            text += f"; {limit} at once are allowed"
+            text += ", at its limit"
         yield f"tenant {one['tenant']}", text
     others = queue["other_tenants"]
     if others["tenants"]:

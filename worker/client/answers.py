@@ -260,6 +260,9 @@ class Queue:
         in_flight: How many RunningHub has.
         limit: The most that it may have at once.
         paused: Nothing is sent until it is let go on.
+        why: Why nothing is sent now; None: the next job goes in its turn.
+        tenant_limit: How many of one tenant RunningHub may have; None: as many as of all.
+        by_tenant: Those with the most jobs: each `tenant`, `queued`, `in_flight`, `at_limit`.
         document: The whole of /v1's JSON.
     """
 
@@ -267,6 +270,9 @@ class Queue:
     in_flight: int
     limit: int | None = None
     paused: bool = False
+    why: str | None = None
+    tenant_limit: int | None = None
+    by_tenant: tuple[Mapping[str, Any], ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -62,8 +62,8 @@ class Place:
         if self.position is None or self.limit is None or self.in_flight < self.limit:
             return None
         return (
-            f"its tenant has {self.in_flight} in flight, and {self.limit} at once are allowed "
-            "(RUNHOOK_TENANT_CONCURRENCY); it goes on when one of them ends"
+            f"its tenant has {self.in_flight} in flight, as many as it may "
+            "(RUNHOOK_TENANT_CONCURRENCY); it goes on when one of those ends"
         )
 
 

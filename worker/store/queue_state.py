@@ -173,7 +173,7 @@ class QueueState:
         if self.unreadable:
             text += f", {self.unreadable} unreadable, which hold no slot"
         if self.held_back:
-            text += f", tenants waiting for their own limit: {self.held_back}"
+            text += f", tenants at their limit: {self.held_back}"
         return text
 
     @property
@@ -186,7 +186,7 @@ class QueueState:
         if self.length and self.in_flight >= self.limit:
             return f"all {self.limit} slots are taken"
         if self.held_back and not self.ready:
-            return f"all tenants that wait have {self.tenant_limit} in flight, as many as each may"
+            return f"each tenant that waits has {self.tenant_limit} in flight, as many as it may"
         return ""
 
     def document(self, tenants: Tenants) -> QueueView:
