@@ -355,10 +355,11 @@ def test_a_callback_proves_a_submit_that_was_called_busy(house: House) -> None:
     assert house.sandbox.calls("/openapi/v2/{endpoint}") == 2, "it was not sent again"
 
 
+@pytest.mark.parametrize("limit", ["RUNHOOK_CONCURRENCY", "RUNHOOK_TENANT_CONCURRENCY"])
 def test_unconfirmed_jobs_hold_their_slots_until_runninghub_says_there_are_none(
-    build: Build,
+    build: Build, limit: str
 ) -> None:
-    house = build(RUNHOOK_CONCURRENCY=1)
+    house = build(**{limit: 1})
     _forbid_callbacks(house, "answer_lost_unaccepted")
     left_unconfirmed = house.ask(prompt="doubted")
     house.settle()

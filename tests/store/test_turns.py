@@ -402,7 +402,8 @@ def test_an_unconfirmed_job_that_is_let_go_of_holds_its_tenant_back_no_more(
     narrow.w.store.jobs.change(
         job, lambda job: Change(job=moves.move(job, Move.LOSE_SIGHT, narrow.clock.now()))
     )
-    assert narrow.w.store.queue.peek().word == "limited"
+    front = narrow.w.store.queue.peek()
+    assert (front.word, front.holding) == ("doubt", (job,))
     narrow.w.store.queue.let_go((job,))
     assert _next(narrow) == ["a"]
     assert wrong_turns(narrow.raw) == []

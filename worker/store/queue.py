@@ -24,7 +24,7 @@ class Peek:
 
     Attributes:
         word: `paused` its owner stopped the queue; `next` a job may go; `ask` it may once
-            RunningHub answers a free question; `doubt` the room is taken by unconfirmed jobs too;
+            RunningHub answers a free question; `doubt` unconfirmed jobs take some of the room;
             `limited` all that wait are of tenants with as many in flight as they may have;
             `gated` for `wait` seconds; `probing` one job tries whether the breaker opens.
         jobs: For `next` and `ask`: their ids and records, in the order in which they go.

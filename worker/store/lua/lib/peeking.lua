@@ -131,13 +131,23 @@ local function with_records(jobs)
   return found
 end
 
+-- Unconfirmed jobs hold slots, so that nobody is next: how many run, and some that do. Nil: none does.
+local function doubt()
+  local holding = redis.call('SRANDMEMBER', keys.holding(), policy.ASKED_ABOUT_AT_ONCE)
+  if #holding == 0 then return nil end
+  -- What is being sent may not be there yet, so it would hide an unconfirmed one that is.
+  return {'doubt', text(redis.call('ZCARD', keys.jobs_in_state('running'))), holding}
+end
+
 -- Why nobody is next.
 local function nobody(look, wait, probing)
   if look.again then return {'next', {}, '1', ''} end
   if wait then return {'gated', text(wait)} end
   if probing then return {'probing'} end
   for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
-    if redis.call('ZCOUNT', keys.ring(line), policy.HELD_BACK, '+inf') > 0 then return {'limited'} end
+    if redis.call('ZCOUNT', keys.ring(line), policy.HELD_BACK, '+inf') > 0 then
+      return doubt() or {'limited'}
+    end
   end
   return {'empty'}
 end
@@ -154,12 +164,7 @@ local function peek(order)
   return_from_aside()
   local taken = in_flight()
   local room = limit_of(order.limit) - taken
-  if room <= 0 then
-    local holding = redis.call('SRANDMEMBER', keys.holding(), policy.ASKED_ABOUT_AT_ONCE)
-    if #holding == 0 then return {'full'} end
-    -- What is being sent may not be there yet, so it would hide an unconfirmed one that is.
-    return {'doubt', text(redis.call('ZCARD', keys.jobs_in_state('running'))), holding}
-  end
+  if room <= 0 then return doubt() or {'full'} end
   if redis.call('ZCARD', keys.flight()) ~= taken then count_flight() end
   local look = look_of(order, room)
   local tenants, wait, probing = {}, nil, false
