@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from runhook.webhook.edge.streams import EACH
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows import create
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.create import JobRequest
-from tests.browser.conftest import a_context
+from tests.browser.conftest import TOKENS, a_context
 from tests.conftest import IMAGE
 from tests.journeys.conftest import Town
 
@@ -160,6 +162,38 @@ def test_where_no_stream_is_to_be_had_the_page_asks_now_and_then(
         cancel(paused.w, job.id)
         badge = page.locator(f"[data-key={job.id}] .badge")
         expect(badge).to_have_text("cancelled", timeout=15_000)
+
+
+@contextmanager
+def _every_stream_of(town: Town, who: str) -> Iterator[None]:
+    """As many streams as one caller may have; each says at once that it is there."""
+    asked = Request(f"{town.web}/live", headers={"Authorization": f"Bearer {TOKENS[who]}"})
+    with ExitStack() as streams:
+        for _ in range(EACH):
+            assert streams.enter_context(urlopen(asked, timeout=10)).readline()
+        yield
+
+
+def test_the_33rd_stream_is_refused_and_its_page_asks_every_five_seconds(
+    browser: Browser, paused: Town
+) -> None:
+    job = _ask(paused)
+    with _every_stream_of(paused, "office"), a_context(browser, paused, who="office") as context:
+        page = context.new_page()
+        page.clock.install()  # so that five seconds are five seconds here
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.headers.get("x-fragment", "")))
+        with page.expect_response("**/live") as refused:
+            page.goto("/jobs")
+        assert refused.value.status == 503
+        cancel(paused.w, job.id)
+        page.clock.run_for(4_000)
+        assert asked.count("1") == 0, "nobody told it, and it is not time yet"
+        with page.expect_response(lambda answer: "x-fragment" in answer.request.headers):
+            page.clock.run_for(2_000)
+        expect(page.locator(f"[data-key={job.id}] .badge")).to_have_text("cancelled")
+        with page.expect_response(lambda answer: "x-fragment" in answer.request.headers):
+            page.clock.run_for(5_000)
 
 
 # Who has the stream holds a lock; a tab is hidden and shown again.
