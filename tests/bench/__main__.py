@@ -20,13 +20,27 @@ from tests.bench.rows import (
     recovery,
     start,
     told,
+    viewers,
     workers,
 )
 from tests.bench.tables import text
 
 ROWS = {
     row.NAME: row
-    for row in (job, callback, begun, known, idle, flat, pages, recovery, workers, told, start)
+    for row in (
+        job,
+        callback,
+        begun,
+        known,
+        idle,
+        flat,
+        pages,
+        viewers,
+        recovery,
+        workers,
+        told,
+        start,
+    )
 }
 # Without --only and --all; all of them take ten minutes on two cores.
 USUAL = (job.NAME, callback.NAME, begun.NAME, known.NAME, idle.NAME, flat.NAME, start.NAME)

@@ -44,7 +44,7 @@ LINE = 104  # characters, as the other pages have it
 # Of sections.
 ORDER = (
     *("job", "callback", "begun", "known", "idle"),
-    *("flat", "recovery", "workers", "told", "start"),
+    *("flat", "recovery", "workers", "pages", "viewers", "told", "start"),
 )
 ROLES = ("web", "worker", "handlers", "redis")
 

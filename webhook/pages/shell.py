@@ -4,6 +4,7 @@ A page's module reads its query, calls one flow and answers with `page("its.html
 """
 
 import hashlib
+import threading
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, render_template, request
@@ -31,6 +32,8 @@ NAVIGATION = (
     ("account_page.show", "Account", "user-circle"),
     ("system_page.show", "System", "cpu-chip"),
 )
+# Making HTML is all Python, so two at once are done no sooner, and a callback would wait for both.
+ONE_AT_A_TIME = threading.Lock()
 NOTICE_SECONDS = 60  # a notice that nobody looked at so long says nothing of now any more
 LONGEST_NOTICE = 500  # characters: it lies in a cookie
 
@@ -62,7 +65,8 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     frame: dict[str, Any] = {"layout": layout, "navigation": _navigation(), "notice": notice}
     settings = wiring().settings
     frame |= {"live": settings.live, "charged_in": settings.budget_currency}
-    html = render_template(template, me=g.get("caller"), **frame, **values)
+    with ONE_AT_A_TIME:
+        html = render_template(template, me=g.get("caller"), **frame, **values)
     response = as_page(html, status)
     response.headers["Vary"] = FRAGMENT
     if notice is not None:

@@ -39,7 +39,7 @@ PAGES = {
     "account": "/account",
     "system": "/system",
 }
-LISTS = ("jobs", "a filter", "a group")
+LISTS = ("jobs", "a filter", "a group", "deliveries", "subscriptions", "a job")
 
 
 def run(plan: Plan) -> list[Finding]:
