@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from runhook.worker.store import keys
+from runhook.worker.store.sources import FUNCTIONS
 
 PAGE = Path(__file__).parents[1] / "docs" / "redis.md"
 HEAD = f"""# What lies in Redis
@@ -10,6 +11,12 @@ HEAD = f"""# What lies in Redis
 Written by `make redis` from `worker/store/keys.py`, which names every key; a test fails when this
 page is behind it. Every name begins with `{keys.ROOT}`. *Records* are JSON that says its version:
 [upgrades.md](upgrades.md). ms are milliseconds since 1970, by the clock of Redis.
+
+Redis 7 and Valkey also keep the scripts that run with every job, as functions whose names begin
+with `{FUNCTIONS}`. They are no keys, and the server's and not one database's: whoever misses one
+loads it again, and a worker that starts removes those of other releases. On an older server, or as
+a user who may not call `FUNCTION` and `FCALL`, they are scripts like all others, which costs Redis
+a sixth more.
 """
 
 

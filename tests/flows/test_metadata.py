@@ -82,7 +82,7 @@ def test_a_state_that_few_have_is_found_in_looks_of_bounded_length(
     monkeypatch.setattr(policy, "LABELLED_LOOKED_AT", 2)
     monkeypatch.setattr(policy, "LISTED_LOOKS", 2)
     sources.source.cache_clear()
-    market.w.store.jobs._scripts._loaded.clear()
+    market.w.store.jobs._scripts._known.clear()
     wanted = JobFilter(states=("cancelled",), labels=(("order", "0"),))
     pages, cursor = [], None
     for _ in range(3):

@@ -58,7 +58,8 @@ def _print(town: Town, jobs: list[dict[str, Any]], asked: float, took: float) ->
     print(f"handler told not exactly once {len(untold)}")
     total = sum(books["calls"].values())
     print(f"upstream calls {total}, {total / len(jobs):.2f} a job: {books['calls']}")
-    scripts = int(redis.get("cmdstat_evalsha", {}).get("calls", 0))
+    called = [redis.get(f"cmdstat_{name}", {}) for name in ("evalsha", "fcall")]
+    scripts = sum(int(row.get("calls", 0)) for row in called)
     print(f"scripts run in Redis {scripts}, {scripts / len(jobs):.1f} a job")
     lives = [_seconds(job) for job in jobs]
     print(

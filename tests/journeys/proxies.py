@@ -92,13 +92,27 @@ class Forgetful:
         _carry(client, server, lambda piece: self._loses(server, piece))
 
     def _loses(self, server: socket.socket, piece: bytes) -> bool:
-        share = self.scripts if b"EVALSHA" in piece else self.others
+        share = self.others
+        if b"EVALSHA" in piece or b"FCALL" in piece:
+            share = self.scripts
         if self.lost == self.most or self._chance.random() >= share:
             return False
         server.sendall(piece)
         select.select([server], [], [], REPLY)
         self.lost += 1
         return True
+
+
+class Older:
+    """Makes a server one of before Redis 7: functions are commands that it does not know."""
+
+    def carry(self, client: socket.socket, server: socket.socket) -> None:
+        """Carry bytes both ways until one end closes."""
+
+        def sent(piece: bytes) -> bytes:
+            return piece.replace(b"FCALL", b"XCALL").replace(b"FUNCTION", b"XUNCTION")
+
+        _carry(client, server, lambda _: False, sent)
 
 
 @contextmanager
@@ -150,8 +164,20 @@ def _is_waiting(piece: bytes) -> bool:
     return any(word in piece for word in (b"RPOP", b'[["line"', b"HELLO", b"CLIENT"))
 
 
-def _carry(client: socket.socket, server: socket.socket, ends: Callable[[bytes], bool]) -> None:
-    """Carry bytes both ways until one end closes, or a request ends the connection."""
+def _carry(
+    client: socket.socket,
+    server: socket.socket,
+    ends: Callable[[bytes], bool],
+    sent: Callable[[bytes], bytes] = bytes,
+) -> None:
+    """Carry bytes both ways until one end closes, or a request ends the connection.
+
+    Args:
+        client: Who asks.
+        server: Who answers.
+        ends: Whether a piece of a request is the last.
+        sent: What the server gets of one.
+    """
     with client, server:
         while True:
             ready, _, _ = select.select([client, server], [], [])
@@ -160,6 +186,9 @@ def _carry(client: socket.socket, server: socket.socket, ends: Callable[[bytes],
                     piece = end.recv(PIECE)
                     if not piece or (end is client and ends(piece)):
                         return
-                    (server if end is client else client).sendall(piece)
+                    if end is client:
+                        server.sendall(sent(piece))
+                    else:
+                        client.sendall(piece)
                 except OSError:
                     return

@@ -150,12 +150,14 @@ def test_rows_of_metadata_end_at_a_bound_and_nothing_of_the_money_is_lost(
     # Low, because it is the same for a thousand; scripts are read anew with it.
     monkeypatch.setattr(policy, "LABELLED_ROWS", 3)
     sources.source.cache_clear()
+    sources.function.cache_clear()
     house = build(RUNHOOK_INDEX_METADATA="order")
     house.w.store.queue.pause(True)
     for number in range(6):
         asked = _with(ASKED, {"order": number % 5})
         _told_cost(house, create.request(house.w, asked)[1], "0.10")
     sources.source.cache_clear()
+    sources.function.cache_clear()
     found = costs(house.w, RowFilter(), by=("metadata.order",)).sums
     told = [
         (sum.group["metadata.order"], sum.others, sum.jobs, money_text(sum.money)) for sum in found

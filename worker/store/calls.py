@@ -7,14 +7,34 @@ check, its time-outs, and how often a call is tried again.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
 
 from runhook.worker.store.commands import Connection, Redis
 
 Word = str | bytes | int | float
+# How a server says that it has no such function, or an older one that it has none at all.
+NO_FUNCTION = ("Function not found", "unknown command")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """A script as Redis is asked to run it.
+
+    Attributes:
+        text: The whole of it.
+        sha: By which Redis knows its text.
+        function: As which it keeps the same where it can, which costs less; empty: it does not.
+        library: What FUNCTION LOAD takes for that.
+    """
+
+    text: str
+    sha: str
+    function: str = ""
+    library: str = ""
 
 
 class Calls:
@@ -27,12 +47,13 @@ class Calls:
         self._client = client
         self._pool = client.connection_pool
         self._kept: list[Connection] = []
+        self._functions = True  # until the server says otherwise
 
-    def one(self, script: Any, words: Sequence[Word]) -> Any:
+    def one(self, script: Script, words: Sequence[Word]) -> Any:
         """Run a script.
 
         Args:
-            script: As the client registered it.
+            script: Which.
             words: Its key, and its arguments.
 
         Returns:
@@ -41,16 +62,13 @@ class Calls:
         Raises:
             redis.RedisError: It was not answered, or with an error.
         """
-        answer = self.each(script, [words])[0]
-        if isinstance(answer, ResponseError):
-            raise answer
-        return answer
+        return self.followed(script, words, ())[0]
 
-    def each(self, script: Any, many: Sequence[Sequence[Word]]) -> list[Any]:
+    def each(self, script: Script, many: Sequence[Sequence[Word]]) -> list[Any]:
         """Run a script several times, in one round trip.
 
         Args:
-            script: As the client registered it.
+            script: Which.
             many: Each time its key, and its arguments.
 
         Returns:
@@ -59,19 +77,15 @@ class Calls:
         Raises:
             redis.RedisError: Not all were answered; any of them may be done.
         """
-        answers = self._asked(script.sha, many)
-        if any(isinstance(answer, NoScriptError) for answer in answers):
-            # With the text, which no flush can take away. Some may be done twice: that is as once.
-            answers = self._sent([("EVAL", script.script, 1, *words) for words in many])
-        return answers
+        return self._answered(script, many, ())
 
     def followed(
-        self, script: Any, words: Sequence[Word], commands: Sequence[Sequence[Word]]
+        self, script: Script, words: Sequence[Word], commands: Sequence[Sequence[Word]]
     ) -> list[Any]:
         """Run a script and behind it commands on the same connection, in one round trip.
 
         Args:
-            script: As the client registered it.
+            script: Which.
             words: Its key, and its arguments.
             commands: What follows.
 
@@ -81,16 +95,37 @@ class Calls:
         Raises:
             redis.RedisError: The script was not answered, or with an error.
         """
-        call = ("EVALSHA", script.sha, 1, *words)
-        answers = self._sent([call, *commands])
-        if isinstance(answers[0], NoScriptError):
-            answers = self._sent([("EVAL", script.script, 1, *words), *commands])
+        answers = self._answered(script, [words], commands)
         if isinstance(answers[0], ResponseError):
             raise answers[0]
         return answers
 
-    def _asked(self, sha: str, many: Sequence[Sequence[Word]]) -> list[Any]:
-        return self._sent([("EVALSHA", sha, 1, *words) for words in many])
+    def _answered(
+        self, script: Script, many: Sequence[Sequence[Word]], commands: Sequence[Sequence[Word]]
+    ) -> list[Any]:
+        """The script's answers and the commands', in the first way of calling that the server has.
+
+        Some may be done twice: that is as once.
+        """
+        answers: list[Any] = []
+        for way in self._ways(script):
+            answers = self._sent([*((*way, 1, *words) for words in many), *commands])
+            if not any(_is_unknown(answer) for answer in answers[: len(many)]):
+                break
+        return answers
+
+    def _ways(self, script: Script) -> Iterator[tuple[str, str]]:
+        """As a function, loaded if it is not there; by its name; with the text, which no flush can
+        take away."""
+        if script.function and self._functions:
+            yield "FCALL", script.function
+            loaded = self._sent([("FUNCTION", "LOAD", "REPLACE", script.library)])[0]
+            # One before Redis 7, or this user may not; one short of memory is asked no more either.
+            self._functions = not isinstance(loaded, ResponseError)
+            if self._functions:
+                yield "FCALL", script.function
+        yield "EVALSHA", script.sha
+        yield "EVAL", script.text
 
     def _sent(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         connection = self._taken()
@@ -134,6 +169,13 @@ def _answer(connection: Connection) -> Any:
         return connection.read_response()
     except ResponseError as error:
         return error
+
+
+def _is_unknown(answer: Any) -> bool:
+    """Whether the server did not run it, for it cannot be called like that there."""
+    if isinstance(answer, NoScriptError | NoPermissionError):
+        return True
+    return isinstance(answer, ResponseError) and str(answer).startswith(NO_FUNCTION)
 
 
 def _has_news(connection: Connection) -> bool:

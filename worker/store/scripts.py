@@ -5,16 +5,28 @@ Otherwise it returns the woken lanes and `post` sends the messages; without `pos
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha1
 from typing import Any
+
+from redis.exceptions import ResponseError
 
 from runhook.worker.domain.lanes import Message
 from runhook.worker.store import keys
-from runhook.worker.store.calls import Calls, Word
+from runhook.worker.store.calls import Calls, Script, Word
 from runhook.worker.store.clock import Clock
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
-from runhook.worker.store.sources import source
+from runhook.worker.store.sources import FUNCTIONS, function, source
+
+# What runs with every job. All of these write: a server that is short of memory runs no function,
+# and scripts that only read, or make room, must go on there.
+OFTEN = (
+    *("create", "claim", "finish", "move", "mark_left"),
+    *("take_callback", "open_deliveries", "record_delivery"),
+)
 
 Post = Callable[[str, str], None]  # of a lane and the duty to begin with
 
@@ -64,8 +76,7 @@ class Scripts:
         self.clock = clock
         self._post = post
         self._messages = {lane: message.text for lane, message in messages.items()}
-        # A script that was registered goes as its hash, and as text only where Redis has it not.
-        self._loaded: dict[str, Any] = {}
+        self._known: dict[str, Script] = {}
         self._calls = Calls(client)
 
     def publish_messages(self) -> None:
@@ -136,16 +147,34 @@ class Scripts:
             return f"p{self.clock.argument}"
         return self.clock.argument
 
-    @staticmethod
-    def prepare(*names: str) -> None:
+    def prepare(self, *names: str) -> None:
         """Put texts together now, so that children need not, each for itself."""
         for name in names:
-            source(name)
+            self._script(name)
 
-    def _script(self, name: str) -> Any:
-        if name not in self._loaded:
-            self._loaded[name] = self.client.register_script(source(name))
-        return self._loaded[name]
+    def remove_old_functions(self) -> None:
+        """What other releases left of functions; a process of theirs loads its own again.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        own = {function(name).name.encode() for name in OFTEN}
+        with reaching(), suppress(ResponseError):  # a server that has none, or a user who may not
+            for library in self.client.function_list(f"{FUNCTIONS}*"):
+                name = pairs(library)[b"library_name"]
+                if name not in own:
+                    self.client.function_delete(name.decode())
+
+    def _script(self, name: str) -> Script:
+        if name not in self._known:
+            text = source(name)
+            sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
+            script = Script(text=text, sha=sha)
+            if name in OFTEN:
+                kept = function(name)
+                script = replace(script, function=kept.name, library=kept.text)
+            self._known[name] = script
+        return self._known[name]
 
     def words(self, name: str, *args: Word) -> list[str]:
         """Run a script that answers in words.

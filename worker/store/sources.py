@@ -6,15 +6,16 @@ version of records it says as Python has them, `keys.due(lane)`, `policy.PACE_MO
 process of a release: Redis keeps each once.
 
 Redis runs a whole text with each call, its definitions too, and they cost more than most calls do.
-So of a library only what is used comes along, and keys and numbers stand where they are said.
+So of a library only what is used comes along, and keys and numbers stand where they are said. And
+what runs with every job is a function besides: Redis 7 and Valkey define it once and keep it.
 
 It is written within Redis 6.2's Lua. Redis Cluster cannot run it: keys are made of KEYS[1].
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
@@ -27,7 +28,9 @@ KEY = re.compile(r"\bkeys\.(\w+)\(")
 STRING = re.compile(r"'[^']*'")
 WORD = re.compile(r"\b[A-Za-z_]\w*")
 DEFINED = re.compile(r"local (?:function )?([\w, ]+)")
+FIRST = re.compile(r"(?:local )?(\w+)")
 PLAIN = re.compile(r"[\w.]+")  # an expression that needs no brackets beside `..`
+FUNCTIONS = "runhook_"  # what all that Redis keeps of ours begin with; they are not a database's
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,38 @@ class Block:
     text: str
     names: frozenset[str]
 
-    @property
+    @cached_property
     def words(self) -> set[str]:
         """Every name that it says."""
         return said(self.text)
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is the same in every call: a function, or a constant, which is in capitals."""
+        if self.text.startswith(("local function", "function")):
+            return True
+        first = FIRST.match(self.text)
+        return first is not None and first[1].isupper() and "ARGV" not in self.text
+
+    @property
+    def renewed(self) -> str:
+        """As it begins a call, where what it defines is there from the call before."""
+        if self.names and "=" not in self.text:
+            return f"{', '.join(self.names)} = nil"
+        return self.text.removeprefix("local ")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A script that Redis keeps as a function.
+
+    Attributes:
+        name: Its own, and that of the library that it is alone in; another text has another name.
+        text: What FUNCTION LOAD takes.
+    """
+
+    name: str
+    text: str
 
 
 @cache
@@ -55,13 +86,42 @@ def source(name: str) -> str:
     Raises:
         KeyError, AttributeError: It says a key or a number that Python does not have.
     """
+    blocks, body = _parts(name)
+    return _filled("\n".join(("local root = KEYS[1]", *(one.text for one in blocks), body)))
+
+
+@cache
+def function(name: str) -> Function:
+    """The same for Redis to keep: only what differs from call to call is in its function.
+
+    Raises:
+        KeyError, AttributeError: It says a key or a number that Python does not have.
+    """
+    blocks, body = _parts(name)
+    passing = [one for one in blocks if not one.lasts]
+    names = ("root", *sorted(set().union(*(one.names for one in passing))))
+    lines = (
+        f"local {', '.join(names)}",
+        *(one.text for one in blocks if one.lasts),
+        "local function run(KEYS, ARGV)",
+        "root = KEYS[1]",
+        *(one.renewed for one in passing),
+        body,
+        "end",
+    )
+    code = _filled("\n".join(lines))
+    own = f"{FUNCTIONS}{name}_{sha1(code.encode(), usedforsecurity=False).hexdigest()[:12]}"
+    return Function(own, f"#!lua name={own}\n{code}\nredis.register_function('{own}', run)")
+
+
+def _parts(name: str) -> tuple[list[Block], str]:
+    """What a script needs of its libraries, and the script itself."""
     script = _read(f"{name}.lua")
     libraries: dict[str, str] = {}
     _include(script, libraries)
     body = _bare(script)
     blocks = [block for text in libraries.values() for block in _blocks(_bare(text))]
-    text = "\n".join(("local root = KEYS[1]", *_wanted(blocks, said(body)), body))
-    return _with_keys(NUMBER.sub(_number, text))
+    return _wanted(blocks, said(body)), body
 
 
 def used(text: str) -> list[str]:
@@ -110,14 +170,19 @@ def _block(text: str) -> Block:
     return Block(text=text, names=names)
 
 
-def _wanted(blocks: list[Block], words: set[str]) -> Iterable[str]:
+def _wanted(blocks: list[Block], words: set[str]) -> list[Block]:
     """Of all blocks those that a script needs, in their order."""
     kept = [block for block in blocks if not block.names]
     words = words.union(*(block.words for block in kept))
     while more := [one for one in blocks if one not in kept and one.names & words]:
         kept += more
         words = words.union(*(block.words for block in more))
-    return [block.text for block in blocks if block in kept]
+    return [block for block in blocks if block in kept]
+
+
+def _filled(text: str) -> str:
+    """With numbers and keys where they are said."""
+    return _with_keys(NUMBER.sub(_number, text))
 
 
 def _number(found: re.Match[str]) -> str:
@@ -129,10 +194,12 @@ def _number(found: re.Match[str]) -> str:
 
 def _with_keys(text: str) -> str:
     """With each key put together where it is said."""
-    while call := KEY.search(text):
+    start = 0
+    while call := KEY.search(text, start):
         end = _end_of(text, call.end())
         made = _key(call[1], _arguments(text[call.end() : end]))
         text = f"{text[: call.start()]}{made}{text[end + 1 :]}"
+        start = call.start()  # its arguments may say keys, too
     return text
 
 

@@ -137,6 +137,7 @@ class Upkeep:
         """List jobs that older processes made or moved as this version does, and give an end to
         what it does not write any more, or not without one."""
         self.list_what_older_processes_left()
+        self._scripts.remove_old_functions()
         # Once only: looking for them takes a look at every key there is.
         if self._redis.get(keys.tidied()) == TIDYING:
             return

@@ -8,8 +8,12 @@
 -- What the flow of a lane reads first, by (who, id, token); a script has those it may have to give.
 local BRINGS = {}
 
-local NEVER_PARKED = {}
-for _, id in ipairs(policy.NEVER_PARKED) do NEVER_PARKED[id] = true end
+local function may_be_parked(id)
+  for _, never in ipairs(policy.NEVER_PARKED) do
+    if id == never then return false end
+  end
+  return true
+end
 
 -- Returns a token, larger than every earlier one, and how often in a row the duty failed; nothing
 -- if it is parked instead.
@@ -20,7 +24,7 @@ local function take_duty(who, id, mark)
     failed = text(redis.call('HINCRBY', keys.failures(lane), id, 1))
     failing[lane] = true
   end
-  if tonumber(failed) >= policy.PARKED_AFTER and not NEVER_PARKED[id] then
+  if tonumber(failed) >= policy.PARKED_AFTER and may_be_parked(id) then
     park(lane, id, tonumber(failed), 'whoever works on it never comes back')
     return nil
   end
