@@ -231,3 +231,51 @@ def test_a_restore_whose_place_another_took_does_not_say_that_all_is_there(
         restore(house.w, file, _taken)
     assert house.w.store.copies.is_half_restored()
     house.raw.delete(keys.restoring(), keys.restorer())
+
+
+def test_a_restore_stays_the_only_one_while_it_repairs_lists(house: House, tmp_path: Path) -> None:
+    """Its lease runs out before the end of any long repair, unless it is renewed."""
+    house.until(house.ask(), "succeeded")
+    file = _forgotten(house, tmp_path)
+    copies, seen = house.w.store.copies, []
+    copies.begin("one", "why")
+    with files.opened(file, house.w.settings.secrets) as reader:
+        copies.put("one", reader.keys(), "why", _quiet)
+    house.raw.delete(keys.restorer())  # as it ends by itself
+
+    def meanwhile() -> None:
+        copies.renew("one")
+        with pytest.raises(Conflict, match="another restore is under way"):
+            restore(house.w, file, _quiet)
+        seen.append(house.raw.ttl(keys.restorer()))
+
+    house.w.store.upkeep.repair(meanwhile)
+    assert len(seen) > 2
+    assert min(seen) > 50
+    copies.end("one")
+    copies.end("one")  # as when its reply was lost
+    assert not house.raw.exists(keys.restoring(), keys.restorer())
+
+
+def test_who_was_overtaken_writes_nothing_more_and_takes_back_no_mark_but_its_own(
+    house: House, tmp_path: Path
+) -> None:
+    house.until(house.ask(), "succeeded")
+    file = _forgotten(house, tmp_path)
+    copies = house.w.store.copies
+    copies.begin("one", "why")
+    house.raw.delete(keys.restorer())
+    copies.begin("two", "why")
+    with files.opened(file, house.w.settings.secrets) as reader:
+        for late in (
+            lambda: copies.put("one", reader.keys(), "why", _quiet),
+            lambda: copies.renew("one"),
+            lambda: copies.give_up("one"),
+            lambda: copies.end("one"),
+        ):
+            with pytest.raises(Conflict, match="taken the place"):
+                late()
+    assert house.raw.get(keys.restorer()) == house.raw.get(keys.restoring()) == b"two"
+    assert list(house.raw.scan_iter("runhook:job:*")) == []
+    copies.give_up("two")
+    assert house.raw.keys() == [OTHERS.encode()]

@@ -1,8 +1,11 @@
 """`runhook backup`: Redis in one file."""
 
+import sys
 from pathlib import Path
 
 import click
+
+from runhook.worker.cli.statuses import INTERRUPTED
 
 
 @click.command()
@@ -24,6 +27,10 @@ def backup(file: Path, as_json: bool) -> None:
     try:
         with wired(settings) as w:
             count = write(w, file, progress("copied"))
+    except KeyboardInterrupt:
+        line_end()
+        say(f"broken off; no backup was written, and {file} is not there", err=True)
+        sys.exit(INTERRUPTED)
     finally:
         line_end()
     size = file.stat().st_size

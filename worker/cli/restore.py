@@ -3,10 +3,14 @@
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runhook.worker.cli.statuses import INTERRUPTED
+
+if TYPE_CHECKING:
+    from runhook.worker.wiring import Wiring
 
 
 @click.command()
@@ -29,11 +33,13 @@ def restore(file: Path, as_json: bool) -> None:
         if settings.embedded:
             settings.own_data_dir()
             held.enter_context(alone_in(settings.data_dir))
+        w = None
         try:
             w = held.enter_context(wired(settings))
             count, why = put(w, file, progress("restored"))
         except KeyboardInterrupt:
-            say("broken off; nothing starts here until `runhook restore` has ended", err=True)
+            line_end()
+            say(_left(w), err=True)
             sys.exit(INTERRUPTED)
         finally:
             line_end()
@@ -41,3 +47,13 @@ def restore(file: Path, as_json: bool) -> None:
         print_json({"file": str(file), "keys": count, "why_paused": why})
         return
     say(f"{count} keys restored. The queue is paused. {why}")
+
+
+def _left(w: "Wiring | None") -> str:
+    """What a restore that was broken off left behind."""
+    if w is None or not w.store.copies.is_half_restored():
+        return "broken off; nothing was changed"
+    return (
+        "broken off half-way: nothing starts here until `runhook restore` was run again and has "
+        "ended, from a minute from now on"
+    )

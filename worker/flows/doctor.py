@@ -245,8 +245,8 @@ def _queue(w: Wiring) -> Findings:
 
 def _duties(w: Wiring) -> Findings:
     stuck = w.store.upkeep.stuck(STUCK)
-    for one in stuck:
-        text = f"{one.count} of lane {one.lane} are over {STUCK:.0f} s late, the first {one.oldest}"
+    for it in stuck:
+        text = f"{it.count} of lane {it.lane} are over {STUCK:.0f} s late, the first {it.oldest}"
         yield bad("duties", text, "Start a worker, or see its log for why it does not get there.")
     parked = w.store.duties.parked()
     for duty in parked:

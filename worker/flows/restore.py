@@ -6,6 +6,7 @@ when a server loses writes; nothing leaves until its owner says so.
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from runhook.worker.errors import StoreRefuses
@@ -24,26 +25,28 @@ def restore(w: Wiring, path: Path, told: Callable[[int], None]) -> tuple[int, st
 
     Raises:
         BadBackup: The file cannot be restored; nothing was changed.
-        Conflict: The installation is not empty; nothing was changed.
+        Conflict: The installation is not empty; nothing was changed. Or another restore took this
+            one's place, which was silent for too long.
         StoreUnavailable: Redis does not answer or refuses. Nothing starts until it was done again.
     """
     me = uuid.uuid4().hex
     with files.opened(path, w.settings.secrets) as reader:
         why = _why(reader)
         w.store.copies.begin(me, why)
-        count = _put(w, reader, why, told)
-    w.store.upkeep.repair()  # while processes ran, lists and records were of different moments
+        count = _put(w, me, reader, why, told)
+    # While processes ran, lists and records were of different moments. Of many jobs it takes long.
+    w.store.upkeep.repair(partial(w.store.copies.renew, me))
     w.store.queue.lost_writes(me, w.store.copies.fence(), why, f"{why}.")
     w.store.copies.end(me)
     return count, why
 
 
-def _put(w: Wiring, reader: Reader, why: str, told: Callable[[int], None]) -> int:
+def _put(w: Wiring, me: str, reader: Reader, why: str, told: Callable[[int], None]) -> int:
     copies = w.store.copies
     try:
-        return copies.put(reader.keys(), why, told)
+        return copies.put(me, reader.keys(), why, told)
     except StoreRefuses as refused:
-        copies.give_up()
+        copies.give_up(me)
         made = reader.about.get("redis")
         raise StoreRefuses(
             f"{refused}. The backup is of Redis {made}, and only that or a later one takes it; "

@@ -7,9 +7,11 @@ while processes run. Of those, job records are the truth, and upkeep puts the li
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 
 import redis
+from redis.client import Pipeline
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.copies import KeyCopy
@@ -21,6 +23,8 @@ from runhook.worker.store.scripts import Scripts
 MOMENTARY = tuple(key.pattern for key in keys.MOMENTARY)
 QUOTED = "of pipeline caused error: "  # behind a command that redis-py quotes
 NAMED = 5  # keys that a refusal names
+TRIES = 3  # of a transaction whose connection breaks; all in it may be sent again
+TAKEN = "another restore has taken the place of this one; wait for its end"
 
 
 @contextmanager
@@ -48,6 +52,7 @@ class Copies:
     """What backup and restore do in Redis."""
 
     def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
         self._redis = scripts.client
 
     def read(self) -> Iterator[KeyCopy]:
@@ -113,14 +118,14 @@ class Copies:
         try:
             self._make_room()
         except Conflict:
-            self._redis.delete(keys.restorer())
+            self._scripts.words("end_restore", restorer)
             raise
         with _allowed():
             pipe = self._redis.pipeline()
             pipe.set(keys.restoring(), restorer)
             _pause(pipe, why)
             pipe.execute()
-        self.clear()
+        self._clear(restorer)
 
     def _make_room(self) -> None:
         if self.is_half_restored():
@@ -141,36 +146,63 @@ class Copies:
                 if name not in own:
                     yield name
 
-    def clear(self) -> None:
+    def _clear(self, restorer: str) -> None:
         """Remove every key of ours but the marks of the restore, and what pauses the queue."""
         kept = keys.queue_settings().encode()
         names = (name for name in self._others() if name != kept)
         while some := list(islice(names, policy.COPIED_AT_ONCE)):
-            with _allowed():
-                self._redis.unlink(*some)  # type: ignore[arg-type]
+            self._while_at_it(restorer, partial(_unlink, some))
 
-    def put(self, copies: Iterable[KeyCopy], why: str, told: Callable[[int], None]) -> int:
+    def renew(self, restorer: str) -> None:
+        """Keep others off for longer.
+
+        Raises:
+            Conflict: Another restore took this one's place, which was silent for too long.
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        self._while_at_it(restorer, lambda _: None)
+
+    def _while_at_it(self, restorer: str, write: Callable[[Pipeline], object]) -> None:
+        """Write something and keep others off, unless another restore has taken this one's place.
+
+        Args:
+            restorer: Who restores.
+            write: Puts commands into a transaction; all may be sent twice.
+        """
+        for _ in range(TRIES):
+            with _allowed(), self._redis.pipeline() as pipe:
+                pipe.watch(keys.restoring())
+                if pipe.get(keys.restoring()) != restorer.encode():
+                    raise Conflict(TAKEN)
+                pipe.multi()
+                # Set and not only prolonged: it may have run out, and nobody may have come.
+                pipe.set(keys.restorer(), restorer, ex=policy.RESTORER_KEPT)
+                write(pipe)
+                try:
+                    pipe.execute()
+                except redis.WatchError:  # another took its place, or the connection broke
+                    continue
+                return
+        raise StoreUnavailable(f"Redis did not take a part of the backup in {TRIES} tries")
+
+    def put(
+        self, restorer: str, copies: Iterable[KeyCopy], why: str, told: Callable[[int], None]
+    ) -> int:
         """Write keys; how many. The queue stays paused whatever they say of it.
 
         Args:
+            restorer: Who restores.
             copies: Them.
             why: Why it is.
             told: Called with how many there are by now.
 
         Raises:
+            Conflict: Another restore took this one's place, which was silent for too long.
             StoreUnavailable: Redis does not answer or refuses.
         """
         count = 0
         for some in _batches(copies):
-            with _allowed():
-                pipe = self._redis.pipeline()
-                pipe.expire(keys.restorer(), policy.RESTORER_KEPT)
-                for one in some:
-                    pipe.restore(
-                        _whole(one.name), one.ends_at, one.value, replace=True, absttl=True
-                    )
-                _pause(pipe, why)
-                pipe.execute()
+            self._while_at_it(restorer, partial(_put, some, why))
             count += len(some)
             told(count)
         return count
@@ -187,19 +219,27 @@ class Copies:
             Conflict: Another restore took this one's place, which was silent for too long.
             StoreUnavailable: Redis does not answer or refuses.
         """
-        with reaching():
-            if self._redis.get(keys.restoring()) != restorer.encode():
-                raise Conflict("another restore has taken the place of this one; wait for its end")
-            self._redis.unlink(keys.restoring(), keys.restorer())
+        if self._scripts.words("end_restore", restorer) == ["taken"]:
+            raise Conflict(TAKEN)
 
-    def give_up(self) -> None:
+    def give_up(self, restorer: str) -> None:
         """Leave the Redis as empty as it was."""
-        self.clear()
-        with _allowed():
-            self._redis.unlink(keys.queue_settings(), keys.restoring(), keys.restorer())
+        self._clear(restorer)
+        self._while_at_it(restorer, lambda pipe: pipe.unlink(keys.queue_settings()))
+        self.end(restorer)
 
 
-def _pause(pipe: "redis.client.Pipeline", why: str) -> None:
+def _put(copies: Sequence[KeyCopy], why: str, pipe: Pipeline) -> None:
+    for one in copies:
+        pipe.restore(_whole(one.name), one.ends_at, one.value, replace=True, absttl=True)
+    _pause(pipe, why)
+
+
+def _unlink(names: Sequence[bytes], pipe: Pipeline) -> None:
+    pipe.unlink(*names)
+
+
+def _pause(pipe: Pipeline, why: str) -> None:
     pipe.hset(keys.queue_settings(), mapping={"paused": "1", "why": why})
 
 

@@ -198,29 +198,39 @@ class Upkeep:
             self._redis.unlink(keys.jobs())
             self._redis.unlink(keys.outlived())
 
-    def repair(self) -> int:
-        """Make every index say what the job records say; how many places were wrong."""
-        wrong = 0
+    def repair(self, meanwhile: Callable[[], None] | None = None) -> int:
+        """Make every index say what the job records say; how many places were wrong.
+
+        Args:
+            meanwhile: Called after every piece of it: of many jobs it takes minutes.
+        """
+        return sum(self._repaired(meanwhile or _nothing))
+
+    def _repaired(self, meanwhile: Callable[[], None]) -> Iterator[int]:
         # Records first: they are the truth, and what they name is put where it belongs. Then what
         # no record names is taken out.
         for names in _some(self._named(keys.job)):
             for job in self._jobs.many(names):
                 line = self._jobs.line_of(job.spec.options)
                 order = (job.id, line, line_score(job), job.tenant)
-                wrong += int(self._scripts.run("repair_job", *order))
-            wrong += self._ledger.rebook(names)
+                yield int(self._scripts.run("repair_job", *order))
+            yield self._ledger.rebook(names)
+            meanwhile()
         for pattern in INDICES:
             for index in self._keys(pattern):
                 for members in _some(self._members(index)):
-                    wrong += int(self._scripts.run("drop_strangers", index, *members))
+                    yield int(self._scripts.run("drop_strangers", index, *members))
+                    meanwhile()
         for line in sorted({*self._lines(), *self._named(keys.standing), *self._named(keys.ring)}):
-            wrong += self._mend_line(line)
-        wrong += int(self._scripts.run("count_flight"))
+            yield self._mend_line(line)
+            meanwhile()
+        yield int(self._scripts.run("count_flight"))
         for names in _some(self._named(keys.notes)):
-            wrong += self._drop_notes_of_nobody(names)
+            yield self._drop_notes_of_nobody(names)
+            meanwhile()
         for names in _some(self._named(keys.delivery)):
-            wrong += sum(int(self._scripts.run("repair_delivery", name)) for name in names)
-        return wrong
+            yield sum(int(self._scripts.run("repair_delivery", name)) for name in names)
+            meanwhile()
 
     def _drop_notes_of_nobody(self, names: Sequence[str]) -> int:
         """Remove timelines of jobs that are no more; how many. The release before sweeps none."""
@@ -251,6 +261,10 @@ class Upkeep:
                 return
             rows = list(self._redis.zscan_iter(index, count=AT_ONCE))
         yield from (member.decode() for member, _ in rows)
+
+
+def _nothing() -> None:
+    """Nobody waits for it."""
 
 
 def _some(items: Iterable[str]) -> Iterator[Sequence[str]]:
