@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.errors import StoreUnavailable
+from runhook.worker.store import JobFilter
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.store.scripts import OFTEN
 from runhook.worker.store.sources import FUNCTIONS, function
@@ -69,6 +71,20 @@ def test_a_server_before_redis_7_runs_the_text(
         house = build(REDIS_URL=f"unix://{path}")
         house.until(house.ask(), "succeeded")
     assert not _kept(raw)
+
+
+def test_a_server_short_of_memory_takes_nothing_and_still_shows_all(house: House, raw: Any) -> None:
+    """Whether it had the functions when memory ran out or not."""
+    job = house.ask()
+    for lose in (lambda: None, raw.function_flush):
+        lose()
+        raw.config_set("maxmemory", 1)
+        with pytest.raises(StoreUnavailable):
+            house.ask()
+        shown = [one.id for one in house.w.store.listing.page(JobFilter(), None, 9).jobs]
+        raw.config_set("maxmemory", 0)
+        assert (shown, house.w.store.queue.position("main", job.id)) == ([job.id], 1)
+    house.until(house.ask(), "succeeded")
 
 
 def test_those_of_other_releases_go_when_a_worker_starts(house: House, raw: Any) -> None:
