@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from runhook.worker.cli.processes import free_port, listening
 from runhook.worker.cli.reloading import Sources
 
 
@@ -28,3 +29,10 @@ def test_what_holds_no_handlers_is_not_looked_at(tmp_path: Path) -> None:
         (tmp_path / folder / "a.py").write_text("")
     os.symlink(tmp_path, tmp_path / "loop")
     assert sources.changed() == []
+
+
+def test_two_that_start_at_once_never_take_one_port() -> None:
+    wanted = free_port()
+    with listening(wanted) as one, listening(wanted) as two:
+        assert one.getsockname()[1] == wanted
+        assert two.getsockname()[1] != wanted

@@ -21,9 +21,10 @@ from runhook.worker.cli.processes import (
     COMMANDS,
     Ended,
     Fleet,
+    Listener,
     ending_on_signals,
-    free_port,
     keep_off_proxies,
+    listening,
     sandbox_command,
     wait_until_ready,
 )
@@ -51,10 +52,10 @@ def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
     """
     base = Settings.load()
     check_installed(server=base.embedded, sandbox=sandbox)
-    environ, beside, port = keep_off_proxies(dict(os.environ)), {}, None
+    environ, beside, listener = keep_off_proxies(dict(os.environ)), {}, None
     if sandbox:
-        port = free_port(SANDBOX_PORT)
-        beside = _beside(base, port)
+        listener = listening(SANDBOX_PORT)
+        beside = _beside(base, listener.getsockname()[1])
         environ |= beside
     base.own_data_dir()
     if base.embedded and not base.secret_setting:
@@ -72,8 +73,9 @@ def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
             if base.embedded:
                 server.start()
             check_server(assemble(settings, patience="door"))
-            _start(fleet, port, faults)
-            _watch(fleet, settings, own_token=bool(web), reload=reload)
+            sources = _sources(reload=reload)
+            _start(fleet, listener, faults)
+            _watch(fleet, settings, own_token=bool(web), sources=sources)
         except Ended:
             click.echo("ending")
         finally:
@@ -93,17 +95,20 @@ def _own_token(settings: Settings) -> dict[str, str]:
     return {"RUNHOOK_API_TOKENS": f"{LOCAL}:{generated.token(settings.token_file)}"}
 
 
-def _start(fleet: Fleet, sandbox: int | None, faults: str) -> None:
+def _start(fleet: Fleet, sandbox: Listener | None, faults: str) -> None:
     """Start the processes.
 
     Args:
         fleet: Where they belong.
-        sandbox: The port of a sandbox to start first, since the others ask it at once; None: none.
+        sandbox: Where a sandbox is to listen, which is started first, since the others ask it at
+            once; None: there is none.
         faults: What goes wrong there.
     """
     if sandbox:
-        fleet.start("sandbox", sandbox_command(sandbox, "--faults", faults))
-        address = f"http://127.0.0.1:{sandbox}/sandbox/books"
+        port, held = sandbox.getsockname()[1], sandbox.fileno()
+        command = sandbox_command(port, "--socket", str(held), "--faults", faults)
+        fleet.start("sandbox", command, holds=(held,))
+        address = f"http://127.0.0.1:{port}/sandbox/books"
         if wrong := wait_until_ready(address, SANDBOX_PATIENCE, fleet.tend):
             raise RunhookError(f"{wrong}; its last lines are above")
     for name, command in COMMANDS.items():
@@ -163,7 +168,14 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, reload: bool) -> None:
+def _sources(*, reload: bool) -> Sources | None:
+    """The files as they are before a handler reads them: what is saved meanwhile is a change."""
+    if reload:
+        return Sources(Path.cwd())
+    return None
+
+
+def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, sources: Sources | None) -> None:
     """Say when all is ready, then restart what ends or has changed, until a signal comes.
 
     Raises:
@@ -175,9 +187,6 @@ def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, reload: bool) -
     if wrong:
         raise RunhookError(f"{wrong}; its last lines are above")
     click.echo(welcome(settings, address, made=own_token, terminal=sys.stdout.isatty()))
-    sources = None
-    if reload:
-        sources = Sources(Path.cwd())
     while True:
         time.sleep(TEND_EVERY)
         if sources:

@@ -32,6 +32,7 @@ LOOK_EVERY = 0.1  # seconds between two questions whether a process is ready
 LONGEST_ANSWER = 300  # bytes of what a process says while it is not ready
 
 Say = Callable[[str, str], None]
+Listener = socket.socket  # one that listens already
 CELERY = (
     sys.executable,
     "-m",
@@ -68,12 +69,14 @@ class _Member:
         name: What it is called in what it prints.
         command: How it is started, and started again.
         process: As it runs now.
+        holds: File descriptors that it is handed, at each start.
         starts: When it was started of late, by the monotonic clock.
     """
 
     name: str
     command: tuple[str, ...]
     process: subprocess.Popen[bytes]
+    holds: tuple[int, ...] = ()
     starts: list[float] = field(default_factory=list)
 
     def cannot_start(self, status: int, now: float) -> bool:
@@ -119,12 +122,19 @@ class Fleet:
         self._members: dict[str, _Member] = {}
         self._ending = False
 
-    def start(self, name: str, command: tuple[str, ...]) -> None:
-        """Start a process."""
+    def start(self, name: str, command: tuple[str, ...], holds: tuple[int, ...] = ()) -> None:
+        """Start a process.
+
+        Args:
+            name: What it is called.
+            command: How it is started.
+            holds: File descriptors of ours that it is handed.
+        """
         self._members[name] = _Member(
             name=name,
             command=command,
-            process=self._spawn(name, command),
+            process=self._spawn(name, command, holds),
+            holds=holds,
             starts=[time.monotonic()],
         )
 
@@ -142,7 +152,7 @@ class Fleet:
                 return member.name
             if self._say:
                 self._say(member.name, f"ended with status {status}; started again")
-            member.process = self._spawn(member.name, member.command)
+            member.process = self._spawn(member.name, member.command, member.holds)
             member.starts.append(now)
         return None
 
@@ -155,7 +165,7 @@ class Fleet:
         if member.process.poll() is None:
             member.process.terminate()
         _end(member, time.monotonic() + PATIENCE)
-        member.process = self._spawn(name, member.command)
+        member.process = self._spawn(name, member.command, member.holds)
         # Not counted among its starts: a user saves more often than a process may end by itself.
         member.starts = [time.monotonic()]
 
@@ -175,7 +185,9 @@ class Fleet:
         for member in members:
             _end(member, deadline)
 
-    def _spawn(self, name: str, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, name: str, command: tuple[str, ...], holds: tuple[int, ...]
+    ) -> subprocess.Popen[bytes]:
         out: int | IO[bytes] = subprocess.PIPE
         if self._say is None and self._logs is not None:
             self._logs.mkdir(parents=True, exist_ok=True)
@@ -187,6 +199,7 @@ class Fleet:
         process = subprocess.Popen(  # noqa: S603
             command,
             umask=umask,
+            pass_fds=holds,
             cwd=self._cwd,
             env={**self._environ, **self._own.get(name, {})},
             stdin=subprocess.DEVNULL,
@@ -260,6 +273,18 @@ def free_port(wanted: int = 0) -> int:
             probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def listening(wanted: int) -> Listener:
+    """A socket that listens on this machine already, so that nobody else takes its port meanwhile.
+
+    Args:
+        wanted: Its port if that is free; else it is any.
+    """
+    try:
+        return socket.create_server(("127.0.0.1", wanted))
+    except OSError:  # another program's, such as the sandbox of another folder
+        return socket.create_server(("127.0.0.1", 0))
 
 
 def keep_off_proxies(environ: dict[str, str]) -> dict[str, str]:

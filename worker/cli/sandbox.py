@@ -15,11 +15,20 @@ SANDBOX_PORT = 8090  # beside 8080, where `web` listens
 @click.command(epilog=f"What --faults can name, each with a rate:\n\n\b\n{listing()}")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=SANDBOX_PORT, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--socket", "held", type=int, hidden=True, help="One that listens there already.")
 @click.option("--faults", default="{}", metavar="JSON", help='As {"callback_lost": 0.1}.')
 @click.option("--limit", default=50, show_default=True, help="Tasks that may run at once.")
 @click.option("--pace", default=1.0, show_default=True, help="Multiplies how long tasks take.")
 @click.option("--retry-gap", default=60.0, show_default=True, help="Seconds between callbacks.")
-def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_gap: float) -> None:
+def sandbox(
+    host: str,
+    port: int,
+    held: int | None,
+    faults: str,
+    limit: int,
+    pace: float,
+    retry_gap: float,
+) -> None:
     """Serve RunningHub's API for free; any key is accepted."""
     from runhook.worker.cli.installed import check_installed
     from runhook.worker.wiring import check_port
@@ -29,9 +38,10 @@ def sandbox(host: str, port: int, faults: str, limit: int, pace: float, retry_ga
     from runhook.worker.runninghub.sandbox.server import create_app, serve
 
     app = create_app(read_faults(faults), limit=limit, pace=pace, retry_gap=retry_gap)
-    check_port(host, port, setting="--port")
-    server = serve(app, host, port)
-    click.echo(f"sandbox at http://{host}:{server.server_port}, {limit} tasks at once")
+    if held is None:
+        check_port(host, port, setting="--port")
+    server = serve(app, host, port, held)
+    click.echo(f"sandbox at http://{host}:{server.port}, {limit} tasks at once")
 
     def stop(*_: Any) -> None:
         sys.exit(0)

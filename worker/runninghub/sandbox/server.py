@@ -118,14 +118,14 @@ def openapi() -> Response:
     return Response(text, content_type="application/json")
 
 
-def serve(app: Flask, host: str, port: int) -> BaseWSGIServer:
-    """A server for it, listening; call `serve_forever`."""
+def serve(app: Flask, host: str, port: int, held: int | None = None) -> BaseWSGIServer:
+    """A server for it, listening, on a held socket if there is one; call `serve_forever`."""
 
     class Quiet(WSGIRequestHandler):
         def log(self, *_: Any) -> None:
             return
 
-    return make_server(host, port, app, threaded=True, request_handler=Quiet)
+    return make_server(host, port, app, threaded=True, request_handler=Quiet, fd=held)
 
 
 class Sandbox:
