@@ -1,5 +1,6 @@
 """AI agents at the real processes: the protocol's own client, over stdio and over HTTP."""
 
+import signal
 import subprocess
 import sys
 from contextlib import AbstractAsyncContextManager
@@ -79,3 +80,25 @@ def test_an_agent_over_stdio_that_has_no_web_is_told_so_before_it_begins(tmp_pat
     assert done.returncode in (1, 2)
     assert done.stderr.startswith("runhook: RUNHOOK_URL is missing")
     assert not done.stdout
+
+
+def test_ctrl_c_ends_an_agents_server_though_nobody_has_hung_up(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path), "RUNHOOK_URL": "http://127.0.0.1:9"}
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "runhook.worker.cli", "mcp"],
+        cwd=tmp_path,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # What a shell starts in the background ignores SIGINT, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert serving.stdin
+    assert serving.stdout
+    serving.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "nothing"}\n')
+    serving.stdin.flush()
+    assert serving.stdout.readline()  # it is there
+    serving.send_signal(signal.SIGINT)
+    assert serving.wait(20) == 130
+    assert serving.communicate()[1] == b""

@@ -27,6 +27,7 @@ from runhook.worker.cli.processes import (
     sandbox_command,
     wait_until_ready,
 )
+from runhook.worker.cli.statuses import INTERRUPTED
 from runhook.worker.domain.outputs import with_jobs
 from runhook.worker.errors import RunhookError
 from runhook.worker.flows import create
@@ -72,6 +73,7 @@ def run() -> None:
             good = _play(console, w, folder, fleet)
         except Ended:
             console.print("ending")
+            sys.exit(INTERRUPTED)
         finally:
             fleet.stop()
             server.stop()

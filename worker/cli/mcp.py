@@ -4,6 +4,8 @@ import importlib.util
 
 import click
 
+from runhook.worker.cli.interrupts import unheard
+
 
 @click.command()
 def mcp() -> None:
@@ -22,5 +24,6 @@ def mcp() -> None:
     from runhook.worker.client.runhook import Runhook
 
     web_of(Settings.load())  # says in one line who is meant, or that nobody is
-    with Runhook.over_http() as runhook:
+    # A thread waits for what an agent says, and would be waited for.
+    with unheard(), Runhook.over_http() as runhook:
         serve_stdio(runhook)
