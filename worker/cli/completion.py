@@ -45,3 +45,11 @@ def models(_context: click.Context, _param: click.Parameter, typed: str) -> list
         if isinstance(records, list):  # the schema is none of them
             found += [str(one["endpoint"]) for one in records]
     return sorted(name for name in found if name.startswith(typed))
+
+
+# Of commands that list what is of one model, or of several.
+of_model = click.option(
+    "--model",
+    shell_complete=models,
+    help="An endpoint, the reference's name, or a pattern as vidu/*.",
+)

@@ -4,7 +4,7 @@ import click
 
 from runhook.worker.cli.busy import busy
 from runhook.worker.cli.commands import pair, runhook, wrong_usage
-from runhook.worker.cli.completion import models
+from runhook.worker.cli.completion import of_model
 from runhook.worker.cli.console import out, print_json, show
 
 
@@ -12,11 +12,7 @@ from runhook.worker.cli.console import out, print_json, show
 @click.option(
     "--by", default="day", show_default=True, help="day, model, tenant, metadata.KEY, or several."
 )
-@click.option(
-    "--model",
-    shell_complete=models,
-    help="An endpoint, the reference's name, or a pattern as vidu/*.",
-)
+@of_model
 @click.option("--tenant", help="Only this tenant's.")
 @click.option("--metadata", "metadata", multiple=True, metavar="KEY=VALUE", help="Only with this.")
 @click.option("--since", help="From the UTC day of then on; a month, if left out.")

@@ -3,7 +3,7 @@
 import click
 
 from runhook.worker.cli.commands import TIMES, page_of, pair, runhook, wrong_usage
-from runhook.worker.cli.completion import models
+from runhook.worker.cli.completion import of_model
 from runhook.worker.cli.console import err, out, print_json, show
 from runhook.worker.cli.job_tables import COLOURS, job_page, jobs_table
 from runhook.worker.cli.naming import whole_id
@@ -17,11 +17,7 @@ from runhook.worker.cli.naming import whole_id
     multiple=True,
     help="More than once for jobs in any of several.",
 )
-@click.option(
-    "--model",
-    shell_complete=models,
-    help="An endpoint, the reference's name, or a pattern as vidu/*.",
-)
+@of_model
 @click.option("--tenant", help="Only this tenant's.")
 @click.option(
     "--metadata", multiple=True, metavar="KEY=VALUE", help="Only with this; an indexed key."
