@@ -247,8 +247,8 @@ class _Trial:
             RunhookError: It would be refused with it.
         """
         # First as it is then: what a key made before is paid already, whatever the line says now.
-        if job := create.made_under(self._w, key, given, owner=self._owner, asker=asker):
-            return replace(line, job=job)
+        if made := create.made_under(self._w, key, given, owner=self._owner, asker=asker):
+            return replace(line, job=made[1])
         again = self._again(key, given)
         checked = create.trial(self._w, given, asker=asker)
         asked = given.get("tenant") or asker.tenant, checked.quote, given.get("options") or {}

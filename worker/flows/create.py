@@ -128,15 +128,10 @@ def priced(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> DryRu
 
 def made_under(
     w: Wiring, key: str | None, given: dict[str, Any], *, owner: str, asker: Asker
-) -> Job | None:
-    """The job that a key made before, as `accept` would answer with it; None: none.
-
-    Raises:
-        Conflict: For another request.
-    """
+) -> tuple[bool, Job] | None:
+    """What `accept` answers, or raises, where the key made a job before; None: it made none."""
     _keep_to(asker.only, given)
-    _, job = _made_before(w, _traces(w, owner, key, given), asker.told_of) or (False, None)
-    return job
+    return _made_before(w, _traces(w, owner, key, given), asker.told_of)
 
 
 def accept(
@@ -213,9 +208,7 @@ def _made_before(
 def made_by_key(w: Wiring, owner: str, key: str) -> str | None:
     """The job that an idempotency key made, by whatever request; None: none so far."""
     found = w.store.jobs.made_by(traces(w.settings.secrets, owner, key, b"", b""))
-    if found is None:
-        return None
-    return found[1]
+    return found and found[1]
 
 
 def _put(
