@@ -86,9 +86,10 @@ def _print_records(rh: "Runhook", job_id: str | None) -> None:
             time.sleep(EVERY)
             jobs = patiently(look, _silent)
     except KeyboardInterrupt:
-        if name is not None:
-            err.print(goes_on(name))
-        return
+        if name is None:
+            return
+        err.print(goes_on(name))
+        sys.exit(INTERRUPTED)
     if any(job.state != "succeeded" for job in jobs):
         sys.exit(FAILED)
 
