@@ -192,10 +192,16 @@ def _paused(house: House) -> None:
     house.w.store.queue.pause(paused=True)
 
 
+def _anothers(house: House) -> None:
+    _standing(house)
+    house.w.store.processes.take_over_account("another")
+
+
 @pytest.mark.parametrize(
     ("prepare", "most", "why"),
     [
         (lambda _: None, MUCH, "no worker is alive"),
+        (_anothers, MUCH, "another account's key"),
         (_paused, MUCH, "the queue is paused"),
         (_standing, Decimal("0.001"), "no price is known to be 0.001 or less"),
     ],

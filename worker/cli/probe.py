@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from runhook.worker.cli.busy import busy
 from runhook.worker.cli.console import err, out, print_json, say
-from runhook.worker.cli.statuses import FAILED, UNREACHABLE
+from runhook.worker.cli.statuses import FAILED, INTERRUPTED, UNREACHABLE
 from runhook.worker.cli.tables import Rows
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ def probe(most: Decimal | None, as_json: bool) -> None:
     must refuse. Exits with 1 where something differs, with 3 where something could not be asked.
     """
     from runhook.config.settings import Settings, SettingsError
-    from runhook.worker.errors import RunhookError
     from runhook.worker.flows.probe import ask
     from runhook.worker.wiring import assemble, check_secrets
 
@@ -64,34 +63,54 @@ def probe(most: Decimal | None, as_json: bool) -> None:
         check_secrets(w)  # before anything is asked: a job under another secret is never told of
     with busy(f"asking {settings.base_url}"):
         found = list(ask(w))
-    if not as_json:
-        out.print(_table(found))
-    spent, refused = None, None
+    spent: dict[str, Any] | None = None
+    refused = None
     if most is not None:
-        try:
-            seen, spent = _paid(w, found, most, as_json=as_json)
-            found += seen
-        except RunhookError as error:  # what was found for free is told all the same
-            refused = error
-    if as_json:
-        print_json({"items": [asdict(one) for one in found], "spent": spent})
-    if refused:
+        more, spent, refused = _paid(w, found, most)
+        found += more
+    _print(found, spent, as_json=as_json)
+    if refused:  # last: what was found until then is told all the same
         raise refused
     _exit(found)
 
 
 def _paid(
-    w: "Wiring", found: Sequence["Compared"], most: Decimal, *, as_json: bool
-) -> tuple[list["Compared"], dict[str, Any]]:
-    """Submit the cheapest job, follow it, and say what it cost."""
+    w: "Wiring", found: Sequence["Compared"], most: Decimal
+) -> tuple[list["Compared"], dict[str, Any] | None, Exception | None]:
+    """What came of the paid job, what it cost, and why that is not all; None where it is not so."""
+    from runhook.worker.errors import RunhookError
+
+    spent = None
+    try:
+        choice, job = _submitted(w, found, most)
+        spent = _spent(job)
+        seen = _followed(w, job, choice)
+        return seen, _spent(w.store.jobs.get(job.id)), None
+    except RunhookError as error:
+        return [], spent, error
+
+
+def _submitted(w: "Wiring", found: Sequence["Compared"], most: Decimal) -> tuple["Choice", "Job"]:
+    """Submit the cheapest job there is.
+
+    Raises:
+        RunhookError: It was not; nothing is paid.
+    """
+    from runhook.worker.flows import probe as flow
+
+    choice = flow.choose(w, found, most)
+    job = flow.submit(w, choice, most)
+    say(f"{job.id} is queued: {_priced(choice)}", err=True)
+    return choice, job
+
+
+def _followed(w: "Wiring", job: "Job", choice: "Choice") -> list["Compared"]:
+    """What became of the job, beside what should have."""
     from runhook.worker.cli.ending import goes_on
     from runhook.worker.domain import policy
     from runhook.worker.flows import probe as flow
     from runhook.worker.flows.cancel import cancel
 
-    choice = flow.choose(w, found, most)
-    job = flow.submit(w, choice, most)
-    say(f"{job.id} is queued: {_priced(choice)}", err=True)
     try:
         with busy(f"waiting for {job.id}"):
             waits = _patience(policy.PROBE_WAIT)
@@ -100,15 +119,10 @@ def _paid(
             if job.state == "queued":  # nobody waits for it any more, and it is free until it left
                 job = cancel(w, job.id)
             wait = _patience(policy.PROBE_AFTERWARDS)
-            seen = list(flow.follow_up(w, job, choice, wait))
+            return list(flow.follow_up(w, job, choice, wait))
     except KeyboardInterrupt:
         err.print(goes_on(job.id))
-        sys.exit(FAILED)
-    job = w.store.jobs.get(job.id)
-    if not as_json:
-        out.print(_table(seen))
-        say(_spent_words(job))
-    return seen, _spent(job)
+        sys.exit(INTERRUPTED)
 
 
 def _patience(seconds: float) -> Callable[[], bool]:
@@ -130,6 +144,15 @@ def _priced(choice: "Choice") -> str:
     return f"{choice.model}, {price} says {by}"
 
 
+def _print(found: Sequence["Compared"], spent: dict[str, Any] | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"items": [asdict(one) for one in found], "spent": spent})
+        return
+    out.print(_table(found))
+    if spent:
+        say(_spent_words(spent))
+
+
 def _spent(job: "Job") -> dict[str, Any]:
     """What was charged; `money` is None where that may be more than nothing and nobody says."""
     cost = job.attempt.cost
@@ -141,11 +164,11 @@ def _spent(job: "Job") -> dict[str, Any]:
     return view
 
 
-def _spent_words(job: "Job") -> str:
-    view = _spent(job)
-    if view["money"] is None:
-        return f"spent: not told; {job.id} may be charged, `runhook job {job.id}` says more"
-    return f"spent: {view['money']} {view['currency'] or ''}".rstrip() + f", for {job.id}"
+def _spent_words(spent: Mapping[str, Any]) -> str:
+    job = spent["job"]
+    if spent["money"] is None:
+        return f"spent: not told; {job} may be charged, `runhook job {job}` says more"
+    return f"spent: {spent['money']} {spent['currency'] or ''}".rstrip() + f", for {job}"
 
 
 def _table(found: Sequence["Compared"]) -> Rows:

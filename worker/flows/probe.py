@@ -19,6 +19,7 @@ from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import Conflict, InvalidRequest, ProviderSilent
 from runhook.worker.flows import create
 from runhook.worker.flows.steps.pricing import live_price
+from runhook.worker.secrets.signing import account_fingerprint
 from runhook.worker.wiring import Wiring
 
 PROMPT = "a grey pebble"
@@ -145,6 +146,9 @@ def _check_standing(w: Wiring) -> None:
     """Raises Conflict where a job would be queued and not sent."""
     if not w.store.processes.alive("worker"):
         raise Conflict(f"{UNPAID}: no worker is alive, so nobody would send it")
+    account = account_fingerprint(w.settings.base_url, w.settings.api_key)
+    if not w.store.processes.knows_account(account):
+        raise Conflict(f"{UNPAID}: those who work here have another account's key")
     state = w.store.queue.state()
     if state.paused:
         raise Conflict(f"{UNPAID}: the queue is paused. Then `runhook resume`")
