@@ -249,6 +249,18 @@ def test_a_new_limit_passes_over_any_number_in_a_few_looks(build: Build) -> None
     assert [name for name, _ in looks[-1].jobs] == [last.id]
 
 
+def test_whoever_stands_behind_many_at_their_new_limit_has_its_turn(build: Build) -> None:
+    house = build(RUNHOOK_CONCURRENCY=5000, RUNHOOK_TENANT_CONCURRENCY=1)
+    house.w.store.queue.pause(True)
+    (last,) = _asks(house, "zz", priority=0)
+    _hold_back(house, 450)
+    for number in range(450):
+        house.raw.zincrby("runhook:ring:main", -policy.HELD_BACK, f"held{number:06d}")
+    house.w.store.queue.pause(False)
+    assert _dispatched(house) == ["zz"]
+    assert house.job(last).state == "sending"
+
+
 def test_a_turn_whose_reply_is_lost_counts_once(line: Line) -> None:
     line.house.w.store.queue.pause(True)
     job, _ = _asks(line.house, "a", 2)

@@ -22,7 +22,7 @@ def advance(w: Wiring, claim: Claim) -> Answer:
     while turns < policy.DISPATCHED_AT_ONCE:
         match front.word:
             case "next":
-                turns += len(front.jobs)
+                turns += max(1, len(front.jobs))  # none: there are others to be looked at first
                 _take_turns(w, front)
                 # Whoever comes meanwhile, or makes room, wakes this duty; time alone does not.
                 if not front.more and not w.store.queue.passes_over:

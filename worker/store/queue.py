@@ -28,7 +28,7 @@ class Peek:
             `limited` all that wait are of tenants with as many in flight as they may have;
             `gated` for `wait` seconds; `probing` one job tries whether the breaker opens.
         jobs: For `next` and `ask`: their ids and records, in the order in which they go.
-        more: For `next`: others stand behind them.
+        more: For `next`: others stand behind them, or are to be looked at.
         wait: Seconds until somebody else may go; 0: nobody is waited for.
         known: For `doubt`: how many run.
         holding: For `doubt`: the unconfirmed jobs that count as in flight.
