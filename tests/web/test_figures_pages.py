@@ -141,7 +141,7 @@ def test_costs_are_added_up_as_asked(market: House) -> None:
     client = _browser(market, OFFICE)
     text = _plain(_text(client, "/costs?by=metadata.order&model=&tenant=shop"))
     assert re.search(r"metadata\.order charged jobs run time at risk", text)
-    assert re.search(r" 7 [\d.]+ 1 ", text)
+    assert re.search(r" 7 ¥[\d.]+ 1 ", text)
     assert "Budgets of today everybody" not in text, "only the tenant's that is asked for"
     assert "shop ¥" in text
 

@@ -34,7 +34,7 @@ def show() -> Response:
             CostsQuery, given, now=w.clock.now(), indexed=w.settings.indexed
         )
         with COUNTING.take(caller().name):
-            found = ledger(w, asked, labels, only=only())
+            found = ledger(w, asked, labels, only=only(), usual=w.settings.budget_currency)
     except InvalidRequest as invalid:
         faults = {fault.path: _said(fault) for fault in invalid.faults}
         return _page(None, given, faults, INVALID)

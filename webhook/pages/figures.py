@@ -18,6 +18,7 @@ ENDS = (State.SUCCEEDED, State.FAILED, State.CANCELLED)  # from the bottom of a 
 # Whose attempts may be without proof: one that was given up, too, or whose next one succeeded.
 AT_RISK = (State.UNCONFIRMED, State.FAILED, State.SUCCEEDED)
 HALF, MOST = 0.5, 0.95  # of run times, within which so many of the jobs were
+SHARES = ("half within", "19 of 20 within")  # the same in words
 # What the money of one currency is coloured as; who has more than four sees the last again.
 COLOURS = ("c0", "c1", "c2", "c3")
 
@@ -87,7 +88,7 @@ def endings(
         for span, tally in reversed(tallies)
         if any(tally.ended(state) for state in ENDS)
     ]
-    return Chart(plot=plot, heads=("From", *ENDS, "p50", "p95"), rows=rows)
+    return Chart(plot=plot, heads=("From", *ENDS, *SHARES), rows=rows)
 
 
 def run_times(
@@ -109,8 +110,8 @@ def run_times(
         summary=summary,
         labels=[label(span.start) for span, _ in tallies],
         series=[
-            Series(name="p50", style="p50", values=half, line=True),
-            Series(name="p95", style="p95", values=most, line=True),
+            Series(name=SHARES[0], style="p50", values=half, line=True),
+            Series(name=SHARES[1], style="p95", values=most, line=True),
         ],
         say=words.duration,
     )

@@ -18,7 +18,7 @@ from runhook.worker.domain.views import account_view
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows.steps.budgets import budgets_today
 from runhook.worker.money.report import Costs, CostsView, budget_view, costs_view
-from runhook.worker.money.rows import DAY, DIMENSIONS, RowFilter, summed, together
+from runhook.worker.money.rows import DAY, DIMENSIONS, RowFilter, summed, together, told_in
 from runhook.worker.wiring import Wiring
 
 USUAL_DAYS = 30  # that are told of where nobody says since when: a month
@@ -65,7 +65,12 @@ def ledger_view(
 
 
 def ledger(
-    w: Wiring, asked: CostsQuery, labels: tuple[Label, ...] = (), *, only: str | None = None
+    w: Wiring,
+    asked: CostsQuery,
+    labels: tuple[Label, ...] = (),
+    *,
+    only: str | None = None,
+    usual: str | None = None,
 ) -> Costs:
     """What days cost, as users ask for it.
 
@@ -74,6 +79,7 @@ def ledger(
         asked: Which days and jobs, and what the sums are parted by.
         labels: The metadata that the jobs have.
         only: The one tenant whose costs may be seen; None: any.
+        usual: The currency of money that was charged without one; None: it stays unknown.
 
     Raises:
         NotFound: There is no such model.
@@ -82,7 +88,7 @@ def ledger(
     wanted = RowFilter(
         model=catalogue.listed_as(asked.model), tenant=only or asked.tenant, labels=labels
     )
-    found = costs(w, wanted, by=asked.by, since=asked.since, until=asked.until)
+    found = costs(w, wanted, by=asked.by, since=asked.since, until=asked.until, usual=usual)
     if only is not None and asked.tenant not in (None, only):
         return replace(found, sums=(), totals=(), budgets=())  # as if the other had none
     return found
@@ -95,6 +101,7 @@ def costs(
     by: Sequence[str] = (DAY,),
     since: datetime | None = None,
     until: datetime | None = None,
+    usual: str | None = None,
 ) -> Costs:
     """What days cost, of the jobs that are wanted.
 
@@ -104,6 +111,7 @@ def costs(
         by: What to part the sums by.
         since: In the first day; None: a month ago. What is kept no longer counts for nothing.
         until: In the last day, or at its end; None: today.
+        usual: The currency of money that was charged without one; None: it stays unknown.
 
     Raises:
         InvalidRequest: That makes more sums than are told, or the period ends before it begins.
@@ -113,7 +121,8 @@ def costs(
     first, last = _period(w.clock.now(), since, until)
     days = w.store.ledger.days(first, last)
     # Row by row, for a year may have hundreds of thousands.
-    sums = summed((row for day in days for row in day.rows if wanted.takes(row)), by)
+    rows = (told_in(row, usual) for day in days for row in day.rows if wanted.takes(row))
+    sums = summed(rows, by)
     if len(sums) > MOST_SUMS:
         text = (
             f"makes {len(sums)} sums, at most {MOST_SUMS} are told; ask for fewer days, or by less"

@@ -11,7 +11,7 @@ from runhook.worker.domain.jobs import State
 from runhook.worker.domain.tallies import Span, Tally, grouped, spans_until, together
 from runhook.worker.flows.steps.budgets import budgets_today
 from runhook.worker.money.report import BudgetToday
-from runhook.worker.money.rows import DAY, RowFilter, Sum, summed
+from runhook.worker.money.rows import DAY, RowFilter, Sum, summed, told_in
 from runhook.worker.money.rows import together as added
 from runhook.worker.store import Day, QueueState, Wanted
 from runhook.worker.wiring import Wiring
@@ -84,7 +84,7 @@ def overview(w: Wiring, only: str | None = None) -> Overview:
         Wanted(tenant=only, spans=[*short, *days], since=since, until=today)
     )
     ended = found.tallies[: len(short)]
-    sums = _sums(found.days, only)
+    sums = _sums(found.days, only, w.settings.budget_currency)
     queue: QueueState | None = found.queue
     if only is not None:
         queue = None
@@ -110,9 +110,11 @@ def _short_spans(now: datetime) -> list[Span]:
     return spans_until(now, SHORT, int((now - first).total_seconds()) // SHORT + 1)
 
 
-def _sums(days: Sequence[Day], only: str | None) -> list[Sum]:
+def _sums(days: Sequence[Day], only: str | None, usual: str | None) -> list[Sum]:
+    """What each day cost; money that was charged without a currency is in the account's."""
     wanted = RowFilter(tenant=only)
-    return summed((row for day in days for row in day.rows if wanted.takes(row)), [DAY])
+    rows = (told_in(row, usual) for day in days for row in day.rows if wanted.takes(row))
+    return summed(rows, [DAY])
 
 
 def _since(sums: Sequence[Sum], first: date) -> list[Sum]:

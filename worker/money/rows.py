@@ -3,7 +3,7 @@
 import fnmatch
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from runhook.worker.domain.metadata import PREFIX, Label
@@ -45,6 +45,13 @@ class Row:
             case "tenant":
                 return self.tenant
         return (self.labels or {}).get(dimension.removeprefix(PREFIX))
+
+
+def told_in(row: Row, usual: str | None) -> Row:
+    """A row whose currency nobody told, in what the account is charged in."""
+    if usual is None or row.currency is not None:
+        return row
+    return replace(row, currency=usual)
 
 
 @dataclass(frozen=True, kw_only=True)
