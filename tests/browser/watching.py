@@ -45,9 +45,11 @@ class Watched:
             len(answer.body())
             for answer in self.answers
             if answer.ok
-            and (answer.request.resource_type in kinds if kinds else _is_own(answer.request))
+            and (answer.request.resource_type in kinds if kinds else _is_own(answer))
         )
 
 
-def _is_own(request: Request) -> bool:
-    return request.resource_type not in MEDIA
+def _is_own(answer: Response) -> bool:
+    # A script fetches a model, and what it shows is media all the same.
+    is_model = answer.headers.get("content-type", "").startswith("model/")
+    return answer.request.resource_type not in MEDIA and not is_model
