@@ -59,7 +59,7 @@ class Deliveries:
 
     def prepare(self) -> None:
         """Have at hand what each delivery needs: a tenth of a second's work, best done once."""
-        self._scripts.prepare("claim", "record_delivery", "rest")
+        self._scripts.prepare("claim", "finish", "record_delivery", "rest")
 
     def open(
         self, event: Event, wanted: Sequence[Recipient], closing: Closing | None = None
