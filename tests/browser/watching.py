@@ -44,8 +44,7 @@ class Watched:
         return sum(
             len(answer.body())
             for answer in self.answers
-            if answer.ok
-            and (answer.request.resource_type in kinds if kinds else _is_own(answer))
+            if answer.ok and (answer.request.resource_type in kinds if kinds else _is_own(answer))
         )
 
 
