@@ -153,6 +153,7 @@ def sandbox() -> Iterator[Sandbox]:
     threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
     yield Sandbox(f"http://127.0.0.1:{found.server_port}")
     found.shutdown()
+    found.server_close()
 
 
 @dataclass
@@ -281,6 +282,7 @@ def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterat
     yield make
     for web in servers:
         web.shutdown()
+        web.server_close()
 
 
 @pytest.fixture
