@@ -14,7 +14,7 @@ from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.forget import forget
 from runhook.worker.flows.pump import published
 from runhook.worker.store import JobFilter
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, Build, House, eventually
 
 VIDEO = "vidu/image-to-video-q2-pro"
 Function = Callable[[Event], object]
@@ -207,9 +207,16 @@ def test_a_handler_that_answers_each_success_comes_to_an_end(
 
     house = _house(build, again)
     picture = house.ask()
+
+    def grown() -> int:
+        house.settle()
+        return len(_grown(house, picture))
+
+    # Each success is told by a callback, which comes in its own time.
+    eventually(lambda: grown() == 3)
     for _ in range(20):
         house.until(picture, "succeeded")
-    assert len(_grown(house, picture)) == 3
+    assert grown() == 3
 
 
 def test_the_end_of_a_group_makes_a_sheet_of_its_pictures(build: Build) -> None:
