@@ -253,7 +253,7 @@ Build = Callable[..., House]
 @pytest.fixture
 def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterator[Build]:
     """Builds a house with other settings than the usual ones."""
-    servers: list[Any] = []
+    built: list[tuple[Any, Wiring]] = []
 
     def make(handlers: Registry | None = None, **settings: Any) -> House:
         clock = SetClock(START)
@@ -275,14 +275,16 @@ def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterat
         house = House(w, clock, sandbox, raw, f"http://127.0.0.1:{web.server_port}")
         web.app = lambda environ, start: house.app(environ, start)
         threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
-        servers.append(web)
+        built.append((web, w))
         w.store.duties.publish_messages()
         return house
 
     yield make
-    for web in servers:
+    for web, w in built:
         web.shutdown()
         web.server_close()
+        # What still refers to it keeps its connections, which are thousands in the end.
+        cast(Any, w.store.client.connection_pool).disconnect()
 
 
 @pytest.fixture

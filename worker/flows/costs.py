@@ -116,8 +116,6 @@ def costs(
     Raises:
         InvalidRequest: That makes more sums than are told, or the period ends before it begins.
     """
-    if since and until and until < since:  # of which nothing were to tell, as if nothing was paid
-        raise InvalidRequest([Fault(path="until", message="is before since")])
     first, last = _period(w.clock.now(), since, until)
     days = w.store.ledger.days(first, last)
     # Row by row, for a year may have hundreds of thousands.
@@ -170,7 +168,13 @@ def _misspelt(text: str, name: str, known: Sequence[str]) -> Fault:
 
 
 def _period(now: datetime, since: datetime | None, until: datetime | None) -> tuple[date, date]:
-    """The first and the last day of a period, as far as days are kept."""
+    """The first and the last day of a period, as far as days are kept.
+
+    Raises:
+        InvalidRequest: It ends before it begins.
+    """
+    if since and until and until < since:  # of which nothing were to tell, as if nothing was paid
+        raise InvalidRequest([Fault(path="until", message="is before since")])
     today = last = _day(now)
     first = today - timedelta(days=USUAL_DAYS - 1)
     if since is not None:
