@@ -2,6 +2,7 @@
 
 import io
 import random
+from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, Route
 from runhook.worker.domain.jobs import Job
 from runhook.worker.files import thumbnails
 from runhook.worker.files.measure import measure
-from runhook.worker.flows import create
+from runhook.worker.flows import create, forget
 from runhook.worker.flows.create import JobRequest
 from tests.browser.conftest import WIDTHS, a_context
 from tests.browser.watching import Watched
@@ -43,8 +44,8 @@ def _noise() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def full(town: Town) -> Town:
-    """A town with a page of jobs whose files are kept."""
+def full(town: Town) -> Iterator[Town]:
+    """A town with a page of jobs whose files are kept; others find their own on it afterwards."""
     made = []
     for n in range(JOBS):
         model, given = IMAGE, {"prompt": f"grain {n}"}
@@ -53,7 +54,9 @@ def full(town: Town) -> Town:
         made.append(create.request(town.w, JobRequest(model=model, input=given))[1].id)
     eventually(lambda: all(job.state.ended for job in town.w.store.jobs.many(made)), 90)
     eventually(lambda: all(_are_kept(job) for job in town.w.store.jobs.many(made)), 60)
-    return town
+    yield town
+    for name in made:
+        forget.forget(town.w, name)
 
 
 def _are_kept(job: Job) -> bool:
