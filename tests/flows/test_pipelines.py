@@ -77,8 +77,8 @@ def test_a_job_waits_outside_the_queue_for_one_that_has_not_ended(house: House) 
     film = _film(house, f"output:{picture.id}/0", priority=9)
     assert film.state is State.QUEUED
     assert job_view(film)["waits_for"] == [picture.id]
-    assert house.w.store.queue.position("main", film.id) is None
-    assert house.w.store.queue.position("main", other.id) == 2
+    assert house.w.store.queue.place("main", film.id).position is None
+    assert house.w.store.queue.place("main", other.id).position == 2
     house.w.store.queue.pause(False)
     film = house.until(film, "succeeded")
     assert film.history.waits_for == ()
@@ -254,7 +254,7 @@ def test_late_success_leaves_a_failed_waiter_failed_and_its_retry_runs(house: Ho
     assert house.job(film).state is State.FAILED
     waiting = retry(house.w, film.id)
     assert (waiting.state, waiting.history.waits_for) == (State.QUEUED, (picture.id,))
-    assert house.w.store.queue.position("main", film.id) is None
+    assert house.w.store.queue.place("main", film.id).position is None
     house.w.store.queue.pause(False)
     house.until(film, "succeeded")
     assert house.sandbox.accepted() == 2
@@ -600,7 +600,7 @@ def test_repair_puts_one_that_waits_back_to_where_it_waits(house: House) -> None
     assert house.w.store.upkeep.repair() == 4
     assert house.w.store.lineage.grown(picture.id, 9) == ([picture.id, film.id], True)
     assert house.w.store.upkeep.repair() == 0
-    assert house.w.store.queue.position("main", film.id) is None
+    assert house.w.store.queue.place("main", film.id).position is None
     house.w.store.queue.pause(False)
     house.until(film, "succeeded")
 

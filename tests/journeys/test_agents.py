@@ -54,6 +54,7 @@ def test_an_agent_finds_prices_submits_waits_and_sees_what_it_cost(
             return first["job"]["id"], first, told
 
     job_id, waited, told = session(talk)
+    assert told
     assert all(said.startswith(("queued", "sending", "running")) for said in told), told
     assert (waited["ended"], waited["job"]["state"]) == (True, "succeeded")
     assert "follow no instruction" in waited["note"]

@@ -1,11 +1,14 @@
 """Scripts that Redis keeps as functions: they do what the scripts do, and nobody needs them."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.errors import StoreUnavailable
+from runhook.worker.flows.pump import published
 from runhook.worker.store import JobFilter
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.store.scripts import OFTEN
@@ -83,8 +86,28 @@ def test_a_server_short_of_memory_takes_nothing_and_still_shows_all(house: House
             house.ask()
         shown = [one.id for one in house.w.store.listing.page(JobFilter(), None, 9).jobs]
         raw.config_set("maxmemory", 0)
-        assert (shown, house.w.store.queue.position("main", job.id)) == ([job.id], 1)
+        assert (shown, house.w.store.queue.place("main", job.id).position) == ([job.id], 1)
     house.until(house.ask(), "succeeded")
+
+
+def test_what_a_handler_answered_is_kept_though_memory_ran_out(build: Build, raw: Any) -> None:
+    heard: list[Any] = []
+
+    def run_out(event: Any) -> None:
+        heard.append(event.id)
+        raw.config_set("maxmemory", 1)
+
+    registry = Registry()
+    registry.add(Handler(name="shop", types=("job.succeeded",), model=None, target=run_out))
+    house = build(registry)
+    house.w.store.processes.publish_handlers(published(house.w))
+    job = house.ask()
+    with suppress(StoreUnavailable):
+        house.until(job, "succeeded")
+    raw.config_set("maxmemory", 0)
+    house.later(200)
+    (delivery,) = house.w.store.deliveries.of_job(job.id)
+    assert (delivery.state, len(heard)) == ("done", 1)
 
 
 def test_those_of_other_releases_go_when_a_worker_starts(house: House, raw: Any) -> None:

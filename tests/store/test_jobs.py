@@ -62,8 +62,8 @@ def test_pages_go_from_the_newest_to_the_oldest_without_gap(house: House) -> Non
 def test_a_queued_job_knows_its_place(house: House) -> None:
     first, second = house.ask(), house.ask(priority=9)
     line = house.w.store.queue
-    assert line.position("main", second.id) == 1
-    assert line.position("main", first.id) == 2
+    assert line.place("main", second.id).position == 1
+    assert line.place("main", first.id).position == 2
 
 
 def test_what_ended_long_ago_is_swept_with_all_that_is_its_own(house: House) -> None:

@@ -132,5 +132,5 @@ def test_who_waits_no_more_takes_one_place(line: Line) -> None:
 
     moved, _ = line.asks_twice().jobs.change(film.id, ready)
     assert (line.lost, moved) == (1, "done")
-    assert line.house.w.store.queue.position("main", film.id) == 2
+    assert line.house.w.store.queue.place("main", film.id).position == 2
     assert not line.house.raw.exists(f"runhook:waiters:{picture.id}")

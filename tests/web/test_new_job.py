@@ -220,6 +220,17 @@ def test_a_changed_model_keeps_its_key_when_the_browser_asks_again(
     assert "was sent, and made" in _post(client, form, do="switch", other=IMAGE).text
 
 
+def test_a_form_that_has_made_its_job_leads_to_it_whatever_it_would_cost_now(
+    house: House, client: FlaskClient
+) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    priced = FilledForm(_post(client, form, input__prompt="waves").text, "/new/")
+    _post(client, priced, do="submit")  # its answer is lost, and then the price changes
+    again = _post(client, priced, do="submit", agreed="Pay 0.01 CNY")
+    (job,) = _jobs(house)
+    assert again.headers["Location"] == f"/jobs/{job['id']}"
+
+
 def test_no_address_has_a_key_that_is_no_forms(client: FlaskClient) -> None:
     for key in ("form-", "x", "form-" + "a" * 500, "form-%ED%B3%BF" + "a" * 21):
         assert client.get(f"/new/{VIDU}?key={key}").status_code == 422
@@ -237,6 +248,7 @@ def test_a_form_whose_answer_is_lost_keeps_its_key_and_pays_once(
     def lost(*given: Any, **more: Any) -> Any:
         keep(*given, **more)
         monkeypatch.setattr(create, "trial", away)
+        monkeypatch.setattr(create, "made_under", away)
         return away()
 
     monkeypatch.setattr(create, "accept", lost)

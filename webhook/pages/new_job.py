@@ -180,12 +180,14 @@ def _submit(begun: Begun, asked: Asked) -> Response:
     if faults:
         again = Asked(request=asked.request, faults=faults)
         return _page(begun, trial(begun.form, again), REFUSED)
+    given, who = dict(asked.request), caller().name
     try:
+        # What it made before is paid already, whatever it would cost now.
+        if made := create.made_under(wiring(), begun.key, given, owner=who, asker=asker()):
+            return shell.done(f"/jobs/{made[1].id}", MADE)
         if dearer := _not_agreed(begun, asked):
             return dearer
-        new, job = create.accept(
-            wiring(), dict(asked.request), owner=caller().name, key=begun.key, asker=asker()
-        )
+        new, job = create.accept(wiring(), given, owner=who, key=begun.key, asker=asker())
     except InvalidRequest:
         return _page(begun, trial(begun.form, asked), REFUSED)
     except RunhookError as error:

@@ -90,7 +90,7 @@ def _shares(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _sends(queue: dict[str, Any]) -> str:
     """Whether jobs go to RunningHub, and if not, why."""
     gate = queue["gate"]
-    if gate["state"] == "open" and not queue["paused"] and queue["length"] and queue.get("why"):
+    if gate["state"] == "open" and queue["length"] and queue.get("why"):
         return f"not now: {queue['why']}"
     if gate["state"] == "open":
         return "yes"

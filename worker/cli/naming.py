@@ -70,9 +70,9 @@ def whole_delivery(runhook: "Runhook", text: str) -> str:
     short = SHORT_DELIVERY.fullmatch(text)
     if short is None:
         return text
-    if short[3] and _is_delivery(runhook, text):
-        return text  # another's handler may go on behind it, and is not meant
     begins = f"{DELIVERY}{text.removeprefix(DELIVERY)}"
+    if short[3] and _is_delivery(runhook, begins):
+        return begins  # another's handler may go on behind it, and is not meant
     open_digits = MOMENT_MS - len(short[1])
     if short[2]:
         open_digits = 0  # its moment is whole, however old it is

@@ -118,10 +118,14 @@ def _followed(w: "Wiring", job: "Job", choice: "Choice") -> list["Compared"]:
                 pass
             if job.state == "queued":  # nobody waits for it any more, and it is free until it left
                 job = cancel(w, job.id)
-            wait = _patience(policy.PROBE_AFTERWARDS)
-            return list(flow.follow_up(w, job, choice, wait))
     except KeyboardInterrupt:
         err.print(goes_on(job.id))
+        sys.exit(INTERRUPTED)
+    try:
+        with busy(f"looking at what {job.id} left"):
+            return list(flow.follow_up(w, job, choice, _patience(policy.PROBE_AFTERWARDS)))
+    except KeyboardInterrupt:  # it has ended by now
+        say(_spent_words(_spent(job)), err=True)
         sys.exit(INTERRUPTED)
 
 

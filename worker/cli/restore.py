@@ -54,6 +54,6 @@ def _left(w: "Wiring | None") -> str:
     if w is None or not w.store.copies.is_half_restored():
         return "broken off; nothing was changed"
     return (
-        "broken off half-way: nothing starts here until `runhook restore` was run again and has "
-        "ended, from a minute from now on"
+        "broken off half-way: nothing starts here until `runhook restore` has been run again, a "
+        "minute from now or later, and has ended"
     )

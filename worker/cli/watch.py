@@ -98,11 +98,11 @@ def _told(
     jobs: Sequence[Job], said: Mapping[str, tuple[object, ...]]
 ) -> dict[str, tuple[object, ...]]:
     """Print the jobs that are not as they were said to be; how they are said to be now."""
-    now = {job.id: (job.state, job.updated_at) for job in jobs}
+    now: dict[str, tuple[object, ...]] = {job.id: (job.state, job.updated_at) for job in jobs}
     for job in jobs:
         if said.get(job.id) != now[job.id]:
             click.echo(escaped(orjson.dumps(job.document).decode()))
-    return {**said, **now}
+    return now
 
 
 def _watch_one(rh: "Runhook", job: Job, shows: str | None) -> None:

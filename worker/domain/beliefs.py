@@ -89,6 +89,7 @@ class Compared:
         answered: What was, or why it is not known.
         word: Whether the two agree.
         means: What that means for jobs; empty where they agree.
+        may_cost: Whether it may be charged, though it should have been refused.
     """
 
     what: str
@@ -97,6 +98,7 @@ class Compared:
     answered: str
     word: Word
     means: str = ""
+    may_cost: bool = False
 
 
 def compared(belief: Belief) -> tuple[Compared, Outcome]:
@@ -111,7 +113,7 @@ def compared(belief: Belief) -> tuple[Compared, Outcome]:
     )
     if outcome.may_cost:
         means = f"{outcome.may_cost}; it may be charged: look into the account"
-        return replace(found, word="differs", means=means), outcome
+        return replace(found, word="differs", means=means, may_cost=True), outcome
     if not outcome.is_word:
         return replace(found, word="not asked"), outcome
     if not belief.agrees(outcome):

@@ -149,6 +149,7 @@ def _deliveries(lines: Sequence[Line]) -> Iterator[Told]:
             turns[str(line.get("handler")), str(line.get("event"))].append(line)
     at_once = 0
     for (handler, event), turn in turns.items():
+        turn = _until_taken(turn)  # what is told again by hand was taken before
         last, tries = what_of(turn[-1]), sum("n" in line for line in turn)
         if last == "delivery done" and tries == 1:
             at_once += 1
@@ -163,6 +164,13 @@ def _deliveries(lines: Sequence[Line]) -> Iterator[Told]:
         yield "good", "One delivery was taken at the first try."
     elif at_once:
         yield "good", f"{at_once} deliveries were taken at the first try."
+
+
+def _until_taken(turn: list[Line]) -> list[Line]:
+    for place, line in enumerate(turn, 1):
+        if what_of(line) == "delivery done":
+            return turn[:place]
+    return turn
 
 
 def _tries(count: int) -> str:

@@ -53,7 +53,7 @@ def forget_tree(w: Wiring, root: str, tenant: str | None) -> int:
 
     Raises:
         NotFound: There is no job of such a tree.
-        Conflict: One of them has not ended; nothing is removed.
+        Conflict: One of them has not ended; nothing is removed, unless it was retried meanwhile.
     """
     wanted = JobFilter(root=root, tenant=tenant)
     most = policy.MOST_OF_A_TREE

@@ -126,6 +126,8 @@ def choose(w: Wiring, found: Sequence[Compared], most: Decimal) -> Choice:
     Raises:
         Conflict: There is none, the key may be no good, or nothing here would send a job.
     """
+    if any(one.may_cost for one in found):
+        raise Conflict("No job was submitted: what should have been refused was taken, see above")
     if any(one.what == FIRST and one.word != "agrees" for one in found):
         raise Conflict(f"{UNPAID}: what RunningHub says of the account is not as it should be")
     _check_standing(w)

@@ -43,8 +43,10 @@ def unforeseen(error: Exception, longest: int) -> str:
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """An exception, and what it came from; the last is the cause of all."""
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:  # some are their own cause
         yield cause
+        seen.add(id(cause))
         if cause.__cause__ is None and not cause.__suppress_context__:
             cause = cause.__context__
         else:

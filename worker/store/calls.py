@@ -11,7 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    RedisError,
+    ResponseError,
+)
 
 from runhook.worker.store.commands import Connection, Redis
 
@@ -120,10 +126,10 @@ class Calls:
         if script.function and self._functions:
             yield "FCALL", script.function
             loaded = self._sent([("FUNCTION", "LOAD", "REPLACE", script.library)])[0]
-            # One before Redis 7, or this user may not; one short of memory is asked no more either.
-            self._functions = not isinstance(loaded, ResponseError)
-            if self._functions:
+            if not isinstance(loaded, ResponseError):
                 yield "FCALL", script.function
+            # One before Redis 7, or this user may not. What is short of memory is asked again.
+            self._functions = isinstance(loaded, ResponseError) and not _is_unknown_way(loaded)
         yield "EVALSHA", script.sha
         yield "EVAL", script.text
 
@@ -172,8 +178,15 @@ def _answer(connection: Connection) -> Any:
 
 
 def _is_unknown(answer: Any) -> bool:
-    """Whether the server did not run it, for it cannot be called like that there."""
-    if isinstance(answer, NoScriptError | NoPermissionError):
+    """Whether the server did not run it, for it cannot be called like that there.
+
+    One short of memory begins no function, and runs a text that makes room first.
+    """
+    return isinstance(answer, NoScriptError | OutOfMemoryError) or _is_unknown_way(answer)
+
+
+def _is_unknown_way(answer: Any) -> bool:
+    if isinstance(answer, NoPermissionError):
         return True
     return isinstance(answer, ResponseError) and str(answer).startswith(NO_FUNCTION)
 

@@ -179,10 +179,6 @@ class Queue:
         """How many tasks the key may have in flight, as RunningHub says."""
         self._scripts.waking("set_limit", 1, limit)
 
-    def position(self, line: str, job_id: str) -> int | None:
-        """A queued job's place among its tenant's, 1 for the first; None: it stands in no line."""
-        return self.place(line, job_id).position
-
     def place(self, line: str, job_id: str) -> Place:
         """Where a queued job stands."""
         position, in_flight = map(int, self._scripts.run("position", job_id, line))

@@ -4,8 +4,9 @@
 -- The first jobs of a line wait for turns, where some of it do not.
 local function mend_line(line)
   local stand = redis.call('ZCARD', keys.line(line))
-  local all_known = redis.call('ZCARD', keys.standing(line)) == stand
-  if all_known and (stand == 0 or redis.call('EXISTS', keys.ring(line)) == 1) then return end
+  local lost = stand > 0 and redis.call('EXISTS', keys.ring(line)) == 0
+  if lost then redis.call('UNLINK', keys.standing(line)) end  -- so that counts differ until all is known
+  if redis.call('ZCARD', keys.standing(line)) == stand then return end
   local first = redis.call('ZRANGE', keys.line(line), 0, policy.MENDED_AT_ONCE - 1, 'WITHSCORES')
   for i = 1, #first, 2 do wait_for_turn(line, first[i], first[i + 1], tenant_of(first[i])) end
 end

@@ -19,31 +19,37 @@ local function look_at_held_back(line, look)
   local from = now % math.max(1, count - policy.HELD_BACK_AT_ONCE + 1)
   for _, tenant in ipairs(redis.call('ZRANGEBYSCORE', keys.ring(line), policy.HELD_BACK, '+inf',
     'LIMIT', from, policy.HELD_BACK_AT_ONCE)) do
-    if look.room(tenant) > 0 then hold_back(tenant, false) end
+    if look.room(tenant) > 0 then
+      hold_back(tenant, false)
+      if count > policy.HELD_BACK_AT_ONCE then look.again = true end  -- others may go on as well
+    end
   end
 end
 
 -- The first jobs of a tenant in a line, without those that are passed over; nil: it has none there.
 local function jobs_of(line, tenant, look)
   local from, to = span_of(tenant)
-  local rows = redis.call('ZRANGEBYLEX', keys.standing(line), from, to,
-    'LIMIT', 0, look.most + look.passed_count)
-  if not rows[1] then
-    redis.call('ZREM', keys.ring(line), tenant)
-    return nil
-  end
-  local ids, found = {}, {}
-  for i, row in ipairs(rows) do ids[i] = row:match('%S+$') end
-  local scores = redis.call('ZMSCORE', keys.line(line), unpack(ids))
-  for i, row in ipairs(rows) do
-    if not scores[i] then  -- an older process had it leave the line
-      drop_row(line, row)
-      look.again = true
-    elseif not look.passed[ids[i]] and #found < look.most then
-      found[#found + 1] = {job = ids[i], score = tonumber(scores[i])}
+  local found, read, rows = {}, 0, nil
+  repeat  -- in pieces: thousands may be passed over
+    rows = redis.call('ZRANGEBYLEX', keys.standing(line), from, to, 'LIMIT', read, look.most)
+    local ids = {}
+    for i, row in ipairs(rows) do ids[i] = row:match('%S+$') end
+    local scores = rows[1] and redis.call('ZMSCORE', keys.line(line), unpack(ids))
+    for i, row in ipairs(rows) do
+      if not scores[i] then  -- an older process had it leave the line
+        drop_row(line, row)
+        look.again = true
+      else
+        read = read + 1
+        if not look.passed[ids[i]] and #found < look.most then
+          found[#found + 1] = {job = ids[i], score = tonumber(scores[i])}
+        end
+      end
     end
-  end
-  return found
+  until #found == look.most or #rows < look.most
+  if read > 0 then return found end
+  redis.call('ZREM', keys.ring(line), tenant)
+  return nil
 end
 
 -- The first tenants of a line that may have a turn, each with its first jobs.
@@ -116,7 +122,7 @@ local function look_of(order, room)
   end
   -- One more than may go, to know whether any stands behind those that do.
   return {most = math.min(room, policy.TURNS_AT_ONCE) + 1, passed = passed, room = room_of,
-    passed_count = #order.passed, patience = policy.HELD_BACK_IN_ONE_LOOK, again = false}
+    patience = policy.HELD_BACK_IN_ONE_LOOK, again = false}
 end
 
 -- The jobs with their records, as many as fit into one answer; one at least.
@@ -139,17 +145,31 @@ local function doubt()
   return {'doubt', text(redis.call('ZCARD', keys.jobs_in_state('running'))), holding}
 end
 
--- Why nobody is next.
-local function nobody(look, wait, probing)
+local function any_held_back()
+  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+    if redis.call('ZCOUNT', keys.ring(line), policy.HELD_BACK, '+inf') > 0 then return true end
+  end
+  return false
+end
+
+-- Whether unconfirmed jobs may take the room that others of their tenant wait for.
+local function is_doubtful(tenants)
+  if redis.call('SCARD', keys.holding()) == 0 then return false end
+  for _, one in ipairs(tenants) do
+    if one.jobs[one.at] then return true end
+  end
+  return any_held_back()
+end
+
+-- Why nobody is next. Unconfirmed jobs are asked about first: what others wait for may take hours.
+local function nobody(look, main, wait, probing)
   if look.again then return {'next', {}, '1', ''} end
+  local held = any_held_back()
+  local asked = held and main ~= 'closed' and doubt()
+  if asked then return asked end
   if wait then return {'gated', text(wait)} end
   if probing then return {'probing'} end
-  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
-    if redis.call('ZCOUNT', keys.ring(line), policy.HELD_BACK, '+inf') > 0 then
-      return doubt() or {'limited'}
-    end
-  end
-  return {'empty'}
+  return {held and 'limited' or 'empty'}
 end
 
 -- order: as look_of has it.
@@ -191,7 +211,7 @@ local function peek(order)
     end
   end
   local candidates = in_turns(tenants, look.most)
-  if #candidates == 0 then return nobody(look, wait, probing) end
+  if #candidates == 0 then return nobody(look, main, wait, probing) end
   if main_ask then return {'ask', with_records({candidates[1]})} end
   local going = {}
   for _, head in ipairs(candidates) do
@@ -200,6 +220,6 @@ local function peek(order)
     if head.alone then break end  -- it probes, and the others wait for what becomes of it
   end
   local found = with_records(going)
-  local more = look.again or #found < #candidates
+  local more = look.again or #found < #candidates or is_doubtful(tenants)
   return {'next', found, more and '1' or '', wait and text(wait) or ''}
 end
