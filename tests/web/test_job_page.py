@@ -258,7 +258,7 @@ def test_an_unconfirmed_job_is_given_up_and_its_money_said(
     assert re.search(r"charged [¥$]\d", asked)
     assert browser.press(unconfirmed, "resolve", what="dance").status_code == 422
     assert browser.house.job(unconfirmed).state == "unconfirmed"
-    assert "It was settled; the job was failed then." in browser.told(
+    assert "It was settled; at that moment the job was failed." in browser.told(
         unconfirmed, "resolve", what="failed"
     )
     assert "Send it again" not in browser.job(unconfirmed, "/resolve")
@@ -273,7 +273,7 @@ def test_an_unconfirmed_job_is_sent_again_at_the_price_that_was_said(
     assert browser.house.job(unconfirmed).state == "unconfirmed"
     old = browser.told(unconfirmed, "resolve", what="resubmit", attempt="0")
     assert "its last attempt is 1 by now" in old
-    assert "It was settled; the job was queued then." in browser.told(
+    assert "It was settled; at that moment the job was queued." in browser.told(
         unconfirmed, "resolve", what="resubmit"
     )
     assert browser.house.job(unconfirmed).history.risk
@@ -286,7 +286,7 @@ def test_an_unconfirmed_job_is_settled_by_its_task(browser: Browser, unconfirmed
     assert "Not done: RunningHub knows no task 1" in unknown
     task = str(browser.house.sandbox.books()["tasks"][0]["taskId"])
     told = browser.told(unconfirmed, "resolve", what="ref", ref=f" {task} ", force="true")
-    assert re.search(r"the job was (running|succeeded) then\.", told)
+    assert re.search(r"at that moment the job was (running|succeeded)\.", told)
     assert browser.house.job(unconfirmed).attempt.ref == task
 
 

@@ -102,7 +102,7 @@ def reconcile(job_id: str) -> Response:
     """Ask RunningHub about it now."""
     with ASKING.take(caller().name):
         job = resolving.ask_now(wiring(), job_id)
-    return _done(job, f"RunningHub was asked; the job was {job.state} then.")
+    return _done(job, f"RunningHub was asked; at that moment the job was {job.state}.")
 
 
 @blueprint.get("/jobs/<job_id>/resolve")
@@ -131,7 +131,7 @@ def resolve(job_id: str) -> Response:
     if settled.attempt.unproved:
         why = "it is taken once it has ended and RunningHub's record proves it."
         return _done(settled, f"The task is noted: {why}")
-    return _done(settled, f"It was settled; the job was {settled.state} then.")
+    return _done(settled, f"It was settled; at that moment the job was {settled.state}.")
 
 
 @blueprint.post("/jobs/<job_id>/redeliver")

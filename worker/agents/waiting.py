@@ -78,4 +78,4 @@ def _words(job: Job) -> str:
     running = f"{job.state} for {job.progress.elapsed:.0f} s"
     if job.progress.usual is None:
         return running
-    return f"{running}; half of its model's jobs take {job.progress.usual:.0f} s"
+    return f"{running}; half of its model's jobs take {job.progress.usual:.0f} s or less"

@@ -42,7 +42,7 @@ def _money(_ctx: click.Context, _param: click.Parameter, text: str | None) -> De
     "most",
     metavar="MONEY",
     callback=_money,
-    help="Run the cheapest job too, and pay for it: so much at most.",
+    help="Run the cheapest job too, and pay for it: at most this much.",
 )
 @click.option("--json", "as_json", is_flag=True)
 def probe(most: Decimal | None, as_json: bool) -> None:
@@ -177,7 +177,7 @@ def _spent_words(spent: Mapping[str, Any]) -> str:
 
 def _table(found: Sequence["Compared"]) -> Rows:
     """Each belief in a line: believed, answered, whether they agree, what a difference means."""
-    columns = ("", "asked", "believed", "answered", "so", "means")
+    columns = ("", "asked", "believed", "answered", "verdict", "means")
     table = Rows(*columns, cut=("believed", "answered"), below="means")
     for one in found:
         mark, colour = MARKS[one.word]

@@ -117,7 +117,7 @@ def _of_tasks(me: Provider) -> tuple[Belief, ...]:
             tells=_task_words,
         ),
         Belief(
-            what="id that is none",
+            what="invalid id",
             believed="HTTP 200, error 1007",
             source="seen",
             matters="An error about a question might be taken for a task's failure.",
