@@ -186,7 +186,9 @@ class QueueState:
         if self.length and self.in_flight >= self.limit:
             return f"all {self.limit} slots are taken"
         if self.held_back and not self.ready:
-            return "each tenant that waits has as many in flight as it may"
+            if self.tenant_limit is None:  # this process does not know the workers' limit
+                return "each tenant that waits has as many in flight as it may"
+            return f"each tenant that waits has {self.tenant_limit} in flight, as many as it may"
         return ""
 
     def document(self, tenants: Tenants) -> QueueView:

@@ -165,7 +165,8 @@ end
 local function nobody(look, main, wait, probing)
   if look.again then return {'next', {}, '1', ''} end
   local held = any_held_back()
-  local asked = held and main ~= 'closed' and doubt()
+  -- While the breaker is open for all, it is asked when that closes, if anybody looks then.
+  local asked = held and not (main == 'closed' and wait) and doubt()
   if asked then return asked end
   if wait then return {'gated', text(wait)} end
   if probing then return {'probing'} end
