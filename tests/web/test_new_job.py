@@ -248,7 +248,6 @@ def test_a_form_whose_answer_is_lost_keeps_its_key_and_pays_once(
     def lost(*given: Any, **more: Any) -> Any:
         keep(*given, **more)
         monkeypatch.setattr(create, "trial", away)
-        monkeypatch.setattr(create, "made_under", away)
         return away()
 
     monkeypatch.setattr(create, "accept", lost)

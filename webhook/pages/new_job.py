@@ -182,10 +182,10 @@ def _submit(begun: Begun, asked: Asked) -> Response:
         return _page(begun, trial(begun.form, again), REFUSED)
     given, who = dict(asked.request), caller().name
     try:
-        # What it made before is paid already, whatever it would cost now.
-        if made := create.made_under(wiring(), begun.key, given, owner=who, asker=asker()):
-            return shell.done(f"/jobs/{made[1].id}", MADE)
         if dearer := _not_agreed(begun, asked):
+            # What it made before is paid already, whatever it would cost now.
+            if made := create.made_under(wiring(), begun.key, given, owner=who, asker=asker()):
+                return shell.done(f"/jobs/{made[1].id}", MADE)
             return dearer
         new, job = create.accept(wiring(), given, owner=who, key=begun.key, asker=asker())
     except InvalidRequest:

@@ -175,7 +175,7 @@ def _changes(
     changed = [job for job in jobs if said.get(job.id) != job.state]
     if changed:
         show(jobs_table(changed))
-    return {**said, **{job.id: job.state for job in changed}}
+    return {job.id: job.state for job in jobs}
 
 
 def _silent(why: str) -> None:

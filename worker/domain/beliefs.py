@@ -40,6 +40,7 @@ class Outcome:
         busy: It asked to slow down, so it said nothing of what was asked.
         may_cost: How what should have been refused was taken, and may be charged; empty: it was
             not.
+        refuses_key: The error is about the key.
     """
 
     status: int | None
@@ -48,6 +49,7 @@ class Outcome:
     why: str = ""
     busy: bool = False
     may_cost: str = ""
+    refuses_key: bool = False
 
     @property
     def is_word(self) -> bool:

@@ -8,11 +8,9 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 from runhook.worker import catalogue
-from runhook.worker.catalogue import Checked
 from runhook.worker.domain import policy
 from runhook.worker.domain.beliefs import Compared, Outcome, Sample, compared, left_out
 from runhook.worker.domain.jobs import Job
@@ -50,14 +48,14 @@ def ask(w: Wiring) -> Iterator[Compared]:
     Where the key is refused, or nobody answers twice in a row, the rest is not asked.
     """
     why, silent = "", 0
-    for belief in w.client.beliefs(sample()):
+    for belief in w.client.beliefs(_by_price()[0]):
         if why:
             yield left_out(belief, why)
             continue
         found, outcome = compared(belief)
         yield found
         silent = _silent(outcome, silent)
-        if belief.what == FIRST and _refuses_key(w, outcome):
+        if belief.what == FIRST and outcome.refuses_key:
             why = "not asked, for the key is refused"
         elif silent == policy.PROBE_SILENCES:
             why = "not asked, for nobody answers"
@@ -69,28 +67,13 @@ def _silent(outcome: Outcome, before: int) -> int:
     return 0
 
 
-def _refuses_key(w: Wiring, outcome: Outcome) -> bool:
-    return outcome.code is not None and w.client.explain(outcome.code).refuses_key
+def _by_price() -> list[Sample]:
+    """Requests of a prompt alone with a sure price by the catalogue, the cheapest first."""
+    found = [sample for model in catalogue.models() if (sample := _sample(model))]
+    return sorted(found, key=lambda one: (one.money, one.model))
 
 
-def sample() -> Sample:
-    """The cheapest request whose price the catalogue knows."""
-    cheapest = next(_by_price())
-    return Sample(
-        model=cheapest.model,
-        input=cheapest.input,
-        money=_money(cheapest),
-        currency=_currency(cheapest),
-    )
-
-
-def _by_price() -> Iterator[Checked]:
-    """Requests of a prompt alone with a sure price, the cheapest first."""
-    found = [checked for model in catalogue.models() if (checked := _checked(model))]
-    yield from sorted(found, key=lambda one: (_money(one), one.model))
-
-
-def _checked(model: catalogue.Model) -> Checked | None:
+def _sample(model: catalogue.Model) -> Sample | None:
     needs = [one.name for one in model.params if one.required and one.default is None]
     if model.deprecated or model.output not in policy.PROBE_MAKES or needs != ["prompt"]:
         return None
@@ -98,21 +81,12 @@ def _checked(model: catalogue.Model) -> Checked | None:
         checked = catalogue.check(model.endpoint, {"prompt": PROMPT}, {})
     except InvalidRequest:  # a rule wants more than a prompt
         return None
-    if checked.quote is None or checked.quote.money is None or checked.quote.at_least:
+    quote = checked.quote
+    if quote is None or quote.money is None or quote.at_least:
         return None
-    return checked
-
-
-def _money(checked: Checked) -> Decimal:
-    if checked.quote is None or checked.quote.money is None:
-        raise ValueError(f"{checked.model} has no price")
-    return checked.quote.money
-
-
-def _currency(checked: Checked) -> str:
-    if checked.quote is None:
-        raise ValueError(f"{checked.model} has no price")
-    return checked.quote.currency
+    return Sample(
+        model=checked.model, input=checked.input, money=quote.money, currency=quote.currency
+    )
 
 
 def choose(w: Wiring, found: Sequence[Compared], most: Decimal) -> Choice:
@@ -132,15 +106,15 @@ def choose(w: Wiring, found: Sequence[Compared], most: Decimal) -> Choice:
         raise Conflict(f"{UNPAID}: what RunningHub says of the account is not as it should be")
     _check_standing(w)
     why = []
-    for checked in islice(_by_price(), policy.PROBE_CHOICES):
-        choice = _priced(w, checked)
+    for sample in _by_price()[: policy.PROBE_CHOICES]:
+        choice = _priced(w, sample)
         if choice is None:
-            why.append(f"the price of {checked.model} is not known for this account")
+            why.append(f"the price of {sample.model} is not known for this account")
         elif choice.money <= most:
             return choice
         else:
             currency = choice.currency or ""
-            why.append(f"{checked.model} costs {choice.money:f} {currency}".rstrip())
+            why.append(f"{sample.model} costs {choice.money:f} {currency}".rstrip())
     raise Conflict(f"{UNPAID}: no price is known to be {most:f} or less; {'; '.join(why)}")
 
 
@@ -158,17 +132,16 @@ def _check_standing(w: Wiring) -> None:
         raise Conflict(f"{UNPAID}: nothing is sent for now, for {state.why}")
 
 
-def _priced(w: Wiring, checked: Checked) -> Choice | None:
+def _priced(w: Wiring, sample: Sample) -> Choice | None:
     """What it costs now; None where nobody tells in what the account pays in."""
-    if live := live_price(w, checked):
+    if live := live_price(w, catalogue.check(sample.model, sample.input, {})):
         money = live.money
         if live.free:
             money = Decimal(0)
-        return Choice(model=checked.model, money=money, currency=live.currency, of_now=True)
-    listed = _currency(checked)
-    if listed != w.settings.budget_currency:
+        return Choice(model=sample.model, money=money, currency=live.currency, of_now=True)
+    if sample.currency != w.settings.budget_currency:
         return None
-    return Choice(model=checked.model, money=_money(checked), currency=listed, of_now=False)
+    return Choice(model=sample.model, money=sample.money, currency=sample.currency, of_now=False)
 
 
 def submit(w: Wiring, choice: Choice, most: Decimal) -> Job:

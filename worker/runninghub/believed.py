@@ -248,7 +248,7 @@ def _of_strangers(stranger: Provider) -> tuple[Belief, ...]:
             source="guessed",
             matters=matters,
             ask=partial(_asked, stranger, lambda client: client.report(NOBODYS_TASK, "image")),
-            agrees=lambda outcome: outcome.status in (GOOD, 401) and _refuses_key(outcome),
+            agrees=lambda outcome: outcome.status in (GOOD, 401) and outcome.refuses_key,
             tells=_task_words,
         ),
         Belief(
@@ -257,7 +257,7 @@ def _of_strangers(stranger: Provider) -> tuple[Belief, ...]:
             source="documented",
             matters=matters,
             ask=partial(_asked, stranger, lambda client: client.account()),
-            agrees=lambda outcome: outcome.status == GOOD and _refuses_key(outcome),
+            agrees=lambda outcome: outcome.status == GOOD and outcome.refuses_key,
             tells=lambda _: "an account",
         ),
         Belief(
@@ -280,7 +280,8 @@ def _asked(client: Provider, question: Question) -> Outcome:
     except ProviderSilent as silent:
         why, busy = str(silent), silent.busy
     status, code = _heard(listening)
-    return Outcome(status=status, code=code, value=value, why=why, busy=busy)
+    refused = code is not None and explain(code).refuses_key
+    return Outcome(status=status, code=code, value=value, why=why, busy=busy, refuses_key=refused)
 
 
 def _submitted(client: Provider, wanted: Submit) -> Outcome:
@@ -322,10 +323,6 @@ def _read(outcome: Outcome) -> bool:
 
 def _says(outcome: Outcome, *codes: str) -> bool:
     return outcome.status == GOOD and outcome.code in codes
-
-
-def _refuses_key(outcome: Outcome) -> bool:
-    return outcome.code is not None and explain(outcome.code).refuses_key
 
 
 def _account_words(account: Account) -> str:

@@ -160,10 +160,11 @@ class Upkeep:
         self._have_queue_take_turns()
         return self._listing.list_what_older_processes_left()
 
-    def _have_queue_take_turns(self) -> int:
-        """Have jobs that older processes queued take turns; how many did not."""
+    def _have_queue_take_turns(self) -> None:
+        """Have jobs that older processes queued take turns."""
         # Each, for counts may agree where one that left and one that came are not the same.
-        return sum(self._mend_line(line) for line in self._lines())
+        for line in self._lines():
+            self._mend_line(line)
 
     def _mend_line(self, line: str) -> int:
         """Make what is known of a line's turns say what the line does; how much was wrong."""
