@@ -228,6 +228,13 @@ class House:
         self.clock.advance(seconds)
         self.settle()
 
+    def callback_is_over(self) -> None:
+        """Wait, for the sandbox lives in real time, until it has delivered or given up a callback.
+
+        Only then it has a record of it.
+        """
+        eventually(lambda: self.sandbox.books()["recorded"])
+
     def standing(self, state: str) -> int:
         """How many jobs are in a state."""
         return int(self.raw.zcard(f"runhook:jobs:state:{state}"))

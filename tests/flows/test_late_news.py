@@ -12,16 +12,11 @@ from tests.conftest import Build, House, Sandbox, eventually, provider_at
 DETAIL, QUERY = "/task/openapi/getWebhookDetail", "/openapi/v2/query"
 
 
-def _recorded(house: House) -> None:
-    """The sandbox lives in real time: wait until it has given up or delivered its callback."""
-    eventually(lambda: house.sandbox.books()["recorded"])
-
-
 def test_a_lost_callback_is_settled_from_runninghubs_own_record(house: House) -> None:
     house.sandbox.faults({"fault": "callback_lost"})
     asked = house.ask()
     house.settle()
-    _recorded(house)
+    house.callback_is_over()
     house.later(59)
     assert house.sandbox.calls(DETAIL) == 0, "an image is overdue after 60 seconds"
     house.later(2)
@@ -45,7 +40,7 @@ def test_with_resend_chosen_a_recorded_callback_is_sent_to_us_again(build: Build
     house.sandbox.faults({"fault": "callback_lost"})
     asked = house.ask()
     house.settle()
-    _recorded(house)
+    house.callback_is_over()
     house.later(61)
     assert house.until(asked, "succeeded").attempt.settled_by == "resend"
 
@@ -54,7 +49,7 @@ def test_a_resend_that_never_comes_ends_in_a_query(build: Build) -> None:
     house = build(RUNHOOK_RECONCILE="resend", RUNHOOK_PUBLIC_URL="http://127.0.0.1:9")
     asked = house.ask()
     house.settle()
-    _recorded(house)
+    house.callback_is_over()
     for wait in (61, 21, 21):
         house.later(wait)
     job = house.job(asked)

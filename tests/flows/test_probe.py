@@ -161,6 +161,7 @@ def test_a_callback_that_never_came_is_told(house: House) -> None:
     choice = probe.choose(house.w, list(probe.ask(house.w)), MUCH)
     job = probe.submit(house.w, choice, MUCH)
     house.settle()
+    house.callback_is_over()
     house.later(120)
     job = house.until(job, "succeeded")
     seen = {one.what: one for one in probe.follow_up(house.w, job, choice, _waits(house))}

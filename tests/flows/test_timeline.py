@@ -11,7 +11,7 @@ from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.pump import published
 from runhook.worker.store import TimelineEntry
-from tests.conftest import IMAGE, Build, House, eventually, provider_at
+from tests.conftest import IMAGE, Build, House, provider_at
 
 KEY = "a-key-of-thirty-two-characters-x"
 
@@ -55,7 +55,7 @@ def test_no_secret_gets_into_redis(build: Build) -> None:
     house = build(RUNNINGHUB_API_KEY=KEY)
     house.sandbox.faults({"fault": "callback_lost"})
     job = house.until(house.ask(), "running")
-    eventually(lambda: house.sandbox.books()["recorded"])
+    house.callback_is_over()
     body = {
         "taskId": "x",
         "apiKey": KEY,

@@ -179,7 +179,7 @@ def test_resends_that_callbacks_lead_to_count_too(build: Build) -> None:
     house.sandbox.faults({"fault": "callback_lost"})
     job = house.ask()
     house.until(job, "running")
-    eventually(lambda: house.sandbox.books()["recorded"])
+    house.callback_is_over()
     house.lost.append("intake")  # what is sent again does not end it
     house.w.store.jobs.reconcile_now(job.id, 1, TimelineEntry("callback too large", {}))
     spans: list[int] = []
@@ -204,7 +204,7 @@ def test_with_fetch_the_genuine_one_is_asked_about_when_the_minute_allows(build:
         house.settle()
     assert _asked(house) <= policy.CALLBACK_CALLS
     assert house.job(job).state == "running", "RunningHub does not say so"
-    eventually(lambda: house.sandbox.books()["recorded"])
+    house.callback_is_over()
     _post(house.callback_url(job), _end_of(ref, clientId="genuine"))
     house.later(policy.CALLBACK_WINDOW + 0.1)
     assert house.job(job).state == "succeeded"
@@ -220,7 +220,7 @@ def test_with_fetch_a_callback_that_is_ahead_of_runninghubs_record_is_asked_abou
     _post(house.callback_url(job), _end_of(ref))
     house.settle()
     assert house.job(job).state == "running"
-    eventually(lambda: house.sandbox.books()["recorded"])
+    house.callback_is_over()
     house.later(10)
     assert house.job(job).state == "succeeded"
 
