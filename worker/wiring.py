@@ -171,7 +171,7 @@ def check_server(
     server = reached(wiring, wiring.store.processes.server, first=True)
     if server.too_old:
         raise SettingsError(
-            f"REDIS_URL: the server is Redis {server.version}; use Redis 6.2 or later, or Valkey"
+            f"REDIS_URL: the server is {server.name}; use Redis 6.2 or later, or Valkey"
         )
     if server.evicts:
         raise SettingsError(
@@ -183,7 +183,7 @@ def check_server(
     if wiring.settings.durable == "fsync" and not server.tells_when_on_disk:
         raise SettingsError(
             "RUNHOOK_DURABLE: fsync needs Redis 7.2 or later, or Valkey, with appendonly yes; "
-            f"the server is Redis {server.version}"
+            f"the server is {server.name}"
         )
     reached(wiring, lambda: _check_others(wiring))
     if role:

@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 import redis
@@ -130,3 +131,9 @@ def test_what_nobody_foresaw_is_bounded_and_may_say_nothing() -> None:
     assert unforeseen(KeyError(), 50) == "an unforeseen error: no reason was given"
     assert len(why(OSError("x" * 9999))) < LONGEST + 50
     assert why(OSError("api\ud800")) == "api\ufffd"
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Is a directory") as raised:
+        tmp_path.open()
+    assert why(raised.value) == f"{tmp_path}: is a directory"

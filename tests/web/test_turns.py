@@ -30,6 +30,9 @@ def test_whose_jobs_wait_is_told_and_why_they_do(build: Build) -> None:
     waiting = client.get(f"/v1/jobs/{made['id']}").get_json()
     assert waiting["queue_position"] == 1
     assert "its tenant has 1 in flight" in waiting["why_waiting"]
+    house.w.store.queue.pause(True)
+    waiting = client.get(f"/v1/jobs/{made['id']}").get_json()
+    assert "the queue is paused" in waiting["why_waiting"]
 
 
 def test_the_tenants_with_the_most_jobs_are_named_and_the_others_counted(house: House) -> None:

@@ -23,7 +23,7 @@ UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # whoever reads no more en
 COMMANDS = {
     "up": {"up": "Run everything on this machine."},
     "demo": {"demo": "See everything that can happen, for free."},
-    "sandbox": {"sandbox": "Serve RunningHub's API for free; any key is accepted."},
+    "sandbox": {"sandbox": "Serve RunningHub's API for free; any key but 32 zeros is good."},
     "backup": {"backup": "Write everything that Redis holds of this installation into FILE."},
     "restore": {"restore": "Put a backup into an installation that is still empty."},
     "doctor": {"doctor": "Find what is wrong here, and what to do."},

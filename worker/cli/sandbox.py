@@ -29,7 +29,7 @@ def sandbox(
     pace: float,
     retry_gap: float,
 ) -> None:
-    """Serve RunningHub's API for free; any key is accepted."""
+    """Serve RunningHub's API for free; any key but 32 zeros is good."""
     from runhook.worker.cli.installed import check_installed
     from runhook.worker.wiring import check_port
 

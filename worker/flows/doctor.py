@@ -101,9 +101,9 @@ def _settings(w: Wiring, environ: Mapping[str, str]) -> Findings:
 def _server(w: Wiring) -> Findings:
     server = w.store.processes.server()
     if server.too_old:
-        yield bad("server", f"Redis {server.version} is too old", "Use Redis 6.2 or later.")
+        yield bad("server", f"{server.name} is too old", "Use Redis 6.2 or later.")
     else:
-        yield good("server", f"Redis {server.version}")
+        yield good("server", server.name)
     if server.evicts:
         text = f"with maxmemory-policy {server.policy} Redis may evict queued jobs"
         yield bad("eviction", text, "Set maxmemory-policy noeviction.")

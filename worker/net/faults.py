@@ -90,8 +90,10 @@ def _words(chain: list[BaseException], place: str) -> str:
             return "what answered speaks no HTTP"
         case OSError(errno=number) if number in NO_WAY:
             return f"no route leads to {place or 'it'}"
-        case OSError(errno=int(), strerror=str() as said):
+        case OSError(errno=int(), strerror=str() as said, filename=None):
             return f"{said[:1].lower()}{said[1:]}"
+        case OSError(errno=int(), strerror=str() as said, filename=name):
+            return f"{name}: {said[:1].lower()}{said[1:]}"
     return _text(chain[-1])
 
 

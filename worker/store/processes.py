@@ -66,16 +66,18 @@ class Known:
         return (now - self.seen).total_seconds() < seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Server:
     """What the server says of itself.
 
     Attributes:
+        name: What it calls itself, with its own version: `Redis 7.2.4`, `Valkey 8.1.4`.
         version: Of Redis, or of the Redis that it is compatible with.
         policy: What it does when its memory is full.
         durable: It keeps an append-only file.
     """
 
+    name: str
     version: str
     policy: str
     durable: bool
@@ -83,8 +85,13 @@ class Server:
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> Self:
         """What INFO says of it."""
+        version = str(info.get("redis_version", "0"))
+        name = f"Redis {version}"
+        if own := info.get("valkey_version"):
+            name = f"Valkey {own}"
         return cls(
-            version=str(info.get("redis_version", "0")),
+            name=name,
+            version=version,
             policy=str(info.get("maxmemory_policy", "noeviction")),
             durable=str(info.get("aof_enabled", 0)) == "1",
         )

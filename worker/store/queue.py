@@ -42,7 +42,7 @@ class Peek:
     holding: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """Where a queued job stands.
 
@@ -50,16 +50,22 @@ class Place:
         position: Its place among its tenant's, 1 for the first; None: it stands in no line.
         in_flight: How many of the tenant's are in flight.
         limit: How many may be; None: any number.
+        paused: The queue is, for everybody.
     """
 
     position: int | None
     in_flight: int
     limit: int | None
+    paused: bool
 
     @property
     def why_waiting(self) -> str | None:
         """What it waits for but those before it; None: nothing else is known."""
-        if self.position is None or self.limit is None or self.in_flight < self.limit:
+        if self.position is None:
+            return None
+        if self.paused:
+            return "the queue is paused, and nothing is sent until it is resumed"
+        if self.limit is None or self.in_flight < self.limit:
             return None
         return (
             f"its tenant has {self.in_flight} in flight, as many as it may "
@@ -181,8 +187,13 @@ class Queue:
 
     def place(self, line: str, job_id: str) -> Place:
         """Where a queued job stands."""
-        position, in_flight = map(int, self._scripts.run("position", job_id, line))
-        return Place(position or None, in_flight, self.limits.each)
+        position, in_flight, paused = map(int, self._scripts.run("position", job_id, line))
+        return Place(
+            position=position or None,
+            in_flight=in_flight,
+            limit=self.limits.each,
+            paused=bool(paused),
+        )
 
     def wait_for(self, action: Literal["take", "good", "busy"]) -> float:
         """Keep to the pace of free questions.
