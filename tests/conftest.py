@@ -1,5 +1,6 @@
 """A real server from the wheel, a real sandbox and a real web server, for every test that asks."""
 
+import itertools
 import json
 import os
 import shutil
@@ -55,6 +56,7 @@ SHOP = "token-Of-the-shop-2c94e7"  # of a caller
 IMAGE = "rhart-image-n-pro/text-to-image"
 START = 1_800_000_000.0
 PATIENCE = 10.0
+HOUSES = itertools.count()
 
 
 def eventually(
@@ -260,12 +262,16 @@ Build = Callable[..., House]
 @pytest.fixture
 def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterator[Build]:
     """Builds a house with other settings than the usual ones."""
-    built: list[tuple[Any, Wiring]] = []
+    built: list[tuple[Any, Wiring, Path]] = []
 
     def make(handlers: Registry | None = None, **settings: Any) -> House:
         clock = SetClock(START)
+        # A name of its own for the server, which ends with the house: what a test leaves behind, as
+        # a stream whose reader is gone, asks nothing while the next one counts commands.
+        name = server.socket.with_suffix(f".{next(HOUSES)}")
+        name.symlink_to(server.socket)
         values: dict[str, Any] = {
-            "REDIS_URL": server.url,
+            "REDIS_URL": f"unix://{name}",
             "RUNNINGHUB_API_KEY": "key",
             "RUNNINGHUB_BASE_URL": sandbox.url,
             "RUNHOOK_SECRET": SECRET,
@@ -282,14 +288,15 @@ def build(raw: Any, server: embedded.EmbeddedServer, sandbox: Sandbox) -> Iterat
         house = House(w, clock, sandbox, raw, f"http://127.0.0.1:{web.server_port}")
         web.app = lambda environ, start: house.app(environ, start)
         threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
-        built.append((web, w))
+        built.append((web, w, name))
         w.store.duties.publish_messages()
         return house
 
     yield make
-    for web, w in built:
+    for web, w, name in built:
         web.shutdown()
         web.server_close()
+        name.unlink()
         # What still refers to it keeps its connections, which are thousands in the end.
         cast(Any, w.store.client.connection_pool).disconnect()
 
