@@ -261,3 +261,22 @@ def test_a_change_without_the_pages_word_is_refused(browser: Browser) -> None:
     ):
         assert browser.client.post(path, data={"confirmed": "1"}).status_code == 403
     assert browser.house.w.store.subscriptions.get(name)
+
+
+def test_nothing_is_said_to_be_tried_while_its_subscribers_breaker_is_open(
+    build: Build, receiver: Receiver
+) -> None:
+    settings = {"RUNHOOK_ALLOW_PRIVATE_URLS": "true", "RUNHOOK_RETRY_SCHEDULE": "0,1,1"}
+    browser = Browser(build(**settings), receiver)
+    name, _ = browser.subscribe()
+    receiver.answers(500)
+    for _ in range(12):
+        browser.house.until(browser.house.ask(), "succeeded")
+        browser.house.settle()
+    for path in ("/deliveries?state=pending", f"/subscriptions/{name}"):
+        text = browser.text(path)
+        opens = re.search(r"breaker open, tried again (<time.*?</time>|[^<]+)<", text)
+        tried = re.findall(r"<small>next (<time.*?</time>|[^<]+)</small>", text)
+        assert opens, "the breaker is not open"
+        assert len(tried) > 3
+        assert set(tried) == {opens[1]}

@@ -16,12 +16,14 @@ from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.pages import recovering, shell
 from runhook.worker.delivery import deliveries
+from runhook.worker.delivery.answers import DeliveryView
 from runhook.worker.delivery.deliveries import DeliveriesQuery, DeliveryState, RedeliverRequest
 from runhook.worker.delivery.roster import word_of_absence
-from runhook.worker.delivery.standing import receivers
+from runhook.worker.delivery.standing import Receiver, receivers
 from runhook.worker.delivery.views import delivery_view
 from runhook.worker.domain.bodies import JobId, ReceiverName, read
 from runhook.worker.domain.jobs import iso
+from runhook.worker.domain.views import moment_view
 from runhook.worker.errors import Conflict, NotFound
 from runhook.worker.store import Delivery, event_order
 from runhook.worker.store.delivered import STATES
@@ -62,7 +64,7 @@ def show() -> Response:
         "deliveries.html",
         receivers=known[:MOST_RECEIVERS],
         unlisted=max(0, len(known) - MOST_RECEIVERS),
-        items=[delivery_view(one) for one in found.items],
+        items=rows_of(found.items, known),
         samples=samples_of(found.items),
         urls={one.name: one.url for one in known if one.url},
         wanted=wanted,
@@ -70,6 +72,16 @@ def show() -> Response:
         states=[("", "any"), *((state, state) for state in STATES)],
         may_redeliver=shell.may("delivery_list.redeliver"),
     )
+
+
+def rows_of(found: Iterable[Delivery], known: Iterable[Receiver]) -> list[DeliveryView]:
+    """Deliveries as lists show them: none is tried while its receiver's breaker is open."""
+    opens = {one.name: moment_view(one.until) or "" for one in known}
+    rows = [delivery_view(one) for one in found]
+    for row in rows:
+        if row["next_at"]:
+            row["next_at"] = max(row["next_at"], opens.get(row["handler"], ""))
+    return rows
 
 
 def samples_of(found: Iterable[Delivery]) -> set[str]:

@@ -11,11 +11,11 @@ from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.forms.fields import Choice, Field
 from runhook.webhook.pages import recovering, shell
-from runhook.webhook.pages.delivery_list import samples_of
+from runhook.webhook.pages.delivery_list import rows_of, samples_of
 from runhook.worker.delivery import deliveries, subscriptions
 from runhook.worker.delivery.deliveries import DeliveriesQuery
 from runhook.worker.delivery.standing import receivers, subscriber
-from runhook.worker.delivery.views import delivery_view, sample_view, subscription_view
+from runhook.worker.delivery.views import sample_view, subscription_view
 from runhook.worker.domain.bodies import read
 from runhook.worker.domain.events import TYPES
 from runhook.worker.errors import Fault, InvalidRequest
@@ -171,7 +171,7 @@ def _page(
         faults=_told(faults),
         tested=tested,
         types=[(kind, kind) for kind in TYPES],
-        items=[delivery_view(one) for one in shown.items],
+        items=rows_of(shown.items, [stands]),
         samples=samples_of(shown.items),
         more=shown.next,
         usual=recovering.USUAL,
