@@ -9,8 +9,9 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,7 +33,7 @@ os.chdir(NOWHERE)
 from werkzeug.serving import make_server
 
 from runhook.config.settings import Settings
-from runhook.webhook.app import create_app
+from runhook.webhook.app import over, routed
 from runhook.worker import telemetry
 from runhook.worker.domain.handlers import Registry
 from runhook.worker.domain.jobs import Job
@@ -116,6 +117,22 @@ def raw(server: embedded.EmbeddedServer) -> Iterator[Any]:
     assert not strangers, f"keys that nobody ends: {strangers}"
 
 
+@cache
+def _routes() -> Flask:
+    return routed()
+
+
+def web_app(w: Wiring) -> Flask:
+    """The web process's application.
+
+    Rules and templates are compiled once for all tests, for that takes longer than most of these.
+    A test that adds a route or a hook has `create_app` make it one of its own.
+    """
+    app = copy(_routes())
+    app.config, app.extensions = copy(app.config), {}
+    return over(w, app)
+
+
 @dataclass
 class Sandbox:
     """A sandbox on a port of its own."""
@@ -149,9 +166,16 @@ class Sandbox:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox whose tasks end at once."""
-    app = create_sandbox(Faults(), limit=50, pace=0.0, retry_gap=0.2)
-    found = serve(app, "127.0.0.1", 0)
+    """A sandbox whose tasks end at once, built when it is first asked: that takes its time."""
+    building = threading.Lock()
+    built = cache(lambda: create_sandbox(Faults(), limit=50, pace=0.0, retry_gap=0.2))
+
+    def app(environ: dict[str, Any], start: Any) -> Any:
+        with building:
+            asked = built()
+        return asked(environ, start)
+
+    found = serve(cast(Flask, app), "127.0.0.1", 0)
     threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
     yield Sandbox(f"http://127.0.0.1:{found.server_port}")
     found.shutdown()
@@ -175,7 +199,7 @@ class House:
     @cached_property
     def app(self) -> Flask:
         """The web process' application, built when the first asks for it: that takes its time."""
-        return create_app(self.w)
+        return web_app(self.w)
 
     def ask(self, model: str = IMAGE, prompt: str = "a cat", **more: Any) -> Job:
         """Put a job into the line."""

@@ -110,6 +110,20 @@ class Web(Flask):
 
 def create_app(wiring: Wiring) -> Flask:
     """The web process's app over its parts."""
+    return over(wiring, routed())
+
+
+def over(wiring: Wiring, app: Flask) -> Flask:
+    """Give an app the parts that its routes are about."""
+    app.extensions["runhook"] = wiring
+    app.extensions["runhook.hub"] = Hub(wiring)
+    app.extensions["runhook.wrong_tokens"] = wrong_tokens()
+    app.extensions["runhook.limiter"] = Limiter()
+    return app
+
+
+def routed() -> Flask:
+    """Every route and page, before there are parts."""
     app = Web(__name__, static_folder=None)
     app.config |= FORMS
     app.url_map.merge_slashes = False  # its redirect would lead to any host that a request names
@@ -118,10 +132,6 @@ def create_app(wiring: Wiring) -> Flask:
     app.after_request(request_ids.told)
     app.after_request(_kept_nowhere)
     app.after_request(problems.careful)
-    app.extensions["runhook"] = wiring
-    app.extensions["runhook.hub"] = Hub(wiring)
-    app.extensions["runhook.wrong_tokens"] = wrong_tokens()
-    app.extensions["runhook.limiter"] = Limiter()
     problems.register(app)
     app.before_request(require_token)
     app.before_request(refuse_unread)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from runhook.webhook.app import create_app
 from runhook.worker.catalogue import Asset, Reach
 from runhook.worker.domain.jobs import State
 from runhook.worker.errors import Conflict, InvalidRequest, ProviderSilent
@@ -18,7 +17,7 @@ from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps import prepare
 from runhook.worker.net.http import Form
 from runhook.worker.runninghub.sandbox.outputs import make
-from tests.conftest import Build, House, Sandbox, provider_at
+from tests.conftest import Build, House, Sandbox, provider_at, web_app
 
 VIDU = "vidu/image-to-video-q2-pro"
 LIP_SYNC = "kling-lip-sync/identify-face"
@@ -209,7 +208,7 @@ def test_the_same_key_means_the_same_data_uri_that_was_sent(kept: House) -> None
 def test_a_storage_that_does_not_answer_keeps_no_job_with_a_data_uri(build: Build) -> None:
     house = build(RUNHOOK_STORAGE_URL="file:///proc/nowhere")
     before = sorted(house.raw.scan_iter("*"))
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
     answer = client.post("/v1/jobs", json={"model": VIDU, "input": _vidu(_uri(PNG))})
     assert answer.status_code == 503
     assert "Nothing is paid" in answer.get_json()["detail"]

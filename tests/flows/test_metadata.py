@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.domain import policy
 from runhook.worker.domain.metadata import LONGEST, text_of
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.store import JobFilter, sources
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, Build, House, web_app
 
 A, ADMIN = "token-Of-the-first-shop-1f4c", "token-Of-the-admin-77bd3-5a"
 VIDEO = "vidu/text-to-video-q3-turbo"
@@ -34,7 +33,7 @@ def market(build: Build) -> House:
 
 
 def _client(house: House, token: str = ADMIN) -> FlaskClient:
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
 
@@ -114,9 +113,7 @@ def test_a_value_is_looked_for_as_its_text(build: Build, value: Any, text: str) 
     job = house.ask(metadata={"order": value})
     house.ask(metadata={})
     house.ask(metadata={"order": "other"})
-    answer = (
-        create_app(house.w).test_client().get("/v1/jobs", query_string={"metadata.order": text})
-    )
+    answer = web_app(house.w).test_client().get("/v1/jobs", query_string={"metadata.order": text})
     assert [one["id"] for one in answer.get_json()["items"]] == [job.id]
 
 
@@ -125,7 +122,7 @@ def test_a_long_value_is_known_by_its_hash(build: Build) -> None:
     house.w.store.queue.pause(True)
     longer, longest = "x" * LONGEST, "x" * (LONGEST + 1)
     jobs = [house.ask(metadata={"order": value}) for value in (longer, longest, longest + "y")]
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
     for job, value in zip(jobs, (longer, longest, longest + "y"), strict=True):
         found = client.get("/v1/jobs", query_string={"metadata.order": value}).get_json()["items"]
         assert [one["id"] for one in found] == [job.id]
@@ -145,9 +142,9 @@ def test_a_key_that_is_not_indexed_is_refused_with_those_that_are(market: House,
 
 
 def test_without_indexed_keys_the_refusal_names_the_setting(house: House) -> None:
-    answer = create_app(house.w).test_client().get("/v1/jobs?metadata.order=7")
+    answer = web_app(house.w).test_client().get("/v1/jobs?metadata.order=7")
     assert "RUNHOOK_INDEX_METADATA" in answer.get_json()["errors"][0]["message"]
-    other = create_app(house.w).test_client().get("/v1/queue?metadata.order=7")
+    other = web_app(house.w).test_client().get("/v1/queue?metadata.order=7")
     assert "not a parameter of this call" in other.get_json()["errors"][0]["message"]
 
 

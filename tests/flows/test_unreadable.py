@@ -7,7 +7,6 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.delivery import deliveries, subscriptions
 from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Handler, Registry
@@ -18,7 +17,7 @@ from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published
 from runhook.worker.store import records
-from tests.conftest import IMAGE, Build, House, eventually
+from tests.conftest import IMAGE, Build, House, eventually, web_app
 from tests.receiver import Receiver
 
 NEWER = records.VERSION + 1
@@ -64,7 +63,7 @@ def _records(house: House) -> Any:
 
 @pytest.fixture
 def client(house: House) -> FlaskClient:
-    return create_app(house.w).test_client()
+    return web_app(house.w).test_client()
 
 
 def test_what_a_newer_version_wrote_survives_a_whole_life_here(house: House) -> None:

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.worker.domain.jobs import Job
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.store import JobFilter
-from tests.conftest import IMAGE, SHOP, Build, House
+from tests.conftest import IMAGE, SHOP, Build, House, web_app
 
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
 
@@ -42,7 +41,7 @@ def _age(house: House, job: Job) -> None:
 def client(build: Build) -> FlaskClient:
     """Somebody who may name any tenant."""
     house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP}")
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {SHOP}"
     return client
 

@@ -67,9 +67,9 @@ def _body_faults(asked: str, found: dict[str, Any], response: Response) -> Itera
 
 @cache
 def _told() -> dict[str, Any]:
-    from runhook.webhook.app import create_app
+    from runhook.webhook.app import routed
 
-    told = document(create_app(None), "", ("order", "shop"))  # type: ignore[arg-type]
+    told = document(routed(), "", ("order", "shop"))
     closed: dict[str, Any] = _closed(told)
     return closed
 

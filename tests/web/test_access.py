@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.app import create_app
 from runhook.webhook.edge.access import MOST_WRONG
 from runhook.webhook.edge.scopes import OPEN_TO
 from runhook.webhook.edge.streams import EACH
@@ -209,7 +210,7 @@ def test_every_call_declares_who_may_make_it(market: House) -> None:
 
 
 def test_a_call_that_declares_nothing_is_the_admins(market: House) -> None:
-    app = market.app
+    app = create_app(market.w)
     app.add_url_rule("/v1/new", "new", lambda: "done")
     client = app.test_client()
     found = {

@@ -8,6 +8,7 @@ from flask import Response, g, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import AGENTS_WAITING
 from tests.agents import ERAS, over_http, session
 from tests.conftest import IMAGE, Build, House
@@ -335,7 +336,7 @@ def test_sessions_of_the_protocol_can_be_held_beside_each_other(market: House) -
 def test_what_a_tool_asks_leaves_nothing_of_itself_behind_in_the_request_around_it(
     market: House,
 ) -> None:
-    app, seen = market.app, []
+    app, seen = create_app(market.w), []
 
     @app.after_request
     def look(response: Response) -> Response:

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from runhook.config.catalogue import Model, models
-from runhook.webhook.app import create_app
+from runhook.webhook.app import routed
 from runhook.webhook.edge.bodies import FORM, READS
 from runhook.webhook.edge.responses import Answer, Done, Events, File, Lines
 from runhook.webhook.edge.scopes import OPEN_TO
@@ -21,7 +21,7 @@ from runhook.worker.domain.problem_kinds import KINDS
 from tests import bodies
 from tests.conftest import IMAGE, House
 
-app = create_app(None)  # type: ignore[arg-type]  # no request is made of it
+app = routed()
 CALLS = calls(app)
 
 

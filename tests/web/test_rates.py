@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from runhook import Runhook
-from runhook.webhook.app import create_app
+from runhook.webhook.app import routed
 from runhook.webhook.edge.rates import MINUTE, Limiter, Rates
 from runhook.webhook.openapi.document import document
 from runhook.worker.domain.problem_kinds import TOO_MANY
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, Build, House, web_app
 
 SHOP, OTHER = "token-Of-the-shop-2c94e7-and-more", "token-Of-the-other-5be21-and-more"
 TOKENS = f"shop:{SHOP},other:{OTHER}:read"
@@ -28,7 +28,7 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 def _limited(build: Build, limit: int = 3, **more: Any) -> Flask:
-    return create_app(build(RUNHOOK_API_TOKENS=TOKENS, RUNHOOK_RATE_LIMIT=limit, **more).w)
+    return web_app(build(RUNHOOK_API_TOKENS=TOKENS, RUNHOOK_RATE_LIMIT=limit, **more).w)
 
 
 def _statuses(
@@ -39,7 +39,7 @@ def _statuses(
 
 def test_past_the_limit_a_token_is_told_when_to_come_again(build: Build) -> None:
     house = build(RUNHOOK_API_TOKENS=TOKENS, RUNHOOK_RATE_LIMIT=3)
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
     more: dict[str, Any] = {"json": GOOD, "headers": _bearer(SHOP)}
     assert _statuses(client, "/v1/jobs", 3, "POST", **more) == {202: 3}
     refused = client.post("/v1/jobs", **more)
@@ -75,7 +75,7 @@ def test_no_token_pays_for_another_or_for_a_stranger(build: Build) -> None:
 
 def test_what_is_not_v1_is_never_counted(build: Build) -> None:
     house = build(RUNHOOK_API_TOKENS=TOKENS, RUNHOOK_RATE_LIMIT=1)
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
     assert client.get("/v1/jobs", headers=_bearer(SHOP)).status_code == 200
     assert client.get("/v1/jobs", headers=_bearer(SHOP)).status_code == 429
     for path in ("/healthz", "/readyz", "/openapi.json", "/jobs", "/metrics"):
@@ -93,7 +93,7 @@ def test_a_signed_in_browser_is_not_counted_for_its_pages_have_pictures_of_v1(bu
 
 
 def test_this_machines_owner_and_a_limit_of_0_know_no_limit(build: Build) -> None:
-    owner = create_app(build(RUNHOOK_RATE_LIMIT=1).w).test_client()
+    owner = web_app(build(RUNHOOK_RATE_LIMIT=1).w).test_client()
     assert _statuses(owner, "/v1/jobs", 5) == {200: 5}
     client = _limited(build, 0).test_client()
     assert _statuses(client, "/v1/jobs", 700, headers=_bearer(SHOP)) == {200: 700}
@@ -143,7 +143,7 @@ def test_threads_at_once_get_no_more_than_one_after_the_other() -> None:
 def throttled(build: Build) -> Iterator[tuple[Runhook, Limiter, House]]:
     """A client whose token has asked as often in this minute as it may: again in a second."""
     house = build(RUNHOOK_API_TOKENS=TOKENS, RUNHOOK_RATE_LIMIT=60)
-    app = create_app(house.w)
+    app = web_app(house.w)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     limiter: Limiter = app.extensions["runhook.limiter"]
@@ -172,7 +172,7 @@ def test_who_begins_to_listen_comes_again_when_it_may(
 
 
 def test_every_call_of_v1_documents_the_refusal() -> None:
-    told = document(create_app(None), "", ())  # type: ignore[arg-type]
+    told = document(routed(), "", ())
     calls = [
         call
         for path, methods in told["paths"].items()

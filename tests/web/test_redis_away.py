@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from runhook.config.settings import Settings
-from runhook.webhook.app import create_app
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
-from tests.conftest import IMAGE, SECRET
+from tests.conftest import IMAGE, SECRET, web_app
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def own(tmp_path: Path) -> Iterator[tuple[EmbeddedServer, Wiring]]:
 
 def test_a_callback_gets_503_while_redis_is_stopped(own: tuple[EmbeddedServer, Wiring]) -> None:
     server, w = own
-    client = create_app(w).test_client()
+    client = web_app(w).test_client()
     url = w.callback_url("job_1", 1)
     assert url
     path = url.removeprefix("http://127.0.0.1:1")
@@ -52,7 +51,7 @@ def test_a_hanging_redis_is_given_up_within_three_seconds(
     own: tuple[EmbeddedServer, Wiring],
 ) -> None:
     server, w = own
-    client = create_app(w).test_client()
+    client = web_app(w).test_client()
     url = w.callback_url("job_1", 1)
     assert url
     path = url.removeprefix("http://127.0.0.1:1")

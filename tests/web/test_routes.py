@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import ASKING, BATCHES
 from runhook.worker.domain.jobs import LOCAL
 from runhook.worker.runninghub.sandbox.outputs import make
-from tests.conftest import IMAGE, SHOP, Build, House, provider_at
+from tests.conftest import IMAGE, SHOP, Build, House, provider_at, web_app
 
 PNG = make("image", "a picture", "1")[1]
 
@@ -204,7 +203,7 @@ def test_without_a_key_the_account_cannot_be_asked_about(build: Build) -> None:
         "RUNHOOK_SECRET": house.w.settings.secrets[0],
     }
     keyless = assemble(Settings.load("web", **values), patience="door")
-    answer = create_app(keyless).test_client().get("/v1/account")
+    answer = web_app(keyless).test_client().get("/v1/account")
     assert (answer.status_code, "RUNNINGHUB_API_KEY" in answer.get_json()["detail"]) == (503, True)
 
 

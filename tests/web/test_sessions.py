@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.app import create_app
 from runhook.webhook.edge.access import MOST_WRONG
 from runhook.webhook.edge.html import POLICY
 from runhook.webhook.pages import live
 from runhook.webhook.pages.system_page import PATH as SYSTEM
-from tests.conftest import IMAGE, SECRET, SHOP, Build, House
+from tests.conftest import IMAGE, SECRET, SHOP, Build, House, web_app
 
 OTHER = "token-Of-the-office-90e2-and-more"
 BROWSER = {"Accept": "text/html,application/xhtml+xml", "Sec-Fetch-Site": "same-origin"}
@@ -28,7 +27,7 @@ def shop(build: Build) -> House:
 @pytest.fixture
 def browser(shop: House) -> FlaskClient:
     """A browser that knows nothing yet."""
-    return create_app(shop.w).test_client()
+    return web_app(shop.w).test_client()
 
 
 def _word(browser: FlaskClient, path: str = "/") -> str:
@@ -101,7 +100,7 @@ def test_behind_https_no_neighbouring_host_can_put_a_session_in_its_place(
     _sign_in(browser)
     plain = dict(_cookies(browser))
     behind = BROWSER | {"X-Forwarded-Proto": "https"}
-    stranger = create_app(_wiring(browser)).test_client()
+    stranger = web_app(_wiring(browser)).test_client()
     for name, value in plain.items():
         stranger.set_cookie(name, value)
     assert stranger.get("/", headers=behind).status_code == 303, "it may be of another host"
@@ -120,7 +119,7 @@ def test_the_link_of_up_signs_in_and_leads_to_a_clean_address(browser: FlaskClie
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["Cache-Control"] == "no-store"
     assert _is_in(browser)
-    wrong = create_app(_wiring(browser)).test_client()
+    wrong = web_app(_wiring(browser)).test_client()
     before = wrong.application.extensions["runhook.wrong_tokens"].count
     assert wrong.get(f"/?token={SHOP[:-1]}").status_code == 401
     assert wrong.application.extensions["runhook.wrong_tokens"].count == before + 1
@@ -150,7 +149,7 @@ def test_signing_in_leads_to_no_other_sign_in(browser: FlaskClient, where: str) 
 
 def test_a_page_without_an_origin_signs_nobody_in(build: Build) -> None:
     house = build(RUNHOOK_API_TOKENS=f"shop:{SHOP}:submit", RUNHOOK_PUBLIC_URL="")
-    browser = create_app(house.w).test_client()
+    browser = web_app(house.w).test_client()
     headers = {"Accept": "text/html", "Origin": "null"}
     assert browser.post("/login", data={"token": SHOP}, headers=headers).status_code == 403
 
@@ -172,7 +171,7 @@ def test_a_wrong_token_begins_no_session_and_many_are_told_to_wait(browser: Flas
 def test_a_session_ends_with_its_token(browser: FlaskClient, build: Build, tokens: str) -> None:
     _sign_in(browser)
     cookies = _cookies(browser)
-    later = create_app(build(RUNHOOK_API_TOKENS=tokens).w).test_client()
+    later = web_app(build(RUNHOOK_API_TOKENS=tokens).w).test_client()
     for name, value in cookies:
         later.set_cookie(name, value)
     assert not _is_in(later)
@@ -186,7 +185,7 @@ def test_a_session_outlives_a_new_secret_as_long_as_the_old_one_is_known(
     new, setting = "another-secret-of-the-tests-long-enough-7", f"shop:{SHOP}:submit"
     for secrets, known in ((f"{new},{SECRET}", True), (new, False)):
         house = build(RUNHOOK_API_TOKENS=setting, RUNHOOK_SECRET=secrets)
-        later = create_app(house.w).test_client()
+        later = web_app(house.w).test_client()
         for name, value in cookies:
             later.set_cookie(name, value)
         assert _is_in(later) is known
@@ -206,7 +205,7 @@ def test_a_stream_outlives_its_request_and_ends_with_its_session(
 
 def test_signing_out_ends_every_copy_of_the_cookie(browser: FlaskClient, shop: House) -> None:
     _sign_in(browser)
-    copy = create_app(shop.w).test_client()
+    copy = web_app(shop.w).test_client()
     for name, value in _cookies(browser):
         copy.set_cookie(name, value)
     assert _is_in(copy)
@@ -220,7 +219,7 @@ def test_signing_out_ends_every_copy_of_the_cookie(browser: FlaskClient, shop: H
     )
     assert not _is_in(browser)
     assert not _is_in(copy)
-    again = create_app(shop.w).test_client()
+    again = web_app(shop.w).test_client()
     _sign_in(again)
     assert _is_in(again)
 
@@ -233,7 +232,7 @@ def test_what_is_no_cookie_of_ours_lets_nobody_in(browser: FlaskClient, forged: 
     _sign_in(browser)
     name = _cookies(browser)[0][0]
     header = f"{name}={forged}".encode("utf-8", "surrogateescape").decode("latin-1")
-    stranger = create_app(_wiring(browser)).test_client()
+    stranger = web_app(_wiring(browser)).test_client()
     answer = stranger.get("/", headers=BROWSER | {"Cookie": header})
     assert answer.status_code == 303
 
@@ -243,7 +242,7 @@ def test_a_change_needs_the_word_of_a_page_of_this_session(
 ) -> None:
     _sign_in(browser)
     mine = _word(browser, "/")
-    other = create_app(shop.w).test_client()
+    other = web_app(shop.w).test_client()
     _sign_in(other, OTHER)
     theirs = _word(other, "/")
     assert mine != theirs
@@ -283,14 +282,14 @@ def test_another_sites_form_is_refused_even_with_the_word(
 def test_a_link_on_another_site_leads_on_by_itself(browser: FlaskClient) -> None:
     """Browsers keep a strict cookie back then; a page that leads to itself has it sent."""
     _sign_in(browser)
-    stranger = create_app(_wiring(browser)).test_client()
+    stranger = web_app(_wiring(browser)).test_client()
     shown = stranger.get("/?a=%22%3E", headers=BROWSER | {"Sec-Fetch-Site": "cross-site"})
     assert shown.status_code == 200
     assert 'http-equiv="refresh" content="0; url=/?a=%22%3E"' in shown.get_data(as_text=True)
 
 
 def test_without_tokens_this_machine_needs_no_session_but_the_word(house: House) -> None:
-    browser = create_app(house.w).test_client()
+    browser = web_app(house.w).test_client()
     assert _is_in(browser)
     assert browser.get("/login", headers=BROWSER).status_code == 303
     assert browser.post("/logout", data={}, headers=BROWSER).status_code == 403

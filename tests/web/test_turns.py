@@ -2,18 +2,17 @@
 
 import re
 
-from runhook.webhook.app import create_app
 from runhook.worker.domain import policy
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, Build, House, web_app
 
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
 
 
 def test_whose_jobs_wait_is_told_and_why_they_do(build: Build) -> None:
     house = build(RUNHOOK_CONCURRENCY=9, RUNHOOK_TENANT_CONCURRENCY=1)
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
     for tenant, count in (("shop-1", 3), ("shop-2", 2)):
         for _ in range(count):
             made = client.post("/v1/jobs", json=GOOD | {"tenant": tenant}).get_json()
@@ -41,7 +40,7 @@ def test_the_tenants_with_the_most_jobs_are_named_and_the_others_counted(house: 
         for _ in range(1 + (number == 2)):
             asked = JobRequest(model=IMAGE, input={"prompt": "a"}, tenant=f"t{number:03d}")
             create.request(house.w, asked)
-    shown = create_app(house.w).test_client().get("/v1/queue").get_json()
+    shown = web_app(house.w).test_client().get("/v1/queue").get_json()
     assert len(shown["by_tenant"]) == policy.TENANTS_NAMED
     assert shown["by_tenant"][0]["tenant"] == "t002"
     assert shown["other_tenants"] == {"tenants": 3, "queued": 3, "in_flight": 0}
@@ -60,7 +59,7 @@ def _crowded(build: Build) -> House:
 
 def test_the_pages_say_whose_jobs_wait_for_what(build: Build) -> None:
     house = _crowded(build)
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
 
     def plain(path: str) -> str:
         return " ".join(re.sub(r"<[^>]+>", " ", client.get(path).get_data(as_text=True)).split())
@@ -73,4 +72,4 @@ def test_the_pages_say_whose_jobs_wait_for_what(build: Build) -> None:
 
 def test_one_tenant_without_a_limit_has_no_table(house: House) -> None:
     house.ask()
-    assert "Whose jobs" not in create_app(house.w).test_client().get("/account").get_data(True)
+    assert "Whose jobs" not in web_app(house.w).test_client().get("/account").get_data(True)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from runhook.webhook.app import create_app
-from tests.conftest import House
+from tests.conftest import House, web_app
 
 LONG = "v" * 301  # longer than any model's name, and than any receiver's
 
@@ -24,7 +23,7 @@ LONG = "v" * 301  # longer than any model's name, and than any receiver's
 def test_a_word_that_no_name_is_so_long_as_is_refused_by_name(
     house: House, path: str, name: str
 ) -> None:
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
     answer = client.get(path, query_string={name: LONG})
     assert answer.status_code == 422
     assert name in answer.text
@@ -34,6 +33,6 @@ def test_a_word_that_no_name_is_so_long_as_is_refused_by_name(
 
 @pytest.mark.parametrize("path", ["/v1/deliveries/redeliver", "/v1/recover"])
 def test_a_body_names_no_receiver_so_long_as_that(house: House, path: str) -> None:
-    client = create_app(house.w).test_client()
+    client = web_app(house.w).test_client()
     answer = client.post(path, json={"handler": LONG, "since": "2h"})
     assert [one["path"] for one in answer.get_json()["errors"]] == ["handler"]
