@@ -41,6 +41,11 @@ SERVERS = {
 # What has each stop gracefully: Python's own SIGINT, where a server does not hear SIGTERM.
 STOPS = {"gunicorn": signal.SIGTERM, "uwsgi": signal.SIGTERM, "waitress": signal.SIGINT}
 LARGEST = 4 * 1024 * 1024  # bytes of a callback
+# Who starts a program in the background has it ignore SIGINT, and its children too.
+HEARING = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execvp(sys.argv[1], sys.argv[1:])"
+)
 TRIES = 5  # of a request whose server hangs up before its answer is read
 JOB = {"model": IMAGE, "input": {"prompt": "a cat"}}
 
@@ -54,7 +59,7 @@ def server(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def town(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """All processes, with web under another server."""
-    web = ("sh", "-c", f"exec {BIN}/{SERVERS[server]}")
+    web = (sys.executable, "-c", HEARING, "sh", "-c", f"exec {BIN}/{SERVERS[server]}")
     folder = tmp_path_factory.mktemp(server)
     with a_town(folder, COMMANDS | {"web": web}, RUNHOOK_ALLOW_PRIVATE_URLS="true") as found:
         yield found
