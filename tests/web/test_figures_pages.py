@@ -247,5 +247,5 @@ def test_doctor_looks_when_asked_and_says_the_worst_first(market: House) -> None
     assert "What to do" not in _plain(_text(client, "/system"))
     text = _plain(_text(client, "/system?examine=1"))
     first = text.index("none has been seen in the last 15 s")
-    assert first < text.index("Redis 7") or first < text.index("agrees with Redis's")
+    assert first < text.index("Valkey ") or first < text.index("agrees with Redis's")
     assert 'data-live-url="/system"' in _text(client, "/system"), "doctor is not asked each time"
