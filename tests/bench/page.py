@@ -4,6 +4,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from statistics import median
 
 from tests.bench.figures import Figure, Finding, short
 from tests.bench.svg import Bar, Chart, picture
@@ -183,7 +184,7 @@ def _flat(finding: Finding) -> Chart:
     bars = []
     for figure in finding.figures:
         if figure.what.endswith(BUSY):
-            (times,) = figure.ratio(few, many)
+            times = median(figure.ratio(few, many))
             bars.append(Bar(name=figure.what.removesuffix(BUSY), parts={"": times}))
     title = f"Redis's time with {many}, beside {few}"
     return Chart(title=title, unit="×", bars=bars, marks={"goal": 1.2})

@@ -1,5 +1,6 @@
 """/live: which jobs changed, as it happens; an open page then fetches what it shows of them."""
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -20,6 +21,9 @@ AGAIN = b"retry: 2000\n\n"
 # Seconds in which what happens is told together: a page fetches twice a second at most, and a busy
 # second is one message to each viewer and not a hundred.
 TOGETHER = 0.25
+# Seconds at most that one viewer hears of it later than another: pages that all were fetched at one
+# moment would keep callbacks waiting.
+APART = 0.25
 NAMED = 200  # jobs that one message names; of more it says only that there are more
 
 blueprint = Blueprint("live", __name__)
@@ -61,6 +65,7 @@ def _told(
         if not seen:
             yield ALIVE
             continue
+        time.sleep(random.uniform(0, APART))  # noqa: S311 - no secret
         said = {"jobs": seen[:NAMED], "more": len(seen) > NAMED}
         yield b"data: %s\n\n" % orjson.dumps(said)
         time.sleep(TOGETHER)

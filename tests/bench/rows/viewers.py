@@ -2,10 +2,13 @@
 
 import http.client
 import json
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,10 +26,11 @@ NAME = "viewers"
 WHAT = "how much longer a callback waits while ten people look at pages"
 HOW = (
     "Distinct callbacks for running jobs, 50 a second over one kept connection, to one web "
-    "process; Redis and it have what cores there are. In turn nobody looks, or ten viewers do: "
-    "each has a stream of events open and fetches the first page of jobs when it hears of one, as "
-    "its script does. A job is asked for every two seconds in both turns, so that there is news; "
-    "no worker runs. Who is first changes from round to round."
+    "process; Redis and it have what cores there are. In turn nobody looks, or ten viewers do, "
+    "in a process of their own: each has a stream of events open and fetches the first page of "
+    "jobs when it hears of one, as its script does. A job is asked for every two seconds in "
+    "both turns, so that there is news; no worker runs. Who is first changes from round to "
+    "round."
 )
 VIEWERS = 10
 EACH = 300  # callbacks of a turn
@@ -94,24 +98,38 @@ def _call(line: http.client.HTTPConnection, job: str) -> float:
 
 @contextmanager
 def _viewers(system: System, count: int) -> Iterator[Callable[[], int]]:
-    """So many who look, until the block is over; how many pages they have fetched so far."""
-    over, pages = threading.Event(), [0] * count
+    """So many who look, until the block is over; how many pages they have fetched so far.
+
+    In a process of their own: what they read keeps nobody here from the clock.
+    """
+    fetched, over = multiprocessing.Value("i", 0), multiprocessing.Event()
+    crowd = multiprocessing.Process(target=_look_on, args=(system.port, count, over, fetched))
+    crowd.start()
+    done = threading.Event()
+    asking = threading.Thread(target=_ask_now_and_then, args=(system, done), daemon=True)
+    asking.start()
+    yield lambda: fetched.value
+    for told in (done, over):
+        told.set()
+    asking.join()
+    crowd.join()
+
+
+def _look_on(port: int, count: int, over: Event, fetched: "Synchronized[int]") -> None:
+    """The process of those who look; the news that comes last ends them."""
     looking = [
-        threading.Thread(target=_look, args=(system, over, pages, n), daemon=True)
-        for n in range(count)
+        threading.Thread(target=_look, args=(port, over, fetched), daemon=True)
+        for _ in range(count)
     ]
-    asking = threading.Thread(target=_ask_now_and_then, args=(system, over), daemon=True)
-    for thread in (*looking, asking):
+    for thread in looking:
         thread.start()
-    yield lambda: sum(pages)
-    over.set()
-    for thread in (*looking, asking):
-        thread.join()
+    over.wait()
 
 
-def _look(system: System, over: threading.Event, pages: list[int], n: int) -> None:
+def _look(port: int, over: Event, fetched: "Synchronized[int]") -> None:
     """One viewer: hears what changed, and fetches what it shows."""
-    stream, line = system.connection(), system.connection()
+    stream = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     stream.request("GET", "/live")
     news = stream.getresponse()
     while not over.is_set():
@@ -121,10 +139,9 @@ def _look(system: System, over: threading.Event, pages: list[int], n: int) -> No
         answer = line.getresponse()
         answer.read()
         assert answer.status == 200, answer.status
-        pages[n] += 1
+        with fetched.get_lock():
+            fetched.value += 1
         over.wait(GAP)
-    stream.close()
-    line.close()
 
 
 def _ask_now_and_then(system: System, over: threading.Event) -> None:
