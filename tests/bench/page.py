@@ -13,7 +13,7 @@ from tests.bench.tables import markdown
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, PICTURE = DOCS / "benchmarks.md", DOCS / "benchmarks.svg"
 HERE = Path(__file__).parent
-FIGURES, TRIED = HERE / "figures.json", HERE / "tried.md"
+FIGURES, TRIED, UNREACHED = HERE / "figures.json", HERE / "tried.md", HERE / "unreached.md"
 HEAD = """# Benchmarks
 
 Written by `make bench` from one run; rows that take long are kept from the last `make bench
@@ -77,6 +77,7 @@ def page(found: dict[str, Finding], machine: Sequence[str]) -> str:
     """The page."""
     parts = [HEAD, *(_section(finding) for finding in found.values()), METHOD]
     parts += ["## Machine\n\n" + "".join(f"- {fact}\n" for fact in machine)]
+    parts += ["## Goals that are not reached, and why\n\n" + UNREACHED.read_text()]
     parts += ["## What was tried, and what it gave\n\n" + TRIED.read_text()]
     parts += ["## Raw figures\n\nOne value a round, in their order.\n"]
     parts += ["\n".join(_raw(finding)) + "\n" for finding in found.values()]

@@ -504,7 +504,7 @@ def test_any_interleaving_keeps_the_promises(build: Build, monkeypatch: pytest.M
     run_state_machine_as_test(
         Interleaving,
         settings=settings(
-            max_examples=80,
+            max_examples=60,
             phases=[Phase.explicit, Phase.generate],  # shrinking takes longer than CI waits
             stateful_step_count=40,
             deadline=None,
