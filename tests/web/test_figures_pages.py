@@ -245,7 +245,9 @@ def test_with_runninghub_itself_nothing_is_to_be_broken(build: Build) -> None:
 def test_doctor_looks_when_asked_and_says_the_worst_first(market: House) -> None:
     client = _browser(market, OPS)
     assert "What to do" not in _plain(_text(client, "/system"))
-    text = _plain(_text(client, "/system?examine=1"))
-    first = text.index("none has been seen in the last 15 s")
-    assert first < text.index("Valkey ") or first < text.index("agrees with Redis's")
+    found = _text(client, "/system?examine=1").partition('id="doctor"')[2]
+    assert "none has been seen in the last 15 s" in _plain(found)
+    words = re.findall(r'badge s-(\w+)"', found)
+    assert words == sorted(words, key=("bad", "warning", "good").index)
+    assert {"bad", "good"} <= set(words)
     assert 'data-live-url="/system"' in _text(client, "/system"), "doctor is not asked each time"
