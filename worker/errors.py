@@ -53,6 +53,13 @@ class Fault:
     allowed: tuple[str, ...] = ()
     nearest: str | None = None
 
+    @property
+    def said(self) -> str:
+        """The message, and what was probably meant."""
+        if self.nearest:
+            return f"{self.message}; did you mean {self.nearest}?"
+        return self.message
+
 
 class InvalidRequest(RunhookError):
     """The request is wrong in one or more places. Nothing was sent, nothing was paid.

@@ -147,6 +147,8 @@ def test_a_filter_that_cannot_be_is_said_at_its_field(ops: FlaskClient) -> None:
     assert "with commas between them" in text
     assert "nope is not a parameter" in text
     assert "is not indexed" in text
+    near = _text(ops, "/jobs?stat=failed&state=faild", 422)
+    assert near.count("did you mean") == 2, "a name and a value, each with the nearest"
     unknown = _text(ops, "/jobs?model=nosuch", 422)
     assert re.search(r'name="model"[^>]*value="nosuch"[^>]*aria-invalid="true"', unknown)
 

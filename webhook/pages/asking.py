@@ -1,6 +1,6 @@
 """The query of a page: a form's fields as one model, and a wrong one said at its field."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.metadata import Label
 from runhook.worker.domain.pages import Query, read_parameters
-from runhook.worker.errors import InvalidRequest
+from runhook.worker.errors import Fault, InvalidRequest
 
 Parameters = TypeVar("Parameters", bound=Query)
 
@@ -23,7 +23,7 @@ class Asked(Generic[Parameters]):
         query: As the page's model; None where something is wrong.
         labels: The metadata that it names.
         given: Each field as it came, for the form that is shown again.
-        faults: What is wrong, by field.
+        faults: What is wrong, by field; the rest of a sentence that begins with its name.
     """
 
     query: Parameters | None
@@ -50,6 +50,13 @@ def read_form(model: type[Parameters], form: MultiDict[str, str]) -> Asked[Param
             model, given, now=wiring().clock.now(), indexed=settings.indexed
         )
     except InvalidRequest as invalid:
-        faults = {fault.path: f"{fault.path} {fault.message}" for fault in invalid.faults}
-        return Asked(query=None, given=given, faults=faults)
+        return Asked(query=None, given=given, faults=told(invalid.listed))
     return Asked(query=query, labels=labels, given=given)
+
+
+def told(faults: Iterable[Fault]) -> dict[str, str]:
+    """What is wrong, by field."""
+    found: dict[str, list[str]] = {}
+    for fault in faults:
+        found.setdefault(fault.path, []).append(fault.said)
+    return {path: "; ".join(said) for path, said in found.items()}

@@ -1,5 +1,6 @@
 """/costs: what days cost, by day, model, tenant or metadata, drawn and listed; and the budgets."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
@@ -7,12 +8,12 @@ from flask import Response, request
 from runhook.webhook.edge.limits import COUNTING
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
+from runhook.webhook.pages.asking import read_form, told
 from runhook.webhook.pages.ledger_rows import gauge_of, ordered, plot_of, rows_of, total_text
 from runhook.webhook.pages.shell import blueprint as blueprint_of
 from runhook.webhook.pages.shell import page
 from runhook.worker.domain.metadata import PREFIX
-from runhook.worker.domain.pages import read_parameters
-from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.costs import CostsQuery, ledger
 from runhook.worker.money.report import Costs
 from runhook.worker.money.rows import DAY, DIMENSIONS, TENANT
@@ -28,21 +29,21 @@ blueprint = blueprint_of("cost_page", __name__)
 @open_to("read", "submit")
 def show() -> Response:
     """The ledger; a submit token sees its own tenant's."""
-    w, given = wiring(), _given()
+    w, asked = wiring(), read_form(CostsQuery, request.args)
+    if asked.query is None:
+        return _page(None, asked.given, asked.faults, INVALID)
     try:
-        asked, labels = read_parameters(
-            CostsQuery, given, now=w.clock.now(), indexed=w.settings.indexed
-        )
         with COUNTING.take(caller().name):
-            found = ledger(w, asked, labels, only=only(), usual=w.settings.budget_currency)
+            found = ledger(
+                w, asked.query, asked.labels, only=only(), usual=w.settings.budget_currency
+            )
     except InvalidRequest as invalid:
-        faults = {fault.path: _said(fault) for fault in invalid.faults}
-        return _page(None, given, faults, INVALID)
-    return _page(found, given, {})
+        return _page(None, asked.given, told(invalid.listed), INVALID)
+    return _page(found, asked.given, {})
 
 
 def _page(
-    found: Costs | None, given: dict[str, str], faults: dict[str, str], status: int = 200
+    found: Costs | None, given: Mapping[str, str], faults: Mapping[str, str], status: int = 200
 ) -> Response:
     settings = wiring().settings
     dimensions = [name for name in DIMENSIONS if only() is None or name != TENANT]
@@ -53,7 +54,7 @@ def _page(
         "chosen": given.get("by", DAY).split(","),
         "labels": [f"{PREFIX}{key}" for key in settings.indexed],
         "faults": faults,
-        "others": [text for path, text in faults.items() if path not in _fields()],
+        "others": [f"{path} {text}" for path, text in faults.items() if path not in _fields()],
         "own": only(),
     }
     if found is None:
@@ -75,20 +76,3 @@ def _page(
 def _fields() -> tuple[str, ...]:
     labels = (f"{PREFIX}{key}" for key in wiring().settings.indexed)
     return ("model", "tenant", "since", "until", "by", *labels)
-
-
-def _given() -> dict[str, str]:
-    """The form's fields that hold something; of several boxes one list."""
-    found = {}
-    for name, texts in request.args.lists():
-        if text := ",".join(filter(None, (one.strip() for one in texts))):
-            found[name] = text
-    return found
-
-
-def _said(fault: Fault) -> str:
-    """A fault as a sentence beside its field."""
-    text = fault.message
-    if fault.nearest:
-        text += f"; did you mean {fault.nearest}?"
-    return text[:1].upper() + text[1:]

@@ -212,7 +212,7 @@ def _told(faults: Sequence[Fault]) -> dict[str, str]:
     """Faults by their field."""
     found: dict[str, list[str]] = {}
     for fault in faults:
-        found.setdefault(fault.path.partition("[")[0], []).append(fault.message)
+        found.setdefault(fault.path.partition("[")[0], []).append(fault.said)
     return {name: "; ".join(said) for name, said in found.items()}
 
 

@@ -89,7 +89,4 @@ def _field_at(path: str, names: Mapping[str, str]) -> str:
 
 
 def _sentence(fault: Fault, name: str) -> str:
-    text = f"{fault.path.removeprefix(name)} {fault.message}".strip()
-    if fault.nearest:
-        text += f"; did you mean {fault.nearest}?"
-    return text
+    return f"{fault.path.removeprefix(name)} {fault.said}".strip()

@@ -237,7 +237,4 @@ def _fault(given: Mapping[str, Any]) -> Fault:
 
 
 def _sentence(fault: Fault) -> str:
-    said = f"{fault.path}: {fault.message}".removeprefix(": ")
-    if fault.nearest:
-        return f"{said}; did you mean {fault.nearest}?"
-    return said
+    return f"{fault.path}: {fault.said}".removeprefix(": ")
