@@ -285,7 +285,8 @@ def test_subscriptions_are_made_changed_tried_and_removed(office: Office) -> Non
     tried = office.run("subscriptions", "test", name)
     assert (tried.returncode, "not delivered" in tried.stderr) == (1, True)
     assert office.run("subscriptions", "edit", name).returncode == 2
-    assert office.run("subscriptions", "create", "nonsense").returncode == 2
+    wrong = office.run("subscriptions", "create", "nonsense")
+    assert (wrong.returncode, "Invalid value for 'URL'" in wrong.stderr) == (2, True)
     assert office.said("subscriptions", "remove", name) == f"{name} is removed"
     assert office.run("subscriptions", "show", name).returncode == 1
 

@@ -93,12 +93,19 @@ def wrong_usage() -> Iterator[None]:
     except InvalidRequest as error:
         # The first only: click shows one, and names the option in its own way.
         for fault in error.errors:
-            option, _, key = fault.path.partition(".")
-            said = f"{key} {fault.message}".strip()
-            if fault.nearest:
-                said += f"; did you mean {one_line(fault.nearest)}?"
-            raise click.BadParameter(said, param_hint=f"--{option.replace('_', '-')}") from None
+            name, _, key = fault.path.partition(".")
+            said = one_line(f"{key} {fault.said}".strip())
+            raise click.BadParameter(said, param_hint=_typed_as(name.partition("[")[0])) from None
         raise
+
+
+def _typed_as(name: str) -> str:
+    """A parameter as the command's help has it: an option, or an argument in capitals."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        if param.name == name:
+            return param.get_error_hint(context)
+    return f"'--{name.replace('_', '-')}'"
 
 
 def pair(text: str) -> tuple[str, str]:
