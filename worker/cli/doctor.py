@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -53,26 +53,43 @@ def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
         fixed = _fix(w)
     findings = examine(w, os.environ)
     if as_json:
-        print_json({"items": [asdict(finding) for finding in findings], "fixed": fixed})
+        print_json({"items": [asdict(finding) for finding in findings], "fixed": _all_of(fixed)})
     else:
         out.print(_table(findings))
-        _print_fixed(fixed)
+        for line in lines_of(fixed):
+            out.print(line)
     if any(finding.word == "bad" for finding in findings):
         sys.exit(FAILED)
 
 
-def _fix(w: "Wiring") -> int:
-    """How many places of indexes were repaired and parked duties released."""
-    return w.store.upkeep.repair() + w.store.duties.release(w.store.duties.parked())
+@dataclass(frozen=True)
+class Fixed:
+    """How many entries of indexes were wrong, and how many parked duties try once more."""
+
+    repaired: int
+    released: int
 
 
-def _print_fixed(fixed: int | None) -> None:
+def _fix(w: "Wiring") -> Fixed:
+    return Fixed(w.store.upkeep.repair(), w.store.duties.release(w.store.duties.parked()))
+
+
+def _all_of(fixed: Fixed | None) -> int | None:
+    if fixed is None:
+        return None
+    return fixed.repaired + fixed.released
+
+
+def lines_of(fixed: Fixed | None) -> Iterator[str]:
+    """What was fixed, in words; None: nobody asked for it."""
     if fixed is None:
         return
-    if fixed:
-        out.print(f"\nindexes: {fixed} entries were wrong and have been repaired")
-    else:
-        out.print("\nindexes: none was wrong")
+    indexes = "none was wrong"
+    if fixed.repaired:
+        indexes = f"{fixed.repaired} entries were wrong and have been repaired"
+    yield f"\nindexes: {indexes}"
+    if fixed.released:
+        yield f"parked duties: {fixed.released} try once more"
 
 
 def _table(findings: Sequence["Finding"]) -> Rows:
