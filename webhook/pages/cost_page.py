@@ -10,8 +10,8 @@ from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.webhook.pages.asking import read_form, told
 from runhook.webhook.pages.ledger_rows import gauge_of, ordered, plot_of, rows_of, total_text
+from runhook.webhook.pages.shell import REFUSED, page
 from runhook.webhook.pages.shell import blueprint as blueprint_of
-from runhook.webhook.pages.shell import page
 from runhook.worker.domain.metadata import PREFIX
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.costs import CostsQuery, ledger
@@ -20,7 +20,6 @@ from runhook.worker.money.rows import DAY, DIMENSIONS, TENANT
 
 MOST_ROWS = 100  # of the table: 40 KB of a page, and more than anybody reads
 HEADS = ("charged", "", "jobs", "run time", "at risk")  # of the table, behind what sums are of
-INVALID = 422  # the HTTP status of a form with faults
 
 blueprint = blueprint_of("cost_page", __name__)
 
@@ -31,14 +30,14 @@ def show() -> Response:
     """The ledger; a submit token sees its own tenant's."""
     w, asked = wiring(), read_form(CostsQuery, request.args)
     if asked.query is None:
-        return _page(None, asked.given, asked.faults, INVALID)
+        return _page(None, asked.given, asked.faults, REFUSED)
     try:
         with COUNTING.take(caller().name):
             found = ledger(
                 w, asked.query, asked.labels, only=only(), usual=w.settings.budget_currency
             )
     except InvalidRequest as invalid:
-        return _page(None, asked.given, told(invalid.listed), INVALID)
+        return _page(None, asked.given, told(invalid.listed), REFUSED)
     return _page(found, asked.given, {})
 
 

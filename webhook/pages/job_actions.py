@@ -13,8 +13,8 @@ from flask import Response, g, request
 from runhook.webhook.edge.limits import ASKING
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
+from runhook.webhook.pages.shell import REFUSED, done, page
 from runhook.webhook.pages.shell import blueprint as page_blueprint
-from runhook.webhook.pages.shell import done, page
 from runhook.webhook.pages.words import money
 from runhook.worker.delivery import deliveries
 from runhook.worker.delivery.roster import word_of_absence
@@ -39,7 +39,6 @@ from runhook.worker.flows.resolve import Verdict
 from runhook.worker.flows.steps.price_again import PriceAgain, price_again
 
 JOBS = "/jobs"
-UNPROCESSABLE = 422  # the HTTP status of a form that has to be answered otherwise
 NAMED = 20  # of those that wait for a job; of more it is said how many there are
 TREE = "tree"  # the answer that cancels what waits too
 REF = "ref"  # the answer that names the task
@@ -221,7 +220,7 @@ def _question(which: str, job: Job, **values: Any) -> Response:
     fault = values.pop("fault", None)
     status = 200
     if fault:
-        status = UNPROCESSABLE
+        status = REFUSED
     view, last = job_view(job), job.history.attempts[-1].n
     return page(f"job_{which}.html", status, job=view, attempt=last, fault=fault, **values)
 

@@ -11,7 +11,7 @@ from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, forbidden, only, open_to
 from runhook.webhook.pages import agreeing
 from runhook.webhook.pages.asking import read_form
-from runhook.webhook.pages.shell import done, may, page
+from runhook.webhook.pages.shell import REFUSED, done, may, page
 from runhook.worker.domain.jobs import is_job_id
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import bulk, lists
@@ -23,7 +23,6 @@ LIST = "/jobs"
 OF_ALL: tuple[Action, ...] = ("cancel", "retry", "forget")
 # What a list's address has besides the filter.
 PLACE = ("view", "top", "cursor", "limit", "jump")
-UNPROCESSABLE = 422  # the HTTP status of a confirmation that has to be given again
 RISEN = "Nothing was done: it costs more by now than what was agreed to. Confirm it if you agree."
 LONGEST_FILTER = 4000  # characters; a browser sends some thousands in an address
 DONE = {
@@ -83,7 +82,7 @@ def _question(plan: Plan, back: str, fault: str | None = None) -> Response:
     g.below = "job_list.show"
     status = 200
     if fault:
-        status = UNPROCESSABLE
+        status = REFUSED
     return page(
         "confirm.html",
         status,

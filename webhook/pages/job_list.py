@@ -10,7 +10,7 @@ from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.webhook.pages import job_bulk
 from runhook.webhook.pages.asking import Asked, read_form
 from runhook.webhook.pages.job_tiles import IN_A_TILE, tile_of
-from runhook.webhook.pages.shell import page
+from runhook.webhook.pages.shell import REFUSED, page
 from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Moment, one_of
 from runhook.worker.domain.jobs import JOB_ID, State, first_id, is_job_id
@@ -25,7 +25,6 @@ VIEWS = ("gallery", "table")
 DAY = timedelta(days=1)
 # What stands behind every id of one job and before the next one's, so that a page begins with it.
 BEHIND = "~"
-BAD = 422  # the HTTP status of a filter that cannot be
 
 blueprint = Blueprint("job_list", __name__, template_folder="templates")
 
@@ -45,12 +44,12 @@ def show() -> Response:
     asked = read_form(ListQuery, request.args)
     query = asked.query
     if query is None:
-        return _page(asked, ListQuery(), Listed((), None), BAD)
+        return _page(asked, ListQuery(), Listed((), None), REFUSED)
     try:
         of = lists.wanted(query, asked.labels, only=only(), own=caller().name)
     except NotFound as unknown:
         faulty = Asked[ListQuery](query=None, given=asked.given, faults={"model": str(unknown)})
-        return _page(faulty, query, Listed((), None), BAD)
+        return _page(faulty, query, Listed((), None), REFUSED)
     found = lists.page_of(wiring(), of, query.model_copy(update=_place(query)))
     newer = 0
     if of is not None and query.top and not query.jump:

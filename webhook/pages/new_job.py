@@ -46,7 +46,6 @@ from runhook.worker.flows import create
 from runhook.worker.flows.steps.inputs import app_fields
 from runhook.worker.flows.steps.pricing import has_budget
 
-REFUSED = 422  # the HTTP status of a form that is not right
 FILE = "file."  # before the name of the field that a file of the browser's machine is for
 NO_KEY = "is missing: open this page again, or a doubled click could be paid twice"
 AGAIN = "Press it again if you agree to that."
@@ -179,7 +178,7 @@ def _submit(begun: Begun, asked: Asked) -> Response:
         faults.append(Fault(path="key", message=NO_KEY))
     if faults:
         again = Asked(request=asked.request, faults=faults)
-        return _page(begun, trial(begun.form, again), REFUSED)
+        return _page(begun, trial(begun.form, again), shell.REFUSED)
     given, who = dict(asked.request), caller().name
     try:
         if dearer := _not_agreed(begun, asked):
@@ -189,7 +188,7 @@ def _submit(begun: Begun, asked: Asked) -> Response:
             return dearer
         new, job = create.accept(wiring(), given, owner=who, key=begun.key, asker=asker())
     except InvalidRequest:
-        return _page(begun, trial(begun.form, asked), REFUSED)
+        return _page(begun, trial(begun.form, asked), shell.REFUSED)
     except RunhookError as error:
         return _refused(begun, asked, error)
     return shell.done(f"/jobs/{job.id}", {True: SUBMITTED, False: MADE}[new])
@@ -210,7 +209,7 @@ def _not_agreed(begun: Begun, asked: Asked) -> Response | None:
     problem = (
         f"Nothing was sent: the button said {agreed}, and this is {found.offer.button}. {AGAIN}"
     )
-    return _page(begun, found, REFUSED, problem=problem)
+    return _page(begun, found, shell.REFUSED, problem=problem)
 
 
 def _refused(begun: Begun, asked: Asked, error: RunhookError) -> Response:
@@ -242,7 +241,7 @@ def _switched(form: JobForm, posted: Posted) -> Response:
         except NotFound as missing:
             unknown = Asked(request=read(form, posted).request, faults=[_no_model(missing)])
             begun = Begun(form=form, posted=posted, key=posted.one("key"))
-            return _page(begun, trial(form, unknown), REFUSED)
+            return _page(begun, trial(form, unknown), shell.REFUSED)
     carry = carried(form, before, posted)
     key = key_behind(posted.one("key"), form.model.encode())
     begun = Begun(form=form, posted=carry.posted, left=carry.left, key=key, made=_made(key))

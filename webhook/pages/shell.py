@@ -20,6 +20,7 @@ from runhook.webhook.pages import plots, static_files, words
 from runhook.worker.secrets.deriving import Kind, derived
 
 FRAGMENT = "X-Fragment"  # a script's header: it wants what is in `main` alone
+REFUSED = 422  # the HTTP status of a form that is not right
 SEE_OTHER = 303  # the HTTP status that leads from a form to a page that can be loaded again
 # Of every page, in the order in which they stand: endpoint, title, icon. One that is not open to
 # whoever looks is not shown.

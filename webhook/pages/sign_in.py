@@ -13,10 +13,10 @@ from runhook.webhook.edge.access import FRONT, asker_of, holder_of, wrong_token
 from runhook.webhook.edge.forgery import from_our_own_page
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import open_to
-from runhook.webhook.pages.shell import done, lead_to, page
+from runhook.webhook.pages.shell import REFUSED, done, lead_to, page
 
 TOKEN, NEXT = "token", "next"
-BAD, MISSING = 401, 422  # the HTTP statuses of a wrong token, and of none
+BAD = 401  # the HTTP status of a wrong token
 
 blueprint = Blueprint("sign_in", __name__, template_folder="templates")
 
@@ -58,7 +58,7 @@ def sign_in() -> Response:
     where = _safe(request.form.get(NEXT, ""))
     token = request.form.get(TOKEN, "").strip()
     if not token:
-        return page("login.html", MISSING, where=where, fault="A token is needed here.")
+        return page("login.html", REFUSED, where=where, fault="A token is needed here.")
     caller = holder_of(wiring().settings, token)
     if caller is None:
         refused = wrong_token(request)

@@ -22,7 +22,6 @@ from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.store import Subscription
 
 PAGE = 20  # deliveries that a subscription's page shows; the list of all has the rest
-REFUSED = 422  # the HTTP status of a form that is not right
 NO_EVENTS = "none ticked: all of them"
 
 blueprint = shell.blueprint("subscription_pages", __name__)
@@ -50,7 +49,7 @@ def create() -> Response:
     try:
         wanted = subscriptions.read_new(wiring(), given)
     except InvalidRequest as invalid:
-        return _list(given, invalid.listed, REFUSED)
+        return _list(given, invalid.listed, shell.REFUSED)
     made, secret = subscriptions.create(wiring(), wanted)
     return shell.page("secret.html", 201, one=made, secret=secret, again=False)
 
@@ -71,7 +70,7 @@ def change(subscription_id: str) -> Response:
         patch = subscriptions.read_patch(wiring(), given)
     except InvalidRequest as invalid:
         found = wiring().store.subscriptions.get(subscription_id)
-        return _page(found, given=given, faults=invalid.listed, status=REFUSED)
+        return _page(found, given=given, faults=invalid.listed, status=shell.REFUSED)
     subscriptions.change(wiring(), subscription_id, patch)
     return shell.done(_address(subscription_id), "Changed.")
 
