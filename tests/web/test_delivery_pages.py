@@ -186,6 +186,15 @@ def test_why_one_cannot_be_redelivered_is_said(browser: Browser) -> None:
     assert "there is no delivery" in browser.notice(gone)
 
 
+def test_a_subscriptions_page_can_redeliver_also_what_was_taken(browser: Browser) -> None:
+    name, _ = browser.subscribe()
+    browser.house.until(browser.house.ask(), "succeeded")
+    text = browser.text(f"/subscriptions/{name}")
+    assert 'name="id"' in text
+    assert "Redeliver those chosen" in text
+    assert "Redeliver all dead" not in text
+
+
 def test_those_chosen_are_counted_and_redelivered_once_confirmed(browser: Browser) -> None:
     browser.subscribe()
     first, second, _ = browser.dead(3)
