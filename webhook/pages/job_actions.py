@@ -89,8 +89,8 @@ def ask_retry(job_id: str) -> Response:
 def retry(job_id: str) -> Response:
     """Another paid attempt, at the price that was agreed to."""
     job = wiring().store.jobs.get(job_id)
-    if risen := _risen(job, job.spec.model):
-        return _ask_price("retry", job, job.spec.model, fault=risen)
+    if changed := _not_agreed(job, job.spec.model):
+        return _ask_price("retry", job, job.spec.model, fault=changed)
     again = resolving.retry(wiring(), job_id, behind=_asked_behind())
     return _done(again, f"Attempt {again.attempt.n} was submitted.")
 
@@ -121,8 +121,8 @@ def resolve(job_id: str) -> Response:
         said = read(Verdict, _verdict(what))
     except InvalidRequest as invalid:
         return _ask_price("resolve", job, job.current_model, fault=_said(invalid))
-    if what == "resubmit" and (risen := _risen(job, job.current_model)):
-        return _ask_price("resolve", job, job.current_model, fault=risen)
+    if what == "resubmit" and (changed := _not_agreed(job, job.current_model)):
+        return _ask_price("resolve", job, job.current_model, fault=changed)
     with ExitStack() as place:
         if said.ref:
             place.enter_context(ASKING.take(caller().name))
@@ -182,8 +182,8 @@ def _ask_price(which: str, job: Job, model: str, fault: str | None = None) -> Re
     return _question(which, job, price=price, agreed=_agreed(price), model=model, fault=fault)
 
 
-def _risen(job: Job, model: str) -> str | None:
-    """Why what was agreed to is not what it costs; None: it is that, or less."""
+def _not_agreed(job: Job, model: str) -> str | None:
+    """Why what was agreed to is not what it costs; None: it is."""
     with ASKING.take(caller().name):
         price = price_again(wiring(), job, model)
     agreed, now = request.form.get("price", ""), _agreed(price)
