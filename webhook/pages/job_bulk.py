@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 from runhook.webhook.edge.limits import CHANGING
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, forbidden, only, open_to
-from runhook.webhook.pages import agreeing
+from runhook.webhook.pages import agreeing, words
 from runhook.webhook.pages.asking import read_form
 from runhook.webhook.pages.shell import REFUSED, done, may, page
 from runhook.worker.domain.jobs import is_job_id
@@ -160,16 +160,10 @@ def _none_of(plan: Plan) -> str:
 
 
 def _said(action: Action, outcome: Outcome) -> str:
-    parts = [f"{outcome.done:,} {_jobs(outcome.done)} {DONE[action]}."]
+    parts = [f"{words.counted(outcome.done, 'job')} {DONE[action]}."]
     if outcome.refused:
         parts.append(f"{outcome.refused:,} left as they are: {'; '.join(outcome.reasons)}.")
     if outcome.left:
         why = "; ".join(outcome.reasons) or "there was no time for them"
         parts.append(f"{outcome.left:,} not looked at ({why}); repeat it for them.")
     return " ".join(parts)
-
-
-def _jobs(count: int) -> str:
-    if count == 1:
-        return "job"
-    return "jobs"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from runhook.webhook.pages import words
 from runhook.worker.catalogue import COMFY
 from runhook.worker.domain.jobs import Job, State, iso
 from runhook.worker.domain.reports import Output
@@ -101,7 +102,7 @@ def _why(job: Job) -> str:
     if job.attempt.error is not None and job.state is State.FAILED:
         return _cut(job.attempt.error.message, LONGEST_TEXT)
     if job.history.waits_for:
-        return f"waits for {len(job.history.waits_for)} other jobs"
+        return f"waits for {words.counted(len(job.history.waits_for), 'other job')}"
     return ""
 
 

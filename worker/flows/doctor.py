@@ -353,7 +353,7 @@ def _handlers(w: Wiring) -> Findings:
     for one in roster.members(w):
         # Redelivered to a handler that is gone, they would only wait.
         if one.alive and one.dead:
-            text = f"{one.dead} deliveries to {one.name!r} are dead"
+            text = f"dead deliveries to {one.name!r}: {one.dead}"
             advice = (
                 f"`runhook deliveries --handler {one.name} --state dead` says why, "
                 f"`runhook redeliver --handler {one.name}` delivers them again."
