@@ -308,7 +308,7 @@ def test_forgetting_says_what_was_paid_and_redelivering_how_many(
 ) -> None:
     job = town.until(town.ask(), "succeeded")
     text = _post(ops, "/jobs/confirm", action="forget", job=job.id).get_data(as_text=True)
-    assert "0.40" in text
+    assert "¥0.40" in text
     assert "stays in the ledger" in text
     nothing = _post(ops, "/jobs/confirm", action="redeliver", job=job.id)
     assert nothing.status_code == 303
@@ -336,6 +336,13 @@ def test_a_form_that_no_page_of_ours_has_changes_nothing(
     if "named" in form:
         path = "/jobs/act"
     assert _post(ops, path, **form).status_code == 422
+
+
+def test_a_filter_that_cannot_be_is_said_once(ops: FlaskClient) -> None:
+    answer = _post(ops, "/jobs/confirm", action="cancel", of="all", filter="stat=queued")
+    text = " ".join(re.sub("<[^>]+>", "", answer.get_data(as_text=True)).split())
+    assert "stat is not a parameter" in text
+    assert "stat stat" not in text
 
 
 def test_what_was_done_is_told_whatever_the_filter_says(ops: FlaskClient, town: House) -> None:
