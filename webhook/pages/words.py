@@ -64,6 +64,15 @@ def ago(moment: str | datetime | None) -> str:
     return "now"
 
 
+def next_try(moment: str | datetime | None) -> str:
+    """When a delivery is tried next; one whose moment is over waits for a place or is on its way."""
+    if moment is None:
+        return ""
+    if _moment(moment) <= datetime.now(UTC):
+        return "due, waits for its turn"
+    return f"next {day_and_time(moment)}"
+
+
 def duration(seconds: float | None) -> str:
     """How long: `0.4 s`, `34 s`, `2 min 5 s`, `1 h 3 min`; a dash where nobody knows it."""
     if seconds is None:
@@ -116,6 +125,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "cost": cost,
     "day_and_time": day_and_time,
     "ago": ago,
+    "next_try": next_try,
     "duration": duration,
     "share": share,
     "counted": counted,

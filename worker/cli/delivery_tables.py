@@ -1,6 +1,7 @@
 """Deliveries as the command line shows them: a line each, or one with every attempt."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -46,6 +47,13 @@ def deliveries_table(deliveries: Iterable[Delivery], *, ids: bool = False) -> Ro
     return table
 
 
+def _next_try(moment: datetime) -> str:
+    """When it is tried next; one whose moment is over waits for a place, or is under way."""
+    if moment <= datetime.now(UTC):
+        return "due, waits for its turn"
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _last_outcome(delivery: Delivery) -> Text:
     """Why the last attempt went as it did."""
     if not delivery.attempts:
@@ -68,7 +76,7 @@ def delivery_page(delivery: Delivery) -> RenderableType:
     head.add_row("handler", delivery.handler)
     head.add_row("state", _state_text(delivery))
     if delivery.next_at:
-        head.add_row("next", f"{delivery.next_at:%Y-%m-%d %H:%M:%S} UTC")
+        head.add_row("next", _next_try(delivery.next_at))
     names = ("try", "at", "outcome", "status", "took", "why", "answer")
     table = Rows(*names, gives_way=("took",), wraps=("at", "why", "answer"))
     for tried in delivery.attempts:

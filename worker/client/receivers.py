@@ -18,7 +18,7 @@ class Delivery:
         state: pending, done, dead or superseded.
         created_at: When it was opened.
         job: The job that the event is about.
-        next_at: When it is tried next.
+        next_at: When it is tried next; of one that is due, since when it waits for its turn.
         status: The HTTP status of the last answer.
         why: Why the last attempt failed.
         attempts: Each with its `at`, `outcome`, `status`, `answer`, `why` and `took`.

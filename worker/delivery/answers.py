@@ -41,7 +41,7 @@ class DeliveryView(TypedDict):
         handler: Who is told: a handler's name, or a subscription's id.
         state: What became of it so far.
         created_at: When it was opened.
-        next_at: When it is tried next.
+        next_at: When it is tried next; of one that is due, since when it waits for its turn.
         attempts: Each attempt that came back.
         status: The HTTP status of a subscriber's last answer.
         why: Why it is not done.
