@@ -65,7 +65,7 @@ def ago(moment: str | datetime | None) -> str:
 
 
 def next_try(moment: str | datetime | None) -> str:
-    """When a delivery is tried next; one whose moment is over waits for a place or is on its way."""
+    """When a delivery is tried next; one whose moment is over waits for its turn."""
     if moment is None:
         return ""
     if _moment(moment) <= datetime.now(UTC):
