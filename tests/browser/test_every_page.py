@@ -43,6 +43,20 @@ def test_a_page_is_whole_small_ours_alone_and_open_to_all(
         assert watched.complaints == []
 
 
+@pytest.mark.parametrize("path", ["/jobs?view=table", "/costs?by=day&by=model", "/system"])
+def test_on_a_telephone_a_rows_words_stay_whole(
+    browser: Browser, town: Town, made: Mapping[str, str], path: str
+) -> None:
+    with a_context(browser, town, width=375) as context:
+        page = context.new_page()
+        page.goto(path)
+        for cell in page.locator("tbody td").all():
+            lines = cell.evaluate(
+                "cell => cell.clientHeight / parseFloat(getComputedStyle(cell).lineHeight)"
+            )
+            assert lines < 6, cell.inner_text()
+
+
 def _has_its_landmarks(page: Page, row: Row) -> None:
     assert page.locator("main").count() == 1
     assert page.locator("h1").count() == 1
