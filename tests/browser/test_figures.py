@@ -87,6 +87,33 @@ def test_without_scripts_the_queue_is_paused_and_goes_on(plain_page: Page) -> No
     expect(page.get_by_role("status")).to_contain_text("The queue goes on")
 
 
+def test_a_queue_that_is_paused_elsewhere_is_seen_paused_without_loading_again(
+    town: Town, page: Page
+) -> None:
+    page.goto("/system")
+    said = page.get_by_text("The queue stands still")
+    try:
+        town.w.store.queue.pause(True)
+        expect(page.get_by_role("button", name="Let it go on")).to_be_visible(timeout=SOON)
+        page.goto("/account")
+        expect(said).to_be_visible()
+        page.goto("/")
+        notice, tiles = page.locator("#standstill .notice"), page.locator("#states")
+        above, below = notice.bounding_box(), tiles.bounding_box()
+        assert above
+        assert below
+        assert above["y"] + above["height"] <= below["y"], "nothing lies over what it says"
+    finally:
+        town.w.store.queue.pause(False)
+    expect(said).not_to_be_visible(timeout=2 * SOON)
+
+
+def test_what_the_switches_did_is_read_without_scrolling(page: Page) -> None:
+    page.goto("/system")
+    page.get_by_role("button", name="Break it so").click()
+    expect(page.get_by_text("The sandbox makes no such fault")).to_be_in_viewport()
+
+
 def test_costs_are_asked_for_by_keyboard_alone(page: Page) -> None:
     page.goto("/costs")
     page.get_by_label("model", exact=True).focus()

@@ -123,6 +123,17 @@ def test_the_overview_says_what_the_jobs_say(market: House) -> None:
     assert "Budget of shop ¥4.60 left today of ¥5.00" in text or "Budget of shop" in text
 
 
+@pytest.mark.parametrize("path", ["/", "/account"])
+def test_that_nothing_is_sent_is_said_where_it_is_read_and_stays_right(
+    market: House, path: str
+) -> None:
+    client = _browser(market, OFFICE)
+    said = re.compile(r'<div id="standstill" data-live="" data-live-every="\d+">(.*?)</div>', re.S)
+    assert "The queue stands still: somebody paused it." in said.findall(_text(client, path))[0]
+    market.w.store.queue.pause(False)
+    assert said.findall(_text(client, path))[0].strip() == ""
+
+
 def test_a_tenant_sees_its_own_figures_alone(market: House) -> None:
     client = _browser(market, PRESS)
     text = _plain(_text(client, "/"))

@@ -77,7 +77,7 @@ def break_it() -> Response:
     text = "The sandbox makes no such fault any more."
     if on:
         text = f"The sandbox will {', '.join(on)}. Make a job, and watch it."
-    return done(f"{PATH}#break", text)
+    return done(PATH, text)
 
 
 def _findings(w: Wiring) -> list[Finding] | None:
