@@ -140,6 +140,14 @@ def test_selected_text_an_open_detail_and_a_field_with_the_focus_stay_in_a_chang
     }
 
 
+def test_the_tabs_title_says_how_its_job_ended(page: Page, paused: Town) -> None:
+    job = _ask(paused)
+    page.goto(f"/jobs/{job.id}")
+    expect(page).to_have_title(f"{IMAGE} queued · runhook")
+    cancel(paused.w, job.id)
+    expect(page).to_have_title(f"{IMAGE} cancelled · runhook")
+
+
 def test_eight_tabs_all_load_and_all_stay_live(browser: Browser, paused: Town) -> None:
     job = _ask(paused)
     with a_context(browser, paused) as context:

@@ -122,5 +122,7 @@ async function bring(where, some) {
     const found = fresh.getElementById(region.id);
     if (found) morph(region, found);
   }
+  // A tab in the background is read by its title alone.
+  if (where === location.href) document.title = fresh.title;
   document.dispatchEvent(new Event("runhook:changed"));
 }
