@@ -50,6 +50,13 @@ def test_on_a_terminal_a_record_is_one_line_that_fits(width: int) -> None:
         assert max(map(len, lines)) <= width
 
 
+def test_on_a_usual_terminal_a_models_price_says_what_it_is_for() -> None:
+    head, *lines = _lines(models_table(catalogue.search("vidu text-to-video q3")), 80)
+    assert head.split() == ["endpoint", "makes", "price"]
+    assert lines
+    assert all(line.rstrip().endswith("CNY a second") for line in lines)
+
+
 def test_columns_give_way_by_importance() -> None:
     job = _job()
     heads = {width: _lines(jobs_table([job]), width)[0].split() for width in (60, 80, 160)}

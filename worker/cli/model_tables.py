@@ -20,7 +20,8 @@ INDENT = 2  # spaces before a table of prices, as before the lines around it
 def models_table(models: Sequence[Model]) -> Rows:
     """Models, a line each."""
     names = ("endpoint", "name", "makes", "price")
-    table = Rows(*names, gives_way=("name", "price"), cut=("name", "price"))
+    # A name says little that the endpoint does not; a price without its unit misleads.
+    table = Rows(*names, gives_way=("name", "price"), cut=("price",))
     for model in models:
         name = Text(model.name)
         if model.deprecated:
