@@ -22,9 +22,9 @@ def _job(state: str, **more: object) -> Job:
     return job_of(document, Runhook("http://127.0.0.1:9"))
 
 
-def _drawn(stage: Stage) -> str:
+def _drawn(stage: Stage, width: int = 100) -> str:
     file = io.StringIO()
-    console_of(file, width=100).print(stage)
+    console_of(file, width=width).print(stage)
     return file.getvalue()
 
 
@@ -49,10 +49,21 @@ def test_a_running_job_stands_on_the_scale_of_its_models_times() -> None:
     ("elapsed", "place"), [(0, 0), (5, SCALE // 2), (10, SCALE - 1), (99, SCALE - 1)]
 )
 def test_the_scale_ends_where_nineteen_of_twenty_had_ended(elapsed: float, place: int) -> None:
-    drawn = scale(elapsed, 5, 10).plain
+    drawn = scale(elapsed, 5, 10, 100).plain
     assert drawn.index("●") == place
     assert len(drawn.partition("┤")[0]) == SCALE
     assert ("takes longer" in drawn) == (elapsed > 10)
+
+
+@pytest.mark.parametrize("elapsed", [1, 7, 11])
+@pytest.mark.parametrize("usual", [4, 95, 5400])
+@pytest.mark.parametrize("width", [80, 100])
+def test_how_long_it_takes_stays_on_its_line(elapsed: float, usual: float, width: int) -> None:
+    times = Progress(elapsed=elapsed * usual / 5, usual=usual, p95=2 * usual)
+    drawn = _drawn(Stage(replace(_job("running"), progress=times)), width)
+    (line,) = [line for line in drawn.splitlines() if "half take" in line]
+    assert "19 of 20" in line
+    assert ("takes longer" in line) == (elapsed > 10)
 
 
 def test_who_does_not_answer_is_said_beside_what_was_known() -> None:

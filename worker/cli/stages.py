@@ -20,7 +20,9 @@ STAGES = (
     ("sending", ("sending", "unconfirmed")),
     ("running", ("running",)),
 )
-SCALE = 36  # characters from nought to the time that nineteen of twenty take
+SCALE = 36  # characters from nought to the time that nineteen of twenty take, where there is room
+LEAST_SCALE = 10  # where there is not; of fewer a step would be a long time
+BEFORE = 8  # characters before the scale: the time itself
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 TURNS = 8  # of it in a second
 
@@ -76,7 +78,7 @@ class Stage:
             (one_line(job.model), "bold"), (f"  {one_line(job.id)}", "bright_black")
         )
         yield self._track()
-        if times := self._times():
+        if times := self._times(options.max_width):
             yield times
         yield Text(one_line(self._facts()), "bright_black")
         if self._why_silent:
@@ -99,16 +101,16 @@ class Stage:
             return line.append(f"{turn} keeping a copy", "cyan")
         return line.append("○ done", "bright_black")
 
-    def _times(self) -> Text | None:
+    def _times(self, room: int) -> Text | None:
         """Of a running job how long it has run, on a scale of what is usual."""
         progress = self._job.progress
         if progress is None:
             return None
         elapsed = progress.elapsed + time.monotonic() - self._at
-        line = Text.assemble((f"{lasted(elapsed):>6}  ", "bold"))
+        line = Text.assemble((f"{lasted(elapsed):>{BEFORE - 2}}  ", "bold"))
         if progress.usual is None or not progress.p95:
             return line.append("no job of this model has ended here yet", "bright_black")
-        return line.append_text(scale(elapsed, progress.usual, progress.p95))
+        return line.append_text(scale(elapsed, progress.usual, progress.p95, room - BEFORE))
 
     def _facts(self) -> str:
         job = self._job
@@ -124,17 +126,37 @@ class Stage:
         return ", ".join(facts)
 
 
-def scale(elapsed: float, p50: float, p95: float) -> Text:
-    """A time on a scale that ends where nineteen of twenty had ended."""
-    place = min(SCALE - 1, int(elapsed / p95 * SCALE))
-    half = min(SCALE - 1, int(p50 / p95 * SCALE))
-    colour = "cyan"
-    if elapsed > p50:
-        colour = "blue"
+def scale(elapsed: float, p50: float, p95: float, room: int) -> Text:
+    """A time on a scale that ends where nineteen of twenty had ended, with its words on one line.
+
+    Args:
+        elapsed: The time, in seconds.
+        p50: What half of them took.
+        p95: What nineteen of twenty took.
+        room: How many characters there are for both.
+    """
+    words = f"┤  half take {lasted(p50)}, 19 of 20 {lasted(p95)}"
     if elapsed > p95:
+        words += "; this one takes longer"
+    length = max(LEAST_SCALE, min(SCALE, room - len(words)))
+    drawn = _line(length, elapsed / p95, p50 / p95)
+    drawn.append(words[:1], "bright_black")
+    if elapsed > p95:
+        return drawn.append(words[1:], "yellow")
+    return drawn.append(words[1:], "bright_black")
+
+
+def _line(length: int, part: float, half_part: float) -> Text:
+    """A scale with a mark where half had ended, filled so far."""
+    place = min(length - 1, int(part * length))
+    half = min(length - 1, int(half_part * length))
+    colour = "cyan"
+    if part > half_part:
+        colour = "blue"
+    if part > 1:
         colour = "yellow"
     drawn = Text()
-    for at in range(SCALE):
+    for at in range(length):
         mark = "─"
         if at == half:
             mark = "┼"
@@ -144,8 +166,4 @@ def scale(elapsed: float, p50: float, p95: float) -> Text:
             drawn.append("●", colour)
         else:
             drawn.append(mark, "bright_black")
-    drawn.append("┤", "bright_black")
-    words = f"  half take {lasted(p50)}, 19 of 20 {lasted(p95)}"
-    if elapsed > p95:
-        return drawn.append(f"{words}; this one takes longer", "yellow")
-    return drawn.append(words, "bright_black")
+    return drawn
