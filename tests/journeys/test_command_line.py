@@ -136,7 +136,9 @@ def test_the_account_and_the_line_are_shown_and_the_line_is_stopped(town: Town) 
     assert 0 < Decimal(shown["money"]) <= 999  # what the jobs before this one left
     try:
         _run("pause", environ=town.environ)
-        job = _run("submit", IMAGE, "-i", "prompt=paused", environ=town.environ).stdout.strip()
+        made = _run("submit", IMAGE, "-i", "prompt=paused", environ=town.environ)
+        job = made.stdout.strip()
+        assert "the queue is paused, and nothing is sent" in made.stderr
         assert "paused" in _run("account", environ=town.environ).stdout
         time.sleep(1)
         assert town.get(f"/v1/jobs/{job}")["state"] == "queued"

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
@@ -88,6 +87,8 @@ def submit(rh: "Runhook", asked: Submission, *, as_json: bool) -> None:
         print_json(job.document)
     else:
         say(job.id)
+        if job.why_waiting:
+            say(job.why_waiting, err=True)
 
 
 def submit_and_wait(rh: "Runhook", asked: Submission, *, as_json: bool, shows: str | None) -> None:
@@ -96,7 +97,7 @@ def submit_and_wait(rh: "Runhook", asked: Submission, *, as_json: bool, shows: s
     if as_json:
         shows = QUIET
     if shows != QUIET:
-        _print_queued(rh, job)
+        _print_queued(job)
     try:
         job = follow(rh, job, shows)
     except KeyboardInterrupt:
@@ -115,13 +116,9 @@ def _queued(rh: "Runhook", asked: Submission) -> Job:
     return rh.submit(asked.model, asked.input, key=asked.key, **asked.parts)
 
 
-def _print_queued(rh: "Runhook", job: Job) -> None:
+def _print_queued(job: Job) -> None:
     if job.state == "queued":
         say(f"{job.id} is queued", err=True)
-        # A token that may submit need not be let in there, and the job is queued all the same.
-        with suppress(RunhookError):
-            if rh.queue().paused:
-                err.print("the queue is paused; nothing is sent until `runhook resume`")
     else:
         # Only with its --key: a job that was made now is queued.
         say(f"{job.id} was made before, and is {job.state}; nothing new was made", err=True)
