@@ -1,6 +1,5 @@
 """/jobs: what was made and what is being made, as pictures or as a table; fifty a page."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from flask import Blueprint, Response, request
@@ -22,8 +21,8 @@ from runhook.worker.store.listing import Listed
 
 EACH = 50  # jobs of a page: some 30 KB of HTML
 VIEWS = ("gallery", "table")
-DAY = timedelta(days=1)
-# What stands behind every id of one job and before the next one's, so that a page begins with it.
+# What stands behind every id of one job, or of one millisecond, and before the next one's: a page
+# begins with it.
 BEHIND = "~"
 
 blueprint = Blueprint("job_list", __name__, template_folder="templates")
@@ -63,8 +62,8 @@ def _place(query: ListQuery) -> dict[str, object]:
     if query.top:
         cursor = f"{query.top}{BEHIND}"
     elif query.jump and not cursor:
-        day = query.jump.replace(hour=0, minute=0, second=0, microsecond=0)
-        cursor = first_id("job", day + DAY)
+        last = query.jump.replace(hour=23, minute=59, second=59, microsecond=999_999)
+        cursor = f"{first_id('job', last)}{BEHIND}"
     return {"cursor": cursor, "limit": EACH}
 
 
