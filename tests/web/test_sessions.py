@@ -2,15 +2,18 @@
 
 import io
 import re
+from itertools import islice
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.edge import streams
 from runhook.webhook.edge.access import MOST_WRONG
 from runhook.webhook.edge.html import POLICY
 from runhook.webhook.pages import live
 from runhook.webhook.pages.system_page import PATH as SYSTEM
+from runhook.webhook.routes import events
 from tests.conftest import IMAGE, SECRET, SHOP, Build, House, web_app
 
 OTHER = "token-Of-the-office-90e2-and-more"
@@ -194,13 +197,33 @@ def test_a_session_outlives_a_new_secret_as_long_as_the_old_one_is_known(
 def test_a_stream_outlives_its_request_and_ends_with_its_session(
     browser: FlaskClient, shop: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "HEARTBEAT", 0.01)
+    for module in (live, streams):
+        monkeypatch.setattr(module, "HEARTBEAT", 0.01)
     _sign_in(browser)
     stream = iter(browser.get("/live", headers=BROWSER).response)
     # Nobody's request is under way any more while these are read, as with a real server.
     assert [next(stream) for _ in range(4)] == [live.AGAIN, *[live.ALIVE] * 3]
     browser.post("/logout", data={"csrf_token": _word(browser)}, headers=BROWSER)
     assert set(stream) <= {live.ALIVE}, "it ends by itself"
+
+
+def test_signing_out_ends_the_streams_of_v1_too(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.01)
+    house = build(RUNHOOK_API_TOKENS=f"ops:{OTHER}")
+    browser = web_app(house.w).test_client()
+    _sign_in(browser, OTHER)
+    job = house.ask()
+    paths = ("/v1/events/stream", f"/v1/jobs/{job.id}/stream")
+    opened = [iter(browser.get(path, headers=BROWSER).response) for path in paths]
+    begun = [next(stream) for stream in opened]
+    assert all(begun)
+    browser.post("/logout", data={"csrf_token": _word(browser)}, headers=BROWSER)
+    for stream in opened:
+        heard = list(islice(stream, 20))
+        assert set(heard) <= {events.ALIVE}
+        assert len(heard) < 20, "it ends by itself"
 
 
 def test_signing_out_ends_every_copy_of_the_cookie(browser: FlaskClient, shop: House) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import orjson
 
 from runhook.webhook.edge.limits import Limit
 from runhook.webhook.edge.responses import Events
+from runhook.webhook.edge.sessions import Session
 from runhook.worker.domain.events import Event, cloud_event
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.store import event_order
@@ -60,8 +62,13 @@ class Hub:
         self._streams = 0
         self._places = Limit("streams of yours run here", each=EACH, together=STREAMS)
 
-    def stream(self, name: str, messages: Iterator[bytes]) -> Events[Any]:
-        """An answer to a caller that goes on as long as there are messages.
+    def stream(self, name: str, messages: Iterator[bytes], session: Session | None) -> Events[Any]:
+        """An answer that goes on as long as there are messages and its hearer is signed in.
+
+        Args:
+            name: The caller's.
+            messages: What is said; something each `HEARTBEAT`.
+            session: By which a browser asks; None: a token was shown.
 
         Raises:
             ServiceUnavailable: As many run as may.
@@ -69,6 +76,8 @@ class Hub:
         place = self._places.take(name)
         with self._news:
             self._streams += 1
+        if session is not None:
+            messages = self._until_signed_out(messages, session.id)
         response: Events[Any] = Events(messages, content_type="text/event-stream", headers=HEADERS)
         response.call_on_close(place.leave)
         response.call_on_close(self._over)
@@ -104,6 +113,17 @@ class Hub:
         if found:
             cursor = found[-1].what.id
         return found, cursor
+
+    def _until_signed_out(self, messages: Iterator[bytes], session_id: str) -> Iterator[bytes]:
+        looked = time.monotonic()
+        for message in messages:
+            if time.monotonic() - looked >= HEARTBEAT:
+                looked = time.monotonic()
+                # Where Redis does not answer, nothing is read that could be told either.
+                with suppress(StoreUnavailable):
+                    if self._w.store.sessions.has_ended(session_id):
+                        return
+            yield message
 
     def _has_heard(self, place: tuple[int, int]) -> bool:
         """Whether everything behind this place is in the ring."""

@@ -2,18 +2,15 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import orjson
 from flask import Blueprint, Response, current_app, g
 
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.scopes import caller, only, open_to
-from runhook.webhook.edge.sessions import Session
 from runhook.webhook.edge.streams import HEARTBEAT, Hub, Message
 from runhook.worker.errors import StoreUnavailable
-from runhook.worker.store.sessions import Sessions
 
 ALIVE = b": alive\n\n"  # a comment of server-sent events: it says only that the stream lives
 # ms until a browser connects again, so that a restart of web is hardly seen.
@@ -34,29 +31,15 @@ blueprint = Blueprint("live", __name__)
 def stream() -> Response:
     """Server-sent events, `{"jobs": [ids], "more": whether there were others}`."""
     hub: Hub = current_app.extensions["runhook.hub"]
-    session: Session | None = g.session
-    store = wiring().store
     # What it needs is handed to it here: by the time that it is sent, the request is over.
-    is_over = partial(_is_over, store.sessions, session)
-    return hub.stream(caller().name, _told(hub, store.events.newest(), only(), is_over))
+    told = _told(hub, wiring().store.events.newest(), only())
+    return hub.stream(caller().name, told, g.session)
 
 
-def _is_over(sessions: Sessions, session: Session | None) -> bool:
-    """Whether who listens has signed out meanwhile."""
-    return session is not None and sessions.has_ended(session.id)
-
-
-def _told(
-    hub: Hub, cursor: str, tenant: str | None, is_over: Callable[[], bool]
-) -> Iterator[bytes]:
+def _told(hub: Hub, cursor: str, tenant: str | None) -> Iterator[bytes]:
     yield AGAIN
-    looked = time.monotonic()
     while True:
         try:
-            if time.monotonic() - looked >= HEARTBEAT:
-                looked = time.monotonic()
-                if is_over():
-                    return
             found, cursor = hub.after(cursor, HEARTBEAT)
         except StoreUnavailable:
             found = []

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import orjson
-from flask import Blueprint, current_app, request
+from flask import Blueprint, current_app, g, request
 from typing_extensions import TypedDict
 
 from runhook.webhook.edge.bodies import body, reads
@@ -118,7 +118,7 @@ def stream_events() -> Events[CloudEventView]:
     if cursor and (last or asked.after):
         store.after(cursor, 1)  # says now that it is too old, while a status can still be sent
     start = cursor or store.newest()
-    response = _hub().stream(caller().name, _events(_hub(), start, asked.types))
+    response = _hub().stream(caller().name, _events(_hub(), start, asked.types), g.session)
     # Where to go on if it breaks off before any event has come.
     response.headers[LAST_EVENT.name] = start
     return response
@@ -148,7 +148,7 @@ def stream_job(job_id: str) -> Events[JobView]:
     # Before the job is read: an event in between is sent twice over, and not missed.
     start = w.store.events.newest()
     job = w.store.jobs.get(job_id)
-    return _hub().stream(caller().name, _job(_hub(), start, job, w.settings.public_url))
+    return _hub().stream(caller().name, _job(_hub(), start, job, w.settings.public_url), g.session)
 
 
 def _events(hub: Hub, cursor: str, types: Sequence[str]) -> Iterator[bytes]:
