@@ -116,6 +116,28 @@ def _endless(document: dict[str, Any]) -> None:
     document["nodes"][0]["children"] = [0] * 1000  # and not only once: it would fill the memory
 
 
+def _heavy(document: dict[str, Any]) -> None:
+    # Places that lie in each other, for more points than there are: six millions take six megabytes
+    # of a file and fifty of memory, in each of thousands of parts.
+    document["accessors"][1]["count"] = 25
+    document["bufferViews"][1]["byteStride"] = 1
+
+
+def _white(side: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("1", (side, side), 1).save(out, "PNG")
+    return out.getvalue()
+
+
+def _many_pictures(document: dict[str, Any]) -> None:
+    (part,) = document["meshes"][0]["primitives"]
+    document["textures"] *= 5
+    document["materials"] = [
+        {"pbrMetallicRoughness": {"baseColorTexture": {"index": n}}} for n in range(5)
+    ]
+    document["meshes"][0]["primitives"] = [{**part, "material": n} for n in range(5)]
+
+
 UNREADABLE = {
     "Draco": glb(_needs("KHR_draco_mesh_compression")),
     "meshopt": glb(_needs("EXT_meshopt_compression")),
@@ -126,6 +148,8 @@ UNREADABLE = {
     "not a GLB": b"<html>" * 20,
     "has a picture that is too large": glb(picture=_said_to_be(_halves(), 16, 30_000, 30_000)),
     "has a picture of a kind": glb(picture=b"GIF89a" * 9),
+    "is broken": glb(_heavy),
+    "picture that is too large": glb(_many_pictures, picture=_white(4096)),
 }
 # Pictures by their kind, and as what each is asked to be decoded: no side longer than 4096 pixels.
 PICTURES = {

@@ -6,7 +6,7 @@ const MOST = 6e6; // points, and corners of triangles: some hundred megabytes
 const MOST_PARTS = 20000; // a node that is its own child would never end
 const MOST_SHOWN = 8; // at once; browsers take the oldest of 16 drawings away
 const SIDE = 4096; // pixels of a texture; more look no better in a page's column
-const AREA = 2 ** 26; // pixels of a picture in the file: decoded, a quarter of a gigabyte
+const AREA = 2 ** 26; // pixels of all pictures that are shown: decoded, a quarter of a gigabyte
 const FIELD = Math.tan(Math.PI / 10); // half of what is seen at a distance of 1
 const REFUSED = { KHR_draco_mesh_compression: "Draco compression", EXT_meshopt_compression: "meshopt compression",
   KHR_meshopt_compression: "meshopt compression", KHR_texture_basisu: "KTX2 textures" };
@@ -56,7 +56,7 @@ function open(file) {
   check(found[0x4e4f534a]);
   const doc = JSON.parse(new TextDecoder().decode(found[0x4e4f534a]));
   readable(doc.extensionsRequired ?? []);
-  return { doc, bytes: found[0x004e4942] ?? new Uint8Array() };
+  return { doc, bytes: found[0x004e4942] ?? new Uint8Array(), pixels: 0 };
 }
 
 function part({ doc, bytes }, index) {
@@ -66,12 +66,13 @@ function part({ doc, bytes }, index) {
   return bytes.subarray(from, from + size);
 }
 
-function numbers(scene, index, wide, List = Float32Array) {
+function numbers(scene, index, wide, List = Float32Array, many) {
   if (index === undefined) return null;
   const one = scene.doc.accessors?.[index] ?? {}, { count, byteOffset: from = 0 } = one;
   const [kind, size, most] = KINDS[one.componentType] ?? [], own = WIDE[one.type];
   check(kind && own <= wide && count >= 0 && from >= 0);
   check(count <= MOST, "is too large to turn here");
+  check(many === undefined || count === many); // more than there are points are drawn by nothing
   check(!one.sparse && one.bufferView !== undefined, "needs sparse parts, which are not read here");
   const at = part(scene, one.bufferView), step = scene.doc.bufferViews[one.bufferView].byteStride ?? own * size;
   check(step > 0 && (!count || from + step * (count - 1) + own * size <= at.length), "is cut off");
@@ -120,7 +121,8 @@ function triangles(scene, { mode = 4, attributes = {}, indices, extensions = {} 
   const order = numbers(scene, indices, 1, Uint32Array) ?? Uint32Array.from({ length: place.length / 3 }, (_, k) => k);
   check(order.every((k) => k * 3 < place.length));
   const { NORMAL, TEXCOORD_0, COLOR_0 } = attributes;
-  return { order, place, normal: numbers(scene, NORMAL, 3), uv: numbers(scene, TEXCOORD_0, 2), tint: numbers(scene, COLOR_0, 4) };
+  const each = (index, wide) => numbers(scene, index, wide, Float32Array, place.length / 3);
+  return { order, place, normal: each(NORMAL, 3), uv: each(TEXCOORD_0, 2), tint: each(COLOR_0, 4) };
 }
 
 // How large a picture is by its head, before the browser makes pixels of it.
@@ -148,7 +150,7 @@ async function picture(scene, index, side) {
   const { bufferView, mimeType: type } = scene.doc.images?.[extensions.EXT_texture_webp?.source ?? source] ?? {};
   if (bufferView === undefined) return null;
   const bytes = part(scene, bufferView), [wide, high] = sides(bytes);
-  check(wide * high <= AREA, "has a picture that is too large to show here");
+  check((scene.pixels += wide * high) <= AREA, "has a picture that is too large to show here");
   // Where it stands on the model goes by parts of it, so each side may be made smaller by itself.
   return createImageBitmap(new Blob([bytes], { type }), { premultiplyAlpha: "none", colorSpaceConversion: "none",
     resizeWidth: Math.min(wide, side), resizeHeight: Math.min(high, side) });
