@@ -88,3 +88,12 @@ def test_a_price_is_told_of_an_input_that_is_not_finished_yet() -> None:
     found = [catalogue.estimate(model, {"resolution": size}) for size in ("720p", "1080p")]
     assert [one and one.money for one in found] == [Decimal("1.35"), Decimal("1.75")]
     assert catalogue.estimate("workflow/1", {}) is None
+
+
+def test_a_number_that_no_machine_holds_has_no_price() -> None:
+    for model in catalogue.models():
+        endless = {param.name: "9" * 5000 for param in model.params}
+        catalogue.estimate(model.endpoint, endless)
+    found = catalogue.estimate("vidu/text-to-video-q3-turbo", {"duration": "9" * 5000})
+    assert found
+    assert found.money is None

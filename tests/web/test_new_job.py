@@ -135,6 +135,13 @@ def test_each_fault_stands_at_its_field_and_nothing_is_kept(
     assert _jobs(house) == []
 
 
+def test_a_number_that_no_machine_holds_is_a_fault_of_its_field(client: FlaskClient) -> None:
+    form = _form(client, f"/new/{VIDU}")
+    answer = _post(client, form, do="check", input__prompt="waves", input__duration="9" * 5000)
+    assert answer.status_code == 200, answer.data
+    assert "aria-invalid" in answer.text
+
+
 def test_a_form_makes_its_job_and_sent_again_it_makes_no_other(
     house: House, client: FlaskClient
 ) -> None:

@@ -21,6 +21,7 @@ UNITS = {
 }
 # Parameters that say how many of the unit are made: the first that a model has.
 COUNTS = {"second": ("duration",), "image": ("imageNum", "n", "maxImages")}
+LONGEST_COUNT = 9  # digits of such a number; Python makes none of thousands of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +149,6 @@ def _count(price: Price, values: Mapping[str, Any]) -> Decimal | None:
 
 def _whole(value: Any) -> Decimal | None:
     text = str(value)
-    if text.isdecimal() and int(text) > 0:
+    if text.isdecimal() and len(text) <= LONGEST_COUNT and int(text) > 0:
         return Decimal(text)
     return None
