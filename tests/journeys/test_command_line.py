@@ -119,6 +119,7 @@ def test_apps_workflows_and_styles_are_shown(town: Town) -> None:
     shown = _run("app", "1877265245566922800", environ=town.environ)
     for words in ("6.text", "52.image", "LIST (photo,", "anime, ink)", "0.6", "the seed"):
         assert words in shown.stdout
+    assert all(len(row.split("\t")) == 5 for row in shown.stdout.splitlines())
     fields = _run("workflow", "12", environ=town.environ)
     assert "6.text" in fields.stdout
     assert "3.model" not in fields.stdout  # another node feeds it

@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from runhook.worker.cli.commands import runhook
-from runhook.worker.cli.console import out, print_json, show
+from runhook.worker.cli.console import err, out, print_json, show
 from runhook.worker.cli.tables import Rows
 from runhook.worker.domain.reports import AppField
 from runhook.worker.net.untrusted import one_line
@@ -68,7 +68,7 @@ def _show_app(webapp_id: str, *, as_json: bool) -> None:
     title = Text.assemble((f"app/{webapp_id}", "bold"), f"  {one_line(found['name'])}")
     if found["needs_password"]:
         title.append("  needs options.accessPassword")
-    out.print(title.append("\n"))
+    err.print(title.append("\n"))  # it is no record
     out.print(_fields_table([_field(one) for one in found["fields"]]))
 
 
