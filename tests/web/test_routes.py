@@ -310,7 +310,8 @@ def test_a_users_word_on_a_job_is_taken_over_http(client: FlaskClient, town: Hou
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"as": "done"}, {"ref": 5}, {"ref": "x"}, {"as": "failed", "ref": "1"}]
+    "body",
+    [{}, {"as": "done"}, {"ref": 5}, {"ref": "x"}, {"ref": "١٢"}, {"as": "failed", "ref": "1"}],
 )
 def test_a_resolve_that_says_nothing_is_refused(client: FlaskClient, body: Any) -> None:
     answer = client.post("/v1/jobs/job_none/resolve", json=body)

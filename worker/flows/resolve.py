@@ -22,6 +22,11 @@ End = Literal["failed", "resubmit"]  # what an owner may say of it without namin
 As = Annotated[End, one_of(get_args(End))]
 
 
+def _is_ref(text: str) -> bool:
+    """Other scripts have digits too, and no task's id is written in them."""
+    return text.isascii() and text.isdecimal()
+
+
 class Verdict(Body):
     """What became of an unconfirmed attempt, as the user knows it: one of `as` and `ref`.
 
@@ -32,7 +37,7 @@ class Verdict(Body):
     """
 
     verdict: As | None = Field(None, alias="as")
-    ref: Annotated[str, fits(str.isdecimal, "must be a task's id: digits", "[0-9]+")] | None = None
+    ref: Annotated[str, fits(_is_ref, "must be a task's id: digits", "[0-9]+")] | None = None
     force: bool = False
 
     @model_validator(mode="after")
