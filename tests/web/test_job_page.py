@@ -215,6 +215,13 @@ def test_a_job_whose_price_nobody_knows_says_so(browser: Browser) -> None:
     assert "Attempt 2 was submitted" in browser.told(job, "retry")
 
 
+def test_cancel_asks_nothing_about_a_job_that_has_ended(browser: Browser) -> None:
+    job = browser.house.until(browser.house.ask(), "succeeded")
+    answer = browser.client.get(f"/jobs/{job.id}/cancel")
+    assert (answer.status_code, answer.location) == (303, f"/jobs/{job.id}")
+    assert "Nothing is left to cancel: it has ended, succeeded." in browser.open(answer.location)
+
+
 def test_cancel_asks_about_what_waits_for_it(browser: Browser) -> None:
     first = browser.house.ask()
     names = [f"output:{first.id}/0"]

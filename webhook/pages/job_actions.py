@@ -54,6 +54,8 @@ blueprint = page_blueprint("job_actions", __name__)
 def ask_cancel(job_id: str) -> Response:
     """What becomes of it, and of what waits for it?"""
     job = wiring().store.jobs.get(job_id)
+    if job.state.ended:
+        return _done(job, f"Nothing is left to cancel: it has ended, {job.state}.")
     waiting = wiring().store.lineage.waiters(job_id, "", policy.MOST_OF_A_TREE)
     seen = [
         one for one in wiring().store.jobs.many(waiting[:NAMED]) if only() in (None, one.tenant)
