@@ -30,7 +30,10 @@ SWITCHES = {
     "failed": ("Fail", "The job fails, says why, and can be retried."),
     "slow": ("Be slow", "The job runs a minute longer."),
     "busy": ("Be busy", "The queue waits, tries one job, and goes on by itself."),
-    "outage": ("Be away", "Nothing is sent meanwhile, and nothing is paid for."),
+    "outage": (
+        "Be away",
+        "What is sent into it is unconfirmed, and never sent again without proof; the others wait.",
+    ),
     "output_outage": ("Lose outputs", "The archive tries again until it has the file."),
 }
 # How often a switched fault happens, as the sandbox's rules have it.
