@@ -34,6 +34,18 @@ def test_whose_jobs_wait_is_told_and_why_they_do(build: Build) -> None:
     assert "the queue is paused" in waiting["why_waiting"]
 
 
+def test_a_job_says_that_it_waits_for_runninghub_and_in_which_words(house: House) -> None:
+    house.sandbox.faults({"fault": "outage", "rate": 1.0})
+    house.until(house.ask(), "unconfirmed")
+    client, waits = web_app(house.w).test_client(), house.ask()
+    house.settle()
+    why = client.get("/v1/queue").get_json()["gate"]["why"]
+    assert why == "HTTP 503, not JSON: 503 Service Unavailable 503 Service Unavailable"
+    said = client.get(f"/v1/jobs/{waits.id}").get_json()["why_waiting"]
+    assert said == f"nothing is sent for now: {why}"
+    assert said in client.get(f"/jobs/{waits.id}").get_data(as_text=True)
+
+
 def test_the_tenants_with_the_most_jobs_are_named_and_the_others_counted(house: House) -> None:
     house.w.store.queue.pause(True)
     for number in range(policy.TENANTS_NAMED + 3):

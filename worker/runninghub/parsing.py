@@ -5,6 +5,7 @@ nested without end. What is absurd is not corrected: it counts as not told.
 """
 
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
@@ -20,6 +21,9 @@ DIGITS = 12  # before an amount's point: a bill is smaller than a million millio
 FRACTION = 20  # digits behind it: a double that was written out has seventeen
 LONGEST_NUMBER = 40  # characters: more than any amount or id has
 LONGEST_REF = 30  # digits; a task's id has 19
+READ_OF_A_BODY = 800  # bytes of one that is no JSON, of which its markup goes
+LONGEST_HEAD = 80  # characters of it that are told: as many as make a sentence
+MARKUP = re.compile(r"<[^>]*>?")
 LONGEST_NAME = 100  # characters of an id, code or currency
 # Members that hold JSON as text, which is parsed here by itself and so is not cut.
 HOLDS_JSON = ("eventData", "promptTips", "prompt", "fieldData")
@@ -210,5 +214,6 @@ def _ref(value: Any) -> str | None:
 
 
 def _head(body: bytes) -> str:
-    text = clean(body[:80].decode("utf-8", "replace")).replace("\n", " ")
-    return text or "an empty body"
+    """How a body begins, for people to read: of a page of HTML its words."""
+    text = MARKUP.sub(" ", clean(body[:READ_OF_A_BODY].decode("utf-8", "replace")))
+    return " ".join(text.split())[:LONGEST_HEAD] or "an empty body"

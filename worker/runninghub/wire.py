@@ -117,7 +117,7 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
         body: In either generation's shape (api-425767306, api-276642704).
     """
     try:
-        said = read_object(body)
+        said = read_object(body, status)
     except Unreadable as error:
         return _unreadable(status, body, str(error))
     data, code = inner(said), error_code(said)
@@ -129,7 +129,7 @@ def read_submit(status: int, body: bytes) -> SubmitAnswer:
         return _with_code(code, error_text(said), ref)
     if ref:
         return _with_task(status, said, ref)
-    return _by_http(status, "no task id") or Uncertain(
+    return _by_http(status, f"HTTP {status}, no task id") or Uncertain(
         why="an answer with neither task id nor error"
     )
 
@@ -180,16 +180,21 @@ def _task_of_unreadable(body: bytes) -> str | None:
 
 
 def _by_http(status: int, why: str) -> SubmitAnswer | None:
-    """What the HTTP status alone decides; None: nothing."""
+    """What the HTTP status alone decides; None: nothing.
+
+    Args:
+        status: The HTTP status.
+        why: What is wrong with the answer, beginning with that.
+    """
     if str(status) == BUSY_HTTP:
         return Busy(code=BUSY_HTTP, message="HTTP 429")
     if status == 408 or status >= 500:
-        return Uncertain(why=f"HTTP {status}, {why}", code=str(status), outage=True)
+        return Uncertain(why=why, code=str(status), outage=True)
     if status >= 300:
         return Refused(
             Error(
                 code="rejected",
-                message=f"RunningHub answered HTTP {status}, {why}; nothing was paid",
+                message=f"RunningHub answered {why}; nothing was paid",
                 provider_code=str(status),
             )
         )

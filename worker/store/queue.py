@@ -51,12 +51,14 @@ class Place:
         in_flight: How many of the tenant's are in flight.
         limit: How many may be; None: any number.
         paused: The queue is, for everybody.
+        gated: Why the breaker of its line has tripped; empty: it has not.
     """
 
     position: int | None
     in_flight: int
     limit: int | None
     paused: bool
+    gated: str = ""
 
     @property
     def why_waiting(self) -> str | None:
@@ -65,6 +67,8 @@ class Place:
             return None
         if self.paused:
             return "the queue is paused, and nothing is sent until it is resumed"
+        if self.gated:
+            return f"nothing is sent for now: {self.gated}"
         if self.limit is None or self.in_flight < self.limit:
             return None
         return (
@@ -187,12 +191,13 @@ class Queue:
 
     def place(self, line: str, job_id: str) -> Place:
         """Where a queued job stands."""
-        position, in_flight, paused = map(int, self._scripts.run("position", job_id, line))
+        position, in_flight, paused, gated = self._scripts.run("position", job_id, line)
         return Place(
             position=position or None,
             in_flight=in_flight,
             limit=self.limits.each,
             paused=bool(paused),
+            gated=gated.decode(),
         )
 
     def wait_for(self, action: Literal["take", "good", "busy"]) -> float:
