@@ -10,7 +10,7 @@ from runhook import Job, Runhook
 from runhook.worker import catalogue
 from runhook.worker.cli.console import WIDE
 from runhook.worker.cli.demo_scenes import SCENES
-from runhook.worker.cli.job_tables import jobs_table
+from runhook.worker.cli.job_tables import LONGEST_SHOWN, job_page, jobs_table
 from runhook.worker.cli.model_tables import models_table
 from runhook.worker.cli.tables import GAP, Rows, particulars
 from runhook.worker.client.jobs import job_of
@@ -82,6 +82,13 @@ def test_a_terminal_shows_as_much_of_ids_as_tells_them_apart_and_long_cells_belo
     assert [lines[1], lines[5]] == ["job_01a224d32642a1", "job_01a224d32642a2"]
     assert "".join(map(str.strip, lines[2:5])) == f"http://127.0.0.1/{'x' * 90}/a1"
     assert _lines(table)[0].split("\t")[0] == "job_01a224d32642a1"
+
+
+def test_a_particular_that_is_cut_is_marked_as_cut() -> None:
+    entry = {"at": "2026-11-22T10:00:00.123Z", "what": "asked RunningHub", "status": 200}
+    bodies = ("x" * LONGEST_SHOWN, "x" * (LONGEST_SHOWN + 1))
+    told = _lines(job_page(_job(), "", (), [entry | {"answer": body} for body in bodies]))[-2:]
+    assert [line.endswith("…") for line in told] == [False, True]
 
 
 def test_what_a_cell_holds_cannot_end_its_line_or_colour_it() -> None:

@@ -197,7 +197,15 @@ def _timeline(timeline: Sequence[Mapping[str, Any]]) -> Rows:
     table = Rows("at", "what", "particulars", wraps=("particulars",))
     for entry in timeline:
         rest = {k: v for k, v in entry.items() if k not in ("at", "what") and v not in (None, "")}
-        values = ", ".join(f"{k} {str(v)[:LONGEST_SHOWN]}" for k, v in rest.items())
+        values = ", ".join(f"{k} {_cut(v)}" for k, v in rest.items())
         # Masked: particulars quote URLs and errors, and people paste a timeline into tickets.
         table.add_row(entry["at"][CLOCK_TIME], entry["what"], Text(masked(values)))
     return table
+
+
+def _cut(value: Any) -> str:
+    """A particular as it is told; of a long one the beginning, marked as one."""
+    text = str(value)
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"{text[:LONGEST_SHOWN]}…"
