@@ -1,6 +1,7 @@
 """When Redis is away: callbacks get 503 in time, and the API says that nothing was made."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runhook.config.settings import Settings
+from runhook.webhook.pages.errors import AWAY, AWAY_SENT
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
 from tests.conftest import IMAGE, SECRET, web_app
@@ -45,6 +47,23 @@ def test_a_callback_gets_503_while_redis_is_stopped(own: tuple[EmbeddedServer, W
     )
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200
+
+
+def test_people_are_told_what_to_do_at_their_page(own: tuple[EmbeddedServer, Wiring]) -> None:
+    server, w = own
+    client = web_app(w).test_client()
+    browser = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+    word = re.search(r'csrf-token" content="(\w+)"', client.get("/", headers=browser).text)
+    assert word
+    server.stop()
+    looked = client.get("/jobs", headers=browser)
+    assert looked.status_code == 503
+    assert AWAY in looked.text
+    form = {"csrf_token": word[1], "paused": "1"}
+    sent = client.post("/system/pause", data=form, headers=browser)
+    assert sent.status_code == 503
+    assert AWAY_SENT in sent.text
+    assert "Idempotency-Key" not in looked.text + sent.text
 
 
 def test_a_hanging_redis_is_given_up_within_three_seconds(
