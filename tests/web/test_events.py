@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from runhook.webhook.edge.streams import EACH
+from runhook.webhook.edge.streams import ALIVE, EACH, Hub, Message
+from runhook.worker.domain.events import Event
 from runhook.worker.store import job_records
 from tests.conftest import House, eventually
 
@@ -151,6 +152,26 @@ def test_a_jobs_stream_shows_it_as_it_is_and_ends_with_it(
     streams.append(Stream(f"{house.web}/v1/jobs/{job.id}/stream"))
     eventually(lambda: streams[1].over)
     assert streams[1].events() == ["job.succeeded"]
+
+
+@pytest.mark.parametrize("path", ["/v1/events/stream?types=job.failed", "/v1/jobs/{job}/stream"])
+def test_a_stream_is_alive_while_others_events_pass_it_by(
+    house: House, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    others = Event(id="evt_1-0", type="job.running", time=house.clock.now(), subject="another")
+    busy = iter(range(50))
+
+    def after(_hub: Hub, cursor: str, _seconds: float) -> tuple[list[Message], str]:
+        next(busy)  # nothing else would end a stream that says nothing
+        return [Message(others, b"{}")], cursor
+
+    monkeypatch.setattr(Hub, "after", after)
+    monkeypatch.setattr("runhook.webhook.edge.streams.HEARTBEAT", 0)
+    answer = house.app.test_client().get(path.format(job=house.ask().id))
+    told = iter(answer.response)
+    next(told)
+    assert next(told) == ALIVE
+    answer.close()
 
 
 def test_a_stream_of_no_job_is_404(client: FlaskClient) -> None:

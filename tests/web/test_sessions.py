@@ -13,7 +13,6 @@ from runhook.webhook.edge.access import MOST_WRONG
 from runhook.webhook.edge.html import POLICY
 from runhook.webhook.pages import live
 from runhook.webhook.pages.system_page import PATH as SYSTEM
-from runhook.webhook.routes import events
 from tests.conftest import IMAGE, SECRET, SHOP, Build, House, web_app
 
 OTHER = "token-Of-the-office-90e2-and-more"
@@ -202,9 +201,9 @@ def test_a_stream_outlives_its_request_and_ends_with_its_session(
     _sign_in(browser)
     stream = iter(browser.get("/live", headers=BROWSER).response)
     # Nobody's request is under way any more while these are read, as with a real server.
-    assert [next(stream) for _ in range(4)] == [live.AGAIN, *[live.ALIVE] * 3]
+    assert [next(stream) for _ in range(4)] == [live.AGAIN, *[streams.ALIVE] * 3]
     browser.post("/logout", data={"csrf_token": _word(browser)}, headers=BROWSER)
-    assert set(stream) <= {live.ALIVE}, "it ends by itself"
+    assert set(stream) <= {streams.ALIVE}, "it ends by itself"
 
 
 def test_signing_out_ends_the_streams_of_v1_too(
@@ -222,7 +221,7 @@ def test_signing_out_ends_the_streams_of_v1_too(
     browser.post("/logout", data={"csrf_token": _word(browser)}, headers=BROWSER)
     for stream in opened:
         heard = list(islice(stream, 20))
-        assert set(heard) <= {events.ALIVE}
+        assert set(heard) <= {streams.ALIVE}
         assert len(heard) < 20, "it ends by itself"
 
 

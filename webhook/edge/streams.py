@@ -6,8 +6,7 @@ Each stream takes a thread as long as it runs, so their number is bounded: more 
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +25,9 @@ from runhook.worker.wiring import Wiring
 EACH, STREAMS = 32, 64
 # Events that streams find without asking Redis, and bytes of them: large jobs make large ones.
 RING, LARGEST_RING = 1000, 16 * 1024 * 1024
+# Bytes that are sent together: each piece is a turn of a thread, and of hundreds of events a second
+# some dozens of streams would make tens of thousands. Who does not read has one piece in memory.
+PIECE = 64 * 1024
 AT_ONCE = 200  # events of one read: what a busy second brings, in one round trip
 # Seconds that the listener waits at most before it looks whether anybody streams, and after an
 # error before it tries again.
@@ -33,6 +35,7 @@ BREATH = 1.0
 # Seconds of silence after which a comment says that the stream lives: proxies cut silent ones, and
 # only by writing does this process learn that somebody hung up.
 HEARTBEAT = 5.0
+ALIVE = b": alive\n\n"  # a comment of server-sent events: it says only that the stream lives
 # Proxies would hold events back until they have a buffer full.
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -67,7 +70,8 @@ class Hub:
 
         Args:
             name: The caller's.
-            messages: What is said; something each `HEARTBEAT`.
+            messages: What is said; an empty one whenever there is nothing to say, which becomes a
+                comment once the stream was silent for `HEARTBEAT`.
             session: By which a browser asks; None: a token was shown.
 
         Raises:
@@ -76,24 +80,21 @@ class Hub:
         place = self._places.take(name)
         with self._news:
             self._streams += 1
-        if session is not None:
-            messages = self._until_signed_out(messages, session.id)
-        response: Events[Any] = Events(messages, content_type="text/event-stream", headers=HEADERS)
+        told = self._told(messages, session)
+        response: Events[Any] = Events(told, content_type="text/event-stream", headers=HEADERS)
         response.call_on_close(place.leave)
         response.call_on_close(self._over)
         return response
 
-    def follow(self, cursor: str) -> Iterator[Message | None]:
-        """Everything behind the cursor, for ever; None when there was nothing for a while."""
+    def follow(self, cursor: str) -> Iterator[Sequence[Message]]:
+        """Everything behind the cursor, for ever, what is there together; none: it was silent."""
         while True:
             try:
                 found, cursor = self.after(cursor, HEARTBEAT)
             except StoreUnavailable:
                 time.sleep(BREATH)
                 found = []
-            yield from found
-            if not found:
-                yield None
+            yield found
 
     def after(self, cursor: str, seconds: float) -> tuple[Sequence[Message], str]:
         """Events behind the cursor, and the cursor behind them; waits for the first so long.
@@ -114,16 +115,28 @@ class Hub:
             cursor = found[-1].what.id
         return found, cursor
 
-    def _until_signed_out(self, messages: Iterator[bytes], session_id: str) -> Iterator[bytes]:
-        looked = time.monotonic()
+    def _told(self, messages: Iterator[bytes], session: Session | None) -> Iterator[bytes]:
+        looked = said = time.monotonic()
         for message in messages:
-            if time.monotonic() - looked >= HEARTBEAT:
-                looked = time.monotonic()
-                # Where Redis does not answer, nothing is read that could be told either.
-                with suppress(StoreUnavailable):
-                    if self._w.store.sessions.has_ended(session_id):
-                        return
-            yield message
+            now = time.monotonic()
+            if now - looked >= HEARTBEAT:
+                looked = now
+                if self._has_signed_out(session):
+                    return
+            if message:
+                said = now
+                yield message
+            elif now - said >= HEARTBEAT:
+                said = now
+                yield ALIVE
+
+    def _has_signed_out(self, session: Session | None) -> bool:
+        if session is None:
+            return False
+        try:
+            return self._w.store.sessions.has_ended(session.id)
+        except StoreUnavailable:
+            return False  # then nothing is read either that could be told
 
     def _has_heard(self, place: tuple[int, int]) -> bool:
         """Whether everything behind this place is in the ring."""
@@ -192,6 +205,18 @@ def _message(event: Event, base: str) -> Message | None:
     except Exception:  # noqa: BLE001 - it is that event's own
         report("task.failed", lane="streams", duty=event.id, exc_info=True)
         return None
+
+
+def joined(said: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in few pieces."""
+    piece = b""
+    for one in said:
+        piece += one
+        if len(piece) >= PIECE:
+            yield piece
+            piece = b""
+    if piece:
+        yield piece
 
 
 def spoken(event_id: str, kind: str, body: bytes) -> bytes:

@@ -12,7 +12,6 @@ from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.webhook.edge.streams import HEARTBEAT, Hub, Message
 from runhook.worker.errors import StoreUnavailable
 
-ALIVE = b": alive\n\n"  # a comment of server-sent events: it says only that the stream lives
 # ms until a browser connects again, so that a restart of web is hardly seen.
 AGAIN = b"retry: 2000\n\n"
 # Seconds in which what happens is told together: a page fetches twice a second at most, and a busy
@@ -46,7 +45,7 @@ def _told(hub: Hub, cursor: str, tenant: str | None) -> Iterator[bytes]:
             time.sleep(HEARTBEAT)
         seen = _visible(found, tenant)
         if not seen:
-            yield ALIVE
+            yield b""
             continue
         time.sleep(random.uniform(0, APART))  # noqa: S311 - no secret
         said = {"jobs": seen[:NAMED], "more": len(seen) > NAMED}

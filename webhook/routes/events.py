@@ -12,7 +12,7 @@ from runhook.webhook.edge.declared import Header, gives, hears
 from runhook.webhook.edge.queries import USUAL, PageSize, Query, query, read_query, takes
 from runhook.webhook.edge.responses import Answer, Events, answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
-from runhook.webhook.edge.streams import Hub, spoken
+from runhook.webhook.edge.streams import Hub, joined, spoken
 from runhook.worker.delivery.subscriptions import listening_secret
 from runhook.worker.delivery.trigger import TriggeredView, TriggerRequest, trigger
 from runhook.worker.domain.answers import JobView, Page
@@ -27,7 +27,6 @@ from runhook.worker.store import event_at, is_event_id
 from runhook.worker.store.events import EVENT_ID
 
 LARGEST = 4096  # bytes of a body, which has two words
-ALIVE = b": alive\n\n"  # a comment of server-sent events: it says only that the stream lives
 # Pieces of the log, and events of each, that one request looks through for wanted types: so rare
 # ones cost it no more than ten thousand events, and it answers with a cursor to go on from.
 ROUNDS, PIECE = 20, 500
@@ -154,23 +153,22 @@ def stream_job(job_id: str) -> Events[JobView]:
 def _events(hub: Hub, cursor: str, types: Sequence[str]) -> Iterator[bytes]:
     # ms until a browser connects again, so that a restart of web is hardly seen.
     yield b"retry: 2000\n\n"
-    for message in hub.follow(cursor):
-        if message is None:
-            yield ALIVE
-        elif not types or message.what.type in types:
-            yield spoken(message.what.id, message.what.type, message.body)
+    for found in hub.follow(cursor):
+        yield b""
+        yield from joined(
+            spoken(message.what.id, message.what.type, message.body)
+            for message in found
+            if not types or message.what.type in types
+        )
 
 
 def _job(hub: Hub, cursor: str, job: Job, base: str) -> Iterator[bytes]:
     yield spoken(cursor, f"job.{job.state}", orjson.dumps(job_view(job, base=base)))
     if job.state.ended:
         return
-    for message in hub.follow(cursor):
-        if message is None:
-            yield ALIVE
-            continue
-        what = message.what
-        if what.subject == job.id:
+    for found in hub.follow(cursor):
+        yield b""
+        for what in (message.what for message in found if message.what.subject == job.id):
             yield spoken(what.id, what.type, orjson.dumps(what.data(base)))
             if what.job and what.job.state.ended:
                 return
