@@ -223,6 +223,8 @@ def test_a_dry_run_says_where_todays_budget_has_no_room(office: Office) -> None:
 def test_a_sample_event_reaches_handlers_and_pays_for_nothing(town: Town, office: Office) -> None:
     paid = town.sandbox.accepted()
     assert office.said("trigger", "job.failed").splitlines() == ["book"]
+    ignored = office.run("trigger", "group.ended", "--model", IMAGE)
+    assert (ignored.returncode, "--model has no effect" in ignored.stderr) == (2, True)
     eventually(lambda: any("job.failed job_test" in line for line in town.told()))
     assert town.sandbox.accepted() == paid
 

@@ -2,7 +2,7 @@
 
 import click
 
-from runhook.worker.cli.commands import runhook
+from runhook.worker.cli.commands import refuse_beside, runhook
 from runhook.worker.cli.completion import models
 from runhook.worker.cli.console import err, print_json, say
 from runhook.worker.domain.events import TYPES
@@ -21,6 +21,8 @@ def trigger(event: str, model: str | None, as_json: bool) -> None:
     existed, and has the metadata {"test": true}. A handler that would submit the next job is
     refused that.
     """
+    if event == "group.ended":
+        refuse_beside("group.ended, which is about no job", "model")
     found = runhook().trigger(event, model=model)
     if as_json:
         print_json(found.document)

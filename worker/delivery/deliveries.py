@@ -39,11 +39,6 @@ class RedeliverRequest(Filter):
     """Deliveries to be handed to their handlers again: dead ones unless it says otherwise.
 
     Attributes:
-        state: What became of them so far.
-        handler: To whom, by name or by the subscription's id.
-        job: About which job.
-        since: Of events from then on.
-        until: Of events before then.
         dry_run: Only count them.
     """
 
