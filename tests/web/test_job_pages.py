@@ -130,6 +130,7 @@ def test_what_stays_in_view_is_asked_for_by_its_first_job_and_newer_ones_are_cou
         ("jump=2000-01-01", []),
         ("jump=2300-01-01", ["film", "failed"]),
         ("jump=9999-12-31", ["film", "failed"]),
+        ("limit=1", ["film"]),
     ],
 )
 def test_filters_are_the_contracts_as_an_address(

@@ -13,7 +13,7 @@ from runhook.webhook.pages.shell import REFUSED, page
 from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Moment, one_of
 from runhook.worker.domain.jobs import JOB_ID, State, first_id, is_job_id
-from runhook.worker.domain.pages import begins_at
+from runhook.worker.domain.pages import PageSize, begins_at
 from runhook.worker.errors import NotFound
 from runhook.worker.flows import lists
 from runhook.worker.flows.lists import JobsQuery
@@ -34,6 +34,7 @@ class ListQuery(JobsQuery):
     view: Annotated[str, one_of(VIEWS)] = VIEWS[0]
     jump: Moment | None = None
     top: Annotated[str, begins_at(is_job_id, JOB_ID.pattern)] | None = None
+    limit: PageSize = EACH
 
 
 @blueprint.get("/jobs")
@@ -64,7 +65,7 @@ def _place(query: ListQuery) -> dict[str, object]:
     elif query.jump and not cursor:
         last = query.jump.replace(hour=23, minute=59, second=59, microsecond=999_999)
         cursor = f"{first_id('job', last)}{BEHIND}"
-    return {"cursor": cursor, "limit": EACH}
+    return {"cursor": cursor}
 
 
 def _page(
