@@ -97,7 +97,9 @@ def test_who_speaks_no_tls_is_told_so() -> None:
 
 def test_an_answer_that_does_not_come_in_time_is_told_without_python() -> None:
     with _answering(_silent) as place:
-        assert _asked(f"http://{place}", 0.3) == "no whole answer within 0.3 s"
+        said = _asked(f"http://{place}", 0.3)
+    # By whichever clock is first: the call's own, or its socket's.
+    assert said in ("no whole answer within 0.3 s", "no answer came in time")
 
 
 def test_a_certificate_that_is_not_trusted_says_why() -> None:
