@@ -45,8 +45,8 @@ def test_a_script_that_the_server_forgot_is_loaded_again(scripts: Scripts, raw: 
     assert _place(scripts, 0) == 1
     raw.script_flush()
     assert scripts.each("position", [("job_1", "line_1"), ("job_2", "line_2")]) == [
-        [2, 0, 0, b""],
-        [3, 0, 0, b""],
+        [2, 0, 0, 0],
+        [3, 0, 0, 0],
     ]
 
 
@@ -57,7 +57,7 @@ def test_of_many_calls_together_one_that_goes_wrong_is_the_only_one(
     many = [("job_1", "line_1"), ("job_1", "wrong"), ("job_3", "line_3")]
     first, wrong, third = scripts.each("position", many)
     raw.delete(f"{LINE}wrong")
-    assert (first, third) == ([2, 0, 0, b""], [4, 0, 0, b""])
+    assert (first, third) == ([2, 0, 0, 0], [4, 0, 0, 0])
     assert isinstance(wrong, Exception)
 
 

@@ -51,14 +51,14 @@ class Place:
         in_flight: How many of the tenant's are in flight.
         limit: How many may be; None: any number.
         paused: The queue is, for everybody.
-        gated: Why the breaker of its line has tripped; empty: it has not.
+        gated: Nothing of its line leaves now. Why is another job's answer, and its owner's to know.
     """
 
     position: int | None
     in_flight: int
     limit: int | None
     paused: bool
-    gated: str = ""
+    gated: bool
 
     @property
     def why_waiting(self) -> str | None:
@@ -68,7 +68,7 @@ class Place:
         if self.paused:
             return "the queue is paused, and nothing is sent until it is resumed"
         if self.gated:
-            return f"nothing is sent for now: {self.gated}"
+            return "nothing is sent for now: RunningHub refused or is away, and is tried again"
         if self.limit is None or self.in_flight < self.limit:
             return None
         return (
@@ -197,7 +197,7 @@ class Queue:
             in_flight=in_flight,
             limit=self.limits.each,
             paused=bool(paused),
-            gated=gated.decode(),
+            gated=bool(gated),
         )
 
     def wait_for(self, action: Literal["take", "good", "busy"]) -> float:
