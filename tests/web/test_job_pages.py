@@ -347,6 +347,16 @@ def test_a_filter_that_cannot_be_is_said_once(ops: FlaskClient) -> None:
     assert "stat stat" not in text
 
 
+@pytest.mark.parametrize("filter_", ["failed", "state:failed", "state=failed&tenant"])
+def test_a_filter_that_is_none_does_not_mean_all_jobs(
+    ops: FlaskClient, town: House, filter_: str
+) -> None:
+    town.ask()
+    answer = _post(ops, "/jobs/confirm", action="cancel", of="all", filter=filter_)
+    assert answer.status_code == 422
+    assert "must be the query of a list" in answer.get_data(as_text=True)
+
+
 def test_what_was_done_is_told_whatever_the_filter_says(ops: FlaskClient, town: House) -> None:
     job = town.ask()
     answer = _post(ops, "/jobs/act", action="cancel", filter="a=b\r\nc: d", named=f"{job.id}/1")

@@ -141,13 +141,19 @@ def _filter() -> str:
     something was done.
 
     Raises:
-        InvalidRequest: No list has one so long; cut short, it would be about other jobs.
+        InvalidRequest: No list has one so long, or so written; what is cut short or left out of it
+            would be about other jobs.
     """
     given = request.form.get("filter", "")
     if len(given) > LONGEST_FILTER:
         why = f"must have at most {LONGEST_FILTER} characters"
         raise InvalidRequest([Fault(path="filter", message=why)])
-    return urlencode(parse_qsl(given), safe=",:*/")
+    try:
+        fields = parse_qsl(given, strict_parsing=bool(given))
+    except ValueError:
+        why = "must be the query of a list, as state=failed&tenant=shop"
+        raise InvalidRequest([Fault(path="filter", message=why)]) from None
+    return urlencode(fields, safe=",:*/")
 
 
 def _none_of(plan: Plan) -> str:
