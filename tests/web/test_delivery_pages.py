@@ -272,6 +272,13 @@ def test_a_change_without_the_pages_word_is_refused(browser: Browser) -> None:
     assert browser.house.w.store.subscriptions.get(name)
 
 
+def test_a_subscription_is_switched_by_a_word_that_is_one(browser: Browser) -> None:
+    name, _ = browser.subscribe()
+    answer = browser.post(f"/subscriptions/{name}/enabled", enabled="maybe")
+    assert answer.status_code == 422
+    assert browser.house.w.store.subscriptions.get(name).enabled
+
+
 def test_nothing_is_said_to_be_tried_while_its_subscribers_breaker_is_open(
     build: Build, receiver: Receiver
 ) -> None:

@@ -79,7 +79,10 @@ def change(subscription_id: str) -> Response:
 @open_to("admin")
 def switch(subscription_id: str) -> Response:
     """Deliver events to it, or keep what it misses."""
-    enabled = request.form.get("enabled") == "true"
+    said = request.form.get("enabled", "")
+    if said not in ("true", "false"):
+        raise InvalidRequest([Fault(path="enabled", message="must be true or false")])
+    enabled = said == "true"
     patch = subscriptions.read_patch(wiring(), {"enabled": enabled})
     subscriptions.change(wiring(), subscription_id, patch)
     told = "Disabled. What it misses is kept until you redeliver it."
