@@ -4,7 +4,7 @@
 -- ARGV[3]  its line
 -- Returns  1 for the first; 0: it stands in no line | how many are in flight
 --          | 1: the queue is paused | 1: a breaker has tripped
--- uses: breaker, turns
+-- uses: turns, queue, breaker
 
 local score = redis.call('ZSCORE', keys.line(ARGV[3]), ARGV[2])
 if not score then return {0, 0, 0, 0} end
