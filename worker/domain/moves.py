@@ -4,11 +4,11 @@ Functions here take a job and return the job after a move; nothing is read or wr
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import Attempt, Job, SettledBy, State
 from runhook.worker.domain.reports import Output, Report
 from runhook.worker.errors import ImpossibleMove
@@ -77,12 +77,12 @@ def move(job: Job, how: Move, now: datetime, **attempt_changes: Any) -> Job:
     if target is None:
         raise ImpossibleMove(f"{job.id} is {job.state} and cannot {how}")
     changed = with_attempt(job, job.attempt.n, now, **attempt_changes)
-    history = replace(changed.history, ended_at=None)
+    history = evolve(changed.history, ended_at=None)
     if target is not State.QUEUED:
-        history = replace(history, waits_for=())
+        history = evolve(history, waits_for=())
     if target.ended:
-        history = replace(history, ended_at=now)
-    return replace(changed, state=target, history=history)
+        history = evolve(history, ended_at=now)
+    return evolve(changed, state=target, history=history)
 
 
 def may(job: Job, how: Move) -> bool:
@@ -126,7 +126,7 @@ def another_attempt(
     fresh = Attempt(n=n, model=model, queued_at=now, legacy=legacy)
     attempts = (*moved.history.attempts, fresh)
     risky = moved.history.risk or risk
-    history = replace(
+    history = evolve(
         moved.history,
         attempts=attempts,
         ended_at=None,
@@ -134,7 +134,7 @@ def another_attempt(
         cancel_wished=False,
         cancel_tree=False,
     )
-    return replace(moved, history=history)
+    return evolve(moved, history=history)
 
 
 def resubmit(job: Job, now: datetime) -> Job:
@@ -157,19 +157,19 @@ def wish_cancel(job: Job, now: datetime, *, wished: bool = True, tree: bool = Fa
         wished: Whether it is to be.
         tree: Those that wait for it are to be cancelled with it.
     """
-    history = replace(job.history, updated_at=now, cancel_wished=wished, cancel_tree=tree)
-    return replace(job, history=history)
+    history = evolve(job.history, updated_at=now, cancel_wished=wished, cancel_tree=tree)
+    return evolve(job, history=history)
 
 
 def with_waiters(job: Job, now: datetime, *, wished: bool = True) -> Job:
     """The job, whose cancel will be that of those that wait for it too; or no more."""
-    return replace(job, history=replace(job.history, updated_at=now, cancel_tree=wished))
+    return evolve(job, history=evolve(job.history, updated_at=now, cancel_tree=wished))
 
 
 def wait_for(job: Job, others: Iterable[str], now: datetime) -> Job:
     """The job outside the queue until these have succeeded; none: it takes its place there."""
-    history = replace(job.history, updated_at=now, waits_for=tuple(others))
-    return replace(job, history=history)
+    history = evolve(job.history, updated_at=now, waits_for=tuple(others))
+    return evolve(job, history=history)
 
 
 def results(report: Report, expires_at: datetime) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _expiring(output: Output, expires_at: datetime) -> Output:
     """An output with the moment at which its URL dies; text lives as long as the job."""
     if not output.url:
         return output
-    return replace(output, expires_at=expires_at)
+    return evolve(output, expires_at=expires_at)
 
 
 def with_attempt(job: Job, n: int, now: datetime, **changes: Any) -> Job:
@@ -190,5 +190,5 @@ def with_attempt(job: Job, n: int, now: datetime, **changes: Any) -> Job:
     attempts = list(job.history.attempts)
     for place, attempt in enumerate(attempts):
         if attempt.n == n:
-            attempts[place] = replace(attempt, **changes)
-    return replace(job, history=replace(job.history, updated_at=now, attempts=tuple(attempts)))
+            attempts[place] = evolve(attempt, **changes)
+    return evolve(job, history=evolve(job.history, updated_at=now, attempts=tuple(attempts)))

@@ -10,6 +10,7 @@ from typing import Literal
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.lanes import LANES
 
 Pace = Literal["new", "quick", "slow"]
@@ -113,9 +114,9 @@ def after_telling(health: Health, outcome: Outcome) -> Health:
     A handler is never paused: what it raises is about its job and not about itself.
     """
     if health.took is None:
-        return replace(health, took=outcome.took)
+        return evolve(health, took=outcome.took)
     # Half of the old and half of the new: after three attempts an outlier is nearly forgotten.
-    return replace(health, took=(health.took + outcome.took) / 2)
+    return evolve(health, took=(health.took + outcome.took) / 2)
 
 
 def after(health: Health, outcome: Outcome, delivery: str, now: datetime) -> Verdict:

@@ -2,9 +2,10 @@
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from runhook.worker.domain import policy
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.flows.lanes import FLOWS, Flow
 from runhook.worker.store import Claim, Handed
@@ -80,7 +81,7 @@ def _attend(w: Wiring, flow: Flow, claim: Claim) -> None:
     """
     duties = w.store.duties
     try:
-        answer = flow(replace(w, claim=claim), claim)
+        answer = flow(evolve(w, claim=claim), claim)
         if not claim.turn.over and not isinstance(answer, Handed):
             duties.put_down(claim, answer)
     except StoreUnavailable as away:

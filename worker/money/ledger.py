@@ -8,11 +8,12 @@ back, corrects the day it belongs to.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import Attempt, Job
 from runhook.worker.money.amounts import pieces
 from runhook.worker.money.standing import Bill, bill_of
@@ -62,6 +63,7 @@ class Line:
         yield from _fields(f"{RISK}{self.risk_in or ''}|", self.risk)
 
 
+NAMES = tuple(field.name for field in fields(Line))  # in the order in which they are kept
 Row = tuple[str, str, str | None]  # day, model, currency
 Counts = Counter[tuple[Row, str]]
 
@@ -95,21 +97,20 @@ def lines_of(job: Job, currency: str | None) -> list[Line]:
     for attempt in job.history.attempts:
         bill = bill_of(job, attempt)
         if bill.counts:
-            line = _line(job, attempt, bill, currency)
-            found.append(replace(line, jobs=int(not found)))
+            found.append(_line(job, attempt, bill, currency, jobs=int(not found)))
     return found
 
 
-def _line(job: Job, attempt: Attempt, bill: Bill, currency: str | None) -> Line:
+def _line(job: Job, attempt: Attempt, bill: Bill, currency: str | None, *, jobs: int) -> Line:
     line = Line(
-        day=submitted_on(job, attempt), model=job.model_of(attempt), currency=currency, jobs=0
+        day=submitted_on(job, attempt), model=job.model_of(attempt), currency=currency, jobs=jobs
     )
     if bill is Bill.UNPROVED:
-        return replace(line, unproved=1, risk=attempt.price, risk_in=attempt.priced_in)
+        return evolve(line, unproved=1, risk=attempt.price, risk_in=attempt.priced_in)
     if attempt.cost is None:
         return line
     cost = attempt.cost
-    return replace(
+    return evolve(
         line,
         currency=cost.currency or currency,
         money=cost.money,
@@ -141,13 +142,12 @@ def difference(old: Iterable[Line], new: Iterable[Line]) -> dict[Row, dict[str, 
 
 def packed(lines: Iterable[Line]) -> list[list[Any]]:
     """Lines as they are kept beside the job, without the nothings at their ends."""
-    return [_trimmed(list(astuple(line))) for line in lines]
+    return [_trimmed([getattr(line, name) for name in NAMES]) for line in lines]
 
 
 def unpacked(rows: Iterable[Sequence[Any]]) -> list[Line]:
     """The same as lines."""
-    names = tuple(Line.__dataclass_fields__)
-    return [Line(**dict(zip(names, row, strict=False))) for row in rows]
+    return [Line(**dict(zip(NAMES, row, strict=False))) for row in rows]
 
 
 def _trimmed(values: list[Any]) -> list[Any]:

@@ -1,8 +1,8 @@
 """The departure of a paid request: written down before its first byte, as durably as asked for."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import LostWrites, NotDurable
 from runhook.worker.store.changes import LineOf, TimelineEntry
@@ -67,7 +67,7 @@ class Departures:
         held, (_, _, rev, left) = claim.seen(job.id), said
         if held and int(rev) == held.job.rev + 1:
             gone = departed(held.job, job.attempt.n, left)
-            claim.turn.held = replace(held, job=replace(gone, rev=int(rev)))
+            claim.turn.held = evolve(held, job=evolve(gone, rev=int(rev)))
         else:
             claim.turn.held = None
 

@@ -4,7 +4,6 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import orjson
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Event, sample_again
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import NotFound, Trimmed, UnreadableRecord
 from runhook.worker.store import keys, records
@@ -320,7 +320,7 @@ def _told(entry: str, text: Members, jobs: Mapping[str, Job]) -> Event | None:
     if job is None:
         return None
     life, _ = life_of(f"event {event_id}", text["life"].encode())
-    then = replace(job, history=life, state=State(text["state"]))
+    then = evolve(job, history=life, state=State(text["state"]))
     previous = text["previous"] or None
     return Event(
         id=event_id,

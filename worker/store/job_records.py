@@ -1,7 +1,7 @@
 """A job as it lies in Redis, and as this version has it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from runhook.worker.domain import policy
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.tallies import name_of
 from runhook.worker.errors import UnreadableRecord
@@ -73,14 +74,14 @@ def _job(
     job_id: str, record: Mapping[bytes, bytes], history: JobHistory, spec: Members, tenant: str
 ) -> Job:
     attempts = tuple(
-        replace(attempt, **_departure(record.get(b"left:%d" % attempt.n)))
+        evolve(attempt, **_departure(record.get(b"left:%d" % attempt.n)))
         for attempt in history.attempts
     )
     return Job(
         id=job_id,
         spec=SPEC.validate_python(spec),
         state=State(record[b"state"].decode()),
-        history=replace(history, attempts=attempts),
+        history=evolve(history, attempts=attempts),
         rev=int(record[b"rev"]),
         tenant=record.get(b"tenant", tenant.encode()).decode(),
     )
@@ -127,8 +128,8 @@ def _is_known(held: Members) -> bool:
 def departed(job: Job, n: int, left: bytes) -> Job:
     """A job whose newest attempt left, as `left:<n>` has it."""
     before = job.history.attempts[: n - 1]
-    attempts = (*before, replace(job.history.attempts[n - 1], **_departure(left)))
-    return replace(job, history=replace(job.history, attempts=attempts))
+    attempts = (*before, evolve(job.history.attempts[n - 1], **_departure(left)))
+    return evolve(job, history=evolve(job.history, attempts=attempts))
 
 
 def asked(job: Job, line: str) -> Members:

@@ -1,13 +1,13 @@
 """Job records: creating, reading, changing by compare-and-set, removing, and the timeline."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 
 from runhook.worker.domain import policy
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import LOCAL, Job
 from runhook.worker.errors import (
     NotFound,
@@ -342,8 +342,8 @@ class Jobs:
             order["closing"], words = closing.order, [*words, *closing.callbacks]
         order |= self._books.changed(held, job)
         life = changed(held.life, job.history)
-        told, booked = replace(job, rev=before.rev + 1), booked_by(order, held)
-        after = replace(held, job=told, life=life, booked=booked)
+        told, booked = evolve(job, rev=before.rev + 1), booked_by(order, held)
+        after = evolve(held, job=told, life=life, booked=booked)
         return (orjson.dumps(order), records.packed("life", life), *words), after
 
     def reconcile_now(self, job_id: str, attempt: int, note: TimelineEntry) -> str:

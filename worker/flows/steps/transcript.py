@@ -6,8 +6,8 @@ script, so that it costs no round trip; what no change took along is written whe
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import Job
 from runhook.worker.store import Change, Closing, TimelineEntry
 from runhook.worker.store.changes import Decision, Moved
@@ -16,7 +16,7 @@ from runhook.worker.wiring import Wiring
 
 def listening(w: Wiring) -> Wiring:
     """The same parts, whose client keeps what it hears until `change` or `note` writes it down."""
-    return replace(w, client=w.client.listening())
+    return evolve(w, client=w.client.listening())
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def change(
         wanted = decide(job)
         if wanted is None:
             return None
-        return replace(wanted, notes=(*heard, *wanted.notes))
+        return evolve(wanted, notes=(*heard, *wanted.notes))
 
     moved, job = w.store.jobs.change(job_id, with_heard, claim=w.claim, closing=closing)
     # Else it was written nowhere yet, and goes with the next change.
@@ -63,7 +63,9 @@ def note(w: Wiring, job_id: str, *more: TimelineEntry) -> None:
 
 
 def _notes(w: Wiring) -> tuple[TimelineEntry, ...]:
-    return tuple(TimelineEntry("asked RunningHub", asdict(heard)) for heard in w.client.heard or ())
+    return tuple(
+        TimelineEntry("asked RunningHub", dict(vars(heard))) for heard in w.client.heard or ()
+    )
 
 
 def _written(w: Wiring) -> None:
