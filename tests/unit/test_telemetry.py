@@ -33,6 +33,13 @@ logging.getLogger("celery.worker.consumer").error("cannot connect to %s", "https
 logging.getLogger("celery.worker.consumer").info("ready")
 logging.getLogger("shop").info("sold")
 """
+HELD = """
+from runhook.worker.telemetry import conceal, configure, report
+configure()
+conceal(["topsecret"])
+report("alert", why="a topsecret b", job="job_1", lane="line")
+report("alert", why="https://a/b", job="?c", lane="line")
+"""
 FAILED = """
 from runhook.worker.telemetry import configure, report
 configure()
@@ -68,6 +75,12 @@ def test_a_line_about_an_exception_holds_its_trace_without_secrets() -> None:
     assert list(second) == ["lane", "exception", "event", "level", "timestamp"]
     assert str(second["exception"]).startswith("Traceback (most recent call last):\n")
     assert str(second["exception"]).endswith("ValueError: token=***")
+
+
+def test_of_several_texts_of_a_line_each_is_masked_by_itself() -> None:
+    first, second = _lines(HELD)
+    assert (first["why"], first["job"], first["lane"]) == ("a *** b", "job_1", "line")
+    assert (second["why"], second["job"]) == ("https://a/b", "?c")
 
 
 @pytest.mark.parametrize(
