@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runhook.worker.domain.provider import Unreadable
 from runhook.worker.domain.reports import Accepted, Busy, Cost, Refused, Uncertain
@@ -30,6 +32,19 @@ def test_a_text_that_utf8_cannot_hold_is_read_as_one_that_it_can() -> None:
 
 def test_the_halves_of_one_character_are_put_together() -> None:
     assert read_json('"\\ud83d\\ude00"') == "\U0001f600"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.just("whsec_1" * 20),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=120), inner),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_json_that_needs_no_cleaning_is_read_as_if_it_were_cleaned(said: object) -> None:
+    spelt = json.dumps([said, "\\"], ensure_ascii=False)  # a backslash, and all is cleaned
+    assert read_json(json.dumps([said], ensure_ascii=False)) == read_json(spelt)[:1]
 
 
 def test_a_text_without_end_is_cut_and_says_so() -> None:

@@ -32,6 +32,11 @@ def writable(text: str, longest: int) -> str:
     """Text that can be held, with whatever it says."""
     if not text.isprintable():  # most is: no need to look for either then
         text = _CONTROLS.sub("", _SURROGATES.sub("\ufffd", text))
+    return cut(text, longest)
+
+
+def cut(text: str, longest: int) -> str:
+    """The head of a text that is too long, and how long it was."""
     if len(text) <= longest:
         return text
     return f"{text[:longest]}… (cut; it had {len(text)} characters)"

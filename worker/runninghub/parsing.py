@@ -11,9 +11,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
 from runhook.worker.domain.provider import Unreadable
-from runhook.worker.net.untrusted import LONGEST, clean, writable
+from runhook.worker.net.untrusted import LONGEST, clean, cut, writable
 
 Json = dict[str, Any]
+Fit = Callable[[str, int], str]  # a text as it may be kept, of so many characters at most
 
 DEEPEST = 64  # levels of JSON; RunningHub's own answers have six
 LARGEST_INT = 2**64 - 1  # seeds reach it; orjson writes nothing larger
@@ -59,7 +60,15 @@ def read_json(text: str, fraction: Callable[[str], Any] | None = None) -> Any:
     Raises:
         Unreadable: It is not JSON, is nested too deep, or names what decides twice.
     """
-    return _cleaned(parsed(text, fraction), DEEPEST, LONGEST)
+    fit: Fit = clean
+    if _is_clean(text):
+        fit = cut
+    return _fitted(parsed(text, fraction), DEEPEST, LONGEST, fit)
+
+
+def _is_clean(text: str) -> bool:
+    """Whether none of its texts can need more than a cut: none is spelt in another way either."""
+    return "\\" not in text and clean(text, len(text)) == text
 
 
 def parsed(text: str, fraction: Callable[[str], Any] | None = None) -> Any:
@@ -89,28 +98,29 @@ def _members(pairs: list[tuple[str, Any]]) -> Json:
     return found
 
 
-def _cleaned(value: Any, deepest: int, longest: int) -> Any:
+def _fitted(value: Any, deepest: int, longest: int, fit: Fit) -> Any:
     if isinstance(value, str):
-        return clean(value, longest)
+        return fit(value, longest)
     if not isinstance(value, dict | list):
         return value
     if deepest == 0:
         raise Unreadable(f"nested deeper than {DEEPEST} levels")
     if isinstance(value, list):
-        return [_cleaned(item, deepest - 1, LONGEST) for item in value]
+        return [_fitted(item, deepest - 1, LONGEST, fit) for item in value]
     return {
-        clean(name, LONGEST_NAME): _member(name, item, deepest - 1) for name, item in value.items()
+        fit(name, LONGEST_NAME): _member(name, item, deepest - 1, fit)
+        for name, item in value.items()
     }
 
 
-def _member(name: str, item: Any, deepest: int) -> Any:
+def _member(name: str, item: Any, deepest: int, fit: Fit) -> Any:
     if not isinstance(item, str):
-        return _cleaned(item, deepest, LONGEST)
+        return _fitted(item, deepest, LONGEST, fit)
     if name == OURS:
         return writable(item, LONGEST)
     if name in HOLDS_JSON:
-        return clean(item, len(item))
-    return clean(item, LONGEST)
+        return fit(item, len(item))
+    return fit(item, LONGEST)
 
 
 def _integer(text: str) -> int | str:
