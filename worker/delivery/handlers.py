@@ -20,6 +20,7 @@ from runhook.worker.domain.handlers import Function, HandlerEvent, Registry, Ret
 from runhook.worker.errors import Conflict, InvalidRequest, OverBudget
 from runhook.worker.net.untrusted import clean
 
+AS_WRITTEN = ("input", "options", "metadata", "detail")  # members of a job's view
 ENTRY_POINTS = "runhook.handlers"  # the group by which installed packages are found
 
 
@@ -69,16 +70,20 @@ def _package(point: EntryPoint) -> str:
 
 def attributes(document: Mapping[str, Any]) -> SimpleNamespace:
     """A job's view with its fields as attributes; what the user wrote stays as written."""
-    raw = ("input", "options", "metadata", "detail")
+    found = SimpleNamespace(**document)
+    for name, value in document.items():
+        if name not in AS_WRITTEN and isinstance(value, dict | list):
+            setattr(found, name, _dressed(value))
+    return found
 
-    def dress(name: str, value: Any) -> Any:
-        if isinstance(value, dict) and name not in raw:
-            return SimpleNamespace(**{k: dress(k, v) for k, v in value.items()})
-        if isinstance(value, list) and name not in raw:
-            return [dress(name, item) for item in value]
-        return value
 
-    return SimpleNamespace(**{key: dress(key, value) for key, value in document.items()})
+def _dressed(value: Any) -> Any:
+    match value:
+        case dict():
+            return attributes(value)
+        case list():
+            return [_dressed(item) for item in value]
+    return value
 
 
 def run(function: Function, event: HandlerEvent, now: Callable[[], datetime]) -> Outcome:
