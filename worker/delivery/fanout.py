@@ -11,13 +11,14 @@ from runhook.worker.delivery import handlers, subscriptions
 from runhook.worker.domain import events, policy, receivers
 from runhook.worker.domain.events import Event, Outcome, cloud_event
 from runhook.worker.domain.handlers import CeleryTask, Handler, HandlerEvent
-from runhook.worker.domain.receivers import Verdict
+from runhook.worker.domain.receivers import Recipient, Verdict
 from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from runhook.worker.net.faults import unforeseen
 from runhook.worker.store import (
     MISSED,
     Again,
     Answer,
+    Change,
     Claim,
     Delivery,
     DeliveryResult,
@@ -25,7 +26,7 @@ from runhook.worker.store import (
     LeasedDelivery,
     Listeners,
     Published,
-    Recipient,
+    Recipients,
     Subscription,
     is_event_id,
 )
@@ -145,6 +146,25 @@ def who_wants(who: Audience, event: Event) -> list[Recipient]:
         if events.wants(subscription.events, subscription.models, event)
     ]
     return inside + outside
+
+
+def recipients(w: Wiring, change: Change) -> Recipients | None:
+    """Who is told of a change's event, so that the change opens their deliveries itself.
+
+    None where the fan-out does: this process does not know who listens, or cannot read all of them,
+    or they are too many for the script of a change.
+    """
+    known = w.store.audience.known()
+    if known is None or not change.event:
+        return None
+    word, who = known[0], _audience(w, known[1])
+    event = Event(
+        id="", type=change.event, time=w.clock.now(), subject=change.job.id, job=change.job
+    )
+    wanted = who_wants(who, event)
+    if who.unreadable or len(wanted) > policy.OPENED_AT_ONCE:
+        return None
+    return Recipients(at=word.decode(), to=tuple(wanted))
 
 
 def _handler_wants(handler: Published, event: Event) -> bool:

@@ -16,6 +16,21 @@ from runhook.worker.domain.lanes import LANES
 Pace = Literal["new", "quick", "slow"]
 
 
+@dataclass(frozen=True)
+class Recipient:
+    """Who is to be told of an event.
+
+    Attributes:
+        handler: A handler's name, or a subscription's id.
+        lane: Where its turn comes: `handlers` or `subscribers`.
+        after: Seconds before the first attempt.
+    """
+
+    handler: str
+    lane: str
+    after: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Health:
     """How deliveries to one receiver go.

@@ -13,9 +13,10 @@ from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Body, Moment, ReceiverName, fact, refused
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import Job, State
+from runhook.worker.domain.receivers import Recipient
 from runhook.worker.domain.recovery import Missing, Recovered
 from runhook.worker.flows.steps.examine import worth_asking
-from runhook.worker.store import Delivery, Recipient, event_at
+from runhook.worker.store import Delivery, event_at
 from runhook.worker.store.deliveries import AT_ONCE
 from runhook.worker.wiring import Wiring
 

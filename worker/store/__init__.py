@@ -13,12 +13,12 @@ from runhook.worker.store.assets import Assets
 from runhook.worker.store.audience import Audience, Listeners
 from runhook.worker.store.bookings import Books
 from runhook.worker.store.callbacks import Arrival, Callback, Callbacks
-from runhook.worker.store.changes import Change, Duty, LineOf, TimelineEntry
+from runhook.worker.store.changes import Change, Duty, LineOf, Recipients, TimelineEntry
 from runhook.worker.store.claims import Again, Answer, Claim, Handed, Lease, again
 from runhook.worker.store.clock import Clock, SetClock
 from runhook.worker.store.connection import connect, reaching
 from runhook.worker.store.copies import Copies
-from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery, Recipient
+from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery
 from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.departures import Departures
 from runhook.worker.store.durability import Durability, Mode
@@ -74,7 +74,7 @@ __all__ = [
     "Post",
     "Published",
     "QueueState",
-    "Recipient",
+    "Recipients",
     "Scripts",
     "SetClock",
     "Standing",

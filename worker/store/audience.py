@@ -52,12 +52,22 @@ class Audience:
         subscribers, unread = self._subscriptions.read()
         return Listeners(handlers, subscribers, (*broken, *unread))
 
+    def known(self) -> tuple[bytes, Listeners] | None:
+        """Who listened a moment ago, and the word by which a script tells whether it is so.
+
+        None: this process knows too little, or not for sure any more.
+        """
+        kept, now = self._kept, self._clock.now()
+        if kept is None or kept[1] <= now:
+            return None
+        return kept[0], kept[2]
+
     def at(self, revision: bytes) -> Listeners:
         """Who listens while a word of Redis for that is the same; read only if it changed."""
-        kept, now = self._kept, self._clock.now()
-        if kept and kept[0] == revision and kept[1] > now:
-            return kept[2]
-        found = self.now()
+        known = self.known()
+        if known and known[0] == revision:
+            return known[1]
+        began, found = self._clock.now(), self.now()
         # The word was true before this was read: what changed since changes it again.
-        self._kept = (revision, now + KEPT, found)
+        self._kept = (revision, began + KEPT, found)
         return found

@@ -116,21 +116,6 @@ class Waiting:
     oldest: datetime | None
 
 
-@dataclass(frozen=True)
-class Recipient:
-    """Who is to be told of an event.
-
-    Attributes:
-        handler: A handler's name, or a subscription's id.
-        lane: Where its turn comes: `handlers` or `subscribers`.
-        after: Seconds before the first attempt.
-    """
-
-    handler: str
-    lane: str
-    after: float
-
-
 def look(redis: Redis, ids: Sequence[str]) -> list[Delivery | UnreadableRecord]:
     """Those deliveries that there are, as this version can read them, in one round trip.
 

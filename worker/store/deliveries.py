@@ -9,10 +9,10 @@ import orjson
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import iso
-from runhook.worker.domain.receivers import Health, Verdict
+from runhook.worker.domain.receivers import Health, Recipient, Verdict
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import keys
-from runhook.worker.store.changes import TimelineEntry
+from runhook.worker.store.changes import TimelineEntry, to_whom
 from runhook.worker.store.claims import Again, Answer, Claim, Handed
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.delivered import (
@@ -21,7 +21,6 @@ from runhook.worker.store.delivered import (
     DeliveryResult,
     DeliveryState,
     LeasedDelivery,
-    Recipient,
     Waiting,
     look,
     readable,
@@ -73,10 +72,6 @@ class Deliveries:
             wanted: To whom.
             closing: The end of the duty, if this is its last work.
         """
-        items = [
-            [self.name(event.id, who.handler), who.handler, who.lane, round(who.after * 1000)]
-            for who in wanted
-        ]
         entry = event.id.removeprefix("evt_")
         job = ""
         if event.job and not event.sample:
@@ -85,7 +80,7 @@ class Deliveries:
             "job": job,
             "event": entry,
             "type": event.type,
-            "items": items,
+            "to": to_whom(wanted),
         }
         if closing:
             order["closing"] = closing.order

@@ -320,20 +320,11 @@ class Jobs:
             "n": job.history.attempts[-1].n,
             "line": self.line_of(job.spec.options),
             "score": line_score(job),
-            "turn": change.turn,
             **self._limits.order,
-            "event": change.event,
-            "breaker": change.breaker,
-            "breaker_of": change.breaker_of,
-            "why": change.why,
-            "advice": change.advice,
-            "duties": [[d.lane, d.id, round(d.after * 1000)] for d in change.duties],
-            "aside": round(change.aside * 1000),
+            **change.order,
             **ended_as(before, job),
-            "files": change.files,
             "ran": job.current_model,
             "waits": job.history.waits_for,
-            "notes": len(change.notes),
         }
         if change.left:
             order["left"] = f"{milliseconds(job.history.updated_at)}:{change.left}"

@@ -7,6 +7,7 @@ script, so that it costs no round trip; what no change took along is written whe
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from runhook.worker.delivery.fanout import recipients
 from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import Job
 from runhook.worker.store import Change, Closing, TimelineEntry
@@ -35,6 +36,8 @@ def change(
 ) -> tuple[Moved, Job]:
     """Change a job as `Jobs.change` does; what was heard stands before it in the timeline.
 
+    Where this process knows who is told of its event, their deliveries are opened with it.
+
     Raises:
         NotFound: There is no such job.
     """
@@ -45,7 +48,8 @@ def change(
         wanted = decide(job)
         if wanted is None:
             return None
-        return evolve(wanted, notes=(*heard, *wanted.notes))
+        told = recipients(w, wanted)
+        return evolve(wanted, notes=(*heard, *wanted.notes), recipients=told)
 
     moved, job = w.store.jobs.change(job_id, with_heard, claim=w.claim, closing=closing)
     # Else it was written nowhere yet, and goes with the next change.

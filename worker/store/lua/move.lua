@@ -2,7 +2,7 @@
 -- the breaker, its duties, its timeline.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {job, tenant, rev, id, state, n, line, score, turn, limit, each, event, breaker, why, advice,
---          duties, aside, left, duration, ran, tally, waits, files, notes, want, ledger,
+--          duties, aside, left, duration, ran, tally, waits, files, notes, want, ledger, told,
 --          closing}
 --          turn: it needs room in flight, of its tenant's too, and a breaker that lets it through
 --          breaker: "reset" | "trip" | "trip-ask" (RunningHub must answer before the next) | ""
@@ -17,6 +17,7 @@
 --          notes: how many there are
 --          want: the room that a new attempt must find in its day's budget; none: no matter
 --          ledger: what the job counts for now (lib/ledger); none: as before
+--          told: who is told of the event, as lib/opening has it; none: the fan-out sees to that
 --          closing: the end of the duty whose last work this is (lib/closing), with the `attempt`
 --          whose callbacks were decided on; none: the duty goes on
 -- ARGV[3]  life
@@ -24,7 +25,7 @@
 -- Returns  "done", and what became of the next duty | "stale" (read it again) | "gone" | "full"
 --          | "gated" | "broke", which budget has no room, and what is left of it
 -- uses: states, wakeups, duties, timeline, events, turns, queue, breaker, jobs
--- uses: callbacks, claiming, closing, bringing_jobs, ledger, waiting, groups, tally
+-- uses: callbacks, claiming, closing, bringing_jobs, ledger, waiting, groups, tally, opening
 
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
@@ -106,7 +107,11 @@ if order.duration > 0 then
   redis.call('LTRIM', durations, 0, policy.DURATIONS_KEPT - 1)
   redis.call('EXPIRE', durations, policy.DURATIONS_KEPT_S)
 end
-if order.event ~= '' then announce(job, order.event, new, old, ARGV[3], order.why) end
+if order.event ~= '' then
+  announce(job, order.event, new, old, ARGV[3], order.why, function(entry)
+    return open_known(order.told, entry, job, order.event)
+  end)
+end
 
 -- Behind all that it may wake, so that what is due in this lane is the next.
 local closing = order.closing

@@ -1,12 +1,6 @@
 -- What the fan-out of an event reads first, brought with the claim: the event, its job, and a word
 -- that changes whenever who listens does.
--- uses: claiming, reading_events
-
--- Processes of the release before count no changes; what they add or remove shows in the sizes.
-local function audience()
-  return (redis.call('GET', keys.audience()) or '0')
-    .. ' ' .. redis.call('HLEN', keys.handlers()) .. ' ' .. redis.call('ZCARD', keys.subscriptions())
-end
+-- uses: claiming, reading_events, audience
 
 function BRINGS.fanout(_, id)
   local entry = id:match('^%d+%-%d+')

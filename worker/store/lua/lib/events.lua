@@ -9,10 +9,11 @@ local function here()
 end
 
 -- One event into the stream, and the duty to tell those who want it. `why` is what an alert says.
--- An end is fanned out whether anybody ever wanted it or not.
-local function announce(job, kind, state, previous, life, why)
+-- An end is fanned out whether anybody ever wanted it or not. opened: whether an entry's deliveries are.
+local function announce(job, kind, state, previous, life, why, opened)
   local id = redis.call('XADD', keys.events(), here(), 'v', records.VERSION, 'job', job,
     'type', kind, 'state', state, 'previous', previous, 'life', life, 'why', why or '')
+  if opened and opened(id) then return end
   local ends = ENDED[state] and kind ~= 'job.archived'
   if ends or redis.call('SISMEMBER', keys.wanted(), kind) == 1 then
     wake('fanout', id, 0)
