@@ -8,7 +8,7 @@ from runhook.worker.domain.moves import Move
 from runhook.worker.errors import ProviderSilent, UnreadableRecord
 from runhook.worker.flows.steps.outcomes import expired
 from runhook.worker.flows.steps.prepare import of_a_known_model, why_not_there
-from runhook.worker.store import Again, Answer, Change, Claim, Duty, Peek, TimelineEntry, again
+from runhook.worker.store import Again, Answer, Change, Claim, Closing, Duty, Peek, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -23,10 +23,10 @@ def advance(w: Wiring, claim: Claim) -> Answer:
         match front.word:
             case "next":
                 turns += max(1, len(front.jobs))  # none: there are others to be looked at first
-                _take_turns(w, front)
-                # Whoever comes meanwhile, or makes room, wakes this duty; time alone does not.
-                if not front.more and not w.store.queue.passes_over:
-                    return again(front.wait + policy.BREAKER_SLACK if front.wait else None)
+                if front.more or w.store.queue.passes_over:
+                    _take_turns(w, front)
+                elif _take_last_turns(w, claim, front):
+                    return _later(front)
             case "ask":
                 turns += 1
                 _ask_whether_it_answers(w)
@@ -43,9 +43,27 @@ def advance(w: Wiring, claim: Claim) -> Answer:
     return Again(0)
 
 
-def _take_turns(w: Wiring, front: Peek) -> None:
+def _later(front: Peek) -> Again | None:
+    """When to look again behind the last of those that stand in front.
+
+    Whoever comes meanwhile, or makes room, wakes this duty; time alone does not.
+    """
+    if not front.wait:
+        return None
+    return Again(front.wait + policy.BREAKER_SLACK)
+
+
+def _take_last_turns(w: Wiring, claim: Claim, front: Peek) -> bool:
+    """Give the last of the queue their turn, and put the duty down with that; False: one of them
+    cannot be read here, so that others are to be looked at.
+    """
+    _take_turns(w, front, w.store.duties.closing(claim, _later(front)))
+    return not w.store.queue.passes_over
+
+
+def _take_turns(w: Wiring, front: Peek, closing: Closing | None = None) -> None:
     """Give jobs their turn; one that cannot take it stands aside and stops nobody behind it."""
-    for job_id, word in w.store.jobs.change_each(front.jobs, partial(_turn_of, w)):
+    for job_id, word in w.store.jobs.change_each(front.jobs, partial(_turn_of, w), closing):
         match word:
             case UnreadableRecord():
                 report("record.unreadable", lane="line", duty=job_id, why=str(word))

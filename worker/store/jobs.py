@@ -250,9 +250,16 @@ class Jobs:
         raise StoreUnavailable(f"{job_id} changed {TRIES} times while it was read")
 
     def change_each(
-        self, records: Sequence[tuple[str, Sequence[bytes]]], decide: Decision
+        self,
+        records: Sequence[tuple[str, Sequence[bytes]]],
+        decide: Decision,
+        closing: Closing | None = None,
     ) -> list[tuple[str, Moved | Exception]]:
         """Change jobs whose records were just read, all in one round trip.
+
+        Args:
+            records: Their ids, and each as it was read, for `decide`.
+            closing: The end of the duty: written with the last, where every one can be changed.
 
         Returns:
             Each job's id, and what `change` returns of it or what deciding on it raised.
@@ -260,8 +267,7 @@ class Jobs:
         Raises:
             StoreUnavailable: Redis does not answer or refuses; any of them may be changed.
         """
-        found: list[tuple[str, Moved | Exception]] = []
-        written: list[tuple[str, Sequence[str | bytes]]] = []
+        found, decided = list[tuple[str, Moved | Exception]](), list[tuple[Held, Change]]()
         for job_id, record in records:
             try:
                 held = self._brought(job_id, record)
@@ -274,14 +280,30 @@ class Jobs:
             if wanted is None:
                 found.append((job_id, "kept"))
             else:
-                written.append((job_id, self._move(held, wanted, None)[0]))
-        answers = self._scripts.answers_of("move", 2, [args for _, args in written])
-        for (job_id, _), (word, _) in zip(written, answers, strict=True):
-            if word in (b"stale", b"gone"):  # changed since it was read
-                found.append(self._changed_after_all(job_id, decide))
+                decided.append((held, wanted))
+        if found:
+            closing = None
+        for (held, _), word in zip(decided, self._write_each(decided, closing), strict=True):
+            if word in ("stale", "gone"):  # changed since it was read
+                found.append(self._changed_after_all(held.job.id, decide))
             else:
-                found.append((job_id, word.decode()))
+                found.append((held.job.id, word))  # type: ignore[arg-type]
         return found
+
+    def _write_each(
+        self, decided: Sequence[tuple[Held, Change]], closing: Closing | None
+    ) -> list[str]:
+        """Write changes in one round trip; the script's word of each."""
+        if not decided:
+            return []
+        *others, (last, wanted) = decided
+        orders = [self._move(held, change, None)[0] for held, change in others]
+        orders.append(self._move(last, wanted, closing)[0])
+        answers = self._scripts.answers_of("move", 2, orders)
+        word, following = answers[-1]
+        if closing and word == b"done":
+            closing.done(following)
+        return [word.decode() for word, _ in answers]
 
     def _changed_after_all(self, job_id: str, decide: Decision) -> tuple[str, Moved | Exception]:
         try:

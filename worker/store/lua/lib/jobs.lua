@@ -60,9 +60,8 @@ local function place(job, model, old, new, line, score, aside)
   elseif old and ENDED[old] then
     redis.call('ZREM', keys.ended(), job)
   end
-  if new == 'queued' or (old and IN_FLIGHT[old] and not IN_FLIGHT[new]) then
-    wake('line', 'line', 0)
-  end
+  local made_room = old and IN_FLIGHT[old] and not IN_FLIGHT[new]
+  if new == 'queued' or (made_room and somebody_stands()) then wake('line', 'line', 0) end
 end
 
 -- A job says whose it is, and is listed so; one that says so already stays whose it is.
