@@ -353,13 +353,18 @@ def _directly(prepared: requests.PreparedRequest, seconds: float) -> Iterator[Ba
 def _prepared(
     method: str, url: str, headers: Mapping[str, str], data: bytes | Body | None
 ) -> requests.PreparedRequest:
-    """A request as it will be sent.
+    """A request as it will be sent: as requests makes it of one without cookies and hooks.
 
     Raises:
         FAILURES: Its URL or a header cannot be; the text holds no header.
     """
+    prepared = requests.PreparedRequest()
     try:
-        prepared = requests.Request(method, url, headers=headers, data=data).prepare()
+        prepared.prepare_method(method)
+        prepared.prepare_url(url, None)
+        prepared.prepare_headers(headers)
+        prepared.prepare_body(data, None)
+        prepared.prepare_auth(None, url)
         parts = urlsplit(prepared.url or "")
     except InvalidHeader:
         raise requests.RequestException("a header holds what no header can hold") from None
