@@ -1,5 +1,8 @@
 """The application: its routes, the parts they use, and how errors are answered."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask, Response, request
 
 from runhook.webhook.edge import problems, request_ids
@@ -93,10 +96,14 @@ FORMS = {"MAX_FORM_PARTS": 4000, "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024}
 
 
 class Web(Flask):
-    """An application that says of each path which methods are its own.
+    """An application that says of each path which methods are its own, and knows no coroutines.
 
     `/v1/jobs/batch` is no job, though the path of one job would take it for one.
     """
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """A view as it is: none is a coroutine, which Flask would look for at every step."""
+        return func
 
     def make_default_options_response(self) -> Response:
         """The answer to OPTIONS."""

@@ -20,6 +20,7 @@ PORT = re.compile(r":\d*$")  # behind a host; the last part of an IPv6 address s
 FRONT = "/"  # where a link may bring the token
 # Who calls where there are no tokens: whoever can reach this machine from itself owns it.
 OWNER = Caller(name=LOCAL, token="")
+ASKER = "runhook.asker"  # in WSGI's environ, where no header of a request can put it
 
 # What proxies, load balancers and content networks add, in lower case.
 PROXIES = {
@@ -84,8 +85,16 @@ def caller_of(settings: Settings, incoming: Request) -> Caller | None:
 def asker_of(settings: Settings, incoming: Request) -> tuple[Caller | None, Session | None]:
     """Whoever asks, and the session by which a browser does; who signed out is not told apart.
 
-    A token that is shown counts alone, so that a wrong one is never overlooked.
+    The door asks before it reads a body, and Flask again: it is found out once for a request.
     """
+    found: tuple[Caller | None, Session | None] | None = incoming.environ.get(ASKER)
+    if found is None:
+        found = incoming.environ[ASKER] = _found_out(settings, incoming)
+    return found
+
+
+def _found_out(settings: Settings, incoming: Request) -> tuple[Caller | None, Session | None]:
+    """A token that is shown counts alone, so that a wrong one is never overlooked."""
     if not settings.callers and _from_this_machine(incoming):
         return OWNER, None
     shown = _shown(incoming)
