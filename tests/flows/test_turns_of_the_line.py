@@ -6,7 +6,7 @@ from tests.trips import trips
 
 
 def _line_is_due(house: House) -> bool:
-    return house.raw.zcard("runhook:due:line") > 0
+    return bool(house.raw.zcard("runhook:due:line"))
 
 
 def test_the_last_turns_put_the_duty_of_the_line_down_with_them(build: Build) -> None:
