@@ -104,7 +104,6 @@ def test_the_one_client_has_no_session_that_would_bring_an_adapter_of_its_own() 
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "requests"
     }
     assert used == {
-        "Request",
         "PreparedRequest",
         "Response",
         "RequestException",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer
@@ -24,6 +25,7 @@ JOB_ID = re.compile(r"job_[0-9a-f]{28}")
 SettledBy = Literal["callback", "resend", "detail", "query", "submit", "user"]
 
 
+@lru_cache(maxsize=1024)  # a job is shown a dozen times, with the same nine moments
 def iso(moment: datetime) -> str:
     """A moment as the API writes it: UTC, milliseconds, Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -175,7 +175,23 @@ def line_score(job: Job) -> float:
     return (9 - job.spec.priority) * policy.PRIORITY_STEP + age
 
 
-def ended_as(before: Job, after: Job) -> dict[str, Any]:
+def moved(before: Job, after: Job, line: str) -> dict[str, Any]:
+    """A job that is changed, as `move` takes it."""
+    return {
+        "job": after.id,
+        "tenant": after.tenant,
+        "rev": before.rev,
+        "state": after.state,
+        "n": after.history.attempts[-1].n,
+        "line": line,
+        "score": line_score(after),
+        "ran": after.current_model,
+        "waits": after.history.waits_for,
+        **_ended_as(before, after),
+    }
+
+
+def _ended_as(before: Job, after: Job) -> dict[str, Any]:
     """What `move` is told of a job's end, for the p95 of its model and for figures over time."""
     ran = _duration_ms(before, after)
     found: dict[str, Any] = {"duration": ran}

@@ -24,10 +24,9 @@ from runhook.worker.store.duties import Closing
 from runhook.worker.store.job_records import (
     asked,
     changed,
-    ended_as,
     fitting,
     kin_of,
-    line_score,
+    moved,
     packed,
     read,
 )
@@ -333,20 +332,11 @@ class Jobs:
         """A change as its script takes it, and the job as it lies in Redis once it is written."""
         before, job = held.job, change.job
         order = {
-            "job": job.id,
-            "tenant": job.tenant,
-            "rev": before.rev,
+            **moved(before, job, self.line_of(job.spec.options)),
             # The change's own name: sent again because its answer was lost it is done once.
             "id": self._memory.nonce(),
-            "state": job.state,
-            "n": job.history.attempts[-1].n,
-            "line": self.line_of(job.spec.options),
-            "score": line_score(job),
             **self._limits.order,
             **change.order,
-            **ended_as(before, job),
-            "ran": job.current_model,
-            "waits": job.history.waits_for,
         }
         if change.left:
             order["left"] = f"{milliseconds(job.history.updated_at)}:{change.left}"

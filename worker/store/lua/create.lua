@@ -51,6 +51,6 @@ if order.waits then wait_for(order.job, order.waits) end
 if order.group then
   join_group(order.job, order.tenant, order.group, order.size, order.batch)
 end
-place(order.job, order.model, nil, 'queued', order.line, order.score, 0)
+place(order.job, order.model, order.tenant, nil, 'queued', order.line, order.score, 0)
 if order.expires > 0 then wake('reconcile', 'expiry/' .. order.job, order.expires) end
 return answer('created', order.job)

@@ -76,7 +76,7 @@ local waits = #order.waits > 0
 if held[6] or waits then wait_for(job, order.waits) end
 if old ~= new then
   if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
-  place(job, model, old, new, order.line, order.score, aside)
+  place(job, model, held[5] or order.tenant, old, new, order.line, order.score, aside)
   if order.turn and order.each ~= '' and flying(order.tenant) >= order.each then
     hold_back(order.tenant, true)
   end
@@ -90,7 +90,7 @@ end
 book_job(job, order.ledger)
 if order.left then redis.call('HSET', key, 'left:' .. order.n, order.left) end
 if order.files then redis.call('HSET', key, 'files', '1') end
-if old == 'sending' and new ~= 'sending' then
+if old == 'sending' and new ~= 'sending' and order.breaker ~= 'reset' then
   for _, line in ipairs(gates) do release_probe(line, job) end
 end
 if ENDED[new] and old ~= new then

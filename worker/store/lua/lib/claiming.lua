@@ -91,6 +91,7 @@ local function claim_next(who, last)
   -- It waits a moment for more. Both end by themselves, no later than it stops to listen.
   redis.call('ZADD', keys.drainers(who.lane), now + who.linger, who.me)
   redis.call('ZADD', keys.idle(who.lane), now + who.linger, who.me)
+  nobody_idle[who.lane] = nil
 end
 
 local function answer_of(who, id, token, failed)

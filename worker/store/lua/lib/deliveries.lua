@@ -35,13 +35,13 @@ local function is_short(lane, took)
 end
 
 -- Have a slot that is free look at a handler's next delivery, which is tried in so many ms and takes so
--- many seconds. With none free, the first looks again when it is.
-local function stir_in(lane, handler, delay, took)
+-- many seconds. With none free, the first looks again when it is. own: one that is not.
+local function stir_in(lane, handler, delay, took, own)
   local short = is_short(lane, took)
   for k = 1, slots_of(lane) do
     local slot = handler .. '/' .. k
     if waits_for_place(lane, slot) then return end
-    local busy = redis.call('HGET', keys.claims(lane), slot)
+    local busy = k == own or redis.call('HGET', keys.claims(lane), slot)
       and tonumber(redis.call('ZSCORE', keys.due(lane), slot) or 0) > now
     if not busy then return wake(lane, slot, delay, short) end
   end

@@ -13,11 +13,9 @@ end
 local function announce(job, kind, state, previous, life, why, opened)
   local id = redis.call('XADD', keys.events(), here(), 'v', records.VERSION, 'job', job,
     'type', kind, 'state', state, 'previous', previous, 'life', life, 'why', why or '')
-  if opened and opened(id) then return end
   local ends = ENDED[state] and kind ~= 'job.archived'
-  if ends or redis.call('SISMEMBER', keys.wanted(), kind) == 1 then
-    wake('fanout', id, 0)
-  end
+  if not ends and redis.call('SISMEMBER', keys.wanted(), kind) == 0 then return end
+  if not (opened and opened(id)) then wake('fanout', id, 0) end
 end
 
 -- Something is wrong that is about no job, or about one that is not here.

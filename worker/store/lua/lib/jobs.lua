@@ -26,9 +26,8 @@ local function relist_job(job, state, model, tenant)
   return wrong + list_job(job, state, model, tenant)
 end
 
--- Where a job stands in every index. `line`, `score` and `aside` are given when it is queued.
-local function place(job, model, old, new, line, score, aside)
-  local tenant = redis.call('HGET', keys.job(job), 'tenant')
+-- Where a tenant's job stands in every index. `line`, `score` and `aside` are given when it is queued.
+local function place(job, model, tenant, old, new, line, score, aside)
   if old then redis.call('ZREM', keys.jobs_in_state(old), job) end
   redis.call('ZADD', keys.jobs_in_state(new), 0, job)
   if not old or unlist_job(job, old, model, tenant) == 2 then
@@ -37,7 +36,7 @@ local function place(job, model, old, new, line, score, aside)
     relist_job(job, new, model, tenant)  -- an older process moved it, so it stands anywhere
   end
   if old == 'queued' then
-    leave_line(line, job, tenant or '', new == 'sending')
+    leave_line(line, job, tenant, new == 'sending')
     redis.call('ZREM', keys.aside(), job)
   end
   -- What waits for others stands outside.
@@ -50,9 +49,9 @@ local function place(job, model, old, new, line, score, aside)
     redis.call('SREM', keys.holding(), job)
   end
   if IN_FLIGHT[new] then
-    take_off(job, tenant or '')
+    take_off(job, tenant)
   elseif old and IN_FLIGHT[old] then
-    land(job, tenant or '')
+    land(job, tenant)
   end
   if ENDED[new] then
     redis.call('ZADD', keys.ended(), now, job)

@@ -103,7 +103,7 @@ local function take_delivery(order)
   redis.call('HSET', keys.delivery(turn.id), 'token', order.token, 'begun', record[at])
   local took = tonumber(is('took'))
   if following and not is('rest') then
-    stir_in(lane, handler, math.max(0, following.due - now), took)
+    stir_in(lane, handler, math.max(0, following.due - now), took, tonumber(k))
   end
   -- Who may be away for long stands for no other drainer.
   if lane == 'handlers' and not is_short(lane, took) then

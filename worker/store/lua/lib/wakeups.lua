@@ -53,10 +53,15 @@ end
 
 -- Call a drainer that waits for work, if one does. `idle:<lane>` scores each by until when it waits
 -- at its own bell: a list, so that what was rung before it listens is not lost.
+local nobody_idle = {}
 local function ring(lane)
+  if nobody_idle[lane] then return false end
   local first = redis.call('ZRANGEBYSCORE', keys.idle(lane), '(' .. text(now),
     text(now + policy.LINGER_MS), 'LIMIT', 0, 1)[1]
-  if not first then return false end
+  if not first then
+    nobody_idle[lane] = true
+    return false
+  end
   redis.call('ZREM', keys.idle(lane), first)
   redis.call('ZADD', keys.drainers(lane), now + policy.DRAINER_SURE_MS, first)
   redis.call('RPUSH', keys.bell(first), '')
@@ -65,10 +70,16 @@ local function ring(lane)
 end
 
 -- short: few drainers are enough, for they are back before others were called.
+local enough = {}
 local function wake_lane(lane, id, short)
   if ring(lane) then return end
-  local most = short and share_of(lane .. ':short') or nil
-  if missing(lane, math.huge, most) > 0 then post(lane, {id}) end
+  local most = share_of(lane .. (short and ':short' or ':drainers'))
+  if enough[lane] == most then return end
+  if missing(lane, math.huge, most) > 0 then
+    post(lane, {id})
+  else
+    enough[lane] = most
+  end
 end
 
 local function answer(...)
