@@ -8,12 +8,15 @@ from typing import Any
 import orjson
 import pytest
 
-from runhook.worker.delivery import subscriptions
+from runhook.worker.delivery import fanout, subscriptions
 from runhook.worker.domain import policy
+from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import LostWrites, StoreUnavailable
+from runhook.worker.flows import follow_up
 from runhook.worker.flows.drain import Shift, drain
 from runhook.worker.flows.lanes import FLOWS
+from runhook.worker.flows.pump import published
 from runhook.worker.net.watch import Watch
 from runhook.worker.store import Arrival, Change, Claim, records
 from runhook.worker.store.claims import Turn
@@ -319,3 +322,32 @@ def test_whoever_lingered_in_vain_stands_for_nobody(house: House) -> None:
     house.clock.advance(policy.LINGER_MS / 1000)
     duties.wake("fanout", "b")
     assert _messages(house, "fanout") == 1
+
+
+def test_whoever_goes_on_with_a_handler_that_takes_its_time_leaves_a_call_for_the_others(
+    build: Build,
+) -> None:
+    registry = Registry()
+    for name in "ab":
+        registry.add(Handler(name=name, types=("job.succeeded",), model=None, target=print))
+    house = build(registry)
+    house.w.store.processes.publish_handlers(published(house.w))
+    shares = {"handlers:common": 9, "handlers:new": 9, "handlers:slow": 9, "handlers:short": 2}
+    house.raw.hset("runhook:slots", mapping={"handlers": 2, "handlers:drainers": 2, **shares})
+    for name in "ab":
+        house.raw.hset(f"runhook:endpoint:{name}", mapping={"took": 1, "pace": "quick"})
+    house.lost = ["handlers"]
+    for _ in range(3):
+        house.until(house.ask(), "succeeded")
+    claim = house.w.store.duties.claim("handlers", Turn(), first="a/1")
+    assert claim
+    claim.turn.ends = inf
+    house.raw.delete("runhook:queue:handlers")
+    another = house.clock.now().timestamp() * 1000 + policy.DRAINER_SURE_MS / 2
+    house.raw.zadd("runhook:drainers:handlers", {"another child": another})
+    house.raw.zrem("runhook:due:handlers", "a/2")  # that one has it in hand
+    house.raw.zincrby("runhook:due:handlers", -1, "b/1")
+    fanout.deliver_to_handler(house.w, claim, follow_up.submitter)
+    assert claim.turn.next, "this child has another one's in hand, and perhaps for minutes"
+    assert house.raw.zscore("runhook:due:handlers", "a/1")
+    assert _messages(house, "handlers") == 1

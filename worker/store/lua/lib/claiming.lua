@@ -49,7 +49,7 @@ end
 
 -- It drains no more; another is woken if something is due. Returns for what.
 local function rest(lane, me)
-  redis.call('ZREM', keys.drainers(lane), me)
+  drain_no_more(lane, me)
   redis.call('ZREM', keys.idle(lane), me)
   local next = redis.call('ZRANGEBYSCORE', keys.due(lane), '-inf', text(now), 'LIMIT', 0, 1)[1]
   if next then wake_lane(lane, next) end

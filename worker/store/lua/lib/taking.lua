@@ -107,7 +107,7 @@ local function take_delivery(order)
   end
   -- Who may be away for long stands for no other drainer.
   if lane == 'handlers' and not is_short(lane, took) then
-    redis.call('ZREM', keys.drainers(lane), order.me)
+    drain_no_more(lane, order.me)
   end
   return take(turn.id, record, going)
 end

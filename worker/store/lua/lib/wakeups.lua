@@ -82,6 +82,12 @@ local function wake_lane(lane, id, short)
   end
 end
 
+-- A drainer works through a lane no more, or stands for no other while it is away.
+local function drain_no_more(lane, me)
+  redis.call('ZREM', keys.drainers(lane), me)
+  enough[lane] = nil
+end
+
 local function answer(...)
   local words = {...}
   for i = 1, #woken do words[#words + 1] = woken[i] end
