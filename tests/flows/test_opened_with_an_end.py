@@ -1,5 +1,6 @@
 """Where a worker knows who listens, the change that ends a job opens its deliveries itself."""
 
+import json
 from typing import Any
 
 import pytest
@@ -121,3 +122,29 @@ def test_one_whose_record_cannot_be_read_is_left_to_the_fan_out_with_all_others(
     shop.fan_out()
     assert ("notify", job.id) in shop.heard
     assert shop.house.w.store.deliveries.missed("newer") == 2
+
+
+def test_a_receiver_whose_lists_are_broken_keeps_no_other_from_hearing(build: Build) -> None:
+    shop = Shop(build, "broken", "notify")
+    shop.house.lost = []
+    shop.house.raw.delete("runhook:outbox:broken")
+    shop.house.raw.set("runhook:outbox:broken", "of another type")
+    job = shop.ended()
+    shop.house.later(60)
+    shop.house.raw.delete("runhook:outbox:broken")  # somebody mended it
+    for _ in range(10):
+        shop.house.later(60)
+    assert ("notify", job.id) in shop.heard
+    assert shop.deliveries(job) == ["broken", "notify"]
+
+
+def test_a_receiver_whose_filter_cannot_be_judged_holds_up_no_paid_answer(build: Build) -> None:
+    shop = Shop(build, "notify")
+    row = json.loads(shop.house.raw.hget("runhook:handlers", "notify"))
+    broken = json.dumps(row | {"model": 5})
+    shop.house.raw.hset("runhook:handlers", "broken", broken)
+    shop.house.lost = []
+    shop.house.until(shop.house.ask(), "succeeded")  # now this worker knows of it
+    assert shop.ended().attempt.ref
+    for lane in ("send", "intake", "reconcile"):
+        assert not shop.house.raw.exists(f"runhook:failures:{lane}")

@@ -149,20 +149,25 @@ def who_wants(who: Audience, event: Event) -> list[Recipient]:
 
 
 def recipients(w: Wiring, change: Change) -> Recipients | None:
-    """Who is told of a change's event, so that the change opens their deliveries itself.
+    """Who is told of an end, so that the change opens their deliveries itself.
 
-    None where the fan-out does: this process does not know who listens, or cannot read all of them,
-    or they are too many for the script of a change.
+    None where the fan-out does: this process does not know who listens, or cannot read or judge all
+    of them, or they are too many for the way of a paid answer.
     """
     known = w.store.audience.known()
-    if known is None or not change.event:
+    if known is None or not change.event or not change.job.state.ended:
         return None
     word, who = known[0], _audience(w, known[1])
+    if who.unreadable or len(who.handlers) + len(who.subscriptions) > policy.JUDGED_AT_ONCE:
+        return None
     event = Event(
         id="", type=change.event, time=w.clock.now(), subject=change.job.id, job=change.job
     )
-    wanted = who_wants(who, event)
-    if who.unreadable or len(wanted) > policy.OPENED_AT_ONCE:
+    try:
+        wanted = who_wants(who, event)
+    except Exception:  # noqa: BLE001 - a receiver's filter is no reason that a paid answer is lost
+        return None
+    if len(wanted) > policy.OPENED_AT_ONCE:
         return None
     return Recipients(at=word.decode(), to=tuple(wanted))
 

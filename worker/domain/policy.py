@@ -122,6 +122,7 @@ JITTER = 0.2  # of a wait, give or take, so that many do not come back at the sa
 # Deliveries that the change of a job opens with its event: half a ms of Redis. Of more, and where
 # it is not sure who listens, the fan-out opens all.
 OPENED_AT_ONCE = 10
+JUDGED_AT_ONCE = 100  # receivers of which a change of a job sees who wants its event: 0.1 ms
 CAUGHT_UP_AT_ONCE = 500  # events that a receiver missed: some ms of Redis
 UNKNOWN_HANDLER_LOOK = 60.0  # until deliveries whose handler no living process has are tried again
 ELSEWHERE_LOOK = 1.0  # the same where another process has it
