@@ -48,8 +48,11 @@ def change(
         wanted = decide(job)
         if wanted is None:
             return None
-        told = recipients(w, wanted)
-        return evolve(wanted, notes=(*heard, *wanted.notes), recipients=told)
+        told, instead = recipients(w, wanted), wanted.otherwise
+        if instead is not None:
+            instead = evolve(instead, notes=(*heard, *instead.notes))
+        notes = (*heard, *wanted.notes)
+        return evolve(wanted, notes=notes, recipients=told, otherwise=instead)
 
     moved, job = w.store.jobs.change(job_id, with_heard, claim=w.claim, closing=closing)
     # Else it was written nowhere yet, and goes with the next change.
