@@ -1,6 +1,13 @@
 """What giving jobs their turn costs: the line is looked at only where somebody stands in it."""
 
+from typing import Any
+
+import pytest
+
+from runhook.worker.domain.frozen import evolve
+from runhook.worker.errors import StoreUnavailable
 from runhook.worker.flows.drain import drain
+from runhook.worker.store.claims import Held
 from tests.conftest import Build, House
 from tests.trips import trips
 
@@ -9,17 +16,41 @@ def _line_is_due(house: House) -> bool:
     return bool(house.raw.zcard("runhook:due:line"))
 
 
-def test_the_last_turns_put_the_duty_of_the_line_down_with_them(build: Build) -> None:
+def test_a_turn_of_one_alone_puts_the_duty_of_the_line_down_with_it(build: Build) -> None:
     house = build()
     house.ask()
     drain(house.w, "line")  # connections are there, and Redis knows the scripts
     house.ask()
-    house.ask()
-    # Claimed with those in front, and their turns; the claim behind that is one more where a thread
-    # asks for the next duty by itself.
+    # Claimed with the one in front, and its turn.
     assert trips(lambda: drain(house.w, "line")) == 2
-    assert house.standing("sending") == 3
+    assert house.standing("sending") == 2
     assert not _line_is_due(house)
+
+
+def test_of_several_turns_the_duty_goes_on_until_it_is_known_how_each_went(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build()
+    first, _ = house.ask(), house.ask()
+    jobs = house.w.store.jobs
+
+    def away(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    def stale(held: Held, *rest: Any) -> Any:
+        if held.job.id == first.id:
+            held = evolve(held, job=evolve(held.job, rev=7))
+        return moved(held, *rest)
+
+    moved = jobs._move
+    with monkeypatch.context() as broken:
+        broken.setattr(jobs, "_move", stale)
+        broken.setattr(jobs, "_changed_after_all", away)
+        with pytest.raises(StoreUnavailable):
+            drain(house.w, "line")
+    assert _line_is_due(house)
+    house.later(60)
+    assert house.job(first).state != "queued"
 
 
 def test_a_slot_that_is_free_again_wakes_the_line_where_somebody_stands_in_it(

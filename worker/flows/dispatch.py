@@ -54,8 +54,9 @@ def _later(front: Peek) -> Again | None:
 
 
 def _take_last_turns(w: Wiring, claim: Claim, front: Peek) -> bool:
-    """Give the last of the queue their turn, and put the duty down with that; False: one of them
-    cannot be read here, so that others are to be looked at.
+    """Give the last of the queue their turn; one alone puts the duty down with it.
+
+    False: one of them cannot be read here, so that others are to be looked at.
     """
     _take_turns(w, front, w.store.duties.closing(claim, _later(front)))
     return not w.store.queue.passes_over

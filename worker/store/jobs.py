@@ -258,7 +258,7 @@ class Jobs:
 
         Args:
             records: Their ids, and each as it was read, for `decide`.
-            closing: The end of the duty: written with the last, where every one can be changed.
+            closing: The end of the duty: written with the change, where there is one alone.
 
         Returns:
             Each job's id, and what `change` returns of it or what deciding on it raised.
@@ -280,7 +280,7 @@ class Jobs:
                 found.append((job_id, "kept"))
             else:
                 decided.append((held, wanted))
-        if found:
+        if len(records) > 1:  # with the last, nobody would know yet how the others went
             closing = None
         for (held, _), word in zip(decided, self._write_each(decided, closing), strict=True):
             if word in ("stale", "gone"):  # changed since it was read
@@ -292,16 +292,12 @@ class Jobs:
     def _write_each(
         self, decided: Sequence[tuple[Held, Change]], closing: Closing | None
     ) -> list[str]:
-        """Write changes in one round trip; the script's word of each."""
-        if not decided:
-            return []
-        *others, (last, wanted) = decided
-        orders = [self._move(held, change, None)[0] for held, change in others]
-        orders.append(self._move(last, wanted, closing)[0])
+        """Write changes in one round trip; the script's word of each. Only one alone may close."""
+        orders = [self._move(held, change, closing)[0] for held, change in decided]
         answers = self._scripts.answers_of("move", 2, orders)
-        word, following = answers[-1]
-        if closing and word == b"done":
-            closing.done(following)
+        for word, following in answers:
+            if closing and word == b"done":
+                closing.done(following)
         return [word.decode() for word, _ in answers]
 
     def _changed_after_all(self, job_id: str, decide: Decision) -> tuple[str, Moved | Exception]:

@@ -11,14 +11,6 @@ local function breaker_of(line)
   return {till = tonumber(g[1]), step = tonumber(g[2]), probe = g[3] or '', ask = g[4] == '1'}
 end
 
--- Whether anybody stands in a line.
-local function somebody_waits()
-  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
-    if redis.call('ZCARD', keys.line(line)) > 0 then return true end
-  end
-  return false
-end
-
 -- Returns the ms that the job stands aside: if it was the probe and others wait, one of them probes
 -- next.
 -- advice: what the account's owner must do, or empty.

@@ -16,12 +16,17 @@ end
 -- Whether its owner stopped the line.
 local function paused() return redis.call('HGET', keys.queue_settings(), 'paused') == '1' end
 
--- Whether anybody would go if there were room: in a line, or aside for a while.
-local function somebody_stands()
+-- Whether anybody stands in a line.
+local function somebody_waits()
   for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
     if redis.call('EXISTS', keys.line(line)) == 1 then return true end
   end
-  return redis.call('EXISTS', keys.aside()) == 1
+  return false
+end
+
+-- Whether anybody would go if there were room: in a line, or aside for a while.
+local function somebody_stands()
+  return somebody_waits() or redis.call('EXISTS', keys.aside()) == 1
 end
 
 -- A queued job stands in its line, or aside for some ms, behind all others until then.
