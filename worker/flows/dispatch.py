@@ -23,9 +23,8 @@ def advance(w: Wiring, claim: Claim) -> Answer:
         match front.word:
             case "next":
                 turns += max(1, len(front.jobs))  # none: there are others to be looked at first
-                if front.more or w.store.queue.passes_over:
-                    _take_turns(w, front)
-                elif _take_last_turns(w, claim, front):
+                _take_turns(w, front, _closing(w, claim, front))
+                if not front.more and not w.store.queue.passes_over:
                     return _later(front)
             case "ask":
                 turns += 1
@@ -53,16 +52,17 @@ def _later(front: Peek) -> Again | None:
     return Again(front.wait + policy.BREAKER_SLACK)
 
 
-def _take_last_turns(w: Wiring, claim: Claim, front: Peek) -> bool:
-    """Give the last of the queue their turn; one alone puts the duty down with it.
+def _closing(w: Wiring, claim: Claim, front: Peek) -> Closing | None:
+    """The end of the duty, which the turn of a last one that stands alone puts down with it.
 
-    False: one of them cannot be read here, so that others are to be looked at.
+    None: others are to be looked at, or several go, and none would know how the others went.
     """
-    _take_turns(w, front, w.store.duties.closing(claim, _later(front)))
-    return not w.store.queue.passes_over
+    if front.more or len(front.jobs) != 1 or w.store.queue.passes_over:
+        return None
+    return w.store.duties.closing(claim, _later(front))
 
 
-def _take_turns(w: Wiring, front: Peek, closing: Closing | None = None) -> None:
+def _take_turns(w: Wiring, front: Peek, closing: Closing | None) -> None:
     """Give jobs their turn; one that cannot take it stands aside and stops nobody behind it."""
     for job_id, word in w.store.jobs.change_each(front.jobs, partial(_turn_of, w), closing):
         match word:

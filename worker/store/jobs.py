@@ -258,7 +258,7 @@ class Jobs:
 
         Args:
             records: Their ids, and each as it was read, for `decide`.
-            closing: The end of the duty: written with the change, where there is one alone.
+            closing: The end of the duty, to be written with the change of one that is alone.
 
         Returns:
             Each job's id, and what `change` returns of it or what deciding on it raised.
@@ -266,7 +266,8 @@ class Jobs:
         Raises:
             StoreUnavailable: Redis does not answer or refuses; any of them may be changed.
         """
-        found, decided = list[tuple[str, Moved | Exception]](), list[tuple[Held, Change]]()
+        found: list[tuple[str, Moved | Exception]] = []
+        decided: list[tuple[Held, Change]] = []
         for job_id, record in records:
             try:
                 held = self._brought(job_id, record)
@@ -280,8 +281,6 @@ class Jobs:
                 found.append((job_id, "kept"))
             else:
                 decided.append((held, wanted))
-        if len(records) > 1:  # with the last, nobody would know yet how the others went
-            closing = None
         for (held, _), word in zip(decided, self._write_each(decided, closing), strict=True):
             if word in ("stale", "gone"):  # changed since it was read
                 found.append(self._changed_after_all(held.job.id, decide))
@@ -292,7 +291,7 @@ class Jobs:
     def _write_each(
         self, decided: Sequence[tuple[Held, Change]], closing: Closing | None
     ) -> list[str]:
-        """Write changes in one round trip; the script's word of each. Only one alone may close."""
+        """Write changes in one round trip; the script's word of each."""
         orders = [self._move(held, change, closing)[0] for held, change in decided]
         answers = self._scripts.answers_of("move", 2, orders)
         for word, following in answers:

@@ -25,7 +25,8 @@
 -- Returns  "done", and what became of the next duty | "stale" (read it again) | "gone" | "full"
 --          | "gated" | "broke", which budget has no room, and what is left of it
 -- uses: states, wakeups, duties, timeline, events, turns, queue, breaker, jobs
--- uses: callbacks, claiming, closing, bringing_jobs, ledger, waiting, groups, tally, opening, bringing_turns
+-- uses: callbacks, claiming, closing, bringing_turns, bringing_jobs, ledger, waiting, groups, tally
+-- uses: opening
 
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
