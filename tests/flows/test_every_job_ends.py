@@ -14,10 +14,10 @@ from tests.receiver import Receiver, Reply
 
 UNUSABLE = {
     "an unknown word": {"status": "PAUSED", "errorCode": ""},
-    "a key that was changed": {"status": "", "errorCode": "1002", "errorMessage": "bad key"},
     "parameters it does not like": {"status": "", "errorCode": "1007", "errorMessage": "taskId"},
     "another task": {"taskId": "999", "status": "RUNNING", "errorCode": ""},
 }
+KEY_REFUSED = Reply(200, body=b'{"status":"","errorCode":"1002","errorMessage":"bad key"}')
 SILENCE = {
     "nobody there": None,
     "an outage": Reply(503, body=b"<html>down</html>"),
@@ -80,6 +80,50 @@ def test_silence_is_asked_again_but_not_without_end(
     assert not house.raw.zscore("runhook:due:reconcile", f"{job.id}/1"), "its duty ends too"
 
 
+def test_a_key_that_is_refused_when_time_is_over_ends_no_job_that_succeeded_meanwhile(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600, RUNHOOK_PUBLIC_URL="")
+    job = house.until(house.ask(), "running")
+    answers(house, receiver, KEY_REFUSED)
+    for _ in range(3):
+        house.later(290)
+    assert house.job(job).state is State.RUNNING
+    provider_at(house.w, house.sandbox.url)
+    house.later(300)
+    assert house.job(job).state is State.SUCCEEDED
+    assert "job.failed" not in house.events()
+
+
+def test_a_key_that_stays_refused_ends_a_job_after_once_more_its_time(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600, RUNHOOK_PUBLIC_URL="")
+    job = running(house)
+    answers(house, receiver, KEY_REFUSED)
+    for _ in range(6):
+        house.later(290)
+    after = house.job(job)
+    assert (after.state, house.standing("running")) == (State.FAILED, 0)
+    assert after.attempt.error
+    assert after.attempt.error.code == "timeout"
+    assert "1002" in after.attempt.error.message
+
+
+def test_a_record_that_is_refused_with_the_key_is_asked_for_again(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_JOB_TIMEOUT=600, RUNHOOK_PUBLIC_URL="")
+    job = running(house)
+    answers(house, receiver, None)
+    house.later(590)
+    forgotten = Reply(200, body=b'{"status":"","errorCode":"1004","errorMessage":"no such task"}')
+    answers(house, receiver, forgotten)
+    receiver.replies.append(KEY_REFUSED)
+    house.later(20)
+    assert house.job(job).state is State.RUNNING, "the record of its callback may be there"
+
+
 def test_success_after_the_silence_settles_the_job(build: Build, receiver: Receiver) -> None:
     house = build(RUNHOOK_JOB_TIMEOUT=600, RUNHOOK_PUBLIC_URL="")
     job = house.until(house.ask(), "running")
@@ -110,12 +154,12 @@ def test_an_unconfirmed_job_whose_task_cannot_be_asked_about_ends(
     house = build(RUNHOOK_UNCONFIRMED_AFTER=600)
     house.sandbox.faults({"fault": "answer_both"}, {"fault": "slow", "value": 6000})
     job = house.until(house.ask(), "unconfirmed")
-    answers(
-        house, receiver, Reply(200, body=json.dumps(UNUSABLE["a key that was changed"]).encode())
-    )
-    house.later(590)
-    assert house.job(job).state is State.UNCONFIRMED
-    house.later(20)
+    answers(house, receiver, KEY_REFUSED)
+    for _ in range(3):
+        house.later(290)
+    assert house.job(job).state is State.UNCONFIRMED, "a refused key says nothing of the task"
+    for _ in range(3):
+        house.later(290)
     after = house.job(job)
     assert after.state is State.FAILED
     assert after.attempt.error

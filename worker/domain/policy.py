@@ -74,6 +74,9 @@ DISPROVED_LOOK = 1.0  # until what remains of an attempt is looked at, whose nam
 # Silence that a job is held for beyond its time: an outage of an hour costs nobody a result, and a
 # longer time-out bears a longer one.
 LONGEST_SILENCE = 3600.0
+# A refusal of the key that a job is held for beyond its time, at most once more that time: who
+# changes a key has RunningHub refuse the old one for minutes.
+REFUSED_KEY_BORNE = 900.0
 # After which a task that was not stopped there is asked about for the last time: its result lives
 # for a day, and what is still running then is paid for anyway.
 LATE_LOOK = 3600.0

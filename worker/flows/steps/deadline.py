@@ -1,7 +1,7 @@
 """Every job ends: what becomes of one whose time is over, whatever RunningHub says or does not say.
 
 When its time is over RunningHub is asked once more. An answer that cannot be used is the last word
-then. Silence is not: it is asked again, but not without end either.
+then. Silence is not, nor a refusal of the key: it is asked again, but not without end either.
 """
 
 from contextlib import suppress
@@ -45,10 +45,7 @@ def is_long_over(w: Wiring, job: Job) -> bool:
 def without_answer(w: Wiring, job: Job, n: int, silent: ProviderSilent) -> float | None:
     """RunningHub said nothing usable: seconds to the next look, or None when that was the last."""
     current = n == job.attempt.n and job.state in (State.RUNNING, State.UNCONFIRMED)
-    long_over = is_long_over(w, job)
-    # An answer that says nothing would say the same again. Silence may be an outage that ends, so
-    # it is borne for longer.
-    if current and (long_over or (silent.answered and is_over(w, job))):
+    if current and (is_long_over(w, job) or _is_last_word(w, job, silent)):
         _end_without_answer(w, job, silent)
         return None
     gone, limit = _gone(w, job), _limit(w, job)
@@ -80,12 +77,16 @@ def end_running(w: Wiring, job: Job) -> None:
     by: SettledBy = "query"
     if told.state == "unknown":
         # A task that RunningHub has forgotten may have a record of its callback: one more free
-        # question before a result that may be paid for is given up. Silence is let through, for the
-        # record may be there.
-        with suppress(ProviderRefused):
+        # question before a result that may be paid for is given up. What is no last word is let
+        # through, for the record may be there.
+        try:
             found = w.client.recorded(ref)
-            if found and found.report:
-                told, by = found.report, "detail"
+        except ProviderRefused as refused:
+            if not _is_last_word(w, job, refused):
+                raise
+            found = None
+        if found and found.report:
+            told, by = found.report, "detail"
     accept(w, job.id, n, told, by)
     if told.state not in ("succeeded", "failed", "cancelled"):
         _time_out(w, job, f"Asked once more, it says that the task is {told.state}.")
@@ -195,6 +196,16 @@ def _time_out(w: Wiring, job: Job, said: str) -> None:
         return Change(job=moved, notes=(note,), duties=duties, event="job.failed")
 
     transcript.change(w, job.id, decide)
+
+
+def _is_last_word(w: Wiring, job: Job, silent: ProviderSilent) -> bool:
+    """Whether the job's time is over and asking once more would most likely bring the same."""
+    over = _gone(w, job) - _limit(w, job)
+    # A refused key says nothing of the task, and whoever changes a key mends it soon.
+    if isinstance(silent, ProviderRefused) and w.client.explain(silent.code).refuses_key:
+        return over >= min(policy.REFUSED_KEY_BORNE, _limit(w, job))
+    # Silence may be an outage that ends, so it is borne for longer.
+    return silent.answered and over >= 0
 
 
 def _late_look(job: Job) -> tuple[Duty, ...]:
