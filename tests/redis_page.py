@@ -17,6 +17,10 @@ with `{FUNCTIONS}`. They are no keys, and the server's and not one database's: w
 loads it again, and a worker that starts removes those of other releases. On an older server, or as
 a user who may not call `FUNCTION` and `FCALL`, they are scripts like all others, which costs Redis
 a sixth more.
+
+An ended job with three deliveries takes some 5 KB. The embedded server keeps hashes with values of
+up to 2 KiB in one piece; where `REDIS_URL` names another one, set `hash-max-listpack-value 2048`
+(`hash-max-ziplist-value` before Redis 7), or a job takes 0.4 KB more.
 """
 
 

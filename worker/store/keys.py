@@ -36,10 +36,11 @@ job = JOBS.key(
     "hash",
     "`ask`, `life` (records), `state`, `n` (the attempt), `rev`, `move` (the last "
     "change), `model`, `tenant`, `line` and `score` (its place, until it ends), `left:<n>` "
-    "(when and under which name the attempt's request left); where it has them `files` (some are "
-    "kept of it), `labels` (the metadata it is found by), `booked` (what it counts for in the "
-    "ledger), `tallied` (when it ended, ms, and what it counts as in `tally`), `waits` (the jobs "
-    "it waits for), `above` (its parent and the jobs whose outputs it names), `tree` (its root), "
+    "(when and under which name the attempt's request left), `heard:<n>` (callbacks that the "
+    "attempt had in its life); where it has them `files` (some are kept of it), `labels` (the "
+    "metadata it is found by), `booked` (what it counts for in the ledger), `tallied` (when it "
+    "ended, ms, and what it counts as in `tally`), `waits` (the jobs it waits for), `above` (its "
+    "parent and the jobs whose outputs it names), `tree` (its root), "
     "`group`",
 )
 notes = JOBS.key(
@@ -58,7 +59,7 @@ submits = JOBS.key(
 )
 raw = JOBS.key("raw:<job/n>", "list", "an attempt's callbacks not yet taken in")
 unread = JOBS.key("unread:<job/n>", "hash", "their marks, and the bytes of each")
-heard = JOBS.key("heard:<job/n>", "string", "how many it had in its life")
+heard = JOBS.key("heard:<job/n>", "string", "how many it had, as the release before counted them")
 
 # Scored 0 and not by time: a cursor is then an id, which is where it was however many came since.
 jobs_in_state = LISTS.key("jobs:state:<state>", "zset", "those in a state", by=BY_NAME)

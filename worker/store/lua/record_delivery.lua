@@ -50,7 +50,7 @@ local function write_health()
   if order.disabled then disable() end
 end
 
-local held = redis.call('HMGET', key, 'state', 'job', 'event', 'token', 'kept')
+local held = redis.call('HMGET', key, 'state', 'job', 'event', 'token')
 -- Else somebody else took it when the lease had run out; one without a record was forgotten.
 local mine = held[4] == order.token or not held[1]
 if mine and redis.call('HGET', keys.held(handler), order.slot) == id then
@@ -70,7 +70,7 @@ else
     if order.state == 'dead' then
       keep_event(key, held[3])
     else
-      if held[5] then redis.call('HDEL', key, 'kept') end
+      redis.call('HDEL', key, 'kept', 'due', 'token')  -- it is in nobody's hand again
       -- Else it goes with its job.
       if redis.call('EXISTS', keys.job(held[2])) == 0 then redis.call('ZADD', keys.told(), now, id) end
     end

@@ -30,16 +30,17 @@ local function keep_stray(why)
   redis.call('PEXPIRE', strays, ARGV[6])
 end
 
-local held = redis.call('HMGET', keys.job(ARGV[2]), 'state', 'n')
+local heard = 'heard:' .. ARGV[3]
+local held = redis.call('HMGET', keys.job(ARGV[2]), 'state', 'n', heard)
 if not held[1] then
   keep_stray('no such job')
   return answer('stray')
 end
 local duty = ARGV[2] .. '/' .. ARGV[3]
-local raw, unread, heard = keys.raw(duty), keys.unread(duty), keys.heard(duty)
+local raw, unread = keys.raw(duty), keys.unread(duty)
 if redis.call('EXISTS', raw) == 0 then redis.call('DEL', unread) end
 if redis.call('HEXISTS', unread, ARGV[7]) == 0 then
-  if tonumber(redis.call('GET', heard) or 0) >= policy.CALLBACKS_EVER then
+  if tonumber(held[3] or 0) >= policy.CALLBACKS_EVER then
     local open = held[1] == 'running' or held[1] == 'unconfirmed'
     if open and held[2] == ARGV[3] then
       wake('reconcile', 'callback/' .. duty, policy.UNBELIEVED_ASKED_MS)
@@ -52,7 +53,7 @@ if redis.call('HEXISTS', unread, ARGV[7]) == 0 then
     wake('intake', duty, 0)
     return answer('full')
   end
-  redis.call('INCR', heard)
+  redis.call('HINCRBY', keys.job(ARGV[2]), heard, 1)
   redis.call('HSET', unread, ARGV[7], #ARGV[4])
   redis.call('RPUSH', raw, ARGV[4])
   note(ARGV[2], ARGV[5])
