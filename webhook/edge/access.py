@@ -44,7 +44,7 @@ PROXIES = {
 # Wrong tokens a minute that are told so. Who guesses needs more than the universe's age at any
 # rate, so this only spares the log; a right token never waits.
 MOST_WRONG = 60
-WANTED = "a valid token is needed: Authorization: Bearer <token>"
+WANTED = "a valid token is needed, in the header Authorization behind the word Bearer"
 
 
 def wrong_tokens() -> Refusals:
