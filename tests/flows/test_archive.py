@@ -14,7 +14,7 @@ from PIL import Image
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job
-from runhook.worker.domain.reports import Error, Output, Report
+from runhook.worker.domain.reports import Cost, Error, Output, Report
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import NotFound
 from runhook.worker.flows import doctor
@@ -287,6 +287,27 @@ def test_what_a_cancelled_job_made_after_all_is_kept_too(keeping: Keeping) -> No
     keeping.house.settle()
     assert keeping.house.job(job).state == "cancelled"
     assert keeping.files(job)
+
+
+@pytest.mark.parametrize("again", ["succeeded", "cancelled"])
+def test_later_news_of_an_attempt_leaves_its_outputs_kept(keeping: Keeping, again: Any) -> None:
+    (output,) = keeping.outputs(keeping.ended())
+    keeping.house.sandbox.faults(slow=1.0)
+    job = keeping.house.until(keeping.house.ask(prompt="late"), "running")
+    cancel(keeping.house.w, job.id)
+    made = (Output(url=output.url, type="png"),)
+    told = Report(ref=str(job.attempt.ref), state="succeeded", outputs=made)
+    accept(keeping.house.w, job.id, 1, told, "callback")
+    keeping.house.settle()
+    before = keeping.outputs(job), keeping.house.events().count("job.archived")
+    priced = replace(told, state=again, outputs=made[: again == "succeeded"], cost=Cost(money="1"))
+    accept(keeping.house.w, job.id, 1, priced, "query")
+    keeping.house.w.store.queue.pause(True)
+    retry(keeping.house.w, job.id)
+    accept(keeping.house.w, job.id, 1, told, "resend")
+    keeping.house.settle()
+    after = keeping.outputs(job), keeping.house.events().count("job.archived")
+    assert (keeping.house.job(job).state, after) == ("succeeded", before)
 
 
 def test_what_an_earlier_attempt_made_is_kept_beside_and_named_by_its_number(

@@ -172,6 +172,17 @@ def test_what_is_unconfirmed_stays_held_until_it_is_proved(tight: House) -> None
         tight.ask()
 
 
+def test_what_was_cancelled_and_proves_refused_holds_nothing(tight: House) -> None:
+    tight.sandbox.faults({"fault": "answer_both_refused"})
+    job = tight.until(tight.ask(), "unconfirmed")
+    cancel(tight.w, job.id)
+    assert _held(tight) == PRICE
+    for _ in range(12):
+        tight.later(15)
+    assert (tight.job(job).state, tight.sandbox.accepted()) == (State.CANCELLED, 0)
+    assert _held(tight) == 0
+
+
 def test_a_retry_or_a_resubmit_without_room_is_refused_and_changes_nothing(tight: House) -> None:
     tight.sandbox.faults({"fault": "answer_lost_unaccepted"})
     job = tight.until(tight.ask(), "unconfirmed")

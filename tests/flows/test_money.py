@@ -14,6 +14,7 @@ from runhook.worker.flows.costs import costs
 from runhook.worker.flows.forget import forget
 from runhook.worker.flows.steps import books
 from runhook.worker.flows.steps.accept import accept
+from runhook.worker.flows.steps.budgets import budgets_today
 from runhook.worker.money.report import costs_view
 from runhook.worker.money.rows import RowFilter
 from tests.conftest import IMAGE, Build, House
@@ -165,6 +166,41 @@ def test_late_success_adds_to_the_day_of_its_submit(house: House) -> None:
     assert house.job(job).state is State.SUCCEEDED
     (one,) = _told(house, "day")
     assert (one["day"], one["money"]) == (DAY, PRICE)
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed"])
+def test_a_run_time_alone_is_no_bill(build: Build, state: str) -> None:
+    house = build(RUNHOOK_BUDGET_DAY="10.00")
+    asked = {"input": {"6.text": "a"}, "options": {"max_price": "5.00"}}
+    job = _running(house, model=WORKFLOW, **asked)
+    _tell(house, job, state, outputs=(PICTURE,), cost=Cost(seconds="83"))
+    assert _only(house) == ("0.00", 1, 1, 1)
+    assert _told(house)[0]["seconds"] == "83"
+    (budget,) = budgets_today(house.w)
+    assert budget.held == 5
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
+def test_a_cost_that_was_told_stays_where_later_news_names_none_or_another_kind(
+    house: House, state: str
+) -> None:
+    job = _running(house)
+    if state == "cancelled":
+        cancel(house.w, job.id)
+    _tell(house, job, state, outputs=(), cost=Cost(money="0.2"))
+    for later in (None, Cost(seconds="3"), Cost(coins="5")):
+        _tell(house, job, "succeeded", outputs=(PICTURE,), cost=later)
+        assert _told(house)[0]["money"] == "0.20"
+    assert _told(house)[0]["coins"] == "5"
+
+
+def test_a_cost_of_an_attempt_that_succeeds_while_its_retry_waits_stays_told(house: House) -> None:
+    job = _running(house)
+    _tell(house, job, "failed", cost=Cost(money="0.2"))
+    house.w.store.queue.pause(True)
+    resolve.retry(house.w, job.id)
+    _tell(house, job, "succeeded", outputs=(PICTURE,))
+    assert (house.job(job).state, _only(house)) == (State.SUCCEEDED, ("0.20", 1, 1, 0))
 
 
 def test_a_retry_counts_on_its_own_day_and_its_job_once(house: House) -> None:

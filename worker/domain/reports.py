@@ -84,6 +84,20 @@ class Cost:
     coins: str | None = None
     seconds: str | None = None
 
+    @property
+    def names_amount(self) -> bool:
+        """Whether an amount was named, be it 0: a run time alone is no bill."""
+        return self.money is not None or self.coins is not None
+
+    def corrected(self, told: "Cost") -> "Cost":
+        """What is known once more is told: an amount is replaced by another, and not by silence."""
+        return Cost(
+            money=told.money or self.money,
+            currency=told.currency or self.currency,
+            coins=told.coins or self.coins,
+            seconds=told.seconds or self.seconds,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:

@@ -15,6 +15,7 @@ from typing import Any
 
 from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import Attempt, Job
+from runhook.worker.domain.reports import Cost
 from runhook.worker.money.amounts import pieces
 from runhook.worker.money.standing import Bill, bill_of
 
@@ -105,11 +106,10 @@ def _line(job: Job, attempt: Attempt, bill: Bill, currency: str | None, *, jobs:
     line = Line(
         day=submitted_on(job, attempt), model=job.model_of(attempt), currency=currency, jobs=jobs
     )
+    cost = attempt.cost or Cost()
     if bill is Bill.UNPROVED:
-        return evolve(line, unproved=1, risk=attempt.price, risk_in=attempt.priced_in)
-    if attempt.cost is None:
-        return line
-    cost = attempt.cost
+        risk = {"risk": attempt.price, "risk_in": attempt.priced_in}
+        return evolve(line, unproved=1, seconds=cost.seconds, **risk)
     return evolve(
         line,
         currency=cost.currency or currency,

@@ -39,7 +39,7 @@ def state_of(job: Job, attempt: Attempt) -> State:
 
 def bill_of(job: Job, attempt: Attempt) -> Bill:
     """What is known of an attempt's bill."""
-    if attempt.cost is not None:
+    if attempt.cost is not None and attempt.cost.names_amount:
         return Bill.TOLD
     match state_of(job, attempt):
         case State.QUEUED | State.SENDING:

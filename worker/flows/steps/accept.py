@@ -119,9 +119,12 @@ def _decided(w: Wiring, job: Job, n: int, told: Report, by: SettledBy) -> Change
 def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy) -> Change | None:
     now = w.clock.now()
     expires_at = now + w.client.capabilities.outputs_live
-    cost = _priced(w, told.cost)
+    cost = _cost_after(w, attempt, told)
     priced = replace(told, cost=cost, error=_with_bill(job, told, cost))
     changes = moves.results(priced, expires_at)
+    # What is known of its outputs stays, where copies are kept too: later news names them again, or
+    # none.
+    changes["outputs"] = attempt.outputs or changes["outputs"]
     detail: dict[str, Any] = {
         "attempt": attempt.n,
         "ref": told.ref,
@@ -144,7 +147,7 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         if known is None:
             return None
         return Change(job=moves.with_attempt(job, attempt.n, now, **known), notes=(note,))
-    news = (told.outputs and not attempt.outputs) or (told.cost and not attempt.cost)
+    news = (told.outputs and not attempt.outputs) or (cost and not attempt.cost)
     if job.state is State.CANCELLED and news:
         found = {"ref": told.ref, "outputs": changes["outputs"], "cost": changes["cost"]}
         kept = moves.with_attempt(job, attempt.n, now, **found)
@@ -160,15 +163,15 @@ def _cost_told_late(
 ) -> Change | None:
     """A cost that was not told before, or was told otherwise; all else is the same news again."""
     cost: Cost | None = changes["cost"]
-    if cost is None:
-        return None
-    before = attempt.cost or Cost()
-    charged = (cost.money or before.money, cost.coins or before.coins)
     # Answers differ in what they say besides; only what was charged is news.
-    if attempt.cost and charged == (before.money, before.coins):
+    if cost is None or (attempt.cost and _charged(cost) == _charged(attempt.cost)):
         return None
     note = TimelineEntry("cost told late", {"attempt": attempt.n, "cost": ", ".join(amounts(cost))})
     return Change(job=moves.with_attempt(job, attempt.n, now, cost=cost), notes=(note,))
+
+
+def _charged(cost: Cost) -> tuple[str | None, str | None]:
+    return cost.money, cost.coins
 
 
 def _known_after_all(
@@ -184,7 +187,7 @@ def _known_after_all(
     # What has ended there will not be charged later, so a retry is no risk any more: `at_risk`
     # reads this mark.
     detail = {**error.detail, "ended_there": told.state}
-    return {"error": replace(error, detail=detail), "cost": changes["cost"] or attempt.cost}
+    return {"error": replace(error, detail=detail), "cost": changes["cost"]}
 
 
 def _with_bill(job: Job, told: Report, cost: Cost | None) -> Error | None:
@@ -195,12 +198,15 @@ def _with_bill(job: Job, told: Report, cost: Cost | None) -> Error | None:
     return replace(told.error, message=f"{told.error.message} {bill}")
 
 
-def _priced(w: Wiring, cost: Cost | None) -> Cost | None:
-    """A cost with the account's currency."""
-    if cost is None or not cost.money:
-        return cost
-    # RunningHub names an amount without its currency, which depends on the site.
-    return replace(cost, currency=w.settings.currency)
+def _cost_after(w: Wiring, attempt: Attempt, told: Report) -> Cost | None:
+    """What is known of an attempt's cost, which news that names none leaves as it was."""
+    cost = told.cost
+    if cost is None:
+        return attempt.cost
+    if cost.money:
+        # RunningHub names an amount without its currency, which depends on the site.
+        cost = replace(cost, currency=w.settings.currency)
+    return (attempt.cost or Cost()).corrected(cost)
 
 
 def _another(
@@ -270,7 +276,7 @@ def _ask_again_for_results(
     """Success without results: asked again for a minute, then it failed."""
     if attempt is not job.attempt or job.state is not State.RUNNING:
         return None
-    now, cost = w.clock.now(), _priced(w, told.cost) or attempt.cost
+    now, cost = w.clock.now(), _cost_after(w, attempt, told)
     since = attempt.empty_since or now
     gone = (now - since).total_seconds()
     ahead = (look - gone for look in policy.EMPTY_LOOKS if look > gone + policy.EARLY_BY)

@@ -49,7 +49,8 @@ def _over(job: Job) -> bool:
 def _unpriced(job: Job) -> bool:
     """Cancelled by its owner, and RunningHub has not said what it cost."""
     by_owner = job.state is State.CANCELLED and job.attempt.settled_by == "user"
-    return by_owner and job.attempt.ref is not None and job.attempt.cost is None
+    told = job.attempt.cost is not None and job.attempt.cost.names_amount
+    return by_owner and job.attempt.ref is not None and not told
 
 
 def examine_attempt(w: Wiring, job: Job, n: int) -> float | None:

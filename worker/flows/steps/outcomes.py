@@ -29,7 +29,9 @@ def returned(
 ) -> Change:
     """Surely not accepted: back to the queue, unless its owner wished it cancelled meanwhile."""
     if job.history.cancel_wished:
-        ended = cancelled(job, w, "it was not accepted; nothing was paid")
+        # A task's id may have come with the refusal; without it nothing is held for a bill.
+        free = moves.with_attempt(job, job.attempt.n, w.clock.now(), ref=None)
+        ended = cancelled(free, w, "it was not accepted; nothing was paid")
         # `change` goes along: a breaker trips for everybody, though this job ends here.
         return replace(ended, notes=(note, *ended.notes), **change)
     back = moves.back_to_queue(job, w.clock.now(), **(attempt or {}))
