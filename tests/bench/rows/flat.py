@@ -129,7 +129,8 @@ def _at_rest(client: Any) -> None:
     client.config_set("slowlog-log-slower-than", SLOW)
     client.config_set("slowlog-max-len", SLOW_ONES)
     client.config_set("auto-aof-rewrite-percentage", 0)
-    client.bgrewriteaof()
+    eventually(lambda: not _busy_by_itself(client.info("everything")), SETTLING)
+    client.bgrewriteaof()  # refused while one is under way
     eventually(lambda: not _busy_by_itself(client.info("everything")), SETTLING)
     client.slowlog_reset()
 
