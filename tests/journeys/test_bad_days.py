@@ -24,6 +24,7 @@ from tests.journeys.conftest import Town, a_town
 pytestmark = pytest.mark.kills
 JOBS = 12
 HUNG = 30.0
+REFUSED = 8.0  # seconds in which Redis takes no writes
 BACK = 10.0  # seconds in which a job that is asked for after Redis is back has ended
 Day = Callable[[Path], dict[str, Any]]
 
@@ -172,10 +173,34 @@ def _settled_by(town: Town, ids: list[str]) -> set[str | None]:
     return {job.attempt.settled_by for job in town.w.store.jobs.many(ids)}
 
 
+def _refused(folder: Path) -> dict[str, Any]:
+    with a_town(folder) as town:
+        redis: Any = town.w.store.client
+        pids = dict(town.fleet.pids())
+        ids = _ask(town, 3)
+        # Too few replicas; then a fail-over that makes it a replica itself. Web answers 503.
+        redis.config_set("min-replicas-to-write", 1)
+        time.sleep(REFUSED)
+        redis.config_set("min-replicas-to-write", 0)
+        ids += _ask(town, 3)
+        redis.replicaof("127.0.0.1", 1)
+        time.sleep(REFUSED)
+        redis.replicaof("NO", "ONE")
+        took = _all_end(town, [*ids, *_ask(town, 3)], 120)
+        assert town.fleet.tend() is None
+        return {"took": took, "same": pids == town.fleet.pids()}
+
+
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[dict[str, Any]]]]:
     """All of them, begun together."""
-    found: dict[str, Day] = {"hung": _hung, "dead": _dead, "deleted": _deleted, "away": _away}
+    found: dict[str, Day] = {
+        "hung": _hung,
+        "dead": _dead,
+        "deleted": _deleted,
+        "away": _away,
+        "refused": _refused,
+    }
     with ThreadPoolExecutor(len(found)) as pool:
         yield {name: pool.submit(day, tmp_path_factory.mktemp(name)) for name, day in found.items()}
 
@@ -201,3 +226,8 @@ def test_jobs_are_taken_without_a_worker_and_end_without_web(days: dict[str, Any
     found = days["away"].result()
     assert set(found["states"]) == {"succeeded"}
     assert found["by"] <= {"detail", "query"}
+
+
+@pytest.mark.timeout(240)
+def test_a_redis_that_takes_no_writes_for_a_while_ends_no_process(days: dict[str, Any]) -> None:
+    assert days["refused"].result()["same"]

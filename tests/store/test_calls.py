@@ -8,6 +8,7 @@ import pytest
 
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.store import Clock, Scripts, connect
+from runhook.worker.store.connection import reaching
 from runhook.worker.store.embedded import EmbeddedServer
 
 LINE = "runhook:line:"
@@ -80,3 +81,17 @@ def test_a_process_and_one_forked_from_it_hear_their_own_answers(scripts: Script
     if not child:
         os._exit(int(not right))
     assert (right, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) == (True, 0)
+
+
+def test_a_refusal_in_a_pipeline_is_one_to_wait_for_and_its_command_is_kept_out(
+    server: EmbeddedServer, raw: Any
+) -> None:
+    pipe = connect(server.url, "door").pipeline(transaction=False)
+    pipe.set("runhook:a", "secret")
+    raw.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(StoreUnavailable, match="NOREPLICAS") as refused, reaching():
+            pipe.execute()
+    finally:
+        raw.config_set("min-replicas-to-write", 0)
+    assert "secret" not in str(refused.value)

@@ -44,6 +44,8 @@ def make_app(settings: Settings, *, current: bool = True) -> Celery:
         broker_transport_options=_transport(url, options),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A Redis that refuses (a full disk, a fail-over, a replica too few) is one to wait for.
+        broker_channel_error_retry=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         task_ignore_result=True,

@@ -35,6 +35,8 @@ NOTHING_WRITTEN = (
 # What waiting does not heal: TLS where there is none, a stranger's certificate, no such database.
 NO_TLS = ("WRONG_VERSION_NUMBER", "CERTIFICATE_VERIFY_FAILED")
 NO_DATABASE = "DB index"
+# What redis-py puts before the words of Redis, behind the whole command.
+IN_A_PIPELINE = " of pipeline caused error: "
 
 
 def connect(url: str, patience: Patience) -> Redis:
@@ -91,8 +93,9 @@ def reaching() -> Iterator[None]:
             raise StoreRefuses(f"Redis refuses: {error}") from error
         raise StoreUnavailable(f"Redis does not answer: {why(error)}") from error
     except redis.ResponseError as error:
-        if str(error).startswith(REFUSALS) or isinstance(error, NOTHING_WRITTEN):
-            raise StoreUnavailable(f"Redis refuses: {error}") from error
-        if NO_DATABASE in str(error):
-            raise StoreRefuses(f"Redis refuses: {error}") from error
+        said = str(error).rpartition(IN_A_PIPELINE)[2]
+        if said.startswith(REFUSALS) or isinstance(error, NOTHING_WRITTEN):
+            raise StoreUnavailable(f"Redis refuses: {said}") from error
+        if NO_DATABASE in said:
+            raise StoreRefuses(f"Redis refuses: {said}") from error
         raise
