@@ -1,11 +1,18 @@
 """Pipelines over HTTP: batches with names, trees, groups, and who may see which."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.webhook.edge.limits import CHANGING
+from runhook.worker.domain.jobs import LOCAL
+from runhook.worker.errors import NotFound
+from runhook.worker.flows.cancel import cancel
+from runhook.worker.flows.forget import forget_tree
 from tests.conftest import IMAGE, SHOP, Build, House
 
 VIDEO = "vidu/image-to-video-q2-pro"
@@ -151,3 +158,29 @@ def test_a_tree_is_forgotten_by_its_root(client: FlaskClient) -> None:
     assert client.delete(f"/v1/jobs?root={picture}").get_json() == {"forgotten": 2}
     assert client.delete(f"/v1/jobs?root={picture}").status_code == 404
     assert client.delete("/v1/jobs").status_code == 422
+
+
+def test_whoever_forgets_trees_at_once_keeps_nobody_else_from_theirs(client: FlaskClient) -> None:
+    picture, film = (line["job"]["id"] for line in _batch(client, PICTURE, FILM))
+    for job in (film, picture):
+        client.post(f"/v1/jobs/{job}/cancel")
+    with ExitStack() as places:
+        for _ in range(CHANGING.each):
+            places.enter_context(CHANGING.take(LOCAL))
+        refused = client.delete(f"/v1/jobs?root={picture}")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert client.get(f"/v1/jobs/{film}").status_code == 200
+    assert client.delete(f"/v1/jobs?root={picture}").get_json() == {"forgotten": 2}
+
+
+def test_who_forgets_a_tree_beside_others_is_told_what_went_by_its_own_call(house: House) -> None:
+    house.w.store.queue.pause(True)
+    root = house.ask().id
+    grown = [house.ask(prompt=f"{n}", parent=root).id for n in range(30)]
+    for job in (root, *grown):
+        cancel(house.w, job)
+    with ThreadPoolExecutor(2) as both:
+        told = [both.submit(forget_tree, house.w, root, None) for _ in range(2)]
+    # Who came too late to see any of it has nothing to tell.
+    counts = [one.result() for one in told if not isinstance(one.exception(), NotFound)]
+    assert sum(counts) == 31

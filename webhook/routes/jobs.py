@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from runhook.webhook.edge.bodies import body, given, no_body, reads
 from runhook.webhook.edge.declared import Header, gives, hears
-from runhook.webhook.edge.limits import ASKING, BATCHES
+from runhook.webhook.edge.limits import ASKING, BATCHES, CHANGING
 from runhook.webhook.edge.queries import Flag, Query, labels, query, read_query, takes
 from runhook.webhook.edge.receiving import lines_within
 from runhook.webhook.edge.responses import Answer, Done, Lines, answer, wiring
@@ -168,7 +168,9 @@ def list_jobs() -> Answer[Page[JobView]]:
 def delete_tree() -> Answer[ForgottenView]:
     """Forget a tree that has ended, with its files: 409 while a job of it goes on."""
     no_body()
-    return answer({"forgotten": forget_tree(wiring(), query(RootQuery).root, only())})
+    with CHANGING.take(caller().name):
+        count = forget_tree(wiring(), query(RootQuery).root, only())
+    return answer({"forgotten": count})
 
 
 @blueprint.get("/<job_id>")

@@ -265,7 +265,7 @@ class ForgottenView(TypedDict):
     """What was forgotten.
 
     Attributes:
-        forgotten: How many jobs.
+        forgotten: How many jobs went by this very call.
     """
 
     forgotten: int

@@ -13,11 +13,14 @@ from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 
-def forget(w: Wiring, job_id: str) -> None:
+def forget(w: Wiring, job_id: str) -> bool:
     """Remove a job, its deliveries, its timeline and what the log says of it.
 
     Its files go soon after, and once the place of files answers. A delivery that is on its way may
     still be heard. Its idempotency key stays used while it is remembered: a repeat pays nothing.
+
+    Returns:
+        Whether it went by this call, and not by another at the same moment.
 
     Raises:
         NotFound: There is no such job.
@@ -31,6 +34,7 @@ def forget(w: Wiring, job_id: str) -> None:
     if state not in ("done", "gone"):
         raise Conflict(f"{job_id} is {state}: only a job that has ended can be forgotten")
     report("job.forgotten", job=job_id)
+    return state == "done"
 
 
 def _forgotten(w: Wiring, job: Job) -> str:
@@ -42,7 +46,7 @@ def _forgotten(w: Wiring, job: Job) -> str:
 
 
 def forget_tree(w: Wiring, root: str, tenant: str | None) -> int:
-    """Remove all jobs of a tree, the youngest first; how many they were.
+    """Remove all jobs of a tree, the youngest first; how many of them went by this call.
 
     What is asked for again goes on where it was broken off: the root goes last.
 
@@ -69,10 +73,11 @@ def forget_tree(w: Wiring, root: str, tenant: str | None) -> int:
             found.append(job.id)
     if not found:
         raise NotFound(f"tree of {root}")
+    gone = 0
     for name in found:
         with suppress(NotFound):  # it went meanwhile
-            forget(w, name)
-    return len(found)
+            gone += forget(w, name)
+    return gone
 
 
 def _moments(w: Wiring, job: Job) -> Iterator[datetime]:
