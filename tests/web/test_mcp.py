@@ -1,6 +1,8 @@
 """/mcp: what agents may ask, as whom, and what they are told when they ask for too much."""
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from werkzeug.test import TestResponse
 
 from runhook.webhook.app import create_app
 from runhook.webhook.edge.limits import AGENTS_WAITING, Place
-from tests.agents import ERAS, over_http, session
+from runhook.worker.domain import policy
+from tests.agents import ERAS, over_http, over_stdio, session
 from tests.conftest import IMAGE, Build, House, eventually
 
 READ, SHOP, OTHER = (f"token-Of-the-{name}-2c94e7" for name in ("reader", "shop", "other"))
@@ -317,6 +320,29 @@ def test_progress_of_what_is_not_there_or_finds_no_place_is_an_answer_and_no_mor
     assert gone["error"] == "Not found"
     assert (looked["ended"], looked["job"]["state"]) == (False, "queued")
     assert {fault["path"] for fault in wrong["faults"]} == {"jbo", "job"}
+
+
+def test_waits_over_stdio_hold_up_no_other_call_and_one_too_many_only_looks(
+    market: House, tmp_path: Path
+) -> None:
+    job = _submit(market)["id"]
+    answered: list[str] = []
+
+    async def talk() -> Any:
+        environ = {"HOME": str(tmp_path), "RUNHOOK_URL": market.web, "RUNHOOK_TOKEN": SHOP}
+        async with over_stdio(tmp_path, environ) as agent, asyncio.TaskGroup() as calls:
+
+            async def ask(name: str, tool: str, **more: Any) -> None:
+                await agent.ask(tool, job=job, **more)
+                answered.append(name)
+
+            for _ in range(policy.AGENT_WAITS):
+                calls.create_task(ask("waited", "wait_for_job", seconds=5))
+            calls.create_task(ask("looked", "wait_for_job", seconds=50))
+            calls.create_task(ask("read", "read_job"))
+
+    session(talk)
+    assert set(answered[:2]) == {"looked", "read"}
 
 
 def test_a_long_text_of_a_job_is_cut_and_says_so(market: House) -> None:

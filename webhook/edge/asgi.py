@@ -60,7 +60,7 @@ class Turn:
         self._asked: SimpleQueue[tuple[Callable[[], None], bool] | None] = SimpleQueue()
         self._put_off: Callable[[], None] | None = None
 
-    def work(self, work: Callable[[], Found], *, long: bool) -> Awaitable[Found]:
+    def have_done(self, work: Callable[[], Found], *, long: bool) -> Awaitable[Found]:
         """Asked by the loop: what comes of it, done in a thread that waits.
 
         Args:

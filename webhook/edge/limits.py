@@ -12,6 +12,8 @@ from functools import partial
 
 from werkzeug.exceptions import ServiceUnavailable
 
+from runhook.worker.domain import policy
+
 
 class Place:
     """One taken place, which is given back once however often it is left."""
@@ -155,7 +157,9 @@ ASKING = Limit("calls of yours wait for RunningHub here", each=8, together=16)
 # Each is a thread for as long as it has lines.
 BATCHES = Limit("batches of yours are being taken here", each=8, together=16)
 # Each is a thread for as long as an agent waits for a job; one that finds no place only looks.
-AGENTS_WAITING = Limit("agents of yours wait for jobs here", each=8, together=32)
+AGENTS_WAITING = Limit(
+    "agents of yours wait for jobs here", each=policy.AGENT_WAITS, together=4 * policy.AGENT_WAITS
+)
 # Each is a thread for 15 s.
 TESTS = Limit("tests of subscriptions run here", each=2, together=2)
 # A year of days that are all parted by metadata takes seconds to add up; a month takes none.

@@ -6,12 +6,12 @@ Each tool asks /v1 as whoever calls /mcp, so nothing is open here that is not op
 """
 
 import importlib.util
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -53,6 +53,8 @@ EVENTS = {
     "X-Accel-Buffering": "no",
 }
 
+Found = TypeVar("Found")
+
 blueprint = Blueprint("mcp", __name__)
 blueprint.before_request(read_query)
 
@@ -63,11 +65,15 @@ class RequestPlace(Turn):
     def __init__(self, app: Flask, environ: Mapping[str, Any]) -> None:
         super().__init__()
         runhook = Runhook(transport=OverHttp("", "", ONCE, http=Inside(app.wsgi_app, environ)))
-        self.desk = Desk(runhook=runhook, longest_wait=policy.AGENT_WAIT_MOST)
+        self._desk = Desk(runhook=runhook, longest_wait=policy.AGENT_WAIT_MOST)
+
+    def work(self, work: Callable[[Desk], Found], /, *, long: bool) -> Awaitable[Found]:
+        """Asked by the loop: what comes of a tool, by the desk as it is when its turn comes."""
+        return self.have_done(lambda: work(self._desk), long=long)
 
     def only_look(self) -> None:
         """Wait for nothing."""
-        self.desk = replace(self.desk, longest_wait=0)
+        self._desk = replace(self._desk, longest_wait=0)
 
 
 @blueprint.post(PATH)

@@ -1,7 +1,10 @@
 """The tools as the `mcp` package serves them: over stdio, and for whoever brings them elsewhere."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Protocol, TypeVar
 
@@ -40,9 +43,7 @@ Found = TypeVar("Found")
 class Place(Protocol):
     """Where the tools of one request are carried out, and for whom."""
 
-    desk: Desk
-
-    def work(self, work: Callable[[], Found], /, *, long: bool) -> Awaitable[Found]:
+    def work(self, work: Callable[[Desk], Found], /, *, long: bool) -> Awaitable[Found]:
         """Carry it out in a thread: it waits, and if it is long, so long that others must not."""
         ...
 
@@ -51,10 +52,24 @@ class OwnProcess:
     """The place of a process that is one agent's alone."""
 
     def __init__(self, runhook: Runhook) -> None:
-        self.desk = Desk(runhook=runhook, longest_wait=policy.AGENT_WAIT_MOST)
+        self._desk = Desk(runhook=runhook, longest_wait=policy.AGENT_WAIT_MOST)
+        # Beside the loop's own threads, of which a small machine has six: calls wait for those.
+        self._waits = ThreadPoolExecutor(policy.AGENT_WAITS, "waits")
+        self._free = threading.Semaphore(policy.AGENT_WAITS)
 
-    def work(self, work: Callable[[], Found], /, *, long: bool) -> Awaitable[Found]:  # noqa: ARG002
-        return asyncio.to_thread(work)
+    async def work(self, work: Callable[[Desk], Found], /, *, long: bool) -> Found:
+        if not long:
+            return await asyncio.to_thread(work, self._desk)
+        if not self._free.acquire(blocking=False):
+            return await asyncio.to_thread(work, replace(self._desk, longest_wait=0))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._waits, self._waited, work)
+
+    def _waited(self, work: Callable[[Desk], Found]) -> Found:
+        try:
+            return work(self._desk)
+        finally:
+            self._free.release()
 
 
 def make_server(place_of: Callable[[Any], Place]) -> Server[Any]:
@@ -75,7 +90,7 @@ def make_server(place_of: Callable[[Any], Place]) -> Server[Any]:
         try:
             if tool.waits and asks_for_progress(context.meta):
                 return _answer(*await _told(context.session, place, given))
-            well, view = await place.work(lambda: call(place.desk, tool, given), long=tool.waits)
+            well, view = await place.work(lambda desk: call(desk, tool, given), long=tool.waits)
         except Exception:  # noqa: BLE001 - it is this call's own, and the agent must hear of it
             report("task.failed", lane="agents", exc_info=True)
             return _answer(False, _mistake(tool))
@@ -98,10 +113,10 @@ def asks_for_progress(meta: Mapping[str, Any] | None) -> bool:
 async def _told(session: ServerSession, place: Place, given: dict[str, Any]) -> tuple[bool, View]:
     """Wait for a job, and tell the agent meanwhile how it stands."""
     waiting = Waiting(given)
-    await place.work(lambda: waiting.step(place.desk), long=False)
+    await place.work(waiting.step, long=False)
     while waiting.answer is None:
         await session.report_progress(waiting.seconds, message=waiting.message)
-        await place.work(lambda: waiting.step(place.desk), long=True)
+        await place.work(waiting.step, long=True)
     return waiting.answer
 
 
