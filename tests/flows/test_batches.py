@@ -148,6 +148,21 @@ def test_a_dry_run_checks_the_whole_pipeline_and_keeps_nothing(house: House) -> 
     assert house.standing("queued") == 0
 
 
+def test_a_dry_run_asks_for_so_many_prices_and_for_each_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "MOST_LIVE_PRICES", 2)
+    dog, bird = (PICTURE | {"as": name, "input": {"prompt": name}} for name in ("dog", "bird"))
+    tried = _sent(house, PICTURE, FILM, PICTURE | {"as": "cat"}, dog, bird, dry_run=True)
+    views = [batch.line_view(house.w, line)["dry_run"] for line in tried]
+    # The film's is not asked for: it depends on a picture that is still to be made.
+    told = [view["live_price"] is not None for view in views]
+    assert told == [True, False, True, True, False]
+    assert all(view["price"] for view in views)
+    calls = house.sandbox.books()["calls"]
+    assert sum(count for path, count in calls.items() if "price-preview" in path) == 2
+
+
 def test_a_name_in_lists_and_in_a_nodes_value_is_taken_too(house: House) -> None:
     sheet = {"prompt": "a sheet", "imageUrls": ["output:@pic/0", "output:@pic/0"]}
     lines = _sent(

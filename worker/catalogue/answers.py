@@ -187,7 +187,7 @@ class DryRunView(TypedDict):
         model: Its endpoint.
         input: With every default filled in.
         price: By the catalogue's facts.
-        live_price: RunningHub's own price now, where it tells.
+        live_price: RunningHub's own price now, where it tells; of a batch the first lines alone.
         fallback: The models that it may go on with.
         price_range: From what to what, with all that it may be paid for.
         budgets: Those that it would have to fit into; of a batch, behind the lines before it.

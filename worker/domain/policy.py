@@ -86,6 +86,9 @@ LATE_LOOK = 3600.0
 # Jobs whose outputs one input names: each is read when it is asked for, and no model takes as many.
 MOST_UPSTREAM = 50
 MOST_LINE_NAMES = 10_000  # of the lines of one batch, which are kept until it is over
+# Lines of one batch's dry run, each unlike the others, for which RunningHub is asked its price now:
+# as many as people look at, while a batch may have a million.
+MOST_LIVE_PRICES = 50
 NEAR_LINE_NAMES = 100  # the last of them, among which the one that was meant is looked for
 # Generations of a tree: a handler that answers each success with a job goes on until it is broke.
 DEEPEST_TREE = 100

@@ -15,17 +15,19 @@ from typing_extensions import TypedDict
 
 from runhook.worker.catalogue import Checked
 from runhook.worker.catalogue.answers import DryRunView
+from runhook.worker.catalogue.views import dry_run_view
 from runhook.worker.domain import policy
 from runhook.worker.domain.answers import JobView, RoomView
 from runhook.worker.domain.bodies import LONGEST_KEY, json_object, key_fault
 from runhook.worker.domain.jobs import LOCAL, Job
 from runhook.worker.domain.outputs import LINE_NAME
 from runhook.worker.domain.problems import ProblemView, problem_view
+from runhook.worker.domain.reports import LivePrice
 from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, RunhookError
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.budgets import Room
-from runhook.worker.flows.steps.pricing import trial_view
+from runhook.worker.flows.steps.pricing import LivePrices
 from runhook.worker.flows.steps.upstream import Asker, Made
 from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.wiring import Wiring
@@ -70,6 +72,7 @@ class Line:
         job: The job it made, or made before.
         new: Whether the job is new.
         checked: What a dry run found, in place of a job.
+        live: RunningHub's own price for it, where that is asked for and told.
         room: The budgets that it would have to fit into, behind the lines before it.
         error: Why there is neither.
         group: The tenant and the group that it names; None: none.
@@ -80,6 +83,7 @@ class Line:
     job: Job | None = None
     new: bool = False
     checked: Checked | None = None
+    live: LivePrice | None = None
     room: Sequence[RoomView] = ()
     error: RunhookError | None = None
     group: tuple[str, str] | None = None
@@ -237,7 +241,7 @@ class _Trial:
 
     def __init__(self, w: Wiring, owner: str) -> None:
         self._w, self._owner = w, owner
-        self._room = Room(w)
+        self._room, self._prices = Room(w), LivePrices(w)
         self._keys: dict[str, bytes] = {}
 
     def line(self, line: Line, given: dict[str, Any], key: str | None, asker: Asker) -> Line:
@@ -257,7 +261,7 @@ class _Trial:
             self._room.take(*asked)
         if key:
             self._keys[key] = _digest(given)
-        return replace(line, checked=checked, room=room)
+        return replace(line, checked=checked, live=self._prices.of(checked), room=room)
 
     def _again(self, key: str | None, given: dict[str, Any]) -> bool:
         """Whether an earlier line of the batch would have made the job of this key."""
@@ -320,7 +324,7 @@ def line_view(w: Wiring, line: Line) -> LineView:
         view["error"] = problem_view(line.error)
         view["status"] = view["error"]["status"]
     elif line.checked:
-        view["dry_run"] = trial_view(w, line.checked)
+        view["dry_run"] = dry_run_view(line.checked, line.live)
         view["dry_run"]["budgets"] = [*line.room]
     elif line.job:
         view["job"] = shown(w, line.job)

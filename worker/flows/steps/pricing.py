@@ -1,14 +1,17 @@
 """What an attempt is expected to cost, and what it holds of its day's budget."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from runhook.worker import catalogue
 from runhook.worker.catalogue import COMFY_KINDS, Checked, Quote
 from runhook.worker.catalogue.answers import DryRunView
 from runhook.worker.catalogue.views import dry_run_view
-from runhook.worker.domain import moves
+from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.outputs import output_names
 from runhook.worker.domain.reports import LivePrice
@@ -83,15 +86,37 @@ def with_money(w: Wiring, job: Job) -> Job:
 
 def live_price(w: Wiring, checked: Checked) -> LivePrice | None:
     """RunningHub's own price for a checked request now; None where it does not tell. Free."""
-    if checked.kind in COMFY_KINDS or not w.settings.api_key:
-        return None
-    # It reckons with the files themselves, and these are still to be made.
-    if any(output_names(catalogue.file_values(checked.model, checked.input))):
+    if not _can_be_asked(w, checked):
         return None
     try:
         return w.client.price(checked.model, checked.input)
     except ProviderSilent:
         return None
+
+
+def _can_be_asked(w: Wiring, checked: Checked) -> bool:
+    if checked.kind in COMFY_KINDS or not w.settings.api_key:
+        return False
+    # It reckons with the files themselves, and these are still to be made.
+    return not any(output_names(catalogue.file_values(checked.model, checked.input)))
+
+
+class LivePrices:
+    """RunningHub's own prices for the first of many requests; the same one is asked about once."""
+
+    def __init__(self, w: Wiring) -> None:
+        self._w = w
+        self._told: dict[bytes, LivePrice | None] = {}  # by what is asked about, in few bytes
+
+    def of(self, checked: Checked) -> LivePrice | None:
+        """The price now; None also where RunningHub was asked often enough."""
+        if not _can_be_asked(self._w, checked):
+            return None
+        asked = orjson.dumps([checked.model, checked.input], option=orjson.OPT_SORT_KEYS)
+        name = hashlib.sha256(asked).digest()
+        if name not in self._told and len(self._told) < policy.MOST_LIVE_PRICES:
+            self._told[name] = live_price(self._w, checked)
+        return self._told.get(name)
 
 
 def trial_view(w: Wiring, checked: Checked) -> DryRunView:
