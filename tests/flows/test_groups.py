@@ -205,6 +205,34 @@ def test_a_line_refused_for_one_that_may_be_taken_later_keeps_its_group_open_too
     assert _state(house).closed
 
 
+def test_a_dry_run_of_a_batch_refuses_what_its_groups_would_not_take(house: House) -> None:
+    house.w.store.queue.pause(True)
+    house.ask(group="begun")
+    groups = (
+        {"group": "full", "group_size": 2, "key": "one"},
+        {"group": "full", "group_size": 3},
+        {"group": "full", "key": "two"},
+        {"group": "full", "key": "one", "group_size": 2},
+        {"group": "full"},
+        {"group": "full", "tenant": "other"},
+        {"group": "begun", "group_size": 1},
+        {"group": "begun", "group_size": 2},
+        {"group": "begun"},
+    )
+    lines = [orjson.dumps({"model": IMAGE, "input": {"prompt": "a"}, **one}) for one in groups]
+    dry = list(batch.accept(house.w, lines, dry_run=True))
+    assert _state(house, "begun").made == 1, "it keeps nothing"
+    real = list(batch.accept(house.w, lines))
+    dry_views, real_views = (
+        [batch.line_view(house.w, one) for one in told] for told in (dry, real)
+    )
+    assert [one.get("error") for one in dry_views] == [one.get("error") for one in real_views]
+    assert [bool(line.error) for line in dry] == [
+        *(False, True, False, False, True, False),
+        *(True, False, True),
+    ]
+
+
 def test_a_bad_line_keeps_no_group_open(house: House) -> None:
     bad = orjson.dumps({"model": "no/such", "group": "g"})
     list(batch.accept(house.w, [*_lines("a"), bad], key="k"))

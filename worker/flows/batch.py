@@ -30,6 +30,7 @@ from runhook.worker.flows.steps.budgets import Room
 from runhook.worker.flows.steps.pricing import LivePrices
 from runhook.worker.flows.steps.upstream import Asker, Made
 from runhook.worker.flows.steps.viewing import shown
+from runhook.worker.store.groups import GroupState
 from runhook.worker.wiring import Wiring
 
 
@@ -243,6 +244,7 @@ class _Trial:
         self._w, self._owner = w, owner
         self._room, self._prices = Room(w), LivePrices(w)
         self._keys: dict[str, bytes] = {}
+        self._groups: dict[tuple[str, str], GroupState] = {}
 
     def line(self, line: Line, given: dict[str, Any], key: str | None, asker: Asker) -> Line:
         """What would become of a line.
@@ -254,14 +256,29 @@ class _Trial:
         if made := create.made_under(self._w, key, given, owner=self._owner, asker=asker):
             return replace(line, job=made[1])
         again = self._again(key, given)
+        if not again:  # what a key made before joins no group anew
+            asker = replace(asker, groups=self._groups)
         checked = create.trial(self._w, given, asker=asker)
-        asked = given.get("tenant") or asker.tenant, checked.quote, given.get("options") or {}
+        tenant = given.get("tenant") or asker.tenant
+        asked = tenant, checked.quote, given.get("options") or {}
         room = self._room.view(*asked)
         if not again:
             self._room.take(*asked)
+            self._join(tenant, given.get("group"), given.get("group_size"))
         if key:
             self._keys[key] = _digest(given)
         return replace(line, checked=checked, live=self._prices.of(checked), room=room)
+
+    def _join(self, tenant: str, group: str | None, size: int | None) -> None:
+        """Count a job into the group that it names."""
+        if group is None:
+            return
+        state = self._groups.get((tenant, group)) or self._w.store.groups.state(tenant, group)
+        if state is None:
+            state = GroupState(
+                name=group, tenant=tenant, made=0, size=None, closed=False, ended_at=None, states={}
+            )
+        self._groups[tenant, group] = state.joined(size)
 
     def _again(self, key: str | None, given: dict[str, Any]) -> bool:
         """Whether an earlier line of the batch would have made the job of this key."""

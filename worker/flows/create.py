@@ -311,7 +311,7 @@ def _judge(w: Wiring, asked: JobRequest, asker: Asker) -> _Judged:
     above = upstream.look(w, asked.model, asked.input, asker)
     family = family_of(w, asked.parent, above, asker)
     faults += [*above.faults, *family.faults]
-    faults += group_faults(w, asked.group, asked.group_size, asker.tenant)
+    faults += group_faults(w, asked.group, asked.group_size, asker)
     checked = None
     try:
         checked = catalogue.check(

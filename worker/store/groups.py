@@ -1,6 +1,6 @@
 """Groups of jobs: how many are in which state, and whether there will be more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from typing_extensions import TypedDict
@@ -54,6 +54,17 @@ class GroupState:
     closed: bool
     ended_at: datetime | None
     states: dict[State, int]
+
+    def joined(self, size: int | None) -> "GroupState":
+        """How it would stand with one more job, queued, that says a size: as lib/groups has it."""
+        made, size = self.made + 1, self.size or size
+        return replace(
+            self,
+            made=made,
+            size=size,
+            closed=self.closed or (size is not None and made >= size),
+            states=self.states | {State.QUEUED: self.states.get(State.QUEUED, 0) + 1},
+        )
 
     def view(self) -> GroupView:
         """As the API shows it."""

@@ -58,7 +58,7 @@ def _below(parent: Job, path: str) -> Family:
     return Family(parent=parent.id, root=parent.root, generation=generation)
 
 
-def group_faults(w: Wiring, group: str | None, size: int | None, tenant: str) -> list[Fault]:
+def group_faults(w: Wiring, group: str | None, size: int | None, asker: Asker) -> list[Fault]:
     """What is wrong with the group that a job is to belong to.
 
     Raises:
@@ -68,7 +68,8 @@ def group_faults(w: Wiring, group: str | None, size: int | None, tenant: str) ->
         if size is None:
             return []
         return [Fault(path="group_size", message="needs a group")]
-    state = w.store.groups.state(tenant, group)
+    name = asker.tenant, group
+    state = asker.groups.get(name) or w.store.groups.state(*name)
     if state is None:
         return []
     if state.closed:

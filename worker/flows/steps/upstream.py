@@ -15,6 +15,7 @@ from runhook.worker.domain.reports import Output
 from runhook.worker.errors import Fault
 from runhook.worker.flows.steps.archiving import still_comes
 from runhook.worker.flows.steps.prepare import lives_on
+from runhook.worker.store.groups import GroupState
 from runhook.worker.wiring import Wiring
 
 NODES_TAKE = "a ComfyUI node takes only a file that is kept here"
@@ -45,7 +46,8 @@ class Asker:
             it was refused.
         own: What its own line calls itself; empty: nothing.
         batch: Whether it stands in a batch.
-        told_of: The job of the event in which he asks, as a handler; empty: none.
+        groups: In a dry run, how groups stand behind the lines before it, by tenant and name.
+        told_of: Of a handler: its event's job, or where that is of none its delivery; else empty.
     """
 
     tenant: str = LOCAL
@@ -53,6 +55,7 @@ class Asker:
     lines: Mapping[str, Made | None] = field(default_factory=dict)
     own: str = ""
     batch: bool = False
+    groups: Mapping[tuple[str, str], GroupState] = field(default_factory=dict)
     told_of: str = ""
 
     def sees(self, job: Job) -> bool:
