@@ -259,6 +259,24 @@ def test_a_price_that_is_not_sure_needs_the_owners_word(tight: House) -> None:
     assert _held(tight) == Decimal("0.70")
 
 
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"model": FLOW, "options": {"instanceType": "huge"}}, ("instanceType", "max_price")),
+        ({"model": LOWEST, "input": {"seed": 1}}, ("seed", "prompt", "videoUrl", "max_price")),
+        # Another resolution has a price, so nothing needs to be said for it.
+        ({"model": IMAGE, "input": {"prompt": "a", "resolution": "9k"}}, ("resolution",)),
+    ],
+)
+def test_a_price_that_its_owner_must_say_is_asked_for_beside_all_other_faults(
+    tight: House, asked: dict[str, Any], named: tuple[str, ...]
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        create.accept(tight.w, asked | {"priority": 12})
+    told = {fault.path.rpartition(".")[2] for fault in refused.value.faults}
+    assert told == {"priority", *named}
+
+
 def test_a_workflow_runs_whatever_its_owner_held_for_it_and_is_counted_by_its_bill(
     tight: House,
 ) -> None:

@@ -4,7 +4,7 @@ The records are data in `config/models/`; `runhook.config.catalogue` is their sc
 """
 
 from runhook.config.catalogue import Model, Param, models
-from runhook.worker.catalogue.checking import Checked, check, estimate, file_values
+from runhook.worker.catalogue.checking import Checked, check, estimate, examine, file_values
 from runhook.worker.catalogue.finding import (
     APP,
     COMFY,
@@ -21,7 +21,7 @@ from runhook.worker.catalogue.finding import (
 )
 from runhook.worker.catalogue.media import ASSET, DATA_URI, Asset, Media, Reach, media_values
 from runhook.worker.catalogue.nodes import EVERY_JOB, OLD_UPLOAD, asset_of
-from runhook.worker.catalogue.prices import Quote, Span, price_words, quote, span
+from runhook.worker.catalogue.prices import Quote, Span, may_be_sure, price_words, quote, span
 from runhook.worker.catalogue.sentences import rule_words
 from runhook.worker.catalogue.values import FILES, describe
 from runhook.worker.domain.faults import nearest
@@ -51,10 +51,12 @@ __all__ = [
     "check",
     "describe",
     "estimate",
+    "examine",
     "file_values",
     "find",
     "is_glob",
     "listed_as",
+    "may_be_sure",
     "media_values",
     "models",
     "nearest",

@@ -54,10 +54,29 @@ def check(
     *,
     reach: Reach = ANYWHERE_PUBLIC,
     media: Mapping[str, Media] | None = None,
+) -> Checked:
+    """Check a request and complete its input; the arguments are those of `examine`.
+
+    Raises:
+        InvalidRequest: With every fault of model, input and options at once.
+    """
+    checked, faults = examine(name, given, options, reach=reach, media=media)
+    if faults or checked is None:
+        raise InvalidRequest(faults)
+    return checked
+
+
+def examine(
+    name: str,
+    given: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    reach: Reach = ANYWHERE_PUBLIC,
+    media: Mapping[str, Media] | None = None,
     app: App | None = None,
     budgeted: bool = False,
-) -> Checked:
-    """Check a request and complete its input.
+) -> tuple[Checked | None, list[Fault]]:
+    """Complete a request's input, and find what is wrong with it.
 
     Args:
         name: A model's endpoint or reference name, `workflow/<id>`, `app/<id>` or
@@ -70,22 +89,32 @@ def check(
         app: The app's fields, where they could be read.
         budgeted: A budget takes the max_price of a ComfyUI job as what to hold for it.
 
-    Raises:
-        InvalidRequest: With every fault of model, input and options at once.
+    Returns:
+        The request as far as it is good, None without such a model; and every fault of it.
     """
     known = media or {}
     if COMFY.fullmatch(name):
-        wrong = option_faults(_kind(name), given, options, budgeted=budgeted)
-        return _comfy(name, given, options, [*node_faults(given, known, app), *wrong])
-    model, asked = _model(name, options), _Asked(given=given, known=known, reach=reach)
+        retries = options.get("retries", 0)
+        found = Checked(model=name, kind=_kind(name), input=dict(given), retries=retries)
+        wrong = option_faults(found.kind, given, options, budgeted=budgeted)
+        return found, [*node_faults(given, known, app), *wrong]
+    try:
+        model = find(name)
+    except NotFound as error:
+        return None, [_no_model("model", name, error), *_strange_fallbacks(options)]
+    return _to_model(model, _Asked(given=given, known=known, reach=reach), options)
+
+
+def _to_model(
+    model: Model, asked: "_Asked", options: Mapping[str, Any]
+) -> tuple[Checked, list[Fault]]:
+    """The request to a model and to those that it may go on with, and every fault of it."""
     whole, faults = _checked(model, asked)
     others, wrong = _fallbacks(model, asked, options)
-    faults += [*option_faults(model.output, given, options), *wrong]
+    faults += [*option_faults(model.output, asked.given, options), *wrong]
     if not faults:
         faults = [fault for one in (whole, *others) if (fault := _too_dear(one, options))]
-    if faults:
-        raise InvalidRequest(faults)
-    return replace(whole, fallback=tuple(others), retries=options.get("retries", 0))
+    return replace(whole, fallback=tuple(others), retries=options.get("retries", 0)), faults
 
 
 def estimate(name: str, given: Mapping[str, Any]) -> Quote | None:
@@ -102,16 +131,6 @@ def _kind(name: str) -> str:
     return name.partition("/")[0]
 
 
-def _comfy(
-    name: str, given: Mapping[str, Any], options: Mapping[str, Any], faults: list[Fault]
-) -> Checked:
-    """A ComfyUI job, unless something is wrong with it."""
-    if faults:
-        raise InvalidRequest(faults)
-    retries = options.get("retries", 0)
-    return Checked(model=name, kind=_kind(name), input=dict(given), retries=retries)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
     """The same input for whichever model: as the user wrote it, and what is known of its files."""
@@ -123,9 +142,7 @@ class _Asked:
 
 def _checked(model: Model, asked: _Asked) -> tuple[Checked, list[Fault]]:
     completed, faults = _complete(model, asked.given, asked.known, asked.reach)
-    price = None
-    if not faults:
-        price = quote(model, completed)
+    price = quote(model, completed)
     found = Checked(model=model.endpoint, kind=model.output, input=completed, quote=price)
     return found, faults
 
@@ -199,19 +216,13 @@ def file_values(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key not in names}
 
 
-def _model(name: str, options: Mapping[str, Any]) -> Model:
-    """The job's own model; without it, of the others only their names can be checked."""
-    named = {_path(index): other for index, other in enumerate(_named_models(options))}
-    try:
-        return find(name)
-    except NotFound as error:
-        faults = [_no_model("model", name, error)]
-        for path, other in named.items():
-            try:
-                find(other)
-            except NotFound as missing:
-                faults.append(_no_model(path, other, missing))
-        raise InvalidRequest(faults) from None
+def _strange_fallbacks(options: Mapping[str, Any]) -> Iterable[Fault]:
+    """The models to go on with that there are not: without the job's own no more can be said."""
+    for index, other in enumerate(_named_models(options)):
+        try:
+            find(other)
+        except NotFound as missing:
+            yield _no_model(_path(index), other, missing)
 
 
 def _path(index: int) -> str:

@@ -21,6 +21,7 @@ UNITS = {
 }
 # Parameters that say how many of the unit are made: the first that a model has.
 COUNTS = {"second": ("duration",), "image": ("imageNum", "n", "maxImages")}
+ROUNDED = "1000_characters"  # how RunningHub rounds them, no page says
 LONGEST_COUNT = 9  # digits of such a number; Python makes none of thousands of them
 
 
@@ -90,13 +91,24 @@ def quote(model: Model, values: Mapping[str, Any]) -> Quote | None:
     money = None
     if one is not None and count is not None:
         money = one * count
-    rounded = price.unit == "1000_characters"  # how RunningHub rounds them, no page says
+    rounded = price.unit == ROUNDED
     return Quote(
         money=money,
         currency=price.currency,
         at_least=price.at_least or rounded,
         text=price_words(price),
     )
+
+
+def may_be_sure(model: Model) -> bool:
+    """Whether some input of a model has a price that is known to the last."""
+    price = model.price
+    if price is None or price.at_least or price.unit == ROUNDED:
+        return False
+    if price.per or price.unit == "call":
+        return True
+    counts = COUNTS.get(price.unit or "", ())
+    return any(param.name in counts for param in model.params)
 
 
 def price_words(price: Price) -> str:

@@ -1,6 +1,5 @@
 """Asking for a job: checked with all its faults named, then queued. Nothing is paid."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, Annotated, Any, ClassVar
@@ -15,7 +14,6 @@ from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.bodies import Body, Group, JobId, Tenant, read
 from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.nested import whole
-from runhook.worker.domain.outputs import output_names, with_jobs
 from runhook.worker.errors import Conflict, Fault, InvalidRequest
 from runhook.worker.files import inline
 from runhook.worker.flows.steps import fallback, upstream
@@ -23,7 +21,13 @@ from runhook.worker.flows.steps.budgets import Room
 from runhook.worker.flows.steps.envelope import countless, envelope_faults, size_faults
 from runhook.worker.flows.steps.family import Family, closed_fault, family_of, group_faults
 from runhook.worker.flows.steps.inputs import app_fields, media_of
-from runhook.worker.flows.steps.pricing import budget_faults, has_budget, money_of, trial_view
+from runhook.worker.flows.steps.pricing import (
+    budget_faults,
+    has_budget,
+    money_of,
+    never_held,
+    trial_view,
+)
 from runhook.worker.flows.steps.upstream import Asker, Upstream
 from runhook.worker.secrets.idempotency import Trace, traces
 from runhook.worker.secrets.sealing import seal
@@ -216,7 +220,7 @@ def _put(
 ) -> tuple[bool, Job]:
     asker = replace(asker, tenant=asked.tenant or owner)
     judged = _judge(w, asked, asker)
-    job = _new_job(w, asked, judged, _naming_jobs(judged.checked, asker), asker.tenant)
+    job = _new_job(w, asked, judged, upstream.naming_jobs(judged.checked, asker), asker.tenant)
     group: dict[str, Any] = {"batch": asker.batch}
     if asked.group_size:
         group["size"] = asked.group_size
@@ -263,22 +267,6 @@ def _new_job(w: Wiring, asked: JobRequest, judged: _Judged, checked: Checked, te
     )
 
 
-def _naming_jobs(checked: Checked, asker: Asker) -> Checked:
-    """A request in which lines of the batch are the jobs that they made."""
-    files = catalogue.file_values(checked.model, checked.input)
-    named = {one.line for one in output_names(files) if one.line}
-    made = {name: line.job for name in named if (line := asker.lines.get(name))}
-    if not made:
-        return checked
-    others = (_naming(one, made) for one in checked.fallback)
-    return replace(_naming(checked, made), fallback=tuple(others))
-
-
-def _naming(checked: Checked, made: Mapping[str, str]) -> Checked:
-    files = catalogue.file_values(checked.model, checked.input)
-    return replace(checked, input=checked.input | with_jobs(files, made))
-
-
 def _answer(w: Wiring, status: str, made: str) -> tuple[bool, Job]:
     """The job that a key made before."""
     if status == "conflict":
@@ -312,23 +300,27 @@ def _judge(w: Wiring, asked: JobRequest, asker: Asker) -> _Judged:
     family = family_of(w, asked.parent, above, asker)
     faults += [*above.faults, *family.faults]
     faults += group_faults(w, asked.group, asked.group_size, asker)
-    checked = None
+    app = None
     try:
-        checked = catalogue.check(
-            asked.model,
-            asked.input,
-            asked.options,
-            reach=Reach(w.settings.allow_private_urls, w.settings.base_url),
-            media={**media_of(w, asked.input), **above.known},
-            app=app_fields(w, asked.model),
-            budgeted=has_budget(w, asker.tenant),
-        )
-        quotes = [quote for _, quote in checked.charges]
+        app = app_fields(w, asked.model)
+    except InvalidRequest as hidden:
+        faults += hidden.faults
+    checked, wrong = catalogue.examine(
+        asked.model,
+        asked.input,
+        asked.options,
+        reach=Reach(w.settings.allow_private_urls, w.settings.base_url),
+        media={**media_of(w, asked.input), **above.known},
+        app=app,
+        budgeted=has_budget(w, asker.tenant),
+    )
+    faults += wrong
+    if checked:
+        # A wrong input may be all that keeps its price from being known.
+        quotes = [quote for one, quote in checked.charges if not wrong or never_held(w, one, quote)]
         faults += budget_faults(w, asker.tenant, quotes, asked.options)
         faults += inline.faults(checked)
         faults += size_faults("input", inline.weight(checked) + fallback.weight(checked))
-    except InvalidRequest as invalid:
-        faults += invalid.faults
     if faults or checked is None:
         raise InvalidRequest(faults)
     return _Judged(checked, above, family)

@@ -41,8 +41,10 @@ def budget_faults(
         quotes: The price of each model that it may be charged for.
         options: Its options.
     """
+    if not has_budget(w, tenant) or options.get("max_price") is not None:
+        return []
     unknown = [quote for quote in quotes if to_hold(w, quote, options) is None]
-    if not has_budget(w, tenant) or not unknown:
+    if not unknown:
         return []
     quote, why = unknown[0], "what this job may cost is not known"
     if quote and _sure(quote) is not None:
@@ -51,6 +53,19 @@ def budget_faults(
             "pays in"
         )
     return [Fault(path="options.max_price", message=UNKNOWN.format(why=why))]
+
+
+def never_held(w: Wiring, model: str, quote: Quote | None) -> bool:
+    """Whether no input of a model has a price that a budget could hold.
+
+    Args:
+        w: The process's parts.
+        model: Its endpoint.
+        quote: Its price for one input.
+    """
+    if quote is None or quote.currency != w.settings.budget_currency:
+        return True
+    return not catalogue.may_be_sure(catalogue.find(model))
 
 
 def money_of(

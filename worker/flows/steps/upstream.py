@@ -2,15 +2,15 @@
 
 import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runhook.worker import catalogue
-from runhook.worker.catalogue import COMFY_KINDS, Media
+from runhook.worker.catalogue import COMFY_KINDS, Checked, Media
 from runhook.worker.domain import policy
 from runhook.worker.domain.faults import misspelt
 from runhook.worker.domain.jobs import LOCAL, Job, State
 from runhook.worker.domain.nested import written
-from runhook.worker.domain.outputs import OutputName, output_names
+from runhook.worker.domain.outputs import OutputName, output_names, with_jobs
 from runhook.worker.domain.reports import Output
 from runhook.worker.errors import Fault
 from runhook.worker.flows.steps.archiving import still_comes
@@ -106,6 +106,22 @@ def look(w: Wiring, model: str, given: Mapping[str, object], asker: Asker) -> Up
     ]
     known = {one.text: found for one in names if (found := _made(one, there, asker))}
     return Upstream(jobs=list(there.values()), known=known, faults=faults)
+
+
+def naming_jobs(checked: Checked, asker: Asker) -> Checked:
+    """A request in which lines of the batch are the jobs that they made."""
+    files = catalogue.file_values(checked.model, checked.input)
+    named = {one.line for one in output_names(files) if one.line}
+    made = {name: line.job for name in named if (line := asker.lines.get(name))}
+    if not made:
+        return checked
+    others = (_naming(one, made) for one in checked.fallback)
+    return replace(_naming(checked, made), fallback=tuple(others))
+
+
+def _naming(checked: Checked, made: Mapping[str, str]) -> Checked:
+    files = catalogue.file_values(checked.model, checked.input)
+    return replace(checked, input=checked.input | with_jobs(files, made))
 
 
 def _job_of(one: OutputName, asker: Asker) -> str:
