@@ -91,5 +91,5 @@ def test_a_link_to_a_file_is_that_file(house: House, tmp_path: Path) -> None:
 def test_a_batch_without_line_ends_is_refused_where_a_line_is_too_long() -> None:
     lines = job_lines(io.BytesIO(b"{}\n\n[]\n" + b"0" * (LARGEST_JSON + 1)))
     assert [next(lines), next(lines), next(lines)] == [b"{}\n", b"\n", b"[]\n"]
-    with pytest.raises(click.UsageError, match="a line of --batch is over 64 MiB"):
+    with pytest.raises(click.UsageError, match="over 64 MiB; nothing was sent"):
         next(lines)

@@ -116,12 +116,11 @@ def from_file(file: Any) -> dict[str, Any]:
 
 
 def job_lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a batch, one after the other."""
+    """The lines of a batch, one after the other; all are read before the first is sent."""
     while line := file.readline(LARGEST_JSON + 1):
         if len(line) > LARGEST_JSON:
-            raise click.UsageError(
-                f"a line of --batch is over {LARGEST_JSON >> 20} MiB; those before were accepted"
-            )
+            size = LARGEST_JSON >> 20
+            raise click.UsageError(f"a line of --batch is over {size} MiB; nothing was sent")
         yield line
 
 
