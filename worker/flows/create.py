@@ -242,7 +242,8 @@ def _new_job(w: Wiring, asked: JobRequest, judged: _Judged, checked: Checked, te
     spec = JobSpec(
         model=checked.model,
         kind=checked.kind,
-        # Only once the request is good: a refused one leaves no files behind.
+        # Only once the request is good: a wrong one leaves no files behind. One without room in its
+        # budget does, which the script decides that makes the job; the sweep removes them.
         input=inline.kept(checked, partial(keep, w)),
         created_at=now,
         options=_sealed(w, asked.options),
