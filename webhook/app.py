@@ -10,7 +10,7 @@ from runhook.webhook.edge.access import wrong_tokens
 from runhook.webhook.edge.forgery import refuse_forged
 from runhook.webhook.edge.page_forms import bound_form
 from runhook.webhook.edge.rates import Limiter
-from runhook.webhook.edge.receiving import refuse_unread
+from runhook.webhook.edge.receiving import FormRequest, refuse_unread
 from runhook.webhook.edge.scopes import require_token
 from runhook.webhook.edge.streams import Hub
 from runhook.webhook.pages import (
@@ -100,6 +100,8 @@ class Web(Flask):
 
     `/v1/jobs/batch` is no job, though the path of one job would take it for one.
     """
+
+    request_class = FormRequest
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """A view as it is: none is a coroutine, which Flask would look for at every step."""

@@ -1,7 +1,9 @@
 """The routes besides one job's: batch, cancel, the line, the account, files, and a dry run."""
 
+import base64
 import io
 import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -348,6 +350,25 @@ def test_a_batch_gives_its_place_back(client: FlaskClient) -> None:
         kind = {"Content-Type": "application/x-ndjson"}
         refused = client.post("/v1/jobs/batch", data=_lines(_good("a cat")), headers=kind)
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+
+
+@pytest.mark.parametrize("size", [100, 1_000_000])
+def test_where_there_is_no_room_for_temporary_files_a_file_is_sent_again(
+    client: FlaskClient, town: House, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    form = head + PNG + bytes(size) + b"\r\n--x--\r\n"
+    image = f"data:image/png;base64,{base64.b64encode(PNG + bytes(size)).decode()}"
+    job = {"model": "rhart-image-n-pro/edit", "input": {"prompt": "a", "imageUrls": [image]}}
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    kind = "multipart/form-data; boundary=x"
+    for answer in (
+        client.post("/v1/assets", data=form, content_type=kind),
+        client.post("/v1/jobs", json=job),
+    ):
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5"), answer.text
+        assert "Nothing is paid" in answer.get_json()["detail"]
+    assert town.standing("queued") == 0
 
 
 @pytest.mark.parametrize("path", ["workflows/{}", "apps/{}", "apps/{}/styles"])

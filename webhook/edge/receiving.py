@@ -9,6 +9,7 @@ from typing import IO, Any, Protocol
 
 from flask import Request, request
 from werkzeug.exceptions import LengthRequired, RequestTimeout, ServiceUnavailable
+from werkzeug.formparser import FormDataParser
 
 from runhook.worker.secrets.signing import PATH
 
@@ -59,9 +60,7 @@ async def read_whole(environ: dict[str, Any], body: Coming, sending: Sending) ->
     except TimeoutError:
         raise _too_slow(sending) from None
     except OSError as full:
-        raise ServiceUnavailable(
-            f"the body cannot be kept here: {full}. Nothing is paid."
-        ) from full
+        raise _no_room(full) from full
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if told is not None and size != int(told):
@@ -91,6 +90,32 @@ def _too_slow(sending: Sending) -> RequestTimeout:
     if sending.slowest:
         text += f" and one more for every {sending.slowest} bytes"
     return RequestTimeout(f"{text}. Nothing was kept, nothing is paid; send it again.")
+
+
+def _no_room(full: OSError) -> ServiceUnavailable:
+    """The folder of temporary files is full, or not there."""
+    return ServiceUnavailable(f"the body cannot be kept here: {full}. Nothing is paid.")
+
+
+class Forms(FormDataParser):
+    """Reads forms, whose files lie in temporary ones once they are large."""
+
+    def parse(self, *body: Any, **more: Any) -> Any:
+        """A form's texts and files; the arguments are those of the parser.
+
+        Raises:
+            ServiceUnavailable: There is no room for them.
+        """
+        try:
+            return super().parse(*body, **more)
+        except OSError as full:
+            raise _no_room(full) from full
+
+
+class FormRequest(Request):
+    """A request as the application reads it."""
+
+    form_data_parser_class = Forms
 
 
 async def _spooled(body: Coming, sending: Sending, patience: asyncio.Timeout) -> IO[bytes]:

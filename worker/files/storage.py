@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import IO
 
 from runhook.worker.catalogue import Asset
-from runhook.worker.errors import Fault, InvalidRequest
+from runhook.worker.errors import Fault, InvalidRequest, StorageUnavailable
 from runhook.worker.files.measure import measure
 from runhook.worker.files.place import CHUNK, Place
 
@@ -32,6 +32,12 @@ class Storage:
             InvalidRequest: It is empty.
             StorageUnavailable: The place does not take it.
         """
+        try:
+            return self._keep(name, incoming, now)
+        except OSError as full:  # the folder of temporary files is full, or not there
+            raise StorageUnavailable(f"the file was not kept: {full}") from full
+
+    def _keep(self, name: str, incoming: IO[bytes], now: datetime) -> Asset:
         digest, size = hashlib.sha256(), 0
         with tempfile.TemporaryFile() as file:
             while piece := incoming.read(CHUNK):
