@@ -225,3 +225,15 @@ def test_a_tree_that_has_ended_is_forgotten_as_a_whole(shop: Shop) -> None:
     for job in (root, grown):
         with pytest.raises(NotFound):
             job.refresh()
+
+
+def test_what_grew_from_a_job_is_forgotten_also_once_that_is(shop: Shop) -> None:
+    root = shop.runhook.submit(IMAGE, CAT)
+    grown = shop.runhook.submit(IMAGE, CAT, parent=root)
+    for job in (root, grown):
+        shop.ended(job.id)
+    shop.runhook.forget(root)
+    assert shop.runhook.forget(root, tree=True) == 1
+    for tree in (root, grown):
+        with pytest.raises(NotFound):
+            shop.runhook.forget(tree, tree=True)

@@ -55,6 +55,20 @@ def test_a_job_shows_what_it_grew_from_and_what_it_waits_for(town: Town, tmp_pat
         assert _run("resume", environ=town.environ).returncode == 0
 
 
+def test_a_tree_is_forgotten_also_once_its_first_job_is(town: Town, tmp_path: Path) -> None:
+    assert _run("pause", environ=town.environ).returncode == 0
+    try:
+        jobs = _submitted(town, tmp_path)
+        for job in reversed(jobs):
+            assert _run("cancel", job, environ=town.environ).returncode == 0
+    finally:
+        assert _run("resume", environ=town.environ).returncode == 0
+    assert _run("forget", jobs[0], environ=town.environ).stdout == f"{jobs[0]} is forgotten\n"
+    done = _run("forget", "--tree", jobs[0], environ=town.environ)
+    assert done.stdout == f"what grew from {jobs[0]} is forgotten, 2 in all\n"
+    assert _run("forget", "--tree", jobs[0], environ=town.environ).returncode == 1
+
+
 def test_a_group_is_listed(town: Town, tmp_path: Path) -> None:
     file = tmp_path / "two.jsonl"
     line = {"model": "rhart-image-n-pro/text-to-image", "input": {"prompt": "a"}, "group": "two"}

@@ -1,7 +1,7 @@
 """`runhook cancel`, `retry`, `reconcile`, `resolve`, `forget`, `download`: done with one."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -9,7 +9,10 @@ from runhook.worker.cli.commands import refuse_beside, runhook
 from runhook.worker.cli.console import out, say
 from runhook.worker.cli.job_tables import state_text
 from runhook.worker.cli.naming import whole_id
-from runhook.worker.client.jobs import Job
+from runhook.worker.client.errors import NotFound
+
+if TYPE_CHECKING:
+    from runhook.worker.client.runhook import Runhook
 
 
 @click.command()
@@ -87,22 +90,32 @@ def forget(job_id: str, tree: bool) -> None:
     """
     rh = runhook()
     name = whole_id(rh, job_id)
-    if tree:
-        _check_root(rh.get(name))
+    alone = tree and not _has_root(rh, name)
     count = rh.forget(name, tree=tree)
-    if tree and count > 1:
+    if alone:
+        say(f"what grew from {name} is forgotten, {count} in all")
+    elif count > 1:
         say(f"{name} and {count - 1} that grew from it are forgotten")
     else:
         say(f"{name} is forgotten")
 
 
-def _check_root(job: Job) -> None:
-    """Raises where a job is no tree's first: what grew from it is not all of a tree."""
+def _has_root(rh: "Runhook", name: str) -> bool:
+    """Whether the first job of a tree is still there: it may have been forgotten by itself.
+
+    Raises:
+        UsageError: A job is no tree's first, and what grew from it is not all of a tree.
+    """
+    try:
+        job = rh.get(name)
+    except NotFound:
+        return False
     if job.root != job.id:
         raise click.UsageError(
             f"{job.id} grew from {job.root}, whose tree goes as a whole: "
             f"runhook forget --tree {job.root}"
         )
+    return True
 
 
 @click.command()

@@ -70,7 +70,7 @@ class InProcess(ReceiversHere):
     def forget(self, job_id: str, *, tree: bool) -> int:
         def forgotten(w: Wiring) -> int:
             if tree:
-                return forget_tree(w, w.store.jobs.get(job_id).id, None)
+                return forget_tree(w, job_id, None)
             forget(w, job_id)
             return 1
 
