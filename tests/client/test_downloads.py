@@ -1,5 +1,6 @@
 """Outputs, written into a folder: whole or not at all."""
 
+import shutil
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_a_copy_that_is_kept_is_there_when_runninghubs_is_gone(shop: Shop, tmp_p
     shop.ended(job.id)
     shop.until(lambda: shop.runhook.get(job).outputs[0].archived_url)
     shop.house.sandbox.faults({"fault": "output_gone"})
+    (path,) = job.wait(timeout=5).download(tmp_path / "here")
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_copy_that_is_gone_is_had_from_runninghub(shop: Shop, tmp_path: Path) -> None:
+    job = shop.runhook.submit(IMAGE, CAT)
+    shop.ended(job.id)
+    shop.until(lambda: shop.runhook.get(job).outputs[0].archived_url)
+    shutil.rmtree(tmp_path / "outputs")
     (path,) = job.wait(timeout=5).download(tmp_path / "here")
     with Image.open(path) as picture:
         assert picture.format == "PNG"

@@ -9,6 +9,7 @@ from typing import IO
 from runhook.worker import catalogue
 from runhook.worker.catalogue.input_schema import input_schema
 from runhook.worker.catalogue.views import asset_view, model_view
+from runhook.worker.client.errors import NotFound
 from runhook.worker.client.jobs import Output
 from runhook.worker.client.process import as_over_http, parameters_of, request_of, with_key
 from runhook.worker.client.receivers_here import ReceiversHere
@@ -16,6 +17,7 @@ from runhook.worker.client.spool import Spool
 from runhook.worker.client.transport import Act, Document, Query
 from runhook.worker.client.web import Web, fetched
 from runhook.worker.domain import policy
+from runhook.worker.domain.reports import Archived
 from runhook.worker.domain.reports import Output as Made
 from runhook.worker.flows import batch, comfyui, create, lists, resolve
 from runhook.worker.flows.cancel import cancel
@@ -158,9 +160,19 @@ class InProcess(ReceiversHere):
             return output_of(w.store.jobs.get(output.job).attempt, output.n)
 
         found = self.ask(now)
-        if (kept := found.archived) is None:
+        file = self._kept(output.job, found.archived)
+        if file is None:
             with fetched(Web(found.url or "", ""), "", silence=self._seconds) as answer:
                 yield answer
             return
-        with self.ask(lambda w: w.outputs.open(output.job, kept)) as file:
+        with file:
             yield Streamed(status=200, headers={}, pieces=iter(partial(file.read, PIECE), b""))
+
+    def _kept(self, job_id: str, kept: Archived | None) -> IO[bytes] | None:
+        """Our copy of an output; None: there is none any more, and RunningHub may have it."""
+        if kept is None:
+            return None
+        try:
+            return self.ask(lambda w: w.outputs.open(job_id, kept))
+        except NotFound:
+            return None
