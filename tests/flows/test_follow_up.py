@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from runhook import Event, Retry
-from runhook.worker.delivery.deliveries import redeliver
+from runhook.worker.delivery import roster
+from runhook.worker.delivery.deliveries import Filter, matching, redeliver
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
@@ -37,6 +38,14 @@ def _house(
 def _grown(house: House, job: Job) -> list[Job]:
     page = house.w.store.listing.page(JobFilter(root=job.id), None, 99)
     return [one for one in page.jobs if one.id != job.id]
+
+
+def _sweep(house: House, days: int) -> None:
+    house.later(days * 86400)
+    house.w.store.duties.wake("reconcile", "sweep")
+    house.settle()
+    for key in house.raw.scan_iter("runhook:idempotency:*"):  # Redis has its own clock
+        house.raw.delete(key)
 
 
 def _film(event: Event) -> None:
@@ -87,11 +96,7 @@ def test_told_again_after_its_key_is_over_it_pays_nothing_twice(build: Build) ->
     assert delivery.state == "dead"
     (made,) = _grown(house, picture)
     house.until(made, "succeeded")
-    house.later(31 * 86400)
-    house.w.store.duties.wake("reconcile", "sweep")
-    house.settle()
-    for key in house.raw.scan_iter("runhook:idempotency:*"):  # Redis has its own clock
-        house.raw.delete(key)
+    _sweep(house, days=31)
     fails = False
     redeliver(house.w, delivery.id)
     house.settle()
@@ -233,6 +238,39 @@ def test_the_end_of_a_group_makes_a_sheet_of_its_pictures(build: Build) -> None:
     assert made.tenant == "shop"
     assert made.spec.upstream == tuple(picture.id for picture in pictures)
     house.until(made, "succeeded")
+
+
+def test_the_end_of_a_group_told_again_after_its_keys_are_over_pays_nothing_twice(
+    build: Build,
+) -> None:
+    fails = True
+
+    def sheet(event: Event) -> None:
+        event.submit(IMAGE, {"prompt": "a contact sheet"})
+        if fails:
+            raise RuntimeError("not yet")
+
+    house = _house(build, sheet, "group.ended")
+    house.until(house.ask(group="one", group_size=1), "succeeded")
+    for _ in range(3):
+        house.later(5)
+    (delivery,) = matching(house.w, Filter(handler="sheet"))
+    assert (delivery.state, delivery.job) == ("dead", None)
+    for made in house.w.store.listing.page(JobFilter(), None, 9).jobs:
+        house.until(made, "succeeded")
+    _sweep(house, days=31)
+    fails = False
+    redeliver(house.w, delivery.id)
+    house.settle()
+    (delivery,) = matching(house.w, Filter(handler="sheet"))
+    assert "which was forgotten" in str(delivery.tries[-1]["why"])
+    assert house.sandbox.accepted() == 2
+    # It is kept until its handler is given up, and what it submitted is known as long.
+    house.clock.advance(2 * 86400)
+    roster.end(house.w, "sheet")
+    _sweep(house, days=31)
+    assert not list(house.raw.scan_iter("runhook:delivery:*"))
+    assert not list(house.raw.scan_iter("runhook:submits:*"))
 
 
 def test_an_event_that_nobody_tells_submits_nothing() -> None:

@@ -22,9 +22,10 @@ def submitter(w: Wiring, event: Event, handler: str) -> Submitter:
     """
     ordinals, tenant = count(1), str(event.detail.get("tenant", LOCAL))
     above: dict[str, Any] = {}
+    told_of = w.store.deliveries.name(event.id, handler)
     if event.job:
-        tenant, above = event.job.tenant, {"parent": event.job.id}
-    asker = Asker(tenant=tenant, only=tenant, told_of=above.get("parent", ""))
+        tenant, above, told_of = event.job.tenant, {"parent": event.job.id}, event.job.id
+    asker = Asker(tenant=tenant, only=tenant, told_of=told_of)
 
     def submit(given: dict[str, Any]) -> Any:
         if event.sample:

@@ -79,7 +79,7 @@ class Jobs:
             owner: Whose it is.
             traces: Those of its idempotency key; none without one.
             group: Of a job of a group what lib/groups takes of it: `size`, `batch`.
-            told_of: The job of the event in which a handler asks for it, or empty.
+            told_of: As `Asker` has it.
 
         Returns:
             `created`, or as `Trace.said_by` has it, and the job's id; `closed` and its group.

@@ -52,10 +52,11 @@ timeline = JOBS.key(
     "timeline:<job>", "stream", "the same as the release before wrote it, a `note` each"
 )
 submits = JOBS.key(
-    "submits:<job>",
+    "submits:<job or delivery>",
     "hash",
-    "jobs that handlers submitted in its events: a row for each trace of a call, as in "
-    "`idempotency:<trace>`. A delivery may be told again as long as the job is kept, however long",
+    "jobs that handlers submitted in its events, or were told to by a delivery that is of no job: "
+    "a row for each trace of a call, as in `idempotency:<trace>`. Either may be told again as long "
+    "as it is kept, however long",
 )
 raw = JOBS.key("raw:<job/n>", "list", "an attempt's callbacks not yet taken in")
 unread = JOBS.key("unread:<job/n>", "hash", "their marks, and the bytes of each")

@@ -16,7 +16,8 @@ def made_by(redis: Redis, traces: Sequence[Trace], told_of: str) -> tuple[str, s
     Args:
         redis: Where to look.
         traces: Those of the key.
-        told_of: The job of the event in which a handler makes the request, or empty.
+        told_of: Where a handler makes the request: its event's job, or its delivery of an event
+            that is of no job. Else empty.
 
     Raises:
         StoreUnavailable: Redis does not answer or refuses.

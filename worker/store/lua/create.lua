@@ -4,9 +4,9 @@
 -- ARGV[2]  {job, model, tenant, line, score, traces, told_of, expires, labels, want, ledger}:
 --          traces of an idempotency key, each {the row's name, what a new row says, the ms it is
 --          remembered}, none without a key; told_of the job of the event in which a handler asks
---          for it, with which the rows are kept too, or empty; expires the ms until it is not to be
---          sent any more, 0: never; labels the metadata that it is found by; want and ledger what
---          it holds of a day's budget (lib/ledger), none where there is none;
+--          for it, or else the delivery, with which the rows are kept too, or empty; expires the ms
+--          until it is not to be sent any more, 0: never; labels the metadata that it is found by;
+--          want and ledger what it holds of a day's budget (lib/ledger), none where there is none;
 --          tree, above: the first of its tree, and the jobs it grew from (lib/lineage), or none;
 --          waits: those it waits for, or none; group, size, batch: as lib/groups, or none
 -- ARGV[3]  ask
@@ -30,7 +30,8 @@ end
 if order.group and is_closed(order.tenant, order.group) then return answer('closed', order.group) end
 local broke = order.want and lacking(order.want)
 if broke then return answer('broke', broke) end
-local remembered = by_handler and redis.call('EXISTS', keys.job(order.told_of)) == 1
+local remembered = by_handler
+  and redis.call('EXISTS', keys.job(order.told_of), keys.delivery(order.told_of)) > 0
 for _, trace in ipairs(order.traces) do
   local row = trace[2] .. ' ' .. order.job
   redis.call('SET', keys.idempotency(trace[1]), row, 'PX', trace[3])

@@ -7,7 +7,7 @@ local function remove_delivery(id)
     redis.call('SREM', keys.deliveries_of_job(held[1]), id)
     unlist_delivery(id, held[2], held[3])
   end
-  redis.call('UNLINK', keys.delivery(id))
+  redis.call('UNLINK', keys.delivery(id), keys.submits(id))
   redis.call('ZREM', keys.told(), id)
 end
 
