@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.domain import moves
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Cost, Error, Output, Report
 from runhook.worker.flows import resolve
@@ -17,6 +18,7 @@ from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.budgets import budgets_today
 from runhook.worker.money.report import costs_view
 from runhook.worker.money.rows import RowFilter
+from runhook.worker.store import Change
 from tests.conftest import IMAGE, Build, House
 
 WORKFLOW = "workflow/1904136902449209346"
@@ -332,6 +334,20 @@ def test_a_job_that_is_counted_wrongly_is_named_and_counted_right(house: House, 
     assert house.w.store.upkeep.repair() == 1
     assert _only(house)[0] == {"booked": PRICE, "life": "0.90"}[field]
     assert house.w.store.upkeep.repair() == 0
+
+
+def test_a_job_that_changes_while_it_is_counted_right_counts_once(house: House) -> None:
+    job = house.until(house.ask(), "succeeded")
+    house.raw.hdel(f"runhook:job:{job.id}", "booked")
+    house.raw.delete(f"runhook:costs:{DAY}")
+
+    def decide(read: Job) -> Change:
+        house.w.store.ledger.rebook([job.id])  # by doctor, behind the back of whoever read it
+        cost = Cost(money="0.9", currency="CNY")
+        return Change(job=moves.with_attempt(read, 1, house.w.clock.now(), cost=cost))
+
+    house.w.store.jobs.change(job.id, decide)
+    assert _only(house)[0] == "0.90"
 
 
 def test_a_day_that_was_changed_by_hand_is_named_and_stops_no_job(house: House) -> None:
