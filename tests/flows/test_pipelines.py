@@ -458,13 +458,28 @@ def test_what_came_while_nothing_was_kept_is_not_waited_for_without_end(
     assert error.code == "input_gone"
 
 
-def test_an_input_that_retention_removed_fails_the_job_before_it_is_sent(house: House) -> None:
-    picture = house.until(house.ask(), "succeeded")
-    _paused(house)
-    film = _film(house, f"output:{picture.id}/0")
+def test_what_a_job_names_is_kept_until_it_has_ended(keeping: House) -> None:
+    picture = keeping.until(keeping.ask(), "succeeded")
+    _paused(keeping)
+    film = _film(keeping, f"output:{picture.id}/0")
+    _swept(keeping)
+    keeping.w.store.queue.pause(False)
+    keeping.until(film, "succeeded")
+    _swept(keeping)
+    assert keeping.w.store.jobs.many([picture.id, film.id]) == []
+
+
+def _swept(house: House) -> None:
     house.clock.advance(31 * 86400)
     house.w.store.duties.wake("reconcile", "sweep")
     house.settle()
+
+
+def test_an_input_that_was_forgotten_fails_the_job_before_it_is_sent(house: House) -> None:
+    picture = house.until(house.ask(), "succeeded")
+    _paused(house)
+    film = _film(house, f"output:{picture.id}/0")
+    forget(house.w, picture.id)
     house.w.store.queue.pause(False)
     house.until(film, "failed")
     error = house.job(film).attempt.error
@@ -582,9 +597,7 @@ def test_a_tree_has_an_end(house: House, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_is_swept_leaves_nothing_of_its_tree(house: House) -> None:
     picture = house.ask()
     film = house.until(_film(house, f"output:{picture.id}/0"), "succeeded")
-    house.clock.advance(31 * 86400)
-    house.w.store.duties.wake("reconcile", "sweep")
-    house.settle()
+    _swept(house)
     left = [key for key in house.raw.scan_iter("*") if film.id.encode() in key]
     left += [key for key in house.raw.scan_iter("*") if picture.id.encode() in key]
     assert left == []

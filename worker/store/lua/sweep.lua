@@ -1,12 +1,13 @@
 -- Remove some of what ended before a time: told deliveries, then jobs with all that is theirs. Jobs
--- stay that have a delivery which is pending, or dead and to be told again.
+-- stay that have a delivery which is pending, or dead and to be told again, and those from which one
+-- grew that has not ended.
 -- KEYS[1]  the root of every key
 -- ARGV[2]  the time in ms
 -- ARGV[3]  most records to look at now
 -- ARGV[4]  the last job that an earlier look found to stay, behind which this one goes on; or empty
 -- ARGV[5]  the ms that an ended job is kept
 -- Returns  how many records were looked at (0: it is done), jobs removed, the last job that stays
--- uses: time, wakeups, removing
+-- uses: time, wakeups, lineage, removing
 
 local before, most, behind = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local looked, removed = 0, 0
@@ -44,7 +45,7 @@ for i = 1, #ended, 2 do
   local job = ended[i]
   if looked >= most or tonumber(ended[i + 1]) > before then break end
   local ids = redis.call('SMEMBERS', keys.deliveries_of_job(job))
-  if is_waited_for(ids) then
+  if is_waited_for(ids) or is_needed(job) then
     behind = job
     remove_told(ids)
   else

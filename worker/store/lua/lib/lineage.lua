@@ -1,4 +1,5 @@
 -- What grew from a job: `children:<job>` names those right below it, `tree:…` all of a tree.
+-- uses: states
 
 -- A job hangs below those that its hash names, as far as they are there; how often it did not.
 local function hang(job)
@@ -19,6 +20,17 @@ local function grow(job, first, above)
   redis.call('HSET', keys.job(job), 'above', table.concat(above, ' '))
   if first ~= job then redis.call('HSET', keys.job(job), 'tree', first) end
   return hang(job)
+end
+
+-- Whether a job right below it has not ended: that may still need what it made.
+local function is_needed(job)
+  for _, state in ipairs(STATES) do
+    if not ENDED[state]
+      and redis.call('ZINTER', 2, keys.children(job), keys.jobs_in_state(state))[1] then
+      return true
+    end
+  end
+  return false
 end
 
 -- A job is no more; what grew from it stays, and knows its name.
