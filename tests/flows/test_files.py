@@ -4,6 +4,7 @@ import base64
 import io
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from runhook.worker.catalogue import Asset, Reach
 from runhook.worker.domain.jobs import State
-from runhook.worker.errors import Conflict, InvalidRequest, ProviderSilent
+from runhook.worker.errors import Conflict, InvalidRequest, ProviderSilent, StorageUnavailable
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps import prepare
@@ -33,9 +34,13 @@ def kept(build: Build, tmp_path: Path) -> House:
 
 
 def _keep(house: House, data: bytes, name: str = "x.png") -> Asset:
-    asset = house.w.storage.keep(name, io.BytesIO(data), house.w.clock.now())
-    house.w.store.assets.put(asset)
-    return asset
+    return create.keep(house.w, name, io.BytesIO(data))
+
+
+def _sweep(house: House, days: float) -> None:
+    house.clock.advance(days * 86400)
+    house.w.store.duties.wake("reconcile", "sweep")
+    house.settle()
 
 
 def _vidu(value: str) -> dict[str, str]:
@@ -333,6 +338,49 @@ def test_files_that_nobody_used_are_removed_with_their_records(kept: House, tmp_
     assert kept.w.store.assets.many([asset.id]) == {}
 
 
+def test_a_file_stays_as_long_as_a_job_that_needs_it_has_not_ended(kept: House) -> None:
+    asset = _keep(kept, PNG)
+    kept.w.store.queue.pause(True)
+    job = kept.ask(VIDU, input=_vidu(f"asset:{asset.id}"))
+    for _ in range(3):
+        _sweep(kept, days=20)
+    kept.w.store.queue.pause(False)
+    kept.until(job, "succeeded")
+    _sweep(kept, days=31)
+    assert kept.w.store.assets.many([asset.id]) == {}
+
+
+def test_no_upload_counts_on_a_file_that_is_being_removed(
+    kept: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset, remove = _keep(kept, PNG), kept.w.storage.remove
+
+    def as_it_comes_again(asset_id: str) -> None:
+        with pytest.raises(StorageUnavailable, match="this very file is being removed"):
+            _keep(kept, PNG)
+        with pytest.raises(InvalidRequest):
+            kept.ask(VIDU, input=_vidu(f"asset:{asset.id}"))
+        remove(asset_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kept.w.storage, "remove", as_it_comes_again)
+        _sweep(kept, days=31)
+    assert not list(kept.raw.scan_iter("runhook:asset*"))
+    assert _keep(kept, PNG) == replace(asset, created_at=kept.clock.now())
+    assert (tmp_path / "kept" / "assets" / asset.id).exists()
+
+
+def test_a_file_that_came_again_since_it_was_looked_at_is_not_removed(
+    kept: House, tmp_path: Path
+) -> None:
+    asset = _keep(kept, PNG)
+    kept.clock.advance(31 * 86400)
+    ((_, used),) = kept.w.store.assets.unused_since(kept.clock.now(), 9)
+    _keep(kept, PNG)
+    assert not kept.w.store.assets.let_go(asset.id, used)
+    assert kept.w.store.assets.many([asset.id])
+
+
 def test_a_large_file_is_streamed_and_memory_stays_flat(kept: House, tmp_path: Path) -> None:
     """The sandbox runs in this process too, so it is not asked; a sink counts what comes."""
     import resource
@@ -362,7 +410,7 @@ def test_a_large_file_is_streamed_and_memory_stays_flat(kept: House, tmp_path: P
     os.truncate(path, size)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with path.open("rb") as file:
-        asset = kept.w.storage.keep("large.bin", file, kept.w.clock.now())
+        asset = create.keep(kept.w, "large.bin", file)
     provider_at(kept.w, f"http://127.0.0.1:{sink.getsockname()[1]}")
     with kept.w.storage.open(asset.id) as stored:
         assert kept.w.client.upload("large.bin", stored, size).url == "b"

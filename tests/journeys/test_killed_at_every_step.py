@@ -17,6 +17,7 @@ import pytest
 
 from runhook.worker.delivery import subscriptions
 from runhook.worker.domain.jobs import Job, State
+from runhook.worker.flows import create
 from runhook.worker.flows.pump import published
 from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import IMAGE, Build, House
@@ -124,8 +125,7 @@ class Stage:
             given = {"6.text": scene.name}
         if scene.file:
             picture = io.BytesIO(make("image", scene.name, "1")[1])
-            asset = self.house.w.storage.keep("x.png", picture, self.house.w.clock.now())
-            self.house.w.store.assets.put(asset)
+            asset = create.keep(self.house.w, "x.png", picture)
             given["imageUrl"] = f"asset:{asset.id}"
         meta = {"fails_first": scene.fails_first}
         return self.house.ask(scene.model, input=given, options=dict(scene.options), metadata=meta)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.worker.flows import create
 from runhook.worker.runninghub.sandbox.outputs import make
 from runhook.worker.store import Published
 from tests.conftest import IMAGE, SHOP, Build, House
@@ -200,8 +201,7 @@ def test_a_repeated_request_is_answered_though_it_would_be_refused_by_now(
     """Its job may be paid, so nobody may hear that nothing is."""
     key = {"Idempotency-Key": "order-7"}
     house.w.store.processes.publish_handlers([Published("publish", ("job.succeeded",), None)])
-    kept = house.w.storage.keep("a.png", BytesIO(make("image", "a", "1")[1]), house.clock.now())
-    house.w.store.assets.put(kept)
+    kept = create.keep(house.w, "a.png", BytesIO(make("image", "a", "1")[1]))
     body = {
         "model": "vidu/image-to-video-q2-pro",
         "input": {"prompt": "a", "imageUrl": f"asset:{kept.id}"},

@@ -5,6 +5,7 @@ An asset's id is made of its content, so the same file kept twice is one file.
 
 import hashlib
 import tempfile
+from collections.abc import Callable
 from datetime import datetime
 from typing import IO
 
@@ -20,17 +21,20 @@ class Storage:
     def __init__(self, place: Place) -> None:
         self._place = place
 
-    def keep(self, name: str, incoming: IO[bytes], now: datetime) -> Asset:
+    def keep(
+        self, name: str, incoming: IO[bytes], now: datetime, take_up: Callable[[str], None]
+    ) -> Asset:
         """Keep a file, read piece by piece.
 
         Args:
             name: What its sender calls it; its ending counts where the content tells nothing.
             incoming: Its bytes, of any number.
             now: When.
+            take_up: Told its id before it is looked for; what is found then must stay.
 
         Raises:
             InvalidRequest: It is empty.
-            StorageUnavailable: The place does not take it.
+            StorageUnavailable: The place does not take it, or just removes its like.
         """
         try:
             return self._keep(name, incoming, now)
@@ -52,6 +56,7 @@ class Storage:
                 media=measure(name, file, size),
                 created_at=now,
             )
+            take_up(asset.id)
             if self._place.size(_name(asset.id)) != size:
                 self._place.put(_name(asset.id), file)
         return asset

@@ -335,7 +335,7 @@ def keep(w: Wiring, name: str, file: IO[bytes]) -> Asset:
         StorageUnavailable: The place of files does not take it.
     """
     # The file before its record: a record without its file would pass every check and fail its job.
-    asset = w.storage.keep(name, file, w.clock.now())
+    asset = w.storage.keep(name, file, w.clock.now(), w.store.assets.take_up)
     w.store.assets.put(asset)
     return asset
 

@@ -1,22 +1,28 @@
 """Removing what ended longer ago than it is kept."""
 
-from datetime import timedelta
+import sys
+from datetime import datetime, timedelta
 
 from runhook.worker.domain import policy
+from runhook.worker.domain.jobs import State
 from runhook.worker.errors import StorageUnavailable
-from runhook.worker.store import Again, Answer
+from runhook.worker.flows.steps.inputs import assets_in
+from runhook.worker.store import Again, Answer, JobFilter
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 
 def sweep(w: Wiring) -> Answer:
     """Remove what ended longer ago than it is kept, and files that nobody used since."""
-    before = w.clock.now() - timedelta(days=w.settings.retention_days)
+    now, kept = w.clock.now(), timedelta(days=w.settings.retention_days)
+    before = now - kept
+    # In time, for this may come late.
+    _remember_what_is_needed(w, now - kept / 2)
     unused, failed = w.store.assets.unused_since(before, policy.SWEPT_AT_ONCE), 0
-    for asset in unused:
+    for asset, used in unused:
+        if not w.store.assets.let_go(asset, used):
+            continue
         try:
-            # The file before its record: a crash in between leaves a record that is swept again,
-            # and never a file that nobody knows of.
             w.storage.remove(asset)
         except StorageUnavailable as away:
             report("storage.away", why=str(away))
@@ -30,3 +36,12 @@ def sweep(w: Wiring) -> Answer:
     if len(unused) == policy.SWEPT_AT_ONCE and not failed:
         return Again(0)  # there may be more files
     return Again(policy.SWEEP_EVERY)
+
+
+def _remember_what_is_needed(w: Wiring, before: datetime) -> None:
+    """Files of jobs that were made before a moment and have not ended are used now."""
+    standing = JobFilter(states=[state for state in State if not state.ended], until=before)
+    for names in w.store.listing.names(standing, sys.maxsize):
+        specs = [job.spec for job in w.store.jobs.many(names)]
+        inputs = [[spec.input, *(one.own for one in spec.fallback)] for spec in specs]
+        w.store.assets.used(assets_in(inputs))

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from runhook.worker.catalogue import Asset
 from runhook.worker.domain.reports import App, Uploaded
-from runhook.worker.errors import NotFound, UnreadableRecord
+from runhook.worker.errors import NotFound, StorageUnavailable, UnreadableRecord
 from runhook.worker.store import keys, records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Kind, Members
@@ -25,6 +25,7 @@ SECONDS_END = 10**11
 HELD = 90  # seconds after which a sender that died holds nobody up any more
 AT_ONCE = 500  # records in one answer: some 200 KiB
 BEAT = 10.0  # seconds between its signs of life
+LEAVES_MS = 300_000  # ms that removing a file may take: two questions that S3 gives up after 75 s
 UPLOADED, APP = TypeAdapter(Uploaded), TypeAdapter(App)
 KEPT = TypeAdapter(Asset)
 Value = TypeVar("Value")
@@ -41,6 +42,21 @@ class Assets:
         self._scripts = scripts
         self._redis = scripts.client
         self._account = account
+
+    def take_up(self, asset_id: str) -> None:
+        """Count a file as used, if it is here, before it is looked for in the storage.
+
+        Raises:
+            StorageUnavailable: It is being removed at this moment.
+        """
+        with reaching():
+            pipe = self._redis.pipeline()
+            pipe.zadd(keys.assets(), {asset_id: self._now()}, xx=True)
+            pipe.exists(keys.leaving(asset_id))
+            leaving = pipe.execute()[1]
+        if leaving:
+            why = "this very file is being removed, for nobody used it since RUNHOOK_RETENTION_DAYS"
+            raise StorageUnavailable(f"{why}; send it again in some minutes")
 
     def put(self, asset: Asset) -> None:
         """Remember a kept file.
@@ -77,6 +93,12 @@ class Assets:
         found = zip(ids, packed, strict=True)
         return {asset_id: _asset(asset_id, row)[0] for asset_id, row in found if row}
 
+    def used(self, ids: Sequence[str]) -> None:
+        """Count those that are here as used now."""
+        if ids:
+            with reaching():
+                self._redis.zadd(keys.assets(), {name: self._now() for name in ids}, xx=True)
+
     def unreadable(self) -> list[UnreadableRecord]:
         """Those that cannot be read here, and why."""
         found = []
@@ -100,15 +122,26 @@ class Assets:
             raise NotFound(f"asset {asset_id}")
         return found
 
-    def unused_since(self, before: datetime, most: int) -> list[str]:
-        """Assets that nobody used since."""
+    def unused_since(self, before: datetime, most: int) -> list[tuple[str, float]]:
+        """Assets that nobody used since, and when each was used last, as it is scored."""
         key, moment = keys.assets(), milliseconds(before)
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.zrangebyscore(key, "-inf", moment / 1000, start=0, num=most)
-            pipe.zrangebyscore(key, f"({SECONDS_END}", moment, start=0, num=most)
+            for low, high in (("-inf", moment / 1000), (f"({SECONDS_END}", moment)):
+                pipe.zrangebyscore(key, low, high, start=0, num=most, withscores=True)
             old, new = pipe.execute()
-        return [name.decode() for name in (*old, *new)][:most]
+        return [(name.decode(), score) for name, score in (*old, *new)][:most]
+
+    def let_go(self, asset_id: str, used: float) -> bool:
+        """Have nobody count on a file that is to be removed; False: it was used since.
+
+        Its name stays in the list: where its removal breaks off, it is let go and removed again.
+
+        Args:
+            asset_id: Which.
+            used: When it was used last, as `unused_since` has it.
+        """
+        return self._scripts.words("let_go_asset", asset_id, repr(used), LEAVES_MS) == ["done"]
 
     def forget(self, asset_id: str) -> None:
         """Its file is gone."""
@@ -116,6 +149,7 @@ class Assets:
             pipe = self._redis.pipeline()
             pipe.hdel(keys.asset_records(), asset_id)
             pipe.zrem(keys.assets(), asset_id)
+            pipe.delete(keys.leaving(asset_id))
             pipe.execute()
 
     def uploaded(self, asset_id: str, way: str) -> Uploaded | None:

@@ -68,7 +68,8 @@ TALLIES = Family(
 FILES = Family(
     title="Files",
     owner="assets.py",
-    end="the sweep finds that nobody used the file for RUNHOOK_RETENTION_DAYS",
+    end="the sweep finds that nobody used the file, and no job that has not ended needs it, for "
+    "RUNHOOK_RETENTION_DAYS",
 )
 SHORT = Family(
     title="What expires by itself",

@@ -341,6 +341,11 @@ uploading = SHORT.key(
     "string",
     "who uploads it (assets.py); 90 s after its last sign of life",
 )
+leaving = SHORT.key(
+    "leaving:<asset>",
+    "string",
+    "its file is being removed (let_go_asset); five minutes, or until it is gone",
+)
 app = SHORT.key("app:<account>:<app>", "string", "an app's fields (assets.py); ten minutes")
 legacy_apps = SHORT.key(
     "legacy:<account>:apps", "string", "apps go on the old path (assets.py); a day"

@@ -11,7 +11,7 @@ from runhook.worker.flows.steps.prepare import app_of
 from runhook.worker.wiring import Wiring
 
 
-def _assets_in(given: Any) -> list[str]:
+def assets_in(given: Any) -> list[str]:
     """The ids of the assets that an input names."""
     named = (catalogue.asset_of(value) for value in catalogue.media_values(given))
     found = (catalogue.ASSET.fullmatch(name) for name in named)
@@ -20,7 +20,7 @@ def _assets_in(given: Any) -> list[str]:
 
 def media_of(w: Wiring, given: Any) -> dict[str, Media]:
     """What is known of the files in an input: kept assets, and data URIs as they are."""
-    kept: dict[str, Asset] = w.store.assets.many(_assets_in(given))
+    kept: dict[str, Asset] = w.store.assets.many(assets_in(given))
     known = {f"asset:{name}": asset.media for name, asset in kept.items()}
     for value in catalogue.media_values(given):
         if value.startswith("data:") and (found := measure_data_uri(value)):
