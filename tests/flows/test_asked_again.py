@@ -100,3 +100,26 @@ def test_a_key_known_under_a_secret_that_is_gone_is_not_called_another_request(
     _, job = create.request(build(RUNHOOK_SECRET=OLD).w, ASKED, key=KEY)
     with pytest.raises(Conflict, match=f"{job.id} under a secret that is not in RUNHOOK_SECRET"):
         create.request(build(RUNHOOK_SECRET=NEW).w, ASKED, key=KEY)
+
+
+def _let_pass(house: House, days: float) -> None:
+    """Redis has a clock of its own, so rows are brought as much nearer to their end."""
+    for name in house.raw.keys("runhook:idempotency:*"):
+        house.raw.pexpire(name, round(house.raw.pttl(name) - days * 86_400_000))
+    house.clock.advance(days * 86400)
+    house.w.store.duties.wake("reconcile", "sweep")
+    house.settle()
+
+
+def test_a_key_is_known_as_long_as_its_job_has_not_ended(house: House) -> None:
+    house.w.store.queue.pause(True)
+    _, job = create.request(house.w, ASKED, key=KEY)
+    for _ in range(5):
+        _let_pass(house, days=14)
+    assert _asked(house) == (False, job.id)
+    house.w.store.queue.pause(False)
+    house.until(job, "succeeded")
+    _let_pass(house, days=20)
+    assert _asked(house) == (False, job.id)
+    _let_pass(house, days=14)
+    assert not house.raw.keys("runhook:idempotency:*")

@@ -16,7 +16,7 @@ def sweep(w: Wiring) -> Answer:
     """Remove what ended longer ago than it is kept, and files that nobody used since."""
     now, kept = w.clock.now(), timedelta(days=w.settings.retention_days)
     before = now - kept
-    # In time, for this may come late.
+    # In time, for keys are over that soon, and this may come late.
     _remember_what_is_needed(w, now - kept / 2)
     unused, failed = w.store.assets.unused_since(before, policy.SWEPT_AT_ONCE), 0
     for asset, used in unused:
@@ -39,9 +39,10 @@ def sweep(w: Wiring) -> Answer:
 
 
 def _remember_what_is_needed(w: Wiring, before: datetime) -> None:
-    """Files of jobs that were made before a moment and have not ended are used now."""
+    """Of jobs that were made before a moment and have not ended, files are used, and keys known."""
     standing = JobFilter(states=[state for state in State if not state.ended], until=before)
     for names in w.store.listing.names(standing, sys.maxsize):
+        w.store.jobs.remember_keys(names)
         specs = [job.spec for job in w.store.jobs.many(names)]
         inputs = [[spec.input, *(one.own for one in spec.fallback)] for spec in specs]
         w.store.assets.used(assets_in(inputs))

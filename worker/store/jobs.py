@@ -89,7 +89,7 @@ class Jobs:
         """
         order = {
             **asked(job, self.line_of(job.spec.options)),
-            "traces": [[one.name, one.written, self._kept_ms(one)] for one in traces],
+            **repeats.rows(traces, self._retention),
             "told_of": told_of,
             **self._books.made(job),
             **kin_of(job, group or {}),
@@ -107,9 +107,9 @@ class Jobs:
         """What a key made, as `repeats` finds it."""
         return repeats.made_by(self._redis, traces, told_of)
 
-    def _kept_ms(self, trace: Trace) -> int:
-        """How long an idempotency key is remembered: as an ended job is, unless it is less."""
-        return round(1000 * min(trace.seconds, self._retention))
+    def remember_keys(self, job_ids: Sequence[str]) -> None:
+        """Have the idempotency keys that made jobs be known as long as that of a new one."""
+        repeats.remember(self._redis, job_ids, until_ms(self._retention))
 
     def get(self, job_id: str) -> Job:
         """One job.

@@ -41,7 +41,7 @@ job = JOBS.key(
     "metadata it is found by), `booked` (what it counts for in the ledger), `tallied` (when it "
     "ended, ms, and what it counts as in `tally`), `waits` (the jobs it waits for), `above` (its "
     "parent and the jobs whose outputs it names), `tree` (its root), "
-    "`group`",
+    "`group`, `known_by` (rows of the idempotency key that made it)",
 )
 notes = JOBS.key(
     "notes:<job>",
@@ -307,7 +307,8 @@ assets = FILES.key(
 idempotency = SHORT.key(
     "idempotency:<trace>",
     "string",
-    "the job a key made (create); as long as an ended job is kept, or less",
+    "the job a key made (create); as long as an ended job is kept, or less. The sweep prolongs it "
+    "while its job has not ended",
 )
 durations = SHORT.key(
     "durations:<model>", "list", "the last, from submit to success, ms (move); 30 days"

@@ -1,6 +1,7 @@
 """What the same request made before: rows of idempotency keys, and of handlers' calls."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from runhook.worker.secrets.idempotency import Trace
 from runhook.worker.store import keys
@@ -31,3 +32,27 @@ def made_by(redis: Redis, traces: Sequence[Trace], told_of: str) -> tuple[str, s
         if row is not None:
             return one.said_by(row.decode())
     return None
+
+
+def rows(traces: Sequence[Trace], retention: float) -> dict[str, Any]:
+    """What `create` is told of the key of a new job.
+
+    Args:
+        traces: Those of the key; none without one.
+        retention: Seconds that an ended job is kept; a row is kept no longer.
+    """
+    lasting = [one.name for one in traces if one.seconds >= retention]
+    written = [[one.name, one.written, round(1000 * min(one.seconds, retention))] for one in traces]
+    return {"traces": written, "known_by": " ".join(lasting)}
+
+
+def remember(redis: Redis, job_ids: Sequence[str], kept: int) -> None:
+    """Have rows of these jobs' keys that are still there stay for so many ms from now on."""
+    with reaching():
+        pipe = redis.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipe.hget(keys.job(job_id), "known_by")
+        found = [name for names in pipe.execute() if names for name in names.decode().split()]
+        for name in found:
+            pipe.pexpire(keys.idempotency(name), kept)
+        pipe.execute()

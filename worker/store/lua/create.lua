@@ -3,7 +3,8 @@
 -- KEYS[1]  the root of every key
 -- ARGV[2]  {job, model, tenant, line, score, traces, told_of, expires, labels, want, ledger}:
 --          traces of an idempotency key, each {the row's name, what a new row says, the ms it is
---          remembered}, none without a key; told_of the job of the event in which a handler asks
+--          remembered}, none without a key; known_by the names of those that are to be remembered
+--          as long as the job has not ended, with spaces between; told_of the job of the event in which a handler asks
 --          for it, or else the delivery, with which the rows are kept too, or empty; expires the ms
 --          until it is not to be sent any more, 0: never; labels the metadata that it is found by;
 --          want and ledger what it holds of a day's budget (lib/ledger), none where there is none;
@@ -39,6 +40,7 @@ for _, trace in ipairs(order.traces) do
 end
 redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n', 1, 'rev', 1,
   'model', order.model, 'tenant', order.tenant)
+if order.known_by ~= '' then redis.call('HSET', key, 'known_by', order.known_by) end
 if order.labels then
   redis.call('HSET', key, 'labels', order.labels)
   label_job(order.job, order.tenant)
