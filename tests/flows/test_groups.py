@@ -133,6 +133,23 @@ def test_a_batch_closes_no_group_that_others_made(house: House) -> None:
     assert not _state(house).closed
 
 
+def test_a_batch_closes_no_group_that_another_one_still_makes(house: House) -> None:
+    first = batch.accept(house.w, _lines("a", "b", "c"), key="k")
+    assert not next(first).error
+    (second,) = batch.accept(house.w, _lines("d"))
+    assert not second.error
+    assert not _state(house).closed
+    assert [line.error for line in first] == [None, None]
+    assert _state(house).closed
+
+
+def test_a_group_that_the_release_before_made_is_closed_by_any_batch(house: House) -> None:
+    next(batch.accept(house.w, _lines("a", "b")))
+    house.raw.hset("runhook:group:local:g", "batch", "1")
+    list(batch.accept(house.w, _lines("b")))
+    assert _state(house).closed
+
+
 def test_a_batch_whose_jobs_have_all_ended_before_it_tells_the_end(
     house: House, heard: list[Event]
 ) -> None:

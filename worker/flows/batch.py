@@ -23,14 +23,21 @@ from runhook.worker.domain.jobs import LOCAL, Job
 from runhook.worker.domain.outputs import LINE_NAME
 from runhook.worker.domain.problems import ProblemView, problem_view
 from runhook.worker.domain.reports import LivePrice
-from runhook.worker.errors import Conflict, Fault, InvalidRequest, NotFound, RunhookError
+from runhook.worker.errors import (
+    Conflict,
+    Fault,
+    InvalidRequest,
+    NotFound,
+    RunhookError,
+    StoreUnavailable,
+)
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.budgets import Room
 from runhook.worker.flows.steps.pricing import LivePrices
 from runhook.worker.flows.steps.upstream import Asker, Made
 from runhook.worker.flows.steps.viewing import shown
-from runhook.worker.store.groups import GroupState
+from runhook.worker.store.groups import ANY_BATCH, GroupState
 from runhook.worker.wiring import Wiring
 
 
@@ -126,10 +133,17 @@ class Names:
 
 
 class Groups:
-    """Groups of a batch's jobs, and which of them its end closes."""
+    """Groups of a batch's jobs, and which of them its end closes: those that it made.
 
-    def __init__(self) -> None:
-        self._named: set[tuple[str, str]] = set()
+    A batch that is sent again under its keys has the same jobs, so a group is known to be its own
+    by the job that was its first.
+    """
+
+    def __init__(self, w: Wiring) -> None:
+        self._w = w
+        self._first: dict[tuple[str, str], str | None] = {}
+        self._own: set[tuple[str, str]] = set()
+        self._away: StoreUnavailable | None = None
         # Those that the same batch, sent again, adds jobs to: closed, they would refuse them.
         self._unfinished: set[tuple[str, str]] = set()
         self._passing = False
@@ -141,15 +155,31 @@ class Groups:
         if not line.group:
             return
         if line.job:
-            self._named.add(line.group)
+            self._joined(line.group, line.job.id)
         # Refused behind one that may be taken later, it may only have named that one.
         elif self._passing:
             self._unfinished.add(line.group)
 
-    def close(self, w: Wiring) -> None:
-        """The batch is over."""
-        for tenant, group in sorted(self._named - self._unfinished):
-            w.store.groups.close(tenant, group)
+    def _joined(self, group: tuple[str, str], job_id: str) -> None:
+        try:
+            if group not in self._first:
+                self._first[group] = self._w.store.groups.begun_by(*group)
+        except StoreUnavailable as away:
+            self._away = away  # told at the end: lines that made jobs are told first
+            return
+        if self._first[group] in (job_id, ANY_BATCH):
+            self._own.add(group)
+
+    def close(self) -> None:
+        """The batch is over.
+
+        Raises:
+            StoreUnavailable: Redis was away, so groups may stay open; sent again it closes them.
+        """
+        if self._away:
+            raise self._away
+        for tenant, group in sorted(self._own - self._unfinished):
+            self._w.store.groups.close(tenant, group)
 
 
 class Keys:
@@ -212,14 +242,14 @@ def accept(
     if dry_run:
         trial = _Trial(w, owner)
     batch = _Batch(w=w, owner=owner, keys=Keys(key), names=names, asker=asker, trial=trial)
-    groups = Groups()
+    groups = Groups(w)
     for number, text, last in _numbered(lines):
         line = batch.line(number, text)
         names.became(line)
         groups.became(line)
         try:
             if last:
-                groups.close(w)
+                groups.close()
         finally:  # it is told also where Redis went away behind it
             yield line
 

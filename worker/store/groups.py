@@ -8,7 +8,11 @@ from typing_extensions import TypedDict
 from runhook.worker.domain.answers import When
 from runhook.worker.domain.jobs import State
 from runhook.worker.domain.views import moment_view
+from runhook.worker.store import keys
+from runhook.worker.store.connection import reaching
 from runhook.worker.store.scripts import Scripts, pairs
+
+ANY_BATCH = "1"  # in place of a job: the release before closed a group with any batch that named it
 
 
 class GroupView(TypedDict):
@@ -105,6 +109,20 @@ class Groups:
             ended_at=(ended and datetime.fromtimestamp(int(ended) / 1000, UTC)) or None,
             states=dict(zip(State, map(int, counts), strict=True)),
         )
+
+    def begun_by(self, tenant: str, name: str) -> str | None:
+        """The job with which a batch made a group; None: no batch did.
+
+        ANY_BATCH where a process of the release before took it, which knew no more of it.
+
+        Raises:
+            StoreUnavailable: Redis does not answer or refuses.
+        """
+        with reaching():
+            (found,) = self._scripts.client.hmget(keys.group(tenant, name), ["batch"])
+        if found is None:
+            return None
+        return found.decode()
 
     def close(self, tenant: str, name: str) -> None:
         """The batch that made a group is over: it takes no more jobs.

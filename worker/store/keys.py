@@ -138,8 +138,9 @@ grouped = PIPELINES.key(
 group = PIPELINES.key(
     "group:<tenant>:<group>",
     "hash",
-    "`made` (jobs in its life), `size`, `closed`, `batch` (a batch made it), `ended` (ms: when its "
-    "end was told); of one without jobs that has not ended as long as an ended job is kept",
+    "`made` (jobs in its life), `size`, `closed`, `batch` (the job with which a batch made it), "
+    "`ended` (ms: when its end was told); of one without jobs that has not ended as long as an "
+    "ended job is kept",
 )
 
 jobs = BEFORE.key("jobs", "zset", "every job", by=BY_NAME)

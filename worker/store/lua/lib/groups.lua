@@ -37,11 +37,11 @@ local function is_closed(tenant, group)
   return redis.call('HEXISTS', keys.group(tenant, group), 'closed') == 1
 end
 
--- A new job, which is queued, is one of a group's. size: how many it is to have; batch: a batch
--- makes it.
+-- A new job, which is queued, is one of a group's. size: how many it is to have; batch: a line of a
+-- batch makes it, and if that is the group's first the batch is known by it.
 local function join_group(job, tenant, group, size, batch)
   local key = keys.group(tenant, group)
-  if batch and redis.call('EXISTS', key) == 0 then redis.call('HSET', key, 'batch', '1') end
+  if batch and redis.call('EXISTS', key) == 0 then redis.call('HSET', key, 'batch', job) end
   redis.call('HSET', keys.job(job), 'group', group)
   redis.call('ZADD', keys.grouped('queued', tenant, group), 0, job)
   local made = redis.call('HINCRBY', key, 'made', 1)
