@@ -16,6 +16,7 @@ from runhook.worker.errors import (
     InvalidRequest,
     NotFound,
     ProviderRefused,
+    ProviderSilent,
     StorageUnavailable,
 )
 from runhook.worker.files.outputs import Outputs
@@ -27,7 +28,7 @@ from runhook.worker.flows.resolve import retry
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.upstream import Asker
 from runhook.worker.store import Change, records
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, Build, House, provider_at
 
 EDIT = "rhart-image-n-pro/edit"
 VIDEO = "vidu/image-to-video-q2-pro"
@@ -316,6 +317,20 @@ def test_a_cancel_of_the_tree_that_is_refused_is_forgotten(
         with pytest.raises(Conflict, match="refuses to cancel it"):
             cancel(house.w, picture.id, tree=True)
     assert "cancel refused" in house.notes(picture)
+    cancel(house.w, picture.id)
+    error = house.until(film, "failed").attempt.error
+    assert error
+    assert error.code == "input_failed"
+
+
+def test_of_what_waits_the_last_word_counts_where_runninghub_did_not_answer(house: House) -> None:
+    house.sandbox.faults({"fault": "slow", "value": 600})
+    picture = house.until(house.ask(), "running")
+    film = _film(house, f"output:{picture.id}/0")
+    provider_at(house.w, "http://127.0.0.1:1")
+    with pytest.raises(ProviderSilent):
+        cancel(house.w, picture.id, tree=True)
+    provider_at(house.w, house.sandbox.url)
     cancel(house.w, picture.id)
     error = house.until(film, "failed").attempt.error
     assert error

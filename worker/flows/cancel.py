@@ -43,11 +43,12 @@ def _decided(w: Wiring, job: Job, tree: bool) -> Change | None:
     if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
         return cancelled(job, w, "before it was sent; nothing was paid", tree=tree)
     # Without a task id nothing can be cancelled there; whatever brings the id carries out the wish.
-    wished = job.history.cancel_wished and (job.history.cancel_tree or not tree)
+    # Of what waits for it the last word counts, also where RunningHub did not answer the first.
+    wished = job.history.cancel_wished and job.history.cancel_tree == tree
     if job.state in (State.SENDING, State.UNCONFIRMED) and not wished:
         note = TimelineEntry("cancel wished", {"attempt": job.attempt.n})
         return Change(job=moves.wish_cancel(job, w.clock.now(), tree=tree), notes=(note,))
     # Before RunningHub is asked: its callback may tell of the end before its answer does.
-    if job.state is State.RUNNING and tree and not job.history.cancel_tree:
-        return Change(job=moves.with_waiters(job, w.clock.now()))
+    if job.state is State.RUNNING and job.history.cancel_tree != tree:
+        return Change(job=moves.with_waiters(job, w.clock.now(), wished=tree))
     return None
