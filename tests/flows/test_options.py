@@ -8,7 +8,7 @@ from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.pricing import live_price
 from runhook.worker.store import JobFilter
-from tests.conftest import IMAGE, House
+from tests.conftest import IMAGE, Build, House
 
 
 def test_a_job_that_is_still_queued_after_its_time_is_not_sent(house: House) -> None:
@@ -98,7 +98,11 @@ def test_a_key_that_may_not_ask_for_prices_goes_by_the_catalogue(house: House) -
     house.until(job, "succeeded")
 
 
-def test_a_price_that_nobody_tells_is_not_paid(house: House) -> None:
+@pytest.mark.parametrize("budget", [{}, {"RUNHOOK_BUDGET_DAY": "10.00"}])
+def test_a_price_that_nobody_tells_is_not_paid_and_what_helps_is_said(
+    build: Build, budget: dict[str, str]
+) -> None:
+    house = build(**budget)
     house.sandbox.faults({"fault": "not_shared"})
     given = {"prompt": "a", "videoUrl": "https://a.example/x.mp4"}
     job = house.ask("kling-video-o3-pro/video-edit", input=given, options={"max_price": 5})
@@ -106,6 +110,8 @@ def test_a_price_that_nobody_tells_is_not_paid(house: House) -> None:
     error = house.job(job).attempt.error
     assert error
     assert (error.code, "not known" in error.message) == ("max_price", True)
+    assert "No higher max_price helps" in error.message
+    assert ("or without max_price" in error.message) == (not budget), "a budget needs one"
     assert house.sandbox.accepted() == 0
 
 

@@ -34,9 +34,12 @@ class PriceNow:
     currency: str = ""
     at_least: bool = False
 
-    def is_within(self, limit: Decimal) -> bool:
-        """Whether it surely costs no more; what only begins there may end above it."""
-        return self.money is not None and not self.at_least and self.money <= limit
+    @property
+    def sure(self) -> Decimal | None:
+        """What it costs; None: nobody knows, for what only begins there may end above it."""
+        if self.at_least:
+            return None
+        return self.money
 
     def __str__(self) -> str:
         if self.money is None:
@@ -58,12 +61,23 @@ def refusal(w: Wiring, job: Job, given: dict[str, Any]) -> Refused | None:
     if job.spec.kind in COMFY_KINDS or (limit is None and held is None):
         return None
     price = _price(w, job, given)
-    if limit is not None and not price.is_within(Decimal(str(limit))):
-        why = f"its price now is {price}, its max_price {limit}"
-        return unsent("max_price", why, "Ask again with a higher max_price.")
+    if limit is not None and (price.sure is None or price.sure > Decimal(str(limit))):
+        return _beyond(price, str(limit), budgeted=held is not None)
     if held is None or price.money is None or price.money <= Decimal(held):
         return None
     return _held_anew(w, job, price.money)
+
+
+def _beyond(price: PriceNow, limit: str, *, budgeted: bool) -> Refused:
+    """Why a job may not leave that costs more than its owner wants, or may do so."""
+    if price.sure is not None:
+        why = f"its price now is {price}, its max_price {limit}"
+        return unsent("max_price", why, "Ask again with a higher max_price.")
+    why = f"its price now is {price}, so it may cost more than its max_price {limit}"
+    advice = "No higher max_price helps: ask again when RunningHub tells this key the price"
+    if not budgeted:  # else it would be refused
+        advice += ", or without max_price"
+    return unsent("max_price", why, f"{advice}.")
 
 
 def _price(w: Wiring, job: Job, given: dict[str, Any]) -> PriceNow:
