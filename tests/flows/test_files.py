@@ -381,6 +381,12 @@ def test_a_file_that_came_again_since_it_was_looked_at_is_not_removed(
     assert kept.w.store.assets.many([asset.id])
 
 
+def test_a_file_that_comes_again_is_said_to_be_as_it_was_first_kept(kept: House) -> None:
+    first = _keep(kept, PNG, "first.png")
+    kept.clock.advance(3600)
+    assert _keep(kept, PNG, "again.png") == kept.w.store.assets.get(first.id) == first
+
+
 def test_a_large_file_is_streamed_and_memory_stays_flat(kept: House, tmp_path: Path) -> None:
     """The sandbox runs in this process too, so it is not asked; a sink counts what comes."""
     import resource

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -358,3 +359,15 @@ def test_who_opens_all_streams_that_he_may_keeps_nobody_else_from_his(build: Bui
         assert {open_one("read") for _ in range(EACH)} == {200}
         assert open_one("read") == 503
         assert open_one("both") == 200
+
+
+def test_what_another_tenant_called_a_file_is_not_told(ask: Any) -> None:
+    def kept(who: str, name: str) -> Any:
+        return ask(who, "POST", "/v1/assets", data={"file": (BytesIO(b"a note"), name)}).get_json()
+
+    first = kept("admin", "for-our-buyers.txt")
+    again = kept("submit", "mine.txt")
+    assert again == first | {"name": f"{first['id']}.txt"}
+    where = f"/v1/assets/{first['id']}"
+    assert ask("submit", "GET", where).get_json() == again
+    assert ask("read", "GET", where).get_json() == ask("admin", "GET", where).get_json() == first

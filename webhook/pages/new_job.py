@@ -145,7 +145,8 @@ def keep_file() -> Response:
     file = request.files.get("file")
     if file is None:
         raise InvalidRequest([Fault(path="file", message="is required")])
-    return answer(asset_view(create.keep(wiring(), file.filename or "file", file.stream)), 201)
+    asset = create.keep(wiring(), file.filename or "file", file.stream, caller().name)
+    return answer(asset_view(asset, only()), 201)
 
 
 @blueprint.post("/new/<path:name>")
@@ -261,10 +262,11 @@ def _with_files(form: JobForm, posted: Posted) -> tuple[Posted, list[Fault]]:
             continue  # an empty field
         field = name.removeprefix(FILE)
         try:
-            text = f"asset:{create.keep(wiring(), file.filename, file.stream).id}"
+            kept = create.keep(wiring(), file.filename, file.stream, caller().name)
         except InvalidRequest as invalid:
             faults += [Fault(path=field, message=one.message) for one in invalid.faults]
             continue
+        text = f"asset:{kept.id}"
         if field in lists:
             # A script may have kept it already while the form was on its way.
             lines = dict.fromkeys([*"\n".join(texts.get(field, ())).split("\n"), text])

@@ -13,7 +13,7 @@ from runhook.webhook.edge.declared import gives
 from runhook.webhook.edge.page_forms import BUSY_FORM, LARGEST_FILE
 from runhook.webhook.edge.queries import read_query
 from runhook.webhook.edge.responses import Answer, answer, wiring
-from runhook.webhook.edge.scopes import open_to
+from runhook.webhook.edge.scopes import caller, only, open_to
 from runhook.worker.catalogue.answers import AssetView
 from runhook.worker.catalogue.views import asset_view
 from runhook.worker.domain.bodies import Body
@@ -53,8 +53,8 @@ def post_asset() -> Answer[AssetView]:
         faults.append(Fault(path="file", message="is required: the form's file goes by this name"))
     if faults or file is None:
         raise InvalidRequest(faults)
-    asset = create.keep(wiring(), file.filename or "file", file.stream)
-    response = answer(asset_view(asset), 201)
+    asset = create.keep(wiring(), file.filename or "file", file.stream, caller().name)
+    response = answer(asset_view(asset, only()), 201)
     response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)
     return response
 
@@ -75,4 +75,5 @@ def _form_faults(*parts: MultiDict[str, Any]) -> Iterator[Fault]:
 @open_to("read", "submit")
 def get_asset(asset_id: str) -> Answer[AssetView]:
     """What is known of an asset."""
-    return answer(asset_view(wiring().store.assets.get(asset_id.removeprefix("asset:"))))
+    asset = wiring().store.assets.get(asset_id.removeprefix("asset:"))
+    return answer(asset_view(asset, only()))

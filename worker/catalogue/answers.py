@@ -208,7 +208,7 @@ class AssetView(TypedDict):
     Attributes:
         id: Its own.
         value: What inputs name it by.
-        name: The file's name.
+        name: What whoever kept it first called it; its id and ending where that is another tenant.
         kind: image, video, audio or file, as its content says.
         type: The ending that its content deserves.
         size: Bytes.

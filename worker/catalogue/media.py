@@ -54,12 +54,14 @@ class Asset:
         name: What whoever kept it first called it.
         media: What is known of its content.
         created_at: When it was first kept.
+        tenant: Who kept it first, and may know what he called it; empty: of before that was known.
     """
 
     id: str
     name: str
     media: Media
     created_at: datetime
+    tenant: str = ""
 
 
 @dataclass(frozen=True)

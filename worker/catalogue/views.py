@@ -139,13 +139,20 @@ def _quote(quote: Quote | None) -> QuoteView | None:
     }
 
 
-def asset_view(asset: Asset) -> AssetView:
-    """A kept file; `value` is what inputs name it by."""
-    media = asset.media
+def asset_view(asset: Asset, only: str | None = None) -> AssetView:
+    """A kept file; `value` is what inputs name it by.
+
+    Args:
+        asset: Which.
+        only: The one tenant who is told; None: somebody who may know of all.
+    """
+    media, name = asset.media, asset.name
+    if only is not None and asset.tenant not in (only, ""):
+        name = f"{asset.id}.{media.ext}"
     return {
         "id": asset.id,
         "value": f"asset:{asset.id}",
-        "name": asset.name,
+        "name": name,
         "kind": media.kind,
         "type": media.ext,
         "size": media.size,

@@ -37,11 +37,13 @@ class Storage:
             StorageUnavailable: The place does not take it, or just removes its like.
         """
         try:
-            return self._keep(name, incoming, now)
+            return self._keep(name, incoming, now, take_up)
         except OSError as full:  # the folder of temporary files is full, or not there
             raise StorageUnavailable(f"the file was not kept: {full}") from full
 
-    def _keep(self, name: str, incoming: IO[bytes], now: datetime) -> Asset:
+    def _keep(
+        self, name: str, incoming: IO[bytes], now: datetime, take_up: Callable[[str], None]
+    ) -> Asset:
         digest, size = hashlib.sha256(), 0
         with tempfile.TemporaryFile() as file:
             while piece := incoming.read(CHUNK):

@@ -234,7 +234,7 @@ def _put(
 
 
 def _new_job(w: Wiring, asked: JobRequest, judged: _Judged, checked: Checked, tenant: str) -> Job:
-    now, family = w.clock.now(), judged.family
+    now, family, kept = w.clock.now(), judged.family, partial(keep, w, tenant=tenant)
     first = Attempt(n=1, **money_of(w, tenant, checked.quote, asked.options))
     handlers = None
     if asked.handlers is not None:
@@ -244,13 +244,13 @@ def _new_job(w: Wiring, asked: JobRequest, judged: _Judged, checked: Checked, te
         kind=checked.kind,
         # Only once the request is good: a wrong one leaves no files behind. One without room in its
         # budget does, which the script decides that makes the job; the sweep removes them.
-        input=inline.kept(checked, partial(keep, w)),
+        input=inline.kept(checked, kept),
         created_at=now,
         options=_sealed(w, asked.options),
         metadata=asked.metadata,
         priority=asked.priority,
         handlers=handlers,
-        fallback=fallback.kept(checked, partial(keep, w)),
+        fallback=fallback.kept(checked, kept),
         upstream=tuple(job.id for job in judged.upstream.jobs),
         parent=family.parent,
         root=family.root,
@@ -327,8 +327,8 @@ def _judge(w: Wiring, asked: JobRequest, asker: Asker) -> _Judged:
     return _Judged(checked, above, family)
 
 
-def keep(w: Wiring, name: str, file: IO[bytes]) -> Asset:
-    """Keep a file for later submits; the same content twice is one asset.
+def keep(w: Wiring, name: str, file: IO[bytes], tenant: str = LOCAL) -> Asset:
+    """Keep a file for later submits; the same content twice is one asset, as it was kept first.
 
     Raises:
         InvalidRequest: It is empty.
@@ -336,8 +336,7 @@ def keep(w: Wiring, name: str, file: IO[bytes]) -> Asset:
     """
     # The file before its record: a record without its file would pass every check and fail its job.
     asset = w.storage.keep(name, file, w.clock.now(), w.store.assets.take_up)
-    w.store.assets.put(asset)
-    return asset
+    return w.store.assets.put(replace(asset, tenant=tenant))
 
 
 def _sealed(w: Wiring, options: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -58,24 +59,27 @@ class Assets:
             why = "this very file is being removed, for nobody used it since RUNHOOK_RETENTION_DAYS"
             raise StorageUnavailable(f"{why}; send it again in some minutes")
 
-    def put(self, asset: Asset) -> None:
-        """Remember a kept file.
+    def put(self, asset: Asset) -> Asset:
+        """Remember a kept file, and return it as whoever kept it first named it.
 
         Raises:
             UnreadableRecord: It is kept already, in a way that is not for this version.
         """
         with reaching():
             found = self._redis.hmget(keys.asset_records(), [asset.id])[0]
-        # The same file again: what a newer version wrote of it stays.
         members: Members = KEPT.dump_python(asset, mode="json")
+        # The same file again: what a newer version wrote of it stays.
         if found:
             known, held = _asset(asset.id, found)
+            asset = replace(known, media=asset.media)
+            members = KEPT.dump_python(asset, mode="json")
             members = records.merged(held, KEPT.dump_python(known, mode="json"), members)
         with reaching():
             pipe = self._redis.pipeline()
             pipe.hset(keys.asset_records(), asset.id, records.packed("asset", members))
             pipe.zadd(keys.assets(), {asset.id: self._now()})
             pipe.execute()
+        return asset
 
     def many(self, ids: Sequence[str]) -> dict[str, Asset]:
         """Those that are here; each is used now.
