@@ -9,9 +9,11 @@ import pytest
 from runhook import Event, Retry
 from runhook.worker.delivery import roster
 from runhook.worker.delivery.deliveries import Filter, matching, redeliver
+from runhook.worker.delivery.trigger import TriggerRequest, trigger
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
+from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.forget import forget
 from runhook.worker.flows.pump import published
 from runhook.worker.store import JobFilter
@@ -106,6 +108,22 @@ def test_told_again_after_its_key_is_over_it_pays_nothing_twice(build: Build) ->
     assert _grown(house, picture) == []
     forget(house.w, picture.id)
     assert not list(house.raw.scan_iter("runhook:submits:*"))
+
+
+def test_a_sample_by_which_nothing_may_be_submitted_leaves_nothing_to_care_for(
+    build: Build,
+) -> None:
+    house = _house(build, _film)
+    trigger(house.w, TriggerRequest(type="job.succeeded"))
+    house.settle()
+    ((delivery,),) = house.w.store.deliveries.listed(None, None, None)
+    for _ in range(2):
+        assert delivery.state == "superseded"
+        assert "is a sample, so _film submits nothing by it" in delivery.tries[-1]["why"]
+        assert not [one for one in examine(house.w, {}) if "dead" in one.says]
+        redeliver(house.w, delivery.id)
+        house.settle()
+        delivery = house.w.store.deliveries.get(delivery.id)
 
 
 def test_equal_calls_of_one_delivery_are_as_many_jobs(build: Build) -> None:

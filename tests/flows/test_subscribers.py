@@ -9,6 +9,7 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from runhook.worker.delivery import deliveries, subscriptions
+from runhook.worker.delivery.trigger import TriggerRequest, trigger
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import Conflict, InvalidRequest
 from runhook.worker.flows.doctor import examine
@@ -188,6 +189,18 @@ def test_what_a_disabled_subscription_misses_is_kept_and_sent_when_asked(
     )
     open_house.later(1)
     assert (told, skipped, receiver.types()) == (1, 0, ["job.succeeded"])
+
+
+def test_a_sample_names_those_alone_who_are_told_of_it(
+    open_house: House, receiver: Receiver
+) -> None:
+    _subscribe(open_house, receiver.url, enabled=False)
+    made, _ = _subscribe(open_house, receiver.url)
+    asked = TriggerRequest(type="job.succeeded")
+    assert trigger(open_house.w, asked)["receivers"] == [made.id]
+    open_house.settle()
+    told = [one for some in open_house.w.store.deliveries.listed(None, None, None) for one in some]
+    assert [(one.handler, one.state) for one in told] == [(made.id, "done")]
 
 
 def test_a_redelivery_has_the_whole_schedule_again(open_house: House, receiver: Receiver) -> None:

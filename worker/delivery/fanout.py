@@ -134,7 +134,10 @@ def _audience(w: Wiring, found: Listeners) -> Audience:
 
 
 def who_wants(who: Audience, event: Event) -> list[Recipient]:
-    """Every handler and subscriber that an event is delivered to, a disabled one too."""
+    """Every handler and subscriber that an event is delivered to.
+
+    A disabled one too, for what it misses is kept for it; but no sample is.
+    """
     inside = [
         Recipient(handler.name, "handlers", jittered(who.first))
         for handler in who.handlers
@@ -143,7 +146,8 @@ def who_wants(who: Audience, event: Event) -> list[Recipient]:
     outside = [
         Recipient(subscription.id, "subscribers", jittered(who.first))
         for subscription in who.subscriptions
-        if events.wants(subscription.events, subscription.models, event)
+        if (subscription.enabled or not event.sample)
+        and events.wants(subscription.events, subscription.models, event)
     ]
     return inside + outside
 
@@ -300,6 +304,9 @@ def _record(w: Wiring, claim: Claim, taken: LeasedDelivery, told: Told) -> None:
         w.store.deliveries.postpone(claim, taken.delivery.id)
         return
     turn, closing = told.turn, w.store.duties.closing(claim)
+    # Nobody has to care for what never happened, nor to redeliver it.
+    if taken.delivery.sample and turn.state == "dead":
+        turn = replace(turn, state="superseded")
     # Recorded whatever happened: unrecorded, the slot would hold this delivery until its lease is
     # over.
     disabled = w.store.deliveries.record(claim, taken, turn, told.judge, closing)

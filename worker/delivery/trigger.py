@@ -31,7 +31,7 @@ class TriggeredView(TypedDict):
     Attributes:
         type: Of which event.
         subject: The job that it is about, which is none.
-        receivers: The handlers and subscribers that want such an event.
+        receivers: The handlers and subscribers that it is delivered to.
     """
 
     type: str

@@ -30,7 +30,8 @@ class Delivery:
         handler: Who is told: a handler's name, or a subscription's id.
         job: The event's job; None: it is about none.
         type: The event's type.
-        state: `superseded`: a failure not yet told when success came late.
+        state: `superseded`: a failure not yet told when success came late, or a sample that was not
+            taken.
         opened_at: When it was.
         tries: How each attempt that came back went, in their order.
         begun: Attempts begun, those that never came back among them.
