@@ -154,6 +154,24 @@ def test_a_jobs_stream_shows_it_as_it_is_and_ends_with_it(
     assert streams[1].events() == ["job.succeeded"]
 
 
+def test_whoever_heard_a_jobs_end_is_told_to_connect_no_more(
+    house: House, client: FlaskClient
+) -> None:
+    job = house.ask()
+    before = house.w.store.events.newest()
+    house.until(job, "succeeded")
+    end = house.w.store.events.newest()
+    house.until(house.ask(), "succeeded")
+    path = f"/v1/jobs/{job.id}/stream"
+    again = client.get(path, headers={"Last-Event-ID": end})
+    assert (again.status_code, again.data) == (204, b"")
+    missed = client.get(path, headers={"Last-Event-ID": before})
+    assert b"event: job.succeeded\n" in missed.data
+    last = missed.data.decode().partition("id: ")[2].partition("\n")[0]
+    assert client.get(path, headers={"Last-Event-ID": last}).status_code == 204
+    assert client.get(path, headers={"Last-Event-ID": "x"}).status_code == 422
+
+
 @pytest.mark.parametrize("path", ["/v1/events/stream?types=job.failed", "/v1/jobs/{job}/stream"])
 def test_a_stream_is_alive_while_others_events_pass_it_by(
     house: House, monkeypatch: pytest.MonkeyPatch, path: str

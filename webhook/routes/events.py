@@ -10,26 +10,34 @@ from typing_extensions import TypedDict
 from runhook.webhook.edge.bodies import body, reads
 from runhook.webhook.edge.declared import Header, gives, hears
 from runhook.webhook.edge.queries import USUAL, PageSize, Query, query, read_query, takes
-from runhook.webhook.edge.responses import Answer, Events, answer, wiring
+from runhook.webhook.edge.responses import Answer, Done, Events, answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.edge.streams import Hub, joined, spoken
 from runhook.worker.delivery.subscriptions import listening_secret
 from runhook.worker.delivery.trigger import TriggeredView, TriggerRequest, trigger
 from runhook.worker.domain.answers import JobView, Page
 from runhook.worker.domain.bodies import Moment, fits, refused, shaped, some_words
-from runhook.worker.domain.events import TYPES, CloudEventView, Event, cloud_event, unknown_types
+from runhook.worker.domain.events import (
+    STATES,
+    TYPES,
+    CloudEventView,
+    Event,
+    cloud_event,
+    unknown_types,
+)
 from runhook.worker.domain.faults import nearest
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.problem_kinds import NOT_FOUND, TRIMMED
 from runhook.worker.domain.views import job_view
-from runhook.worker.errors import Fault, InvalidRequest
-from runhook.worker.store import event_at, is_event_id
+from runhook.worker.errors import Fault, InvalidRequest, Trimmed
+from runhook.worker.store import event_at, event_order, is_event_id
 from runhook.worker.store.events import EVENT_ID
 
 LARGEST = 4096  # bytes of a body, which has two words
 # Pieces of the log, and events of each, that one request looks through for wanted types: so rare
 # ones cost it no more than ten thousand events, and it answers with a cursor to go on from.
 ROUNDS, PIECE = 20, 500
+ENDS = tuple(kind for kind, state in STATES.items() if state.ended)
 LAST_EVENT = Header(
     name="Last-Event-ID",
     means="The last event that was heard; those behind it come first.",
@@ -110,9 +118,7 @@ def stream_events() -> Events[CloudEventView]:
     """Events as they happen, and those since `Last-Event-ID` first."""
     asked = query(StreamQuery)
     # The header first: browsers send it when they connect again, to the same `?after=` as at first.
-    last = request.headers.get(LAST_EVENT.name)
-    if last and not is_event_id(last):
-        raise InvalidRequest([Fault(path=LAST_EVENT.name, message=AN_EVENT)])
+    last = _last_heard()
     cursor, store = last or _cursor(asked), wiring().store.events
     if cursor and (last or asked.after):
         store.after(cursor, 1)  # says now that it is too old, while a status can still be sent
@@ -141,13 +147,41 @@ def get_secret() -> Answer[ListeningView]:
 
 @blueprint.get("/jobs/<job_id>/stream")
 @open_to("read", "submit")
-def stream_job(job_id: str) -> Events[JobView]:
-    """A job as it is, and then after each of its events, until it has ended."""
-    w = wiring()
+@hears(LAST_EVENT)
+@gives(200, 204)
+def stream_job(job_id: str) -> Events[JobView] | Done:
+    """A job as it is, and then after each of its events, until it has ended.
+
+    204 to whoever heard its end, by `Last-Event-ID`: a browser connects no more then.
+    """
+    w, last = wiring(), _last_heard()
     # Before the job is read: an event in between is sent twice over, and not missed.
     start = w.store.events.newest()
     job = w.store.jobs.get(job_id)
+    if last and job.state.ended and _has_heard_all(job, last, start):
+        return Done()
     return _hub().stream(caller().name, _job(_hub(), start, job, w.settings.public_url), g.session)
+
+
+def _last_heard() -> str | None:
+    """The event that the caller heard last, as it says; None: it says nothing."""
+    last = request.headers.get(LAST_EVENT.name)
+    if last and not is_event_id(last):
+        raise InvalidRequest([Fault(path=LAST_EVENT.name, message=AN_EVENT)])
+    return last
+
+
+def _has_heard_all(job: Job, last: str, newest: str) -> bool:
+    """Whether a job surely did not end behind the event that was heard last.
+
+    One piece of the log is looked through: whoever comes back after longer is told the end again.
+    """
+    try:
+        found, behind = wiring().store.events.after(last, PIECE, types=ENDS)
+    except Trimmed:
+        return False
+    is_whole = event_order(behind or last) >= event_order(newest)
+    return is_whole and all(event.subject != job.id for event in found)
 
 
 def _events(hub: Hub, cursor: str, types: Sequence[str]) -> Iterator[bytes]:
