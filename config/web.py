@@ -49,5 +49,12 @@ def web_of(settings: Settings, url: str | None = None) -> WebAddress:
     if settings.web_token and settings.web_url in ("", wanted):
         return WebAddress(wanted, settings.web_token)
     if wanted == here:
-        return WebAddress(wanted, generated.kept(settings.token_file))
+        return WebAddress(wanted, _token_here(settings))
     return WebAddress(wanted, "")
+
+
+def _token_here(settings: Settings) -> str:
+    """What the `web` of this folder lets in, by the same rule as `runhook up` has it."""
+    if settings.callers:
+        return settings.callers[0].token
+    return generated.kept(settings.token_file)

@@ -33,6 +33,12 @@ def test_what_up_wrote_is_found_unless_something_else_is_set(folder: Path) -> No
     assert _found(folder, RUNHOOK_TOKEN=TOKEN) == (HERE, TOKEN)
 
 
+def test_where_up_runs_the_first_token_that_is_set_for_it_is_shown(folder: Path) -> None:
+    tokens = f"shop:{TOKEN},office:token-Of-the-office-91d3:read"
+    assert _found(folder, RUNHOOK_API_TOKENS=tokens) == (HERE, TOKEN)
+    assert _found(folder, FAR, RUNHOOK_API_TOKENS=tokens) == (FAR, "")
+
+
 def test_a_token_goes_to_no_other_web_than_its_own(folder: Path) -> None:
     assert _found(folder, FAR) == (FAR, "")
     assert _found(folder, RUNHOOK_URL=FAR) == (FAR, "")

@@ -315,7 +315,7 @@ def test_every_reading_command_speaks_json(office: Office) -> None:
 @pytest.mark.parametrize(
     ("environ", "status", "said"),
     [
-        ({"RUNHOOK_TOKEN": "wrong-token-4f0c2a91e7"}, 1, "Is RUNHOOK_TOKEN set"),
+        ({"RUNHOOK_TOKEN": "wrong-token-4f0c2a91e7"}, 1, "Bearer. Set RUNHOOK_TOKEN to one of"),
         ({"RUNHOOK_URL": "http://127.0.0.1:9"}, 3, "Is `runhook up` running"),
         ({"RUNHOOK_URL": ""}, 3, "RUNHOOK_URL is missing"),
     ],

@@ -163,6 +163,7 @@ def test_up_shows_the_token_on_a_terminal_only(tmp_path: Path) -> None:
     theirs = welcome(settings, "http://127.0.0.1:8080", made=False, terminal=True)
     assert made not in theirs
     assert "Bearer TOKEN" in theirs
+    assert "another terminal, where RUNHOOK_TOKEN or .env says one of RUNHOOK_API_TOKENS:" in theirs
 
 
 def test_misspelt_names_are_found() -> None:

@@ -213,15 +213,16 @@ def welcome(settings: Settings, address: str, *, made: bool, terminal: bool) -> 
         terminal: People look at it.
     """
     # Given as a command that reads it: what is copied into a chat or a log holds no token.
-    token, link = "TOKEN", ""
+    token, link, there = "TOKEN", "", ", where RUNHOOK_TOKEN or .env says one of RUNHOOK_API_TOKENS"
     if made:
+        there = ""
         token = f"$(cat {shlex.quote(str(settings.token_file))})"
     if made and terminal:
         link = f"?token={generated.kept(settings.token_file)}"
     return (
         f"ready at {address}/{link}\n"
         f'  curl -s {address}/v1/jobs -H "Authorization: Bearer {token}"\n'
-        "or in another terminal:\n"
+        f"or in another terminal{there}:\n"
         "  runhook models                                # find a model\n"
         "  runhook submit MODEL -i name=value --wait"
     )

@@ -36,7 +36,7 @@ def _sentence(error: Exception) -> str:
         case over_http.Unavailable(title="No answer"):
             return _unanswered(error)
         case over_http.Unauthorized():
-            return f"{error}. Is RUNHOOK_TOKEN set, and one that is let in where RUNHOOK_URL leads?"
+            return f"{error}. Set RUNHOOK_TOKEN to one of the RUNHOOK_API_TOKENS of that `web`"
     return str(error)
 
 
