@@ -47,6 +47,7 @@ def test_every_fault_is_told_at_once_with_what_was_meant(shop: Shop) -> None:
         "/docs/problems/invalid-request",
     )
     assert "nothing is paid" in error.detail
+    assert "nothing is paid. priority: must" in str(error)
     assert "did you mean prompt?" in str(error)
     assert shop.house.standing("queued") == 0
 

@@ -97,6 +97,7 @@ def test_who_is_told_to_come_later_comes_later(way: Between) -> None:
     with pytest.raises(RateLimited) as caught:
         _client(way, timeout=2).get("job_x")
     assert caught.value.retry_after == 1
+    assert str(caught.value).endswith(". Come again in 1 s.")
 
 
 def test_a_batch_that_breaks_off_goes_on_where_it_was(way: Between, town: House) -> None:

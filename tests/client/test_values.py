@@ -91,7 +91,7 @@ def test_an_invalid_request_of_a_newer_version_is_read_as_far_as_it_goes() -> No
     fault = {"path": "model", "message": "is old", "since": "2027"}
     error = error_of({"status": 422, "detail": "1 fault", "errors": [fault]})
     assert isinstance(error, InvalidRequest)
-    assert str(error) == "1 fault; model: is old"
+    assert str(error) == "1 fault. model: is old"
 
 
 def test_what_users_write_is_put_as_json_has_it() -> None:

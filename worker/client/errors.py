@@ -74,7 +74,10 @@ class RunhookError(Exception):
         return tuple(_fault(one) for one in self.problem.get("errors", ()))
 
     def __str__(self) -> str:
-        return "; ".join([self.detail or self.title, *(_sentence(one) for one in self.errors)])
+        said, faults = self.detail or self.title, "; ".join(map(_sentence, self.errors))
+        if not faults:
+            return said
+        return f"{said.rstrip('.')}. {faults}"
 
 
 class InvalidRequest(RunhookError):
@@ -118,6 +121,11 @@ class RateLimited(RunhookError):
     """
 
     retry_after: float | None = None
+
+    def __str__(self) -> str:
+        if self.retry_after is None:
+            return super().__str__()
+        return f"{super().__str__().rstrip('.')}. Come again in {self.retry_after:g} s."
 
 
 class ProviderRefused(RunhookError):
