@@ -145,8 +145,7 @@ def _listed(tool: Tool) -> ListedTool:
 
 
 def _answer(well: bool, view: View) -> CallToolResult:
-    # Decimals and times of costs as texts: a number of JSON would lose a cent.
-    text = orjson.dumps(view, default=str)
+    text = orjson.dumps(view)
     return CallToolResult(
         content=[TextContent(text=text.decode())],
         structured_content=orjson.loads(text),

@@ -4,7 +4,7 @@ One set for both ways in, `runhook mcp` and `/mcp`. None does what its caller's 
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from itertools import islice
@@ -177,8 +177,7 @@ def _list(desk: Desk, asked: take.ListJobs) -> View:
 def _costs(desk: Desk, asked: take.ReadCosts) -> View:
     by = asked.by.split(",")
     found = desk.runhook.costs(by, model=asked.model, since=asked.since)
-    costs: View = shortened(asdict(found))
-    return {"note": DATA, "costs": costs}
+    return {"note": DATA, "costs": shortened(found.document)}
 
 
 def standing(job: Job) -> View:

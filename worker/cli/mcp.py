@@ -18,12 +18,9 @@ def mcp() -> None:
     if importlib.util.find_spec("mcp") is None:
         raise click.UsageError("the package mcp is missing: pip install 'runhook[mcp]'")
     # Not at the top: half a second, which no --help needs.
-    from runhook.config.settings import Settings
-    from runhook.config.web import web_of
     from runhook.worker.agents.server import serve_stdio
     from runhook.worker.client.runhook import Runhook
 
-    web_of(Settings.load())  # says in one line who is meant, or that nobody is
     # A thread waits for what an agent says, and would be waited for.
     with unheard(), Runhook.over_http() as runhook:
         serve_stdio(runhook)
