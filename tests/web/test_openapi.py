@@ -1,5 +1,6 @@
 """The document of /v1 is made of what routes declare, and is whole."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,6 +100,23 @@ def test_a_call_names_the_scopes_of_which_one_opens_it(told: dict[str, Any]) -> 
     ]
     assert told["paths"]["/v1/recover"]["post"]["security"] == [{"token": ["admin"]}]
     assert told["paths"]["/healthz"]["get"]["security"] == []
+
+
+def test_the_document_takes_the_keys_that_a_submit_takes(
+    client: FlaskClient, told: dict[str, Any]
+) -> None:
+    (key,) = (
+        one["schema"]
+        for one in told["paths"]["/v1/jobs"]["post"]["parameters"]
+        if one["name"] == "Idempotency-Key"
+    )
+    # Without the two that no header can hold, and in the middle, for the ends are trimmed.
+    for written in (f"k{char}1" for char in map(chr, range(256)) if char not in "\r\n"):
+        headers = {"Idempotency-Key": written}
+        answered = client.post("/v1/jobs", json={"model": "no-such"}, headers=headers)
+        refused = [one["path"] for one in answered.get_json().get("errors", ())]
+        taken = "Idempotency-Key" not in refused
+        assert bool(re.search(key["pattern"], written)) == taken, written
 
 
 def test_indexed_metadata_are_parameters_of_this_installation(build: Any) -> None:

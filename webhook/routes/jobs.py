@@ -45,10 +45,18 @@ A_JOB = {
     "input": {"prompt": "A harbour at dawn"},
     "metadata": {"order": 7},
 }
+# What `key_fault` lets through of all that a header can carry, whose ends are trimmed.
+PRINTED = r"!-~\u00a1-\u00ac\u00ae-\u00ff"
 IDEMPOTENCY_KEY = Header(
     name="Idempotency-Key",
-    means="The same key with the same body answers the first job, which is paid once.",
-    schema={"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
+    means="1 to 255 printable characters. The same key with the same body answers the first job, "
+    "which is paid once.",
+    schema={
+        "type": "string",
+        "minLength": 1,
+        "maxLength": LONGEST_KEY,
+        "pattern": f"^[{PRINTED}](?:[ {PRINTED}]*[{PRINTED}])?$",
+    },
 )
 LARGEST = 32 * 1024 * 1024  # bytes of a job: media may come as data URIs
 LARGEST_WORD = 1024  # bytes of a body that says one word
