@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from runhook import DownloadFailed, Output
+from runhook import Conflict, DownloadFailed, Output
 from tests.client.conftest import Shop
 from tests.conftest import IMAGE
 
@@ -28,6 +28,17 @@ def test_every_output_is_written_whole_under_the_jobs_name(shop: Shop, tmp_path:
         with urllib.request.urlopen(output.url) as answer:
             assert path.read_bytes() == answer.read()
     assert sorted(folder.iterdir()) == sorted(paths)
+
+
+def test_a_job_is_looked_at_anew_and_one_without_outputs_is_refused(
+    shop: Shop, tmp_path: Path
+) -> None:
+    job = shop.runhook.submit(IMAGE, CAT)
+    with pytest.raises(Conflict, match=f"{job.id} is queued and has no outputs"):
+        job.download(tmp_path)
+    shop.ended(job.id)
+    (path,) = job.download(tmp_path)
+    assert shop.runhook.download(job.id, tmp_path) == [path]
 
 
 def test_a_text_is_written_as_one_and_a_strange_type_moves_no_file(

@@ -1,8 +1,10 @@
 """Handlers, subscriptions, the event log and the queue, the same in process and over HTTP."""
 
 import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +34,38 @@ def test_a_subscription_is_made_changed_tried_and_removed(shop: Shop) -> None:
         shop.runhook.subscription(made.id)
     with pytest.raises(InvalidRequest, match=r"job\.succeeded"):
         shop.runhook.subscribe(NOWHERE, events=["job.succeded"])
+
+
+def test_whatever_has_a_name_or_id_stands_for_it_and_nothing_else_does(shop: Shop) -> None:
+    rh = shop.runhook
+    made = rh.subscribe(NOWHERE)
+    assert rh.subscription(made) == rh.subscription(made.id)
+    assert rh.change_subscription(made, enabled=False).enabled is False
+    assert rh.rotate_secret(made).secret != made.secret
+    assert not rh.try_subscription(made).delivered
+    assert list(rh.deliveries(handler=made)) == []
+    assert rh.redeliver_all(handler=made, dry_run=True).redelivered == 0
+    rh.unsubscribe(made)
+    (book,) = rh.handlers()
+    with pytest.raises(Conflict):
+        rh.end_handler(book)
+    job = rh.submit(rh.model(IMAGE), CAT, handlers=[book], group="four")
+    group = rh.group("four")
+    assert rh.group(group) == group
+    assert [one.id for one in rh.jobs(group=group, root=job)] == [job.id]
+    calls: tuple[Callable[[Any], object], ...] = (
+        rh.unsubscribe,
+        rh.end_handler,
+        rh.group,
+        rh.get,
+        rh.model,
+        rh.redeliver,
+        rh.app,
+    )
+    for call in calls:
+        for nothing in (12, None, (), rh.queue()):
+            with pytest.raises(InvalidRequest, match="a name or id is a string"):
+                call(nothing)
 
 
 def test_handlers_are_listed_and_one_that_lives_is_not_ended(shop: Shop) -> None:
@@ -106,7 +140,9 @@ def test_workflows_apps_styles_and_loras_are_asked_of_runninghub(
 ) -> None:
     assert shop.runhook.workflow("12")["6"]["class_type"] == "CLIPTextEncode"
     assert "6.text" in [one["key"] for one in shop.runhook.app("12")["fields"]]
-    assert shop.runhook.styles("12")[0]["key"] == "ink-01"
+    assert isinstance(shop.runhook.app("12")["fields"], list)
+    (ink, *_) = shop.runhook.styles("12")
+    assert (ink["key"], type(ink["loras"])) == ("ink-01", list)
     with pytest.raises(ProviderRefused):
         shop.runhook.app("1404")
     file = tmp_path / "ink.safetensors"

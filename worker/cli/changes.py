@@ -129,10 +129,7 @@ def download(job_id: str, folder: Path) -> None:
     from runhook.worker.cli.busy import busy
 
     rh = runhook()
-    found = rh.get(whole_id(rh, job_id))
-    if not found.outputs:
-        raise click.ClickException(f"{found.id} is {found.state} and has no outputs")
     with busy("fetching its files"):
-        paths = rh.download(found, folder)
+        paths = rh.download(whole_id(rh, job_id), folder)
     for path in paths:
         say(str(path))

@@ -10,9 +10,10 @@ from typing import Any, TypedDict
 
 import orjson
 
-from runhook.worker.client.answers import Asset
-from runhook.worker.client.errors import error_of
+from runhook.worker.client.answers import Asset, Group, Model
+from runhook.worker.client.errors import RunhookError, error_of
 from runhook.worker.client.jobs import Job, Output
+from runhook.worker.client.receivers import Delivery, Handler, Subscription
 from runhook.worker.domain.bodies import key_fault
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.problems import problem_view
@@ -24,6 +25,8 @@ Moment = datetime | str
 
 
 Input = Mapping[str, Any]
+# What may stand for its own id or name wherever a call asks for that.
+Named = Job | Delivery | Subscription | Handler | Group | Model
 # What a number of a request may be: what JSON is written with here has 64 bits.
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
@@ -45,14 +48,14 @@ class JobParts(TypedDict, total=False):
     options: Input
     metadata: Input
     priority: int
-    handlers: Sequence[str]
+    handlers: Sequence[str | Handler]
     tenant: str
     parent: str | Job
-    group: str
+    group: str | Group
     group_size: int
 
 
-def body_of(model: str, input: Input | None, parts: JobParts) -> dict[str, Any]:
+def body_of(model: str | Model, input: Input | None, parts: JobParts) -> dict[str, Any]:
     """A job as it is asked for. What nothing is said of has its usual value there."""
     return said(model=model, input=input, **parts)
 
@@ -76,8 +79,8 @@ def plain(value: Any) -> Any:
             return value
         case Output() | Asset():
             return str(value)
-        case Job():
-            return value.id
+        case Job() | Delivery() | Subscription() | Handler() | Group() | Model():
+            return name_of(value)
         case Decimal():
             return format(value, "f")
         case datetime():
@@ -89,6 +92,24 @@ def plain(value: Any) -> Any:
         case PurePath():
             raise TypeError(f"{value} is a path; say Runhook.upload({str(value)!r}) in its place")
     raise TypeError(f"a job takes what JSON has, outputs and assets, and no {type(value).__name__}")
+
+
+def name_of(one: str | Named) -> str:
+    """The id or name that a call asks for, of whatever may stand for it.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    match one:
+        case str():
+            return one
+        case Job() | Delivery() | Subscription():
+            return one.id
+        case Handler() | Group():
+            return one.name
+        case Model():
+            return one.endpoint
+    raise _refused("", f"a name or id is a string, or what has it, and no {type(one).__name__}")
 
 
 def moment(value: datetime) -> str:
@@ -110,8 +131,12 @@ def key_of(key: str | None) -> str:
     if fault is None and not key.isascii():
         fault = Fault(path="key", message="must be ASCII: it travels as a header")
     if fault is not None:
-        raise error_of(problem_view(Faulty([fault])))
+        raise _refused(fault.path, fault.message)
     return key
+
+
+def _refused(path: str, why: str) -> RunhookError:
+    return error_of(problem_view(Faulty([Fault(path=path, message=why)])))
 
 
 def said(**members: Any) -> dict[str, Any]:

@@ -6,19 +6,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
-from runhook.worker.client.answers import Checked, Line, read_checked
+from runhook.worker.client.answers import Checked, Line, Model, read_checked
 from runhook.worker.client.downloads import write_outputs
-from runhook.worker.client.errors import Unavailable, error_of
+from runhook.worker.client.errors import Conflict, Unavailable, error_of
 from runhook.worker.client.following import following
 from runhook.worker.client.inputs import (
     Input,
     JobParts,
     body_of,
     key_of,
+    name_of,
     said,
 )
 from runhook.worker.client.jobs import Job, JobPage, WaitTimeout, job_of
-from runhook.worker.client.pages import Wanted, id_of, pages, query_of, wanted_query
+from runhook.worker.client.pages import Wanted, pages, query_of, wanted_query
 from runhook.worker.client.spool import spooled
 from runhook.worker.client.transport import Document, Transport
 from runhook.worker.domain import policy
@@ -34,7 +35,7 @@ class JobCalls:
 
     def submit(
         self,
-        model: str,
+        model: str | Model,
         input: Input | None = None,
         *,
         key: str | None = None,
@@ -63,7 +64,9 @@ class JobCalls:
             away.key = key
             raise
 
-    def price(self, model: str, input: Input | None = None, **more: Unpack[JobParts]) -> Checked:
+    def price(
+        self, model: str | Model, input: Input | None = None, **more: Unpack[JobParts]
+    ) -> Checked:
         """Check a job as `submit` would, and say what it costs. Nothing is kept.
 
         Raises:
@@ -100,7 +103,7 @@ class JobCalls:
         Raises:
             NotFound: There is none of this id.
         """
-        return self._job(self._transport.job(id_of(job)))
+        return self._job(self._transport.job(name_of(job)))
 
     def jobs(self, **wanted: Unpack[Wanted]) -> Iterator[Job]:
         """Jobs, newest first, read page by page as they are asked for; see `Wanted`."""
@@ -133,13 +136,13 @@ class JobCalls:
             WaitTimeout: It has not ended by then; it goes on.
         """
         seconds, seen = _seconds(timeout), None
-        for document in following(self._transport, id_of(job), seconds):
+        for document in following(self._transport, name_of(job), seconds):
             found = self._job(document)
             if seen is None or (found.state, found.updated_at) != (seen.state, seen.updated_at):
                 yield found
             seen = found
         if seen is None:
-            seen = self._job(self._transport.look(id_of(job), policy.LONGEST_LOOK))
+            seen = self._job(self._transport.look(name_of(job), policy.LONGEST_LOOK))
             yield seen
         if not seen.ended:
             raise _not_ended(seen, seconds)
@@ -156,7 +159,7 @@ class JobCalls:
 
     def tree(self, job: str | Job) -> Iterator[Job]:
         """A job and what grew from it, the oldest first, read page by page."""
-        for document in pages(partial(self._transport.tree, id_of(job)), {}):
+        for document in pages(partial(self._transport.tree, name_of(job)), {}):
             yield self._job(document)
 
     def cancel(self, job: str | Job, *, tree: bool = False) -> Job:
@@ -169,7 +172,7 @@ class JobCalls:
         Raises:
             Conflict: It has ended, or RunningHub refuses.
         """
-        return self._job(self._transport.cancel(id_of(job), tree=tree))
+        return self._job(self._transport.cancel(name_of(job), tree=tree))
 
     def forget(self, job: str | Job, *, tree: bool = False) -> int:
         """Remove a job that has ended, its files, deliveries and events; how many jobs that were.
@@ -183,7 +186,7 @@ class JobCalls:
             Conflict: It, or one that grew from it, has not ended; nothing is removed.
             Unavailable: No answer came. What is not found any more is gone.
         """
-        return self._transport.forget(id_of(job), tree=tree)
+        return self._transport.forget(name_of(job), tree=tree)
 
     def retry(self, job: str | Job) -> Job:
         """Run a failed or cancelled job again, and pay for it again.
@@ -192,7 +195,7 @@ class JobCalls:
             Conflict: It has succeeded, or not ended.
             Unavailable: No answer came. Look at the job before you ask again.
         """
-        return self._job(self._transport.act(id_of(job), "retry"))
+        return self._job(self._transport.act(name_of(job), "retry"))
 
     def reconcile(self, job: str | Job) -> Job:
         """Ask RunningHub about a job now. Free.
@@ -200,7 +203,7 @@ class JobCalls:
         Raises:
             Conflict: Nothing can be asked: it was not sent, or its task is not known.
         """
-        return self._job(self._transport.act(id_of(job), "reconcile"))
+        return self._job(self._transport.act(name_of(job), "reconcile"))
 
     def resolve(
         self,
@@ -219,19 +222,26 @@ class JobCalls:
             force: Take that task although no record proves whose it is.
         """
         verdict = said(**{"as": end}, ref=ref, force=force)
-        return self._job(self._transport.resolve(id_of(job), verdict))
+        return self._job(self._transport.resolve(name_of(job), verdict))
 
     def timeline(self, job: str | Job) -> list[dict[str, Any]]:
         """Everything that happened to a job, oldest first: each with its `at` and `what`."""
-        found: list[dict[str, Any]] = self._transport.timeline(id_of(job))["items"]
+        found: list[dict[str, Any]] = self._transport.timeline(name_of(job))["items"]
         return found
 
-    def download(self, job: Job, folder: str | Path) -> list[Path]:
+    def download(self, job: str | Job, folder: str | Path) -> list[Path]:
         """Write every output of a job into a folder, as `<job id>-<n>.<type>`.
 
         Raises:
+            Conflict: It has none: it has not ended, or not well.
             DownloadFailed: One did not come whole; those before it are there.
         """
+        # One that was asked for before its end knows of none.
+        if not isinstance(job, Job) or not job.outputs:
+            job = self.get(job)
+        if not job.outputs:
+            detail = f"{job.id} is {job.state} and has no outputs"
+            raise Conflict({"title": "No outputs", "detail": detail})
         return write_outputs(self._transport, job, folder)
 
     def _job(self, document: Document) -> Job:

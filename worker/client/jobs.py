@@ -232,6 +232,7 @@ class Job:
         """Write every output into a folder, as `<job id>-<n>.<type>`.
 
         Raises:
+            Conflict: It has none: it has not ended, or not well.
             DownloadFailed: One did not come whole.
         """
         return self._runhook.download(self, folder)

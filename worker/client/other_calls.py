@@ -16,7 +16,7 @@ from runhook.worker.client.answers import (
     read_model,
 )
 from runhook.worker.client.files import opened
-from runhook.worker.client.inputs import Input, Moment, text_of, words
+from runhook.worker.client.inputs import Input, Moment, name_of, text_of, words
 from runhook.worker.client.pages import query_of
 from runhook.worker.client.transport import Transport
 
@@ -40,21 +40,21 @@ class OtherCalls:
         """The models whose names hold every word."""
         return [read_model(one) for one in self._transport.models(query)["items"]]
 
-    def model(self, name: str) -> Model:
+    def model(self, name: str | Model) -> Model:
         """One model, by its endpoint or the reference's name.
 
         Raises:
             NotFound: There is none; `nearest` has names that were probably meant.
         """
-        return read_model(self._transport.model(name))
+        return read_model(self._transport.model(name_of(name)))
 
-    def input_schema(self, name: str) -> Input:
+    def input_schema(self, name: str | Model) -> Input:
         """What a model's input may be, as JSON Schema.
 
         Raises:
             NotFound: There is none of this name; `nearest` has names that were probably meant.
         """
-        return self._transport.input_schema(name)
+        return self._transport.input_schema(name_of(name))
 
     def account(self) -> Account:
         """What the account has left and may run at once, as RunningHub says now."""
@@ -64,7 +64,7 @@ class OtherCalls:
         self,
         by: str | Iterable[str] = "day",
         *,
-        model: str | None = None,
+        model: str | Model | None = None,
         tenant: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
@@ -90,7 +90,7 @@ class OtherCalls:
         )
         return read_costs(self._transport.costs(query))
 
-    def group(self, name: str, *, tenant: str | None = None) -> Group:
+    def group(self, name: str | Group, *, tenant: str | None = None) -> Group:
         """How a group of jobs stands.
 
         Args:
@@ -100,7 +100,7 @@ class OtherCalls:
         Raises:
             NotFound: There is none.
         """
-        return read(Group, self._transport.group(name, query_of(tenant=tenant)))
+        return read(Group, self._transport.group(name_of(name), query_of(tenant=tenant)))
 
     def queue(self) -> Queue:
         """How the queue stands, and why it stands still where it does."""
@@ -120,7 +120,7 @@ class OtherCalls:
         Raises:
             ProviderRefused: RunningHub has none, or does not show it.
         """
-        return {**self._transport.workflow(workflow_id)}
+        return {**self._transport.workflow(name_of(workflow_id))}
 
     def app(self, webapp_id: str) -> Mapping[str, Any]:
         """An AI app: its `name`, its `fields` that a job may set, and whether it `needs_password`.
@@ -128,11 +128,11 @@ class OtherCalls:
         Raises:
             ProviderRefused: RunningHub has none, or does not show it.
         """
-        return self._transport.app(webapp_id)
+        return self._transport.app(name_of(webapp_id))
 
     def styles(self, webapp_id: str, kind: int = 1) -> list[dict[str, Any]]:
         """The style library of an AI app, of one type."""
-        found: list[dict[str, Any]] = self._transport.styles(webapp_id, kind)["items"]
+        found: list[dict[str, Any]] = self._transport.styles(name_of(webapp_id), kind)["items"]
         return found
 
     def lora(self, file: str | Path | IO[bytes], *, name: str | None = None) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TypedDict, cast
 
-from runhook.worker.client.inputs import Input, Moment, moment, text_of, words
+from runhook.worker.client.answers import Group
+from runhook.worker.client.inputs import Input, Moment, Named, moment, name_of, text_of, words
 from runhook.worker.client.jobs import Job
 from runhook.worker.client.transport import Document, Query
 from runhook.worker.domain.pages import MOST
@@ -27,8 +28,8 @@ class Wanted(TypedDict, total=False):
     state: str | Iterable[str] | None
     model: str | None
     tenant: str | None
-    group: str | None
-    root: str | None
+    group: str | Group | None
+    root: str | Job | None
     since: Moment | None
     until: Moment | None
     metadata: Input | None
@@ -54,19 +55,12 @@ def pages(ask: Callable[[Query], Document], query: Query) -> Iterator[Document]:
         wanted["cursor"] = page["next"]
 
 
-def query_of(**parameters: str | Job | datetime | None) -> dict[str, str]:
+def query_of(**parameters: str | Named | datetime | None) -> dict[str, str]:
     """The parameters that narrow a list, as a query has them; the others are left out."""
     return {name: _text(value) for name, value in parameters.items() if value is not None}
 
 
-def _text(value: str | Job | datetime) -> str:
+def _text(value: str | Named | datetime) -> str:
     if isinstance(value, datetime):
         return moment(value)
-    return id_of(value)
-
-
-def id_of(job: str | Job) -> str:
-    """A job's id, which may stand for it wherever one is asked for."""
-    if isinstance(job, Job):
-        return job.id
-    return job
+    return name_of(value)

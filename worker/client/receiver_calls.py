@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from runhook.worker.client.answers import read
+from runhook.worker.client.answers import Model, read
 from runhook.worker.client.following import hearing
-from runhook.worker.client.inputs import Moment, said, words
+from runhook.worker.client.inputs import Moment, name_of, said, words
 from runhook.worker.client.jobs import Job
 from runhook.worker.client.pages import pages, query_of
 from runhook.worker.client.receivers import (
@@ -30,7 +30,7 @@ class ReceiverCalls:
         *,
         state: str | None = None,
         job: str | Job | None = None,
-        handler: str | None = None,
+        handler: str | Handler | Subscription | None = None,
         cursor: str | None = None,
     ) -> Iterator[Delivery]:
         """Deliveries, those of the newest events first, read page by page as they are asked for.
@@ -51,16 +51,14 @@ class ReceiverCalls:
         Raises:
             Conflict: It is being delivered now, or its subscription is disabled or removed.
         """
-        if isinstance(delivery, Delivery):
-            delivery = delivery.id
-        return read(Delivery, self._transport.redeliver(delivery))
+        return read(Delivery, self._transport.redeliver(name_of(delivery)))
 
     def recover(
         self,
         since: Moment,
         until: Moment | None = None,
         *,
-        handler: str | None = None,
+        handler: str | Handler | Subscription | None = None,
         new_handlers: bool | None = None,
         dry_run: bool | None = None,
     ) -> Recovered:
@@ -78,19 +76,19 @@ class ReceiverCalls:
         )
         return read(Recovered, self._transport.recover(body))
 
-    def delivery(self, delivery_id: str) -> Delivery:
+    def delivery(self, delivery_id: str | Delivery) -> Delivery:
         """One delivery, with every attempt.
 
         Raises:
             NotFound: There is none of this id.
         """
-        return read(Delivery, self._transport.delivery(delivery_id))
+        return read(Delivery, self._transport.delivery(name_of(delivery_id)))
 
     def redeliver_all(
         self,
         *,
         state: str | None = None,
-        handler: str | None = None,
+        handler: str | Handler | Subscription | None = None,
         job: str | Job | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
@@ -115,27 +113,27 @@ class ReceiverCalls:
         """Every handler that a process ever had, and what waits for it."""
         return [read(Handler, one) for one in self._transport.handlers()["items"]]
 
-    def end_handler(self, name: str) -> int:
+    def end_handler(self, name: str | Handler) -> int:
         """End what waits for a handler that will not come back; how many deliveries that were.
 
         Raises:
             Conflict: A process has it.
             NotFound: Nobody knows it.
         """
-        ended: int = self._transport.end_handler(name)["ended"]
+        ended: int = self._transport.end_handler(name_of(name))["ended"]
         return ended
 
     def subscriptions(self) -> list[Subscription]:
         """Every subscription, the oldest first."""
         return [read(Subscription, one) for one in self._transport.subscriptions()["items"]]
 
-    def subscription(self, name: str) -> Subscription:
+    def subscription(self, name: str | Subscription) -> Subscription:
         """One subscription.
 
         Raises:
             NotFound: There is none of this id.
         """
-        return read(Subscription, self._transport.subscription(name))
+        return read(Subscription, self._transport.subscription(name_of(name)))
 
     def subscribe(self, url: str, **more: Any) -> Subscription:
         """Have events posted to a URL. Its secret is told this once, in the answer.
@@ -146,28 +144,31 @@ class ReceiverCalls:
         """
         return read(Subscription, self._transport.subscribe(said(url=url, **more)))
 
-    def change_subscription(self, name: str, **more: Any) -> Subscription:
+    def change_subscription(self, name: str | Subscription, **more: Any) -> Subscription:
         """Change what is named of it: `url`, `events`, `models`, `include`, `enabled`."""
-        return read(Subscription, self._transport.change_subscription(name, said(**more)))
+        patch = said(**more)
+        return read(Subscription, self._transport.change_subscription(name_of(name), patch))
 
-    def unsubscribe(self, name: str) -> None:
+    def unsubscribe(self, name: str | Subscription) -> None:
         """Tell a subscription nothing any more, and forget what it missed."""
-        self._transport.unsubscribe(name)
+        self._transport.unsubscribe(name_of(name))
 
-    def rotate_secret(self, name: str, *, overlap: float | None = None) -> Subscription:
+    def rotate_secret(
+        self, name: str | Subscription, *, overlap: float | None = None
+    ) -> Subscription:
         """A subscription with a new secret, which is told this once.
 
         Args:
             name: Its id.
             overlap: Seconds for which the one before signs too; None: a day.
         """
-        return read(Subscription, self._transport.rotate(name, said(overlap=overlap)))
+        return read(Subscription, self._transport.rotate(name_of(name), said(overlap=overlap)))
 
-    def try_subscription(self, name: str, type: str | None = None) -> Tried:
+    def try_subscription(self, name: str | Subscription, type: str | None = None) -> Tried:
         """Post a sample of an event to a subscriber now, and say how it went."""
-        return read(Tried, self._transport.try_subscription(name, said(type=type)))
+        return read(Tried, self._transport.try_subscription(name_of(name), said(type=type)))
 
-    def trigger(self, type: str, *, model: str | None = None) -> Triggered:
+    def trigger(self, type: str, *, model: str | Model | None = None) -> Triggered:
         """Send a sample of an event to all that want it, as if it had happened. Nothing is paid.
 
         Args:

@@ -4,15 +4,16 @@ Each raises ProviderSilent where RunningHub gives no usable answer, ProviderRefu
 no, and InvalidRequest where an id cannot be one, which is not asked about.
 """
 
-from dataclasses import asdict
 from typing import Annotated, ClassVar, cast
 
+import orjson
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from runhook.worker import catalogue
 from runhook.worker.domain.answers import Page
 from runhook.worker.domain.bodies import Body
+from runhook.worker.domain.reports import App, Style
 from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.wiring import Wiring
@@ -110,13 +111,18 @@ def workflow(w: Wiring, workflow_id: str) -> View:
 
 def app(w: Wiring, webapp_id: str) -> AppView:
     """An AI app's name, the fields that a job may set, and whether it needs a password."""
-    return cast(AppView, asdict(w.client.app(_checked("webapp_id", webapp_id))))
+    return cast(AppView, _as_json(w.client.app(_checked("webapp_id", webapp_id))))
 
 
 def styles(w: Wiring, webapp_id: str, kind: int) -> Page[StyleView]:
     """The style library of an AI app."""
     found = w.client.styles(_checked("webapp_id", webapp_id), kind)
-    return {"items": [cast(StyleView, asdict(style)) for style in found], "next": None}
+    return {"items": [cast(StyleView, _as_json(style)) for style in found], "next": None}
+
+
+def _as_json(value: App | Style) -> object:
+    """What it is as JSON, whose lists users get whichever way they ask."""
+    return orjson.loads(orjson.dumps(value))
 
 
 def _checked(name: str, given: str) -> str:
