@@ -231,7 +231,7 @@ def test_a_dry_run_of_a_batch_buys_nothing(town: Town, tmp_path: Path) -> None:
     good, bad = map(json.loads, done.stdout.splitlines())
     assert done.returncode == 1
     assert good["dry_run"]["price"]["money"]
-    assert bad["errors"][0]["path"] == "model"
+    assert (bad["status"], bad["error"]["errors"][0]["path"]) == (422, "model")
     assert [job["id"] for job in town.get("/v1/jobs")["items"][:1]] == [j["id"] for j in before]
 
 

@@ -124,8 +124,21 @@ def _print_queued(job: Job) -> None:
         say(f"{job.id} was made before, and is {job.state}; nothing new was made", err=True)
 
 
-def submit_lines(rh: "Runhook", file: IO[bytes], key: str | None, *, dry_run: bool) -> None:
-    """Queue a job for each line; one line of JSON on standard output for each, in order."""
+def submit_lines(
+    rh: "Runhook", file: IO[bytes], key: str | None, *, dry_run: bool, as_json: bool
+) -> None:
+    """Queue a job for each line; one line of JSON on standard output for each, in order.
+
+    Args:
+        rh: The way to jobs.
+        file: The lines.
+        key: The idempotency key of all; None: none was typed.
+        dry_run: Only check each.
+        as_json: The lines are /v1's own, each job or problem whole.
+    """
+    view = _line_view
+    if as_json:
+        view = _whole_line
     refused = taken = 0
     try:
         for line in rh.batch(job_lines(file), key=key, dry_run=dry_run):
@@ -135,7 +148,7 @@ def submit_lines(rh: "Runhook", file: IO[bytes], key: str | None, *, dry_run: bo
             # A refused line is no reason to stop: those behind it are judged by themselves.
             refused += line.error is not None
             taken += line.job is not None
-            click.echo(escaped(orjson.dumps(_line_view(line)).decode()))
+            click.echo(escaped(orjson.dumps(view(line)).decode()))
     except Unavailable as away:
         err.print(f"{_counted(taken)} queued before this; {_how_to_go_on(away.key or key)}")
         raise
@@ -165,6 +178,10 @@ def _line_view(line: Line) -> View:
     if line.job:
         return view | {"id": line.job.id, "new": line.new}
     return view | {"dry_run": line.checked and line.checked.document}
+
+
+def _whole_line(line: Line) -> View:
+    return {**line.document}
 
 
 def _faults(error: RunhookError) -> list[View]:

@@ -51,7 +51,7 @@ def submit(
     _refuse_ignored(batch, key, dry_run=dry_run, waits=waits, as_json=as_json)
     rh = runhook()
     if model is None:
-        submission.submit_lines(rh, batch, key, dry_run=dry_run)
+        submission.submit_lines(rh, batch, key, dry_run=dry_run, as_json=as_json)
         return
     job = submission.read(rh, model, key, typed)
     if dry_run:

@@ -131,6 +131,7 @@ class Line:
         new: Whether it was made now.
         checked: What it would be.
         error: Why there is neither.
+        document: The whole of /v1's JSON.
     """
 
     line: int
@@ -139,6 +140,7 @@ class Line:
     new: bool = False
     checked: Checked | None = None
     error: RunhookError | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -248,16 +248,15 @@ class JobCalls:
         return job_of(document, self)
 
     def _line(self, answered: Document, key: str) -> Line:
-        number, name = answered["line"], answered.get("as")
+        line = partial(Line, line=answered["line"], name=answered.get("as"), document={**answered})
         if "error" in answered:
             error = error_of(answered["error"])
             if isinstance(error, Unavailable):
                 error.key = key
-            return Line(line=number, name=name, error=error)
+            return line(error=error)
         if "dry_run" in answered:
-            return Line(line=number, name=name, checked=read_checked(answered["dry_run"]))
-        new = answered.get("status") == ACCEPTED
-        return Line(line=number, name=name, job=self._job(answered["job"]), new=new)
+            return line(checked=read_checked(answered["dry_run"]))
+        return line(job=self._job(answered["job"]), new=answered.get("status") == ACCEPTED)
 
 
 def _next(answers: Iterator[Document], key: str) -> Document | None:
