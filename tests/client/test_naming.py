@@ -5,7 +5,7 @@ from dataclasses import replace
 import click
 import pytest
 
-from runhook.worker.cli.naming import whole_delivery, whole_subscription
+from runhook.worker.cli.naming import whole_delivery, whole_id, whole_subscription
 from runhook.worker.flows.pump import published
 from tests.client.conftest import Shop
 from tests.conftest import IMAGE
@@ -29,6 +29,15 @@ def test_a_delivery_is_named_by_as_much_as_no_other_begins_with(shop: Shop) -> N
             assert whole_delivery(shop.runhook, short) == whole, short
     with pytest.raises(click.UsageError, match=f"beginning of {last}, {first}; say more"):
         whole_delivery(shop.runhook, first[:12])
+
+
+def test_too_little_of_a_jobs_id_is_refused_with_how_much_is_needed(shop: Shop) -> None:
+    job = shop.runhook.submit(IMAGE, CAT)
+    assert whole_id(shop.runhook, job.id[:12]) == job.id
+    for text in (job.id[:9], "01a22"):
+        with pytest.raises(click.UsageError, match=f"{text} is too short: say at least 6 digits"):
+            whole_id(shop.runhook, text)
+    assert whole_id(shop.runhook, "job_x") == "job_x"
 
 
 def test_a_whole_id_is_meant_though_another_goes_on_behind_it(shop: Shop) -> None:

@@ -8,7 +8,8 @@ SHELLS = ("bash", "zsh", "fish")
 HOW = {
     "bash": "echo 'eval \"$(runhook completion bash)\"' >> ~/.bashrc",
     "zsh": "echo 'eval \"$(runhook completion zsh)\"' >> ~/.zshrc",
-    "fish": "runhook completion fish > ~/.config/fish/completions/runhook.fish",
+    "fish": "mkdir -p ~/.config/fish/completions; "
+    "runhook completion fish > ~/.config/fish/completions/runhook.fish",
 }
 # What click's own lines need: a zsh that nobody has set up completes nothing.
 BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }\n"}

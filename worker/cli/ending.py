@@ -14,8 +14,9 @@ from runhook.worker.net.untrusted import lines, one_line
 
 def goes_on(job_id: str) -> str:
     """What Ctrl-C did not end, what it may cost, and how to end it."""
+    # Nobody knows here whether it was sent since it was last looked at.
     return one_line(
-        f"{job_id} goes on without you, and is paid for once it is sent: "
+        f"{job_id} goes on without you, and is paid for unless it is cancelled before it is sent: "
         f"`runhook watch {job_id}` or `runhook cancel {job_id}`"
     )
 

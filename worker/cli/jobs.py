@@ -47,6 +47,8 @@ def jobs(
     rh = runhook()
     if root:
         root = whole_id(rh, root)
+    if cursor:
+        cursor = whole_id(rh, cursor)
     with wrong_usage():
         page = rh.jobs_page(
             limit=limit,

@@ -20,7 +20,7 @@ PREFIX = "job_"
 DIGITS = 28  # of a whole id, in hexadecimal
 MOMENT = 12  # of them that are the milliseconds of its birth
 LEAST = 6  # digits that are looked for; fewer are months, in which there is no one job
-SHORT = re.compile(rf"({PREFIX})?[0-9a-f]{{{LEAST},{DIGITS}}}")
+SHORT = re.compile(rf"({PREFIX})?[0-9a-f]{{1,{DIGITS}}}")
 SUBSCRIPTION = "sub_"
 SHORT_SUBSCRIPTION = re.compile(rf"{SUBSCRIPTION}[0-9a-f]{{{LEAST},{DIGITS}}}")
 DELIVERY = "dlv_"
@@ -41,13 +41,15 @@ def whole_id(runhook: "Runhook", text: str) -> str:
         text: An id, or the beginning of one, with or without its `job_`.
 
     Raises:
-        UsageError: Several jobs begin so.
+        UsageError: Several jobs begin so, or it is too little of an id.
         RunhookError: As every call.
     """
     digits = text.removeprefix(PREFIX)
     # What is no beginning of an id is asked for as it stands, and is not found.
     if len(digits) == DIGITS or not SHORT.fullmatch(text):
         return text
+    if len(digits) < LEAST:
+        raise click.UsageError(f"{text} is too short: say at least {LEAST} digits of a job's id")
     found = _beginning(runhook, digits)
     if len(found) > 1:
         raise click.UsageError(

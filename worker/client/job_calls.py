@@ -275,7 +275,9 @@ def _seconds(timeout: float | None) -> float:
 
 
 def _not_ended(job: Job, seconds: float) -> WaitTimeout:
-    detail = f"{job.id} is {job.state} after {seconds:g} s; it goes on, and is paid for once sent"
+    detail = f"{job.id} is {job.state} after {seconds:g} s; it goes on"
+    if job.state == "queued":
+        detail += ", and is paid for once it is sent"
     error = WaitTimeout({"title": "Not ended", "detail": detail})
     error.job = job
     return error
