@@ -99,7 +99,7 @@ def test_a_keyed_line_is_the_same_request_whichever_job_its_name_stands_for(hous
 
 def test_a_name_is_the_first_lines_that_says_it(house: House) -> None:
     first, second, film = _sent(house, PICTURE, PICTURE, FILM)
-    assert _faults(second) == {"as": "is pic, and an earlier line calls itself that"}
+    assert _faults(second) == {"as": "is 'pic', and an earlier line calls itself that"}
     assert first.job
     assert film.job
     assert film.job.history.waits_for == (first.job.id,)

@@ -177,6 +177,12 @@ def test_unconfirmed_jobs_are_counted_with_their_money(house: House) -> None:
     assert "0.4 at risk" in found.says
 
 
+def test_no_sum_is_named_of_unconfirmed_jobs_whose_prices_nobody_knows(house: House) -> None:
+    house.sandbox.faults({"fault": "answer_lost_unaccepted"})
+    house.until(house.ask("workflow/12", input={}), "unconfirmed")
+    assert _one(house, "unconfirmed").says == "1 may have been charged without proof"
+
+
 def test_strays_and_handlers_that_nobody_has_are_named(build: Build) -> None:
     registry = Registry()
     registry.add(

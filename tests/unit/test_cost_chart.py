@@ -73,6 +73,7 @@ def test_coins_are_drawn_where_only_coins_were_charged() -> None:
     shown = _shown([_row("2026-11-01", "17", letter="c")], "day")
     assert "coins" in shown.splitlines()[2]
     assert "17 coins" in shown
+    assert "1 coin, for" in _shown([_row("2026-11-01", "1", letter="c")], "day")
 
 
 def test_what_is_at_risk_stands_beside_what_was_charged() -> None:

@@ -314,6 +314,11 @@ def test_models_are_found_and_shown(client: FlaskClient) -> None:
     assert "vidu/image-to-video-q2-pro" in missing.get_json()["nearest"]
 
 
+def test_an_address_that_is_none_is_refused_in_words_for_programs(client: FlaskClient) -> None:
+    assert "nothing is at this address" in client.get("/v1/jbos").get_json()["detail"]
+    assert "`Allow` says how" in client.put("/v1/jobs").get_json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("ask", "status"),
     [

@@ -130,6 +130,7 @@ def test_who_wants_another_file_gets_none(gallery: Gallery) -> None:
     job = gallery.ended()
     answer = gallery.get(job, If_Match='"another"')
     assert (answer.status_code, answer.content_type) == (412, "application/problem+json")
+    assert answer.get_json()["detail"].startswith("it is not as If-Match")
     assert gallery.get(job, If_Match=gallery.get(job).headers["ETag"]).status_code == 200
 
 

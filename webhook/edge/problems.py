@@ -10,10 +10,20 @@ from runhook.worker.telemetry import report
 
 SOON = "5"  # seconds, for Retry-After: what is away or full seldom is so for longer
 
+# In place of what werkzeug says for browsers, where nobody said more.
+PLAIN = {
+    404: "nothing is at this address; /openapi.json lists every call",
+    405: "this address is not called so; `Allow` says how",
+    412: "it is not as If-Match or If-Unmodified-Since wants it",
+}
+
 
 def refusal(error: HTTPException) -> Response:
     """An error of HTTP itself as a problem document."""
-    response = _response(http_view(error.code or 500, error.name, error.description or error.name))
+    said = error.description or error.name
+    if said == type(error).description:
+        said = PLAIN.get(error.code or 0, said)
+    response = _response(http_view(error.code or 500, error.name, said))
     for name, value in error.get_headers():
         if name.lower() in ("allow", "content-range", "retry-after", "www-authenticate"):
             response.headers[name] = value

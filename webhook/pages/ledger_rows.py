@@ -10,6 +10,7 @@ from runhook.webhook.pages import words
 from runhook.webhook.pages.figures import COLOURS, day_label
 from runhook.webhook.pages.plots import Plot, Series
 from runhook.worker.domain.jobs import iso
+from runhook.worker.domain.reports import coins_text
 from runhook.worker.money.amounts import plain_text
 from runhook.worker.money.report import BudgetToday, Costs
 from runhook.worker.money.rows import DAY, Sum
@@ -105,7 +106,7 @@ def _amount(one: Sum) -> str:
     if one.money or not one.coins:
         parts.append(words.money(one.money, one.currency))
     if one.coins:
-        parts.append(f"{plain_text(one.coins)} coins")
+        parts.append(coins_text(plain_text(one.coins)))
     return " + ".join(parts)
 
 

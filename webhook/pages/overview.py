@@ -24,6 +24,7 @@ from runhook.webhook.pages.figures import (
 )
 from runhook.webhook.pages.shell import page
 from runhook.worker.domain.jobs import State
+from runhook.worker.domain.reports import coins_text
 from runhook.worker.flows.overview import Overview, overview
 from runhook.worker.money.amounts import plain_text
 from runhook.worker.money.report import BudgetToday
@@ -174,7 +175,7 @@ def _budget(budget: BudgetToday, currency: str | None) -> Tile:
 def _amounts(sums: Sequence[Sum]) -> str:
     """What sums were charged, money and coins."""
     parts = [words.money(one.money, one.currency) for one in sums if one.money or not one.coins]
-    parts += [f"{plain_text(one.coins)} coins" for one in sums if one.coins]
+    parts += [coins_text(plain_text(one.coins)) for one in sums if one.coins]
     return " + ".join(parts) or "0"
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from runhook.worker.domain.reports import coins_text
 from runhook.worker.money.amounts import money_text
 
 SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€"}  # before an amount; other currencies stand behind it
@@ -42,7 +43,7 @@ def cost(of: Mapping[str, Any] | None, usual: str | None = None) -> str:
         if currency is None:
             parts[0] += UNTOLD
     if of.get("coins") is not None:
-        parts.append(f"{of['coins']} coins")
+        parts.append(coins_text(of["coins"]))
     return " + ".join(parts) or "–"
 
 

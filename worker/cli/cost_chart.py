@@ -10,6 +10,7 @@ from rich.text import Text
 
 from runhook.worker.cli.tables import Rows
 from runhook.worker.client.answers import Costs, CostSum
+from runhook.worker.domain.reports import coins_text
 from runhook.worker.money.amounts import money_text, plain_text
 from runhook.worker.money.rows import DAY
 
@@ -164,7 +165,7 @@ def _totals(totals: Sequence[CostSum]) -> Iterator[Text]:
     for sum in totals:
         parts = [f"{money_text(_known(sum.money))} {sum.currency or ''}".rstrip()]
         if _known(sum.coins):
-            parts.append(f"{plain_text(_known(sum.coins))} coins")
+            parts.append(coins_text(plain_text(_known(sum.coins))))
         if _known(sum.seconds):
             parts.append(f"{plain_text(_known(sum.seconds))} s of run time")
         parts.append(f"for {_counted(sum.jobs, 'job')} in {_counted(sum.attempts, 'attempt')}")

@@ -12,6 +12,7 @@ from runhook.worker.cli.delivery_tables import deliveries_table
 from runhook.worker.cli.tables import Rows, particulars
 from runhook.worker.client.jobs import Attempt, Cost, Job
 from runhook.worker.client.receivers import Delivery
+from runhook.worker.domain.reports import coins_text
 from runhook.worker.telemetry import masked
 
 COLOURS = {
@@ -72,7 +73,7 @@ def amounts(cost: Cost) -> str:
     if cost.money is not None:
         told.append(f"{cost.money:f} {cost.currency or ''}".rstrip())
     if cost.coins:
-        told.append(f"{cost.coins:f} coins")
+        told.append(coins_text(f"{cost.coins:f}"))
     if cost.seconds:
         told.append(f"{cost.seconds:f} s of run time")
     return ", ".join(told) or "0"

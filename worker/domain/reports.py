@@ -285,8 +285,15 @@ def amounts(of: Cost | Account) -> list[str]:
     if of.money:
         parts.append(f"{of.money} {of.currency or ''}".strip())
     if of.coins:
-        parts.append(f"{of.coins} coins")
+        parts.append(coins_text(of.coins))
     return parts
+
+
+def coins_text(coins: str) -> str:
+    """RH coins with their unit: `1 coin`, `17 coins`."""
+    if coins == "1":
+        return "1 coin"
+    return f"{coins} coins"
 
 
 @dataclass(frozen=True)

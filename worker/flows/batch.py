@@ -116,7 +116,7 @@ class Names:
             text = "must be 1 to 100 letters, digits and _.-"
             raise InvalidRequest([Fault(path="as", message=text)])
         if name in self.lines:
-            text = f"is {name}, and an earlier line calls itself that"
+            text = f"is {name!r}, and an earlier line calls itself that"
             raise InvalidRequest([Fault(path="as", message=text)])
         if len(self.lines) == policy.MOST_LINE_NAMES:
             text = f"is one too many: at most {policy.MOST_LINE_NAMES} lines of a batch have names"

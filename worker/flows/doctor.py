@@ -264,7 +264,9 @@ def _unconfirmed(w: Wiring) -> Findings:
     risks = [doubt.detail.get("money_at_risk") for doubt in doubts if doubt]
     # Of some jobs no price is known, so the sum is a floor.
     known = sum((Decimal(risk.split()[0]) for risk in risks if risk), Decimal(0))
-    text = f"{len(names)} may have been charged without proof, at least {known:f} at risk"
+    text = f"{len(names)} may have been charged without proof"
+    if known:
+        text += f", at least {known:f} at risk"
     advice = (
         "They wait for proof. `runhook resolve` settles one of `runhook jobs --state unconfirmed`."
     )

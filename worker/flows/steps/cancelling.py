@@ -23,7 +23,7 @@ def stop_running(w: Wiring, job: Job) -> Job:
     # running and ends by what RunningHub reports of it.
     except ProviderRefused as refused:
         _note_refusal(w, job, refused)
-        why = f"RunningHub refuses to cancel it: {refused}"
+        why = f"RunningHub refuses to cancel it: {refused}".rstrip(".")
         raise Conflict(f"{why}. It stays running") from refused
 
     def decide(now_job: Job) -> Change | None:
