@@ -12,7 +12,11 @@ from runhook.worker.runninghub.sandbox.faults import Faults, listing
 SANDBOX_PORT = 8090  # beside 8080, where `web` listens
 
 
-@click.command(epilog=f"What --faults can name, each with a rate:\n\n\b\n{listing()}")
+RULE = '{"rules": [{"fault": "refused", "value": 1014, "model": "vidu/*", "times": 3}]}'
+RULES = f"Rules say more, as {RULE}: docs/cli.md has what a rule says."
+
+
+@click.command(epilog=f"What --faults can name, each with a rate:\n\n\b\n{listing()}\n\n{RULES}")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=SANDBOX_PORT, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--socket", "held", type=int, hidden=True, help="One that listens there already.")

@@ -6,7 +6,9 @@ import click
 @click.command()
 @click.option("--sandbox", is_flag=True, help="Use a free sandbox instead of RunningHub.")
 @click.option(
-    "--faults", metavar="JSON", help="What goes wrong there: see `runhook sandbox --help`."
+    "--faults",
+    metavar="JSON",
+    help="What goes wrong there: see `runhook sandbox --help`, and docs/cli.md for rules.",
 )
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Where web listens; left out: PORT, else 8080."
