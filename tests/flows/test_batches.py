@@ -184,6 +184,15 @@ def test_another_tenants_pipeline_is_its_own(house: House) -> None:
     assert {job.tenant for job in _jobs(lines)} == {"shop"}
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_line_of_another_tenant_than_the_one_it_names_is_refused(
+    house: House, *, dry_run: bool
+) -> None:
+    lines = _sent(house, PICTURE | {"tenant": "shop8"}, FILM | {"tenant": "shop7"}, dry_run=dry_run)
+    said = "names @pic, which is shop8's, and shop7 has no such job"
+    assert _faults(lines[1]) == {"input.imageUrl": said}
+
+
 def test_so_many_lines_have_names_and_no_more(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -527,7 +527,7 @@ def test_all_that_cannot_be_is_refused_at_once(house: House) -> None:
     said = [found[f"input.imageUrls[{n}]"] for n in range(5)]
     assert "which has 1, counted from 0" in said[0]
     assert said[1] == f"names an output of {dead.id}, which was cancelled"
-    assert said[2] == f"names an output of {NOBODYS}, and there is no such job"
+    assert said[2] == f"names an output of {NOBODYS}, and local has no such job"
     assert "this is no batch" in said[3]
     assert said[4].startswith("must be output:<job id>/<n>")
 
@@ -542,6 +542,20 @@ def test_what_another_tenant_has_is_as_unknown_as_what_nobody_has(house: House) 
         return [fault.message.replace(name, "JOB") for fault in refused.value.faults]
 
     assert told(theirs.id) == told(NOBODYS)
+
+
+def test_who_sees_every_tenant_feeds_none_of_their_outputs_into_anothers_job(house: House) -> None:
+    theirs = house.until(house.ask(tenant="shop8"), "succeeded")
+    ours = house.until(house.ask(tenant="shop7"), "succeeded")
+
+    def film(job: Job) -> dict[str, Any]:
+        given = {"prompt": "it moves", "imageUrl": f"output:{job.id}/0"}
+        return {"model": VIDEO, "input": given, "tenant": "shop7"}
+
+    for ask in (create.accept, create.trial):
+        with pytest.raises(InvalidRequest, match=f"{theirs.id}, and shop7 has no such job"):
+            ask(house.w, film(theirs))
+    assert create.accept(house.w, film(ours))[1].root == ours.id
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ class Line:
         job: The job it made, or made before.
         new: Whether the job is new.
         checked: What a dry run found, in place of a job.
+        tenant: Whose job that would be.
         live: RunningHub's own price for it, where that is asked for and told.
         room: The budgets that it would have to fit into, behind the lines before it.
         error: Why there is neither.
@@ -91,6 +92,7 @@ class Line:
     job: Job | None = None
     new: bool = False
     checked: Checked | None = None
+    tenant: str = LOCAL
     live: LivePrice | None = None
     room: Sequence[RoomView] = ()
     error: RunhookError | None = None
@@ -127,9 +129,9 @@ class Names:
     def became(self, line: "Line") -> None:
         """What became of a line."""
         if line.name and line.job:
-            self.lines[line.name] = Made(line.job.spec.kind, line.job.id)
+            self.lines[line.name] = Made(line.job.spec.kind, line.job.tenant, line.job.id)
         elif line.name and line.checked:
-            self.lines[line.name] = Made(line.checked.kind)
+            self.lines[line.name] = Made(line.checked.kind, line.tenant)
 
 
 class Groups:
@@ -297,7 +299,8 @@ class _Trial:
             self._join(tenant, given.get("group"), given.get("group_size"))
         if key:
             self._keys[key] = _digest(given)
-        return replace(line, checked=checked, live=self._prices.of(checked), room=room)
+        live = self._prices.of(checked)
+        return replace(line, checked=checked, tenant=tenant, live=live, room=room)
 
     def _join(self, tenant: str, group: str | None, size: int | None) -> None:
         """Count a job into the group that it names."""

@@ -77,7 +77,7 @@ USUAL = {
     for name, field in JobRequest.model_fields.items()
     if not field.is_required() and name not in LATER
 }
-ANYBODY = Asker()  # who may name every job, outside of a batch
+ANYBODY = Asker()  # who may ask for jobs of every tenant, outside of a batch
 
 
 @dataclass(frozen=True)

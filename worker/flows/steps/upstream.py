@@ -28,10 +28,12 @@ class Made:
 
     Attributes:
         kind: What its job makes.
+        tenant: Whose it is.
         job: The job; empty in a dry run.
     """
 
     kind: str
+    tenant: str
     job: str = ""
 
 
@@ -40,8 +42,9 @@ class Asker:
     """Who asks for a job, as far as that decides what it may name.
 
     Attributes:
-        tenant: Whose the job will be.
-        only: The one tenant whose jobs he sees; None: everybody's.
+        tenant: Whose the job will be, and whose jobs alone it may name, also where he who asks sees
+            more: he may pass on what each tenant has asked for.
+        only: The one tenant whose jobs he may ask for; None: everybody's.
         lines: What became of the lines before it in its batch, by what they call themselves; None:
             it was refused.
         own: What its own line calls itself; empty: nothing.
@@ -59,8 +62,8 @@ class Asker:
     told_of: str = ""
 
     def sees(self, job: Job) -> bool:
-        """Whether he may know that there is such a job."""
-        return self.only in (None, job.tenant)
+        """Whether his job may know that there is such a job."""
+        return job.tenant == self.tenant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +147,8 @@ def _faults(one: OutputName, there: Mapping[str, Job], asker: Asker) -> Iterator
     if job:
         yield from _job_faults(one, path, job)
     elif one.job:
-        yield Fault(path=path, message=f"names an output of {one.job}, and there is no such job")
+        text = f"names an output of {one.job}, and {asker.tenant} has no such job"
+        yield Fault(path=path, message=text)
 
 
 def _line_faults(one: OutputName, path: str, asker: Asker) -> Iterator[Fault]:
@@ -160,8 +164,11 @@ def _line_faults(one: OutputName, path: str, asker: Asker) -> Iterator[Fault]:
             "those before it, so none waits in a circle"
         )
         yield misspelt(path, text, one.line, tuple(asker.lines)[-policy.NEAR_LINE_NAMES :])
-    elif asker.lines[one.line] is None:
+    elif (made := asker.lines[one.line]) is None:
         yield Fault(path=path, message=f"names @{one.line}, which was refused")
+    elif made.tenant != asker.tenant:
+        text = f"names @{one.line}, which is {made.tenant}'s, and {asker.tenant} has no such job"
+        yield Fault(path=path, message=text)
 
 
 def _job_faults(one: OutputName, path: str, job: Job) -> Iterator[Fault]:
