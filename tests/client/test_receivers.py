@@ -89,6 +89,23 @@ def test_deliveries_are_shown_and_delivered_again_by_a_filter(shop: Shop) -> Non
     shop.until(lambda: len(shop.heard) == 2)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "path"),
+    [
+        ({"types": "foo"}, "types"),
+        ({"types": ["job.queued", "job.succeded"]}, "types"),
+        ({"after": "abc"}, "after"),
+        ({"after": "evt_1-0", "since": "1h"}, "since"),
+    ],
+)
+def test_events_that_there_cannot_be_are_refused_and_not_waited_for(
+    shop: Shop, wanted: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        next(shop.runhook.events(**wanted))
+    assert [fault.path for fault in refused.value.errors] == [path]
+
+
 def test_events_are_heard_from_a_moment_on_and_as_they_happen(
     shop: Shop, elsewhere: ThreadPoolExecutor
 ) -> None:

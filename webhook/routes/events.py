@@ -1,7 +1,6 @@
 """/v1/events: the log from a cursor or a moment, and live; and the stream of one job."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
 
 import orjson
 from flask import Blueprint, current_app, g, request
@@ -9,28 +8,20 @@ from typing_extensions import TypedDict
 
 from runhook.webhook.edge.bodies import body, reads
 from runhook.webhook.edge.declared import Header, gives, hears
-from runhook.webhook.edge.queries import USUAL, PageSize, Query, query, read_query, takes
+from runhook.webhook.edge.queries import USUAL, PageSize, query, read_query, takes
 from runhook.webhook.edge.responses import Answer, Done, Events, answer, wiring
 from runhook.webhook.edge.scopes import caller, open_to
 from runhook.webhook.edge.streams import Hub, joined, spoken
+from runhook.worker.delivery.log import AN_EVENT, StreamQuery, beginning
 from runhook.worker.delivery.subscriptions import listening_secret
 from runhook.worker.delivery.trigger import TriggeredView, TriggerRequest, trigger
 from runhook.worker.domain.answers import JobView, Page
-from runhook.worker.domain.bodies import Moment, fits, refused, shaped, some_words
-from runhook.worker.domain.events import (
-    STATES,
-    TYPES,
-    CloudEventView,
-    Event,
-    cloud_event,
-    unknown_types,
-)
-from runhook.worker.domain.faults import nearest
+from runhook.worker.domain.events import STATES, CloudEventView, Event, cloud_event
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.problem_kinds import NOT_FOUND, TRIMMED
 from runhook.worker.domain.views import job_view
 from runhook.worker.errors import Fault, InvalidRequest, Trimmed
-from runhook.worker.store import event_at, event_order, is_event_id
+from runhook.worker.store import event_order, is_event_id
 from runhook.worker.store.events import EVENT_ID
 
 LARGEST = 4096  # bytes of a body, which has two words
@@ -43,37 +34,9 @@ LAST_EVENT = Header(
     means="The last event that was heard; those behind it come first.",
     schema={"type": "string", "pattern": f"^(?:{EVENT_ID.pattern})$"},
 )
-AN_EVENT = "must be an event's id, as evt_1795000000000-0"
 
 blueprint = Blueprint("events", __name__, url_prefix="/v1")
 blueprint.before_request(read_query)
-
-
-def _is_place(text: str) -> bool:
-    return not text or is_event_id(text)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    types = tuple(one for one in text.split(",") if one)
-    if unknown := unknown_types(types):
-        near = next(iter(nearest(unknown[0], TYPES)), None)
-        names = ", ".join(map(repr, unknown))
-        raise refused(f"has {names}; expected some of {', '.join(TYPES)}", TYPES, nearest=near)
-    return types
-
-
-class StreamQuery(Query):
-    """Which events, and from where on.
-
-    Attributes:
-        after: The id behind which they begin; without it and `since` those from now on.
-        since: The moment from which on they are told; `2h` is two hours ago.
-        types: Their types; without it all.
-    """
-
-    after: Annotated[str, fits(_is_place, AN_EVENT, f"({EVENT_ID.pattern})?")] = ""
-    since: Moment | None = None
-    types: Annotated[tuple[str, ...], shaped(_words, some_words(TYPES))] = ()
 
 
 class ListeningView(TypedDict):
@@ -104,7 +67,7 @@ class EventsQuery(StreamQuery):
 def list_events() -> Answer[Page[CloudEventView]]:
     """Events behind a cursor, oldest first; `next` is the cursor for the next time."""
     asked = query(EventsQuery)
-    found, cursor = _page(asked.types, _cursor(asked), asked.limit, gaps=asked.since is not None)
+    found, cursor = _page(asked.types, beginning(asked), asked.limit, gaps=asked.since is not None)
     items = [cloud_event(what, wiring().settings.public_url) for what in found]
     return answer({"items": items, "next": cursor})
 
@@ -119,7 +82,7 @@ def stream_events() -> Events[CloudEventView]:
     asked = query(StreamQuery)
     # The header first: browsers send it when they connect again, to the same `?after=` as at first.
     last = _last_heard()
-    cursor, store = last or _cursor(asked), wiring().store.events
+    cursor, store = last or beginning(asked), wiring().store.events
     if cursor and (last or asked.after):
         store.after(cursor, 1)  # says now that it is too old, while a status can still be sent
     start = cursor or store.newest()
@@ -206,20 +169,6 @@ def _job(hub: Hub, cursor: str, job: Job, base: str) -> Iterator[bytes]:
             yield spoken(what.id, what.type, orjson.dumps(what.data(base)))
             if what.job and what.job.state.ended:
                 return
-
-
-def _cursor(asked: StreamQuery) -> str | None:
-    """Behind which event it begins; None where the query does not say.
-
-    Raises:
-        InvalidRequest: It says so twice.
-    """
-    if asked.since is None:
-        return asked.after or None
-    if asked.after:
-        text = "has no effect beside `after`, which says where to begin; give one of them"
-        raise InvalidRequest([Fault(path="since", message=text)])
-    return event_at(asked.since)
 
 
 def _page(

@@ -1,7 +1,7 @@
 """Who is told of events, what was delivered, and the log: calls of the flows of this process."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import orjson
@@ -10,6 +10,7 @@ from runhook.worker.client.process import Process, request_of
 from runhook.worker.client.transport import Document, Query
 from runhook.worker.delivery import deliveries, roster, subscriptions
 from runhook.worker.delivery.deliveries import DeliveriesQuery, RedeliverRequest
+from runhook.worker.delivery.log import StreamQuery, beginning
 from runhook.worker.delivery.roster import word_of_absence
 from runhook.worker.delivery.subscriptions import SampleRequest, SecretRotation
 from runhook.worker.delivery.trigger import TriggerRequest, trigger
@@ -19,23 +20,15 @@ from runhook.worker.delivery.views import (
     sample_view,
     subscription_view,
 )
-from runhook.worker.domain.bodies import Body, Moment
 from runhook.worker.domain.events import cloud_event
 from runhook.worker.domain.views import recovered_view
 from runhook.worker.flows import recover
 from runhook.worker.flows.recover import RecoverRequest
-from runhook.worker.store import Subscription, event_at
+from runhook.worker.store import Subscription
 from runhook.worker.wiring import Wiring
 
 AT_ONCE = 100  # events that one look reads, so that a long replay needs few
 BREATH = 1.0  # seconds that one question waits at most: shorter than a connection's own time-out
-
-
-class _Beginning(Body):
-    """Where the log is read from: behind an event, or from a moment on."""
-
-    after: str | None = None
-    since: Moment | None = None
 
 
 class ReceiversHere(Process):
@@ -131,9 +124,7 @@ class ReceiversHere(Process):
 
     def hear(self, query: Query, seconds: float) -> Iterator[tuple[str, Document | None]]:
         until = time.monotonic() + seconds
-        wanted = {name: query[name] for name in ("after", "since") if name in query}
-        types = frozenset(filter(None, query.get("types", "").split(",")))
-        cursor = self.once(lambda w: _beginning(w, request_of(w, _Beginning, wanted)))
+        cursor, types = self.once(lambda w: _beginning(w, request_of(w, StreamQuery, query)))
         yield cursor, None
         while time.monotonic() < until:
             found, behind = self.once(partial(_behind, cursor))
@@ -145,11 +136,9 @@ class ReceiversHere(Process):
             cursor = behind
 
 
-def _beginning(w: Wiring, asked: _Beginning) -> str:
-    """The event behind which it begins; the newest, where nothing says so."""
-    if asked.since is not None:
-        return event_at(asked.since)
-    return asked.after or w.store.events.newest()
+def _beginning(w: Wiring, asked: StreamQuery) -> tuple[str, Sequence[str]]:
+    """The event behind which it begins, the newest where nothing says so; and the types."""
+    return beginning(asked) or w.store.events.newest(), asked.types
 
 
 def _wait(cursor: str, w: Wiring) -> None:
