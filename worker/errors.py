@@ -7,6 +7,7 @@
     ├── OverBudget          the caller's: the day's budget has no room for it, nothing was sent
     ├── Trimmed             the caller's: the events to read on from are no longer kept
     ├── Gone                the caller's: it was there, and nobody has it any more
+    ├── Behind              whoever's that of the line before it is: nothing was sent of this one
     ├── StoreUnavailable    Redis does not answer; nothing was changed unless the text says so
     │   ├── StoreRefuses    it answers and lets nobody in as it is set: waiting does not help
     │   └── LostWrites      it has forgotten what it had confirmed
@@ -147,6 +148,19 @@ class Trimmed(RunhookError):
 
 class Gone(RunhookError):
     """It was there, and nobody has it any more."""
+
+
+class Behind(RunhookError):
+    """A line of a batch needs one before it that was not taken, and may be later: so may this.
+
+    Attributes:
+        name: What that line calls itself.
+        trouble: Why it was not taken.
+    """
+
+    def __init__(self, name: str, trouble: RunhookError) -> None:
+        self.name, self.trouble = name, trouble
+        super().__init__(f"it needs @{name}, which was not taken: {trouble}")
 
 
 class StoreUnavailable(RunhookError):

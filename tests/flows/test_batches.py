@@ -11,7 +11,7 @@ from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch
 from runhook.worker.flows.batch import Line
 from tests.bodies import asked
-from tests.conftest import IMAGE, House
+from tests.conftest import IMAGE, Build, House
 
 VIDEO = "vidu/image-to-video-q2-pro"
 PICTURE = {"as": "pic", "model": IMAGE, "input": {"prompt": "a cat"}}
@@ -111,6 +111,17 @@ def test_a_line_that_names_a_refused_one_is_refused_naming_it(house: House) -> N
     assert _faults(film) == {"input.imageUrl": "names @pic, which was refused"}
     assert _faults(large) == {"input.videoUrl": "names @film, which was refused"}
     assert house.standing("queued") == 0
+
+
+def test_a_line_that_names_one_that_may_be_taken_later_may_be_so_itself(build: Build) -> None:
+    house = build(RUNHOOK_BUDGET_DAY="0.01")
+    large = {**LARGE, "options": {"max_price": "0.01"}}
+    lines = _sent(house, PICTURE, FILM, large, FILM | {"as": "bad", "model": "nobodys"})
+    views = [batch.line_view(house.w, line) for line in lines]
+    assert [view["status"] for view in views] == [402, 402, 402, 422]
+    for view in views[1:3]:
+        assert view["error"]["detail"].startswith("it needs @pic, which was not taken: it may cost")
+        assert view["error"]["limit"] == "0.01"
 
 
 def test_a_line_names_those_before_it_and_never_itself(house: House) -> None:

@@ -14,6 +14,7 @@ from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.problem_kinds import Kind
 from runhook.worker.errors import (
     UNPAID,
+    Behind,
     Conflict,
     Gone,
     InvalidRequest,
@@ -126,6 +127,9 @@ def _told(error: RunhookError) -> tuple[Kind, str, Mapping[str, Any]]:
             return kinds.GONE, str(error), {}
         case Conflict():
             return kinds.CONFLICT, f"{error}. {UNPAID}", {}
+        case Behind(name=name, trouble=trouble):
+            kind, detail, more = _told(trouble)
+            return kind, f"it needs @{name}, which was not taken: {detail}", more
         case OverBudget():
             return kinds.OVER_BUDGET, f"{error}. {UNPAID}", _room(error)
         case StoreUnavailable():

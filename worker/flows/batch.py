@@ -35,7 +35,7 @@ from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.budgets import Room
 from runhook.worker.flows.steps.pricing import LivePrices
-from runhook.worker.flows.steps.upstream import Asker, Made
+from runhook.worker.flows.steps.upstream import Asker, Made, refusal
 from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.store.groups import ANY_BATCH, GroupState
 from runhook.worker.wiring import Wiring
@@ -103,7 +103,7 @@ class Names:
     """What lines call themselves, and what became of each; a name is its first line's."""
 
     def __init__(self) -> None:
-        self.lines: dict[str, Made | None] = {}
+        self.lines: dict[str, Made | RunhookError | None] = {}
 
     def of(self, given: dict[str, Any]) -> str | None:
         """What a line calls itself; the line loses its member `as`.
@@ -130,6 +130,8 @@ class Names:
         """What became of a line."""
         if line.name and line.job:
             self.lines[line.name] = Made(line.job.spec.kind, line.job.tenant, line.job.id)
+        elif line.name and line.error and not isinstance(line.error, ITS_OWN):
+            self.lines[line.name] = line.error
         elif line.name and line.checked:
             self.lines[line.name] = Made(line.checked.kind, line.tenant)
 
@@ -354,7 +356,7 @@ class _Batch:
         # Redis away too: raised, it would break off an answer that has begun, and nobody could tell
         # which lines made a job. A caller that can stop looks for it in `error`.
         except RunhookError as error:
-            return Line(number=number, name=name, error=error, group=self._group(given))
+            return Line(number=number, name=name, error=refusal(error), group=self._group(given))
         return Line(number=number, name=name, job=job, new=new, group=self._group(given))
 
     def _group(self, given: dict[str, Any]) -> tuple[str, str] | None:

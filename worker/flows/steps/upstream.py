@@ -12,7 +12,7 @@ from runhook.worker.domain.jobs import LOCAL, Job, State
 from runhook.worker.domain.nested import written
 from runhook.worker.domain.outputs import OutputName, output_names, with_jobs
 from runhook.worker.domain.reports import Output
-from runhook.worker.errors import Fault
+from runhook.worker.errors import Behind, Fault, InvalidRequest, RunhookError
 from runhook.worker.flows.steps.archiving import still_comes
 from runhook.worker.flows.steps.prepare import lives_on
 from runhook.worker.store.groups import GroupState
@@ -45,8 +45,8 @@ class Asker:
         tenant: Whose the job will be, and whose jobs alone it may name, also where he who asks sees
             more: he may pass on what each tenant has asked for.
         only: The one tenant whose jobs he may ask for; None: everybody's.
-        lines: What became of the lines before it in its batch, by what they call themselves; None:
-            it was refused.
+        lines: What became of the lines before it in its batch, by what they call themselves: an
+            error, where the line may be taken later; None: it was refused.
         own: What its own line calls itself; empty: nothing.
         batch: Whether it stands in a batch.
         groups: In a dry run, how groups stand behind the lines before it, by tenant and name.
@@ -55,7 +55,7 @@ class Asker:
 
     tenant: str = LOCAL
     only: str | None = None
-    lines: Mapping[str, Made | None] = field(default_factory=dict)
+    lines: Mapping[str, Made | RunhookError | None] = field(default_factory=dict)
     own: str = ""
     batch: bool = False
     groups: Mapping[tuple[str, str], GroupState] = field(default_factory=dict)
@@ -64,6 +64,19 @@ class Asker:
     def sees(self, job: Job) -> bool:
         """Whether his job may know that there is such a job."""
         return job.tenant == self.tenant
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotYet(Fault):
+    """The fault of naming a line that may be taken later.
+
+    Attributes:
+        line: What that line calls itself.
+        trouble: Why it was not taken.
+    """
+
+    line: str
+    trouble: RunhookError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +124,26 @@ def look(w: Wiring, model: str, given: Mapping[str, object], asker: Asker) -> Up
     return Upstream(jobs=list(there.values()), known=known, faults=faults)
 
 
+def refusal(error: RunhookError) -> RunhookError:
+    """Why a line is refused: where only lines that it names stand in its way, for the same reason
+    as the first of them, since it may be taken as soon as they are.
+    """
+    if not isinstance(error, InvalidRequest):
+        return error
+    waits = [fault for fault in error.faults if isinstance(fault, NotYet)]
+    if not waits or len(waits) < len(error.faults):
+        return error
+    first = waits[0]
+    if isinstance(first.trouble, Behind):  # the line where it began, however long the chain is
+        return first.trouble
+    return Behind(first.line, first.trouble)
+
+
 def naming_jobs(checked: Checked, asker: Asker) -> Checked:
     """A request in which lines of the batch are the jobs that they made."""
     files = catalogue.file_values(checked.model, checked.input)
     named = {one.line for one in output_names(files) if one.line}
-    made = {name: line.job for name in named if (line := asker.lines.get(name))}
+    made = {name: line.job for name in named if isinstance(line := asker.lines.get(name), Made)}
     if not made:
         return checked
     others = (_naming(one, made) for one in checked.fallback)
@@ -130,7 +158,7 @@ def _naming(checked: Checked, made: Mapping[str, str]) -> Checked:
 def _job_of(one: OutputName, asker: Asker) -> str:
     """The id of the job that is named; empty where that is none yet."""
     line = asker.lines.get(one.line)
-    if line:
+    if isinstance(line, Made):
         return line.job
     return one.job
 
@@ -166,6 +194,9 @@ def _line_faults(one: OutputName, path: str, asker: Asker) -> Iterator[Fault]:
         yield misspelt(path, text, one.line, tuple(asker.lines)[-policy.NEAR_LINE_NAMES :])
     elif (made := asker.lines[one.line]) is None:
         yield Fault(path=path, message=f"names @{one.line}, which was refused")
+    elif isinstance(made, RunhookError):
+        text = f"names @{one.line}, which was not taken and may be later: {made}"
+        yield NotYet(path=path, message=text, line=one.line, trouble=made)
     elif made.tenant != asker.tenant:
         text = f"names @{one.line}, which is {made.tenant}'s, and {asker.tenant} has no such job"
         yield Fault(path=path, message=text)
@@ -218,7 +249,7 @@ def _made(one: OutputName, there: Mapping[str, Job], asker: Asker) -> Media | No
     """What is known of an output; None: nothing, or there is none."""
     job = there.get(_job_of(one, asker))
     line = asker.lines.get(one.line)
-    if job is None and line:
+    if job is None and isinstance(line, Made):
         return _promised(line.kind)
     if job is None:
         return None
