@@ -253,6 +253,18 @@ def test_a_subscriber_that_fails_or_is_disabled_is_named(build: Build) -> None:
     assert "1 missed" in finding.says
 
 
+def test_who_waits_for_what_is_never_sent_is_named(build: Build) -> None:
+    registry = Registry()
+    registry.add(Handler(name="keeper", types=("job.archived",), model=None, target=lambda _: None))
+    house = build(registry, RUNHOOK_ARCHIVE="true")
+    house.w.store.processes.publish_handlers(published(house.w))
+    given = {"url": "https://93.184.216.34/", "events": ["job.archived"]}
+    made, _ = subscriptions.create(house.w, subscriptions.read_new(house.w, given))
+    assert _found(house, "receivers") == []
+    finding = _one(build(registry, RUNHOOK_ARCHIVE="false"), "receivers")
+    assert finding.says.startswith(f"keeper, {made.id} want job.archived")
+
+
 def test_repair_gives_pending_deliveries_their_turn_again(build: Build) -> None:
     heard: list[str] = []
     registry = Registry()

@@ -80,6 +80,18 @@ def test_a_misspelt_event_is_answered_with_the_nearest(client: FlaskClient) -> N
     assert answer.get_json()["errors"][0]["nearest"] == "job.succeeded"
 
 
+def test_what_is_never_sent_as_it_is_set_here_is_refused(build: Build) -> None:
+    for archive, status in (("false", 422), ("true", 201)):
+        house = build(RUNHOOK_ARCHIVE=archive)
+        given = {"url": "https://93.184.216.34/", "events": ["job.archived"]}
+        answer = house.app.test_client().post("/v1/subscriptions", json=given)
+        assert answer.status_code == status
+        if status == 422:
+            (fault,) = answer.get_json()["errors"]
+            assert fault["path"] == "events"
+            assert "RUNHOOK_ARCHIVE is false" in fault["message"]
+
+
 def test_a_form_is_no_json(client: FlaskClient) -> None:
     assert client.post("/v1/subscriptions", data={"url": "x"}).status_code == 415
 

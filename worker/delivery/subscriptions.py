@@ -42,6 +42,7 @@ SECRET_BYTES = 32  # as Standard Webhooks advises: 24 to 64
 MOST_SECRETS = 4  # that sign beside the newest: each is a header's worth in every request
 # Filters of one kind, and characters of each: they are held against every event.
 MOST_FILTERS, LONGEST_GLOB = 100, 300
+UNSENT = "job.archived"  # without RUNHOOK_ARCHIVE
 
 
 def _allowed(url: str, info: ValidationInfo) -> str:
@@ -77,6 +78,15 @@ def _among(known: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _sent(words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    if UNSENT in words and not fact(info, "archive"):
+        raise refused(
+            f"has {UNSENT!r}, which is never sent here: RUNHOOK_ARCHIVE is false, so no output is "
+            "kept; leave it out, or turn that on"
+        )
+    return words
+
+
 # Read with `refusal`, which says why one is not.
 Url = Annotated[str, AfterValidator(_allowed), Field(json_schema_extra=A_URL)]
 SOME_GLOBS = {
@@ -87,7 +97,9 @@ SOME_GLOBS = {
 SOME_TYPES = SOME_GLOBS | {"items": {"type": "string", "enum": list(TYPES)}}
 SOME_FIELDS = SOME_GLOBS | {"items": {"type": "string", "enum": list(JOB_FIELDS)}}
 Filters = Annotated[tuple[str, ...], shaped(_filters, SOME_GLOBS)]
-Types = Annotated[tuple[str, ...], shaped(_filters, SOME_TYPES), _among(TYPES)]
+Types = Annotated[
+    tuple[str, ...], shaped(_filters, SOME_TYPES), _among(TYPES), AfterValidator(_sent)
+]
 Fields = Annotated[tuple[str, ...], shaped(_filters, SOME_FIELDS), _among(JOB_FIELDS)]
 
 
@@ -150,12 +162,17 @@ def read_new(w: Wiring, given: Mapping[str, Any]) -> NewSubscription:
     Raises:
         InvalidRequest: With every fault, a URL that must not be posted to among them.
     """
-    return read(NewSubscription, given, refusal=w.outbound.refusal)
+    return read(NewSubscription, given, **_facts(w))
 
 
 def read_patch(w: Wiring, given: Mapping[str, Any]) -> SubscriptionPatch:
     """A change of one, from its JSON; raises as `read_new` does."""
-    return read(SubscriptionPatch, given, refusal=w.outbound.refusal)
+    return read(SubscriptionPatch, given, **_facts(w))
+
+
+def _facts(w: Wiring) -> dict[str, object]:
+    """What a subscription is judged by besides."""
+    return {"refusal": w.outbound.refusal, "archive": w.settings.archive}
 
 
 def create(w: Wiring, wish: NewSubscription) -> tuple[Subscription, str]:

@@ -9,8 +9,6 @@ from itertools import islice
 from runhook.config.settings import Role, Settings, SettingsError, unknown_names
 from runhook.config.strength import HOW
 from runhook.config.web import web_here
-from runhook.worker.delivery import roster
-from runhook.worker.delivery.roster import Member
 from runhook.worker.domain.jobs import State
 from runhook.worker.domain.reports import amounts
 from runhook.worker.errors import (
@@ -19,7 +17,7 @@ from runhook.worker.errors import (
     StoreUnavailable,
     UnreadableRecord,
 )
-from runhook.worker.flows.steps import books
+from runhook.worker.flows.steps import books, receivers
 from runhook.worker.flows.steps.archiving import behind
 from runhook.worker.flows.steps.findings import Finding as Finding
 from runhook.worker.flows.steps.findings import Findings, bad, good, warning
@@ -61,11 +59,12 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
         _unconfirmed,
         _ledger,
         _unreadable,
-        _missed,
+        receivers.missed,
         _archive,
         _strays,
-        _handlers,
-        _subscriptions,
+        receivers.handlers,
+        receivers.subscriptions,
+        receivers.unsent,
     )
     found = [*_settings(w, environ)]
     try:
@@ -319,14 +318,6 @@ def _unreadable(w: Wiring) -> Findings:
     yield bad("records", text, advice)
 
 
-def _missed(w: Wiring) -> Findings:
-    for one in (*w.store.processes.unreadable(), *w.store.subscriptions.unreadable()):
-        if missed := w.store.deliveries.missed(one.id):
-            text = f"{missed} events wait because {one.name}, which may want them, is unreadable"
-            advice = "Everybody else gets them: see docs/upgrades.md."
-            yield warning("receivers", text, advice)
-
-
 def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:
     for job in islice(w.store.listing.standing(State.QUEUED), LOOKED_AT):
         try:
@@ -349,49 +340,3 @@ def _strays(w: Wiring) -> Findings:
         text = f"{count} callbacks came for unknown jobs, the last for {last.job_id}"
         text += f" at {last.at:%Y-%m-%d %H:%M} UTC: {last.why}"
         yield warning("strays", text, "Does another installation share RUNHOOK_SECRET?")
-
-
-def _handlers(w: Wiring) -> Findings:
-    for one in roster.members(w):
-        # Redelivered to a handler that is gone, they would only wait.
-        if one.alive and one.dead:
-            text = f"dead deliveries to {one.name!r}: {one.dead}"
-            advice = (
-                f"`runhook deliveries --handler {one.name} --state dead` says why, "
-                f"`runhook redeliver --handler {one.name}` delivers them again."
-            )
-            yield warning("handlers", text, advice)
-        if one.pending and not one.alive:
-            yield _waiting_for(one)
-
-
-def _waiting_for(gone: Member) -> Finding:
-    """What waits for a handler that no living process has."""
-    text = f"deliveries wait for {gone.name!r}, which no living process has: {gone.pending}"
-    if gone.oldest:
-        text += f", the oldest since {gone.oldest:%Y-%m-%d %H:%M} UTC"
-    advice = (
-        "Start a process whose RUNHOOK_HANDLERS has it, "
-        f"or end what waits: `runhook handlers --end {gone.name}`."
-    )
-    return bad("handlers", text, advice)
-
-
-def _subscriptions(w: Wiring) -> Findings:
-    for one in w.store.subscriptions.all():
-        since = w.store.subscriptions.health(one.id).failing_since
-        if w.outbound.too_open(one.url):
-            text = f"{one.id} gets nothing: its URL is http, and only https is allowed"
-            advice = "PATCH its url to https, or set RUNHOOK_HTTPS_ONLY=false; then redeliver."
-            yield bad("subscriber", text, advice)
-        if not one.enabled:
-            text = f"{one.id} is disabled"
-            if one.why:
-                text += f": {one.why}"
-            missed = w.store.deliveries.count("dead", one.id)
-            advice = "PATCH it with enabled true, then redeliver."
-            yield warning("subscriber", f"{text}; {missed} missed", advice)
-        elif since:
-            text = f"{one.id}: nothing but failures since {since:%Y-%m-%d %H:%M} UTC"
-            advice = f"`runhook deliveries --handler {one.id}` says why."
-            yield warning("subscriber", text, advice)
