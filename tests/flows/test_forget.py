@@ -68,7 +68,8 @@ def shop(build: Build, tmp_path: Path) -> Shop:
 
 
 def test_it_goes_with_its_record_files_deliveries_events_and_places(shop: Shop) -> None:
-    other, job = shop.ended(prompt="kept"), shop.ended(prompt="forgotten")
+    other = shop.ended(prompt="kept")
+    job = shop.ended(prompt="forgotten", options={"expires_in": 3600})
     about_other = len(shop.house.events()) // 2
     assert shop.files(job)
     forget(shop.house.w, job.id)

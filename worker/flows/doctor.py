@@ -339,4 +339,8 @@ def _strays(w: Wiring) -> Findings:
     if last:
         text = f"{count} callbacks came for unknown jobs, the last for {last.job_id}"
         text += f" at {last.at:%Y-%m-%d %H:%M} UTC: {last.why}"
-        yield warning("strays", text, "Does another installation share RUNHOOK_SECRET?")
+        advice = (
+            "Nothing to do where that job was forgotten or its time to be kept is over. Otherwise "
+            "another installation shares RUNHOOK_SECRET, or Redis lost the job."
+        )
+        yield warning("strays", text, advice)

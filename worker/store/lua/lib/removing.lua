@@ -44,6 +44,8 @@ local function remove_job(job, kept)
     fell(job)
     leave_group(job, held[3], held[6], kept)
     call_waiters(job)
+    -- Not already at its end, which would cost every job what few have.
+    retire('reconcile', 'expiry/' .. job)
     for n = 1, tonumber(held[4]) do
       local attempt = job .. '/' .. n
       redis.call('UNLINK', keys.raw(attempt), keys.unread(attempt), keys.heard(attempt))
