@@ -59,7 +59,7 @@ def test_a_path_in_a_job_is_no_file_and_says_what_to_do(shop: Shop, picture: Pat
         shop.runhook.submit(IMAGE_TO_VIDEO, {"imageUrl": picture})
     with pytest.raises(TypeError, match="no object"):
         shop.runhook.submit(IMAGE, {"prompt": object()})
-    with pytest.raises(ValueError, match="nan"):
+    with pytest.raises(InvalidRequest, match=r"input\.prompt: is nan"):
         shop.runhook.submit(IMAGE, {"prompt": float("nan")})
 
 

@@ -188,7 +188,7 @@ def test_an_input_that_made_fewer_outputs_than_are_wanted_fails_what_waits(house
     house.until(film, "failed")
     error = house.job(film).attempt.error
     assert error
-    assert "has 1 outputs, and output 3 is wanted" in error.message
+    assert "has no output 3: it made 1, counted from 0" in error.message
     assert house.sandbox.accepted() == 1
 
 

@@ -87,3 +87,8 @@ def test_what_no_other_process_would_find_is_no_place_of_files() -> None:
 
 def _nothing(*_: object) -> None:
     raise TimeoutError("nothing came")
+
+
+def test_a_place_without_a_name_is_said_to_have_none() -> None:
+    with pytest.raises(ValueError, match="names no bucket"):
+        Place("s3://").check()

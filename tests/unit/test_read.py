@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runhook.worker.delivery.deliveries import RedeliverRequest
-from runhook.worker.domain.bodies import Body, read
+from runhook.worker.domain.bodies import Body, json_object, read
 from runhook.worker.domain.times import moment_of
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.create import JobRequest
@@ -87,3 +87,11 @@ def test_a_moment_may_be_said_as_ago() -> None:
 def test_a_moment_beyond_the_calendar_or_before_the_first_event_is_none(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(text)):
         moment_of(text, datetime.now(UTC))
+
+
+def test_a_number_that_would_come_back_as_another_is_refused_with_its_path() -> None:
+    kept = b'{"a": [18446744073709551615, -9223372036854775808], "id": "12345678901234567890123"}'
+    assert json_object(kept)["a"] == [2**64 - 1, -(2**63)]
+    with pytest.raises(InvalidRequest) as refused:
+        json_object(b'{"metadata": {"order": [1, 12345678901234567890123]}, "n": 1e300}')
+    assert [fault.path for fault in refused.value.faults] == ["metadata.order[1]"]

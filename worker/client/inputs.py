@@ -14,8 +14,9 @@ from runhook.worker.client.answers import Asset, Group, Model
 from runhook.worker.client.errors import RunhookError, error_of
 from runhook.worker.client.jobs import Job, Output
 from runhook.worker.client.receivers import Delivery, Handler, Subscription
-from runhook.worker.domain.bodies import key_fault
+from runhook.worker.domain.bodies import TOO_LONG, key_fault
 from runhook.worker.domain.jobs import iso
+from runhook.worker.domain.nested import BEYOND, SMALLEST
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.errors import Fault
 from runhook.worker.errors import InvalidRequest as Faulty
@@ -27,8 +28,6 @@ Moment = datetime | str
 Input = Mapping[str, Any]
 # What may stand for its own id or name wherever a call asks for that.
 Named = Job | Delivery | Subscription | Handler | Group | Model
-# What a number of a request may be: what JSON is written with here has 64 bits.
-SMALLEST, LARGEST = -(2**63), 2**64 - 1
 
 
 class JobParts(TypedDict, total=False):
@@ -60,21 +59,24 @@ def body_of(model: str | Model, input: Input | None, parts: JobParts) -> dict[st
     return said(model=model, input=input, **parts)
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, path: str = "") -> Any:
     """A value as JSON has it.
+
+    Args:
+        value: What users' code gave.
+        path: Where it stands in the request.
 
     Raises:
         TypeError: It has no meaning there; the text says what to do.
-        ValueError: It is a number or text that JSON has not.
+        InvalidRequest: It is a number or text that JSON has not.
     """
     match value:
         case float() if not math.isfinite(value):
-            raise ValueError(f"JSON has no {value}")
-        case int() if not SMALLEST <= value <= LARGEST:
-            raise ValueError(f"{value} is no number of 64 bits; say it as a text")
+            raise _refused(path, f"is {value}, and JSON has no such number")
+        case int() if not SMALLEST <= value < BEYOND:
+            raise _refused(path, TOO_LONG)
         case str():
-            value.encode()  # a UnicodeEncodeError where half of a character stands alone
-            return value
+            return _writable(value, path)
         case None | bool() | int() | float():
             return value
         case Output() | Asset():
@@ -86,12 +88,21 @@ def plain(value: Any) -> Any:
         case datetime():
             return moment(value)
         case Mapping():
-            return {str(name): plain(one) for name, one in value.items()}
+            return {
+                _writable(str(name), path): plain(one, f"{path}.{name}".removeprefix("."))
+                for name, one in value.items()
+            }
         case list() | tuple():
-            return [plain(one) for one in value]
+            return [plain(one, f"{path}[{n}]") for n, one in enumerate(value)]
         case PurePath():
             raise TypeError(f"{value} is a path; say Runhook.upload({str(value)!r}) in its place")
     raise TypeError(f"a job takes what JSON has, outputs and assets, and no {type(value).__name__}")
+
+
+def _writable(text: str, path: str) -> str:
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise _refused(path, "holds half of a character (a lone surrogate), which JSON has not")
+    return text
 
 
 def name_of(one: str | Named) -> str:
@@ -141,7 +152,7 @@ def _refused(path: str, why: str) -> RunhookError:
 
 def said(**members: Any) -> dict[str, Any]:
     """The members of a request that say something; the others have their usual value."""
-    return {name: plain(value) for name, value in members.items() if value is not None}
+    return {name: plain(value, name) for name, value in members.items() if value is not None}
 
 
 def text_of(value: Any) -> str:

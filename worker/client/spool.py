@@ -50,7 +50,7 @@ def spooled(jobs: Iterable[Input | bytes]) -> Iterator[Spool]:
 
     Raises:
         TypeError: One holds what has no meaning as JSON.
-        ValueError: One holds a number or text that JSON has not.
+        InvalidRequest: One holds a number or text that JSON has not.
     """
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
         # An empty line has a number and no answer.

@@ -3,6 +3,8 @@
 Every body and every query is a `Body` with a field for each member; `read` is the one way in.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -22,6 +24,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from runhook.config.callers import NAME
 from runhook.worker.domain.faults import nearest
 from runhook.worker.domain.jobs import JOB_ID, is_job_id
+from runhook.worker.domain.nested import BEYOND, SMALLEST, strings
 from runhook.worker.domain.times import AGO, moment_of
 from runhook.worker.errors import MOST_FAULTS, Fault, InvalidRequest
 
@@ -33,6 +36,11 @@ LONGEST_KEY = 255  # characters; more than any id that people make idempotency k
 # takes seconds in which the whole process stands still; a million take a tenth of one.
 MOST_COMMAS = 1_000_000
 
+# So many digits in a row may be a whole number of more than 64 bits, which is read as the float
+# next to it: an id of metadata would come back as another one.
+MANY_DIGITS = re.compile(rb"[0-9]{19}")
+MOST_DIGITS = len(str(SMALLEST))  # with its sign
+TOO_LONG = "is a whole number of more than 64 bits; send it as a string, which stays as it is"
 # What pydantic finds, in words that tell the caller what to send. Every other kind keeps pydantic's
 # own message.
 SENTENCES = {
@@ -264,9 +272,24 @@ def json_object(text: bytes, what: str = "the body") -> dict[str, Any]:
         raise InvalidRequest([Fault(path="", message=f"{what} is not JSON: {error}")]) from None
     if not isinstance(given, dict):
         raise InvalidRequest([Fault(path="", message=f"{what} must be a JSON object")])
-    if faults := too_deep(given):
+    if faults := too_deep(given) or _too_long(text):
         raise InvalidRequest(faults)
     return given
+
+
+def _too_long(text: bytes) -> list[Fault]:
+    """A fault for each whole number that would not be kept as it is written."""
+    if not MANY_DIGITS.search(text):
+        return []
+    beyond = "".join(("too", "long"))  # itself, whatever strings there are besides
+
+    def number(digits: str) -> int | str:
+        if len(digits) <= MOST_DIGITS and SMALLEST <= int(digits) < BEYOND:
+            return 0
+        return beyond
+
+    exact = strings(json.loads(text, parse_int=number))
+    return [Fault(path=path_of(path), message=TOO_LONG) for path, one in exact if one is beyond]
 
 
 def too_deep(given: Mapping[str, Any]) -> list[Fault]:

@@ -100,6 +100,8 @@ class Place:
         fs, root = self._reached()
         if isinstance(fs, MemoryFileSystem):
             raise ValueError("memory is each process's own, and no other would find its files")
+        if not root:
+            raise ValueError(f"{self._url} names no bucket and no folder")
         path = f"{root}/.runhook-{secrets.token_hex(8)}"
         try:
             fs.makedirs(root, exist_ok=True)

@@ -170,7 +170,7 @@ def _change(w: Wiring, job: Job, attempt: Attempt, outputs: tuple[Output, ...]) 
         event = "job.archived"
     if lost:
         event = "runhook.alert"
-        why = f"{len(lost)} outputs of attempt {attempt.n} will not be archived: "
+        why = f"{len(lost)} of the outputs of attempt {attempt.n} will not be archived: "
         why += str(outputs[lost[0]].lost)
         report("alert", job=job.id, attempt=attempt.n, why=why)
     return Change(

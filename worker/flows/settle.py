@@ -87,7 +87,9 @@ def _settled(w: Wiring, waiting: Job, job_id: str, job: Job | None) -> Change:
     named = (one.n for one in output_names(files) if one.job == job_id)
     wanted = max(named, default=0)
     if wanted >= count:
-        return _failed(w, waiting, job_id, f"has {count} outputs, and output {wanted} is wanted")
+        return _failed(
+            w, waiting, job_id, f"has no output {wanted}: it made {count}, counted from 0"
+        )
     left = [other for other in waiting.history.waits_for if other != job_id]
     note = TimelineEntry("input ready", {"job": job_id, "waits_for": len(left)})
     return Change(job=moves.wait_for(waiting, left, w.clock.now()), notes=(note,))
