@@ -147,8 +147,8 @@ class Storm:
 
 def tend(town: Town) -> None:
     """Start again what has ended; so many deaths in a minute are wanted here."""
-    for member in town.fleet._members.values():
-        member.starts.clear()
+    for starts in town.fleet._starts.values():
+        starts.forget()
     town.fleet.tend()
 
 

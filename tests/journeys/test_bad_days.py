@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from runhook.worker.cli.processes import COMMANDS
 from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 
@@ -158,7 +159,7 @@ def _away(folder: Path) -> dict[str, Any]:
         os.killpg(worker, signal.SIGKILL)
         ids = _ask(town)  # taken while no worker is there
         os.killpg(web, signal.SIGKILL)
-        town.fleet.start("worker again", town.fleet._members["worker"].command)
+        town.fleet.start("worker again", COMMANDS["worker"])
         states = eventually(lambda: _ended_without_web(town, ids), 60)
         return {"states": states, "by": _settled_by(town, ids)}
 

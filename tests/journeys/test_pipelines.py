@@ -112,8 +112,8 @@ def test_under_fifty_kills_every_tree_is_complete_and_nothing_is_paid_twice(
 
 def _kill(town: Town, name: str) -> None:
     """Kill a process; so many deaths in a minute are wanted here."""
-    for member in town.fleet._members.values():
-        member.starts.clear()
+    for starts in town.fleet._starts.values():
+        starts.forget()
     town.kill(name)
 
 

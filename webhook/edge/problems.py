@@ -4,11 +4,14 @@ import orjson
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from runhook.webhook.edge.refusals import Refusals
 from runhook.worker.domain.problems import ProblemView, http_view, problem_view
 from runhook.worker.errors import RunhookError, StoreUnavailable
 from runhook.worker.telemetry import report
 
 SOON = "5"  # seconds, for Retry-After: what is away or full seldom is so for longer
+# One count for all who ask Redis here: an outage refuses hundreds of requests a second.
+away = Refusals("redis.away", "Redis does not answer")
 
 # In place of what werkzeug says for browsers, where nobody said more.
 PLAIN = {
@@ -51,7 +54,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(RunhookError)
     def _ours(error: RunhookError) -> Response:
         if isinstance(error, StoreUnavailable):
-            report("redis.away", why=str(error))
+            away.add(why=str(error))
         return _response(problem_view(error))
 
     @app.errorhandler(HTTPException)

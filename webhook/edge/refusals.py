@@ -25,7 +25,7 @@ class Refusals:
         self.count = 0
 
     def add(self, **about: str | None) -> int:
-        """One more, and what the log says about it.
+        """One more, and what the log says about it; `why` in place of the usual words.
 
         Returns:
             Seconds to wait where too many came; else 0.
@@ -40,5 +40,5 @@ class Refusals:
             if self._here > self._limit:
                 wait = math.ceil(self._until - now)
         if first:
-            report(self._event, why=self._why, since_start=self.count, **about)
+            report(self._event, **{"why": self._why, "since_start": self.count, **about})
         return wait

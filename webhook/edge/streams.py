@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from runhook.webhook.edge.limits import Limit
+from runhook.webhook.edge.problems import away
 from runhook.webhook.edge.responses import Events
 from runhook.webhook.edge.sessions import Session
 from runhook.worker.domain.events import Event, cloud_event
@@ -160,8 +161,8 @@ class Hub:
             try:
                 self._w.store.events.wait(cursor, BREATH)
                 found, cursor = self._read(cursor)
-            except StoreUnavailable as away:
-                report("redis.away", why=str(away))
+            except StoreUnavailable as error:
+                away.add(why=str(error))
                 time.sleep(BREATH)
                 continue
             except Exception:  # noqa: BLE001 - every stream hangs on this thread

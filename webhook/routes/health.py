@@ -6,10 +6,10 @@ from flask import Blueprint, current_app
 from typing_extensions import TypedDict
 
 from runhook.webhook.edge.declared import gives
+from runhook.webhook.edge.problems import away
 from runhook.webhook.edge.responses import Answer, answer
 from runhook.webhook.edge.scopes import open_to
 from runhook.worker.errors import StoreUnavailable
-from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
 blueprint = Blueprint("health", __name__)
@@ -56,9 +56,7 @@ def ready() -> Answer[ReadyView]:
         w.store.ping()
         workers = w.store.processes.alive("worker")
     except StoreUnavailable as error:
-        report(
-            "redis.away", why=str(error)
-        )  # where Redis is, anybody may ask here and need not know
+        away.add(why=str(error))  # where Redis is, anybody may ask here and need not know
         return answer({"status": "not ready", "redis": "away", "workers": None}, 503)
     # Without one, jobs are taken and stay queued: a balancer that waits for ready must not send
     # them here.

@@ -71,7 +71,7 @@ def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
         try:
             check_port("127.0.0.1", settings.port, setting="PORT or --port")
             if base.embedded:
-                server.start()
+                fleet.keep("redis", server)
             check_server(assemble(settings, patience="door"))
             sources = _sources(reload=reload)
             _start(fleet, listener, faults)

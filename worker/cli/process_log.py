@@ -11,7 +11,13 @@ from runhook.worker.net.untrusted import one_line
 # What Celery tells its terminal when it ends. Under `up` Ctrl-C is not Celery's, and pressed again
 # it does nothing, so the advice would be wrong.
 CELERY_ADVICE = ("worker: Hitting Ctrl+C", "worker: Cold shutdown", "worker: Warm shutdown")
-COLOURS = {"web": "cyan", "worker": "green", "handlers": "yellow", "sandbox": "magenta"}
+COLOURS = {
+    "redis": "blue",
+    "web": "cyan",
+    "worker": "green",
+    "handlers": "yellow",
+    "sandbox": "magenta",
+}
 LOUD = ("warning", "error")  # levels that are shown in red
 
 

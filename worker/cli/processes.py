@@ -11,9 +11,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from runhook.worker.domain.lanes import lanes_of
 from runhook.worker.net.faults import why
@@ -61,34 +62,61 @@ def sandbox_command(port: int, *options: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "runhook.worker.cli", "sandbox", "--port", str(port), *options)
 
 
+class Starts:
+    """When a process was started of late, which tells whether to start it again."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Count anew: it has just been started as it was wanted to be."""
+        self._at = [time.monotonic()]
+
+    def add(self) -> None:
+        """It has been started again."""
+        self._at.append(time.monotonic())
+
+    def cannot_follow(self, status: int) -> bool:
+        """Whether starting it again would most likely bring the same end.
+
+        Args:
+            status: With which it ended.
+        """
+        now = time.monotonic()
+        self._at = [at for at in self._at if now - at < RESTARTS_WITHIN]
+        refused = status == REFUSED and now - max(self._at, default=0.0) < REFUSED_WITHIN
+        return refused or len(self._at) > RESTARTS
+
+
+class Tended(Protocol):
+    """What is started again when it has ended by itself."""
+
+    def ended(self) -> int | None:
+        """The status with which it has; None: it runs."""
+        ...
+
+    def start(self) -> None:
+        """Start it."""
+        ...
+
+
 @dataclass(kw_only=True)
 class _Member:
     """One process.
 
     Attributes:
-        name: What it is called in what it prints.
-        command: How it is started, and started again.
+        spawn: Starts it, and starts it again.
         process: As it runs now.
-        holds: File descriptors that it is handed, at each start.
-        starts: When it was started of late, by the monotonic clock.
     """
 
-    name: str
-    command: tuple[str, ...]
+    spawn: Callable[[], subprocess.Popen[bytes]]
     process: subprocess.Popen[bytes]
-    holds: tuple[int, ...] = ()
-    starts: list[float] = field(default_factory=list)
 
-    def cannot_start(self, status: int, now: float) -> bool:
-        """Whether starting it again would most likely bring the same end.
+    def ended(self) -> int | None:
+        return self.process.poll()
 
-        Args:
-            status: With which it ended.
-            now: By the monotonic clock.
-        """
-        self.starts = [at for at in self.starts if now - at < RESTARTS_WITHIN]
-        refused = status == REFUSED and now - max(self.starts, default=0.0) < REFUSED_WITHIN
-        return refused or len(self.starts) > RESTARTS
+    def start(self) -> None:
+        self.process = self.spawn()
 
 
 class Fleet:
@@ -120,6 +148,8 @@ class Fleet:
         self._umasks = umasks or {}
         self._own = own or {}
         self._members: dict[str, _Member] = {}
+        self._tended: dict[str, Tended] = {}
+        self._starts: dict[str, Starts] = {}
         self._ending = False
 
     def start(self, name: str, command: tuple[str, ...], holds: tuple[int, ...] = ()) -> None:
@@ -130,13 +160,19 @@ class Fleet:
             command: How it is started.
             holds: File descriptors of ours that it is handed.
         """
-        self._members[name] = _Member(
-            name=name,
-            command=command,
-            process=self._spawn(name, command, holds),
-            holds=holds,
-            starts=[time.monotonic()],
-        )
+        spawn = partial(self._spawn, name, command, holds)
+        self._members[name] = _Member(spawn=spawn, process=spawn())
+        self._tended[name], self._starts[name] = self._members[name], Starts()
+
+    def keep(self, name: str, tended: Tended) -> None:
+        """Start what is ended elsewhere, and start it again like the others.
+
+        Args:
+            name: What it is called.
+            tended: It may run already.
+        """
+        tended.start()
+        self._tended[name], self._starts[name] = tended, Starts()
 
     def tend(self) -> str | None:
         """Restart what ended by itself.
@@ -144,16 +180,15 @@ class Fleet:
         Returns:
             The name of a process that cannot start, or None.
         """
-        for member in self._members.values():
-            if self._ending or member.process.poll() is None:
+        for name, tended in self._tended.items():
+            if self._ending or (status := tended.ended()) is None:
                 continue
-            status, now = member.process.returncode, time.monotonic()
-            if member.cannot_start(status, now):
-                return member.name
+            if self._starts[name].cannot_follow(status):
+                return name
             if self._say:
-                self._say(member.name, f"ended with status {status}; started again")
-            member.process = self._spawn(member.name, member.command, member.holds)
-            member.starts.append(now)
+                self._say(name, f"ended with status {status}; started again")
+            tended.start()
+            self._starts[name].add()
         return None
 
     def restart(self, name: str) -> None:
@@ -165,9 +200,9 @@ class Fleet:
         if member.process.poll() is None:
             member.process.terminate()
         _end(member, time.monotonic() + PATIENCE)
-        member.process = self._spawn(name, member.command, member.holds)
+        member.start()
         # Not counted among its starts: a user saves more often than a process may end by itself.
-        member.starts = [time.monotonic()]
+        self._starts[name].forget()
 
     def pids(self) -> dict[str, int]:
         """The processes' ids by name."""

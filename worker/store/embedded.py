@@ -25,6 +25,7 @@ from runhook.worker.errors import StoreUnavailable
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: what a process gets when its parent dies
 PATIENCE = 20.0  # seconds to load the data of a large file
+GONE = -1  # the status of a process that was not this one's child
 SHARED = Path("/tmp")  # noqa: S108 - where a socket may lie itself: only its owner can move it
 PEER = struct.Struct("3i")  # process, user and group of who listens, as Linux tells them
 
@@ -63,6 +64,7 @@ class EmbeddedServer:
         self.folder = folder
         self.socket = listens
         self._process: subprocess.Popen[bytes] | None = None
+        self._found: int | None = None  # the process of one that was taken over
 
     @property
     def url(self) -> str:
@@ -76,6 +78,18 @@ class EmbeddedServer:
             return None
         return self._process.pid
 
+    def ended(self) -> int | None:
+        """The status with which it has ended by itself, GONE where nobody knows; None: it runs."""
+        if self._process is not None:
+            return self._process.poll()
+        if self._found is None:
+            return None
+        try:
+            os.kill(self._found, 0)
+        except ProcessLookupError:
+            return GONE
+        return None
+
     def start(self) -> None:
         """Start it, or take over one that still runs on the same data.
 
@@ -83,6 +97,8 @@ class EmbeddedServer:
             StoreUnavailable: It did not come up; the text holds the end of its log. Or folder,
                 socket or who listens there is not ours.
         """
+        if self.ended() is not None:
+            self._process = self._found = None
         if self._runs_already():
             return
         self.socket.unlink(missing_ok=True)
@@ -153,6 +169,7 @@ class EmbeddedServer:
         try:
             with self._client() as client:
                 where = str(client.config_get("dir").get("dir"))
+                self._found = int(client.info("server")["process_id"])
         except redis.RedisError as error:
             raise StoreUnavailable(f"who listens on {self.socket} is no server of ours") from error
         if Path(where).resolve() != self.folder.resolve():

@@ -1,0 +1,98 @@
+"""What the kernel kills for its memory: `up` starts it again, and nothing is paid twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from runhook.worker.cli.processes import free_port
+from runhook.worker.client.jobs import Job
+from runhook.worker.client.runhook import Runhook
+from tests.conftest import IMAGE, Sandbox, eventually
+
+pytestmark = [pytest.mark.kills, pytest.mark.timeout(240)]
+JOBS = 6
+PROCESSES = 2  # of web, besides its first
+SOON = 60.0  # seconds in which what was killed works again
+AGAIN = "ended with status -9; started again"
+
+
+@dataclass
+class Up:
+    """A `runhook up --sandbox`, and what it says."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    url: str
+
+    @property
+    def log(self) -> str:
+        """All of it; `up` itself runs."""
+        said = (self.folder / "up.log").read_text()
+        assert self.process.poll() is None, said
+        return said
+
+    @property
+    def token(self) -> str:
+        """This machine's own."""
+        return (self.folder / ".runhook" / "token").read_text().strip()
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where it pays."""
+        told = json.loads((self.folder / ".runhook" / "sandbox.json").read_text())
+        return Sandbox(told["RUNNINGHUB_BASE_URL"])
+
+    def submit(self, runhook: Runhook, since: int) -> list[Job]:
+        """Some jobs, each under a key of its own."""
+        numbers = range(since, since + JOBS)
+        return [runhook.submit(IMAGE, {"prompt": f"n {n}"}, key=f"n{n}") for n in numbers]
+
+
+def _children(parent: int, words: str) -> list[int]:
+    """The processes that another runs with these words in its command."""
+    asking = ["pgrep", "-P", str(parent), "-f", words]
+    found = subprocess.run(asking, capture_output=True, text=True, check=True)
+    return [int(line) for line in found.stdout.split()]
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    port = free_port()
+    with (tmp_path / "up.log").open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "runhook.worker.cli", "up", "--sandbox", "--port", str(port)],
+            cwd=tmp_path,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
+                "WEB_CONCURRENCY": str(PROCESSES),
+            },
+            stdout=out,
+            stderr=out,
+        )
+    found = Up(process, tmp_path, f"http://127.0.0.1:{port}")
+    try:
+        eventually(lambda: "ready at" in found.log, 90)
+        yield found
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0, (tmp_path / "up.log").read_text()
+
+
+def test_a_redis_that_was_killed_is_started_again_and_every_job_is_paid_once(up: Up) -> None:
+    with Runhook(up.url, up.token) as runhook:
+        before = up.submit(runhook, 0)
+        (server,) = _children(up.process.pid, "valkey-server")
+        os.kill(server, signal.SIGKILL)
+        after = up.submit(runhook, JOBS)
+        ended = [runhook.wait(job.id, timeout=SOON) for job in (*before, *after)]
+    assert {job.state for job in ended} == {"succeeded"}
+    assert up.sandbox.accepted() == len(ended)
+    assert up.log.count(f"redis     {AGAIN}") == up.log.count(AGAIN) == 1
