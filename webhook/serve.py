@@ -2,9 +2,13 @@
 
 import contextlib
 import gc
+import multiprocessing
 import os
 import resource
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +35,7 @@ HEADERS_WITHIN = 5000
 CONNECTIONS = 8192
 SPARE_FILES = 512  # open files besides connections: bodies on their way, Redis, code
 FEWEST = 64  # connections where even those are too many
+LOOK_EVERY = 0.5  # seconds between two looks whether the first process lives
 PORT_PATIENCE = 3.0  # seconds in which a web that was killed before this one frees its port
 # Seconds for which a thread that computes keeps the others waiting. The one that reads requests
 # waits so at each of thousands that come at once: with the usual five milliseconds for very long.
@@ -40,6 +45,9 @@ SWITCH_AFTER = 0.001
 
 def load() -> Callable[..., Any]:
     """The application of one server process."""
+    if first := multiprocessing.parent_process():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the first one's own, until it serves
+        threading.Thread(target=_end_after, args=(first.pid,), daemon=True).start()
     configure()
     sys.setswitchinterval(SWITCH_AFTER)
     settings = Settings.load("web")
@@ -49,6 +57,21 @@ def load() -> Callable[..., Any]:
     app = RsgiApp(create_app(wiring), wiring)
     gc.freeze()  # what was made until now lives as long as the process; nobody looks it through
     return app.__rsgi__
+
+
+def _end_after(first: int) -> None:
+    """End once the first process has: a SIGKILL, as of the OOM killer, lets it end nobody.
+
+    Whoever is left would answer on the port for good, and no other web could start.
+
+    Args:
+        first: Its id. A pipe to it would do for one process, but those forked later hold its end.
+    """
+    while os.getppid() == first:
+        time.sleep(LOOK_EVERY)
+    os.kill(os.getpid(), signal.SIGTERM)  # frees the port, and lets requests end
+    time.sleep(PATIENCE)
+    os._exit(1)
 
 
 def connections() -> int:

@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from runhook.webhook.serve import PATIENCE
 from runhook.worker.cli.processes import free_port
 from runhook.worker.client.jobs import Job
 from runhook.worker.client.runhook import Runhook
@@ -62,6 +64,15 @@ def _children(parent: int, words: str) -> list[int]:
     return [int(line) for line in found.stdout.split()]
 
 
+def _is_gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    # Whoever inherits it here may let it lie.
+    return "State:\tZ" in Path(f"/proc/{process}/status").read_text()
+
+
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
     port = free_port()
@@ -96,3 +107,19 @@ def test_a_redis_that_was_killed_is_started_again_and_every_job_is_paid_once(up:
     assert {job.state for job in ended} == {"succeeded"}
     assert up.sandbox.accepted() == len(ended)
     assert up.log.count(f"redis     {AGAIN}") == up.log.count(AGAIN) == 1
+
+
+def test_a_web_that_was_killed_leaves_nobody_on_its_port(up: Up) -> None:
+    (first,) = _children(up.process.pid, "webhook.serve")
+    serving = _children(first, "webhook.serve")
+    assert len(serving) == PROCESSES
+    live = urllib.request.Request(
+        f"{up.url}/v1/events/stream", headers={"Authorization": f"Bearer {up.token}"}
+    )
+    with urllib.request.urlopen(live, timeout=10):
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: all(map(_is_gone, serving)), PATIENCE + 5)
+    with Runhook(up.url, up.token) as runhook:
+        ended = [runhook.wait(job.id, timeout=SOON) for job in up.submit(runhook, 0)]
+    assert {job.state for job in ended} == {"succeeded"}
+    assert up.log.count(f"web       {AGAIN}") == up.log.count(AGAIN) == 1
