@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
@@ -17,6 +18,7 @@ from tests.conftest import IMAGE
 from tests.journeys.conftest import Town
 
 WAYS = ("stdio", "HTTP")
+SOON = 15.0  # seconds: less than a call had to be proved, and than programs of agents wait
 
 
 def _at(way: str, town: Town, era: str, folder: Path) -> AbstractAsyncContextManager[Agent]:
@@ -24,6 +26,11 @@ def _at(way: str, town: Town, era: str, folder: Path) -> AbstractAsyncContextMan
         return over_http(town.web, None, era)
     environ = {name: town.environ[name] for name in ("PATH", "HOME")}
     return over_stdio(folder, environ | {"RUNHOOK_URL": town.web}, era)
+
+
+def _nobody(folder: Path) -> dict[str, str]:
+    """The environment of a server of agents whose web is not there."""
+    return {"HOME": str(folder), "RUNHOOK_URL": "http://127.0.0.1:9"}
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -88,12 +95,50 @@ def test_an_agent_over_stdio_that_has_no_web_is_told_so_before_it_begins(tmp_pat
     assert not done.stdout
 
 
-def test_ctrl_c_ends_an_agents_server_though_nobody_has_hung_up(tmp_path: Path) -> None:
-    environ = {"HOME": str(tmp_path), "RUNHOOK_URL": "http://127.0.0.1:9"}
+def test_over_stdio_it_is_told_soon_that_nobody_listens(tmp_path: Path) -> None:
+    async def talk() -> tuple[float, Any]:
+        async with over_stdio(tmp_path, _nobody(tmp_path)) as agent:
+            begun = time.monotonic()
+            _, told = await agent.try_out("list_jobs")
+            return time.monotonic() - begun, told
+
+    took, told = session(talk)
+    assert took < SOON
+    assert "nobody listens at 127.0.0.1:9" in told["detail"]
+
+
+def test_an_agents_server_ends_with_its_input_whatever_was_asked(tmp_path: Path) -> None:
     serving = subprocess.Popen(
         [sys.executable, "-m", "runhook.worker.cli", "mcp"],
         cwd=tmp_path,
-        env=environ,
+        env=_nobody(tmp_path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert serving.stdin
+    assert serving.stdout
+    client: dict[str, Any] = {"protocolVersion": "2025-06-18", "capabilities": {}}
+    client["clientInfo"] = {"name": "test", "version": "1"}
+    waiting = {"name": "wait_for_job", "arguments": {"job": "job_1", "seconds": 50}}
+    for line in (
+        {"id": 1, "method": "initialize", "params": client},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": waiting},
+        {"id": 3, "method": "ping"},
+    ):
+        serving.stdin.write(json.dumps({"jsonrpc": "2.0", **line}).encode() + b"\n")
+    serving.stdin.flush()
+    assert b'"id":1' in serving.stdout.readline()
+    assert b'"id":3' in serving.stdout.readline()
+    serving.stdin.close()
+    assert serving.wait(SOON) == 0
+
+
+def test_ctrl_c_ends_an_agents_server_though_nobody_has_hung_up(tmp_path: Path) -> None:
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "runhook.worker.cli", "mcp"],
+        cwd=tmp_path,
+        env=_nobody(tmp_path),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -65,9 +65,17 @@ class RequestPlace(Turn):
     def __init__(self, app: Flask, environ: Mapping[str, Any]) -> None:
         super().__init__()
         runhook = Runhook(transport=OverHttp("", "", ONCE, http=Inside(app.wsgi_app, environ)))
-        self._desk = Desk(runhook=runhook, longest_wait=policy.AGENT_WAIT_MOST)
+        most = policy.AGENT_WAIT_MOST
+        self._desk = Desk(runhook=runhook, paying=runhook, longest_wait=most)
 
-    def work(self, work: Callable[[Desk], Found], /, *, long: bool) -> Awaitable[Found]:
+    def work(
+        self,
+        work: Callable[[Desk], Found],
+        /,
+        *,
+        long: bool,
+        pays: bool,  # noqa: ARG002 - each goes on to its end here
+    ) -> Awaitable[Found]:
         """Asked by the loop: what comes of a tool, by the desk as it is when its turn comes."""
         return self.have_done(lambda: work(self._desk), long=long)
 

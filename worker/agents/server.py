@@ -43,26 +43,37 @@ Found = TypeVar("Found")
 class Place(Protocol):
     """Where the tools of one request are carried out, and for whom."""
 
-    def work(self, work: Callable[[Desk], Found], /, *, long: bool) -> Awaitable[Found]:
-        """Carry it out in a thread: it waits, and if it is long, so long that others must not."""
+    def work(self, work: Callable[[Desk], Found], /, *, long: bool, pays: bool) -> Awaitable[Found]:
+        """Carry it out in a thread: it waits, and if it is long, so long that others must not.
+
+        Args:
+            work: What to do.
+            long: It takes as long as a job.
+            pays: It leads to a payment, and is brought to its end though nobody hears of it.
+        """
         ...
 
 
 class OwnProcess:
     """The place of a process that is one agent's alone."""
 
-    def __init__(self, runhook: Runhook) -> None:
-        self._desk = Desk(runhook=runhook, longest_wait=policy.AGENT_WAIT_MOST)
-        # Beside the loop's own threads, of which a small machine has six: calls wait for those.
+    def __init__(self, runhook: Runhook, paying: Runhook) -> None:
+        most = policy.AGENT_WAIT_MOST
+        self._desk = Desk(runhook=runhook, paying=paying, longest_wait=most)
+        # What pays has the loop's own threads, which are waited for when the agent is gone.
+        self._reads = ThreadPoolExecutor(policy.AGENT_READS, "reads")
         self._waits = ThreadPoolExecutor(policy.AGENT_WAITS, "waits")
         self._free = threading.Semaphore(policy.AGENT_WAITS)
 
-    async def work(self, work: Callable[[Desk], Found], /, *, long: bool) -> Found:
-        if not long:
-            return await asyncio.to_thread(work, self._desk)
-        if not self._free.acquire(blocking=False):
-            return await asyncio.to_thread(work, replace(self._desk, longest_wait=0))
+    async def work(self, work: Callable[[Desk], Found], /, *, long: bool, pays: bool) -> Found:
         loop = asyncio.get_running_loop()
+        if pays:
+            return await asyncio.to_thread(work, self._desk)
+        if not long:
+            return await loop.run_in_executor(self._reads, work, self._desk)
+        if not self._free.acquire(blocking=False):
+            looking = replace(self._desk, longest_wait=0)
+            return await loop.run_in_executor(self._reads, work, looking)
         return await loop.run_in_executor(self._waits, self._waited, work)
 
     def _waited(self, work: Callable[[Desk], Found]) -> Found:
@@ -90,7 +101,9 @@ def make_server(place_of: Callable[[Any], Place]) -> Server[Any]:
         try:
             if tool.waits and asks_for_progress(context.meta):
                 return _answer(*await _told(context.session, place, given))
-            well, view = await place.work(lambda desk: call(desk, tool, given), long=tool.waits)
+            well, view = await place.work(
+                lambda desk: call(desk, tool, given), long=tool.waits, pays=tool.pays
+            )
         except Exception:  # noqa: BLE001 - it is this call's own, and the agent must hear of it
             report("task.failed", lane="agents", exc_info=True)
             return _answer(False, _mistake(tool))
@@ -113,16 +126,23 @@ def asks_for_progress(meta: Mapping[str, Any] | None) -> bool:
 async def _told(session: ServerSession, place: Place, given: dict[str, Any]) -> tuple[bool, View]:
     """Wait for a job, and tell the agent meanwhile how it stands."""
     waiting = Waiting(given)
-    await place.work(waiting.step, long=False)
+    await place.work(waiting.step, long=False, pays=False)
     while waiting.answer is None:
         await session.report_progress(waiting.seconds, message=waiting.message)
-        await place.work(waiting.step, long=True)
+        await place.work(waiting.step, long=True, pays=False)
     return waiting.answer
 
 
-def serve_stdio(runhook: Runhook) -> None:
-    """Serve one agent over this process's standard input and output, until that ends."""
-    place = OwnProcess(runhook)
+def serve_stdio(runhook: Runhook, paying: Runhook) -> None:
+    """Serve one agent over this process's standard input and output, until that ends.
+
+    What pays has ended then; the threads of what is only read or waited for may still run.
+
+    Args:
+        runhook: The client.
+        paying: The client of what leads to a payment.
+    """
+    place = OwnProcess(runhook, paying)
     server = make_server(lambda _: place)
 
     async def serve() -> None:

@@ -42,10 +42,12 @@ class Desk:
 
     Attributes:
         runhook: The client, with the caller's own token.
+        paying: The same for what leads to a payment, which asks until it knows what became of it.
         longest_wait: Seconds that a call may take here; 0: it only looks.
     """
 
     runhook: Runhook
+    paying: Runhook
     longest_wait: float
 
 
@@ -138,7 +140,7 @@ def _submit(desk: Desk, asked: take.SubmitJob) -> View:
     if asked.group is not None:
         more["group"] = asked.group
     try:
-        job = desk.runhook.submit(
+        job = desk.paying.submit(
             asked.model, asked.input, key=asked.idempotency_key, priority=asked.priority, **more
         )
     except RunhookError as error:

@@ -1,6 +1,7 @@
 """`runhook mcp`: the tools of AI agents over standard input and output."""
 
 import importlib.util
+import os
 
 import click
 
@@ -20,7 +21,11 @@ def mcp() -> None:
     # Not at the top: half a second, which no --help needs.
     from runhook.worker.agents.server import serve_stdio
     from runhook.worker.client.runhook import Runhook
+    from runhook.worker.domain import policy
 
     # A thread waits for what an agent says, and would be waited for.
-    with unheard(), Runhook.over_http() as runhook:
-        serve_stdio(runhook)
+    # An agent's program gives up a call that takes long; what pays has the time to be proved.
+    prompt = Runhook.over_http(repeats=policy.PROMPT_PATIENCE)
+    with unheard():
+        serve_stdio(prompt, Runhook.over_http())
+    os._exit(0)  # the agent is gone: nothing that it only wanted to know is waited for

@@ -238,6 +238,7 @@ SILENT_FOR = 1800.0
 # For which a tool of an agent waits for a job, usually and at most: many of the programs in which
 # agents live give a call up after a minute.
 AGENT_WAIT, AGENT_WAIT_MOST = 30.0, 50.0
+AGENT_READS = 8  # other calls of one agent at once, but for those that pay
 AGENT_WAITS = 8  # waits of one agent at once; each is a thread, and the next one only looks
 # After which an agent that waits is told at the latest that it goes on: a program that starts its
 # minute anew with each such word never gives up, and it costs two calls of /v1 each time.
