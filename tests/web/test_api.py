@@ -389,10 +389,17 @@ def test_with_tokens_every_door_but_the_public_ones_needs_one(build: Build) -> N
 def test_ready_means_redis_and_a_worker(client: FlaskClient, house: House) -> None:
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503
+    assert int(client.get("/readyz").headers["Retry-After"]) > 0
     house.w.store.processes.beat("worker", "test", 12)
     assert client.get("/readyz").get_json() == {"status": "ready", "redis": "ok", "workers": 1}
     house.clock.advance(16)
     assert client.get("/readyz").status_code == 503
+
+
+def test_a_health_check_may_add_what_keeps_caches_away(client: FlaskClient, house: House) -> None:
+    house.w.store.processes.beat("worker", "test", 12)
+    assert client.get("/healthz?now=1").status_code == 200
+    assert client.get("/readyz?now=1").status_code == 200
 
 
 def test_no_secret_is_in_redis(house: House) -> None:

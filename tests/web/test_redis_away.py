@@ -1,5 +1,6 @@
 """When Redis is away: callbacks get 503 in time, and the API says that nothing was made."""
 
+import math
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from runhook.config.settings import Settings
+from runhook.webhook.edge.problems import away
 from runhook.webhook.pages.errors import AWAY, AWAY_SENT
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
@@ -47,6 +49,18 @@ def test_a_callback_gets_503_while_redis_is_stopped(own: tuple[EmbeddedServer, W
     )
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200
+
+
+def test_the_log_says_once_that_redis_is_away_and_not_for_each_who_asks(
+    own: tuple[EmbeddedServer, Wiring], capfd: pytest.CaptureFixture[str]
+) -> None:
+    server, w = own
+    client = web_app(w).test_client()
+    server.stop()
+    away._until = -math.inf  # whatever other tests had it say
+    asked = [client.get(path).status_code for path in ("/v1/jobs", "/readyz", "/v1/queue")]
+    assert asked == [503, 503, 503]
+    assert capfd.readouterr().err.count("redis.away") == 1
 
 
 def test_people_are_told_what_to_do_at_their_page(own: tuple[EmbeddedServer, Wiring]) -> None:
