@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runhook
-from runhook import InvalidRequest, Job, Output, RunhookError, Unavailable, WaitTimeout
+from runhook import (
+    InvalidRequest,
+    Job,
+    Output,
+    RunhookError,
+    SettingsError,
+    Unavailable,
+    WaitTimeout,
+)
 from runhook.worker.client import sse
 from runhook.worker.client.errors import CLASSES, error_of
 from runhook.worker.client.inputs import body_of, plain
@@ -40,6 +48,25 @@ def test_what_a_newer_version_says_besides_is_kept_in_the_document() -> None:
 def test_a_state_of_a_newer_version_that_is_an_end_is_one() -> None:
     assert _job(state="abandoned").ended
     assert not _job(state="thinking", ended_at=None).ended
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        ("attempts", None),
+        ("attempts", [None]),
+        ("attempts", {"n": 1}),
+        ("attempts", [{"n": 1, "state": "failed", "outputs": 5}]),
+        ("outputs", None),
+        ("outputs", ["x"]),
+        ("created_at", 1795983223),
+        ("created_at", "2026-11-22T10:00:00"),
+        ("cost", "x"),
+    ],
+)
+def test_a_job_that_no_runhook_says_so_is_a_strangers(name: str, odd: object) -> None:
+    with pytest.raises(SettingsError, match=f"its job has no good '{name}"):
+        _job(**{name: odd})
 
 
 def test_a_stored_copy_of_a_job_takes_no_token_along_and_says_how_to_go_on() -> None:

@@ -12,7 +12,8 @@ from runhook.worker.telemetry import masked
 
 def told(error: Exception) -> int | None:
     """Say what happened; the exit status, or None where it is a mistake of the program's."""
-    if isinstance(error, over_http.InvalidRequest):
+    # One without faults says what came, perhaps of somebody who is not runhook.
+    if isinstance(error, over_http.InvalidRequest) and error.errors:
         # Not at the top: they bring rich, which one line does without.
         from runhook.worker.cli.commands import show_faults
         from runhook.worker.cli.console import err

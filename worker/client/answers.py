@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from runhook.worker.client.errors import RunhookError, not_runhook
-from runhook.worker.client.jobs import Job
+from runhook.worker.client.jobs import Job, Moment
 
 Kind = TypeVar("Kind")
 
@@ -40,7 +40,7 @@ class Asset:
     seconds: float | None = None
     width: int | None = None
     height: int | None = None
-    created_at: datetime | None = None
+    created_at: Moment | None = None
 
     def __str__(self) -> str:
         return f"asset:{self.id}"
@@ -163,7 +163,7 @@ class Group:
     jobs: int
     size: int | None = None
     closed: bool = False
-    ended_at: datetime | None = None
+    ended_at: Moment | None = None
     states: Mapping[str, int] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 

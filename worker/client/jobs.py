@@ -1,18 +1,27 @@
 """A job and what belongs to it, as users' code has them: immutable, typed, read from /v1's JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, TypeAdapter, ValidationError
 
 from runhook.worker.client.errors import RunhookError, not_runhook
 
 ENDED = ("succeeded", "failed", "cancelled")
+
+
+def _no_number(given: object) -> object:
+    """A moment is a text, and no count of seconds or milliseconds that would be guessed at."""
+    if isinstance(given, int | float):
+        raise ValueError("is a number")
+    return given
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
 
 
 class Client(Protocol):
@@ -46,7 +55,7 @@ class Output:
     type: str | None = None
     text: str | None = None
     node_id: str | None = None
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
     archived_url: str | None = None
     thumbnail_url: str | None = None
 
@@ -124,8 +133,8 @@ class Attempt:
     state: str
     model: str | None = None
     ref: str | None = None
-    submitted_at: datetime | None = None
-    ended_at: datetime | None = None
+    submitted_at: Moment | None = None
+    ended_at: Moment | None = None
     error: JobError | None = None
     cost: Cost | None = None
     outputs: tuple[Output, ...] = ()
@@ -171,8 +180,8 @@ class Job:
     model: str
     state: str
     input: Mapping[str, Any]
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
     options: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     priority: int = 5
@@ -183,8 +192,8 @@ class Job:
     root: str | None = None
     waits_for: tuple[str, ...] = ()
     ref: str | None = None
-    submitted_at: datetime | None = None
-    ended_at: datetime | None = None
+    submitted_at: Moment | None = None
+    ended_at: Moment | None = None
     queue_position: int | None = None
     why_waiting: str | None = None
     outputs: tuple[Output, ...] = ()
@@ -282,13 +291,10 @@ def _adapter() -> TypeAdapter[Job]:
 def job_of(document: Mapping[str, Any], client: Client) -> Job:
     """A job from its JSON."""
     name = document["id"]
-    attempts = [
-        one | {"outputs": _numbered(name, one["outputs"])} for one in document.get("attempts", ())
-    ]
     told = {
         **document,
         "outputs": _numbered(name, document.get("outputs", ())),
-        "attempts": attempts,
+        "attempts": _each(document.get("attempts", ()), partial(_attempt, name)),
         "document": document,
         "_client": client,
     }
@@ -303,6 +309,17 @@ def has_ended(document: Mapping[str, Any]) -> bool:
     return document["state"] in ENDED or document.get("ended_at") is not None
 
 
-def _numbered(job_id: str, outputs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _attempt(job_id: str, _: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {**given, "outputs": _numbered(job_id, given.get("outputs", ()))}
+
+
+def _numbered(job_id: str, outputs: object) -> object:
     """Outputs that know what they are called in another job's input."""
-    return [{**one, "job": job_id, "n": n} for n, one in enumerate(outputs)]
+    return _each(outputs, lambda n, one: {**one, "job": job_id, "n": n})
+
+
+def _each(given: object, change: Callable[[int, Mapping[str, Any]], object]) -> object:
+    """Objects, each changed; what is none is left as it came, for whoever reads it to refuse."""
+    if not isinstance(given, Sequence) or not all(isinstance(one, Mapping) for one in given):
+        return given
+    return [change(n, one) for n, one in enumerate(given)]

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
+
+from runhook.worker.client.jobs import Moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +32,9 @@ class Delivery:
     type: str
     handler: str
     state: str
-    created_at: datetime
+    created_at: Moment
     job: str | None = None
-    next_at: datetime | None = None
+    next_at: Moment | None = None
     status: int | None = None
     why: str | None = None
     attempts: tuple[Mapping[str, Any], ...] = ()
@@ -58,8 +59,8 @@ class Recovered:
         document: The whole of /v1's JSON.
     """
 
-    since: datetime
-    until: datetime
+    since: Moment
+    until: Moment
     asked: int = 0
     opened: int = 0
     redelivered: int = 0
@@ -110,9 +111,9 @@ class Handler:
     model: str | None = None
     pending: int = 0
     dead: int = 0
-    since: datetime | None = None
-    seen_at: datetime | None = None
-    oldest: datetime | None = None
+    since: Moment | None = None
+    seen_at: Moment | None = None
+    oldest: Moment | None = None
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -145,10 +146,10 @@ class Subscription:
     enabled: bool = True
     why_disabled: str | None = None
     missed: int = 0
-    failing_since: datetime | None = None
-    rests_until: datetime | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    failing_since: Moment | None = None
+    rests_until: Moment | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
     secret: str | None = field(default=None, repr=False)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
