@@ -184,6 +184,18 @@ def test_each_fault_of_a_call_is_named_with_what_was_meant(client: FlaskClient) 
     assert faults["modle"]["nearest"] == "model"
 
 
+def test_what_v1_would_refuse_is_named_with_what_the_tool_refuses(client: FlaskClient) -> None:
+    wrong = {"model": IMAGE, "input": {"promt": "a cat"}, "idempotency_key": "", "max_price": "x"}
+    for given in (wrong, wrong | {"x": 1}):
+        told = _called(client, "submit_job", given)[1]
+        paths = {one["path"] for one in told["faults"]}
+        assert {"idempotency_key", "max_price", "input.promt"} == paths - {"x", "input.prompt"}
+        assert ("x" in paths) == ("x" in given)
+    told = _called(client, "read_costs", {"by": "dya", "x": 1})[1]
+    assert [one["path"] for one in told["faults"]] == ["x", "by"]
+    assert not _called(client, "list_jobs", {})[1]["jobs"], "and nothing was kept"
+
+
 def test_a_price_nobody_named_is_refused_where_one_is_known(client: FlaskClient) -> None:
     well, told = _called(client, "submit_job", GOOD | {"idempotency_key": "k", "max_price": None})
     assert (well, told["faults"][0]["path"]) == (False, "max_price")

@@ -1,17 +1,23 @@
-"""The body of a call: declared beside its route as a model, read where the route asks for it."""
+"""The body of a call: declared beside its route as a model, read where the route asks for it.
+
+It is the last of a request that is read, so it is told with what is wrong with the query and the
+headers. Those who read one otherwise do as much, by `request_faults`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from flask import current_app, request
+from flask import current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from runhook.webhook.edge.receiving import body_within
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.bodies import Body, Model, json_object, read
+from runhook.worker.domain.faults import Faults
 
 Route = TypeVar("Route", bound=Callable[..., Any])
+Found = TypeVar("Found")
 LARGEST_NOTHING = 1024  # bytes: an empty object, and room to name what is not taken
 JSON, FORM = "application/json", "multipart/form-data"
 
@@ -68,20 +74,27 @@ def body(model: type[Model]) -> Model:
     """What this request's body says, as the model that `reads` declares for its route.
 
     Raises:
-        InvalidRequest: With every fault.
+        InvalidRequest: With every fault of the request.
     """
-    return read(model, given(), now=wiring().clock.now())
+    return body_as(lambda given: read(model, given, now=wiring().clock.now()))
 
 
-def given() -> dict[str, Any]:
-    """The same as its JSON object, for a flow that reads it by itself.
+def body_as(judge: Callable[[dict[str, Any]], Found]) -> Found:
+    """The same, as something else makes it of the JSON object and says what is wrong with that.
 
     Raises:
         UnsupportedMediaType: It does not say that it is JSON.
         RequestEntityTooLarge: It is larger than is read.
-        InvalidRequest: It is no JSON object.
+        InvalidRequest: It is no JSON object, or with every fault of the request.
     """
-    return _json(READS[current_app.view_functions[request.endpoint or ""]])
+    with request_faults().together():
+        return judge(_json(READS[current_app.view_functions[request.endpoint or ""]]))
+
+
+def request_faults() -> Faults:
+    """What is wrong with the request as far as it was read."""
+    found: Faults = g.faults
+    return found
 
 
 def no_body() -> None:
@@ -92,7 +105,8 @@ def no_body() -> None:
         UnsupportedMediaType: There is a body, and it does not say that it is JSON.
         RequestEntityTooLarge: It is no empty object, whatever it is.
     """
-    read(Nothing, _json(NOTHING))
+    with request_faults().together():
+        read(Nothing, _json(NOTHING))
 
 
 def _json(wanted: Reads) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from runhook.worker.domain.problem_kinds import Kind
+from runhook.worker.errors import Fault
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 
@@ -30,11 +31,13 @@ class Header:
         name: Its own.
         means: What it says.
         schema: What it takes, as JSON Schema.
+        fault: What is wrong with it as it came; None: nothing.
     """
 
     name: str
     means: str
     schema: dict[str, Any]
+    fault: Callable[[str], Fault | None]
 
 
 HEARS: dict[Callable[..., Any], tuple[Header, ...]] = {}

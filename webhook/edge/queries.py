@@ -1,12 +1,19 @@
-"""The query of a call: declared beside its route as a model, read before the route runs."""
+"""The query of a call: declared beside its route as a model, read before the route runs.
 
-from collections.abc import Callable
+So are the headers that a route hears. What is wrong with either is told with what is wrong with the
+body.
+"""
+
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
 from flask import Response, current_app, g, request
 
+from runhook.webhook.edge.bodies import READS, no_body
+from runhook.webhook.edge.declared import HEARS
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.bodies import refused, shaped
+from runhook.worker.domain.faults import Faults
 from runhook.worker.domain.metadata import Label
 from runhook.worker.domain.pages import USUAL as USUAL
 from runhook.worker.domain.pages import LabelledQuery as LabelledQuery
@@ -20,6 +27,7 @@ Route = TypeVar("Route", bound=Callable[..., Response])
 Parameters = TypeVar("Parameters", bound=Query)
 FLAGS = {"true": True, "false": False}  # what a flag says, and means
 QUERIES: dict[Callable[..., Any], type[Query]] = {}
+V1 = "/v1/"  # begins the calls that take JSON or nothing
 
 
 def takes(query: type[Query]) -> Callable[[Route], Route]:
@@ -35,27 +43,39 @@ def takes(query: type[Query]) -> Callable[[Route], Route]:
 def read_query() -> None:
     """Before every request of /v1: nothing that was asked for is left out of the answer silently.
 
+    Faults wait for those of a body that the route reads, to be told with them.
+
     Raises:
         InvalidRequest: The query has a parameter that this route does not take, a wrong one, or one
-            twice.
+            twice; or a header is wrong. And there is no body to be read.
     """
     route = current_app.view_functions[request.endpoint or ""]
-    faults = [
-        Fault(path=name, message="is given more than once")
-        for name, values in request.args.lists()
-        if len(values) > 1
-    ]
-    try:
+    faults = g.faults = Faults(*_repeated())
+    with faults.also():
         g.query, g.labels = read_parameters(
             QUERIES.get(route, Query),
             request.args.to_dict(),
             now=wiring().clock.now(),
             indexed=wiring().settings.indexed,
         )
-    except InvalidRequest as invalid:
-        faults += invalid.faults
-    if faults:
-        raise InvalidRequest(faults)
+    faults.found += _header_faults(route)
+    if faults.found and route not in READS:
+        if request.path.startswith(V1):
+            no_body()  # refuses it with what a body says for all that
+        raise InvalidRequest(faults.found)
+
+
+def _repeated() -> Iterator[Fault]:
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            yield Fault(path=name, message="is given more than once")
+
+
+def _header_faults(route: Callable[..., Any]) -> Iterator[Fault]:
+    for header in HEARS.get(route, ()):
+        value = request.headers.get(header.name)
+        if value is not None and (fault := header.fault(value)):
+            yield fault
 
 
 def query(_: type[Parameters]) -> Parameters:

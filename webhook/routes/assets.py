@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 from flask import Blueprint, request, url_for
 from pydantic import WithJsonSchema
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
-from runhook.webhook.edge.bodies import FORM, reads
+from runhook.webhook.edge.bodies import FORM, reads, request_faults
 from runhook.webhook.edge.declared import gives
 from runhook.webhook.edge.page_forms import BUSY_FORM, LARGEST_FILE
 from runhook.webhook.edge.queries import read_query
@@ -43,20 +43,27 @@ class AssetForm(Body):
 @gives(201)
 def post_asset() -> Answer[AssetView]:
     """Keep the form's `file`; the same content twice is one asset."""
-    if request.mimetype != FORM:
-        raise UnsupportedMediaType(f"send {FORM} with a file")
-    # Before the form is looked at, for that reads the whole body.
-    request.max_content_length = LARGEST
-    file = request.files.get("file")
-    faults = list(_form_faults(request.form, request.files))
-    if file is None:
-        faults.append(Fault(path="file", message="is required: the form's file goes by this name"))
-    if faults or file is None:
-        raise InvalidRequest(faults)
+    with request_faults().together():
+        file = _file()
     asset = create.keep(wiring(), file.filename or "file", file.stream, caller().name)
     response = answer(asset_view(asset, only()), 201)
     response.headers["Location"] = url_for("assets.get_asset", asset_id=asset.id)
     return response
+
+
+def _file() -> FileStorage:
+    """The form's one file."""
+    if request.mimetype != FORM:
+        raise UnsupportedMediaType(f"send {FORM} with a file")
+    # Before the form is looked at, for that reads the whole body.
+    request.max_content_length = LARGEST
+    faults = list(_form_faults(request.form, request.files))
+    file = request.files.get("file")
+    if file is None:
+        faults.append(Fault(path="file", message="is required: the form's file goes by this name"))
+    if faults or file is None:
+        raise InvalidRequest(faults)
+    return file
 
 
 def _form_faults(*parts: MultiDict[str, Any]) -> Iterator[Fault]:

@@ -20,7 +20,7 @@ from runhook.worker.domain.events import STATES, CloudEventView, Event, cloud_ev
 from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.problem_kinds import NOT_FOUND, TRIMMED
 from runhook.worker.domain.views import job_view
-from runhook.worker.errors import Fault, InvalidRequest, Trimmed
+from runhook.worker.errors import Fault, Trimmed
 from runhook.worker.store import event_order, is_event_id
 from runhook.worker.store.events import EVENT_ID
 
@@ -29,10 +29,19 @@ LARGEST = 4096  # bytes of a body, which has two words
 # ones cost it no more than ten thousand events, and it answers with a cursor to go on from.
 ROUNDS, PIECE = 20, 500
 ENDS = tuple(kind for kind, state in STATES.items() if state.ended)
+
+
+def _last_event_fault(text: str) -> Fault | None:
+    if not text or is_event_id(text):
+        return None
+    return Fault(path="Last-Event-ID", message=AN_EVENT)
+
+
 LAST_EVENT = Header(
     name="Last-Event-ID",
     means="The last event that was heard; those behind it come first.",
     schema={"type": "string", "pattern": f"^(?:{EVENT_ID.pattern})$"},
+    fault=_last_event_fault,
 )
 
 blueprint = Blueprint("events", __name__, url_prefix="/v1")
@@ -81,7 +90,7 @@ def stream_events() -> Events[CloudEventView]:
     """Events as they happen, and those since `Last-Event-ID` first."""
     asked = query(StreamQuery)
     # The header first: browsers send it when they connect again, to the same `?after=` as at first.
-    last = _last_heard()
+    last = request.headers.get(LAST_EVENT.name)
     cursor, store = last or beginning(asked), wiring().store.events
     if cursor and (last or asked.after):
         store.after(cursor, 1)  # says now that it is too old, while a status can still be sent
@@ -117,21 +126,13 @@ def stream_job(job_id: str) -> Events[JobView] | Done:
 
     204 to whoever heard its end, by `Last-Event-ID`: a browser connects no more then.
     """
-    w, last = wiring(), _last_heard()
+    w, last = wiring(), request.headers.get(LAST_EVENT.name)
     # Before the job is read: an event in between is sent twice over, and not missed.
     start = w.store.events.newest()
     job = w.store.jobs.get(job_id)
     if last and job.state.ended and _has_heard_all(job, last, start):
         return Done()
     return _hub().stream(caller().name, _job(_hub(), start, job, w.settings.public_url), g.session)
-
-
-def _last_heard() -> str | None:
-    """The event that the caller heard last, as it says; None: it says nothing."""
-    last = request.headers.get(LAST_EVENT.name)
-    if last and not is_event_id(last):
-        raise InvalidRequest([Fault(path=LAST_EVENT.name, message=AN_EVENT)])
-    return last
 
 
 def _has_heard_all(job: Job, last: str, newest: str) -> bool:

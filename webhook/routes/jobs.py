@@ -9,7 +9,7 @@ from flask import Blueprint, request, stream_with_context, url_for
 from pydantic import Field
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from runhook.webhook.edge.bodies import body, given, no_body, reads
+from runhook.webhook.edge.bodies import body, body_as, no_body, reads, request_faults
 from runhook.webhook.edge.declared import Header, gives, hears
 from runhook.webhook.edge.limits import ASKING, BATCHES, CHANGING
 from runhook.webhook.edge.queries import Flag, Query, labels, query, read_query, takes
@@ -29,7 +29,6 @@ from runhook.worker.domain.answers import (
 from runhook.worker.domain.bodies import LONGEST_KEY, Body, JobId, key_fault
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.problem_kinds import CONFLICT, NOT_FOUND, OVER_BUDGET, REFUSED
-from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch, create, lists, resolve
 from runhook.worker.flows.batch import JobLine, LineView
 from runhook.worker.flows.cancel import cancel
@@ -57,6 +56,7 @@ IDEMPOTENCY_KEY = Header(
         "maxLength": LONGEST_KEY,
         "pattern": f"^[{PRINTED}](?:[ {PRINTED}]*[{PRINTED}])?$",
     },
+    fault=lambda key: key_fault(key, "Idempotency-Key"),
 )
 LARGEST = 32 * 1024 * 1024  # bytes of a job: media may come as data URIs
 LARGEST_WORD = 1024  # bytes of a body that says one word
@@ -104,7 +104,7 @@ def post_job() -> Answer[JobView] | Answer[DryRunView]:
 
     With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
     """
-    wanted, key = given(), _idempotency_key()
+    wanted, key = body_as(_good_elsewhere), request.headers.get(IDEMPOTENCY_KEY.name)
     dry_run = query(JobQuery).dry_run
     # Only where RunningHub is asked: an ordinary job needs Redis alone and waits for nobody.
     with _waiting_for(wanted, dry_run):
@@ -127,15 +127,16 @@ def post_batch() -> Lines[LineView]:
     A line may have a `"key"` of its own. An Idempotency-Key makes one for each other line, of what
     it says: sent again without its bad lines, a batch pays nothing again.
     """
-    if request.mimetype not in BATCH:
-        raise UnsupportedMediaType(f"send Content-Type: {BATCH[0]}")
-    if (request.content_length or 0) > LARGEST_BATCH:
-        raise RequestEntityTooLarge(f"a batch is at most {LARGEST_BATCH} bytes; send several")
+    with request_faults().together():  # those of a line are told with its line
+        if request.mimetype not in BATCH:
+            raise UnsupportedMediaType(f"send Content-Type: {BATCH[0]}")
+        if (request.content_length or 0) > LARGEST_BATCH:
+            raise RequestEntityTooLarge(f"a batch is at most {LARGEST_BATCH} bytes; send several")
     lines = batch.accept(
         wiring(),
         lines_within(request, LARGEST),
         owner=caller().name,
-        key=_idempotency_key(),
+        key=request.headers.get(IDEMPOTENCY_KEY.name),
         only=only(),
         dry_run=query(JobQuery).dry_run,
     )
@@ -297,8 +298,11 @@ def _asker() -> Asker:
     return Asker(tenant=caller().name, only=only())
 
 
-def _idempotency_key() -> str | None:
-    key = request.headers.get(IDEMPOTENCY_KEY.name)
-    if key is not None and (fault := key_fault(key, IDEMPOTENCY_KEY.name)):
-        raise InvalidRequest([fault])
-    return key
+def _good_elsewhere(wanted: dict[str, Any]) -> dict[str, Any]:
+    """A job as it was sent, which its flow judges; but where the rest of the request is wrong, it
+    comes to no flow, and is judged here.
+    """
+    if request_faults().found:
+        with _waiting_for(wanted, dry_run=False):
+            create.trial(wiring(), wanted, asker=_asker())
+    return wanted

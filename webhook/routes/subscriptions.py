@@ -1,11 +1,12 @@
 """/v1/subscriptions: who gets events over HTTP. A secret is shown once, when it is made."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import orjson
 from flask import Blueprint, url_for
 
-from runhook.webhook.edge.bodies import body, given, no_body, reads
+from runhook.webhook.edge.bodies import body, body_as, no_body, reads
 from runhook.webhook.edge.declared import gives
 from runhook.webhook.edge.limits import TESTS
 from runhook.webhook.edge.queries import read_query
@@ -40,7 +41,7 @@ blueprint.before_request(read_query)
 @gives(201)
 def post_subscription() -> Answer[SecretView]:
     """Have events posted to a URL: 201 with the secret that signs them."""
-    wanted = subscriptions.read_new(wiring(), given())
+    wanted = body_as(partial(subscriptions.read_new, wiring()))
     made, secret = subscriptions.create(wiring(), wanted)
     response = answer(_with_secret(made, secret), 201)
     response.headers["Location"] = url_for(".get_subscription", subscription_id=made.id)
@@ -67,7 +68,7 @@ def get_subscription(subscription_id: str) -> Answer[SubscriptionView]:
 @reads(SubscriptionPatch, largest=LARGEST, example={"enabled": False})
 def patch_subscription(subscription_id: str) -> Answer[SubscriptionView]:
     """Change what the body names. Enabled again, it says how much it missed and how to send it."""
-    patch = subscriptions.read_patch(wiring(), given())
+    patch = body_as(partial(subscriptions.read_patch, wiring()))
     return answer(_view(subscriptions.change(wiring(), subscription_id, patch)))
 
 

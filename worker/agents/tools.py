@@ -4,7 +4,7 @@ One set for both ways in, `runhook mcp` and `/mcp`. None does what its caller's 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from itertools import islice
@@ -13,8 +13,9 @@ from typing import Any
 from runhook.worker.agents import arguments as take
 from runhook.worker.agents.wording import DATA, error_answer, job_answer, shortened, summary
 from runhook.worker.catalogue import COMFY_KINDS
+from runhook.worker.client.errors import InvalidRequest as Invalid
 from runhook.worker.client.errors import RunhookError, error_of
-from runhook.worker.client.inputs import moment
+from runhook.worker.client.inputs import key_of, moment
 from runhook.worker.client.jobs import Job, WaitTimeout
 from runhook.worker.client.runhook import Runhook
 from runhook.worker.domain.bodies import read
@@ -30,6 +31,8 @@ ARGUMENTS = {
     "Idempotency-Key": "idempotency_key",
     "key": "idempotency_key",
 }
+# In place of arguments that cannot be read, for those that can be judged without them.
+UNSAID: dict[str, Any] = {"model": "", "input": {}, "idempotency_key": "", "max_price": None}
 PRICELESS = (
     'must be an amount, as "0.50": null is for workflow/, app/ and quick/ only, whose price '
     "nobody knows before. price_job says what this one costs"
@@ -63,6 +66,7 @@ class Tool:
         changes: Something is different afterwards.
         pays: It leads to a payment.
         waits: It takes as long as a job, and not only as a call.
+        faults: What /v1 would refuse of its arguments; nothing comes of asking.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Tool:
     changes: bool = False
     pays: bool = False
     waits: bool = False
+    faults: Callable[[Desk, Any], list[Fault]] = lambda *_: []
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -85,7 +90,7 @@ def call(desk: Desk, tool: Tool, given: dict[str, Any]) -> tuple[bool, View]:
     Returns:
         Whether that went well, and what the agent is told.
     """
-    return answered(tool, lambda: tool.does(desk, read(tool.takes, given)))
+    return answered(tool, lambda: tool.does(desk, _arguments(desk, tool, given)))
 
 
 def answered(tool: Tool, does: Callable[[], View]) -> tuple[bool, View]:
@@ -100,6 +105,39 @@ def answered(tool: Tool, does: Callable[[], View]) -> tuple[bool, View]:
             raise _refused("", f"cannot be sent as JSON: {wrong}") from None
     except RunhookError as error:
         return False, error_answer(error, pays=tool.pays)
+
+
+def _arguments(desk: Desk, tool: Tool, given: dict[str, Any]) -> take.Arguments:
+    """What a tool is called with.
+
+    Raises:
+        InvalidRequest: With every fault, also what /v1 would refuse of those that can be read.
+    """
+    try:
+        return read(tool.takes, given)
+    except InvalidRequest as invalid:
+        unread = {_head(fault.path) for fault in invalid.faults}
+        fields = tool.takes.model_fields.keys()
+        parts = {name: given[name] for name in given.keys() & (fields - unread)}
+        asked = tool.takes.model_construct(**UNSAID | parts)
+        others = [one for one in tool.faults(desk, asked) if _head(one.path) not in unread]
+        raise InvalidRequest([*invalid.faults, *others]) from None
+
+
+def _head(path: str) -> str:
+    """The argument that a path is in."""
+    return path.partition(".")[0].partition("[")[0]
+
+
+def _found(ask: Callable[[], object]) -> list[Fault]:
+    """What a call finds wrong with itself, at the arguments that the agent gave."""
+    try:
+        ask()
+    except Invalid as refused:
+        return [replace(one, path=ARGUMENTS.get(one.path, one.path)) for one in refused.errors]
+    except RunhookError:
+        pass  # it cannot be looked at now
+    return []
 
 
 def _find(desk: Desk, asked: take.FindModels) -> View:
@@ -129,23 +167,44 @@ def _price(desk: Desk, asked: take.PriceJob) -> View:
 
 
 def _submit(desk: Desk, asked: take.SubmitJob) -> View:
-    if "max_price" in asked.options:
-        raise _refused("options.max_price", "is an argument of its own here: max_price")
-    if asked.max_price is None and asked.model.partition("/")[0] not in COMFY_KINDS:
-        raise _refused("max_price", PRICELESS)
-    options = dict(asked.options)
-    if asked.max_price is not None:
-        options["max_price"] = asked.max_price
-    more: dict[str, Any] = {"options": options, "metadata": asked.metadata}
-    if asked.group is not None:
-        more["group"] = asked.group
+    if _own_faults(asked):
+        raise InvalidRequest(_submit_faults(desk, asked))
     try:
         job = desk.paying.submit(
-            asked.model, asked.input, key=asked.idempotency_key, priority=asked.priority, **more
+            asked.model, asked.input, key=asked.idempotency_key, **_parts(asked)
         )
     except RunhookError as error:
         raise _as_argued(error) from None
     return standing(job)
+
+
+def _submit_faults(desk: Desk, asked: take.SubmitJob) -> list[Fault]:
+    return [
+        *_own_faults(asked),
+        *_found(lambda: desk.runhook.price(asked.model, asked.input, **_parts(asked))),
+    ]
+
+
+def _own_faults(asked: take.SubmitJob) -> list[Fault]:
+    """What an agent may not say though /v1 would take it, and a key that goes nowhere."""
+    found = _found(lambda: key_of(asked.idempotency_key))
+    if "max_price" in asked.options:
+        text = "is an argument of its own here: max_price"
+        found.append(Fault(path="options.max_price", message=text))
+    if asked.max_price is None and asked.model.partition("/")[0] not in COMFY_KINDS:
+        found.append(Fault(path="max_price", message=PRICELESS))
+    return found
+
+
+def _parts(asked: take.SubmitJob) -> dict[str, Any]:
+    """What a job has besides its model and input, as the Python client names it."""
+    options = dict(asked.options)
+    if asked.max_price is not None:
+        options["max_price"] = asked.max_price
+    more = {"options": options, "metadata": asked.metadata, "priority": asked.priority}
+    if asked.group is not None:
+        more["group"] = asked.group
+    return more
 
 
 def _wait(desk: Desk, asked: take.WaitForJob) -> View:
@@ -225,6 +284,7 @@ TOOLS = {
             "defaults filled in. Free; nothing is kept.",
             takes=take.PriceJob,
             does=_price,
+            faults=lambda desk, asked: _found(lambda: _price(desk, asked)),
         ),
         Tool(
             name="submit_job",
@@ -234,6 +294,7 @@ TOOLS = {
             "a budget that has no room refuses it, free.",
             takes=take.SubmitJob,
             does=_submit,
+            faults=_submit_faults,
             changes=True,
             pays=True,
         ),
@@ -265,6 +326,7 @@ TOOLS = {
             "been submitted already. Free.",
             takes=take.ListJobs,
             does=_list,
+            faults=lambda desk, asked: _found(lambda: _list(desk, asked)),
         ),
         Tool(
             name="read_costs",
@@ -272,6 +334,7 @@ TOOLS = {
             "Free.",
             takes=take.ReadCosts,
             does=_costs,
+            faults=lambda desk, asked: _found(lambda: _costs(desk, asked)),
         ),
     )
 }

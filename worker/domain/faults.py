@@ -1,14 +1,52 @@
-"""What a user probably meant, for the refusal of what he wrote. Pure."""
+"""Faults found in more than one place, and what a user probably meant by a word. Pure."""
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from runhook.worker.errors import Fault
+from runhook.worker.errors import Fault, InvalidRequest
 
 # Digits, and a unit of two letters at most: 5, -1.5, 720p, 16:9, 1024x768.
 _NUMBER = re.compile(r"[\W_]*\d[\d\W_]*[a-zA-Z]{0,2}[\d\W_]*")
 LONGEST_NAME = 200  # characters; finding the nearest costs their square
+
+
+class Faults:
+    """What is wrong with one request, found place by place and refused all at once.
+
+    Attributes:
+        found: So far.
+    """
+
+    def __init__(self, *found: Fault) -> None:
+        self.found = list(found)
+
+    @contextmanager
+    def also(self) -> Iterator[None]:
+        """Find those of one more place; it goes on behind it, whatever that raises of them."""
+        try:
+            yield
+        except InvalidRequest as invalid:
+            self.found += invalid.faults
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Find those of the last place, and refuse the request if there are any.
+
+        A last place that cannot be looked at hides none of those before it.
+
+        Raises:
+            InvalidRequest: With all of them.
+        """
+        try:
+            with self.also():
+                yield
+        except Exception:
+            if not self.found:
+                raise
+        if self.found:
+            raise InvalidRequest(self.found)
 
 
 def misspelt(path: str, message: str, word: str, known: Sequence[str]) -> Fault:

@@ -7,8 +7,8 @@ from typing import Annotated, TypeVar
 from pydantic import BeforeValidator
 
 from runhook.worker.domain.bodies import Body, fits, read, refused, shaped
+from runhook.worker.domain.faults import Faults
 from runhook.worker.domain.metadata import PREFIX, Label, labels_wanted
-from runhook.worker.errors import Fault, InvalidRequest
 
 # Items of a page; a hundred jobs are about 200 KiB.
 MOST, USUAL = 100, 20
@@ -42,21 +42,14 @@ def read_parameters(
     Raises:
         InvalidRequest: With every fault.
     """
-    rest, faults = dict(given), list[Fault]()
-    found, labels, named = None, tuple[Label, ...](), dict[str, str]()
+    rest, faults = dict(given), Faults()
+    labels, named = tuple[Label, ...](), dict[str, str]()
     if issubclass(wanted, LabelledQuery):
         named = {name: rest.pop(name) for name in given if name.startswith(PREFIX)}
-    try:
+    with faults.also():
         labels = labels_wanted(named, indexed)
-    except InvalidRequest as invalid:
-        faults += invalid.faults
-    try:
-        found = read(wanted, rest, now=now, indexed=indexed)
-    except InvalidRequest as invalid:
-        faults += invalid.faults
-    if found is None or faults:
-        raise InvalidRequest(faults)
-    return found, labels
+    with faults.together():
+        return read(wanted, rest, now=now, indexed=indexed), labels
 
 
 def _page_size(text: object) -> object:

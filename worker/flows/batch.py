@@ -19,6 +19,7 @@ from runhook.worker.catalogue.views import dry_run_view
 from runhook.worker.domain import policy
 from runhook.worker.domain.answers import JobView, RoomView
 from runhook.worker.domain.bodies import LONGEST_KEY, json_object, key_fault
+from runhook.worker.domain.faults import Faults
 from runhook.worker.domain.jobs import LOCAL, Job
 from runhook.worker.domain.outputs import LINE_NAME
 from runhook.worker.domain.problems import ProblemView, problem_view
@@ -341,15 +342,22 @@ class _Batch:
 
     def line(self, number: int, text: bytes | None) -> Line:
         """What becomes of a line."""
-        name, given = None, dict[str, Any]()
+        name, key, given = None, None, dict[str, Any]()
         try:
             if text is None:
                 raise InvalidRequest(
                     [Fault(path="", message="the line is longer than a job may be")]
                 )
             given = json_object(text, "the line")
-            name = self.names.of(given)
-            key, asker = self.keys.of(given), replace(self.asker, own=name or "")
+            faults = Faults()
+            with faults.also():
+                name = self.names.of(given)
+            asker = replace(self.asker, own=name or "")
+            with faults.also():
+                key = self.keys.of(given)
+            if faults.found:  # what is wrong with the job is told with them
+                with faults.together():
+                    create.trial(self.w, given, asker=asker)
             if self.trial:
                 return self.trial.line(Line(number=number, name=name), given, key, asker)
             new, job = create.accept(self.w, given, owner=self.owner, key=key, asker=asker)
