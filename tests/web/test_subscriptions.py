@@ -46,6 +46,20 @@ def test_a_subscription_shows_its_secret_once(client: FlaskClient, receiver: Rec
     assert "secret" not in listed[0]
 
 
+def test_null_in_a_change_means_all_as_it_does_in_a_new_one(client: FlaskClient) -> None:
+    narrow = {"events": ["job.failed"], "models": ["vidu/*"], "include": ["cost"]}
+    made = _made(client, **PUBLIC, **narrow)
+    where = f"/v1/subscriptions/{made['id']}"
+    for name in narrow:
+        changed = client.patch(where, json={name: None}).get_json()
+        assert changed[name] == _made(client, **PUBLIC, **{name: None})[name]
+        assert client.get(where).get_json()[name] == changed[name] != made[name]
+    for name in ("url", "enabled"):
+        assert client.patch(where, json={name: None}).status_code == 422
+    kept = client.get(where).get_json()
+    assert (kept["url"], kept["enabled"]) == (PUBLIC["url"], True)
+
+
 @pytest.mark.parametrize(
     ("given", "paths"),
     [

@@ -43,6 +43,7 @@ MOST_SECRETS = 4  # that sign beside the newest: each is a header's worth in eve
 # Filters of one kind, and characters of each: they are held against every event.
 MOST_FILTERS, LONGEST_GLOB = 100, 300
 UNSENT = "job.archived"  # without RUNHOOK_ARCHIVE
+FILTERS = {"events", "models", "include"}  # of each null means all, and an empty list too
 
 
 def _allowed(url: str, info: ValidationInfo) -> str:
@@ -103,37 +104,45 @@ Types = Annotated[
 Fields = Annotated[tuple[str, ...], shaped(_filters, SOME_FIELDS), _among(JOB_FIELDS)]
 
 
-class SubscriptionPatch(Body):
-    """What a request wants of a subscription; None where it says nothing.
+class _Wanted(Body):
+    """Which events, what of them, and where to.
 
     Attributes:
         url: Where events are posted to.
-        events: Their types; empty: all.
-        models: Globs over the job's model; empty: all.
-        include: The fields of a job that events have besides its id, model and state; empty: all.
-        enabled: Whether events are delivered to it.
+        events: Their types; empty or None: all.
+        models: Globs over the job's model; empty or None: all.
+        include: The fields of a job that events have besides its id, model and state; empty or
+            None: all.
     """
 
     member: ClassVar[str] = "a field of a subscription"
 
-    url: Url | None = None
+    # No default is ever read, and no document names it: a patch counts for what it says.
+    url: Url = Field(default_factory=str)
     events: Types | None = None
     models: Filters | None = None
     include: Fields | None = None
-    enabled: bool | None = None
 
 
-class NewSubscription(SubscriptionPatch):
-    """A subscription to be made: as a patch, but it says where events are posted to.
+class SubscriptionPatch(_Wanted):
+    """What a request changes of a subscription. What it leaves out stays as it is.
 
     Attributes:
-        url: Where events are posted to.
-        events: Their types; empty: all.
-        models: Globs over the job's model; empty: all.
+        enabled: Whether events are delivered to it.
+    """
+
+    enabled: bool = Field(default_factory=bool)
+
+
+class NewSubscription(_Wanted):
+    """A subscription to be made.
+
+    Attributes:
         enabled: Whether events are delivered to it.
     """
 
     url: Annotated[Url, Field(description="where events are posted to")]
+    enabled: bool | None = None
 
 
 class SecretRotation(Body):
@@ -199,9 +208,10 @@ def change(w: Wiring, subscription_id: str, wish: SubscriptionPatch) -> Subscrip
     Raises:
         NotFound: There is none of this id.
     """
-
-    changes: dict[str, Any] = wish.model_dump(exclude_none=True)
-    if wish.enabled is not None:
+    changes: dict[str, Any] = wish.model_dump(exclude_unset=True)
+    for name in changes.keys() & FILTERS:
+        changes[name] = changes[name] or ()
+    if "enabled" in changes:
         # Why it was disabled holds no more once its owner decides, either way.
         changes["why"] = ""
     return w.store.subscriptions.change(subscription_id, lambda found: replace(found, **changes))
