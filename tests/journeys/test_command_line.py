@@ -100,9 +100,17 @@ def test_a_file_is_sent_with_a_job(town: Town, tmp_path: Path) -> None:
         assert (wrong.returncode, "nowhere" in wrong.stderr) == (2, True)
 
 
-def test_a_prompt_may_begin_with_an_at(town: Town) -> None:
-    done = _run("submit", IMAGE, "-i", "prompt=@a walks", "--json", environ=town.environ)
-    assert json.loads(done.stdout)["input"]["prompt"] == "@a walks"
+def test_an_at_reads_a_prompt_from_its_file_and_two_begin_a_text_with_one(
+    town: Town, tmp_path: Path
+) -> None:
+    (tmp_path / "prompt.txt").write_text("a cat walks")
+    typed = {f"@{tmp_path}/prompt.txt": "a cat walks", "@@a walks": "@a walks"}
+    for text, sent in typed.items():
+        done = _run("submit", IMAGE, "-i", f"prompt={text}", "--json", environ=town.environ)
+        assert json.loads(done.stdout)["input"]["prompt"] == sent
+    wrong = _run("submit", IMAGE, "-i", "prompt=@nowhere.txt", environ=town.environ)
+    assert (wrong.returncode, wrong.stdout) == (2, ""), "nothing is paid for a file's name"
+    assert "is typed as @@nowhere.txt" in wrong.stderr
 
 
 def test_a_lora_is_sent_with_its_md5(town: Town, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ LISTS = ("fallback",)  # options that are typed as words with commas between the
 
 
 def typed(rh: "Runhook", model: str, pairs: Iterable[str]) -> dict[str, Any]:
-    """The input that was typed; a value that begins with @ names a file, which is kept first."""
+    """The input that was typed; @ names a file: its text, or for media itself, kept first."""
     given: dict[str, Any] = {}
     for name, text in map(pair, pairs):
         value = _value(rh, model, name, text)
@@ -43,14 +43,28 @@ def typed(rh: "Runhook", model: str, pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def _value(rh: "Runhook", model: str, name: str, text: str) -> Any:
-    """One parameter as it was typed, its file kept."""
-    if not (text.startswith("@") and _takes_files(model, name)):
+    """One parameter as it was typed, its file read or kept."""
+    if not text.startswith("@"):
         return _typed(model, name, text)
+    if not _takes_files(model, name):
+        return _typed(model, name, _from_text(name, text))
     # Kept before the job is checked, for the rules are about the file's kind and size.
     asset = f"asset:{keep_file(rh, Path(text[1:])).id}"
     if _is_list(model, name):
         return [asset]
     return asset
+
+
+def _from_text(name: str, text: str) -> str:
+    """The text of the file that @ names; @@ begins a text with @, as prompts name pictures."""
+    if text.startswith("@@"):
+        return text[1:]
+    try:
+        return _text_of(text[1:])
+    except click.UsageError as wrong:
+        raise click.UsageError(
+            f"-i {name}: {wrong.message}; a text that begins with @ is typed as @{text}"
+        ) from None
 
 
 def options_of(pairs: Iterable[str]) -> dict[str, Any]:
@@ -140,12 +154,16 @@ def option(name: str, value: str) -> Any:
         return value.split(",")
     if not value.startswith("@"):
         return guess(value)
-    with plain_file(Path(value[1:]), LARGEST_JSON) as file:
+    return _text_of(value[1:])
+
+
+def _text_of(path: str) -> str:
+    with plain_file(Path(path), LARGEST_JSON) as file:
         text = file.read()
     try:
         return text.decode()
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"{value[1:]}: {error}") from None
+        raise click.UsageError(f"{path}: {error}") from None
 
 
 def _param(model: str, name: str) -> catalogue.Param | None:
@@ -157,7 +175,7 @@ def _param(model: str, name: str) -> catalogue.Param | None:
 
 
 def _takes_files(model: str, name: str) -> bool:
-    """Whether @ names a file: not for a model's text, where it may name a picture of the prompt."""
+    """Whether @ sends a file itself, and not its text."""
     # A parameter that nobody documented may take a file: `@` is taken at its word there.
     param = _param(model, name)
     return param is None or param.type in catalogue.FILES

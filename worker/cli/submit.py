@@ -12,7 +12,12 @@ from runhook.worker.cli.outputs import OUTPUTS
 @click.command(name="submit")
 @click.argument("model", required=False, shell_complete=models)
 @click.option(
-    "-i", "inputs", multiple=True, metavar="NAME=VALUE", help="One parameter; @FILE sends a file."
+    "-i",
+    "inputs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="One parameter; @FILE sends a file, or its text where the parameter is no media. A text "
+    "that begins with @ is typed with two.",
 )
 @click.option("--input", "file", type=click.File("rb"), help="All parameters, as a JSON file.")
 @click.option("--batch", type=click.File("rb"), help="Many jobs, as JSON lines for POST /v1/jobs.")
