@@ -102,8 +102,8 @@ def problems() -> str:
 
 def _row(call: Call) -> str:
     title = f"{call.method} {call.path}"
-    scopes = ", ".join(call.scopes)
-    return f"| [`{title}`](#{_anchor(title)}) | {scopes} | {_summary(call)} | {_test(call)} |\n"
+    scopes, what = call.scopes_told, _summary(call)
+    return f"| [`{title}`](#{_anchor(title)}) | {scopes} | {what} | {_test(call)} |\n"
 
 
 def _anchor(title: str) -> str:

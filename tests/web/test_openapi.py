@@ -100,6 +100,8 @@ def test_a_call_names_the_scopes_of_which_one_opens_it(told: dict[str, Any]) -> 
     ]
     assert told["paths"]["/v1/recover"]["post"]["security"] == [{"token": ["admin"]}]
     assert told["paths"]["/healthz"]["get"]["security"] == []
+    listing = told["paths"]["/v1/deliveries"]["get"]
+    assert "submit with `?job=` of its own tenant" in listing["description"]
 
 
 def test_the_document_takes_the_keys_that_a_submit_takes(

@@ -16,17 +16,22 @@ from runhook.worker.errors import NotFound, UnreadableRecord
 Route = TypeVar("Route", bound=Callable[..., Any])
 # Of each route the scopes that open it. `admin` opens all, and one that declares none alone.
 OPEN_TO: dict[Callable[..., Any], tuple[Scope | Literal["anybody"], ...]] = {}
+# What a token must name that comes in by `submit` alone, where a list of many cannot be narrowed.
+SUBMIT_WITH: dict[Callable[..., Any], str] = {}
 
 
-def open_to(*scopes: Scope | Literal["anybody"]) -> Callable[[Route], Route]:
+def open_to(*scopes: Scope | Literal["anybody"], submit_with: str = "") -> Callable[[Route], Route]:
     """Declare beside a route who may call it besides `admin`.
 
     A token that comes in by `submit` alone has to do with its own tenant's jobs only: others in the
-    path are not there for it, and what the route lists or makes it narrows by `only()`.
+    path are not there for it, and what the route lists or makes it narrows by `only()`. Or the
+    route asks for a call that names them, by `submit_with`, which documents say too.
     """
 
     def declared(route: Route) -> Route:
         OPEN_TO[route] = scopes
+        if submit_with:
+            SUBMIT_WITH[route] = submit_with
         return route
 
     return declared

@@ -15,7 +15,7 @@ from runhook.webhook.edge.bodies import FORM, READS, Reads
 from runhook.webhook.edge.declared import GIVES, HEARS, Gives
 from runhook.webhook.edge.queries import QUERIES, LabelledQuery, Query
 from runhook.webhook.edge.responses import Answer, Done, Events, File, Lines
-from runhook.webhook.edge.scopes import OPEN_TO
+from runhook.webhook.edge.scopes import OPEN_TO, SUBMIT_WITH
 from runhook.webhook.openapi.schemas import Schema, parameters
 from runhook.worker import catalogue
 from runhook.worker.domain import problem_kinds as kinds
@@ -88,6 +88,14 @@ class Call:
         return tuple(scope for scope in SCOPES if scope in (*declared, "admin"))
 
     @property
+    def scopes_told(self) -> str:
+        """The same in words, with what a token must name besides."""
+        told = list(self.scopes)
+        if needs := SUBMIT_WITH.get(self.route):
+            told[told.index("submit")] = f"submit with {needs}"
+        return ", ".join(told)
+
+    @property
     def query(self) -> type[Query]:
         """The parameters that it takes."""
         return QUERIES.get(self.route, Query)
@@ -137,7 +145,7 @@ def operation(call: Call, views: dict[Any, Schema], indexed: Sequence[str]) -> S
         "operationId": call.route.__name__,
         "tags": [call.tag],
         "summary": " ".join(summary.split()),
-        "description": " ".join(more.split()),
+        "description": _described(call, more),
         "parameters": [*_in_path(call), *_in_query(call, indexed), *_headers(call)],
         "security": [{"token": [scope]} for scope in call.scopes],
         "responses": {**dict(_done(call, views)), **dict(_refused(call))},
@@ -149,6 +157,14 @@ def operation(call: Call, views: dict[Any, Schema], indexed: Sequence[str]) -> S
     return {name: value for name, value in found.items() if value != "" and value != []} | {
         "security": found["security"]
     }
+
+
+def _described(call: Call, more: str) -> str:
+    text = " ".join(more.split())
+    if call.route in SUBMIT_WITH:
+        # No security requirement of OpenAPI can say so.
+        text = f"{text} Opened by: {call.scopes_told}.".strip()
+    return text
 
 
 def _in_path(call: Call) -> Iterator[Schema]:

@@ -20,13 +20,14 @@ from runhook.worker.flows import recover
 from runhook.worker.flows.recover import RecoverRequest
 
 LARGEST = 4096  # bytes of a body, which has a few words
+OF_ONE_JOB = "`?job=` of its own tenant"  # what a list may be narrowed to by tenant
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/v1")
 blueprint.before_request(read_query)
 
 
 @blueprint.get("/deliveries")
-@open_to("read", "submit")
+@open_to("read", "submit", submit_with=OF_ONE_JOB)
 @takes(DeliveriesQuery)
 @gives(problems=(NOT_FOUND,))
 def list_deliveries() -> Answer[Page[DeliveryView]]:
@@ -35,7 +36,7 @@ def list_deliveries() -> Answer[Page[DeliveryView]]:
     # Deliveries carry no tenant, so a list of many jobs could not be narrowed to its own.
     if (tenant := only()) is not None:
         if asked.job is None:
-            raise forbidden(caller(), "read, or one of its own jobs: ?job=job_…")
+            raise forbidden(caller(), f"read, or submit with {OF_ONE_JOB}")
         hide_job(tenant, asked.job)
     found = deliveries.page(wiring(), asked)
     return answer({"items": [delivery_view(one) for one in found.items], "next": found.next})
