@@ -78,6 +78,16 @@ def test_where_nobody_listens_it_was_surely_not_accepted() -> None:
     assert "may have been" not in str(caught.value)
 
 
+def test_a_call_that_only_reads_says_nothing_of_what_may_have_been_done(way: Between) -> None:
+    for fate in ("lost", "503"):
+        way.fates += [fate] * 50
+        with pytest.raises(Unavailable) as caught:
+            list(_client(way, timeout=1).jobs())
+        assert not caught.value.maybe_done
+        assert "look before you call again" not in str(caught.value)
+        way.fates.clear()
+
+
 def test_a_paid_retry_is_never_sent_twice_by_itself(way: Between, town: House) -> None:
     job = _client(way).submit(IMAGE, CAT)
     job.cancel()

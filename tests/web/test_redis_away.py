@@ -47,6 +47,7 @@ def test_a_callback_gets_503_while_redis_is_stopped(own: tuple[EmbeddedServer, W
     assert (
         client.post("/v1/jobs", json={"model": IMAGE, "input": {"prompt": "a"}}).status_code == 503
     )
+    assert client.get("/v1/jobs").get_json()["maybe_done"] is False, "it only reads"
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200
 

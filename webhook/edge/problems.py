@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents: what happened, what it means for the money, what to do."""
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from runhook.webhook.edge.refusals import Refusals
@@ -10,6 +10,7 @@ from runhook.worker.errors import RunhookError, StoreUnavailable
 from runhook.worker.telemetry import report
 
 SOON = "5"  # seconds, for Retry-After: what is away or full seldom is so for longer
+READING = ("GET", "HEAD")  # the methods of calls that change nothing
 # One count for all who ask Redis here: an outage refuses hundreds of requests a second.
 away = Refusals("redis.away", "Redis does not answer")
 
@@ -55,7 +56,7 @@ def register(app: Flask) -> None:
     def _ours(error: RunhookError) -> Response:
         if isinstance(error, StoreUnavailable):
             away.add(why=str(error))
-        return _response(problem_view(error))
+        return _response(problem_view(error, changes=request.method not in READING))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:

@@ -15,6 +15,7 @@ from runhook.worker.client import sse
 from runhook.worker.client.errors import (
     RunhookError,
     SettingsError,
+    Unavailable,
     error_of,
     stranger,
     unavailable,
@@ -34,6 +35,7 @@ EXCERPT = 200  # characters of an answer that is none of ours, shown so that its
 # From our URL of an output to where it lies: a storage, its region, and one to spare.
 HOPS = 3
 NO_CONTENT = 204
+READING = "GET"  # the method of calls that change nothing
 MOVED = (301, 302, 303, 307, 308)
 
 
@@ -101,7 +103,7 @@ class Web:
         call: Call,
     ) -> Document:
         """What is answered to one request."""
-        with _heard(self.url, call):
+        with _heard(self.url, method, call):
             answer = self._http.request(
                 method,
                 path,
@@ -111,8 +113,8 @@ class Web:
                 call=call,
                 most=LARGEST,
             )
-        if not 200 <= answer.status < 300:
-            raise refused(self.url, answer.status, answer.headers, answer.body)
+            if not 200 <= answer.status < 300:
+                raise refused(self.url, answer.status, answer.headers, answer.body)
         if answer.status == NO_CONTENT:
             return {}
         return _document(self.url, answer.body)
@@ -140,12 +142,12 @@ class Web:
             call=call,
         )
         with ExitStack() as stack:
-            with _heard(self.url, call):
+            with _heard(self.url, method, call):
                 answer = Streamed.of(stack.enter_context(opening), call)
                 if not 200 <= answer.status < 300:
                     body = answer.whole(LARGEST_PROBLEM)
                     raise refused(self.url, answer.status, answer.headers, body)
-            yield replace(answer, pieces=_pieces(self.url, answer, call))
+            yield replace(answer, pieces=_pieces(self.url, method, answer, call))
 
 
 @contextmanager
@@ -250,15 +252,20 @@ def _is_fault(given: object) -> bool:
 
 
 @contextmanager
-def _heard(url: str, call: Call) -> Iterator[None]:
-    """Turn what goes wrong on the way into Unavailable, which knows whether a byte left."""
+def _heard(url: str, method: str, call: Call) -> Iterator[None]:
+    """Turn what goes wrong on the way into Unavailable, which knows whether a byte left; of a call
+    that only reads nothing can have been done.
+    """
     try:
         yield
     except FAILURES as error:
         detail = masked(f"no answer from {url}: {why(error)}")
-        raise unavailable(detail, maybe_done=call.left) from error
+        raise unavailable(detail, maybe_done=call.left and method != READING) from error
+    except Unavailable as away:
+        away.maybe_done = away.maybe_done and method != READING
+        raise
 
 
-def _pieces(url: str, answer: Streamed, call: Call) -> Iterator[bytes]:
-    with _heard(url, call):
+def _pieces(url: str, method: str, answer: Streamed, call: Call) -> Iterator[bytes]:
+    with _heard(url, method, call):
         yield from answer.pieces

@@ -32,6 +32,7 @@ from runhook.worker.errors import (
 # Beside every 503: whether what was asked may have been done all the same.
 SURELY_NOT, MAYBE = {"maybe_done": False}, {"maybe_done": True}
 STORE_AWAY = "Redis does not answer now. With the same Idempotency-Key it is safe to ask again."
+STORE_NOT_READ = "Redis does not answer now; ask again."
 UNREADABLE = (
     "It is left as it is, nothing was changed. Where a newer version runs beside this one, ask "
     "again; else `runhook doctor` names what cannot be read."
@@ -90,9 +91,16 @@ class ProblemView(TypedDict):
     ends_at: NotRequired[When]
 
 
-def problem_view(error: RunhookError) -> ProblemView:
-    """An error of ours as a problem document."""
+def problem_view(error: RunhookError, *, changes: bool = True) -> ProblemView:
+    """An error of ours as a problem document.
+
+    Args:
+        error: Which.
+        changes: What was asked would have changed something.
+    """
     kind, detail, more = _told(error)
+    if more is MAYBE and not changes:
+        detail, more = STORE_NOT_READ, SURELY_NOT
     # What a kind says besides is optional, so mypy cannot know which it is.
     return {**_told_of(kind, detail), **more}  # type: ignore[typeddict-item]
 
