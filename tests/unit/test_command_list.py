@@ -2,6 +2,7 @@
 
 import os
 import pkgutil
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from runhook.worker import cli as commands
+from runhook.worker.cli.completion import models
 from runhook.worker.cli.delivery_tables import COLOURS
 from runhook.worker.cli.group import Deferred
 from runhook.worker.cli.root import cli
@@ -136,22 +138,42 @@ def test_a_group_of_commands_without_one_shows_its_help_as_it_is() -> None:
     assert "Error" not in found.output
 
 
-def test_bash_completes_a_model_by_what_completion_prints() -> None:
+def _completed_in(*shell: str) -> str:
     folder = Path(sys.executable).parent
-    program = """
-eval "$(runhook completion bash)"
-COMP_WORDS=(runhook submit vidu/text-to-video-q3-t) COMP_CWORD=2
-_runhook_completion runhook && echo "${COMPREPLY[@]}"
-"""
     done = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", program],
+        shell,
         env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    assert done.stdout.split() == ["vidu/text-to-video-q3-turbo"]
+    return done.stdout
+
+
+@pytest.mark.parametrize("words", ["submit vidu/text-to-v", "jobs --model = vidu/text-to-v"])
+def test_bash_completes_a_model_by_what_completion_prints(words: str) -> None:
+    program = f"""
+eval "$(runhook completion bash)"
+COMP_WORDS=(runhook {words}ideo-q3-t) COMP_CWORD={len(words.split())}
+_runhook_completion runhook && echo "${{COMPREPLY[@]}}"
+"""
+    shown = _completed_in("bash", "--norc", "--noprofile", "-c", program)
+    assert shown.split() == ["vidu/text-to-video-q3-turbo"]
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+def test_fish_completes_a_model_behind_an_equals_sign_and_describes_all_of_an_option() -> None:
+    load = "runhook completion fish | source; complete -C"
+    words = "runhook jobs --model=vidu/text-to-video-q3-t"
+    shown = _completed_in("fish", "--no-config", "-c", f'{load} "{words}"')
+    assert shown.split() == ["--model=vidu/text-to-video-q3-turbo"]
+    shown = _completed_in("fish", "--no-config", "-c", f'{load} "runhook jobs --mode"')
+    assert shown.strip().endswith("or a pattern as vidu/*.")
+
+
+def test_a_model_is_completed_by_the_references_name_too() -> None:
+    assert "kling-elements" in models(click.Context(cli), click.Argument(["model"]), "kling-el")
 
 
 def test_a_zsh_that_nobody_set_up_is_set_up_before_it_completes() -> None:

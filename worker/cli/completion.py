@@ -13,6 +13,24 @@ HOW = {
 }
 # What click's own lines need: a zsh that nobody has set up completes nothing.
 BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }\n"}
+# What click's own lines take amiss, by shell, and what stands there in its place.
+MENDED = {
+    # Bash has the = of --model=vidu as a word of its own.
+    "bash": {
+        "    local response\n": "    local response word words=()\n"
+        '    for word in "${COMP_WORDS[@]:0:COMP_CWORD}"; do\n'
+        '        [[ $word == "=" ]] || words+=("$word")\n'
+        "    done\n"
+        '    words+=("${COMP_WORDS[COMP_CWORD]}")\n',
+        'COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD': 'COMP_WORDS="${words[*]}" '
+        "COMP_CWORD=$((${#words[@]} - 1))",
+    },
+    # Fish completes the whole of --model=vidu. And a description may have commas.
+    "fish": {
+        'string split ","': 'string split --max 1 ","',
+        "echo $metadata[2]": 'echo (string match -r -- "^--[^=]+=|^" (commandline -t))$metadata[2]',
+    },
+}
 ONCE = "\n\n".join(f"\b\n{shell}:\n  {line}" for shell, line in HOW.items())
 
 
@@ -27,11 +45,13 @@ def completion(shell: str) -> None:
         raise click.UsageError(f"nothing completes in {shell}")
     root = click.get_current_context().find_root()
     source = found(root.command, {}, "runhook", "_RUNHOOK_COMPLETE").source()
+    for wrong, right in MENDED.get(shell, {}).items():
+        source = source.replace(wrong, right)
     click.echo(f"{BEFORE.get(shell, '')}{source}")
 
 
 def models(_context: click.Context, _param: click.Parameter, typed: str) -> list[str]:
-    """The endpoints that begin so, for the shell.
+    """The endpoints and the reference's names that begin so, for the shell.
 
     Read without the catalogue, whose schema would take fifty times as long: somebody waits for it
     at every press of a key.
@@ -40,11 +60,11 @@ def models(_context: click.Context, _param: click.Parameter, typed: str) -> list
 
     import runhook.config
 
-    found = []
+    found = set[str]()
     for file in (Path(runhook.config.__path__[0]) / "models").glob("*.json"):
         records = json.loads(file.read_bytes())
         if isinstance(records, list):  # the schema is none of them
-            found += [str(one["endpoint"]) for one in records]
+            found |= {str(one[name]) for one in records for name in ("endpoint", "name")}
     return sorted(name for name in found if name.startswith(typed))
 
 
