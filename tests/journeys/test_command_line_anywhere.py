@@ -119,6 +119,19 @@ def test_a_job_is_named_by_as_much_of_its_id_as_is_one_jobs(office: Office) -> N
     assert office.run("job", "job_00000000").returncode == 1
 
 
+def test_a_list_of_deliveries_says_where_it_goes_on(office: Office) -> None:
+    for _ in range(2):
+        _submitted(office, "--wait", "--json")
+    eventually(lambda: office.told("deliveries")["items"][1:])
+    first, second, *_ = office.told("deliveries")["items"]
+    page = office.run("deliveries", "--limit", "1")
+    assert f"there are more: --cursor {first['id']}" in page.stderr
+    assert office.told("deliveries", "--limit", "1")["next"] == first["id"]
+    behind = office.told("deliveries", "--limit", "1", "--cursor", first["id"])
+    assert [one["id"] for one in behind["items"]] == [second["id"]]
+    assert office.told("deliveries")["next"] is None
+
+
 def test_a_delivery_is_named_by_as_much_of_its_id_as_is_one_deliverys(office: Office) -> None:
     job = _submitted(office, "--wait", "--json")
     name = json.loads(job)["id"]

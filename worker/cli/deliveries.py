@@ -6,7 +6,7 @@ import click
 
 from runhook.worker.cli.busy import busy
 from runhook.worker.cli.commands import TIMES, refuse_beside, runhook, wrong_usage
-from runhook.worker.cli.console import out, print_json, say, show
+from runhook.worker.cli.console import err, out, print_json, say, show
 from runhook.worker.cli.delivery_tables import COLOURS, deliveries_table, delivery_page
 from runhook.worker.cli.naming import whole_delivery, whole_id, whole_subscription
 from runhook.worker.client.receivers import Recovered
@@ -18,6 +18,7 @@ from runhook.worker.client.receivers import Recovered
 @click.option("--handler", help="A handler's name, or a subscription's id.")
 @click.option("--job", help="A job's id.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--cursor", metavar="DELIVERY", help="The page behind this delivery.")
 @click.option("--json", "as_json", is_flag=True)
 def deliveries(
     delivery_id: str | None,
@@ -25,6 +26,7 @@ def deliveries(
     handler: str | None,
     job: str | None,
     limit: int,
+    cursor: str | None,
     as_json: bool,
 ) -> None:
     """List deliveries, or show one.
@@ -32,7 +34,7 @@ def deliveries(
     The list has the newest first; one delivery is shown with every attempt.
     """
     if delivery_id:
-        refuse_beside("a delivery's ID", "state", "handler", "job", "limit")
+        refuse_beside("a delivery's ID", "state", "handler", "job", "limit", "cursor")
         _show_one(delivery_id, as_json=as_json)
         return
     rh = runhook()
@@ -42,11 +44,17 @@ def deliveries(
         handler = whole_subscription(rh, handler)
     with wrong_usage():
         # They are read page by page, so the rest of a long list is never read.
-        found = list(islice(rh.deliveries(state=state, handler=handler, job=job), limit))
+        listed = rh.deliveries(state=state, handler=handler, job=job, cursor=cursor)
+        found = list(islice(listed, limit))
+        more = None
+        if next(listed, None):
+            more = found[-1].id
     if as_json:
-        print_json({"items": [one.document for one in found], "next": None})
-    else:
-        show(deliveries_table(found, ids=True), len(found), "no deliveries")
+        print_json({"items": [one.document for one in found], "next": more})
+        return
+    show(deliveries_table(found, ids=True), len(found), "no deliveries")
+    if more:
+        err.print(f"there are more: --cursor {more}", style="bright_black")
 
 
 def _show_one(delivery_id: str, *, as_json: bool) -> None:
