@@ -8,9 +8,10 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
+from runhook.worker.catalogue import find
 from runhook.worker.domain.events import Event, cloud_event, sample
 from runhook.worker.domain.reports import Archived, Output
-from tests.conftest import SHOP, Build, House
+from tests.conftest import IMAGE, SHOP, Build, House
 from tests.receiver import Receiver
 
 PUBLIC = {"url": "https://93.184.216.34/hook"}
@@ -44,6 +45,16 @@ def test_a_subscription_shows_its_secret_once(client: FlaskClient, receiver: Rec
     listed = client.get("/v1/subscriptions").get_json()["items"]
     assert [one["id"] for one in listed] == [made["id"]]
     assert "secret" not in listed[0]
+
+
+def test_a_model_that_there_is_not_is_refused_naming_the_nearest(client: FlaskClient) -> None:
+    wrong = PUBLIC | {"models": ["vidu/*", "vidu/imag-to-video-q2-pro"]}
+    (fault,) = client.post("/v1/subscriptions", json=wrong).get_json()["errors"]
+    assert (fault["path"], fault["nearest"]) == ("models", "vidu/image-to-video-q2-pro")
+    good = ["vidu/*", "nowhere/*", "workflow/12", "app/12", "quick/12/ab", IMAGE]
+    assert _made(client, **PUBLIC, models=good)["models"] == good
+    by_its_name = [find(IMAGE).name]
+    assert _made(client, **PUBLIC, models=by_its_name)["models"] == [IMAGE], "as jobs have it"
 
 
 def test_null_in_a_change_means_all_as_it_does_in_a_new_one(client: FlaskClient) -> None:

@@ -15,7 +15,7 @@ import orjson
 from pydantic import AfterValidator, Field, JsonValue, ValidationInfo
 from standardwebhooks import Webhook
 
-from runhook.worker.catalogue import nearest
+from runhook.worker.catalogue import listed_as, nearest
 from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.bodies import Body, fact, one_of, read, refused, shaped
 from runhook.worker.domain.events import (
@@ -88,6 +88,20 @@ def _sent(words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     return words
 
 
+def _models(globs: tuple[str, ...]) -> tuple[str, ...]:
+    """Globs, and models by their endpoints, as jobs have them; of any other name nothing comes."""
+    found = []
+    for glob in globs:
+        try:
+            found.append(listed_as(glob) or glob)
+        except NotFound as unknown:
+            near = next(iter(unknown.nearest), None)
+            raise refused(
+                f"has {glob!r}, and there is no such model; a pattern has a *", nearest=near
+            ) from None
+    return tuple(dict.fromkeys(found))
+
+
 # Read with `refusal`, which says why one is not.
 Url = Annotated[str, AfterValidator(_allowed), Field(json_schema_extra=A_URL)]
 SOME_GLOBS = {
@@ -97,7 +111,7 @@ SOME_GLOBS = {
 }
 SOME_TYPES = SOME_GLOBS | {"items": {"type": "string", "enum": list(TYPES)}}
 SOME_FIELDS = SOME_GLOBS | {"items": {"type": "string", "enum": list(JOB_FIELDS)}}
-Filters = Annotated[tuple[str, ...], shaped(_filters, SOME_GLOBS)]
+Models = Annotated[tuple[str, ...], shaped(_filters, SOME_GLOBS), AfterValidator(_models)]
 Types = Annotated[
     tuple[str, ...], shaped(_filters, SOME_TYPES), _among(TYPES), AfterValidator(_sent)
 ]
@@ -120,7 +134,7 @@ class _Wanted(Body):
     # No default is ever read, and no document names it: a patch counts for what it says.
     url: Url = Field(default_factory=str)
     events: Types | None = None
-    models: Filters | None = None
+    models: Models | None = None
     include: Fields | None = None
 
 
