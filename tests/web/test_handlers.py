@@ -16,9 +16,10 @@ from runhook.worker.domain.jobs import Job
 from runhook.worker.flows.doctor import examine
 from runhook.worker.flows.pump import published
 from tests.claimed import hold
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, SHOP, Build, House
 
 DAY = 86400.0
+OPS = "token-Of-the-admin-77bd3"
 
 
 class Shop:
@@ -151,6 +152,23 @@ def test_a_handler_that_was_gone_for_a_day_gets_nothing_new(shop: Shop) -> None:
     (fault,) = refused.get_json()["errors"]
     assert fault["path"] == "handlers[0]"
     assert "no process has had the handler 'shop' for a day" in fault["message"]
+
+
+def test_who_may_not_list_handlers_is_told_the_nearest_alone(build: Build) -> None:
+    tokens = f"shop:{SHOP}:submit,ops:{OPS}"
+    house = build(Registry(), RUNHOOK_API_TOKENS=tokens)
+    for name in ("publish", "canary-secret"):
+        house.w.handlers.add(Handler(name=name, types=("job.succeeded",), model=None, target=print))
+    house.w.store.processes.publish_handlers(published(house.w))
+    body = {"model": IMAGE, "input": {"prompt": "a cat"}, "handlers": ["publsh"]}
+    told = {}
+    for token in (SHOP, OPS):
+        headers = {"Authorization": f"Bearer {token}"}
+        refused = house.app.test_client().post("/v1/jobs", json=body, headers=headers)
+        (fault,) = refused.get_json()["errors"]
+        assert fault["nearest"] == "publish"
+        told[token] = "canary" in refused.text
+    assert told == {SHOP: False, OPS: True}
 
 
 def test_a_delivery_whose_handler_is_away_waits_and_says_so(shop: Shop) -> None:

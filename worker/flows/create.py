@@ -296,7 +296,7 @@ def check(w: Wiring, asked: JobRequest, asker: Asker = ANYBODY) -> Checked:
 
 def _judge(w: Wiring, asked: JobRequest, asker: Asker) -> _Judged:
     parts = {"input": asked.input, "options": asked.options, "metadata": asked.metadata}
-    faults = envelope_faults(w, parts, asked.handlers or ())
+    faults = envelope_faults(w, parts, asked.handlers or (), listed=asker.only is None)
     above = upstream.look(w, asked.model, asked.input, asker)
     family = family_of(w, asked.parent, above, asker)
     faults += [*above.faults, *family.faults]

@@ -1,6 +1,7 @@
 """What a request for a job must keep to beside its model's rules: sizes, depth, names."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -19,7 +20,11 @@ MOST_HANDLERS = 100  # named by one job; each is looked up
 
 
 def envelope_faults(
-    w: Wiring, given: Mapping[str, Mapping[str, Any]], handlers: Sequence[object]
+    w: Wiring,
+    given: Mapping[str, Mapping[str, Any]],
+    handlers: Sequence[object],
+    *,
+    listed: bool = True,
 ) -> list[Fault]:
     """What is wrong beside the model, its input and its options themselves.
 
@@ -27,17 +32,21 @@ def envelope_faults(
         w: The process's parts.
         given: `input`, `options` and `metadata` as they were asked for.
         handlers: The only ones that are to be told.
+        listed: Who asks may be told which handlers there are.
     """
     options, metadata = given["options"], given["metadata"]
     faults = too_deep(given)
     faults += size_faults("options", len(orjson.dumps(options)))
     if len(orjson.dumps(metadata)) > LARGEST_METADATA:
         faults.append(Fault(path="metadata", message=f"is over {LARGEST_METADATA} bytes of JSON"))
-    return [*faults, *_handler_faults(w, handlers)]
+    return [*faults, *_handler_faults(w, handlers, listed=listed)]
 
 
-def _handler_faults(w: Wiring, names: Sequence[object]) -> Iterator[Fault]:
-    """Each name that no process has; what is no name has a fault already."""
+def _handler_faults(w: Wiring, names: Sequence[object], *, listed: bool) -> Iterator[Fault]:
+    """Each name that no process has; what is no name has a fault already.
+
+    Who may not list them is told the one that was probably meant.
+    """
     if not names:
         return
     known = tuple(sorted(handler.name for handler in w.store.processes.handlers()))
@@ -48,9 +57,12 @@ def _handler_faults(w: Wiring, names: Sequence[object]) -> Iterator[Fault]:
         text = f"no handler is named {name!r}"
         if name in gone:
             text = f"no process has had the handler {name!r} for a day"
-        text = f"{text}; there are {', '.join(known) or 'none'}"
         near = next(iter(catalogue.nearest(name, known)), None)
-        yield Fault(path=f"handlers[{index}]", message=text, allowed=known, nearest=near)
+        fault = Fault(path=f"handlers[{index}]", message=text, nearest=near)
+        if listed:
+            text = f"{text}; there are {', '.join(known) or 'none'}"
+            fault = replace(fault, message=text, allowed=known)
+        yield fault
 
 
 def countless(given: Mapping[str, Any], members: int) -> list[Fault]:
