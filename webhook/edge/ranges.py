@@ -1,5 +1,6 @@
 """An answer that may be wanted in part, or only if it is, or is not, what the caller has."""
 
+import math
 import re
 from typing import Any
 
@@ -8,8 +9,9 @@ from werkzeug.exceptions import PreconditionFailed
 
 from runhook.webhook.edge.responses import File
 
-# One part; 18 digits are more bytes than any file has.
-ONE_PART = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-(?P<last>[0-9]{1,18}))")
+# One part; 18 digits are more bytes than any file has, so one that ends behind them has no end.
+ONE_PART = re.compile(r"bytes=(?:(?P<first>[0-9]{1,18})-(?P<end>[0-9]*)|-(?P<last>[0-9]+))")
+LONGEST_NUMBER = 18
 NOT_WANTED = 412  # the HTTP status
 
 
@@ -43,6 +45,16 @@ def _of_one_part(environ: dict[str, Any], size: int) -> dict[str, Any]:
     found = ONE_PART.fullmatch(wanted)
     if found is None or environ.get("HTTP_IF_RANGE", "").startswith("W/"):
         return {name: value for name, value in environ.items() if name != "HTTP_RANGE"}
-    if found["last"] and int(found["last"]) > size:
+    if found["last"] and _number(found["last"]) > size:
         return {**environ, "HTTP_RANGE": f"bytes=-{size}"}
+    if found["end"] and _number(found["end"]) > size:
+        return {**environ, "HTTP_RANGE": f"bytes={found['first']}-"}
     return environ
+
+
+def _number(digits: str) -> float:
+    """A number; infinite where it has more digits than are turned into one."""
+    digits = digits.lstrip("0")
+    if len(digits) > LONGEST_NUMBER:
+        return math.inf
+    return int(digits or "0")
