@@ -42,8 +42,8 @@ def read_budgets(entries: Sequence[str]) -> Budgets:
     """
     if not entries:
         raise ValueError("names no amount: write 10.00 or name=10.00")
-    split = [_split(entry) for entry in entries]
     faults = [fault for entry in entries if (fault := _fault(entry))]
+    split = [_split(entry) for entry in entries if not _fault(entry)]
     for name, count in Counter(name for name, _ in split).items():
         if count > 1:
             faults.append(f"{_whose(name)} has {count} budgets; give one")

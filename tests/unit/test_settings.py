@@ -278,6 +278,9 @@ def test_all_that_is_wrong_with_budgets_is_said_at_once() -> None:
         Settings.load("client", RUNHOOK_BUDGET_DAY="ten,a=1,a=2,b c=1")
     for named in ("'ten' is no amount", "tenant a has 2 budgets", "'b c=1' names no tenant"):
         assert named in str(wrong.value)
+    with pytest.raises(SettingsError) as wrong:
+        Settings.load("client", RUNHOOK_BUDGET_DAY="1,x")
+    assert "budgets" not in str(wrong.value), "what is no amount is no budget either"
 
 
 def test_budgets_are_exact_and_of_everybody_and_of_single_tenants() -> None:

@@ -13,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from runhook.webhook.edge.limits import ASKING, BATCHES
+from runhook.webhook.routes.assets import LARGEST
 from runhook.worker.domain.jobs import LOCAL
 from runhook.worker.runninghub.sandbox.outputs import make
 from tests.conftest import IMAGE, SHOP, Build, House, provider_at, web_app
@@ -391,3 +392,16 @@ def test_a_model_whose_id_has_other_digits_than_runninghubs_is_none(client: Flas
         answer = client.post("/v1/jobs", json={"model": model, "input": {}})
         assert answer.status_code == 422
         assert answer.get_json()["errors"][0]["path"] == "model"
+
+
+def test_a_form_that_is_too_large_is_told_how_large_one_may_be(client: FlaskClient) -> None:
+    long = {"CONTENT_LENGTH": str(3 * 1024**3)}
+    kind = "multipart/form-data"
+    refused = client.post("/v1/assets", environ_overrides=long, content_type=kind)
+    assert (refused.status_code, str(LARGEST) in refused.get_json()["detail"]) == (413, True)
+
+
+def test_a_digest_that_is_none_is_refused_in_words(client: FlaskClient) -> None:
+    refused = client.post("/v1/loras", json={"name": "ink", "md5": "ABC"})
+    (fault,) = refused.get_json()["errors"]
+    assert (fault["path"], "32 hexadecimal digits" in fault["message"]) == ("md5", True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from flask import Blueprint, request, url_for
 from pydantic import WithJsonSchema
 from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from runhook.webhook.edge.bodies import FORM, reads, request_faults
 from runhook.webhook.edge.declared import gives
@@ -55,6 +55,8 @@ def _file() -> FileStorage:
     """The form's one file."""
     if request.mimetype != FORM:
         raise UnsupportedMediaType(f"send {FORM} with a file")
+    if (request.content_length or 0) > LARGEST:
+        raise RequestEntityTooLarge(f"the body is at most {LARGEST} bytes")
     # Before the form is looked at, for that reads the whole body.
     request.max_content_length = LARGEST
     faults = list(_form_faults(request.form, request.files))

@@ -4,6 +4,7 @@ Each raises ProviderSilent where RunningHub gives no usable answer, ProviderRefu
 no, and InvalidRequest where an id cannot be one, which is not asked about.
 """
 
+import re
 from typing import Annotated, ClassVar, cast
 
 import orjson
@@ -12,14 +13,19 @@ from typing_extensions import TypedDict
 
 from runhook.worker import catalogue
 from runhook.worker.domain.answers import Page
-from runhook.worker.domain.bodies import Body
+from runhook.worker.domain.bodies import Body, fits
 from runhook.worker.domain.reports import App, Style
 from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.wiring import Wiring
 
 LONGEST_NAME = 200  # characters of a LoRA's name; file systems take 255 bytes with its ending
-MD5 = r"^[0-9a-f]{32}$"
+MD5 = re.compile("[0-9a-f]{32}")
+A_DIGEST = fits(
+    lambda text: MD5.fullmatch(text) is not None,
+    "must be 32 hexadecimal digits in lower case, as md5sum prints them",
+    MD5.pattern,
+)
 
 
 class NewLora(Body):
@@ -33,7 +39,7 @@ class NewLora(Body):
     member: ClassVar[str] = "a field of a LoRA"
 
     name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, description="its name")]
-    md5: Annotated[str, Field(pattern=MD5, description="the MD5 of its content, 32 hex digits")]
+    md5: Annotated[str, A_DIGEST, Field(description="the MD5 of its content, 32 hex digits")]
 
 
 class AppFieldView(TypedDict):
