@@ -106,6 +106,30 @@ def _judge(house: House, taken: LeasedDelivery, outcome: Outcome) -> Judge:
     return lambda health: after(health, outcome, taken.delivery.id, house.clock.now())
 
 
+def test_a_holder_that_is_heard_late_leaves_slot_and_place_to_whoever_has_the_delivery_now(
+    build: Build, receiver: Receiver
+) -> None:
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10")
+    made, _ = _subscribe(house, receiver.url)
+    house.lost = ["subscribers"]
+    _ended(house)
+    good = Outcome(word="done", took=0.1, status=200)
+    told = DeliveryResult(state="done", outcome=good)
+    store, duties = house.w.store.deliveries, house.w.store.duties
+    with claimed(duties, "subscribers", f"{made.id}/1") as first:
+        assert first
+        late = store.take(first)
+        house.clock.advance(LANES["subscribers"].attempt_lost_after + 1)
+        with claimed(duties, "subscribers", f"{made.id}/1") as second:
+            assert second
+            there = store.take(second)
+            for claim, taken in ((first, late), (second, there)):
+                assert isinstance(taken, LeasedDelivery)
+                store.record(claim, taken, told, _judge(house, taken, good), duties.closing(claim))
+    assert not house.raw.hgetall(f"runhook:held:{made.id}")
+    assert not house.raw.zrange("runhook:telling:subscribers", 0, -1)
+
+
 def _clog(house: House, count: int) -> list[str]:
     """So many subscribers that get a delivery and do not answer: their ids."""
     house.w.store.processes.beat("worker", "machine:1", 32)

@@ -70,7 +70,9 @@ else
     if order.state == 'dead' then
       keep_event(key, held[3])
     else
-      redis.call('HDEL', key, 'kept', 'due', 'token')  -- it is in nobody's hand again
+      redis.call('HDEL', key, 'kept', 'due')
+      -- Else whoever has it in hand by now gives slot and place back by it.
+      if mine then redis.call('HDEL', key, 'token') end
       -- Else it goes with its job.
       if redis.call('EXISTS', keys.job(held[2])) == 0 then redis.call('ZADD', keys.told(), now, id) end
     end
