@@ -74,13 +74,10 @@ class OwnProcess:
         if not self._free.acquire(blocking=False):
             looking = replace(self._desk, longest_wait=0)
             return await loop.run_in_executor(self._reads, work, looking)
-        return await loop.run_in_executor(self._waits, self._waited, work)
-
-    def _waited(self, work: Callable[[Desk], Found]) -> Found:
-        try:
-            return work(self._desk)
-        finally:
-            self._free.release()
+        waiting = self._waits.submit(work, self._desk)
+        # However it ends: a call that is broken off before its thread begins never runs.
+        waiting.add_done_callback(lambda _: self._free.release())
+        return await asyncio.wrap_future(waiting)
 
 
 def make_server(place_of: Callable[[Any], Place]) -> Server[Any]:
