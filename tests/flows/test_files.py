@@ -350,6 +350,15 @@ def test_a_file_stays_as_long_as_a_job_that_needs_it_has_not_ended(kept: House) 
     assert kept.w.store.assets.many([asset.id]) == {}
 
 
+def test_no_file_is_removed_while_a_job_that_may_need_it_cannot_be_read(kept: House) -> None:
+    asset = _keep(kept, PNG)
+    kept.w.store.queue.pause(True)
+    job = kept.ask()
+    kept.raw.hset(f"runhook:job:{job.id}", "ask", b'{"v": 99}')
+    _sweep(kept, days=31)
+    assert asset.id in kept.w.store.assets.many([asset.id])
+
+
 def test_no_upload_counts_on_a_file_that_is_being_removed(
     kept: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
