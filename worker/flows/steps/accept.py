@@ -164,7 +164,9 @@ def _cost_told_late(
     """A cost that was not told before, or was told otherwise; all else is the same news again."""
     cost: Cost | None = changes["cost"]
     # Answers differ in what they say besides; only what was charged is news.
-    if cost is None or (attempt.cost and _charged(cost) == _charged(attempt.cost)):
+    if cost is None or not cost.names_amount:
+        return None
+    if attempt.cost and _charged(cost) == _charged(attempt.cost):
         return None
     note = TimelineEntry("cost told late", {"attempt": attempt.n, "cost": ", ".join(amounts(cost))})
     return Change(job=moves.with_attempt(job, attempt.n, now, cost=cost), notes=(note,))
