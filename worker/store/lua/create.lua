@@ -4,10 +4,11 @@
 -- ARGV[2]  {job, model, tenant, line, score, traces, told_of, expires, labels, want, ledger}:
 --          traces of an idempotency key, each {the row's name, what a new row says, the ms it is
 --          remembered}, none without a key; known_by the names of those that are to be remembered
---          as long as the job has not ended, with spaces between; told_of the job of the event in which a handler asks
---          for it, or else the delivery, with which the rows are kept too, or empty; expires the ms
---          until it is not to be sent any more, 0: never; labels the metadata that it is found by;
---          want and ledger what it holds of a day's budget (lib/ledger), none where there is none;
+--          as long as the job has not ended, with spaces between; told_of the job of the event in
+--          which a handler asks for it, or else the delivery, with which the rows are kept too, or
+--          empty; expires the ms until it is not to be sent any more, 0: never; labels the metadata
+--          that it is found by; want and ledger what it holds of a day's budget (lib/ledger), none
+--          where there is none;
 --          tree, above: the first of its tree, and the jobs it grew from (lib/lineage), or none;
 --          waits: those it waits for, or none; group, size, batch: as lib/groups, or none
 -- ARGV[3]  ask
