@@ -44,9 +44,7 @@ def make_app(settings: Settings, *, current: bool = True) -> Celery:
         broker_transport_options=_transport(url, options),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        # A Redis that refuses (a full disk, a fail-over, a replica too few) is one to wait for. One
-        # that lets nobody in is refused at the start; a right that is taken away later is waited
-        # for too, and the log says so.
+        # A Redis that refuses is one to wait for; who lets nobody in was refused at the start.
         broker_channel_error_retry=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
