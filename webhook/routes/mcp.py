@@ -6,7 +6,7 @@ Each tool asks /v1 as whoever calls /mcp, so nothing is open here that is not op
 """
 
 import importlib.util
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -26,7 +26,7 @@ from werkzeug.exceptions import NotImplemented as NotOffered
 
 from runhook.webhook.edge.asgi import Answered, AsgiApp, Loop, Message, Receive, Send, Turn
 from runhook.webhook.edge.inside import Inside
-from runhook.webhook.edge.limits import AGENTS_WAITING
+from runhook.webhook.edge.limits import AGENTS_WAITING, Place
 from runhook.webhook.edge.queries import read_query
 from runhook.webhook.edge.receiving import body_within
 from runhook.webhook.edge.responses import wiring
@@ -149,10 +149,16 @@ def _waited(place: RequestPlace, answer: Future[None], *, told: bool) -> Respons
     headers = {"Content-Type": "application/json"}
     if told:
         headers = EVENTS
-    response = Response(place.serve_out(answer), headers=headers)
-    response.call_on_close(taken.leave)
-    response.call_on_close(answer.cancel)  # it may never be begun
+    response = Response(_holding(taken, place.serve_out(answer)), headers=headers)
+    response.call_on_close(taken.leave)  # of an answer that is never begun
+    response.call_on_close(answer.cancel)
     return response
+
+
+def _holding(taken: Place, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """An answer with whose end its place is left: werkzeug's server may forget to close one."""
+    with taken:
+        yield from pieces
 
 
 def _response(answered: Answered, body: Iterable[bytes]) -> Response:
