@@ -27,8 +27,10 @@ test: .venv/ready
 test-kills: .venv/ready
 	$(BIN)/python -m pytest -q -m kills
 
-# Other WSGI servers, a public tester and a generated client, every example of docs/http.md.
+# Other WSGI servers, a public tester and a generated client, every example of docs/http.md, and
+# fish, which is installed where it is missing.
 test-programs: .venv/ready
+	@$(BIN)/python -m tests.debian fish
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m programs
 
 # Every page in Debian's Chromium, which is installed where it is missing; pictures of them lie in

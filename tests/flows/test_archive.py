@@ -276,7 +276,8 @@ def test_a_late_success_is_kept_too(keeping: Keeping) -> None:
     assert keeping.files(job)["1-0.png"] == _at_runninghub(output)
 
 
-def test_what_a_cancelled_job_made_after_all_is_kept_too(keeping: Keeping) -> None:
+def _made_after_a_cancel(keeping: Keeping) -> tuple[Job, Report]:
+    """A cancelled job that made something all the same, and what was said of it."""
     (output,) = keeping.outputs(keeping.ended())
     keeping.house.sandbox.faults(slow=1.0)
     job = keeping.house.until(keeping.house.ask(prompt="late"), "running")
@@ -285,22 +286,22 @@ def test_what_a_cancelled_job_made_after_all_is_kept_too(keeping: Keeping) -> No
     told = Report(ref=str(job.attempt.ref), state="succeeded", outputs=made)
     accept(keeping.house.w, job.id, 1, told, "callback")
     keeping.house.settle()
+    return job, told
+
+
+def test_what_a_cancelled_job_made_after_all_is_kept_too(keeping: Keeping) -> None:
+    job, _ = _made_after_a_cancel(keeping)
     assert keeping.house.job(job).state == "cancelled"
     assert keeping.files(job)
 
 
 @pytest.mark.parametrize("again", ["succeeded", "cancelled"])
 def test_later_news_of_an_attempt_leaves_its_outputs_kept(keeping: Keeping, again: Any) -> None:
-    (output,) = keeping.outputs(keeping.ended())
-    keeping.house.sandbox.faults(slow=1.0)
-    job = keeping.house.until(keeping.house.ask(prompt="late"), "running")
-    cancel(keeping.house.w, job.id)
-    made = (Output(url=output.url, type="png"),)
-    told = Report(ref=str(job.attempt.ref), state="succeeded", outputs=made)
-    accept(keeping.house.w, job.id, 1, told, "callback")
-    keeping.house.settle()
+    job, told = _made_after_a_cancel(keeping)
     before = keeping.outputs(job), keeping.house.events().count("job.archived")
-    priced = replace(told, state=again, outputs=made[: again == "succeeded"], cost=Cost(money="1"))
+    priced = replace(
+        told, state=again, outputs=told.outputs[: again == "succeeded"], cost=Cost(money="1")
+    )
     accept(keeping.house.w, job.id, 1, priced, "query")
     keeping.house.w.store.queue.pause(True)
     retry(keeping.house.w, job.id)

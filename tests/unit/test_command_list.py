@@ -2,7 +2,6 @@
 
 import os
 import pkgutil
-import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -162,7 +161,7 @@ _runhook_completion runhook && echo "${{COMPREPLY[@]}}"
     assert shown.split() == ["vidu/text-to-video-q3-turbo"]
 
 
-@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+@pytest.mark.programs  # which installs it
 def test_fish_completes_a_model_behind_an_equals_sign_and_describes_all_of_an_option() -> None:
     load = "runhook completion fish | source; complete -C"
     words = "runhook jobs --model=vidu/text-to-video-q3-t"
