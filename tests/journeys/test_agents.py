@@ -33,6 +33,18 @@ def _nobody(folder: Path) -> dict[str, str]:
     return {"HOME": str(folder), "RUNHOOK_URL": "http://127.0.0.1:9"}
 
 
+def _serving(folder: Path, **more: Any) -> subprocess.Popen[bytes]:
+    """That server, without a client of the package's before it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "runhook.worker.cli", "mcp"],
+        cwd=folder,
+        env=_nobody(folder),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        **more,
+    )
+
+
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("way", WAYS)
 def test_an_agent_finds_prices_submits_waits_and_sees_what_it_cost(
@@ -108,13 +120,7 @@ def test_over_stdio_it_is_told_soon_that_nobody_listens(tmp_path: Path) -> None:
 
 
 def test_an_agents_server_ends_with_its_input_whatever_was_asked(tmp_path: Path) -> None:
-    serving = subprocess.Popen(
-        [sys.executable, "-m", "runhook.worker.cli", "mcp"],
-        cwd=tmp_path,
-        env=_nobody(tmp_path),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+    serving = _serving(tmp_path)
     assert serving.stdin
     assert serving.stdout
     client: dict[str, Any] = {"protocolVersion": "2025-06-18", "capabilities": {}}
@@ -135,12 +141,8 @@ def test_an_agents_server_ends_with_its_input_whatever_was_asked(tmp_path: Path)
 
 
 def test_ctrl_c_ends_an_agents_server_though_nobody_has_hung_up(tmp_path: Path) -> None:
-    serving = subprocess.Popen(
-        [sys.executable, "-m", "runhook.worker.cli", "mcp"],
-        cwd=tmp_path,
-        env=_nobody(tmp_path),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+    serving = _serving(
+        tmp_path,
         stderr=subprocess.PIPE,
         # What a shell starts in the background ignores SIGINT, and so would what it starts.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
