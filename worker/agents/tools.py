@@ -19,6 +19,7 @@ from runhook.worker.client.inputs import key_of, moment
 from runhook.worker.client.jobs import Job, WaitTimeout
 from runhook.worker.client.runhook import Runhook
 from runhook.worker.domain.bodies import read
+from runhook.worker.domain.faults import head_of
 from runhook.worker.domain.problems import problem_view
 from runhook.worker.domain.views import View
 from runhook.worker.errors import Fault, InvalidRequest
@@ -116,17 +117,12 @@ def _arguments(desk: Desk, tool: Tool, given: dict[str, Any]) -> take.Arguments:
     try:
         return read(tool.takes, given)
     except InvalidRequest as invalid:
-        unread = {_head(fault.path) for fault in invalid.faults}
+        unread = {head_of(fault.path) for fault in invalid.faults}
         fields = tool.takes.model_fields.keys()
         parts = {name: given[name] for name in given.keys() & (fields - unread)}
         asked = tool.takes.model_construct(**UNSAID | parts)
-        others = [one for one in tool.faults(desk, asked) if _head(one.path) not in unread]
+        others = [one for one in tool.faults(desk, asked) if head_of(one.path) not in unread]
         raise InvalidRequest([*invalid.faults, *others]) from None
-
-
-def _head(path: str) -> str:
-    """The argument that a path is in."""
-    return path.partition(".")[0].partition("[")[0]
 
 
 def _found(ask: Callable[[], object]) -> list[Fault]:

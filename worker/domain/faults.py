@@ -79,3 +79,8 @@ def _digits(word: str) -> str:
     if not _NUMBER.fullmatch(word):
         return ""
     return "".join(sign for sign in word if sign.isdigit() or sign in ".-:")
+
+
+def head_of(path: str) -> str:
+    """The member of a request that a fault's path is in: `input` of `input.images[0]`."""
+    return path.partition(".")[0].partition("[")[0]

@@ -12,6 +12,7 @@ from runhook.worker.catalogue import Asset, Checked, Reach
 from runhook.worker.catalogue.answers import DryRunView
 from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.bodies import Body, Group, JobId, Tenant, read
+from runhook.worker.domain.faults import head_of
 from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.nested import whole
 from runhook.worker.errors import Conflict, Fault, InvalidRequest
@@ -351,20 +352,15 @@ def _other_faults(
     w: Wiring, given: dict[str, Any], invalid: InvalidRequest, asker: Asker
 ) -> list[Fault]:
     """What is wrong besides with all that could be read."""
-    unread = {_head(fault.path) for fault in invalid.faults}
+    unread = {head_of(fault.path) for fault in invalid.faults}
     parts = {name: given[name] for name in given.keys() & ({"model", *LATER, *USUAL} - unread)}
     if isinstance(given.get("handlers"), list):  # those that are names can be looked up
         parts["handlers"] = given["handlers"]
     try:
         check(w, JobRequest.model_construct(**({"model": ""} | parts)), asker)
     except InvalidRequest as also:
-        return [fault for fault in also.faults if _head(fault.path) not in unread - {"handlers"}]
+        return [fault for fault in also.faults if head_of(fault.path) not in unread - {"handlers"}]
     return []
-
-
-def _head(path: str) -> str:
-    """The member of a job that a path is in."""
-    return path.partition(".")[0].partition("[")[0]
 
 
 def canonical(given: dict[str, Any]) -> bytes:
