@@ -22,8 +22,9 @@ from runhook.config.settings import Settings, SettingsError
 from runhook.webhook.app import create_app
 from runhook.webhook.rsgi import RsgiApp
 from runhook.worker.errors import StoreUnavailable
+from runhook.worker.flows.steps.storing import keep_files
 from runhook.worker.telemetry import configure, report
-from runhook.worker.wiring import assemble, check_port, check_server, check_storage
+from runhook.worker.wiring import assemble, check_port, check_server
 
 # Seconds that requests have to end when the process does; streams would go on for ever.
 PATIENCE = 5
@@ -93,8 +94,9 @@ def main(host: str) -> None:
     os.umask(OTHERS)  # files of users lie in the data folder, unless they have a place of their own
     try:
         settings = Settings.load("web")
-        check_server(assemble(settings, patience="door"), role="web")
-        check_storage(settings)
+        wiring = assemble(settings, patience="door")
+        check_server(wiring, role="web")
+        keep_files(wiring, "web")
         check_port(host, settings.port, seconds=PORT_PATIENCE)
     except (SettingsError, StoreUnavailable) as wrong:
         sys.exit(f"runhook: {wrong}")

@@ -13,8 +13,9 @@ from flask import Flask
 from runhook.config.settings import Settings, SettingsError
 from runhook.webhook.app import create_app
 from runhook.worker.errors import StoreUnavailable
+from runhook.worker.flows.steps.storing import keep_files
 from runhook.worker.telemetry import configure, report
-from runhook.worker.wiring import assemble, check_server, check_storage
+from runhook.worker.wiring import assemble, check_server
 
 # The status by which gunicorn knows that an application did not load: with any other it starts its
 # worker again at once, and without end.
@@ -32,7 +33,7 @@ def load() -> Flask:
         settings = Settings.load("web")
         wiring = assemble(settings, patience="door")
         check_server(wiring, role="web")
-        check_storage(settings)
+        keep_files(wiring, "web")
     except (SettingsError, StoreUnavailable) as wrong:
         print(f"runhook: {wrong}", file=sys.stderr)
         sys.exit(NOT_LOADED)

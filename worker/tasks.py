@@ -22,13 +22,14 @@ from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows import lost_writes
 from runhook.worker.flows.drain import Shift, drain
 from runhook.worker.flows.pump import Pump, WorkerProfile, published
+from runhook.worker.flows.steps.storing import keep_files
 from runhook.worker.net.outbound import SECONDS
 from runhook.worker.queue.autoscale import places
 from runhook.worker.queue.broker import check_broker, make_app, node_name, task_name
 from runhook.worker.queue.soft_stop import SoftWorker
 from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
-from runhook.worker.wiring import Wiring, assemble, check_server, check_storage, reached
+from runhook.worker.wiring import Wiring, assemble, check_server, reached
 
 OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
 
@@ -121,7 +122,7 @@ class Process:
             self.wiring.store.deliveries.prepare()  # before the first fork
         check_server(self.wiring, role=self.role)
         if self.role == "worker":
-            check_storage(self.settings)
+            keep_files(self.wiring, self.role)
         if not self.settings.shares_broker:
             check_broker(self.app)
         reached(self.wiring, self._move_in)

@@ -49,6 +49,7 @@ EVENTS = {
     "redis.back": logging.INFO,
     "redis.lost_writes": logging.ERROR,  # it forgot what it had confirmed; the queue is paused
     "storage.away": logging.WARNING,  # the storage of files does not answer
+    "storage.not_ours_alone": logging.WARNING,  # others are in it, or not all of ours are
     "output.archived": logging.INFO,  # our own copy of an output is there
     "output.not_had": logging.WARNING,  # an output could not be fetched; it is tried again
     "thumbnail.none": logging.INFO,  # a picture or film that no decoder here can show small

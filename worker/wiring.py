@@ -15,6 +15,7 @@ from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Registry, registry
 from runhook.worker.domain.provider import Provider
 from runhook.worker.errors import StorageUnavailable, StoreRefuses, StoreUnavailable
+from runhook.worker.files.marks import Marks
 from runhook.worker.files.outputs import Outputs
 from runhook.worker.files.place import Place
 from runhook.worker.files.storage import Storage
@@ -52,6 +53,7 @@ class Wiring:
         client: RunningHub.
         storage: Where users' files are kept.
         outputs: Our own copies of what jobs made, in the same place.
+        marks: Who keeps files there.
         downloads: The way to what RunningHub made.
         handlers: The Python handlers of this process.
         outbound: The way to URLs that users gave.
@@ -66,6 +68,7 @@ class Wiring:
     client: Provider
     storage: Storage
     outputs: Outputs
+    marks: Marks
     downloads: Downloads
     handlers: Registry
     outbound: Outbound
@@ -95,9 +98,8 @@ def assemble(
     With `overflow` threads, subscribers that take their time hold no thread of the lane.
     """
     conceal(settings.to_hide)
-    app = app or make_app(settings)
-    clock, client = clock or Clock(), Client(settings.base_url, settings.api_key)
-    place = Place(settings.storage_url)
+    app, clock = app or make_app(settings), clock or Clock()
+    client, place = Client(settings.base_url, settings.api_key), Place(settings.storage_url)
     private, secure = settings.allow_private_urls, settings.https_only
     return Wiring(
         settings=settings,
@@ -114,6 +116,7 @@ def assemble(
         client=client,
         storage=Storage(place),
         outputs=Outputs(place),
+        marks=Marks(place),
         downloads=Downloads(settings.base_url, allow_private=private, https_only=secure),
         handlers=handlers,
         outbound=Outbound(allow_private=private, https_only=secure),
@@ -188,7 +191,7 @@ def check_server(
     reached(wiring, lambda: _check_others(wiring))
     if role:
         budgets = fingerprint(str(wiring.settings.budgets))
-        reached(wiring, lambda: wiring.store.processes.started_with(role, budgets))
+        reached(wiring, lambda: wiring.store.installation.started_with(role, budgets))
 
 
 def check_storage(settings: Settings) -> None:
@@ -212,7 +215,7 @@ def _check_others(wiring: Wiring) -> None:
         raise SettingsError(HALF_RESTORED)
     wiring.store.duties.publish_messages()
     prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
-    if not wiring.store.processes.knows_secrets(prints):
+    if not wiring.store.installation.knows_secrets(prints):
         raise SettingsError(OTHER_SECRETS)
     _check_account(wiring)
 
@@ -233,7 +236,7 @@ def has_other_secrets(wiring: Wiring) -> bool:
         prints = tuple(fingerprint(secret) for secret in wiring.settings.secrets)
     except SettingsError:  # a client may do without
         return False
-    return wiring.store.processes.has_other_secrets(prints)
+    return wiring.store.installation.has_other_secrets(prints)
 
 
 def _check_account(wiring: Wiring) -> None:
@@ -242,7 +245,7 @@ def _check_account(wiring: Wiring) -> None:
     if not settings.api_key:
         return
     account = account_fingerprint(settings.base_url, settings.api_key)
-    if not wiring.store.processes.knows_account(account):
+    if not wiring.store.installation.knows_account(account):
         raise SettingsError(
             "RUNNINGHUB_API_KEY: the jobs in this Redis belong to another account or site. Use "
             "another REDIS_URL, or let them end first; if this is a new key of the same account, "

@@ -63,7 +63,7 @@ def test_another_secret_than_the_others_is_refused_before_anything_is_queued(
     settings: pytest.MonkeyPatch, build: Build
 ) -> None:
     house = build()
-    house.w.store.processes.knows_secrets(("0123456789abcdef",))
+    house.w.store.installation.knows_secrets(("0123456789abcdef",))
     with pytest.raises(SettingsError, match="RUNHOOK_SECRET: it differs"):
         Runhook().submit(IMAGE, CAT)
     assert house.standing("queued") == 0

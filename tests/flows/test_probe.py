@@ -195,7 +195,7 @@ def _paused(house: House) -> None:
 
 def _anothers(house: House) -> None:
     _standing(house)
-    house.w.store.processes.take_over_account("another")
+    house.w.store.installation.take_over_account("another")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from runhook.config.settings import Settings, SettingsError
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.flows.cancel import cancel
+from runhook.worker.store.installation import Installation
 from runhook.worker.wiring import check_server, check_storage
 from tests.conftest import SECRET, Build, House
 
@@ -106,14 +107,14 @@ def test_a_place_for_files_that_can_be_written_is_left_as_it_was(tmp_path: Path)
 def test_a_reply_that_is_lost_while_a_process_starts_does_not_end_it(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    knows, lost = house.w.store.processes.knows_secrets, [True]
+    knows, lost = Installation.knows_secrets, [True]
 
-    def lose_once(prints: tuple[str, ...]) -> bool:
+    def lose_once(installation: Installation, prints: tuple[str, ...]) -> bool:
         if lost:
             lost.clear()
             raise StoreUnavailable("Redis does not answer: Connection closed by server.")
-        return knows(prints)
+        return knows(installation, prints)
 
-    monkeypatch.setattr(house.w.store.processes, "knows_secrets", lose_once)
+    monkeypatch.setattr(Installation, "knows_secrets", lose_once)
     check_server(house.w, {})
     assert not lost

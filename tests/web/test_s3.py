@@ -1,6 +1,7 @@
 """Outputs on S3: kept there, and given out from there, against a real server that speaks S3."""
 
 import hashlib
+import io
 import os
 import urllib.request
 from collections.abc import Iterator
@@ -87,6 +88,16 @@ def test_a_part_of_a_large_file_is_read_alone(s3: ThreadedMotoServer) -> None:
         assert film.read(10) == bytes(10)
         held = film.cache.cache  # type: ignore[attr-defined]  # of fsspec's files
         assert len(held) <= 2 * CHUNK
+
+
+def test_a_folder_there_is_looked_into_for_the_names_directly_in_it(
+    s3: ThreadedMotoServer,
+) -> None:
+    place = Place(BUCKET)
+    assert place.names("marks") == []
+    for name in ("marks/a/web", "marks/a/worker", "marks/b/web"):
+        place.put(name, io.BytesIO(b"mine"))
+    assert (place.names("marks"), place.names("marks/a")) == (["a", "b"], ["web", "worker"])
 
 
 def _first(file: Any, size: int) -> Any:

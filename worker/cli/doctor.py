@@ -47,7 +47,7 @@ def doctor(fix: bool, take_over: bool, as_json: bool) -> None:
     # Before the checks, so that they see what it changed.
     if take_over:
         account = account_fingerprint(w.settings.base_url, w.settings.api_key)
-        w.store.processes.take_over_account(account)
+        w.store.installation.take_over_account(account)
     fixed = None
     if fix:  # without Redis this ends with status 3
         fixed = _fix(w)

@@ -57,6 +57,19 @@ class Place:
             raise NotFound(f"file {name}") from error
         return found
 
+    def names(self, folder: str) -> list[str]:
+        """What is directly in a folder, by its names; nothing where there is none.
+
+        Raises:
+            StorageUnavailable: The place does not answer.
+        """
+        try:
+            with self._asked(f"{folder} cannot be looked at") as (fs, root):
+                found = fs.ls(f"{root}/{folder}", detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in found)
+
     def put(self, name: str, file: IO[bytes]) -> None:
         """Write a file; a reader sees the whole of it or none.
 

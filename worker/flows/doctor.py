@@ -14,10 +14,11 @@ from runhook.worker.domain.reports import amounts
 from runhook.worker.errors import (
     ProviderRefused,
     ProviderSilent,
+    StorageUnavailable,
     StoreUnavailable,
     UnreadableRecord,
 )
-from runhook.worker.flows.steps import books, receivers
+from runhook.worker.flows.steps import books, receivers, storing
 from runhook.worker.flows.steps.archiving import behind
 from runhook.worker.flows.steps.findings import Finding as Finding
 from runhook.worker.flows.steps.findings import Findings, bad, good, warning
@@ -60,6 +61,7 @@ def examine(w: Wiring, environ: Mapping[str, str]) -> list[Finding]:
         _ledger,
         _unreadable,
         receivers.missed,
+        _storage,
         _archive,
         _strays,
         receivers.handlers,
@@ -125,7 +127,7 @@ def _budgets(w: Wiring) -> Findings:
     none.
     """
     ours = fingerprint(str(w.settings.budgets))
-    others = [role for role, theirs in w.store.processes.budgets().items() if theirs != ours]
+    others = [role for role, theirs in w.store.installation.budgets().items() if theirs != ours]
     if others:
         text = f"RUNHOOK_BUDGET_DAY here differs from that of {', '.join(sorted(others))}"
         advice = "Set the same wherever jobs are asked for or sent, and restart what differs."
@@ -324,6 +326,15 @@ def _of_unknown_models(w: Wiring) -> Iterator[UnreadableRecord]:
             of_a_known_model(job)
         except UnreadableRecord as unknown:
             yield unknown
+
+
+def _storage(w: Wiring) -> Findings:
+    """Whether all keep files in this place, and nobody else does."""
+    try:
+        for text, advice in storing.faults(w):
+            yield warning("storage", text, advice)
+    except StorageUnavailable as away:
+        yield bad("storage", str(away), "Mend RUNHOOK_STORAGE_URL, or what it names.")
 
 
 def _archive(w: Wiring) -> Findings:

@@ -123,7 +123,7 @@ def _check_standing(w: Wiring) -> None:
     if not w.store.processes.alive("worker"):
         raise Conflict(f"{UNPAID}: no worker is alive, so nobody would send it")
     account = account_fingerprint(w.settings.base_url, w.settings.api_key)
-    if not w.store.processes.knows_account(account):
+    if not w.store.installation.knows_account(account):
         raise Conflict(f"{UNPAID}: those who work here have another account's key")
     state = w.store.queue.state()
     if state.paused:

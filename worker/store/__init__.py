@@ -27,6 +27,7 @@ from runhook.worker.store.events import Events, event_at, event_order, is_event_
 from runhook.worker.store.figures import Figures, Standing, Wanted
 from runhook.worker.store.gauges import Gauged, Gauges
 from runhook.worker.store.groups import Groups, GroupState
+from runhook.worker.store.installation import Installation
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.ledger import Day, Ledger
 from runhook.worker.store.limits import Limits
@@ -137,6 +138,11 @@ class Store:
         self.assets, self.sessions = Assets(scripts, account), Sessions(scripts.client)
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
         self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
+
+    @property
+    def installation(self) -> Installation:
+        """What its processes must have in common."""
+        return Installation(self.client, self.processes)
 
     @property
     def copies(self) -> Copies:

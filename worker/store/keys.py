@@ -259,6 +259,10 @@ alive = PROCESSES.key(
     by="seconds: its last sign of life. The one score that is not in ms: to a process of the "
     "release before, ms would mean one that lives for ever",
 )
+installation = PROCESSES.key(
+    "installation", "string", "a random name, under which its marks lie where files are kept"
+)
+storing = PROCESSES.key("storing", "set", "the roles that left a mark there")
 secrets = PROCESSES.key("secrets", "set", "fingerprints of RUNHOOK_SECRET")
 account = PROCESSES.key("account", "string", "fingerprint of key and base URL")
 budgets = PROCESSES.key(

@@ -1,4 +1,4 @@
-"""Who is there: live processes, the handlers they know, and fingerprints of their settings."""
+"""Who is there: live processes, the handlers they know, and the server they work with."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,6 @@ ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process coun
 # Seconds since its last heartbeat, of which there is one every two, for which its hands count. Who
 # was killed and started again counts twice until then, and those that hang take hands not there.
 WORKS_WITHIN = 6.0
-UNDER_WAY = ("queued", "sending", "unconfirmed", "running")  # states that keep their account here
 FORGOTTEN_AFTER = 3600  # seconds since its last heartbeat after which a process is not listed
 # Seconds for which a handler that no process publishes any more still gets deliveries: longer than
 # any deploy or restart, short enough that a renamed one does not fill Redis.
@@ -226,64 +225,6 @@ class Processes:
         now = self._scripts.clock.now().timestamp()
         with reaching():
             return int(self._redis.zcount(keys.alive(role), now - ALIVE_WITHIN, "+inf"))
-
-    def knows_secrets(self, fingerprints: tuple[str, ...]) -> bool:
-        """Whether one of the secrets is known here already; all are from now on.
-
-        The first process ever says what the secret is. Changing it takes one start with both.
-        """
-        if self.has_other_secrets(fingerprints):
-            return False
-        key = keys.secrets()
-        with reaching():
-            # In one transaction: were there none for a moment, any secret would do.
-            pipe = self._redis.pipeline()
-            pipe.delete(key)
-            pipe.sadd(key, *fingerprints)
-            pipe.execute()
-        return True
-
-    def has_other_secrets(self, fingerprints: tuple[str, ...]) -> bool:
-        """Whether those who work here have secrets, and none of these."""
-        with reaching():
-            known = {name.decode() for name in self._redis.smembers(keys.secrets())}
-        return bool(known) and not known & set(fingerprints)
-
-    def started_with(self, role: str, budgets: str) -> None:
-        """A process of a role started, and holds jobs to budgets of this fingerprint."""
-        with reaching():
-            self._redis.hset(keys.budgets(), role, budgets)
-
-    def budgets(self) -> dict[str, str]:
-        """The fingerprint of the budgets that each role last started with."""
-        with reaching():
-            found = self._redis.hgetall(keys.budgets())
-        return {role.decode(): budgets.decode() for role, budgets in found.items()}
-
-    def knows_account(self, fingerprint: str) -> bool:
-        """Whether the jobs here are of this account; they are from now on if none is under way.
-
-        The first process ever says which account it is. Another one may take over a Redis in which
-        nothing waits, nothing is in flight and nobody else works.
-        """
-        key = keys.account()
-        with reaching():
-            if self._redis.set(key, fingerprint.encode(), nx=True):
-                return True
-            if self._redis.get(key) == fingerprint.encode():
-                return True
-            # What is under way is another account's: this key's RunningHub knows none of it.
-            counts = [self._redis.zcard(keys.jobs_in_state(one)) for one in UNDER_WAY]
-            counts.append(self._redis.scard(keys.unreadable()))
-            if any(counts) or any(self.alive(role) for role in ROLES):
-                return False
-            self._redis.set(key, fingerprint.encode())
-        return True
-
-    def take_over_account(self, fingerprint: str) -> None:
-        """The jobs here are this account's, whoever's they were."""
-        with reaching():
-            self._redis.set(keys.account(), fingerprint.encode())
 
     def server(self) -> Server:
         """What the server says of its version, persistence and eviction."""
