@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runhook.worker.domain import moves
+from runhook.worker.domain import moves, policy
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Cost, Error, Output, Report
 from runhook.worker.flows import resolve
@@ -180,6 +180,24 @@ def test_a_run_time_alone_is_no_bill(build: Build, state: str) -> None:
     assert _told(house)[0]["seconds"] == "83"
     (budget,) = budgets_today(house.w)
     assert budget.held == 5
+
+
+def test_a_workflow_whose_callback_names_no_amount_is_asked_once_what_it_cost(build: Build) -> None:
+    house = build(RUNHOOK_BUDGET_DAY="10.00")
+    house.sandbox.faults({"fault": "callback_lost"})
+    asked: dict[str, Any] = {"input": {"6.text": "a"}, "options": {"max_price": "5.00"}}
+    job = house.until(house.ask(model=WORKFLOW, **asked), "running")
+    _tell(house, job, "succeeded", outputs=(PICTURE,), cost=Cost(seconds="83"))
+    assert budgets_today(house.w)[0].held == 5
+    house.later(policy.COST_LOOK)
+    house.settle()
+    cost = house.job(job).cost
+    assert cost
+    assert cost.names_amount
+    assert budgets_today(house.w)[0].held == 0
+    house.later(policy.LONGEST_GAP)
+    house.settle()
+    assert house.sandbox.calls("/task/openapi/outputs") == 1
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])

@@ -12,6 +12,7 @@ from runhook.worker.flows.steps import fallback, transcript
 from runhook.worker.flows.steps.archiving import archiving
 from runhook.worker.flows.steps.outcomes import accepted, ended_unpaid, requeued
 from runhook.worker.money.sentences import bill_sentence
+from runhook.worker.money.standing import Bill, bill_of
 from runhook.worker.store import Change, Closing, Duty, TimelineEntry
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -141,7 +142,8 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         return again
     if job.state is State.RUNNING or late:
         moved = moves.end(job, ENDINGS[told.state], by, now, **changes)
-        return Change(job=moved, notes=(note,), event=f"job.{moved.state}")
+        duties = _cost_look(moved, by)
+        return Change(job=moved, notes=(note,), duties=duties, event=f"job.{moved.state}")
     if job.given_up or job.timed_out:
         known = _known_after_all(job, attempt, told, {**changes, "settled_by": by})
         if known is None:
@@ -156,6 +158,16 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
         )
         return Change(job=kept, notes=(note,))
     return _cost_told_late(job, attempt, changes, now)
+
+
+def _cost_look(job: Job, by: SettledBy) -> tuple[Duty, ...]:
+    """A question what it cost, of a job that ended with news which named no amount.
+
+    The older callback of workflows tells its run time alone; the answer to a query has the amount.
+    """
+    if by == "query" or bill_of(job, job.attempt) is not Bill.UNPROVED:
+        return ()
+    return (Duty("reconcile", f"{job.id}/{job.attempt.n}", policy.COST_LOOK),)
 
 
 def _cost_told_late(

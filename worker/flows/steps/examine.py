@@ -9,6 +9,7 @@ from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.cancelling import carry_out_wish
 from runhook.worker.flows.steps.first_look import first_look
 from runhook.worker.flows.steps.outcomes import returned
+from runhook.worker.money.standing import Bill, bill_of
 from runhook.worker.store import Change, TimelineEntry
 from runhook.worker.wiring import Wiring
 
@@ -47,10 +48,11 @@ def _over(job: Job) -> bool:
 
 
 def _unpriced(job: Job) -> bool:
-    """Cancelled by its owner, and RunningHub has not said what it cost."""
-    by_owner = job.state is State.CANCELLED and job.attempt.settled_by == "user"
-    told = job.attempt.cost is not None and job.attempt.cost.names_amount
-    return by_owner and job.attempt.ref is not None and not told
+    """RunningHub had it, and may charge what nobody has said yet; a query has not been asked."""
+    attempt = job.attempt
+    if attempt.ref is None or attempt.settled_by == "query":
+        return False
+    return job.state.ended and bill_of(job, attempt) is Bill.UNPROVED
 
 
 def examine_attempt(w: Wiring, job: Job, n: int) -> float | None:
