@@ -18,6 +18,7 @@ from runhook.worker.cli.inputs import (
     option,
 )
 from runhook.worker.client.in_process import InProcess
+from runhook.worker.domain.typed import exactly, guess
 from tests.conftest import House
 
 
@@ -55,6 +56,19 @@ def test_a_huge_file_is_refused_before_a_byte_is_read(house: House, tmp_path: Pa
     with pytest.raises(click.UsageError, match="over 64 MiB"):
         from_file(io.BytesIO(b" " * (LARGEST_JSON + 1)))
     assert _nothing_kept(house)
+
+
+def test_a_number_that_json_cannot_keep_is_refused_in_a_file_and_stays_text_where_it_is_typed(
+    house: House,
+) -> None:
+    beyond = "99999999999999999999"
+    with pytest.raises(click.UsageError, match=r"o\.seed: is a whole number of more than 64 bits"):
+        from_file(io.BytesIO(b'{"o": {"seed": %s}}' % beyond.encode()))
+    with pytest.raises(click.UsageError, match="--input must be a JSON object"):
+        from_file(io.BytesIO(b"[]"))
+    for text in (beyond, f'{{"id": {beyond}}}', f"[{beyond}]"):
+        assert (guess(text), exactly(text)) == (text, text)
+    assert guess(beyond[1:]) == int(beyond[1:])
 
 
 def test_a_file_that_grows_while_it_is_read_ends_where_it_ended(

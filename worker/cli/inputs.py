@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
-import orjson
 
 from runhook.worker import catalogue
 from runhook.worker.cli.busy import ShownFile
 from runhook.worker.cli.commands import pair
 from runhook.worker.client.answers import Asset
+from runhook.worker.domain.bodies import json_object
 from runhook.worker.domain.typed import exactly, guess
-from runhook.worker.errors import NotFound
+from runhook.worker.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from runhook.worker.client.runhook import Runhook
@@ -121,12 +121,9 @@ def from_file(file: Any) -> dict[str, Any]:
     if len(text) > LARGEST_JSON:
         raise click.UsageError(f"--input is over {LARGEST_JSON >> 20} MiB")
     try:
-        given = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise click.UsageError(f"--input is not JSON: {error}") from None
-    if not isinstance(given, dict):
-        raise click.UsageError("--input must hold a JSON object")
-    return given
+        return json_object(text, "--input")
+    except InvalidRequest as invalid:
+        raise click.UsageError(str(invalid)) from None
 
 
 def job_lines(file: IO[bytes]) -> Iterator[bytes]:

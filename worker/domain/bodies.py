@@ -272,12 +272,12 @@ def json_object(text: bytes, what: str = "the body") -> dict[str, Any]:
         raise InvalidRequest([Fault(path="", message=f"{what} is not JSON: {error}")]) from None
     if not isinstance(given, dict):
         raise InvalidRequest([Fault(path="", message=f"{what} must be a JSON object")])
-    if faults := too_deep(given) or _too_long(text):
+    if faults := too_deep(given) or too_long(text):
         raise InvalidRequest(faults)
     return given
 
 
-def _too_long(text: bytes) -> list[Fault]:
+def too_long(text: bytes) -> list[Fault]:
     """A fault for each whole number that would not be kept as it is written."""
     if not MANY_DIGITS.search(text):
         return []

@@ -4,13 +4,19 @@ from typing import Any
 
 import orjson
 
+from runhook.worker.domain.bodies import too_long
+
 
 def guess(text: str) -> Any:
-    """What the text says as JSON, or the text itself where it is none: `5` is a number."""
+    """What the text says as JSON: `5` is a number.
+
+    The text itself where it is none, or has a whole number in it that would become another.
+    """
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
+    return text if too_long(text.encode()) else value
 
 
 def exactly(text: str) -> Any:
