@@ -65,6 +65,7 @@ EVENTS = {
     "alert": logging.ERROR,  # what is also a `runhook.alert` event
     "delivery.recorded": logging.INFO,  # how one attempt to deliver an event went
     "subscription.disabled": logging.ERROR,  # nothing is delivered to it any more
+    "handler.no_model": logging.WARNING,  # it hears nothing: its model is not in the catalogue
     "handler.unknown": logging.WARNING,  # a delivery waits for a handler that no process has
     "record.unreadable": logging.WARNING,  # left as it is
     "lane.busy": logging.DEBUG,

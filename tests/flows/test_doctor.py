@@ -19,7 +19,7 @@ from runhook.worker.flows.pump import published
 from runhook.worker.secrets.signing import PROBE, probe_answer
 from runhook.worker.store import JobFilter
 from runhook.worker.wiring import assemble, check_secrets, check_server
-from tests.conftest import SECRET, Build, House, eventually
+from tests.conftest import IMAGE, SECRET, Build, House, eventually
 from tests.receiver import a_receiver
 
 
@@ -80,6 +80,16 @@ def test_a_server_that_evicts_is_bad(house: House) -> None:
         assert _one(house, "eviction").word == "bad"
     finally:
         house.raw.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_handler_for_a_model_that_there_is_not_is_named(build: Build) -> None:
+    registry = Registry()
+    for name, model in {"lost": IMAGE[:-1], "good": IMAGE}.items():
+        registry.add(Handler(name=name, types=("job.succeeded",), model=model, target=print))
+    house = build(registry)
+    house.w.store.processes.publish_handlers(published(house.w))
+    (deaf,) = [one.says for one in _found(house, "handlers") if "hears nothing" in one.says]
+    assert deaf.startswith(f"'lost' hears nothing: there is no model {IMAGE[:-1]!r}")
 
 
 def test_processes_that_are_not_there_are_named(house: House) -> None:

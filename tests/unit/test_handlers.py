@@ -1,5 +1,6 @@
 """Registering handlers, and the few words in which they answer."""
 
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any
 import pytest
 
 from runhook import Event, Retry, Stop, on
+from runhook.worker import catalogue
 from runhook.worker.delivery import handlers
 from runhook.worker.delivery.handlers import attributes, run
 from runhook.worker.domain.events import sample, wants
 from runhook.worker.domain.handlers import CeleryTask, Registry
+from tests.conftest import IMAGE
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +149,22 @@ def test_an_entry_point_that_cannot_be_imported_is_named_with_its_package(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ValueError, match=r"'main' of shop.*no_such_shop"):
         handlers.load([])
+
+
+def test_a_model_is_known_by_each_of_its_names_and_one_that_is_none_is_named(
+    own_registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(handlers, "registry", own_registry)
+    named = catalogue.find(IMAGE).name
+    assert named != IMAGE
+    for name, model in {"named": named, "all": None, "glob": "vidu/*", "none": IMAGE[:-1]}.items():
+        on("job.succeeded", model=model, name=name)(lambda event: None)
+    handlers.load([])
+    heard = {handler.name: handler.model for handler in own_registry.all()}
+    assert heard == {"named": IMAGE, "all": None, "glob": "vidu/*", "none": IMAGE[:-1]}
+    (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (line["event"], line["handler"]) == ("handler.no_model", "none")
+    assert f"did you mean {IMAGE}" in line["why"]
 
 
 def test_a_module_that_exits_when_imported_is_named(

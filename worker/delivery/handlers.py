@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -14,11 +15,21 @@ from importlib.metadata import EntryPoint, entry_points
 from types import SimpleNamespace
 from typing import Any
 
+from runhook.worker import catalogue
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
-from runhook.worker.domain.handlers import Function, HandlerEvent, Registry, Retry, Stop, registry
-from runhook.worker.errors import Conflict, InvalidRequest, OverBudget
+from runhook.worker.domain.handlers import (
+    Function,
+    Handler,
+    HandlerEvent,
+    Registry,
+    Retry,
+    Stop,
+    registry,
+)
+from runhook.worker.errors import Conflict, InvalidRequest, NotFound, OverBudget
 from runhook.worker.net.untrusted import clean
+from runhook.worker.telemetry import report
 
 AS_WRITTEN = ("input", "options", "metadata", "detail")  # members of a job's view
 ENTRY_POINTS = "runhook.handlers"  # the group by which installed packages are found
@@ -40,7 +51,20 @@ def load(modules: Iterable[str]) -> Registry:
     for point in entry_points(group=ENTRY_POINTS):
         where = f"entry point {point.name!r} of {_package(point)}: cannot import {point.value}"
         _import(where, point.load)
+    for handler in registry.all():
+        _know_model(handler)
     return registry
+
+
+def _know_model(handler: Handler) -> None:
+    """Have it hear of a model by whichever of its names it was written.
+
+    One that is not in the catalogue any more stops no process: the others want to be told.
+    """
+    try:
+        registry.change(replace(handler, model=catalogue.listed_as(handler.model)))
+    except NotFound as missing:
+        report("handler.no_model", handler=handler.name, why=str(missing))
 
 
 def _import(what: str, load_it: Callable[[], object]) -> None:

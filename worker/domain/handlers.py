@@ -145,6 +145,10 @@ class Registry:
             raise ValueError(f"a handler's name is letters, digits and _.-, not {handler.name!r}")
         self._handlers[handler.name] = handler
 
+    def change(self, handler: Handler) -> None:
+        """Put one in the place of that of its name."""
+        self._handlers[handler.name] = handler
+
     def get(self, name: str) -> Handler | None:
         """The handler of that name, if this process has it."""
         return self._handlers.get(name)
@@ -210,7 +214,7 @@ def on(*types: str, model: str | None = None, name: str | None = None) -> Regist
 
     Args:
         types: Event types, at least one.
-        model: A glob over the job's model; left out: all.
+        model: The jobs' model, by any of its names, or a glob over endpoints; left out: all.
         name: The handler's name; left out: the function's.
 
     Raises:

@@ -1,8 +1,10 @@
 """What is wrong with those who are told of events: what waits for them, and what never comes."""
 
+from runhook.worker import catalogue
 from runhook.worker.delivery import roster
 from runhook.worker.delivery.roster import Member
 from runhook.worker.delivery.subscriptions import UNSENT
+from runhook.worker.errors import NotFound
 from runhook.worker.flows.steps.findings import Finding, Findings, bad, warning
 from runhook.worker.wiring import Wiring
 
@@ -27,6 +29,16 @@ def handlers(w: Wiring) -> Findings:
             yield warning("handlers", text, advice)
         if one.pending and not one.alive:
             yield _waiting_for(one)
+        if one.alive:
+            yield from _without_model(one)
+
+
+def _without_model(one: Member) -> Findings:
+    try:
+        catalogue.listed_as(one.model)
+    except NotFound as missing:
+        text = f"{one.name!r} hears nothing: {missing}"
+        yield warning("handlers", text, "Give its on() the model's endpoint, or a glob.")
 
 
 def _waiting_for(gone: Member) -> Finding:
