@@ -72,7 +72,10 @@ MOVES = {
     "settled it as failed: it may have been charged. Or RunningHub proves to have refused it.",
     (State.UNCONFIRMED, Move.CANCEL): "A cancel was wished, and it is proved that RunningHub did "
     "not take it. Free.",
-    (State.UNCONFIRMED, Move.RESUBMIT): "The user, or `RUNHOOK_UNCONFIRMED=resubmit`, accepts the "
+    (
+        State.UNCONFIRMED,
+        Move.RESUBMIT,
+    ): "The user, or once `RUNHOOK_UNCONFIRMED=resubmit`, accepts the "
     "risk of paying twice: a new attempt.",
     (State.RUNNING, Move.SUCCEED): "RunningHub made it.",
     (State.RUNNING, Move.FAIL): "RunningHub says that it failed, or did not end it within "

@@ -64,6 +64,19 @@ def test_an_owner_who_risks_it_gets_a_second_attempt(build: Build) -> None:
     assert house.sandbox.accepted() == 1
 
 
+def test_an_owner_who_risks_paying_twice_does_not_pay_three_times(build: Build) -> None:
+    house = build(RUNHOOK_UNCONFIRMED="resubmit", RUNHOOK_UNCONFIRMED_AFTER=30)
+    house.sandbox.faults({"fault": "answer_lost"}, {"fault": "callback_unrecorded"})
+    asked = house.ask()
+    for _ in range(6):
+        house.later(31)
+    job = house.job(asked)
+    assert (job.state, len(job.history.attempts)) == (State.FAILED, 2)
+    assert job.attempt.error
+    assert job.attempt.error.code == "unconfirmed"
+    assert house.sandbox.accepted() == 2
+
+
 def test_late_success_of_the_first_attempt_is_kept_beside_the_second(build: Build) -> None:
     house = build(RUNHOOK_UNCONFIRMED="resubmit", RUNHOOK_UNCONFIRMED_AFTER=30)
     house.sandbox.faults(

@@ -1,9 +1,11 @@
 """A user's word: retry, reconcile, resolve, each with its races."""
 
+from typing import Any
+
 import pytest
 
 from runhook.worker.domain.jobs import Job, State
-from runhook.worker.domain.reports import Output, Report
+from runhook.worker.domain.reports import Error, Output, Report
 from runhook.worker.errors import Conflict, NotFound, ProviderSilent
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.resolve import ask_now, resolve, resolve_by_ref, retry
@@ -96,6 +98,48 @@ def test_late_success_of_an_earlier_attempt_settles_a_retry_that_has_not_left(
     assert (after.state, after.attempt.n, after.attempt.ref) == (State.SUCCEEDED, 1, ref)
     assert after.attempt.outputs[0].url == PICTURE.url
     assert house.sandbox.accepted() == 1
+
+
+def _succeed(house: House, job: Job, ref: str) -> None:
+    made = Report(ref=ref, state="succeeded", outputs=(PICTURE,))
+    accept.accept(house.w, job.id, 1, made, "callback")
+
+
+def test_late_success_settles_a_job_whose_retry_failed_before_it_left(house: House) -> None:
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask(options={"expires_in": 60})
+    ref = str(house.until(job, "failed").attempt.ref)
+    house.w.store.queue.pause(True)
+    retry(house.w, job.id)
+    house.later(61)
+    assert house.job(job).attempt.error.code == "expired"  # type: ignore[union-attr]
+    _succeed(house, job, ref)
+    after = house.job(job)
+    assert (after.state, after.attempt.n, after.attempt.ref) == (State.SUCCEEDED, 1, ref)
+    assert [one.state for one in after.history.attempts[1:]] == [State.FAILED]
+    assert not [event for event in house.events() if event == "runhook.alert"]
+
+
+@pytest.mark.parametrize("options", [{}, {"retries": 2}])
+def test_a_job_that_an_earlier_attempt_made_neither_fails_nor_is_paid_again(
+    house: House, options: dict[str, Any]
+) -> None:
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask(options=options)
+    first = str(house.until(job, "failed").attempt.ref)
+    house.sandbox.faults({"fault": "slow", "value": 600})
+    retry(house.w, job.id)
+    second = str(house.until(job, "running").attempt.ref)
+    _succeed(house, job, first)
+    assert house.job(job).state is State.RUNNING, "the second has left, and is waited for"
+    own = Error(code="failed", message="a machine broke", detail={"infrastructure": True})
+    failed = Report(ref=second, state="failed", error=own)
+    accept.accept(house.w, job.id, 2, failed, "callback")
+    house.settle()
+    after = house.job(job)
+    assert (after.state, after.attempt.n) == (State.SUCCEEDED, 1)
+    assert [one.state for one in after.history.attempts[1:]] == [State.FAILED]
+    assert house.sandbox.accepted() == 2
 
 
 def test_late_success_settles_even_a_retry_that_has_its_turn(

@@ -275,6 +275,11 @@ class Job:
         return int(self.spec.options.get("retries", 0)) - paid_again
 
     @property
+    def resubmitted(self) -> bool:
+        """It was sent again behind an attempt that may have been accepted."""
+        return any(one.state is State.UNCONFIRMED for one in self.history.attempts)
+
+    @property
     def given_up(self) -> bool:
         """It failed for want of proof, so RunningHub may have accepted it."""
         error = self.attempt.error

@@ -40,6 +40,7 @@ OWN_STORY: dict[str, Tone] = {
     "not paid again": "bad",
     "arrived after cancel": "plain",
     "an earlier attempt succeeded": "doubt",
+    "settled by an earlier attempt": "good",
     "left twice": "bad",
     "not archived": "bad",
 }

@@ -96,6 +96,7 @@ ENDING = {
     "given up unconfirmed": _us("Nothing proved it in time. It may have been charged.", "bad"),
     "cost told late": _provider("RunningHub told what it cost: {cost}."),
     "an earlier attempt succeeded": _provider("An earlier attempt succeeded too: {ref}.", "doubt"),
+    "settled by an earlier attempt": _us("Attempt {attempt} has made it already.", "good"),
     "archived": _us("Its files are kept here.", "good"),
     "not archived": _us("Output {output} is not kept here: {why}.", "bad"),
 }

@@ -148,6 +148,21 @@ def end(job: Job, how: Move, by: SettledBy | None, now: datetime, **changes: Any
     return move(job, how, now, ended_at=now, settled_by=by, **changes)
 
 
+def settle_by(job: Job, n: int, now: datetime) -> Job:
+    """The job that an earlier attempt has made; one behind it that never left is dropped.
+
+    Args:
+        job: The job, whose last attempt has not left, or has failed.
+        n: The earlier attempt.
+        now: The moment.
+    """
+    *before, last = job.history.attempts
+    if job.state is State.FAILED:
+        before.append(evolve(last, state=State.FAILED))
+    history = evolve(job.history, attempts=tuple(before), settled=n)
+    return move(evolve(job, history=history), Move.SUCCEED, now)
+
+
 def wish_cancel(job: Job, now: datetime, *, wished: bool = True, tree: bool = False) -> Job:
     """The job to be cancelled once its ref is known; or no more, because it cannot be.
 

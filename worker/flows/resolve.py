@@ -13,6 +13,7 @@ from runhook.worker.domain.reports import Error
 from runhook.worker.errors import Conflict
 from runhook.worker.flows.steps import proof, transcript
 from runhook.worker.flows.steps.accept import accept, adopt
+from runhook.worker.flows.steps.earlier import settled_instead
 from runhook.worker.flows.steps.examine import look_now
 from runhook.worker.flows.steps.outcomes import requeued
 from runhook.worker.store import Change, TimelineEntry
@@ -194,7 +195,10 @@ def resolve(w: Wiring, job_id: str, verdict: End, *, behind: int | None = None) 
             event="job.failed",
         )
 
-    return w.store.jobs.change(job_id, decide)[1]
+    def settled(job: Job) -> Change:
+        return settled_instead(job, decide(job), w.clock.now())
+
+    return w.store.jobs.change(job_id, settled)[1]
 
 
 def resolve_by_ref(

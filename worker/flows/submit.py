@@ -18,6 +18,7 @@ from runhook.worker.errors import NotDurable, NotFound, StoreUnavailable, Unread
 from runhook.worker.flows.steps import fallback, refusals, transcript
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.departure import DepartureCheck, say_that_it_is_gone
+from runhook.worker.flows.steps.earlier import settled_instead
 from runhook.worker.flows.steps.first_look import first_look
 from runhook.worker.flows.steps.outcomes import accepted, left_unconfirmed, returned
 from runhook.worker.flows.steps.prepare import Unready, request_of
@@ -142,9 +143,9 @@ def _return_unsent(w: Wiring, claim: Claim) -> None:
         own = attempt.left_by == mine and job.state in (State.SENDING, State.UNCONFIRMED)
         if attempt.n != n or not (own or (sending and not attempt.left_at)):
             return None
-        return returned(
-            w, job, TimelineEntry("may not leave now", {"attempt": n}), aside=policy.NOT_LEFT_ASIDE
-        )
+        note = TimelineEntry("may not leave now", {"attempt": n})
+        back = returned(w, job, note, aside=policy.NOT_LEFT_ASIDE)
+        return settled_instead(job, back, w.clock.now())
 
     w.store.jobs.change(job_id, decide, claim=claim, closing=w.store.duties.closing(claim))
 

@@ -126,12 +126,8 @@ def _settled(w: Wiring, job: Job, attempt: Attempt, told: Report, by: SettledBy)
     # What is known of its outputs stays, where copies are kept too: later news names them again, or
     # none.
     changes["outputs"] = attempt.outputs or changes["outputs"]
-    detail: dict[str, Any] = {
-        "attempt": attempt.n,
-        "ref": told.ref,
-        "by": by,
-        "outputs": len(told.outputs),
-    }
+    detail: dict[str, Any] = {"attempt": attempt.n, "ref": told.ref, "by": by}
+    detail["outputs"] = len(told.outputs)
     if told.left_out:
         detail["left_out"] = "; ".join(told.left_out)
     note = TimelineEntry(told.state, detail)
@@ -272,11 +268,13 @@ def _earlier_settled(
         "an earlier attempt succeeded", {"attempt": attempt.n, "ref": told.ref, "by": by}
     )
     kept = moves.with_attempt(job, attempt.n, now, **changes, **end_state)
-    if job.state is State.QUEUED or (job.state is State.SENDING and not job.attempt.left_at):
-        # The new attempt never left, so it is dropped and the earlier one settles the job.
-        history = replace(kept.history, attempts=kept.history.attempts[:-1], settled=attempt.n)
-        moved = moves.end(replace(kept, history=history), Move.SUCCEED, by, now)
-        return Change(job=moved, notes=(note,), event="job.succeeded")
+    # Not one byte of the new attempt left, so it costs nothing and the earlier one settles the job.
+    unsent = job.state is State.QUEUED or not job.attempt.left_at
+    if unsent and moves.may(kept, Move.SUCCEED):
+        settled = moves.settle_by(kept, attempt.n, now)
+        return Change(job=settled, notes=(note,), event="job.succeeded")
+    if unsent:  # cancelled: it stays so
+        return Change(job=kept, notes=(note,))
     # The new attempt has left: neither payment can be taken back here, so the owner is told of
     # both.
     why = f"attempt {attempt.n} ({job.model_of(attempt)}) succeeded too; both may be charged"

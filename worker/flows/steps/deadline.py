@@ -106,8 +106,10 @@ def give_up(w: Wiring, job_id: str, n: int, said: str = "") -> None:
 
     def end(job: Job) -> Change:
         error = _unproved(w, job, said)
-        # Only where its owner accepts paying twice, and never what its owner wants cancelled.
-        if w.settings.unconfirmed == "resubmit" and not job.history.cancel_wished:
+        # Only where its owner accepts paying twice, which is not three times, and never what its
+        # owner wants cancelled.
+        accepts = w.settings.unconfirmed == "resubmit" and not job.resubmitted
+        if accepts and not job.history.cancel_wished:
             note = TimelineEntry("resubmitted at the risk of paying twice", {"attempt": n})
             again = moves.resubmit(job, w.clock.now())
             otherwise = _given_up(w, job, not_paid_again(error))

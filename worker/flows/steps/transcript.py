@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from runhook.worker.delivery.fanout import recipients
 from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import Job
+from runhook.worker.flows.steps.earlier import settled_instead
 from runhook.worker.store import Change, Closing, TimelineEntry
 from runhook.worker.store.changes import Decision, Moved
 from runhook.worker.wiring import Wiring
@@ -36,7 +37,8 @@ def change(
 ) -> tuple[Moved, Job]:
     """Change a job as `Jobs.change` does; what was heard stands before it in the timeline.
 
-    Where this process knows who is told of its event, their deliveries are opened with it.
+    Where this process knows who is told of its event, their deliveries are opened with it. One that
+    an earlier attempt has made does not fail, nor is it paid again.
 
     Raises:
         NotFound: There is no such job.
@@ -48,6 +50,7 @@ def change(
         wanted = decide(job)
         if wanted is None:
             return None
+        wanted = settled_instead(job, wanted, w.clock.now())
         told, instead = recipients(w, wanted), wanted.otherwise
         if instead is not None:
             instead = evolve(instead, notes=(*heard, *instead.notes))
