@@ -9,7 +9,7 @@ from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows import batch
-from runhook.worker.flows.batch import Line
+from runhook.worker.flows.steps.batch_lines import Line
 from tests.bodies import asked
 from tests.conftest import IMAGE, Build, House
 

@@ -11,10 +11,10 @@ from runhook.worker.domain.jobs import Job, State
 from runhook.worker.domain.reports import Cost, Error, Output, Report
 from runhook.worker.errors import Conflict, InvalidRequest, OverBudget
 from runhook.worker.flows import batch, create, resolve
-from runhook.worker.flows.batch import Line
 from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.accept import accept
+from runhook.worker.flows.steps.batch_lines import Line
 from runhook.worker.flows.steps.budgets import budgets_today
 from tests.conftest import IMAGE, Build, House
 
