@@ -1,5 +1,7 @@
 """A batch whose lines name each other: a whole pipeline in one request."""
 
+import gc
+import sys
 from typing import Any
 
 import orjson
@@ -7,7 +9,7 @@ import pytest
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.jobs import Job, State
-from runhook.worker.errors import InvalidRequest
+from runhook.worker.errors import InvalidRequest, OverBudget
 from runhook.worker.flows import batch
 from runhook.worker.flows.steps.batch_lines import Line
 from tests.bodies import asked
@@ -221,3 +223,14 @@ def test_models_to_go_on_with_take_the_same_outputs(house: House) -> None:
     picture, sheet = _jobs(_sent(house, PICTURE, line))
     for model in (own, other):
         assert sheet.spec.input_of(model)["imageUrls"] == [f"output:{picture.id}/0"]
+
+
+def test_a_line_that_is_told_is_let_go_though_its_name_is_kept(build: Build) -> None:
+    house = build(RUNHOOK_BUDGET_DAY="0.01")
+    texts = [orjson.dumps(PICTURE | {"as": name}) for name in ("a", "b", "c")]
+    before = sys.getrefcount(texts[0])
+    lines = batch.accept(house.w, texts)
+    assert [type(next(lines).error) for _ in range(2)] == [OverBudget, OverBudget]
+    gc.collect()
+    after = sys.getrefcount(texts[0])
+    assert after == before, "it may be megabytes, and there may be thousands"

@@ -237,7 +237,10 @@ class _Batch:
         # Redis away too: raised, it would break off an answer that has begun, and nobody could tell
         # which lines made a job. A caller that can stop looks for it in `error`.
         except RunhookError as error:
-            return Line(number=number, name=name, error=refusal(error), group=self._group(given))
+            # Kept under the line's name, so without its frames, which hold the whole line.
+            refused = refusal(error).with_traceback(None)
+            refused.__cause__ = refused.__context__ = None
+            return Line(number=number, name=name, error=refused, group=self._group(given))
         return Line(number=number, name=name, job=job, new=new, group=self._group(given))
 
     def _group(self, given: dict[str, Any]) -> tuple[str, str] | None:
