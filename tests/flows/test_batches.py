@@ -15,6 +15,7 @@ from runhook.worker.flows.steps.batch_lines import Line
 from tests.bodies import asked
 from tests.conftest import IMAGE, Build, House
 
+DAY = 86400.0  # seconds
 VIDEO = "vidu/image-to-video-q2-pro"
 PICTURE = {"as": "pic", "model": IMAGE, "input": {"prompt": "a cat"}}
 FILM: dict[str, Any] = {
@@ -88,6 +89,42 @@ def test_the_same_batch_under_keys_makes_the_same_jobs(house: House, how: str) -
     again = _sent(house, *lines, **more)
     assert [job.id for job in _jobs(again)] == [job.id for job in first]
     assert not any(line.new for line in again)
+
+
+@pytest.mark.parametrize(
+    ("bad", "lines"),
+    [
+        (0, [PICTURE | {"as": "a b"}, PICTURE]),
+        (1, [PICTURE, PICTURE, PICTURE | {"as": "cat"}]),
+        (0, [FILM | {"as": "early"}, PICTURE, FILM]),
+    ],
+    ids=["no name", "the name of one before it", "names one behind it"],
+)
+def test_a_batch_sent_again_with_or_without_its_bad_lines_pays_nothing_again(
+    house: House, bad: int, lines: list[dict[str, Any]]
+) -> None:
+    first = _sent(house, *lines, key="order-7")
+    assert _faults(first.pop(bad))
+    made = [job.id for job in _jobs(first)]
+    again = _sent(house, *lines, key="order-7")
+    assert not any(line.new for line in again)
+    del again[bad]
+    for found in (again, _sent(house, *lines[:bad], *lines[bad + 1 :], key="order-7")):
+        assert [job.id for job in _jobs(found)] == made
+
+
+def test_a_line_that_may_be_taken_later_keeps_its_key_from_its_like(build: Build) -> None:
+    house = build(RUNHOOK_BUDGET_DAY="0.50")  # a picture and a bit
+    house.ask()
+    twins = [orjson.dumps(PICTURE | {"as": name}) for name in ("one", "other")]
+    lines = batch.accept(house.w, twins, key="order-7")
+    assert isinstance(next(lines).error, OverBudget)
+    house.clock.advance(DAY)
+    (made,) = _jobs(list(lines))
+    house.clock.advance(DAY)
+    one, other = batch.accept(house.w, twins, key="order-7")
+    assert one.new, "it is a second picture, as was asked for"
+    assert [job.id for job in _jobs([other])] == [made.id]
 
 
 def test_a_keyed_line_is_the_same_request_whichever_job_its_name_stands_for(house: House) -> None:

@@ -27,7 +27,7 @@ from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.batch_lines import Groups, Line, Names
 from runhook.worker.flows.steps.budgets import Room
 from runhook.worker.flows.steps.pricing import LivePrices
-from runhook.worker.flows.steps.upstream import Asker, refusal
+from runhook.worker.flows.steps.upstream import Asker, names_ahead, refusal
 from runhook.worker.flows.steps.viewing import shown
 from runhook.worker.store.groups import GroupState
 from runhook.worker.wiring import Wiring
@@ -71,8 +71,13 @@ class Keys:
         self._batch = batch
         self._seen: Counter[str] = Counter()
 
-    def of(self, given: dict[str, Any]) -> str | None:
+    def of(self, given: dict[str, Any], *, counts: bool) -> str | None:
         """The key of a line, which loses its member `key`.
+
+        Args:
+            given: The line.
+            counts: Whether its like behind it have another key. Not of one that is bad where it
+                stands, however often it is sent: taken out, it would leave them with other keys.
 
         Raises:
             InvalidRequest: Its own key is none.
@@ -86,9 +91,11 @@ class Keys:
         if self._batch is None:
             return None
         content = hashlib.sha256(create.canonical(given)).hexdigest()
-        self._seen[content] += 1
+        ordinal = self._seen[content] + 1
+        if counts:
+            self._seen[content] = ordinal
         # No user's key holds a line's end, so none can be like this one.
-        return f"{self._batch}\n{content}\n{self._seen[content]}"
+        return f"{self._batch}\n{content}\n{ordinal}"
 
 
 def accept(
@@ -226,8 +233,9 @@ class _Batch:
             with faults.also():
                 name = self.names.of(given)
             asker = replace(self.asker, own=name or "")
+            bad_here = bool(faults.found) or names_ahead(given, asker)
             with faults.also():
-                key = self.keys.of(given)
+                key = self.keys.of(given, counts=not bad_here)
             if faults.found:  # what is wrong with the job is told with them
                 with faults.together():
                     create.trial(self.w, given, asker=asker)

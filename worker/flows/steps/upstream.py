@@ -3,6 +3,7 @@
 import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from runhook.worker import catalogue
 from runhook.worker.catalogue import COMFY_KINDS, Checked, Media
@@ -122,6 +123,15 @@ def look(w: Wiring, model: str, given: Mapping[str, object], asker: Asker) -> Up
     ]
     known = {one.text: found for one in names if (found := _made(one, there, asker))}
     return Upstream(jobs=list(there.values()), known=known, faults=faults)
+
+
+def names_ahead(given: Mapping[str, Any], asker: Asker) -> bool:
+    """Whether a line, which may be no good, names one that does not stand before it."""
+    model, values = given.get("model"), given.get("input")
+    if not isinstance(model, str) or not isinstance(values, dict):
+        return False
+    names = output_names(catalogue.file_values(model, values))
+    return any(one.line and one.line not in asker.lines for one in names)
 
 
 def refusal(error: RunhookError) -> RunhookError:
