@@ -13,7 +13,8 @@ from runhook.worker.errors import InvalidRequest, OverBudget
 from runhook.worker.flows import batch
 from runhook.worker.flows.steps.batch_lines import Line
 from tests.bodies import asked
-from tests.conftest import IMAGE, Build, House
+from tests.conftest import IMAGE, Build, House, provider_at
+from tests.receiver import Receiver
 
 DAY = 86400.0  # seconds
 VIDEO = "vidu/image-to-video-q2-pro"
@@ -211,6 +212,17 @@ def test_a_dry_run_asks_for_so_many_prices_and_for_each_once(
     assert all(view["price"] for view in views)
     calls = house.sandbox.books()["calls"]
     assert sum(count for path, count in calls.items() if "price-preview" in path) == 2
+
+
+def test_a_dry_run_asks_for_no_more_prices_once_runninghub_is_away(
+    house: House, receiver: Receiver
+) -> None:
+    receiver.answers(404, 503)  # the first is an answer, if none that is of use
+    provider_at(house.w, receiver.url)
+    animals = [PICTURE | {"as": name, "input": {"prompt": name}} for name in ("cat", "dog", "bird")]
+    tried = _sent(house, *animals, dry_run=True)
+    assert all(batch.line_view(house.w, line)["dry_run"]["price"] for line in tried)
+    assert len(receiver.requests) == 2
 
 
 def test_a_name_in_lists_and_in_a_nodes_value_is_taken_too(house: House) -> None:

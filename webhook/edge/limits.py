@@ -155,7 +155,7 @@ class Limit:
 # RunningHub may take half a minute to answer each. More at once would only be more to wait for.
 ASKING = Limit("calls of yours wait for RunningHub here", each=8, together=16)
 # Each is a thread for as long as it has lines. A dry run of one takes no place among those that ask
-# RunningHub: it asks one question at a time, and few.
+# RunningHub: it asks one question at a time, few, and none behind one that is not answered.
 BATCHES = Limit("batches of yours are being taken here", each=8, together=16)
 # Each is a thread for as long as an agent waits for a job; one that finds no place only looks.
 AGENTS_WAITING = Limit(

@@ -101,12 +101,7 @@ def with_money(w: Wiring, job: Job) -> Job:
 
 def live_price(w: Wiring, checked: Checked) -> LivePrice | None:
     """RunningHub's own price for a checked request now; None where it does not tell. Free."""
-    if not _can_be_asked(w, checked):
-        return None
-    try:
-        return w.client.price(checked.model, checked.input)
-    except ProviderSilent:
-        return None
+    return LivePrices(w).of(checked)
 
 
 def _can_be_asked(w: Wiring, checked: Checked) -> bool:
@@ -122,16 +117,25 @@ class LivePrices:
     def __init__(self, w: Wiring) -> None:
         self._w = w
         self._told: dict[bytes, LivePrice | None] = {}  # by what is asked about, in few bytes
+        self._away = False
 
     def of(self, checked: Checked) -> LivePrice | None:
-        """The price now; None also where RunningHub was asked often enough."""
+        """The price now; None also where RunningHub was asked often enough, or is away."""
         if not _can_be_asked(self._w, checked):
             return None
         asked = orjson.dumps([checked.model, checked.input], option=orjson.OPT_SORT_KEYS)
         name = hashlib.sha256(asked).digest()
-        if name not in self._told and len(self._told) < policy.MOST_LIVE_PRICES:
-            self._told[name] = live_price(self._w, checked)
+        if name not in self._told and len(self._told) < policy.MOST_LIVE_PRICES and not self._away:
+            self._told[name] = self._asked(checked)
         return self._told.get(name)
+
+    def _asked(self, checked: Checked) -> LivePrice | None:
+        try:
+            return self._w.client.price(checked.model, checked.input)
+        except ProviderSilent as silent:
+            # Whatever else is asked would be waited for as long, and in vain.
+            self._away = not silent.there
+            return None
 
 
 def trial_view(w: Wiring, checked: Checked) -> DryRunView:
