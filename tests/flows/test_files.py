@@ -12,13 +12,14 @@ import pytest
 
 from runhook.worker.catalogue import Asset, Reach
 from runhook.worker.domain.jobs import State
+from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import Conflict, InvalidRequest, ProviderSilent, StorageUnavailable
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps import prepare
 from runhook.worker.net.http import Form
 from runhook.worker.runninghub.sandbox.outputs import make
-from tests.conftest import Build, House, Sandbox, provider_at, web_app
+from tests.conftest import Build, House, Sandbox, eventually, provider_at, web_app
 
 VIDU = "vidu/image-to-video-q2-pro"
 LIP_SYNC = "kling-lip-sync/identify-face"
@@ -388,6 +389,33 @@ def test_a_file_that_came_again_since_it_was_looked_at_is_not_removed(
     _keep(kept, PNG)
     assert not kept.w.store.assets.let_go(asset.id, used)
     assert kept.w.store.assets.many([asset.id])
+
+
+def test_a_file_that_another_sweep_removes_is_left_to_it(kept: House) -> None:
+    """It may be done first, and the file here again."""
+    asset = _keep(kept, PNG)
+    kept.clock.advance(31 * 86400)
+    ((_, used),) = kept.w.store.assets.unused_since(kept.clock.now(), 9)
+    assert kept.w.store.assets.let_go(asset.id, used)
+    assert not kept.w.store.assets.let_go(asset.id, used)
+
+
+def test_a_sweep_holds_its_duty_for_as_long_as_removing_takes(
+    kept: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _keep(kept, PNG)
+    lane, removed = replace(LANES["reconcile"], lease=1.0), []
+    monkeypatch.setitem(LANES, "reconcile", lane)
+
+    def slow(asset_id: str) -> None:
+        over = kept.raw.zscore("runhook:due:reconcile", "sweep")
+        kept.clock.advance(lane.lease)
+        eventually(lambda: kept.raw.zscore("runhook:due:reconcile", "sweep") > over)
+        removed.append(asset_id)
+
+    monkeypatch.setattr(kept.w.storage, "remove", slow)
+    _sweep(kept, days=31)
+    assert removed
 
 
 def test_a_file_that_comes_again_is_said_to_be_as_it_was_first_kept(kept: House) -> None:

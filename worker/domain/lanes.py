@@ -49,6 +49,7 @@ _ROWS = (
     Lane(name="send", process="worker", lease=30, share=WAITING_SHARE),
     # Callbacks, and those who wait for a job that has ended: neither waits for RunningHub.
     Lane(name="intake", process="worker", lease=60, drainers=QUICK),
+    # A sweep takes as long as it takes, so it renews the lease.
     Lane(name="reconcile", process="worker", lease=90, share=WAITING_SHARE),
     Lane(name="fanout", process="worker", lease=30, drainers=QUICK),
     # An output takes as long as it takes, so its flow renews the lease.

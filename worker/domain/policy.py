@@ -204,9 +204,9 @@ BEAT_EVERY = 2.0  # between two signs of life of a process
 REFRESH_EVERY = 15.0
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0  # between questions for the key's limit; after no answer
 SWEEP_EVERY = 3600.0  # between removals of what is kept no longer: retention is counted in days
-SWEPT_AT_ONCE = 50  # jobs and deliveries in one script, and files in one sweep: a ms of Redis
+SWEPT_AT_ONCE = 50  # jobs and deliveries in one script, and files in one list: a ms of Redis
 TRIMMED_AT_ONCE = 100  # events in one script, each with a whole record of its job: a ms of Redis
-SWEEP_ROUNDS = 20  # of as many files in one look: each look reads all jobs that still need some
+SWEEP_ROUNDS = 20  # such lists in one sweep, each of which reads all jobs that still need files
 FILES_THAT_FAIL = 5  # that cannot be removed, after which the place of files counts as away
 REDIS_LOOK = 1.0  # between looks for a Redis that is away while a process starts
 

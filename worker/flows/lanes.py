@@ -47,7 +47,9 @@ def _look(w: Wiring, claim: Claim) -> Answer:
     if claim.id == "limit":
         return limit.read_limit(w)
     if claim.id == "sweep":
-        return sweep.sweep(w)
+        # It looks through all jobs that stand, and removes up to a thousand files one by one.
+        with w.store.duties.renewing(claim):
+            return sweep.sweep(w)
     if claim.id.startswith(EXPIRY):
         expire.expire(w, claim.id.removeprefix(EXPIRY))
         return None

@@ -137,13 +137,16 @@ class Assets:
         return [(name.decode(), score) for name, score in (*old, *new)][:most]
 
     def let_go(self, asset_id: str, used: float) -> bool:
-        """Have nobody count on a file that is to be removed; False: it was used since.
+        """Have nobody count on a file that is to be removed.
 
         Its name stays in the list: where its removal breaks off, it is let go and removed again.
 
         Args:
             asset_id: Which.
             used: When it was used last, as `unused_since` has it.
+
+        Returns:
+            Whether it may be removed; not if it was used since, or somebody else removes it now.
         """
         return self._scripts.words("let_go_asset", asset_id, repr(used), LEAVES_MS) == ["done"]
 
