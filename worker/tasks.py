@@ -159,6 +159,7 @@ app = process.app
 app.conf.worker_autoscaler = (
     "runhook.worker.queue.autoscale:HandlerAutoscaler"  # for commands that say --autoscale
 )
+app.conf.worker_consumer = "runhook.worker.queue.refusing_broker:PatientConsumer"
 vars(app)["Worker"] = app.subclass_with_self(SoftWorker)  # Celery computes it once, into there
 
 

@@ -189,7 +189,9 @@ def _refused(folder: Path) -> dict[str, Any]:
         redis.replicaof("NO", "ONE")
         took = _all_end(town, [*ids, *_ask(town, 3)], 120)
         assert town.fleet.tend() is None
-        return {"took": took, "same": pids == town.fleet.pids()}
+        logs = [folder / "logs" / f"{name}.log" for name in ("worker", "handlers")]
+        back = [log.read_text().count("Trying to re-establish") for log in logs]
+        return {"took": took, "same": pids == town.fleet.pids(), "back": max(back)}
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +234,9 @@ def test_jobs_are_taken_without_a_worker_and_end_without_web(days: dict[str, Any
 @pytest.mark.timeout(240)
 def test_a_redis_that_takes_no_writes_for_a_while_ends_no_process(days: dict[str, Any]) -> None:
     assert days["refused"].result()["same"]
+
+
+@pytest.mark.timeout(240)
+def test_a_redis_that_takes_no_writes_is_not_asked_again_at_once(days: dict[str, Any]) -> None:
+    """Celery comes back six times a second."""
+    assert 2 <= days["refused"].result()["back"] <= 2 * REFUSED
