@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +24,7 @@ pytestmark = [pytest.mark.kills, pytest.mark.timeout(240)]
 JOBS = 6
 PROCESSES = 2  # of web, besides its first
 SOON = 60.0  # seconds in which what was killed works again
+SEEN_AT = re.compile(rb"break it, at\s+(?:\x1b\[[\d;]*m)*(http://127\.0\.0\.1:\d+)/")
 AGAIN = "ended with status -9; started again"
 
 
@@ -97,6 +100,29 @@ def up(tmp_path: Path) -> Iterator[Up]:
         assert process.wait(60) == 0, (tmp_path / "up.log").read_text()
 
 
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[tuple[int, str]]:
+    """A `runhook demo` on a terminal that has summed up: its process, and its address."""
+    terminal, end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runhook.worker.cli", "demo"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm"},
+        stdout=end,
+        stderr=end,
+    )
+    os.close(end)
+    said = b""
+    try:
+        while not (found := SEEN_AT.search(said)):
+            said += os.read(terminal, 4096)  # raises when the demo has ended
+        yield process.pid, found[1].decode()
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0, said
+        os.close(terminal)
+
+
 def test_a_redis_that_was_killed_is_started_again_and_every_job_is_paid_once(up: Up) -> None:
     with Runhook(up.url, up.token) as runhook:
         before = up.submit(runhook, 0)
@@ -107,6 +133,15 @@ def test_a_redis_that_was_killed_is_started_again_and_every_job_is_paid_once(up:
     assert {job.state for job in ended} == {"succeeded"}
     assert up.sandbox.accepted() == len(ended)
     assert up.log.count(f"redis     {AGAIN}") == up.log.count(AGAIN) == 1
+
+
+def test_a_demo_whose_redis_was_killed_goes_on(demo: tuple[int, str]) -> None:
+    process, address = demo
+    (server,) = _children(process, "valkey-server")
+    os.kill(server, signal.SIGKILL)
+    with Runhook(address) as runhook:
+        job = runhook.submit(IMAGE, {"prompt": "a cat"})
+        assert runhook.wait(job.id, timeout=SOON).state == "succeeded"
 
 
 def test_a_web_that_was_killed_leaves_nobody_on_its_port(up: Up) -> None:

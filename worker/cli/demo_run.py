@@ -65,7 +65,7 @@ def run() -> None:
         try:
             started = time.monotonic()
             with console.status("starting Redis, sandbox, web, worker and handlers"):
-                server.start()
+                fleet.keep("redis", server)
                 _start(fleet, web, sandbox)
             took = time.monotonic() - started
             console.print(f"everything runs after {took:.1f} s, on this machine, for free\n")
