@@ -7,8 +7,10 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ JOBS = 6
 PROCESSES = 2  # of web, besides its first
 SOON = 60.0  # seconds in which what was killed works again
 SEEN_AT = re.compile(rb"break it, at\s+(?:\x1b\[[\d;]*m)*(http://127\.0\.0\.1:\d+)/")
+RESTARTED = 2.0  # seconds in which it has been noticed, and answers again
 AGAIN = "ended with status -9; started again"
 
 
@@ -63,7 +66,7 @@ class Up:
 def _children(parent: int, words: str) -> list[int]:
     """The processes that another runs with these words in its command."""
     asking = ["pgrep", "-P", str(parent), "-f", words]
-    found = subprocess.run(asking, capture_output=True, text=True, check=True)
+    found = subprocess.run(asking, capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
 
 
@@ -76,28 +79,35 @@ def _is_gone(process: int) -> bool:
     return "State:\tZ" in Path(f"/proc/{process}/status").read_text()
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
+@contextmanager
+def _up(folder: Path, *, status: int = 0) -> Iterator[Up]:
+    """One that runs; it ends with this status."""
     port = free_port()
-    with (tmp_path / "up.log").open("wb") as out:
+    with (folder / "up.log").open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "runhook.worker.cli", "up", "--sandbox", "--port", str(port)],
-            cwd=tmp_path,
+            cwd=folder,
             env={
                 "PATH": os.environ["PATH"],
-                "HOME": str(tmp_path),
+                "HOME": str(folder),
                 "WEB_CONCURRENCY": str(PROCESSES),
             },
             stdout=out,
             stderr=out,
         )
-    found = Up(process, tmp_path, f"http://127.0.0.1:{port}")
+    found = Up(process, folder, f"http://127.0.0.1:{port}")
     try:
         eventually(lambda: "ready at" in found.log, 90)
         yield found
     finally:
         process.terminate()
-        assert process.wait(60) == 0, (tmp_path / "up.log").read_text()
+        assert process.wait(60) == status, (folder / "up.log").read_text()
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    with _up(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
@@ -133,6 +143,17 @@ def test_a_redis_that_was_killed_is_started_again_and_every_job_is_paid_once(up:
     assert {job.state for job in ended} == {"succeeded"}
     assert up.sandbox.accepted() == len(ended)
     assert up.log.count(f"redis     {AGAIN}") == up.log.count(AGAIN) == 1
+
+
+def test_a_redis_that_is_killed_again_and_again_ends_up_which_names_its_log(tmp_path: Path) -> None:
+    with _up(tmp_path, status=1) as up:
+        while up.process.poll() is None:
+            for server in _children(up.process.pid, "valkey-server"):
+                os.kill(server, signal.SIGKILL)
+            time.sleep(RESTARTED)
+    said = (tmp_path / "up.log").read_text()
+    assert "redis keeps failing; its last lines are in .runhook/server.log" in said
+    assert (tmp_path / ".runhook" / "server.log").exists()
 
 
 def test_a_demo_whose_redis_was_killed_goes_on(demo: tuple[int, str]) -> None:

@@ -38,6 +38,7 @@ from runhook.worker.wiring import Wiring, assemble
 LONGEST = 50.0  # seconds until the demo sums up; the slowest job takes about fifteen
 LOOK_EVERY = 0.25  # seconds between two looks at its jobs, so that a reader sees each state
 READY_WITHIN, HANDLERS_WITHIN = 40.0, 20.0  # seconds; a slow machine takes ten
+LOGS = "see the logs in .runhook/demo"  # Redis's own lies beside those of the others
 PIPE_WIDTH = 120  # columns where no terminal tells them: the summary's longest row fits
 # Settings that speed up what takes a minute or more in earnest: the lost callback is missed after
 # six seconds, and a handler that failed is called again after two.
@@ -105,10 +106,12 @@ def _stay_open(console: Console, address: str, fleet: Fleet) -> None:
     """
     console.print(f"\nCtrl-C ends the demo. Until then see it all, and break it, at {address}/")
     try:
-        while not fleet.tend():
+        while not (name := fleet.tend()):
             time.sleep(LOOK_EVERY)
     except Ended:
         console.print("ending")
+    else:
+        raise RunhookError(f"{name} keeps failing; {LOGS}")
 
 
 def _environ(folder: Path, web: int, sandbox: int) -> dict[str, str]:
@@ -143,7 +146,7 @@ def _start(fleet: Fleet, web: int, sandbox: int) -> None:
         fleet.start(name, command)
     for address in (f"http://127.0.0.1:{web}/readyz", f"http://127.0.0.1:{sandbox}/sandbox/books"):
         if wrong := wait_until_ready(address, READY_WITHIN, fleet.tend):
-            raise RunhookError(f"the demo did not start: {wrong}; see .runhook/demo/logs")
+            raise RunhookError(f"the demo did not start: {wrong}; {LOGS}")
 
 
 def _submit(w: Wiring) -> dict[str, Scene]:

@@ -56,17 +56,16 @@ def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
     if sandbox:
         listener = listening(SANDBOX_PORT)
         beside = _beside(base, listener.getsockname()[1])
-        environ |= beside
     base.own_data_dir()
     if base.embedded and not base.secret_setting:
         base.make_secret()
-    os.environ.update(environ)  # the settings of this process are read from it, too
+    os.environ.update(environ | beside)  # this process reads its settings from it, too
     settings = Settings.load("worker")
     web = _own_token(settings)
     Settings.load("web", **web)  # refuses here what web would refuse, in one line
     server = EmbeddedServer(settings.data_dir, settings.embedded_socket)
     usual = click.get_current_context().obj  # files that handlers write are their owner's matter
-    fleet = Fleet(environ, say=shower(), umasks={"handlers": usual}, own={"web": web})
+    fleet = Fleet(environ | beside, say=shower(), umasks={"handlers": usual}, own={"web": web})
     with alone_in(settings.data_dir), _announced(settings, beside), ending_on_signals():
         try:
             check_port("127.0.0.1", settings.port, setting="PORT or --port")
@@ -74,8 +73,9 @@ def run(*, sandbox: bool, faults: str = "{}", reload: bool = False) -> None:
                 fleet.keep("redis", server)
             check_server(assemble(settings, patience="door"))
             sources = _sources(reload=reload)
-            _start(fleet, listener, faults)
-            _watch(fleet, settings, own_token=bool(web), sources=sources)
+            wrong = _start(fleet, listener, faults)
+            wrong = wrong or _watch(fleet, settings, own_token=bool(web), sources=sources)
+            raise RunhookError(_with_its_lines(wrong, server))
         except Ended:
             click.echo("ending")
         finally:
@@ -95,7 +95,14 @@ def _own_token(settings: Settings) -> dict[str, str]:
     return {"RUNHOOK_API_TOKENS": f"{LOCAL}:{generated.token(settings.token_file)}"}
 
 
-def _start(fleet: Fleet, sandbox: Listener | None, faults: str) -> None:
+def _with_its_lines(wrong: str, server: EmbeddedServer) -> str:
+    """What is wrong with a process, and where to read more: the server alone writes into a file."""
+    if wrong.startswith("redis "):
+        return f"{wrong}; its last lines are in {server.log}"
+    return f"{wrong}; its last lines are above"
+
+
+def _start(fleet: Fleet, sandbox: Listener | None, faults: str) -> str | None:
     """Start the processes.
 
     Args:
@@ -103,6 +110,9 @@ def _start(fleet: Fleet, sandbox: Listener | None, faults: str) -> None:
         sandbox: Where a sandbox is to listen, which is started first, since the others ask it at
             once; None: there is none.
         faults: What goes wrong there.
+
+    Returns:
+        Why the sandbox is not ready; the others are waited for later.
     """
     if sandbox:
         port, held = sandbox.getsockname()[1], sandbox.fileno()
@@ -110,9 +120,10 @@ def _start(fleet: Fleet, sandbox: Listener | None, faults: str) -> None:
         fleet.start("sandbox", command, holds=(held,))
         address = f"http://127.0.0.1:{port}/sandbox/books"
         if wrong := wait_until_ready(address, SANDBOX_PATIENCE, fleet.tend):
-            raise RunhookError(f"{wrong}; its last lines are above")
+            return wrong
     for name, command in COMMANDS.items():
         fleet.start(name, command)
+    return None
 
 
 def _beside(base: Settings, port: int) -> dict[str, str]:
@@ -175,17 +186,17 @@ def _sources(*, reload: bool) -> Sources | None:
     return None
 
 
-def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, sources: Sources | None) -> None:
+def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, sources: Sources | None) -> str:
     """Say when all is ready, then restart what ends or has changed, until a signal comes.
 
-    Raises:
-        RunhookError: A process cannot start.
+    Returns:
+        Which process cannot start.
     """
     address = f"http://127.0.0.1:{settings.port}"
     private.replace(settings.data_dir / WRITTEN, address)
     wrong = wait_until_ready(f"{address}/readyz", WEB_PATIENCE, fleet.tend)
     if wrong:
-        raise RunhookError(f"{wrong}; its last lines are above")
+        return wrong
     click.echo(welcome(settings, address, made=own_token, terminal=sys.stdout.isatty()))
     while True:
         time.sleep(TEND_EVERY)
@@ -193,7 +204,7 @@ def _watch(fleet: Fleet, settings: Settings, *, own_token: bool, sources: Source
             _reload(fleet, sources)
         name = fleet.tend()
         if name and not (sources and name == "handlers"):
-            raise RunhookError(f"{name} keeps failing; its last lines are above")
+            return f"{name} keeps failing"
 
 
 def _reload(fleet: Fleet, sources: Sources) -> None:

@@ -72,6 +72,11 @@ class EmbeddedServer:
         return f"unix://{self.socket}"
 
     @property
+    def log(self) -> Path:
+        """What it says, which nobody shows."""
+        return self.folder / "server.log"
+
+    @property
     def process_id(self) -> int | None:
         """The server's process, if this object started it."""
         if self._process is None:
@@ -103,7 +108,6 @@ class EmbeddedServer:
             return
         self.socket.unlink(missing_ok=True)
         configuration = str(files("runhook.config").joinpath("server", "embedded.conf"))
-        log = self.folder / "server.log"
         command = [
             binary(),
             configuration,
@@ -112,7 +116,7 @@ class EmbeddedServer:
             "--unixsocket",
             str(self.socket),
             "--logfile",
-            str(log.resolve()),
+            str(self.log.resolve()),
         ]
         self._process = subprocess.Popen(  # noqa: S603
             command,
@@ -126,7 +130,7 @@ class EmbeddedServer:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                tail = log.read_text()[-400:] if log.exists() else "no log"
+                tail = self.log.read_text()[-400:] if self.log.exists() else "no log"
                 raise StoreUnavailable(f"the embedded server did not come up: {tail}")
             time.sleep(0.02)  # s; it is up in a few of these
 
