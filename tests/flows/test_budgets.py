@@ -16,6 +16,7 @@ from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.steps.accept import accept
 from runhook.worker.flows.steps.batch_lines import Line
 from runhook.worker.flows.steps.budgets import budgets_today
+from runhook.worker.flows.steps.viewing import whole_view
 from tests.conftest import IMAGE, Build, House
 
 PRICE = Decimal("0.40")  # of IMAGE
@@ -157,6 +158,22 @@ def test_what_costs_nothing_is_given_back(tight: House) -> None:
     tight.sandbox.faults()
     _fails(tight, _running(tight))
     assert _held(tight) == 0, "a model is sold by the call, and this one failed there"
+
+
+def test_a_job_says_that_its_attempts_hold_what_its_budget_says(build: Build) -> None:
+    house = build(RUNHOOK_BUDGET_DAY="5.00")
+    job = _running_with(house, OFFICIAL)
+    _fails(house, job, infrastructure=True)
+    bills = whole_view(house.w, house.job(job))["bills"]
+    assert [bill["bill"] for bill in bills] == ["uncharged", "not sent"]
+    assert [bill["held"] for bill in bills] == ["0.00", f"{_held(house):f}"]
+    paid = _running(house, options={"max_price": 2})
+    told = Report(
+        ref=str(paid.attempt.ref), state="succeeded", outputs=(PICTURE,), cost=Cost(money="0.7")
+    )
+    accept(house.w, paid.id, 1, told, "callback")
+    (bill,) = whole_view(house.w, house.job(paid))["bills"]
+    assert (bill["bill"], bill["held"]) == ("told", "0.70")
 
 
 def test_what_is_unconfirmed_stays_held_until_it_is_proved(tight: House) -> None:

@@ -172,7 +172,8 @@ class BillView(TypedDict):
         n: The attempt's number.
         bill: In a word.
         price: What it is expected to cost; null: nobody knows.
-        held: What it holds of a budget.
+        held: What it holds of a budget: what it may cost, or did once that is known; null: nothing
+            was ever held for it.
         held_on: Of which UTC day's.
     """
 

@@ -6,6 +6,8 @@ from runhook.worker.domain.answers import BillView, ExpectedView, JobView, Progr
 from runhook.worker.domain.jobs import Attempt, Job, State
 from runhook.worker.domain.views import job_view
 from runhook.worker.flows.steps.first_look import usually
+from runhook.worker.money.amounts import money_text, of_millionths
+from runhook.worker.money.budgets import held_by
 from runhook.worker.money.standing import bill_of
 from runhook.worker.wiring import Wiring
 
@@ -53,11 +55,18 @@ def _bills(job: Job) -> list[BillView]:
             "n": attempt.n,
             "bill": bill_of(job, attempt).value,
             "price": _price(attempt),
-            "held": attempt.held,
+            "held": _held(job, attempt),
             "held_on": attempt.held_on,
         }
         for attempt in job.history.attempts
     ]
+
+
+def _held(job: Job, attempt: Attempt) -> str | None:
+    """What an attempt holds of a budget, as the budget counts it."""
+    if attempt.held is None:
+        return None
+    return money_text(of_millionths(held_by(job, attempt)))
 
 
 def _price(attempt: Attempt) -> ExpectedView | None:
