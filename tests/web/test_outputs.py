@@ -152,6 +152,16 @@ def test_who_has_it_already_is_told_so(gallery: Gallery) -> None:
     assert gallery.get(job, If_Range=tag, Range="bytes=0-9").status_code == 206
 
 
+@pytest.mark.parametrize("part", ["bytes=0-9", "bytes=99999999-"])
+def test_who_has_it_already_or_wants_another_gets_no_part(gallery: Gallery, part: str) -> None:
+    job = gallery.ended()
+    tag = gallery.get(job).headers["ETag"]
+    answer = gallery.get(job, If_None_Match=tag, Range=part)
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert gallery.get(job, If_Match='"another"', Range=part).status_code == 412
+    assert gallery.get(job, If_None_Match='"another"', Range="bytes=0-9").status_code == 206
+
+
 def test_head_says_the_same_without_the_file(gallery: Gallery) -> None:
     job = gallery.ended()
     whole = gallery.get(job)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Request
 from werkzeug.exceptions import PreconditionFailed
+from werkzeug.http import is_resource_modified
 
 from runhook.webhook.edge.responses import File
 
@@ -24,6 +25,8 @@ def in_part(response: File, request: Request, size: int) -> File:
     """
     try:
         asked = _of_one_part(request.environ, size)
+        if not _is_wanted(request.environ, response):  # before any part (RFC 9110, 13.2.2)
+            asked = _of_the_whole(asked)
         response.make_conditional(asked, accept_ranges=True, complete_length=size)
         if response.status_code == NOT_WANTED:  # werkzeug would send the file with it
             raise PreconditionFailed
@@ -44,12 +47,24 @@ def _of_one_part(environ: dict[str, Any], size: int) -> dict[str, Any]:
         return environ
     found = ONE_PART.fullmatch(wanted)
     if found is None or environ.get("HTTP_IF_RANGE", "").startswith("W/"):
-        return {name: value for name, value in environ.items() if name != "HTTP_RANGE"}
+        return _of_the_whole(environ)
     if found["last"] and _number(found["last"]) > size:
         return {**environ, "HTTP_RANGE": f"bytes=-{size}"}
     if found["end"] and _number(found["end"]) > size:
         return {**environ, "HTTP_RANGE": f"bytes={found['first']}-"}
     return environ
+
+
+def _of_the_whole(environ: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in environ.items() if name != "HTTP_RANGE"}
+
+
+def _is_wanted(environ: dict[str, Any], response: File) -> bool:
+    """Whether the file is what If-Match and If-None-Match want, which werkzeug asks after a part
+    that can be had.
+    """
+    last_modified = response.headers.get("Last-Modified")
+    return is_resource_modified(environ, response.headers.get("ETag"), last_modified=last_modified)
 
 
 def _number(digits: str) -> float:
