@@ -157,6 +157,23 @@ def test_one_wrong_value_is_one_fault(change: dict[str, Any], path: str) -> None
     assert [fault.path for fault in _faults(VIDU, EXAMPLE | change)] == [path]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        " https://a.example/a.png",
+        "https://a.example/a.png\n",
+        "https://a.example/a b.png",
+        "https://a.example/a\u00a0b.png",
+        "https://a.example/\x00",
+        "https://a.example\\@127.0.0.1/",
+    ],
+)
+def test_a_url_with_what_readers_take_differently_is_refused(url: str) -> None:
+    (fault,) = _faults(VIDU, EXAMPLE | {"imageUrl": url})
+    assert fault.path == "input.imageUrl"
+    assert "a blank is written %20 and a backslash %5C" in fault.message
+
+
 def test_a_data_uri_of_the_right_kind_is_good() -> None:
     catalogue.check(VIDU, EXAMPLE | {"imageUrl": "data:image/png;base64,iVBORw0KGgo="}, {})
 

@@ -19,6 +19,9 @@ ASSET = re.compile(r"asset:([0-9a-f]{32})")  # our own: half a SHA-256 of its co
 THEIRS = "asset://"  # an asset registered at RunningHub; pages of the seedance models take it
 # As much of a data URI as says what it claims to be, and that something stands behind the comma.
 DATA_URI = re.compile(r"data:(\w+)/[\w.+-]+;base64,.")
+# What no URL holds (RFC 3986). Some drop it and some escape it; and behind a backslash some see the
+# rest of the host, others the path.
+NOT_OF_A_URL = re.compile(r"[\s\x00-\x1f\x7f\\]")
 # Endings that name the same format as another, which is what `measure` calls it.
 ALIKE = {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff", "m4v": "mp4", "qt": "mov"}
 MEGABYTE = 1024 * 1024  # bytes; the model pages' "MB" does not say, so the larger one
@@ -177,7 +180,8 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
 
 # What a URL holds is not looked at: anybody could have this machine ask any server.
 def _url_faults(param: Param, path: str, value: str, reach: Reach) -> list[Fault]:
-    if reach.is_own(value):
+    astray = NOT_OF_A_URL.search(value)
+    if reach.is_own(value) and astray is None:
         return []
     try:
         scheme, host, _ = dialled(value)
@@ -188,6 +192,9 @@ def _url_faults(param: Param, path: str, value: str, reach: Reach) -> list[Fault
             "must be an https URL, a data URI, asset:<id> or output:<job id>/<n> of "
             f"{article(param.type)}"
         )
+        return [Fault(path=path, message=text)]
+    if astray:
+        text = "must be an https URL, in which a blank is written %20 and a backslash %5C"
         return [Fault(path=path, message=text)]
     if not reach.private and is_private_host(host):
         text = (
