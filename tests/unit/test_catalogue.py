@@ -174,6 +174,14 @@ def test_a_url_with_what_readers_take_differently_is_refused(url: str) -> None:
     assert "a blank is written %20 and a backslash %5C" in fault.message
 
 
+def test_a_mark_that_only_comfyui_jobs_know_is_said_to_be_what_is_wrong() -> None:
+    asset = f"asset:{'0' * 32}"
+    known = {asset: catalogue.Media(kind="image", ext="png", size=1)}
+    given = EXAMPLE | {"imageUrl": f"{asset}?upload=old"}
+    (fault,) = catalogue.examine(VIDU, given, {}, media=known)[1]
+    assert "?upload=old is for the fields of ComfyUI jobs" in fault.message
+
+
 def test_a_data_uri_of_the_right_kind_is_good() -> None:
     catalogue.check(VIDU, EXAMPLE | {"imageUrl": "data:image/png;base64,iVBORw0KGgo="}, {})
 

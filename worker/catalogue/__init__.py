@@ -19,8 +19,16 @@ from runhook.worker.catalogue.finding import (
     search,
     siblings,
 )
-from runhook.worker.catalogue.media import ASSET, DATA_URI, Asset, Media, Reach, media_values
-from runhook.worker.catalogue.nodes import EVERY_JOB, OLD_UPLOAD, asset_of
+from runhook.worker.catalogue.media import (
+    ASSET,
+    DATA_URI,
+    OLD_UPLOAD,
+    Asset,
+    Media,
+    Reach,
+    media_values,
+)
+from runhook.worker.catalogue.nodes import EVERY_JOB, asset_of
 from runhook.worker.catalogue.prices import Quote, Span, may_be_sure, price_words, quote, span
 from runhook.worker.catalogue.sentences import rule_words
 from runhook.worker.catalogue.values import FILES, describe

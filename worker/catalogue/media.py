@@ -16,6 +16,7 @@ from runhook.worker.net.addresses import is_private_host
 from runhook.worker.net.http import FAILURES, dialled
 
 ASSET = re.compile(r"asset:([0-9a-f]{32})")  # our own: half a SHA-256 of its content
+OLD_UPLOAD = "?upload=old"  # an asset so marked goes through Upload Resource (api-276642711)
 THEIRS = "asset://"  # an asset registered at RunningHub; pages of the seedance models take it
 # As much of a data URI as says what it claims to be, and that something stands behind the comma.
 DATA_URI = re.compile(r"data:(\w+)/[\w.+-]+;base64,.")
@@ -102,7 +103,7 @@ def media_faults(
         return _content_faults(param, path, known[value])
     if value.startswith("asset:"):
         if not_here(value, known):
-            return [missing_asset(path)]
+            return [missing_asset(path, value)]
         return _content_faults(param, path, known[value])
     if value.startswith("data:"):
         kind = DATA_URI.match(value)
@@ -119,8 +120,11 @@ def not_here(value: str, known: Mapping[str, Media]) -> bool:
     return not value.startswith(THEIRS) and value not in known
 
 
-def missing_asset(path: str) -> Fault:
-    """The fault of naming an asset that is not here."""
+def missing_asset(path: str, value: str) -> Fault:
+    """The fault of naming an asset that is not here, or in a way that only ComfyUI jobs know."""
+    if value.endswith(OLD_UPLOAD):
+        text = f"must be asset:<id> alone; {OLD_UPLOAD} is for the fields of ComfyUI jobs"
+        return Fault(path=path, message=text)
     return Fault(
         path=path,
         message="names no asset that is kept here; POST /v1/assets or `runhook upload` it first",

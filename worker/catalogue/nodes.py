@@ -14,14 +14,20 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from runhook.worker.catalogue.finding import COMFY_KINDS
-from runhook.worker.catalogue.media import Media, article, in_words, missing_asset, not_here
+from runhook.worker.catalogue.media import (
+    OLD_UPLOAD,
+    Media,
+    article,
+    in_words,
+    missing_asset,
+    not_here,
+)
 from runhook.worker.catalogue.values import kind_of
 from runhook.worker.domain.faults import misspelt
 from runhook.worker.domain.reports import App, AppField
 from runhook.worker.errors import Fault
 
 NODE_FIELD = re.compile(r"[^.\s]+\.[^.\s]+")  # neither part may hold the dot that parts them
-OLD_UPLOAD = "?upload=old"  # an asset so marked goes through Upload Resource (api-276642711)
 INSTANCE_TYPES = ("default", "plus", "ultra")  # 24, 48 and 84 GB (pages of run/ai-app)
 RETAIN = (10, 180)  # seconds an instance is kept for the key's next task; billed (api-425761093)
 LONGEST_EXPIRY = 30 * 86400  # seconds; the usual retention, after which nobody looks for a job
@@ -195,7 +201,7 @@ def node_faults(
         elif isinstance(value, float) and not math.isfinite(value):
             yield Fault(path=path, message="must be a finite number")
         elif asset_of(value) and not_here(asset_of(value), known):
-            yield missing_asset(path)
+            yield missing_asset(path, asset_of(value))
         elif fields is not None:
             yield from _field_faults(path, key, value, fields, known)
 

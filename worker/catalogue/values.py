@@ -152,7 +152,7 @@ def _is_number(value: Any, *, whole: bool) -> bool:
 def _object_faults(path: str, value: Mapping[str, Any], known: Mapping[str, Media]) -> list[Fault]:
     """Members are RunningHub's to check: no source gives their shape. Assets must be here."""
     assets = [found for found in media_values(value) if found.startswith("asset:")]
-    return [missing_asset(path) for asset in assets if not_here(asset, known)]
+    return [missing_asset(path, asset) for asset in assets if not_here(asset, known)]
 
 
 def _length_faults(param: Param, path: str, value: str) -> list[Fault]:
