@@ -9,7 +9,9 @@ import urllib.error
 import urllib.request
 import wave
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -397,6 +399,15 @@ def test_results_can_be_many_and_numbers_long(sandbox: Sandbox) -> None:
     task = _post(f"{sandbox.url}/task/openapi/create", created)["data"]["taskId"]
     outputs = {"apiKey": "k", "taskId": task}
     assert len(_post(f"{sandbox.url}/task/openapi/outputs", outputs)["data"]) == 10_000
+
+
+def test_who_asks_at_the_same_moment_is_told_of_the_same_files(sandbox: Sandbox) -> None:
+    """As a query beside the callback is."""
+    asked = [{"taskId": _submit(sandbox)["taskId"]}] * 8
+    with ThreadPoolExecutor(len(asked)) as crowd:
+        told = list(crowd.map(partial(_post, f"{sandbox.url}/openapi/v2/query"), asked))
+    assert [len(one["results"]) for one in told] == [1] * len(asked)
+    assert all(one["results"] == told[0]["results"] for one in told)
 
 
 def test_whoever_asks_can_get_a_page_of_html(sandbox: Sandbox) -> None:

@@ -66,6 +66,7 @@ class Task:
         base_url: Where the sandbox gives out its files.
         stopped: Somebody cancelled it.
         files: What it made, by name; made when first asked for.
+        making: Held by whoever makes its files: a query may come beside its callback.
         money: What it costs when it succeeds; a legacy task costs a coin instead.
     """
 
@@ -83,6 +84,7 @@ class Task:
     ended_at: float | None = None
     stopped: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
+    making: threading.Lock = field(default_factory=threading.Lock)
     body: Json = field(default_factory=dict)
     money: Decimal = Decimal(0)
 
@@ -246,12 +248,13 @@ def outputs(task: Task) -> list[tuple[str, str, str | None]]:
     many = 1
     if "many_outputs" in task.faults:
         many = int(task.faults.value("many_outputs", 3))
-    while len(task.files) < many:
-        ending, data = make(task.kind, task.prompt, task.id)
-        name = task.id
-        if task.files:
-            name = f"{task.id}-{len(task.files)}"
-        task.files[f"{name}.{ending}"] = data
+    with task.making:
+        while len(task.files) < many:
+            ending, data = make(task.kind, task.prompt, task.id)
+            name = task.id
+            if task.files:
+                name = f"{task.id}-{len(task.files)}"
+            task.files[f"{name}.{ending}"] = data
     return [_row(task, name, data) for name, data in task.files.items()]
 
 
