@@ -131,10 +131,10 @@ def test_names_that_a_form_does_not_have_and_doubled_ones_are_faults() -> None:
         ("input.prompt", "a"),
         ("input.prompt", "b"),
         ("input.__proto__", "c"),
-        ("tenant", "x"),
+        ("group", "x"),
     ]
     faults = read(form, received(pairs)).faults
-    assert [fault.path for fault in faults] == ["input.prompt", "input.__proto__", "tenant"]
+    assert [fault.path for fault in faults] == ["input.prompt", "input.__proto__", "group"]
 
 
 def test_a_form_of_more_fields_than_there_are_is_read_up_to_a_bound() -> None:

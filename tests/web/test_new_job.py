@@ -11,11 +11,13 @@ from flask.testing import FlaskClient
 from runhook.worker import catalogue
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.flows import create
+from runhook.worker.store import JobFilter
 from tests.conftest import IMAGE, SHOP, Build, House
 from tests.filled_forms import FilledForm
 
 VIDU = "vidu/text-to-video-q3-turbo"
 TO_VIDEO = "vidu/image-to-video-q2-pro"
+OTHER_FILM = "vidu/image-to-video-q2-turbo"
 HOSTILE = "</textarea><script>alert(1)</script>"
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
@@ -348,6 +350,43 @@ def test_another_tenants_job_fills_no_form(build: Build) -> None:
         assert client.get(path, headers=shown).status_code == 404
 
 
+def test_another_of_a_tenants_job_is_that_tenants_too_whichever_model_makes_it(
+    build: Build,
+) -> None:
+    house = build(RUNHOOK_API_TOKENS=f"ops:{SHOP}:admin")
+    client = house.app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {SHOP}"
+    picture = house.ask(tenant="shop")
+    given = {"prompt": "a boat", "imageUrl": f"output:{picture.id}/0"}
+    film = house.ask(TO_VIDEO, input=given, tenant="shop")
+    answer = _open(client, f"/new/{TO_VIDEO}?from={film.id}")
+    for change in ({"do": "check"}, {"do": "switch", "other": OTHER_FILM}):
+        text = answer.get_data(as_text=True)
+        assert "For the tenant <strong>shop</strong>" in text
+        assert "no such job" not in text
+        answer = _post(client, FilledForm(text, "/new/"), **change)
+    form = FilledForm(answer.get_data(as_text=True), f"/new/{OTHER_FILM}")
+    sent = _post(client, form, do="submit")
+    assert sent.status_code == 303, sent.get_data(as_text=True)
+    made = house.w.store.jobs.get(sent.headers["Location"].rpartition("/")[2].partition("?")[0])
+    assert (made.spec.model, made.tenant, made.spec.parent) == (OTHER_FILM, "shop", picture.id)
+
+
+def test_who_asks_for_his_own_jobs_alone_makes_another_of_anybodys_for_himself(
+    build: Build,
+) -> None:
+    house = build(RUNHOOK_API_TOKENS=f"office:{SHOP}:read+submit")
+    client = house.app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {SHOP}"
+    theirs = house.ask(VIDU, tenant="shop")
+    form = _form(client, f"/new/{VIDU}?from={theirs.id}")
+    assert _post(client, form, do="submit", tenant="shop").status_code == 422
+    sent = _post(client, form, do="submit")
+    assert sent.status_code == 303, sent.get_data(as_text=True)
+    made = house.w.store.listing.page(JobFilter(), None, 1).jobs[0]
+    assert (made.spec.input["prompt"], made.tenant) == ("a cat", "office")
+
+
 def test_a_workflow_is_asked_for_with_a_value_for_each_node(
     house: House, client: FlaskClient
 ) -> None:
@@ -389,9 +428,9 @@ def test_names_that_the_form_does_not_have_are_told_and_not_taken(
     house: House, client: FlaskClient
 ) -> None:
     form = _form(client, f"/new/{VIDU}")
-    answer = _post(client, form, do="submit", input__prompt="waves", input__evil="x", tenant="y")
+    answer = _post(client, form, do="submit", input__prompt="waves", input__evil="x", group="y")
     text = answer.get_data(as_text=True)
     assert answer.status_code == 422
     assert "input.evil" in text
-    assert "<code>tenant</code>" in text
+    assert "<code>group</code>" in text
     assert _jobs(house) == []

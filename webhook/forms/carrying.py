@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runhook.config.catalogue import Param
-from runhook.webhook.forms.form import JobForm, read
+from runhook.webhook.forms.form import TENANT, JobForm, read
 from runhook.webhook.forms.options import METADATA, PRIORITY, option_texts
 from runhook.webhook.forms.posted import Posted
 from runhook.webhook.forms.rows import rows_of
@@ -50,7 +50,9 @@ def carried(form: JobForm, before: JobForm, posted: Posted) -> Carried:
         if value not in (usual.get(name), [usual.get(name)])
     }
     found = filled(form, meant, request["options"])
-    own = {name: posted.texts[name] for name in (METADATA, PRIORITY) if name in posted.texts}
+    own = {
+        name: posted.texts[name] for name in (METADATA, PRIORITY, TENANT) if name in posted.texts
+    }
     return Carried(Posted({**found.posted.texts, **own}), found.left)
 
 

@@ -25,9 +25,10 @@ from runhook.worker.catalogue.values import MEDIA
 from runhook.worker.domain.reports import App, AppField
 from runhook.worker.errors import Fault
 
+TENANT = "tenant"  # whose job it will be, where that is another's than whoever asks for it
 # What a form has besides its fields: what it is posted for, the key by which it is paid once, and
 # what its button said; `of` is the model whose values it holds, `other` the one to be changed to.
-OWN = ("key", "do", "agreed", "of", "other")
+OWN = ("key", "do", "agreed", "of", "other", TENANT)
 # Types of an app's fields, as parameters have them; any other is text.
 APP_TYPES = {
     "IMAGE": "image",
@@ -144,15 +145,17 @@ def read(form: JobForm, posted: Posted) -> Asked:
     known = form.once
     if form.free:
         known += row_names(posted)
+    request = {
+        "model": form.model,
+        "input": given,
+        "options": read_options(form.options, posted),
+        "metadata": metadata,
+        PRIORITY: read_priority(posted),
+    }
+    if tenant := posted.one(TENANT):
+        request[TENANT] = tenant
     return Asked(
-        request={
-            "model": form.model,
-            "input": given,
-            "options": read_options(form.options, posted),
-            "metadata": metadata,
-            PRIORITY: read_priority(posted),
-        },
-        faults=[*name_faults(posted, known, form.several), *faults, *wrong],
+        request=request, faults=[*name_faults(posted, known, form.several), *faults, *wrong]
     )
 
 

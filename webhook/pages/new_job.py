@@ -22,7 +22,7 @@ from runhook.webhook.edge.responses import answer, wiring
 from runhook.webhook.edge.scopes import caller, hide_job, only, open_to
 from runhook.webhook.forms import posted as posting
 from runhook.webhook.forms.carrying import Carried, carried, filled
-from runhook.webhook.forms.form import Asked, JobForm, form_of, read, shown
+from runhook.webhook.forms.form import TENANT, Asked, JobForm, form_of, read, shown
 from runhook.webhook.forms.keys import KEY, is_key, key_behind, new_key
 from runhook.webhook.forms.posted import Posted
 from runhook.webhook.pages import shell
@@ -124,11 +124,11 @@ def show() -> Response:
 @takes(FormQuery)
 def show_form(name: str) -> Response:
     """The form of a model, empty or with another job's input; with a key in its address."""
-    form, asked = _form(name), query(FormQuery)
-    carry = Carried(Posted({}), ())
+    asked = query(FormQuery)
     if asked.source:
-        spec = _job(asked.source).spec
-        carry = filled(form, spec.input, spec.options)
+        form, carry = _made_after(name, _job(asked.source))
+    else:
+        form, carry = _form(name), Carried(Posted({}), ())
     if asked.key is None:
         fields = asked.model_dump(by_alias=True, exclude_none=True) | {"key": new_key()}
         return shell.lead_to(f"/new/{quote(name)}?{urlencode(fields)}")
@@ -136,6 +136,20 @@ def show_form(name: str) -> Response:
         form=form, posted=carry.posted, left=carry.left, key=asked.key, made=_made(asked.key)
     )
     return _page(begun, trial(form, read(form, begun.posted)), silent=asked.source is None)
+
+
+def _made_after(name: str, job: Job) -> tuple[JobForm, Carried]:
+    """The form of a model with another job's input, and that job's tenant where it is another's.
+
+    For what the input names, as its outputs, is that tenant's too.
+    """
+    tenant = ""
+    # As `post_form` will have it, which a token that reads everybody's jobs may send for itself.
+    if caller().tenant_in(("submit",)) is None and job.tenant != caller().name:
+        tenant = job.tenant
+    form = _form(name, tenant)
+    found = filled(form, job.spec.input, job.spec.options)
+    return form, Carried(Posted({**found.posted.texts, TENANT: [tenant]}), found.left)
 
 
 @blueprint.post("/new/files")
@@ -153,9 +167,9 @@ def keep_file() -> Response:
 @open_to("submit")
 def post_form(name: str) -> Response:
     """Check a form and say what it costs, change its model, or put the job into the queue."""
-    form = _form(name)
     pairs = (pair for pair in request.form.items(multi=True) if pair[0] != FIELD)
     posted, faults = posting.read(pairs)
+    form = _form(name, posted.one(TENANT))
     if posted.one("do") == "switch":
         return _switched(form, posted)
     posted, unkept = _with_files(form, posted)
@@ -235,10 +249,11 @@ def _as_agreed(begun: Begun, asked: Asked) -> Trial:
 
 def _switched(form: JobForm, posted: Posted) -> Response:
     """The form of another model with the values that both take."""
-    before = _form(posted.one("of", form.model))
+    tenant = posted.one(TENANT)
+    before = _form(posted.one("of", form.model), tenant)
     if before.model == form.model:
         try:
-            form = _form(posted.one("other"))
+            form = _form(posted.one("other"), tenant)
         except NotFound as missing:
             unknown = Asked(request=read(form, posted).request, faults=[_no_model(missing)])
             begun = Begun(form=form, posted=posted, key=posted.one("key"))
@@ -275,8 +290,12 @@ def _with_files(form: JobForm, posted: Posted) -> tuple[Posted, list[Fault]]:
     return Posted(texts), faults
 
 
-def _form(name: str) -> JobForm:
+def _form(name: str, tenant: str = "") -> JobForm:
     """The form of a model; RunningHub is asked for an app's fields once.
+
+    Args:
+        name: The model.
+        tenant: Whose job it will be; empty: that of whoever asks for it.
 
     Raises:
         NotFound: There is no such model.
@@ -288,7 +307,7 @@ def _form(name: str) -> JobForm:
             place.enter_context(ASKING.take(caller().name))
         if named:
             app = app_fields(w, name)
-    return form_of(name, app=app, budgeted=has_budget(w, caller().name))
+    return form_of(name, app=app, budgeted=has_budget(w, only() or tenant or caller().name))
 
 
 def _job(job_id: str) -> Job:
@@ -322,6 +341,7 @@ def _page(
         problem=problem,
         may_pay=shell.may("new_job.post_form"),
         key=begun.key,
+        tenant=begun.posted.one(TENANT),
         made=begun.made,
         left=begun.left,
         siblings=siblings,
