@@ -12,46 +12,24 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runhook.config import generated, private
-from runhook.config.budgets import Budgets, read_budgets
+from runhook.config.budgets import Budgets
 from runhook.config.callers import Caller, read_callers
-from runhook.config.indexing import read_keys
 from runhook.config.roles import CHECKS
 from runhook.config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
 from runhook.config.roles import Role as Role
 from runhook.config.roles import SettingsError as SettingsError
-from runhook.config.strength import HOW, looks_made_up, weakness
+from runhook.config.strength import looks_made_up, weak_secret
 from runhook.config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
+from runhook.config.values import CommaList, CommaNumbers, DayBudgets, MetadataKeys
 
-SHORTEST_SECRET = 32  # characters: RunningHub and every proxy on the way see what it signs
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
-
-
-def _pieces(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(piece.strip() for piece in value.split(",") if piece.strip())
-    return value
-
-
-# pydantic-settings would read JSON here; a shell's user writes commas.
-CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_pieces)]
-CommaNumbers = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_pieces)]
-MetadataKeys = Annotated[CommaList, AfterValidator(read_keys)]
-# The last is the first to run.
-DayBudgets = Annotated[Budgets, NoDecode, BeforeValidator(read_budgets), BeforeValidator(_pieces)]
 
 
 class Settings(BaseSettings):
@@ -376,13 +354,6 @@ class Settings(BaseSettings):
         if not self.live:
             return "CNY"
         return self.currency
-
-
-def weak_secret(secret: str) -> str | None:
-    """Why a secret of callback URLs is too weak, without showing it; None where it is strong."""
-    if len(secret) < SHORTEST_SECRET:
-        return f"has fewer than {SHORTEST_SECRET} characters; make one with: {HOW}"
-    return weakness(secret)
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 import math
 import string
 
+SHORTEST_SECRET = 32  # characters: RunningHub and every proxy on the way see what it signs
 ENOUGH = 128  # bits: what nobody tries out, whatever he may ask a second
 MOST_BITS = 6.0  # of one character: base64url, as the usual makers write
 # Fewer different characters than any random secret of this length has: a word, or a row of one.
@@ -32,6 +33,13 @@ def weakness(secret: str) -> str | None:
         f"has less than {ENOUGH} bits (22 letters and digits, or 32 hexadecimal digits), so it "
         f"could be guessed; make one with: {HOW}"
     )
+
+
+def weak_secret(secret: str) -> str | None:
+    """Why a secret of callback URLs is too weak, without showing it; None where it is strong."""
+    if len(secret) < SHORTEST_SECRET:
+        return f"has fewer than {SHORTEST_SECRET} characters; make one with: {HOW}"
+    return weakness(secret)
 
 
 def looks_made_up(secret: str) -> bool:
