@@ -27,7 +27,17 @@ from runhook.config.roles import Role as Role
 from runhook.config.roles import SettingsError as SettingsError
 from runhook.config.strength import looks_made_up, weak_secret
 from runhook.config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
-from runhook.config.values import CommaList, CommaNumbers, DayBudgets, MetadataKeys
+from runhook.config.values import (
+    CommaList,
+    CommaWaits,
+    DayBudgets,
+    MetadataKeys,
+    Processes,
+    Requests,
+    Span,
+    Tasks,
+    Wait,
+)
 
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
 
@@ -55,19 +65,19 @@ class Settings(BaseSettings):
     web_url: str = Field("", alias="RUNHOOK_URL")
     web_token: str = Field("", alias="RUNHOOK_TOKEN", repr=False)
     # None: RunningHub is asked for the key's own limit, which no page promises.
-    concurrency: int | None = Field(None, alias="RUNHOOK_CONCURRENCY", ge=1)
-    tenant_concurrency: int | None = Field(None, alias="RUNHOOK_TENANT_CONCURRENCY", ge=1)
+    concurrency: Tasks | None = Field(None, alias="RUNHOOK_CONCURRENCY")
+    tenant_concurrency: Tasks | None = Field(None, alias="RUNHOOK_TENANT_CONCURRENCY")
     # `fail` pays at most once; `resubmit` is for those who would rather risk paying twice.
     unconfirmed: Literal["fail", "resubmit"] = Field("fail", alias="RUNHOOK_UNCONFIRMED")
-    unconfirmed_after_setting: float | None = Field(None, alias="RUNHOOK_UNCONFIRMED_AFTER", ge=0)
-    overdue_after: float | None = Field(None, alias="RUNHOOK_OVERDUE_AFTER", gt=0)
+    unconfirmed_after_setting: Wait | None = Field(None, alias="RUNHOOK_UNCONFIRMED_AFTER")
+    overdue_after: Span | None = Field(None, alias="RUNHOOK_OVERDUE_AFTER")
     # Seconds. RunningHub publishes no limit of its own; twice what its longest tasks take.
-    job_timeout: float = Field(7200, alias="RUNHOOK_JOB_TIMEOUT", gt=0)
+    job_timeout: Span = Field(7200, alias="RUNHOOK_JOB_TIMEOUT")
     reconcile: Literal["detail", "resend"] = Field("detail", alias="RUNHOOK_RECONCILE")
     verify: Literal["token", "fetch"] = Field("token", alias="RUNHOOK_VERIFY")
     # Seconds: at once, soon for a deploy, then hours for a night; 17 hours and a half in all.
-    retry_schedule: CommaNumbers = Field(
-        (0, 5, 30, 300, 1800, 7200, 18000, 36000), alias="RUNHOOK_RETRY_SCHEDULE", min_length=1
+    retry_schedule: CommaWaits = Field(
+        (0, 5, 30, 300, 1800, 7200, 18000, 36000), alias="RUNHOOK_RETRY_SCHEDULE"
     )
     # Off: a subscriber's URL could have this machine call its own network.
     allow_private_urls: bool = Field(False, alias="RUNHOOK_ALLOW_PRIVATE_URLS")
@@ -76,9 +86,9 @@ class Settings(BaseSettings):
     indexed: MetadataKeys = Field((), alias="RUNHOOK_INDEX_METADATA")
     retention_days: float = Field(30, alias="RUNHOOK_RETENTION_DAYS", gt=0)
     data_dir: Path = Field(Path(".runhook"), alias="RUNHOOK_DATA_DIR")
-    rate_limit: int = Field(600, alias="RUNHOOK_RATE_LIMIT", ge=0, le=1_000_000)  # 0: no limit
+    rate_limit: Requests = Field(600, alias="RUNHOOK_RATE_LIMIT")  # 0: no limit
     port: int = Field(8080, alias="PORT", ge=1, le=65535)  # and WEB_CONCURRENCY, as on Heroku
-    web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1)
+    web_concurrency: Processes = Field(1, alias="WEB_CONCURRENCY")
 
     @classmethod
     def load(cls, role: Role = "client", **values: Any) -> Self:
@@ -126,13 +136,6 @@ class Settings(BaseSettings):
         """
         known = {str(field.alias) for field in cls.model_fields.values()}
         return cls.load(role, **{name: v for name, v in environ.items() if name in known})
-
-    @field_validator("retry_schedule")
-    @classmethod
-    def _no_negative_seconds(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if any(not 0 <= seconds < float("inf") for seconds in value):
-            raise ValueError("each entry is a number of seconds, 0 or more")
-        return value
 
     @field_validator("secret_setting")
     @classmethod

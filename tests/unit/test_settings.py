@@ -93,6 +93,27 @@ def test_a_wrong_setting_is_named_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "allowed", "beyond"),
+    [
+        ("RUNHOOK_JOB_TIMEOUT", "0.001 to 315,360,000", ("inf", "1e17", "1" * 400, "0")),
+        ("RUNHOOK_OVERDUE_AFTER", "0.001 to 315,360,000", ("inf", "315360001", "nan")),
+        ("RUNHOOK_UNCONFIRMED_AFTER", "0 to 315,360,000", ("inf", "1e9", "-1")),
+        ("RUNHOOK_RETRY_SCHEDULE", "0 to 315,360,000", ("0,1e17,5", "inf", "nan", "0,-5")),
+        ("RUNHOOK_CONCURRENCY", "1 to 1,000,000", ("9" * 20, "1000001", "0")),
+        ("RUNHOOK_TENANT_CONCURRENCY", "1 to 1,000,000", ("9" * 20, "0")),
+        ("RUNHOOK_RATE_LIMIT", "0 to 1,000,000", ("9" * 20, "-1")),
+        ("WEB_CONCURRENCY", "1 to 1,000", ("8080", "0")),
+    ],
+)
+def test_a_number_that_could_not_be_written_down_later_is_refused_with_those_allowed(
+    name: str, allowed: str, beyond: tuple[str, ...]
+) -> None:
+    for value in beyond:
+        with pytest.raises(SettingsError, match=rf"^{name}: must be a .* from {allowed}$"):
+            Settings.load("client", **{name: value})
+
+
 def test_all_wrong_settings_are_named_together() -> None:
     with pytest.raises(SettingsError, match=r"PORT.*WEB_CONCURRENCY"):
         Settings.load(PORT="x", WEB_CONCURRENCY="y")
