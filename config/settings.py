@@ -31,6 +31,7 @@ from runhook.config.values import (
     CommaList,
     CommaWaits,
     DayBudgets,
+    Days,
     MetadataKeys,
     Processes,
     Requests,
@@ -84,7 +85,7 @@ class Settings(BaseSettings):
     https_only_setting: bool | None = Field(None, alias="RUNHOOK_HTTPS_ONLY")
     budgets: DayBudgets = Field(Budgets(), alias="RUNHOOK_BUDGET_DAY", validate_default=False)
     indexed: MetadataKeys = Field((), alias="RUNHOOK_INDEX_METADATA")
-    retention_days: float = Field(30, alias="RUNHOOK_RETENTION_DAYS", gt=0)
+    retention_days: Days = Field(30, alias="RUNHOOK_RETENTION_DAYS")
     data_dir: Path = Field(Path(".runhook"), alias="RUNHOOK_DATA_DIR")
     rate_limit: Requests = Field(600, alias="RUNHOOK_RATE_LIMIT")  # 0: no limit
     port: int = Field(8080, alias="PORT", ge=1, le=65535)  # and WEB_CONCURRENCY, as on Heroku

@@ -100,6 +100,7 @@ def test_a_wrong_setting_is_named_in_one_line(
         ("RUNHOOK_OVERDUE_AFTER", "0.001 to 315,360,000", ("inf", "315360001", "nan")),
         ("RUNHOOK_UNCONFIRMED_AFTER", "0 to 315,360,000", ("inf", "1e9", "-1")),
         ("RUNHOOK_RETRY_SCHEDULE", "0 to 315,360,000", ("0,1e17,5", "inf", "nan", "0,-5")),
+        ("RUNHOOK_RETENTION_DAYS", "0.001 to 3,650", ("36500", "inf", "1e-9", "0")),
         ("RUNHOOK_CONCURRENCY", "1 to 1,000,000", ("9" * 20, "1000001", "0")),
         ("RUNHOOK_TENANT_CONCURRENCY", "1 to 1,000,000", ("9" * 20, "0")),
         ("RUNHOOK_RATE_LIMIT", "0 to 1,000,000", ("9" * 20, "-1")),
