@@ -16,11 +16,11 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runhook.config import generated, private
 from runhook.config.budgets import Budgets
 from runhook.config.callers import Caller, read_callers
+from runhook.config.environment import Environment, filled, one_line
 from runhook.config.roles import CHECKS
 from runhook.config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
 from runhook.config.roles import Role as Role
@@ -43,12 +43,8 @@ from runhook.config.values import (
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes, and servers add a suffix while binding
 
 
-class Settings(BaseSettings):
+class Settings(Environment):
     """What the environment says, checked. Build it with `Settings.load()`."""
-
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=True
-    )
 
     # Defaults are those of the contract; config/env.example says for each what it does and why.
     api_key: str = Field("", alias="RUNNINGHUB_API_KEY", repr=False)
@@ -107,7 +103,7 @@ class Settings(BaseSettings):
             if role == "client":
                 settings = settings._beside_a_sandbox(values)
         except ValidationError as error:
-            raise SettingsError(_one_line(error)) from None
+            raise SettingsError(one_line(error)) from None
         faults = [fault for check in CHECKS[role] if (fault := check(settings))]
         if faults:
             raise SettingsError("; ".join(faults))
@@ -136,7 +132,7 @@ class Settings(BaseSettings):
             SettingsError: One line that names every wrong or missing variable.
         """
         known = {str(field.alias) for field in cls.model_fields.values()}
-        return cls.load(role, **{name: v for name, v in environ.items() if name in known})
+        return cls.load(role, **{name: v for name, v in filled(environ).items() if name in known})
 
     @field_validator("secret_setting")
     @classmethod
@@ -186,19 +182,6 @@ class Settings(BaseSettings):
         if fault := broker_fault(value):
             raise ValueError(fault)
         return value
-
-    @model_validator(mode="before")
-    @classmethod
-    def _in_one_line(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """A line end around a value is a file's or a shell's; one within it is a mistake."""
-        plain = dict(values)
-        for name, value in values.items():
-            if not isinstance(value, str):
-                continue
-            plain[name] = value.strip()
-            if not all(piece.strip().isprintable() for piece in value.strip().split(",")):
-                raise ValueError(f"{name}: contains a line break or another control character")
-        return plain
 
     @model_validator(mode="after")
     def _callbacks_over_https(self) -> Self:
@@ -364,11 +347,3 @@ def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """Variables that begin like ours and are none of ours: most often misspelt."""
     known = {str(field.alias) for field in Settings.model_fields.values()}
     return sorted(name for name in environ if name.startswith("RUNHOOK_") and name not in known)
-
-
-def _one_line(error: ValidationError) -> str:
-    faults = []
-    for fault in error.errors():
-        text = fault["msg"].removeprefix("Value error, ")
-        faults.append(": ".join([*map(str, fault["loc"][:1]), text]))
-    return "; ".join(faults)

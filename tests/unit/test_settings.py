@@ -188,6 +188,20 @@ def test_up_shows_the_token_on_a_terminal_only(tmp_path: Path) -> None:
     assert "another terminal, where RUNHOOK_TOKEN or .env says one of RUNHOOK_API_TOKENS:" in theirs
 
 
+@pytest.mark.parametrize("blank", ["", " ", " \t "])
+def test_a_blank_variable_says_nothing_and_the_file_or_the_default_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"RUNHOOK_BUDGET_DAY=10.00\nRUNHOOK_VERIFY='{blank}'\n")
+    for name in ("RUNHOOK_DATA_DIR", "RUNHOOK_BUDGET_DAY", "PORT"):
+        monkeypatch.setenv(name, blank)
+    for settings in (Settings.load(), Settings.of({"RUNHOOK_DATA_DIR": blank}, "client")):
+        assert settings.data_dir == Path(".runhook")
+        assert settings.budgets.limits("") == {"": Decimal("10.00")}
+        assert (settings.verify, settings.port) == ("token", 8080)
+
+
 def test_misspelt_names_are_found() -> None:
     environ = {"RUNHOOK_UNCONFIRMD": "fail", "RUNHOOK_SECRET": "x", "PATH": "/bin"}
     assert unknown_names(environ) == ["RUNHOOK_UNCONFIRMD"]
