@@ -14,13 +14,26 @@ from typing import IO
 
 FOLDER, FILE = 0o700, 0o600  # the owner's alone
 OTHERS = 0o077  # what a group and everybody may do
+# What runhook keeps in a folder: with one of these it is ours, though it was copied or mounted so.
+OURS = (
+    "secret",
+    "token",
+    "up.lock",
+    "server.log",
+    "redis.sock",
+    "appendonlydir",
+    "storage/assets",
+    "storage/outputs",
+    "storage/marks",
+)
+NOBODYS = "lost+found"  # which a new file system of its own has
 
 
 def own_folder(path: Path) -> None:
     """Make a folder that is ours alone, or narrow it to that.
 
     Raises:
-        ValueError: It is another user's, one that many share as /tmp, or no folder.
+        ValueError: It is another user's, one that many share as /tmp or read as /etc, or no folder.
     """
     try:
         path.mkdir(mode=FOLDER, parents=True, exist_ok=True)
@@ -30,9 +43,21 @@ def own_folder(path: Path) -> None:
         if found.st_mode & stat.S_ISVTX:
             raise ValueError(f"{path} is shared by all users; name a folder in it")
         if found.st_mode & OTHERS:
+            if not _is_ours(path):
+                raise ValueError(
+                    f"{path} is open to others and has files that are not runhook's; name a new or "
+                    "empty folder, or close this one with chmod 700"
+                )
             path.chmod(FOLDER)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether nobody misses an open folder: it is empty, or runhook's already."""
+    if all(entry.name == NOBODYS for entry in path.iterdir()):
+        return True
+    return any((path / name).exists() for name in OURS)
 
 
 def own_place(path: Path) -> None:

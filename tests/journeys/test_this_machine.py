@@ -101,6 +101,32 @@ def test_a_folder_that_all_users_share_is_refused(tmp_path: Path) -> None:
         Settings.load(RUNHOOK_DATA_DIR=tmp_path).own_data_dir()
 
 
+def test_a_folder_that_others_use_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    used = tmp_path / "etc"
+    used.mkdir()
+    used.chmod(0o755)
+    (used / "passwd").write_text("everybody reads this")
+    settings = Settings.load(RUNHOOK_DATA_DIR=used)
+    with pytest.raises(SettingsError, match=rf"^RUNHOOK_DATA_DIR: {used} is open to others"):
+        settings.own_data_dir()
+    assert _mode(used) == 0o755
+    used.chmod(0o700)
+    settings.own_data_dir()
+
+
+@pytest.mark.parametrize("holds", [(), ("lost+found",), ("secret", "notes"), ("storage/assets",)])
+def test_an_open_folder_that_is_empty_or_runhooks_own_is_narrowed(
+    tmp_path: Path, holds: tuple[str, ...]
+) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    for name in holds:
+        (ours / name).mkdir(parents=True)
+    ours.chmod(0o755)
+    Settings.load(RUNHOOK_DATA_DIR=ours).own_data_dir()
+    assert _mode(ours) == 0o700
+
+
 def test_a_server_with_other_data_behind_our_socket_is_refused(tmp_path: Path) -> None:
     theirs = EmbeddedServer(tmp_path / "theirs", tmp_path / "theirs" / "redis.sock")
     theirs.start()
