@@ -107,6 +107,8 @@ def redis_fault(url: str) -> str | None:
 def broker_fault(urls: str) -> str | None:
     """What is wrong with the URL of a server, or of several."""
     for url in SEVERAL.split(urls):
+        if url.partition("://")[0].lower() == "memory":
+            return "memory is each process's own, and no other would get what is sent"
         if "://" in url and not _can_be_read(url):
             return f"cannot be read as a URL; {SPELLING}"
     return None

@@ -372,6 +372,6 @@ def test_another_process_loads_no_scripts_of_its_own(house: House, build: Build)
 
     house.w.store.duties.wake("fanout", "a")
     before = cached()
-    other = build(RUNHOOK_CONCURRENCY=3, CELERY_BROKER_URL="memory://")
+    other = build(RUNHOOK_CONCURRENCY=3, CELERY_BROKER_URL="amqp://127.0.0.1:1//")
     other.w.store.duties.wake("fanout", "b")
     assert cached() == before

@@ -273,6 +273,13 @@ def test_other_brokers_are_good(url: str) -> None:
     assert Settings.load(CELERY_BROKER_URL=url).broker_url == url
 
 
+@pytest.mark.parametrize("name", ["CELERY_BROKER_URL", "CELERY_HANDLER_BROKER_URL"])
+@pytest.mark.parametrize("url", ["memory://", "Memory://localhost", "amqp://h//;memory://"])
+def test_a_broker_that_no_other_process_would_find_is_refused(name: str, url: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: memory is each process's own"):
+        Settings.load("client", **{name: url})
+
+
 @pytest.mark.parametrize("name", ["RUNNINGHUB_BASE_URL", "RUNHOOK_PUBLIC_URL"])
 @pytest.mark.parametrize("url", ["https://me:topsecret@a.example", "https://topsecret@a.example"])
 def test_a_base_url_with_a_password_is_refused_unshown(name: str, url: str) -> None:
