@@ -12,6 +12,20 @@ AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 PASSWORD = re.compile(r"//[^/@:]*:([^/@]+)@")  # what stands between user and host
 REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")  # those that redis-py and kombu both take
+# What may stand behind the question mark, and how that is said: what redis-py and kombu both take,
+# and what changes nothing that runhook relies on, as time-outs or decoded answers would.
+REDIS_OPTIONS = {
+    "redis": ("", "/NUMBER for the database and nothing"),
+    "rediss": (
+        "ssl_cert_reqs=(none|optional|required)|"
+        "ssl_(check_hostname|ca_certs|ca_path|ca_data|certfile|keyfile|password|ciphers)=.*",
+        "nothing but ssl_cert_reqs=none, optional or required, and ssl_check_hostname, "
+        "ssl_ca_certs, ssl_ca_path, ssl_ca_data, ssl_certfile, ssl_keyfile, ssl_password and "
+        "ssl_ciphers",
+    ),
+    "unix": (r"db=\d+", "nothing but db=NUMBER"),
+    "sentinel": ("", "/SERVICE/DATABASE and nothing"),
+}
 # A percent sign that escapes nothing: whoever wrote it did not escape the password.
 PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 # Celery takes several brokers, one behind the other.
@@ -101,6 +115,11 @@ def redis_fault(url: str) -> str | None:
         return f"must end with /NUMBER, the database, or with the port; {SPELLING}"
     if parts.scheme == "sentinel" and not re.fullmatch(r"/?[^/]*(/\d*)?", parts.path):
         return f"must be sentinel://HOST:PORT,HOST:PORT/SERVICE/DATABASE; {SPELLING}"
+    if parts.scheme == "unix" and not parts.path.strip("/"):
+        return "must be unix:///PATH/TO/SOCKET"
+    allowed, said = REDIS_OPTIONS[parts.scheme]
+    if not all(re.fullmatch(allowed, option) for option in parts.query.split("&") if option):
+        return f"must have {said} behind the question mark"
     return None
 
 

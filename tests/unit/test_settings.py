@@ -11,6 +11,7 @@ import pytest
 from runhook.config import generated
 from runhook.config.settings import Role, Settings, SettingsError, unknown_names
 from runhook.worker.cli.machine import welcome
+from runhook.worker.wiring import assemble
 
 STRONG = "a-strong-secret-0123456789-abcdefg"
 KEY = {"RUNNINGHUB_API_KEY": "k", "RUNHOOK_SECRET": STRONG}
@@ -266,6 +267,43 @@ def test_a_password_with_signs_of_urls_is_refused_unshown_with_how_to_write_it(
 )
 def test_every_usual_spelling_of_a_redis_is_good(url: str) -> None:
     assert Settings.load(REDIS_URL=url).redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://h:6379/0?canary=bar", "nothing"),
+        ("redis://h:6379/0?db=3", "/NUMBER for the database"),
+        ("redis://h:6379/0?decode_responses=true", "nothing"),
+        ("redis://h:6379/0?socket_timeout=abc", "nothing"),
+        ("rediss://h:6379/0?ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs=none, optional or required"),
+        ("unix:///run/redis.sock?db=one", "nothing but db=NUMBER"),
+        ("sentinel://h:26379/mymaster/0?db=1", "nothing"),
+        ("unix://", "must be unix:///PATH/TO/SOCKET"),
+    ],
+)
+def test_what_no_redis_could_be_reached_by_is_refused_with_what_may_stand_there(
+    url: str, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^REDIS_URL: .*{said}") as caught:
+        Settings.load(REDIS_URL=url)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["CELERY_BROKER_URL", "CELERY_HANDLER_BROKER_URL"])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("amqp://h//?foo=bar", "has an option behind the question mark that Celery does not know"),
+        ("nowhere://h", "No such transport: nowhere"),
+    ],
+)
+def test_a_broker_that_celery_cannot_have_is_refused_before_celery_starts(
+    name: str, url: str, said: str
+) -> None:
+    settings = Settings.load("client", **{"REDIS_URL": "redis://h", name: url})
+    with pytest.raises(SettingsError, match=f"^{name}: {said}$"):
+        assemble(settings)
 
 
 @pytest.mark.parametrize("url", ["amqp://guest:p@h:5672//", "amqp://a:b@h1//;amqp://a:b@h2//"])

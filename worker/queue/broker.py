@@ -25,6 +25,18 @@ from runhook.worker.net import faults
 from runhook.worker.telemetry import masked, report
 
 KEYS = "runhook:queue:"  # before the name of every queue in Redis
+# How Celery runs a worker: one message at a time, and what it works on ends before it does.
+WORKERS = {
+    "worker_prefetch_multiplier": 1,
+    # After a lost connection Celery would take only as many messages as it has children free at
+    # that moment, for as long as handlers hang: one, and then none.
+    "worker_enable_prefetch_count_reduction": False,
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "worker_soft_shutdown_timeout": 20,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "worker_send_task_events": False,
+}
 
 
 def make_app(settings: Settings, *, current: bool = True) -> Celery:
@@ -33,8 +45,12 @@ def make_app(settings: Settings, *, current: bool = True) -> Celery:
     Args:
         settings: Of this process.
         current: It is the app of this process; False: that one is the user's own.
+
+    Raises:
+        SettingsError: Celery does not take the URL of its broker.
     """
     url, options = _celery_url(settings.broker_url)
+    _refuse_wrong(url, "CELERY_BROKER_URL")
     app = Celery("runhook", broker=url, set_as_current=current)
     app.conf.update(
         # Celery itself reads CELERY_BROKER_URL before any configuration, and in its own spelling;
@@ -55,15 +71,7 @@ def make_app(settings: Settings, *, current: bool = True) -> Celery:
         task_queues=[_queue(lane) for lane in LANES],
         task_create_missing_queues=False,
         task_default_queue="intake",
-        worker_prefetch_multiplier=1,
-        # After a lost connection Celery would take only as many messages as it has children free at
-        # that moment, for as long as handlers hang: one, and then none.
-        worker_enable_prefetch_count_reduction=False,
-        worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,
-        worker_soft_shutdown_timeout=20,
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-        worker_send_task_events=False,
+        **WORKERS,
         enable_utc=True,
     )
     return app
@@ -81,6 +89,18 @@ def _transport(url: str, options: dict[str, Any]) -> dict[str, Any]:
         "health_check_interval": 5,
         **options,
     }
+
+
+def _refuse_wrong(url: str, name: str) -> None:
+    """What Celery reads when it starts, and ends with a traceback where it cannot."""
+    try:
+        Connection(url)
+    except TypeError:
+        raise SettingsError(
+            f"{name}: has an option behind the question mark that Celery does not know"
+        ) from None
+    except KeyError as error:
+        raise SettingsError(f"{name}: {masked(str(error.args[0]))}") from None
 
 
 def check_broker(app: Celery) -> None:
@@ -162,7 +182,14 @@ class ForeignCelery:
     """Sends CloudEvents to Celery tasks of other apps, in their queues and their spelling."""
 
     def __init__(self, settings: Settings) -> None:
+        """Args:
+        settings: Of this process.
+
+        Raises:
+            SettingsError: Celery does not take the URL of their broker.
+        """
         self._url = settings.handler_broker_url
+        _refuse_wrong(_celery_url(self._url)[0], "CELERY_HANDLER_BROKER_URL")
         # Of several the first; without what lets in.
         self._place = urlsplit(self._url.split(";")[0]).netloc.rpartition("@")[2]
         self._app: Celery | None = None
