@@ -104,6 +104,8 @@ class Settings(Environment):
                 settings = settings._beside_a_sandbox(values)
         except ValidationError as error:
             raise SettingsError(one_line(error)) from None
+        except (UnicodeDecodeError, OSError) as error:
+            raise SettingsError(f".env cannot be read: {error}; it must be text in UTF-8") from None
         faults = [fault for check in CHECKS[role] if (fault := check(settings))]
         if faults:
             raise SettingsError("; ".join(faults))

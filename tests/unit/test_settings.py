@@ -189,6 +189,17 @@ def test_up_shows_the_token_on_a_terminal_only(tmp_path: Path) -> None:
     assert "another terminal, where RUNHOOK_TOKEN or .env says one of RUNHOOK_API_TOKENS:" in theirs
 
 
+def test_a_file_of_settings_that_is_no_utf8_is_named_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes("RUNHOOK_HANDLERS=caf\xe9\n".encode("latin-1"))
+    with pytest.raises(
+        SettingsError, match=r"^\.env cannot be read: .*; it must be text in UTF-8$"
+    ):
+        Settings.load()
+
+
 @pytest.mark.parametrize("blank", ["", " ", " \t "])
 def test_a_blank_variable_says_nothing_and_the_file_or_the_default_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str
