@@ -26,7 +26,14 @@ from runhook.config.roles import LOOPBACK_HOSTS as LOOPBACK_HOSTS
 from runhook.config.roles import Role as Role
 from runhook.config.roles import SettingsError as SettingsError
 from runhook.config.strength import looks_made_up, weak_secret
-from runhook.config.urls import broker_fault, is_runninghub, passwords, plain_url, redis_fault
+from runhook.config.urls import (
+    broker_fault,
+    is_runninghub,
+    passwords,
+    plain_url,
+    redis_fault,
+    storage_fault,
+)
 from runhook.config.values import (
     CommaList,
     CommaWaits,
@@ -182,6 +189,13 @@ class Settings(Environment):
     @classmethod
     def _broker_url(cls, value: str) -> str:
         if fault := broker_fault(value):
+            raise ValueError(fault)
+        return value
+
+    @field_validator("storage_setting")
+    @classmethod
+    def _storage_url(cls, value: str) -> str:
+        if value and (fault := storage_fault(value)):
             raise ValueError(fault)
         return value
 

@@ -28,6 +28,8 @@ REDIS_OPTIONS = {
 }
 # A percent sign that escapes nothing: whoever wrote it did not escape the password.
 PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
+# A path of this machine, as fsspec reads it: with or without a scheme, and the last of a chain.
+LOCAL_PATH = re.compile(r"(?:.*::)?(?:(?:file|local):(?://)?)?((?![\w+.-]+:).*)")
 # Celery takes several brokers, one behind the other.
 SEVERAL = re.compile(r";(?=[\w+.-]+://)")
 # The eight that urlsplit or Celery would take for the URL's own.
@@ -131,6 +133,17 @@ def broker_fault(urls: str) -> str | None:
         if "://" in url and not _can_be_read(url):
             return f"cannot be read as a URL; {SPELLING}"
     return None
+
+
+def storage_fault(url: str) -> str | None:
+    """What is wrong with the URL of a place for files."""
+    local = LOCAL_PATH.fullmatch(url)
+    if local is None or local[1].startswith(("/", "~")):
+        return None
+    return (
+        "must have the whole path, file:///PATH/TO/FOLDER: this one each process would take from "
+        "the folder that it runs in"
+    )
 
 
 def _can_be_read(url: str) -> bool:

@@ -322,6 +322,25 @@ def test_other_brokers_are_good(url: str) -> None:
     assert Settings.load(CELERY_BROKER_URL=url).broker_url == url
 
 
+@pytest.mark.parametrize(
+    "url", ["file://kept", "file://./kept", "file:kept", "kept/files", "local://kept", "file://"]
+)
+def test_a_place_for_files_that_each_process_would_have_elsewhere_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^RUNHOOK_STORAGE_URL: .* file:///PATH/TO/FOLDER: "):
+        Settings.load(RUNHOOK_STORAGE_URL=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("file:///srv/kept", "file:/srv/kept", "/srv/kept", "~/kept", "s3://bucket/folder"),
+        *("sftp://h/kept", "simplecache::s3://bucket/folder"),
+    ],
+)
+def test_a_place_for_files_that_is_the_same_for_all_is_good(url: str) -> None:
+    assert Settings.load(RUNHOOK_STORAGE_URL=url).storage_url == url
+
+
 @pytest.mark.parametrize("name", ["CELERY_BROKER_URL", "CELERY_HANDLER_BROKER_URL"])
 @pytest.mark.parametrize("url", ["memory://", "Memory://localhost", "amqp://h//;memory://"])
 def test_a_broker_that_no_other_process_would_find_is_refused(name: str, url: str) -> None:
