@@ -69,6 +69,7 @@ CONNECTS = {
     "worker/net/addresses.py": "reads an address in every spelling; it dials nothing",
     "worker/net/http.py": "the one client",
     "worker/net/faults.py": "says in words what others ran into; it dials nothing",
+    "worker/net/interim.py": "reads the one client's answers; it dials nothing",
     "worker/net/trust.py": "makes the one client's TLS; it dials nothing",
     "worker/net/download.py": "names the type of its answers; it dials nothing itself",
     "worker/net/streaming.py": "reads what the one client is answered while it comes",

@@ -1,4 +1,4 @@
-"""Free questions share connections; a paid request never does."""
+"""Free questions share connections, a paid request never does; and each has its answer."""
 
 import socket
 import threading
@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from runhook.worker.net.http import Call, Http
+from runhook.worker.net.http import FAILURES, Call, Http
+from runhook.worker.net.interim import MOST
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 After = Callable[[int], bool]
@@ -97,3 +98,17 @@ def test_a_kept_connection_has_the_same_time_for_its_answer(questions: int) -> N
         with pytest.raises(OSError, match=r"within 0\.2 s|timed out|[Cc]onnection"):
             http.request("GET", "/", headers={}, data=None, seconds=0.2)
         over.set()
+
+
+@pytest.mark.parametrize("call", [None, Call(leaving=lambda: True)], ids=["kept", "paid"])
+def test_what_a_server_says_before_its_answer_is_not_its_answer(call: Call | None) -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+    with _server(lambda _: True, hints + b"HTTP/1.1 102 Processing\r\n\r\n" + ANSWER) as (url, _):
+        http = Http(url, keeps=True)
+        assert [_ask(http, call) for _ in range(2)] == [b"ok"] * 2
+
+
+def test_who_never_stops_to_promise_an_answer_gives_none() -> None:
+    promises = b"HTTP/1.1 103 Early Hints\r\n\r\n" * (MOST + 1)
+    with _server(lambda _: False, promises) as (url, _), pytest.raises(FAILURES, match="interim"):
+        _ask(Http(url))

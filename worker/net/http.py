@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPResponse
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ from urllib3.util.timeout import Timeout
 
 from runhook.worker.net.answer import Answer
 from runhook.worker.net.form import Body, Form, Readable
+from runhook.worker.net.interim import FinalResponse
 from runhook.worker.net.trust import trusting
 from runhook.worker.net.watch import Watch
 
@@ -138,6 +140,7 @@ def _dial(connection: HTTPConnection, dial: Callable[[], socket.socket]) -> sock
 class _Told:
     """A connection that tells the call under way of itself; before urllib3's own class."""
 
+    response_class: type[HTTPResponse] = FinalResponse
     _rests = 0.0  # since when, on the monotonic clock
     _resumed = False
 
