@@ -209,8 +209,8 @@ def test_what_a_handler_does_is_one_of_four_words(raised: BaseException | None, 
     assert outcome.after == (3 if word == "again" else None)
 
 
-@pytest.mark.parametrize("after", ["soon", -1, float("inf"), float("nan"), []])
-def test_a_retry_after_no_number_of_seconds_is_a_failure_that_says_so(after: Any) -> None:
+@pytest.mark.parametrize("after", ["soon", -1, float("inf"), float("nan"), [], 1e300])
+def test_a_retry_after_no_sensible_seconds_is_a_failure_that_says_so(after: Any) -> None:
     def handler(_: Event) -> None:
         raise Retry(after=after)
 

@@ -1,7 +1,6 @@
 """Running users' handlers: their modules are imported, a function is called, its outcome read."""
 
 import inspect
-import math
 import os
 import sys
 import time
@@ -162,10 +161,10 @@ def _again(retry: Retry, took: float) -> Outcome:
     after = retry.after
     # Users write `after`; a wait that is no number or without end would leave the delivery in
     # nobody's hand.
-    fine = isinstance(after, int | float) and 0 <= after < math.inf
+    fine = isinstance(after, int | float) and 0 <= after <= policy.LONGEST_RETRY
     if after is None or fine:
         return Outcome(word="again", took=took, why=_why(retry), after=after)
-    why = f"Retry(after=...) takes seconds, 0 or more, not {after!r}"
+    why = f"Retry(after=...) takes seconds, 0 to {policy.LONGEST_RETRY:.0f}, not {after!r}"
     return Outcome(word="failed", took=took, why=clean(why, policy.LONGEST_DELIVERY_WHY))
 
 

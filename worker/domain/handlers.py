@@ -19,7 +19,7 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class Retry(Exception):
-    """Tell me again, after so many seconds if given, else on the schedule."""
+    """Tell me again, after so many seconds, a year's at most, if given; else on the schedule."""
 
     def __init__(self, after: float | None = None) -> None:
         self.after = after

@@ -181,6 +181,9 @@ SECRET_OVERLAP, LONGEST_SECRET_OVERLAP = 24 * 3600.0, 7 * 24 * 3600.0
 # That Retry-After may ask for: at least one, so that nobody asks for a storm, and at most a day,
 # after which the schedule goes on.
 RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 1.0, 24 * 3600.0
+# That Retry(after=...) of a user's own handler may ask for: its job is kept for as long. A year is
+# for reminders; more is a slip, as a moment in the place of seconds.
+LONGEST_RETRY = 366 * 24 * 3600.0
 
 # Children that run handlers
 
