@@ -68,7 +68,7 @@ def _parts(rh: "Runhook", options: Mapping[str, Any]) -> JobParts:
         priority=options["priority"],
     )
     if options["handlers"] is not None:
-        parts["handlers"] = [name for name in options["handlers"].split(",") if name]
+        parts["handlers"] = options["handlers"]
     if options["parent"] is not None:
         parts["parent"] = whole_id(rh, options["parent"])
     if options["tenant"] is not None:

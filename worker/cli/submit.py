@@ -9,6 +9,20 @@ from runhook.worker.cli.completion import models
 from runhook.worker.cli.outputs import OUTPUTS
 
 
+def _names(_: click.Context, __: click.Parameter, typed: str | None) -> list[str] | None:
+    """The handlers that were typed, if any.
+
+    One without a name is a shell's variable that is not set. Left out of the list, it would not be
+    told of a job that is paid.
+    """
+    if typed is None:
+        return None
+    names = typed.split(",")
+    if "" in names:
+        raise click.BadParameter("holds an empty name")
+    return names
+
+
 @click.command(name="submit")
 @click.argument("model", required=False, shell_complete=models)
 @click.option(
@@ -29,7 +43,9 @@ from runhook.worker.cli.outputs import OUTPUTS
 @click.option(
     "--key", help="Idempotency key: repeat the command with it, and nothing is paid for twice."
 )
-@click.option("--handlers", metavar="A,B", help="The only handlers that are told of it.")
+@click.option(
+    "--handlers", metavar="A,B", callback=_names, help="The only handlers that are told of it."
+)
 @click.option("--tenant", help="Whose job it is; left out: the token's.")
 @click.option("--parent", metavar="JOB", help="The job that it grows from.")
 @click.option("--group", help="The set of jobs that it belongs to.")
