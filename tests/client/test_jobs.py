@@ -52,6 +52,17 @@ def test_every_fault_is_told_at_once_with_what_was_meant(shop: Shop) -> None:
     assert shop.house.standing("queued") == 0
 
 
+@pytest.mark.parametrize("key", ["", " ", "order-7 ", "order\n7", "ключ"])
+def test_what_no_header_can_carry_whole_is_no_key(shop: Shop, key: str) -> None:
+    for call in (
+        lambda: shop.runhook.submit(IMAGE, CAT, key=key),
+        lambda: list(shop.runhook.batch([{"model": IMAGE, "input": CAT}], key=key)),
+    ):
+        with pytest.raises(InvalidRequest, match="key: must be"):
+            call()
+    assert list(shop.runhook.jobs()) == []
+
+
 def test_the_same_key_is_the_same_job_and_another_job_under_it_a_conflict(shop: Shop) -> None:
     first = shop.runhook.submit(IMAGE, CAT, key="order-7")
     assert shop.runhook.submit(IMAGE, CAT, key="order-7") == first

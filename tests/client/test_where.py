@@ -57,6 +57,8 @@ def test_where_nobody_says_it_one_line_says_what_to_do(
         Runhook("runhook.example")
     with pytest.raises(SettingsError, match="needs a url"):
         Runhook(token=TOKEN)
+    with pytest.raises(SettingsError, match="a line's end read along"):
+        Runhook(FAR, f"{TOKEN}\n")
 
 
 def test_a_token_is_shown_in_no_representation(folder: Path) -> None:

@@ -195,7 +195,7 @@ def test_a_batch_answers_a_line_each(town: Town, tmp_path: Path) -> None:
         (("submit", "--batch", os.devnull, "--input", os.devnull), "--input"),
         (("submit", IMAGE, "--dry-run", "--wait"), "--wait"),
         (("submit", IMAGE, "--dry-run", "--key", "k"), "--key"),
-        (("submit", IMAGE, "--key", ""), "--key"),
+        (("submit", IMAGE, "--key", " "), "--key"),
         (("submit", IMAGE, "-i", "prompt=a", "--handlers", ""), "--handlers"),
         (("submit", IMAGE, "-i", "prompt=a", "--handlers", "publish,"), "--handlers"),
         (("submit", IMAGE, "-i", "prompt=a", "-i", "prompt=b"), "-i prompt"),

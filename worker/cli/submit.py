@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from runhook.worker.cli.commands import refuse_beside, runhook
+from runhook.worker.cli.commands import refuse_beside, runhook, wrong_usage
 from runhook.worker.cli.completion import models
 from runhook.worker.cli.outputs import OUTPUTS
 
@@ -87,10 +87,10 @@ def _refuse_ignored(
     batch: Any, key: str | None, *, dry_run: bool, waits: bool, as_json: bool
 ) -> None:
     """Raises where an option was typed that would be ignored, or a key that is none."""
-    from runhook.worker.domain.bodies import key_fault
+    from runhook.worker.client.inputs import key_of
 
-    if key is not None and (fault := key_fault(key, "--key")):
-        raise click.BadParameter(fault.message, param_hint="--key")
+    with wrong_usage():
+        key_of(key)
     if batch is not None:
         # Each line says for itself what these would say.
         parts = ("handlers", "tenant", "parent", "group", "group_size", "priority")

@@ -1,10 +1,13 @@
 """Choosing the way to runhook. What a way needs is imported when it is taken: neither is cheap."""
 
 import math
+import re
 
 from runhook.config.roles import SettingsError as WrongSetting
 from runhook.worker.client.errors import SettingsError
 from runhook.worker.client.transport import Transport
+
+IN_HEADER = re.compile(r"[!-~]*")  # what a token can be made of; none at all is none
 
 
 def in_process(seconds: float) -> Transport:
@@ -36,4 +39,9 @@ def over_http(
         found = web_of(Settings.load(), url)
     except WrongSetting as wrong:
         raise SettingsError({"title": "Wrong setting", "detail": str(wrong)}) from None
-    return OverHttp(found.url, found.token if token is None else token, seconds, repeats=repeats)
+    if token is None:
+        token = found.token
+    if not IN_HEADER.fullmatch(token):
+        detail = "the token holds what no header can carry, often a line's end read along with it"
+        raise SettingsError({"title": "Wrong setting", "detail": detail})
+    return OverHttp(found.url, token, seconds, repeats=repeats)

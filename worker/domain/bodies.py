@@ -247,9 +247,15 @@ JobId = Annotated[str, fits(is_job_id, "must be a job's id, as job_…", JOB_ID.
 
 def key_fault(key: object, path: str) -> Fault | None:
     """What is wrong with an idempotency key; None when it is good."""
-    if isinstance(key, str) and 0 < len(key) <= LONGEST_KEY and key.isprintable():
+    if (
+        isinstance(key, str)
+        and key.isprintable()
+        and key == key.strip()  # a header loses the blanks at its ends, and two keys would be one
+        and 0 < len(key) <= LONGEST_KEY
+    ):
         return None
-    return Fault(path=path, message=f"must be a string of 1 to {LONGEST_KEY} printable characters")
+    text = f"must be a string of 1 to {LONGEST_KEY} printable characters, with no blank at its ends"
+    return Fault(path=path, message=text)
 
 
 def json_object(text: bytes, what: str = "the body") -> dict[str, Any]:
