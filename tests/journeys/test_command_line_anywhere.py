@@ -109,6 +109,14 @@ def test_a_job_is_submitted_waited_for_read_and_fetched(office: Office) -> None:
     assert office.run("job", job["id"]).returncode == 1
 
 
+def test_a_folder_that_cannot_be_made_for_a_jobs_files_is_wrong_usage(office: Office) -> None:
+    (office.folder / "taken").touch()
+    job = office.told("submit", IMAGE, "-i", "prompt=far", "--wait")
+    done = office.run("download", job["id"], "taken/by/a/file")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert done.stderr.endswith("FOLDER: taken/by/a/file: not a directory\n")
+
+
 def test_a_job_is_named_by_as_much_of_its_id_as_is_one_jobs(office: Office) -> None:
     first, second = _submitted(office), _submitted(office)
     assert office.told("job", first[:20])["id"] == first

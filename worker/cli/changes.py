@@ -127,9 +127,15 @@ def download(job_id: str, folder: Path) -> None:
     Each file is there whole or not at all; its path is printed.
     """
     from runhook.worker.cli.busy import busy
+    from runhook.worker.net.faults import why
 
     rh = runhook()
-    with busy("fetching its files"):
-        paths = rh.download(whole_id(rh, job_id), folder)
+    try:
+        with busy("fetching its files"):
+            paths = rh.download(whole_id(rh, job_id), folder)
+    except OSError as error:
+        if not folder.is_dir():
+            raise click.BadParameter(why(error), param_hint="FOLDER") from None
+        raise click.ClickException(why(error)) from None  # it is full, or not to be written to
     for path in paths:
         say(str(path))
