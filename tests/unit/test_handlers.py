@@ -14,6 +14,7 @@ from runhook.worker.delivery import handlers
 from runhook.worker.delivery.handlers import attributes, run
 from runhook.worker.domain.events import sample, wants
 from runhook.worker.domain.handlers import CeleryTask, Registry
+from runhook.worker.domain.jobs import new_id
 from tests.conftest import IMAGE
 
 
@@ -174,6 +175,13 @@ def test_a_module_that_exits_when_imported_is_named(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ValueError, match=r"exits_at_once.*ends the process, with 'no'"):
         handlers.load(["exits_at_once"])
+
+
+def test_no_handler_takes_a_subscriptions_deliveries_over(own_registry: Registry) -> None:
+    with pytest.raises(ValueError, match="the id of a subscription"):
+        on("job.succeeded", name=new_id("sub"))(lambda event: None)
+    on("job.succeeded", name="sub_title")(lambda event: None)
+    assert own_registry.names() == ["sub_title"]
 
 
 def test_a_celery_task_is_a_handler_named_after_it(own_registry: Registry) -> None:

@@ -16,6 +16,7 @@ from runhook.worker.domain.events import TYPES, unknown_types
 from runhook.worker.errors import Fault, InvalidRequest
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+SUBSCRIPTION_ID = re.compile(r"sub_[0-9a-f]{28}")  # deliveries go by it, as by a handler's name
 
 
 class Retry(Exception):
@@ -134,7 +135,8 @@ class Registry:
         """Register one.
 
         Raises:
-            ValueError: The name is taken or has other characters than letters, digits, `_.-`.
+            ValueError: The name is taken, is a subscription's id, or has other characters than
+                letters, digits, `_.-`.
         """
         if handler.name in self._handlers:
             raise ValueError(
@@ -143,6 +145,8 @@ class Registry:
             )
         if not NAME.fullmatch(handler.name):
             raise ValueError(f"a handler's name is letters, digits and _.-, not {handler.name!r}")
+        if SUBSCRIPTION_ID.fullmatch(handler.name):
+            raise ValueError(f"{handler.name!r} is the id of a subscription, and no handler's name")
         self._handlers[handler.name] = handler
 
     def change(self, handler: Handler) -> None:
