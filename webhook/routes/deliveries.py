@@ -66,7 +66,7 @@ def redeliver(delivery_id: str) -> Answer[DeliveryView]:
 @blueprint.post("/deliveries/redeliver")
 @open_to("admin")
 @reads(RedeliverRequest, largest=LARGEST, empty=True, example={"since": "2h", "dry_run": True})
-@gives(202, 200)
+@gives(202, 200, problems=(NOT_FOUND,))
 def redeliver_many() -> Answer[RedeliveredView]:
     """Hand all that match to their handlers again; dead ones unless `state` says otherwise."""
     asked = body(RedeliverRequest)
@@ -81,6 +81,7 @@ def redeliver_many() -> Answer[RedeliveredView]:
 @blueprint.post("/recover")
 @open_to("admin")
 @reads(RecoverRequest, largest=LARGEST, example={"since": "2h", "dry_run": True})
+@gives(problems=(NOT_FOUND,))
 def post_recover() -> Answer[RecoveredView]:
     """Make good what is missing of a period."""
     asked = body(RecoverRequest)

@@ -70,6 +70,9 @@ class ReceiverCalls:
             handler: Only deliveries to this one.
             new_handlers: Tell handlers also of what happened before they came.
             dry_run: Only count.
+
+        Raises:
+            NotFound: There is no such handler or subscription.
         """
         body = said(
             since=since, until=until, handler=handler, new_handlers=new_handlers, dry_run=dry_run
@@ -103,6 +106,9 @@ class ReceiverCalls:
             since: Of events from then on; `2h` is two hours ago.
             until: Of events before then.
             dry_run: Only count them.
+
+        Raises:
+            NotFound: There is no such handler or subscription.
         """
         body = said(
             state=state, handler=handler, job=job, since=since, until=until, dry_run=dry_run

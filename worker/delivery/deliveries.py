@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated
 
+from runhook.worker.delivery.roster import require_receiver
 from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Body, JobId, Moment, ReceiverName, one_of
 from runhook.worker.domain.pages import USUAL, PageSize, Query, begins_at
@@ -163,7 +164,12 @@ def redeliver_all(w: Wiring, wanted: Filter, *, dry_run: bool) -> tuple[int, int
 
     Returns:
         How many, and how many cannot be delivered now.
+
+    Raises:
+        NotFound: There is no such handler or subscription.
     """
+    if wanted.handler:
+        require_receiver(w, wanted.handler)
     return _redelivered(w, matching(w, wanted), dry_run=dry_run)
 
 

@@ -103,6 +103,13 @@ def end(w: Wiring, name: str) -> int:
     return ended
 
 
+def require_receiver(w: Wiring, name: str) -> None:
+    """Raises NotFound where no handler or subscription is called so, and no delivery is to it."""
+    known = w.store.deliveries.receivers()
+    if name not in known and not any(w.store.deliveries.listed(None, name, None, 1)):
+        raise NotFound(f"handler or subscription {name!r}", nearest(name, known))
+
+
 def word_of_absence(w: Wiring, lane: str, name: str) -> str | None:
     """What becomes of a delivery whose handler no process has; None where one has it."""
     living = {handler.name for handler in w.store.processes.handlers(policy.HANDLER_LIVING)}

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from runhook.worker.delivery import deliveries
 from runhook.worker.delivery.fanout import Audience, audience, who_wants
+from runhook.worker.delivery.roster import require_receiver
 from runhook.worker.domain import policy
 from runhook.worker.domain.bodies import Body, Moment, ReceiverName, fact, refused
 from runhook.worker.domain.events import Event
@@ -85,7 +86,12 @@ def recover(w: Wiring, span: TimeRange, *, dry_run: bool) -> Recovered:
     """Find what is missing and make it good, spread over time; a dry run only counts.
 
     RunningHub is only asked, which is free; handlers may be called again.
+
+    Raises:
+        NotFound: There is no such handler or subscription.
     """
+    if span.handler:
+        require_receiver(w, span.handler)
     found = Recovered(since=span.since, until=span.until)
     # What was not delivered to one handler has nothing to do with callbacks.
     if span.handler is None:

@@ -198,6 +198,10 @@ class Deliveries:
             return [handler]
         if among is not None:
             return among
+        return self.receivers()
+
+    def receivers(self) -> list[str]:
+        """Everybody that may have deliveries: handlers and subscriptions, some of them gone."""
         with reaching():
             pipe = self._redis.pipeline(transaction=False)
             pipe.zrange(keys.receivers(), 0, -1)
