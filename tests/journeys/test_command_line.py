@@ -139,6 +139,22 @@ def test_apps_workflows_and_styles_are_shown(town: Town) -> None:
     assert "the AI app does not exist" in missing.stderr or "WEBAPP_NOT_EXISTS" in missing.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("workflow", "abc"), "WORKFLOW_ID"),
+        (("app", "abc"), "WEBAPP_ID"),
+        (("app", "abc", "--styles", "1"), "WEBAPP_ID"),
+        (("app", "12", "--styles", "-1"), "--styles"),
+    ],
+)
+def test_what_can_be_no_id_of_runninghubs_is_wrong_usage(
+    town: Town, words: tuple[str, ...], named: str
+) -> None:
+    done = _run(*words, environ=town.environ)
+    assert (done.returncode, named in done.stderr) == (2, True), done.stderr
+
+
 def test_the_account_and_the_line_are_shown_and_the_line_is_stopped(town: Town) -> None:
     shown = json.loads(_run("account", "--json", environ=town.environ).stdout)
     assert (shown["currency"], shown["type"]) == ("CNY", "SHARED")

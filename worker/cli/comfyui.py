@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from runhook.worker.cli.commands import runhook
+from runhook.worker.cli.commands import runhook, wrong_usage
 from runhook.worker.cli.console import err, out, print_json, show
 from runhook.worker.cli.tables import Rows
 from runhook.worker.domain.reports import AppField
@@ -28,7 +28,8 @@ def workflow(workflow_id: str, as_json: bool) -> None:
 
     They are what a job's input may set.
     """
-    graph = runhook().workflow(workflow_id.removeprefix("workflow/"))
+    with wrong_usage():
+        graph = runhook().workflow(workflow_id.removeprefix("workflow/"))
     if as_json:
         print_json(graph)
         return
@@ -38,22 +39,25 @@ def workflow(workflow_id: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("webapp_id")
-@click.option("--styles", type=int, metavar="TYPE", help="Show its styles of this type instead.")
+@click.option(
+    "--styles", "type", type=int, metavar="TYPE", help="Show its styles of this type instead."
+)
 @click.option("--json", "as_json", is_flag=True)
-def app(webapp_id: str, styles: int | None, as_json: bool) -> None:
+def app(webapp_id: str, type: int | None, as_json: bool) -> None:
     """Show the fields of an AI app, or its styles.
 
     Fields are what a job's input may set; styles are those of a quick create.
     """
     webapp_id = webapp_id.removeprefix("app/")
-    if styles is None:
+    if type is None:
         _show_app(webapp_id, as_json=as_json)
     else:
-        _show_styles(webapp_id, styles, as_json=as_json)
+        _show_styles(webapp_id, type, as_json=as_json)
 
 
 def _show_styles(webapp_id: str, kind: int, *, as_json: bool) -> None:
-    library = runhook().styles(webapp_id, kind)
+    with wrong_usage():
+        library = runhook().styles(webapp_id, kind)
     if as_json:
         print_json({"items": library, "next": None})
     else:
@@ -61,7 +65,8 @@ def _show_styles(webapp_id: str, kind: int, *, as_json: bool) -> None:
 
 
 def _show_app(webapp_id: str, *, as_json: bool) -> None:
-    found = runhook().app(webapp_id)
+    with wrong_usage():
+        found = runhook().app(webapp_id)
     if as_json:
         print_json(found)
         return
