@@ -1,6 +1,7 @@
 """Registering handlers, and the few words in which they answer."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -225,6 +226,22 @@ def test_a_retry_after_no_sensible_seconds_is_a_failure_that_says_so(after: Any)
     outcome = run(handler, _event(), _now)
     assert outcome.word == "failed"
     assert "takes seconds" in str(outcome.why)
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_a_child_that_a_handler_forks_ends_with_its_function(wrong: int) -> None:
+    child = -1
+
+    def handler(_: Event) -> None:
+        nonlocal child
+        child = os.fork()
+        if child == 0 and wrong:
+            raise RuntimeError
+
+    run(handler, _event(), _now)
+    if child == 0:
+        os._exit(2)  # or it would run the other tests
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == wrong
 
 
 def test_a_glob_picks_models() -> None:

@@ -125,7 +125,7 @@ def run(function: Function, event: HandlerEvent, now: Callable[[], datetime]) ->
     """
     start = time.monotonic()
     try:
-        answered = function(event)
+        answered = _called(function, event)
     except Retry as retry:
         return _again(retry, time.monotonic() - start)
     except Stop as stop:
@@ -148,6 +148,20 @@ def run(function: Function, event: HandlerEvent, now: Callable[[], datetime]) ->
         answered.close()
         return Outcome(word="failed", took=took, why="it returned a coroutine, which nobody runs")
     return Outcome(word="done", took=took)
+
+
+def _called(function: Function, event: HandlerEvent) -> object:
+    """What it returns or raises; a child that it forked ends here, or it would be a second worker
+    that records the same delivery.
+    """
+    here, status = os.getpid(), 1
+    try:
+        answered = function(event)
+        status = 0
+        return answered
+    finally:
+        if os.getpid() != here:
+            os._exit(status)
 
 
 def _next_day(broke: OverBudget, now: datetime, took: float) -> Outcome:
