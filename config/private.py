@@ -14,26 +14,21 @@ from typing import IO
 
 FOLDER, FILE = 0o700, 0o600  # the owner's alone
 OTHERS = 0o077  # what a group and everybody may do
-# What runhook keeps in a folder: with one of these it is ours, though it was copied or mounted so.
-OURS = (
-    "secret",
-    "token",
-    "up.lock",
-    "server.log",
-    "redis.sock",
-    "appendonlydir",
-    "storage/assets",
-    "storage/outputs",
-    "storage/marks",
-)
-NOBODYS = "lost+found"  # which a new file system of its own has
+WRITTEN_BY_OTHERS = 0o022  # they may write there, and so put a file of theirs in place of ours
+# What runhook keeps in a folder, and what a new file system has: nobody else misses these.
+OURS = {
+    *("secret", "token", "url", "sandbox.json", "up.lock", "demo", "storage"),
+    *("server.log", "redis.sock", "appendonlydir", "dump.rdb", "lost+found"),
+}
 
 
 def own_folder(path: Path) -> None:
     """Make a folder that is ours alone, or narrow it to that.
 
+    One that others read for what else is in it is left so: each file of ours is closed by itself.
+
     Raises:
-        ValueError: It is another user's, one that many share as /tmp or read as /etc, or no folder.
+        ValueError: It is another user's, one in which others may write, or no folder.
     """
     try:
         path.mkdir(mode=FOLDER, parents=True, exist_ok=True)
@@ -42,22 +37,20 @@ def own_folder(path: Path) -> None:
             raise ValueError(f"{path} belongs to another user; remove it or name another folder")
         if found.st_mode & stat.S_ISVTX:
             raise ValueError(f"{path} is shared by all users; name a folder in it")
-        if found.st_mode & OTHERS:
-            if not _is_ours(path):
-                raise ValueError(
-                    f"{path} is open to others and has files that are not runhook's; name a new or "
-                    "empty folder, or close this one with chmod 700"
-                )
+        if found.st_mode & OTHERS and _is_ours(path):
             path.chmod(FOLDER)
+        elif found.st_mode & WRITTEN_BY_OTHERS:
+            raise ValueError(
+                f"others may write in {path}, which has files that are not runhook's; name a new "
+                "or empty folder, or close this one with chmod 700"
+            )
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether nobody misses an open folder: it is empty, or runhook's already."""
-    if all(entry.name == NOBODYS for entry in path.iterdir()):
-        return True
-    return any((path / name).exists() for name in OURS)
+    """Whether nobody misses an open folder: all that is in it, if anything, is runhook's."""
+    return all(entry.name in OURS for entry in path.iterdir())
 
 
 def own_place(path: Path) -> None:

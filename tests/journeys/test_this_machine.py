@@ -101,20 +101,29 @@ def test_a_folder_that_all_users_share_is_refused(tmp_path: Path) -> None:
         Settings.load(RUNHOOK_DATA_DIR=tmp_path).own_data_dir()
 
 
-def test_a_folder_that_others_use_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_that_others_read_is_left_as_it_is(tmp_path: Path) -> None:
     used = tmp_path / "etc"
     used.mkdir()
     used.chmod(0o755)
     (used / "passwd").write_text("everybody reads this")
     settings = Settings.load(RUNHOOK_DATA_DIR=used)
-    with pytest.raises(SettingsError, match=rf"^RUNHOOK_DATA_DIR: {used} is open to others"):
-        settings.own_data_dir()
-    assert _mode(used) == 0o755
-    used.chmod(0o700)
     settings.own_data_dir()
+    (used / "secret").touch()  # as from now on
+    settings.own_data_dir()
+    assert _mode(used) == 0o755
 
 
-@pytest.mark.parametrize("holds", [(), ("lost+found",), ("secret", "notes"), ("storage/assets",)])
+def test_a_folder_in_which_others_write_is_refused(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "theirs").touch()
+    shared.chmod(0o775)
+    with pytest.raises(SettingsError, match=rf"^RUNHOOK_DATA_DIR: others may write in {shared}"):
+        Settings.load(RUNHOOK_DATA_DIR=shared).own_data_dir()
+    assert _mode(shared) == 0o775
+
+
+@pytest.mark.parametrize("holds", [(), ("lost+found",), ("secret", "storage/assets")])
 def test_an_open_folder_that_is_empty_or_runhooks_own_is_narrowed(
     tmp_path: Path, holds: tuple[str, ...]
 ) -> None:
