@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import sys
 import urllib.error
@@ -24,7 +25,7 @@ from runhook.worker.cli.processes import (
 )
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.wiring import Wiring, assemble
-from tests.conftest import SECRET, Sandbox, eventually
+from tests.conftest import Sandbox, eventually
 
 HANDLERS = """
 import os, time
@@ -134,7 +135,8 @@ def a_town(
         "RUNNINGHUB_API_KEY": "key",
         "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{sandbox}",
         "RUNHOOK_PUBLIC_URL": f"http://127.0.0.1:{web}",
-        "RUNHOOK_SECRET": SECRET,
+        # Its own: a test before may have had this port, and its sandbox calls back once more.
+        "RUNHOOK_SECRET": secrets.token_hex(32),
         "RUNHOOK_URL": f"http://127.0.0.1:{web}",
         "RUNHOOK_HANDLERS": "town_handlers",
         "RUNHOOK_OVERDUE_AFTER": "2",

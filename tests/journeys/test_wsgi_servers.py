@@ -23,7 +23,7 @@ import pytest
 from runhook.worker.cli.processes import COMMANDS
 from runhook.worker.secrets.signing import callback_url
 from tests.agents import over_http, session
-from tests.conftest import IMAGE, SECRET, eventually
+from tests.conftest import IMAGE, eventually
 from tests.journeys.conftest import Town, a_town
 from tests.receiver import Receiver, Reply
 
@@ -144,7 +144,7 @@ def test_an_agent_submits_and_waits(town: Town, server: str) -> None:
 
 
 def test_a_callback_over_4_mib_is_refused_and_one_of_4_mib_is_taken(town: Town) -> None:
-    signed = callback_url("", (SECRET,), town.post(JOB)["id"], 1)
+    signed = callback_url("", town.w.settings.secrets, town.post(JOB)["id"], 1)
     assert _sent(town, signed, b" " * LARGEST)[0] == 200
     job = signed.split("/")[2]
     # Some hang up on who goes on sending what they refuse, and its system drops the answer then.
@@ -171,7 +171,7 @@ def test_a_body_in_chunks_is_taken_whole_or_refused_and_never_taken_for_empty(
     assert (batched, len(answers.splitlines())) == ((200, 2) if takes else (411, 1))
     retried, _ = _sent(town, f"/v1/jobs/{before}/retry", iter([b'{"dry_', b'run": true}']))
     assert retried == (422 if takes else 411), "what it says is not left out"
-    signed = callback_url("", (SECRET,), before, 1)
+    signed = callback_url("", town.w.settings.secrets, before, 1)
     assert _sent(town, signed, iter([b"{", b"}"]))[0] == 200
 
 
