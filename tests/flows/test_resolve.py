@@ -120,6 +120,24 @@ def test_late_success_settles_a_job_whose_retry_failed_before_it_left(house: Hou
     assert not [event for event in house.events() if event == "runhook.alert"]
 
 
+def test_late_success_drops_no_attempt_that_runs_without_a_departure_on_record(
+    house: House,
+) -> None:
+    """As one does that was taken for refused, and was accepted."""
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask()
+    first = str(house.until(job, "failed").attempt.ref)
+    house.sandbox.faults({"fault": "slow", "value": 600})
+    retry(house.w, job.id)
+    house.until(job, "running")
+    house.raw.hdel(f"runhook:job:{job.id}", "left:2")
+    _succeed(house, job, first)
+    after = house.job(job)
+    assert (after.state, after.attempt.n, len(after.history.attempts)) == (State.RUNNING, 2, 2)
+    house.settle()
+    assert "runhook.alert" in house.events()
+
+
 @pytest.mark.parametrize("options", [{}, {"retries": 2}])
 def test_a_job_that_an_earlier_attempt_made_neither_fails_nor_is_paid_again(
     house: House, options: dict[str, Any]

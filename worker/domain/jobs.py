@@ -280,6 +280,14 @@ class Job:
         return any(one.state is State.UNCONFIRMED for one in self.history.attempts)
 
     @property
+    def unsent(self) -> bool:
+        """Surely not one byte of its current attempt left, so it costs nothing."""
+        attempt = self.attempt
+        # Brought home after a refusal that was none, it runs without a departure on record.
+        known = attempt.left_at or attempt.ref or self.state is State.UNCONFIRMED
+        return self.state is State.QUEUED or not (known or self.given_up)
+
+    @property
     def given_up(self) -> bool:
         """It failed for want of proof, so RunningHub may have accepted it."""
         error = self.attempt.error

@@ -268,13 +268,11 @@ def _earlier_settled(
         "an earlier attempt succeeded", {"attempt": attempt.n, "ref": told.ref, "by": by}
     )
     kept = moves.with_attempt(job, attempt.n, now, **changes, **end_state)
-    # Not one byte of the new attempt left, so it costs nothing and the earlier one settles the job.
-    unsent = job.state is State.QUEUED or not job.attempt.left_at
-    if unsent and moves.may(kept, Move.SUCCEED):
+    if job.unsent and job.state is State.CANCELLED:  # it stays so
+        return Change(job=kept, notes=(note,))
+    if job.unsent:
         settled = moves.settle_by(kept, attempt.n, now)
         return Change(job=settled, notes=(note,), event="job.succeeded")
-    if unsent:  # cancelled: it stays so
-        return Change(job=kept, notes=(note,))
     # The new attempt has left: neither payment can be taken back here, so the owner is told of
     # both.
     why = f"attempt {attempt.n} ({job.model_of(attempt)}) succeeded too; both may be charged"
