@@ -32,6 +32,14 @@ def _subscribe(house: House, url: str, **more: Any) -> tuple[Subscription, str]:
     return subscriptions.create(house.w, subscriptions.read_new(house.w, given))
 
 
+def _held_back(build: Build, receiver: Receiver) -> tuple[House, Subscription]:
+    """A house with a subscription whose deliveries nobody works on."""
+    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10")
+    made, _ = _subscribe(house, receiver.url)
+    house.lost = ["subscribers"]
+    return house, made
+
+
 def _ended(house: House, **more: Any) -> Job:
     return house.until(house.ask(**more), "succeeded")
 
@@ -109,9 +117,7 @@ def _judge(house: House, taken: LeasedDelivery, outcome: Outcome) -> Judge:
 def test_a_holder_that_is_heard_late_leaves_slot_and_place_to_whoever_has_the_delivery_now(
     build: Build, receiver: Receiver
 ) -> None:
-    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10")
-    made, _ = _subscribe(house, receiver.url)
-    house.lost = ["subscribers"]
+    house, made = _held_back(build, receiver)
     _ended(house)
     good = Outcome(word="done", took=0.1, status=200)
     told = DeliveryResult(state="done", outcome=good)
@@ -233,9 +239,7 @@ def test_a_delivery_whose_record_is_gone_keeps_none_behind_it_waiting(
 def test_an_outcome_whose_writing_is_sent_again_counts_once(
     build: Build, receiver: Receiver
 ) -> None:
-    house = build(RUNHOOK_ALLOW_PRIVATE_URLS="true", RUNHOOK_RETRY_SCHEDULE="0,10")
-    made, _ = _subscribe(house, receiver.url)
-    house.lost = ["subscribers"]
+    house, made = _held_back(build, receiver)
     job = _ended(house)
     outcome = Outcome(word="failed", took=0.1, why="it answered HTTP 500", status=500)
     turn = DeliveryResult(state="pending", outcome=outcome, again_in=10)

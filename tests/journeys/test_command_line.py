@@ -26,6 +26,13 @@ def _run(*words: str, environ: dict[str, str], cwd: Path | None = None) -> Any:
     return subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, timeout=60)
 
 
+def _is_wrong_usage(town: Town, words: tuple[str, ...], named: str) -> None:
+    """A command ends with 2, and says what is wrong by its name."""
+    done = _run(*words, environ=town.environ)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert named in done.stderr
+
+
 def test_submit_waits_and_prints_where_the_output_is(town: Town) -> None:
     done = _run("submit", IMAGE, "-i", "prompt=a cat", "--wait", environ=town.environ)
     assert done.returncode == 0, done.stderr
@@ -151,8 +158,7 @@ def test_apps_workflows_and_styles_are_shown(town: Town) -> None:
 def test_what_can_be_no_id_of_runninghubs_is_wrong_usage(
     town: Town, words: tuple[str, ...], named: str
 ) -> None:
-    done = _run(*words, environ=town.environ)
-    assert (done.returncode, named in done.stderr) == (2, True), done.stderr
+    _is_wrong_usage(town, words, named)
 
 
 def test_the_account_and_the_line_are_shown_and_the_line_is_stopped(town: Town) -> None:
@@ -225,9 +231,7 @@ def test_a_batch_answers_a_line_each(town: Town, tmp_path: Path) -> None:
 def test_a_flag_that_would_be_ignored_is_refused(
     town: Town, words: tuple[str, ...], named: str
 ) -> None:
-    done = _run(*words, environ=town.environ)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert named in done.stderr
+    _is_wrong_usage(town, words, named)
 
 
 @pytest.mark.parametrize(

@@ -350,12 +350,17 @@ def test_another_tenants_job_fills_no_form(build: Build) -> None:
         assert client.get(path, headers=shown).status_code == 404
 
 
+def _signed_in(build: Build, name: str, scopes: str) -> tuple[House, FlaskClient]:
+    house = build(RUNHOOK_API_TOKENS=f"{name}:{SHOP}:{scopes}")
+    client = house.app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {SHOP}"
+    return house, client
+
+
 def test_another_of_a_tenants_job_is_that_tenants_too_whichever_model_makes_it(
     build: Build,
 ) -> None:
-    house = build(RUNHOOK_API_TOKENS=f"ops:{SHOP}:admin")
-    client = house.app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {SHOP}"
+    house, client = _signed_in(build, "ops", "admin")
     picture = house.ask(tenant="shop")
     given = {"prompt": "a boat", "imageUrl": f"output:{picture.id}/0"}
     film = house.ask(TO_VIDEO, input=given, tenant="shop")
@@ -375,9 +380,7 @@ def test_another_of_a_tenants_job_is_that_tenants_too_whichever_model_makes_it(
 def test_who_asks_for_his_own_jobs_alone_makes_another_of_anybodys_for_himself(
     build: Build,
 ) -> None:
-    house = build(RUNHOOK_API_TOKENS=f"office:{SHOP}:read+submit")
-    client = house.app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {SHOP}"
+    house, client = _signed_in(build, "office", "read+submit")
     theirs = house.ask(VIDU, tenant="shop")
     form = _form(client, f"/new/{VIDU}?from={theirs.id}")
     assert _post(client, form, do="submit", tenant="shop").status_code == 422
