@@ -24,6 +24,13 @@ def _unconfirmed(house: House, fault: str = "answer_lost") -> Job:
     return job
 
 
+def _failed_once(house: House, **more: Any) -> tuple[Job, str]:
+    """A job whose first attempt has failed at RunningHub, and that attempt's task."""
+    house.sandbox.faults({"fault": "failed", "times": 1})
+    job = house.ask(**more)
+    return job, str(house.until(job, "failed").attempt.ref)
+
+
 def _task(house: House, number: int = 0) -> str:
     return str(house.sandbox.books()["tasks"][number]["taskId"])
 
@@ -84,9 +91,7 @@ def test_an_attempt_that_was_never_proved_makes_its_retry_a_risk(build: Build) -
 def test_late_success_of_an_earlier_attempt_settles_a_retry_that_has_not_left(
     house: House,
 ) -> None:
-    house.sandbox.faults({"fault": "failed", "times": 1})
-    job = house.ask()
-    ref = str(house.until(job, "failed").attempt.ref)
+    job, ref = _failed_once(house)
     house.w.store.queue.pause(True)
     retry(house.w, job.id)
     accept.accept(
@@ -106,9 +111,7 @@ def _succeed(house: House, job: Job, ref: str) -> None:
 
 
 def test_late_success_settles_a_job_whose_retry_failed_before_it_left(house: House) -> None:
-    house.sandbox.faults({"fault": "failed", "times": 1})
-    job = house.ask(options={"expires_in": 60})
-    ref = str(house.until(job, "failed").attempt.ref)
+    job, ref = _failed_once(house, options={"expires_in": 60})
     house.w.store.queue.pause(True)
     retry(house.w, job.id)
     house.later(61)
@@ -124,9 +127,7 @@ def test_late_success_drops_no_attempt_that_runs_without_a_departure_on_record(
     house: House,
 ) -> None:
     """As one does that was taken for refused, and was accepted."""
-    house.sandbox.faults({"fault": "failed", "times": 1})
-    job = house.ask()
-    first = str(house.until(job, "failed").attempt.ref)
+    job, first = _failed_once(house)
     house.sandbox.faults({"fault": "slow", "value": 600})
     retry(house.w, job.id)
     house.until(job, "running")
@@ -142,9 +143,7 @@ def test_late_success_drops_no_attempt_that_runs_without_a_departure_on_record(
 def test_a_job_that_an_earlier_attempt_made_neither_fails_nor_is_paid_again(
     house: House, options: dict[str, Any]
 ) -> None:
-    house.sandbox.faults({"fault": "failed", "times": 1})
-    job = house.ask(options=options)
-    first = str(house.until(job, "failed").attempt.ref)
+    job, first = _failed_once(house, options=options)
     house.sandbox.faults({"fault": "slow", "value": 600})
     retry(house.w, job.id)
     second = str(house.until(job, "running").attempt.ref)
@@ -164,9 +163,7 @@ def test_late_success_settles_even_a_retry_that_has_its_turn(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told no when its connection is open, so not one byte leaves."""
-    house.sandbox.faults({"fault": "failed", "times": 1})
-    job = house.ask()
-    ref = str(house.until(job, "failed").attempt.ref)
+    job, ref = _failed_once(house)
     mark = house.w.store.departures.mark_left
 
     def late_news_first(*args: object) -> bool:
@@ -201,9 +198,7 @@ def test_late_success_of_the_first_of_three_keeps_what_the_second_cost(house: Ho
 
 
 def test_late_success_after_the_retry_left_is_kept_and_alerted(house: House) -> None:
-    house.sandbox.faults({"fault": "failed", "times": 1})
-    job = house.ask()
-    ref = str(house.until(job, "failed").attempt.ref)
+    job, ref = _failed_once(house)
     house.sandbox.faults({"fault": "slow", "value": 600})
     retry(house.w, job.id)
     house.until(job, "running")
