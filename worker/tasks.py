@@ -119,7 +119,7 @@ class Process:
         self.settings = Settings.load(self.role)
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
-            self.wiring.store.deliveries.prepare()  # before the first fork
+            self.wiring.store.delivering.prepare()  # before the first fork
         check_server(self.wiring, role=self.role)
         if self.role == "worker":
             keep_files(self.wiring, self.role)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runhook.worker.delivery import subscriptions
-from runhook.worker.delivery.fanout import deliver_to_subscriber
+from runhook.worker.delivery.telling import deliver_to_subscriber
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.handlers import Handler, Registry
@@ -13,6 +13,7 @@ from runhook.worker.domain.jobs import Job
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.domain.receivers import (
     Health,
+    Verdict,
     after,
     after_telling,
     share,
@@ -20,8 +21,7 @@ from runhook.worker.domain.receivers import (
 from runhook.worker.flows.drain import drain
 from runhook.worker.flows.pump import published
 from runhook.worker.net.outbound import SECONDS
-from runhook.worker.store import DeliveryResult, LeasedDelivery, Subscription
-from runhook.worker.store.deliveries import Judge
+from runhook.worker.store import Attempted, Claim, DeliveryResult, Hand, Subscription
 from tests.claimed import claimed
 from tests.conftest import Build, House
 from tests.receiver import Receiver
@@ -85,7 +85,7 @@ def test_an_endpoint_that_rests_is_tried_by_one_slot_at_a_time(
         _ended(house)
     assert house.w.store.subscriptions.health(made.id).rests_until
     house.clock.advance(31)
-    duties, store = house.w.store.duties, house.w.store.deliveries
+    duties, store = house.w.store.duties, house.w.store.delivering
     duties.wake("subscribers", f"{made.id}/2")
     with claimed(duties, "subscribers", f"{made.id}/1") as one:
         assert one
@@ -110,8 +110,15 @@ def test_an_endpoint_that_fails_half_of_the_time_is_never_left_alone(
     assert house.w.store.deliveries.count("done", made.id) == 30
 
 
-def _judge(house: House, taken: LeasedDelivery, outcome: Outcome) -> Judge:
-    return lambda health: after(health, outcome, taken.delivery.id, house.clock.now())
+def _record(house: House, claim: Claim, hand: Hand, result: DeliveryResult) -> None:
+    """Write down how the first that a slot has in hand was told."""
+    told = Attempted(taken=hand.taken[0], result=result)
+
+    def judge(health: Health) -> Verdict:
+        return after(health, result.outcome, told.taken.delivery.id, house.clock.now())
+
+    closing = house.w.store.duties.closing(claim)
+    house.w.store.delivering.record(claim, hand, [told], [], judge=judge, closing=closing)
 
 
 def test_a_holder_that_is_heard_late_leaves_slot_and_place_to_whoever_has_the_delivery_now(
@@ -121,7 +128,7 @@ def test_a_holder_that_is_heard_late_leaves_slot_and_place_to_whoever_has_the_de
     _ended(house)
     good = Outcome(word="done", took=0.1, status=200)
     told = DeliveryResult(state="done", outcome=good)
-    store, duties = house.w.store.deliveries, house.w.store.duties
+    store, duties = house.w.store.delivering, house.w.store.duties
     with claimed(duties, "subscribers", f"{made.id}/1") as first:
         assert first
         late = store.take(first)
@@ -130,8 +137,8 @@ def test_a_holder_that_is_heard_late_leaves_slot_and_place_to_whoever_has_the_de
             assert second
             there = store.take(second)
             for claim, taken in ((first, late), (second, there)):
-                assert isinstance(taken, LeasedDelivery)
-                store.record(claim, taken, told, _judge(house, taken, good), duties.closing(claim))
+                assert isinstance(taken, Hand)
+                _record(house, claim, taken, told)
     assert not house.raw.hgetall(f"runhook:held:{made.id}")
     assert not house.raw.zrange("runhook:telling:subscribers", 0, -1)
 
@@ -146,7 +153,7 @@ def _clog(house: House, count: int) -> list[str]:
         looking = claimed(house.w.store.duties, "subscribers", f"{name}/1")
         claim = looking.__enter__()
         assert claim
-        if house.w.store.deliveries.take(claim) is None:
+        if house.w.store.delivering.take(claim) is None:
             looking.__exit__(None, None, None)
     house.lost = []
     return stuck
@@ -187,10 +194,10 @@ def test_fifty_handlers_that_hang_from_their_first_event_on_leave_a_new_one_its_
         for name in names:
             claim = held.enter_context(claimed(house.w.store.duties, "handlers", f"{name}/1"))
             assert claim
-            assert house.w.store.deliveries.take(claim), name
+            assert house.w.store.delivering.take(claim), name
             house.clock.advance(0.1)
             again = held.enter_context(claimed(house.w.store.duties, "handlers", f"{name}/2"))
-            assert again is None or house.w.store.deliveries.take(again) is None, "one is enough"
+            assert again is None or house.w.store.delivering.take(again) is None, "one is enough"
 
 
 def test_who_waits_for_a_place_is_called_when_one_is_free(build: Build) -> None:
@@ -245,12 +252,10 @@ def test_an_outcome_whose_writing_is_sent_again_counts_once(
     turn = DeliveryResult(state="pending", outcome=outcome, again_in=10)
     with claimed(house.w.store.duties, "subscribers", f"{made.id}/1") as claim:
         assert claim
-        taken = house.w.store.deliveries.take(claim)
-        assert isinstance(taken, LeasedDelivery)
+        taken = house.w.store.delivering.take(claim)
+        assert isinstance(taken, Hand)
         for _ in range(2):
-            closing = house.w.store.duties.closing(claim)
-            judge = _judge(house, taken, outcome)
-            house.w.store.deliveries.record(claim, taken, turn, judge, closing)
+            _record(house, claim, taken, turn)
     assert house.w.store.subscriptions.health(made.id).recent == "-"
     assert house.notes(job).count("delivery failed") == 1
 
@@ -265,18 +270,17 @@ def test_two_slots_that_fail_together_both_count(build: Build, receiver: Receive
     _ended(house)
     outcome = Outcome(word="failed", took=0.1, why="it answered HTTP 500", status=500)
     turn = DeliveryResult(state="pending", outcome=outcome, again_in=10)
-    duties, store = house.w.store.duties, house.w.store.deliveries
+    duties, store = house.w.store.duties, house.w.store.delivering
     with claimed(duties, "subscribers", f"{made.id}/1") as one:
         assert one
         first = store.take(one)
         with claimed(duties, "subscribers", f"{made.id}/2") as two:
             assert two
             second = store.take(two)
-            assert isinstance(first, LeasedDelivery)
-            assert isinstance(second, LeasedDelivery)
+            assert isinstance(first, Hand)
+            assert isinstance(second, Hand)
             for claim, taken in ((one, first), (two, second)):
-                closing = house.w.store.duties.closing(claim)
-                store.record(claim, taken, turn, _judge(house, taken, outcome), closing)
+                _record(house, claim, taken, turn)
     health = house.w.store.subscriptions.health(made.id)
     assert (health.recent, len(health.failed)) == ("+--", 2)
 
@@ -288,7 +292,7 @@ def test_who_never_came_back_shares_with_the_slow(build: Build, receiver: Receiv
     house.lost = ["subscribers"]
     with claimed(house.w.store.duties, "subscribers", f"{stuck[0]}/1") as claim:
         assert claim
-        assert house.w.store.deliveries.take(claim)
+        assert house.w.store.delivering.take(claim)
     now = str(round(house.clock.now().timestamp() * 1000))
     assert house.raw.zcount("runhook:slow:subscribers", "-inf", now) == 1, "from the first moment"
 

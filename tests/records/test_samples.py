@@ -12,7 +12,7 @@ from runhook.worker.domain.views import job_view
 from runhook.worker.flows import create
 from runhook.worker.flows.create import JobRequest
 from runhook.worker.flows.doctor import examine
-from runhook.worker.store import JobFilter, records
+from runhook.worker.store import JobFilter, LeasedDelivery, records
 from tests.conftest import IMAGE, Build, House, eventually
 from tests.records import keys
 from tests.records.scenes import NOWHERE
@@ -85,7 +85,8 @@ def test_every_event_and_delivery_can_be_read_and_told_again(
     assert [event.type for event in found][: len(entries)] == [what["type"] for _, what in entries]
     dead = next(house.w.store.deliveries.listed("dead", None, None))
     assert {one.handler.partition("_")[0] for one in dead} == {"sub"}
-    assert all(house.w.store.deliveries.event_of(one).job for one in dead)
+    told = [LeasedDelivery(delivery=one, n=one.begun) for one in dead]
+    assert all(house.w.store.delivering.event_of(one).job for one in told)
 
 
 def test_subscriptions_and_files_are_as_they_were(house: House, sample: dict[str, Any]) -> None:

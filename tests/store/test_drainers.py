@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from runhook.worker.delivery import fanout, subscriptions
+from runhook.worker.delivery import subscriptions, telling
 from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.lanes import LANES
@@ -347,7 +347,7 @@ def test_whoever_goes_on_with_a_handler_that_takes_its_time_leaves_a_call_for_th
     house.raw.zadd("runhook:drainers:handlers", {"another child": another})
     house.raw.zrem("runhook:due:handlers", "a/2")  # that one has it in hand
     house.raw.zincrby("runhook:due:handlers", -1, "b/1")
-    fanout.deliver_to_handler(house.w, claim, follow_up.submitter)
+    telling.deliver_to_handler(house.w, claim, follow_up.submitter)
     assert claim.turn.next, "this child has another one's in hand, and perhaps for minutes"
     assert house.raw.zscore("runhook:due:handlers", "a/1")
     assert _messages(house, "handlers") == 1

@@ -110,7 +110,7 @@ def test_what_a_process_took_with_it_when_it_died_is_ended_too(shop: Shop) -> No
     job = shop.ended()
     with_it = hold(shop.house.w.store.duties, "handlers", "shop/1")
     assert with_it
-    assert shop.house.w.store.deliveries.take(with_it)
+    assert shop.house.w.store.delivering.take(with_it)
     shop.leaves()
     shop.house.lost = []
     shop.house.later(61)

@@ -1,61 +1,28 @@
-"""Fan-out: an event's deliveries are opened, and each handler gets it until it acknowledges."""
+"""Fan-out: an event's deliveries are opened, one for each receiver that wants it."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Literal
+from dataclasses import dataclass
 
-from runhook.worker.delivery import handlers, subscriptions
-from runhook.worker.domain import events, policy, receivers
-from runhook.worker.domain.events import Event, Outcome, cloud_event
-from runhook.worker.domain.handlers import CeleryTask, Handler, HandlerEvent
-from runhook.worker.domain.receivers import Recipient, Verdict
-from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
-from runhook.worker.net.faults import unforeseen
+from runhook.worker.domain import events, policy
+from runhook.worker.domain.events import Event
+from runhook.worker.domain.receivers import Recipient
+from runhook.worker.errors import NotFound, UnreadableRecord
 from runhook.worker.store import (
     MISSED,
     Again,
     Answer,
     Change,
     Claim,
-    Delivery,
-    DeliveryResult,
-    Handed,
-    LeasedDelivery,
     Listeners,
     Published,
     Recipients,
     Subscription,
     is_event_id,
 )
-from runhook.worker.store.claims import Turn
-from runhook.worker.store.deliveries import Judge
 from runhook.worker.store.processes import HANDLER_KEPT
-from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
-
-Tell = Callable[[Event], Outcome]
-Submitter = Callable[[dict[str, Any]], Any]  # what a handler submits a job with
-# That of a handler of this name which is told of an event.
-SubmitterFor = Callable[[Wiring, Event, str], Submitter]
-
-
-@dataclass(frozen=True)
-class Told:
-    """What came of telling a receiver of something.
-
-    Attributes:
-        turn: The result; None: it cannot be told here, so it is put back uncounted.
-        judge: What that says of the receiver's health; None: nothing.
-    """
-
-    turn: DeliveryResult | None
-    judge: Judge | None = None
-
-
-POSTPONED = Told(turn=None)
 
 
 def open_event(w: Wiring, claim: Claim) -> Answer:
@@ -184,213 +151,6 @@ def _handler_wants(handler: Published, event: Event) -> bool:
     return events.wants(handler.types, globs, event)
 
 
-def deliver_to_handler(w: Wiring, claim: Claim, submitter_for: SubmitterFor) -> Answer:
-    """Deliver its next event to a Python handler or a Celery task.
-
-    Args:
-        w: The process's parts.
-        claim: A slot of the handler.
-        submitter_for: What it may submit jobs with.
-
-    Returns:
-        When to look again, where no process here has the handler: its deliveries wait.
-    """
-    name, _ = claim.attempt
-    handler = w.handlers.get(name)
-    if handler is None:
-        # Nothing waits, so the slot may sleep: the next delivery wakes it.
-        if not w.store.deliveries.count("pending", name):
-            return None
-        living = {
-            handler.name for handler in w.store.processes.handlers(policy.UNKNOWN_HANDLER_LOOK)
-        }
-        # Soon where a living process has it, which gets the slot then; else seldom.
-        if name in living:
-            return Again(policy.ELSEWHERE_LOOK)
-        # Once: it is looked for each minute, and `runhook doctor` names it as long as it is gone.
-        if w.handlers.is_missed_first(name):
-            report("handler.unknown", handler=name)
-        return Again(policy.UNKNOWN_HANDLER_LOOK)
-    return _deliver(w, claim, lambda event: _run(w, handler, event, submitter_for))
-
-
-def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
-    """Deliver its next event to an HTTP subscriber.
-
-    What waits for a disabled one is kept as dead, what waits for a removed one is ended.
-    """
-    try:
-        subscription = w.store.subscriptions.of(claim)
-    except NotFound:
-        subscriptions.forget(w, claim)
-        return None
-    except UnreadableRecord:
-        w.store.deliveries.put_back(claim)
-        raise
-    if not subscription.enabled:
-        return subscriptions.miss(w, subscription)
-    return _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))
-
-
-def told(event: Event, public_url: str, submitter: Submitter | None = None) -> HandlerEvent:
-    """An event as a Python handler sees it, and what it may submit jobs with."""
-    data, job = event.data(public_url), None
-    if event.job:
-        job = handlers.attributes(data)
-    return HandlerEvent(
-        id=event.id,
-        type=event.type,
-        time=event.time,
-        job=job,
-        previous_state=event.previous_state,
-        data=data,
-        submitter=submitter,
-    )
-
-
 def jittered(seconds: float) -> float:
     """Give or take a fifth, so that many do not come back at the same moment."""
     return seconds * random.uniform(1 - policy.JITTER, 1 + policy.JITTER)  # noqa: S311
-
-
-def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
-    """Deliver a receiver's next event, and record the result.
-
-    A subscriber that takes its time is left to an overflow thread, which finishes the duty itself.
-    """
-    taken = w.store.deliveries.take(claim)
-    if not isinstance(taken, LeasedDelivery):
-        return taken
-    if claim.lane != "subscribers":
-        _record(w, claim, taken, _told_to(w, claim, taken, tell))
-        return Handed.OVER
-    # Whoever works through the lane does not wait, so the other thread takes no next duty for it.
-    alone = replace(claim, turn=Turn())
-    told = w.overflow.run(
-        claim.id,
-        partial(_told_to, w, claim, taken, tell),
-        partial(_record, w, alone, taken),
-        policy.SUBSCRIBER_STAY,
-    )
-    if told:
-        _record(w, claim, taken, told)
-    return Handed.OVER
-
-
-def _told_to(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell) -> Told:
-    """Tell a receiver; what came of it, whatever went wrong.
-
-    Raises:
-        StoreUnavailable: Redis does not answer.
-    """
-    try:
-        return _turn_of(w, claim, taken, tell)
-    except UnreadableRecord as unreadable:
-        report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
-        return POSTPONED
-    except StoreUnavailable:
-        raise
-    except Exception as error:  # noqa: BLE001 - it is this delivery's own, and others wait behind it
-        report("task.failed", lane=claim.lane, duty=taken.delivery.id, exc_info=True)
-        why = f"it could not be delivered: {unforeseen(error, policy.LONGEST_DELIVERY_WHY)}"
-        return Told(_turn(w, Outcome(word="failed", took=0, why=why), taken.place))
-
-
-def _record(w: Wiring, claim: Claim, taken: LeasedDelivery, told: Told) -> None:
-    """Write down what came of telling a receiver, and let its slot go on."""
-    if told.turn is None:
-        # Postponed and not counted: an older version is no fault of the receiver, and those behind
-        # it go on.
-        w.store.deliveries.postpone(claim, taken.delivery.id)
-        return
-    turn, closing = told.turn, w.store.duties.closing(claim)
-    # Nobody has to care for what never happened, nor to redeliver it.
-    if taken.delivery.sample and turn.state == "dead":
-        turn = replace(turn, state="superseded")
-    # Recorded whatever happened: unrecorded, the slot would hold this delivery until its lease is
-    # over.
-    disabled = w.store.deliveries.record(claim, taken, turn, told.judge, closing)
-    report(
-        "delivery.recorded",
-        delivery=taken.delivery.id,
-        state=turn.state,
-        outcome=turn.outcome.word,
-        status=turn.outcome.status,
-        n=taken.n,
-        why=turn.why or turn.outcome.why,
-    )
-    if disabled:
-        report("subscription.disabled", subscription=claim.attempt[0], why=disabled)
-
-
-def _turn_of(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell) -> Told:
-    """The result, and what it says of the receiver's health; nothing where nothing was sent."""
-    try:
-        event = w.store.deliveries.event_of(taken.delivery, claim)
-    except NotFound:
-        return Told(_untold("dead", _gone(taken.delivery)))
-    # Looked at now and not when it was opened: success may have come while this waited its turn.
-    if event.outdated:
-        return Told(_untold("superseded", "success came late and is delivered instead"))
-    # Attempts are counted when they begin, so a handler that kills its process each time has an
-    # end.
-    if taken.place > len(w.settings.retry_schedule):
-        return Told(_untold("dead", "its last attempt never came back"))
-    # A handler may take minutes; with the lease over, another process would call it a second time.
-    with w.store.duties.renewing(claim):
-        outcome = tell(event)
-    return Told(_turn(w, outcome, taken.place), _judge(w, taken.delivery, outcome))
-
-
-def _judge(w: Wiring, delivery: Delivery, outcome: Outcome) -> Judge:
-    """A handler of ours is only slow or quick; a server of others may fail, and is spared then."""
-    if delivery.lane == "subscribers":
-        return lambda health: receivers.after(health, outcome, delivery.id, w.clock.now())
-    return lambda health: Verdict(health=receivers.after_telling(health, outcome))
-
-
-def _gone(delivery: Delivery) -> str:
-    """What happened to a delivery whose event is nowhere, and what there is to do."""
-    gone = (
-        "Redis has the event no more: it was put back to an older copy, or the event is older than "
-        "RUNHOOK_RETENTION_DAYS"
-    )
-    if delivery.job is None:
-        return f"{gone}. `runhook doctor` says what is wrong now"
-    return (
-        f"{gone}; its job's record does not tell it either. `runhook job {delivery.job}` shows how "
-        "the job stands; what happens to it from here on is delivered as before"
-    )
-
-
-def _untold(state: Literal["dead", "superseded"], why: str) -> DeliveryResult:
-    return DeliveryResult(state=state, outcome=Outcome(word="dead", took=0, why=why))
-
-
-def _run(w: Wiring, handler: Handler, event: Event, submitter_for: SubmitterFor) -> Outcome:
-    if isinstance(handler.target, CeleryTask):
-        task = handler.target
-        return w.elsewhere.send(task.name, task.queue, cloud_event(event, w.settings.public_url))
-    submitter = submitter_for(w, event, handler.name)
-    telling = told(event, w.settings.public_url, submitter)
-    return handlers.run(handler.target, telling, w.clock.now)
-
-
-def _turn(w: Wiring, outcome: Outcome, place: int) -> DeliveryResult:
-    schedule = w.settings.retry_schedule
-    match outcome.word:
-        case "done":
-            return DeliveryResult(state="done", outcome=outcome)
-        case "dead":
-            return DeliveryResult(state="dead", outcome=outcome)
-        # Counted by the schedule even where the receiver asks for its own wait: else it could ask
-        # for ever.
-        case _ if place >= len(schedule):
-            why = f"{outcome.why}; that was the last of {len(schedule)} attempts"
-            return DeliveryResult(state="dead", outcome=outcome, why=why)
-        case _:
-            again_in = jittered(schedule[place])
-            # Not jittered: the receiver named the moment itself.
-            if outcome.after is not None:
-                again_in = max(0.0, outcome.after)
-            return DeliveryResult(state="pending", outcome=outcome, again_in=again_in)

@@ -139,6 +139,8 @@ SUBSCRIBER_STAY = 0.2
 # up to so many of one event are told by one child, one after the other, and all by so many children
 # of a process, until the pump finds half a second later that this is not enough.
 TOLD_AT_ONCE, TOLD_TOGETHER, TELLERS = 0.005, 8, 2
+# Deliveries that such a handler is told in a row: of what one script takes, so many share its cost.
+TOLD_IN_A_ROW = 16
 # A handler may take so long; then it gets an exception, and after the grace its child is killed.
 HANDLER_LONGEST, HANDLER_GRACE = 300, 10
 

@@ -3,8 +3,8 @@
 from itertools import count
 from typing import Any
 
-from runhook.worker.delivery.fanout import Submitter
 from runhook.worker.delivery.handlers import attributes
+from runhook.worker.delivery.telling import Submitter
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import LOCAL
 from runhook.worker.domain.views import job_view

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from runhook.worker.delivery import fanout
+from runhook.worker.delivery import fanout, telling
 from runhook.worker.domain import policy
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.flows import (
@@ -66,7 +66,7 @@ def _take_in(w: Wiring, claim: Claim) -> Answer:
 
 
 def _tell_handler(w: Wiring, claim: Claim) -> Answer:
-    return fanout.deliver_to_handler(w, claim, follow_up.submitter)
+    return telling.deliver_to_handler(w, claim, follow_up.submitter)
 
 
 FLOWS: dict[str, Flow] = {
@@ -77,5 +77,5 @@ FLOWS: dict[str, Flow] = {
     "archive": _leaving_unreadable(archive.archive),
     "fanout": _leaving_unreadable(fanout.open_event),
     "handlers": _leaving_unreadable(_tell_handler),
-    "subscribers": _leaving_unreadable(fanout.deliver_to_subscriber),
+    "subscribers": _leaving_unreadable(telling.deliver_to_subscriber),
 }

@@ -18,8 +18,16 @@ from runhook.worker.store.claims import Again, Answer, Claim, Handed, Lease, aga
 from runhook.worker.store.clock import Clock, SetClock
 from runhook.worker.store.connection import connect, reaching
 from runhook.worker.store.copies import Copies
-from runhook.worker.store.delivered import Delivery, DeliveryResult, LeasedDelivery
+from runhook.worker.store.delivered import (
+    Attempted,
+    Delivery,
+    DeliveryResult,
+    Hand,
+    LeasedDelivery,
+    Left,
+)
 from runhook.worker.store.deliveries import MISSED, Deliveries
+from runhook.worker.store.delivering import Delivering
 from runhook.worker.store.departures import Departures
 from runhook.worker.store.durability import Durability, Mode
 from runhook.worker.store.duties import Closing, Details, Duties
@@ -50,6 +58,7 @@ __all__ = [
     "Again",
     "Answer",
     "Arrival",
+    "Attempted",
     "Books",
     "Callback",
     "Change",
@@ -63,10 +72,12 @@ __all__ = [
     "Duty",
     "Gauged",
     "GroupState",
+    "Hand",
     "Handed",
     "JobFilter",
     "Lease",
     "LeasedDelivery",
+    "Left",
     "Limits",
     "Listed",
     "Listeners",
@@ -133,6 +144,7 @@ class Store:
         self.duties = Duties(scripts, self.memory, _details(self.queue, tells))
         self.callbacks, self.events = Callbacks(scripts, retention), Events(scripts, self.jobs)
         self.deliveries, self.lineage = Deliveries(scripts, self.events), Lineage(scripts)
+        self.delivering = Delivering(scripts, self.events)
         self.subscriptions, self.processes = Subscriptions(scripts), Processes(scripts)
         self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
         self.assets, self.sessions = Assets(scripts, account), Sessions(scripts.client)

@@ -70,14 +70,14 @@ class LeasedDelivery:
     Attributes:
         delivery: Which.
         n: The number of the attempt that begins.
-        health: How telling its handler goes.
-        rev: The revision of that.
+        event: The fields of its event, if the log has it still.
+        job: The record of that one's job.
     """
 
     delivery: Delivery
     n: int
-    health: Health
-    rev: int
+    event: Sequence[bytes] = ()
+    job: Sequence[bytes] = ()
 
     @property
     def place(self) -> int:
@@ -100,6 +100,49 @@ class DeliveryResult:
     outcome: Outcome
     why: str | None = None
     again_in: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempted:
+    """A delivery that was told.
+
+    Attributes:
+        taken: Which, and which attempt at it that was.
+        result: How it went.
+    """
+
+    taken: LeasedDelivery
+    result: DeliveryResult
+
+
+@dataclass(frozen=True)
+class Left:
+    """A delivery that was taken and is put back, uncounted.
+
+    Attributes:
+        id: Which.
+        after: Seconds until it is tried again; 0: as if it had not been taken.
+    """
+
+    id: str
+    after: float = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hand:
+    """What a slot has in hand, and how telling its receiver goes.
+
+    Attributes:
+        taken: Deliveries to tell it, one after the other.
+        left: Those that cannot be read here.
+        health: How telling it goes.
+        rev: The revision of that.
+    """
+
+    taken: Sequence[LeasedDelivery]
+    left: Sequence[Left]
+    health: Health
+    rev: int
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Deliveries: what is told to whom, how each attempt went, and each handler's next."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -9,28 +9,23 @@ import orjson
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import iso
-from runhook.worker.domain.receivers import Health, Recipient, Verdict
+from runhook.worker.domain.receivers import Recipient
 from runhook.worker.errors import Conflict, NotFound, UnreadableRecord
 from runhook.worker.store import keys
 from runhook.worker.store.changes import TimelineEntry, to_whom
-from runhook.worker.store.claims import Again, Answer, Claim, Handed
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.delivered import (
     STATES,
     Delivery,
-    DeliveryResult,
     DeliveryState,
-    LeasedDelivery,
     Waiting,
     look,
-    readable,
     waiting_of,
 )
 from runhook.worker.store.duties import Closing
-from runhook.worker.store.events import Events, kept_fields
+from runhook.worker.store.events import Events
 from runhook.worker.store.listing import pieces
-from runhook.worker.store.scripts import Scripts, pairs, until_ms
-from runhook.worker.store.subscriptions import health_fields, unpacked_health
+from runhook.worker.store.scripts import Scripts
 
 # Deliveries in a piece of a list: some 100 KiB of records in one answer of Redis, and two ms of the
 # script that ends them.
@@ -38,9 +33,6 @@ AT_ONCE = 100
 MISSED = "missed"  # begins the fan-out duty of a receiver that could not be read
 # An event's entry and a receiver's name, so that an event has one delivery to each.
 DELIVERY_ID = re.compile(r"dlv_[0-9]{1,19}-[0-9]{1,19}_[A-Za-z0-9_.-]{1,100}")
-TRIES = 20  # times that a health is judged anew because another slot wrote it meanwhile
-
-Judge = Callable[[Health], Verdict]
 
 
 def is_delivery_id(text: str) -> bool:
@@ -55,10 +47,6 @@ class Deliveries:
         self._scripts = scripts
         self._redis = scripts.client
         self._events = events
-
-    def prepare(self) -> None:
-        """Have at hand what each delivery needs: a tenth of a second's work, best done once."""
-        self._scripts.prepare("claim", "finish", "record_delivery", "rest")
 
     def open(
         self, event: Event, wanted: Sequence[Recipient], closing: Closing | None = None
@@ -211,110 +199,6 @@ class Deliveries:
             found = pipe.execute()
         return sorted({name.decode() for names in found for name in names})
 
-    def event_of(self, delivery: Delivery, claim: Claim | None = None) -> Event:
-        """What a delivery tells: from what it kept, from the log, or an end from the job's record.
-
-        Args:
-            delivery: Which.
-            claim: That of the slot which has it in hand, if it brought the event.
-
-        Raises:
-            NotFound: All of them are gone, or the job is.
-        """
-        if delivery.kept:
-            return self._events.of(delivery.event, kept_fields(delivery.kept))
-        if claim and (found := self._events.brought(delivery.event, *claim.brought[5:7])):
-            return found
-        try:
-            return self._events.get(delivery.event)
-        except NotFound:
-            if delivery.job is None:
-                raise
-        return self._events.of_record(delivery.event, delivery.type, delivery.job)
-
-    def take(self, claim: Claim) -> LeasedDelivery | Answer:
-        """Take a handler's next delivery into the slot's hand, and count the attempt.
-
-        Its claim did this already, unless its receiver could not be told then: so another is to.
-        With nothing to do now, what becomes of the slot's duty.
-        """
-        if not claim.brought:
-            return Again(policy.ELSEWHERE_LOOK)
-        word, what, *taken = claim.brought
-        if word == b"wait":
-            return Again(int(what) / 1000)
-        if word != b"take":
-            return None
-        begun, health, record = taken[:3]
-        name, (known, rev) = what.decode(), unpacked_health(health)
-        delivery = readable(name, pairs(record))
-        if isinstance(delivery, UnreadableRecord):
-            # Removed at this moment, or Redis was put back to an older copy.
-            if not record:
-                return None
-            self.postpone(claim, name)
-            return Handed.OVER
-        return LeasedDelivery(delivery=delivery, n=int(begun), health=known, rev=rev)
-
-    def put_back(self, claim: Claim) -> None:
-        """Put back, uncounted, what a slot's claim brought, if its receiver cannot be read here."""
-        word, *brought = claim.brought or [b""]
-        if word == b"take":
-            self.postpone(claim, brought[0].decode(), stays=True)
-
-    def postpone(self, claim: Claim, delivery_id: str, *, stays: bool = False) -> None:
-        """Put back a delivery that cannot be told here, uncounted; those behind it go on.
-
-        With `stays` the claim is the caller's still.
-        """
-        order = _slot_of(claim) | {
-            "delivery": delivery_id,
-            "after": round(policy.UNREADABLE_LOOK * 1000),
-            "stays": stays,
-        }
-        self._scripts.waking("postpone", 1, orjson.dumps(order))
-
-    def record(
-        self,
-        claim: Claim,
-        taken: LeasedDelivery,
-        turn: DeliveryResult,
-        judge: Judge | None,
-        closing: Closing,
-    ) -> str | None:
-        """Write down how an attempt went, and let the slot go on.
-
-        Args:
-            claim: The slot's.
-            taken: What was told.
-            turn: How it went.
-            judge: What that says of the handler's health; asked again when another slot changed it
-                meanwhile. None: nothing.
-            closing: The end of the slot's claim.
-
-        Returns:
-            Why the subscription is told nothing any more, if this disabled it.
-        """
-        handler, order = claim.attempt[0], _recorded(claim, taken, turn, closing)
-        tried = self._tried(turn)
-        health, rev = taken.health, taken.rev
-        for _ in range(TRIES):
-            if judge is None:
-                break
-            verdict = judge(health)
-            judged = _judged(claim.lane, handler, verdict, rev)
-            packed = orjson.dumps(order | judged)
-            word, now, following = self._scripts.answers("record_delivery", 3, packed, tried)
-            if word != b"stale":
-                closing.done(following)
-                return verdict.disabled if word == b"disabled" else None
-            health, rev = unpacked_health(now)
-        # What the handler answered is a fact; that it says nothing of its health is a small loss.
-        packed = orjson.dumps(order)
-        *_, following = self._scripts.answers("record_delivery", 3, packed, tried)
-        closing.done(following)
-        return None
-
     def end(self, handler: str, ids: Sequence[str], why: str, *, final: bool) -> int:
         """End deliveries that cannot be told, as dead; how many waited.
 
@@ -339,58 +223,3 @@ class Deliveries:
             raise Conflict(f"{delivery.id} is being told at this moment")
         if word == "gone":
             raise NotFound(f"delivery {delivery.id}")
-
-    def _tried(self, turn: DeliveryResult) -> bytes:
-        """An attempt as the delivery keeps it.
-
-        What is none is left out: Redis keeps a hash flat, in half the bytes, while no value of it
-        is longer than 64, and that a handler heard it is just shorter.
-        """
-        outcome, again_in = turn.outcome, turn.again_in
-        result: str = outcome.word
-        if turn.state == "superseded":
-            result = turn.state
-        if again_in is not None:
-            again_in = round(again_in, 3)
-        tried = {
-            "at": iso(self._scripts.clock.now()),
-            "outcome": result,
-            "took": round(outcome.took, 3),
-            "status": outcome.status,
-            "why": turn.why or outcome.why,
-            "again_in": again_in,
-            "answer": outcome.answer,
-        }
-        return orjson.dumps({name: value for name, value in tried.items() if value is not None})
-
-
-def _slot_of(claim: Claim) -> dict[str, Any]:
-    """The slot that a claim holds, as scripts read it."""
-    handler, slot = claim.attempt
-    return {"lane": claim.lane, "handler": handler, "slot": str(slot), "token": claim.token}
-
-
-def _recorded(
-    claim: Claim, taken: LeasedDelivery, turn: DeliveryResult, closing: Closing
-) -> dict[str, Any]:
-    """How an attempt went, as `record_delivery` takes it."""
-    return _slot_of(claim) | {
-        "closing": closing.order,
-        "delivery": taken.delivery.id,
-        "n": taken.n,
-        "state": turn.state,
-        "after": until_ms(turn.again_in),
-    }
-
-
-def _judged(lane: str, handler: str, verdict: Verdict, rev: int) -> dict[str, Any]:
-    """A verdict as `record_delivery` takes it."""
-    fields = [part for pair in health_fields(verdict.health) for part in pair]
-    judged: dict[str, Any] = {"health": fields}
-    # Several children tell a handler at once, and what each says of it is only a pace.
-    if lane == "subscribers":
-        judged["rev"] = rev
-    if verdict.disabled:
-        alert = f"subscription {handler} is disabled: {verdict.disabled}. What it misses is kept:"
-        judged |= {"disabled": verdict.disabled, "alert": f"{alert} enable it, then redeliver."}
-    return judged

@@ -224,9 +224,14 @@ class Duties:
         words = self._scripts.words("renew", claim.lane, claim.id, claim.token, _ms(lease))
         return until if words[0] == "done" else None
 
-    def renewing(self, claim: Claim) -> AbstractContextManager[Lease]:
-        """Keep a claim alive from another thread while the block runs."""
-        return self._keeper.keeping(claim)
+    def renewing(
+        self, claim: Claim, while_late: Callable[[], None] | None = None
+    ) -> AbstractContextManager[Lease]:
+        """Keep a claim alive from another thread while the block runs.
+
+        That thread calls `while_late` each second once the block takes longer than that.
+        """
+        return self._keeper.keeping(claim, while_late)
 
     def pump(self, process: str, lease: float, *, thorough: bool = True) -> Pumped:
         """Wake each lane in which something is due and too few work, unless another process does.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import StoreUnavailable
@@ -19,18 +20,23 @@ LOOK = 1.0
 Renew = Callable[[Claim], float | None]
 
 
-@dataclass(eq=False)  # a Redis that went back gives a token twice, so each is only itself
+@dataclass(eq=False, kw_only=True)  # a Redis that went back gives a token twice
 class _Kept:
-    """A claim that is kept alive, and when it is renewed next, by the monotonic clock."""
+    """A claim that is kept alive.
+
+    Attributes:
+        claim: Which.
+        lease: As its block sees it.
+        next_at: When it is renewed next, by the monotonic clock.
+        late_at: From when on its block takes long.
+        while_late: What is done then, each second.
+    """
 
     claim: Claim
     lease: Lease
     next_at: float
-
-    @property
-    def gap(self) -> float:
-        """Seconds between two renewals."""
-        return LANES[self.claim.lane].lease / RENEWALS
+    late_at: float
+    while_late: Callable[[], None]
 
 
 class Keeper:
@@ -47,11 +53,18 @@ class Keeper:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def keeping(self, claim: Claim) -> Iterator[Lease]:
-        """Keep a claim alive while the block runs."""
-        lease = Lease(claim.until)
-        kept = _Kept(claim, lease, 0)
-        kept.next_at = time.monotonic() + kept.gap
+    def keeping(
+        self, claim: Claim, while_late: Callable[[], None] | None = None
+    ) -> Iterator[Lease]:
+        """Keep a claim alive while the block runs; once that takes long, do something beside it."""
+        lease, now = Lease(claim.until), time.monotonic()
+        kept = _Kept(
+            claim=claim,
+            lease=lease,
+            next_at=now + _gap(claim),
+            late_at=now + LOOK,
+            while_late=while_late or _nothing,
+        )
         with self._lock:
             self._kept.add(kept)
             if self._thread is None:
@@ -68,9 +81,18 @@ class Keeper:
     def _run(self) -> None:
         while True:
             self._needed.wait()
-            for one in self._due():
-                self._keep(one)
+            late, due = self._late(), self._due()
+            for one in late:
+                self._try(one, one.while_late)
+            for one in due:
+                self._try(one, partial(self._keep, one))
             time.sleep(LOOK)
+
+    def _late(self) -> list[_Kept]:
+        """Those whose block takes long."""
+        now = time.monotonic()
+        with self._lock:
+            return [one for one in self._kept if one.late_at <= now]
 
     def _due(self) -> list[_Kept]:
         """Those that are to be renewed now; with none to come, the thread sleeps until there is."""
@@ -80,19 +102,30 @@ class Keeper:
                 self._needed.clear()
             found = [one for one in self._kept if one.next_at <= now]
         for one in found:
-            one.next_at = now + one.gap
+            one.next_at = now + _gap(one.claim)
         return found
 
-    def _keep(self, one: _Kept) -> None:
+    def _try(self, one: _Kept, do: Callable[[], None]) -> None:
         try:
-            until = self._renew(one.claim)
+            do()
         except StoreUnavailable:
             return  # the lease may run out; what the block brings is heard all the same
-        except Exception:  # noqa: BLE001 - the thread is everybody's, and the next renewal may do
+        except Exception:  # noqa: BLE001 - the thread is everybody's, and the next time may do
             report("task.failed", lane=one.claim.lane, duty=one.claim.id, exc_info=True)
-            return
+
+    def _keep(self, one: _Kept) -> None:
+        until = self._renew(one.claim)
         if until is not None:
             one.lease.until = until
             return
         with self._lock:
             self._kept.discard(one)
+
+
+def _gap(claim: Claim) -> float:
+    """Seconds between two renewals."""
+    return LANES[claim.lane].lease / RENEWALS
+
+
+def _nothing() -> None:
+    """Nothing is to be done."""

@@ -92,7 +92,7 @@ class Subscriptions:
             UnreadableRecord: It is not for this version.
         """
         name = claim.attempt[0]
-        if brought := pairs(next(iter(claim.brought[7:]), ())):
+        if brought := pairs(next(iter(claim.brought[8:]), ())):
             return _subscription(name, records.texts(brought))
         return self.get(name)
 

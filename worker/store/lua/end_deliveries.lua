@@ -13,7 +13,7 @@ local held, ended = keys.held(order.handler), 0
 -- In hand is what a slot took under the claim that it still has. A process that died left the rest.
 local function in_hand(k, id)
   local found = redis.call('HMGET', keys.delivery(id), 'lane', 'token')
-  local lane, slot = found[1] or '', order.handler .. '/' .. k
+  local lane, slot = found[1] or '', order.handler .. '/' .. slot_of(k)
   local till = tonumber(redis.call('ZSCORE', keys.due(lane), slot) or 0)
   return till > now and holds(lane, slot, found[2])
 end

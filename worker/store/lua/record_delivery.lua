@@ -1,24 +1,27 @@
--- Write down how an attempt to tell a handler went, and let its slot go on with the next. A holder
--- whose lease ran out is heard too: what the handler answered is a fact.
+-- Write down how attempts to tell a handler went, and let its slot go on with the next. A holder whose
+-- lease ran out is heard too: what the handler answered is a fact.
 -- KEYS[1]  the root of every key
--- ARGV[2]  {delivery, lane, handler, slot, token, n, state, after, rev, health, disabled, alert}
---          after: ms to the next attempt, negative: none
+-- ARGV[2]  {lane, handler, slot, token, told, left, rev, health, disabled, alert, closing}
+--          told: the deliveries that were told, in their order, each {id, n, state, after}: after is
+--          the ms to the next attempt, negative: none
+--          left: those that were not, each {id, after}: after is ms until it is tried again, 0: as
+--          if it had not been taken
 --          health: {field, value, ...} of how telling the handler goes now, decided on revision
 --          `rev` of it; none: it stays as it is. A handler of ours has no rev: it is only quick or
 --          slow, and whoever says so last is right
 --          disabled, alert: why a subscription is told nothing any more, and what an alert says of
 --          it
---          closing: the end of the slot's claim (lib/closing); when it looks again is decided here
--- ARGV[3]  the attempt
--- Returns  "done" | "ended" (somebody else ended it before) | "disabled" (and recorded)
+--          closing: the end of the slot's claim (lib/closing); when it looks again is decided here.
+--          None: the slot goes on with what it still has in hand
+-- ARGV[3...]  the attempts of those that were told
+-- Returns  "done" | "ended" (somebody else ended one before) | "disabled" (and recorded)
 --          | "stale", the health as fields and values: decide again; nothing was written
 --          and behind those two what became of the next duty
 -- uses: audience, time, wakeups, events, places, deliveries, claiming, closing
 -- uses: bringing_deliveries
 
 local order = cjson.decode(ARGV[2])
-local id, lane, handler = order.delivery, order.lane, order.handler
-local key, slot = keys.delivery(id), order.handler .. '/' .. order.slot
+local lane, handler, held = order.lane, order.handler, keys.held(order.handler)
 local health, subscription = keys.endpoint(handler), keys.subscription(handler)
 local by, word = 'by:' .. order.slot, 'done'
 
@@ -50,35 +53,74 @@ local function write_health()
   if order.disabled then disable() end
 end
 
-local held = redis.call('HMGET', key, 'state', 'job', 'event', 'token')
--- Else somebody else took it when the lease had run out; one without a record was forgotten.
-local mine = held[4] == order.token or not held[1]
-if mine and redis.call('HGET', keys.held(handler), order.slot) == id then
-  redis.call('HDEL', keys.held(handler), order.slot)
-  leave_place(lane, slot)
+-- Whoever takes one when the lease has run out gives its slot and place back by the token; one without
+-- a record was forgotten.
+local function read(one)
+  local found = redis.call('HMGET', keys.delivery(one.id), 'state', 'job', 'event', 'token')
+  one.found, one.mine = found, found[4] == order.token or not found[1]
 end
-if held[1] ~= 'pending' then
-  word = 'ended'
-else
-  redis.call('HSET', key, 'state', order.state, 'try:' .. order.n, ARGV[3])
-  if order.state == 'pending' then
-    redis.call('HSET', key, 'due', text(now + order.after))
-    redis.call('ZADD', keys.outbox(handler), now + order.after, id)
-  else
-    redis.call('ZREM', keys.outbox(handler), id)
-    list_delivery(id, handler, 'pending', order.state)
-    if order.state == 'dead' then
-      keep_event(key, held[3])
-    else
-      redis.call('HDEL', key, 'kept', 'due')
-      -- Else whoever has it in hand by now gives slot and place back by it.
-      if mine then redis.call('HDEL', key, 'token') end
-      -- Else it goes with its job.
-      if redis.call('EXISTS', keys.job(held[2])) == 0 then redis.call('ZADD', keys.told(), now, id) end
+
+-- First, for what frees something is done also where memory has run out, and what follows it.
+local function let_go()
+  local mine, emptied, count = {}, {}, 0
+  for _, one in ipairs(order.told) do mine[one.id] = one.mine end
+  for _, one in ipairs(order.left) do mine[one.id] = one.mine end
+  local hands = redis.call('HGETALL', held)
+  for i = 1, #hands, 2 do
+    if slot_of(hands[i]) == order.slot then
+      count = count + 1
+      if mine[hands[i + 1]] then emptied[#emptied + 1] = hands[i] end
     end
   end
+  if #emptied > 0 then redis.call('HDEL', held, unpack(emptied)) end
+  if #emptied > 0 and #emptied == count then leave_place(lane, handler .. '/' .. order.slot) end
 end
+
+local function try_again(one)
+  redis.call('HSET', keys.delivery(one.id), 'due', text(now + one.after))
+  redis.call('ZADD', keys.outbox(handler), now + one.after, one.id)
+end
+
+local heard = {}
+local function write_down(one, tried)
+  local id, key, found = one.id, keys.delivery(one.id), one.found
+  if found[1] ~= 'pending' then
+    word = 'ended'
+    return
+  end
+  redis.call('HSET', key, 'state', one.state, 'try:' .. one.n, tried)
+  if one.state == 'pending' then return try_again(one) end
+  if one.state == 'done' then
+    heard[#heard + 1] = id
+  else
+    redis.call('ZREM', keys.outbox(handler), id)
+    list_delivery(id, handler, 'pending', one.state)
+  end
+  if one.state == 'dead' then return keep_event(key, found[3]) end
+  redis.call('HDEL', key, 'kept', 'due')
+  if one.mine then redis.call('HDEL', key, 'token') end
+  -- Else it goes with its job.
+  if redis.call('EXISTS', keys.job(found[2])) == 0 then redis.call('ZADD', keys.told(), now, id) end
+end
+
+local function put_back(one)
+  if not one.found[1] or not one.mine then return end
+  redis.call('HINCRBY', keys.delivery(one.id), 'begun', -1)
+  redis.call('HDEL', keys.delivery(one.id), 'token')
+  if one.after > 0 then try_again(one) end
+end
+
+for _, one in ipairs(order.told) do read(one) end
+for _, one in ipairs(order.left) do read(one) end
+let_go()
+for i, one in ipairs(order.told) do write_down(one, ARGV[2 + i]) end
+for _, one in ipairs(order.left) do put_back(one) end
+list_heard(heard, handler)
 if order.health then write_health() end
+if not order.closing then
+  stir(lane, handler)
+  return answer(word, '', false)
+end
 
 call_waiting(lane)
 local after, took = next_look(handler)

@@ -1,12 +1,12 @@
--- The next delivery of a slot, taken with the slot's claim where this process can tell its receiver.
+-- The next deliveries of a slot, taken with the slot's claim where this process can tell its receiver.
 -- uses: claiming, reading_events, taking
 
 local function taken(who, handler, k, token)
-  local word, what, begun, health, record = take_delivery({lane = who.lane, handler = handler,
+  local word, what, begun, health, record, row = take_delivery({lane = who.lane, handler = handler,
     slot = k, token = token, me = who.me, longest = who.longest, slow_after = who.slow_after})
   if word ~= 'take' then return {word, what} end
   local fields, job = event_and_job(record[place_in(record, 'event')] or '0-0')
-  return {word, what, begun, health, record, fields, job}
+  return {word, what, begun, health, record, fields, job, row}
 end
 
 function BRINGS.handlers(who, slot, token)
@@ -21,6 +21,6 @@ function BRINGS.subscribers(who, slot, token)
   local key = keys.subscription(handler)
   if redis.call('HGET', key, 'enabled') ~= '1' then return {} end
   local found = taken(who, handler, k, token)
-  if found[1] == 'take' then found[8] = redis.call('HGETALL', key) end
+  if found[1] == 'take' then found[9] = redis.call('HGETALL', key) end
   return found
 end

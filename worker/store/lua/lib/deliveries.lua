@@ -1,7 +1,11 @@
 -- Deliveries. `outbox:<handler>` scores a handler's pending deliveries by when each is tried next.
 -- A handler is told in a few slots, duties "<handler>/<k>" of its lane; `held:<handler>` says which
--- delivery each slot has in hand, `endpoint:<handler>` how telling it goes.
+-- delivery each slot has in hand, as "<k>", and as "<k>.<i>" those that it tells behind that one in a
+-- row; `endpoint:<handler>` says how telling it goes.
 -- uses: time, duties, places
+
+-- The slot that has in hand what stands in a field of `held:<handler>`.
+local function slot_of(field) return field:match('^%d+') end
 
 -- The first deliveries of a handler that nobody has in hand, `most` at most: of each its id and when
 -- it is tried. And how many are in hand.
@@ -68,6 +72,19 @@ local function list_delivery(id, handler, old, new)
   if new then redis.call('ZADD', keys.deliveries_of(handler, new), 0, id) end
   if not old then redis.call('ZADD', keys.receivers(), 0, handler) end
   list_as_before(id, old, new)
+end
+
+-- A handler heard of these: none of them waits any more.
+local function list_heard(ids, handler)
+  if #ids == 0 then return end
+  local rows = {}
+  for i, id in ipairs(ids) do
+    rows[2 * i - 1], rows[2 * i] = 0, id
+    list_as_before(id, 'pending', 'done')
+  end
+  redis.call('ZREM', keys.outbox(handler), unpack(ids))
+  redis.call('ZREM', keys.deliveries_of(handler, 'pending'), unpack(ids))
+  redis.call('ZADD', keys.deliveries_of(handler, 'done'), unpack(rows))
 end
 
 -- A delivery is no more; whoever has no other has none.

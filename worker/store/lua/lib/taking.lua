@@ -1,6 +1,6 @@
 -- Putting a receiver's next delivery into the hand of one of its slots. The attempt is counted
 -- before it runs, so that one which kills its process each time is counted too.
--- uses: time, wakeups, places, deliveries
+-- uses: time, wakeups, places, deliveries, reading_events
 
 -- Where the value of a field stands in a hash as Redis answers it.
 local function place_in(hash, field)
@@ -10,21 +10,88 @@ local function place_in(hash, field)
   return 0
 end
 
+-- How many bytes of Redis' there are in a list of texts.
+local function weight(texts)
+  local bytes = 0
+  for _, one in ipairs(texts or {}) do bytes = bytes + #one end
+  return bytes
+end
+
+-- A delivery as it is told behind another in a row: its id, how many attempts have begun, its record,
+-- its event and that one's job.
+local function behind(id, record)
+  local fields, job = event_and_job(record[place_in(record, 'event')] or '0-0')
+  return {id, record[place_in(record, 'begun')] or '0', record, fields, job}
+end
+
+-- Count an attempt of a delivery, in its record too as it was read.
+local function begin(id, record, token)
+  local at = place_in(record, 'begun')
+  if at == 0 then
+    record[#record + 1] = 'begun'
+    at = #record + 1
+  end
+  record[at] = text((tonumber(record[at]) or 0) + 1)
+  redis.call('HSET', keys.delivery(id), 'token', token, 'begun', record[at])
+end
+
+-- Those of the turns behind the first that are told with it, if they are due and not too large to be
+-- brought: who hears of one sooner than somebody could be called hears of several.
+local function take_row(order, turns, most)
+  local row, hand, bytes = {}, {order.slot, turns[1].id}, 0
+  for i = 2, math.min(most, #turns) do
+    local record = turns[i].due <= now and redis.call('HGETALL', keys.delivery(turns[i].id)) or {}
+    local one = behind(turns[i].id, record)
+    bytes = bytes + weight(record) + weight(one[4]) + weight(one[5])
+    if not record[1] or bytes > policy.BROUGHT_BYTES then break end
+    begin(one[1], record, order.token)
+    one[2] = record[place_in(record, 'begun')]
+    row[#row + 1] = one
+    hand[#hand + 1], hand[#hand + 2] = order.slot .. '.' .. i, one[1]
+  end
+  redis.call('HSET', keys.held(order.handler), unpack(hand))
+  return row
+end
+
+-- What a slot has in hand: the first, and those behind it, each with its place in the row.
+local function in_hand_of(handler, k)
+  local hands, row, first = redis.call('HGETALL', keys.held(handler)), {}, nil
+  for i = 1, #hands, 2 do
+    local behind_first = hands[i]:match('%.(%d+)$')
+    if hands[i] == k then first = hands[i + 1] end
+    if behind_first and slot_of(hands[i]) == k then
+      row[#row + 1] = {at = tonumber(behind_first), id = hands[i + 1], field = hands[i]}
+    end
+  end
+  table.sort(row, function(one, other) return one.at < other.at end)
+  return first, row
+end
+
+-- Whoever had them in hand is gone. What stood behind the first had perhaps not begun.
+local function empty_hand(handler, k, row)
+  redis.call('HDEL', keys.held(handler), k)
+  for _, one in ipairs(row) do
+    redis.call('HDEL', keys.held(handler), one.field)
+    local key = keys.delivery(one.id)
+    if redis.call('HDEL', key, 'token') == 1 then redis.call('HINCRBY', key, 'begun', -1) end
+  end
+end
+
 -- Under a claim of the slot.
 -- order: {lane, handler, slot, token, me, longest, slow_after}: slot is its number, me the drainer,
 -- longest the ms after which an attempt counts as lost, slow_after those after which it counts as slow.
 -- Returns  "take", the delivery, how many attempts have begun, the receiver's health as fields and
---          values, the delivery's record
+--          values, the delivery's record, and those to be told behind it
 --          | "wait", ms: nothing is due before, or there is no place
 --          | "none": nothing to do, or others are at it
 local function take_delivery(order)
   local lane, handler, k = order.lane, order.handler, order.slot
-  local slot, held = handler .. '/' .. k, keys.held(handler)
+  local slot = handler .. '/' .. k
   local health = keys.endpoint(handler)
 
-  local function take(id, record, going)
+  local function take(id, record, going, row)
     local begun = record[place_in(record, 'begun')] or '0'
-    return 'take', id, begun, cjson.encode(going), record
+    return 'take', id, begun, cjson.encode(going), record, row
   end
 
   local function leave(word, ms)
@@ -33,13 +100,17 @@ local function take_delivery(order)
     return word, text(ms or 0)
   end
 
-  local mine = redis.call('HGET', held, k)
-  if mine then
-    local record = redis.call('HGETALL', keys.delivery(mine))
+  local mine, left = in_hand_of(handler, k)
+  if mine or #left > 0 then
+    local record = mine and redis.call('HGETALL', keys.delivery(mine)) or {}
     if record[place_in(record, 'token')] == order.token then  -- asked again: the answer was lost
-      return take(mine, record, redis.call('HGETALL', health))
+      local row = {}
+      for i, one in ipairs(left) do
+        row[i] = behind(one.id, redis.call('HGETALL', keys.delivery(one.id)))
+      end
+      return take(mine, record, redis.call('HGETALL', health), row)
     end
-    redis.call('HDEL', held, k)  -- whoever had it in hand is gone, and did not answer in time
+    empty_hand(handler, k, left)  -- it did not answer in time
     if lane == 'handlers' or redis.call('EXISTS', keys.subscription(handler)) == 1 then
       redis.call('HSET', health, 'pace', 'slow')
     end
@@ -56,17 +127,19 @@ local function take_delivery(order)
   local till = tonumber(is('until')) or 0
   if till > now then return leave('wait', till - now) end
 
-  local turns, in_hand = next_turns(handler, 2)
+  local took, most = tonumber(is('took')), 1
+  if is_short(lane, took) then most = policy.TOLD_IN_A_ROW end
+  local turns, in_hand = next_turns(handler, most + 1)
   -- An endpoint that rested is tried by one slot at a time until it has heard.
   if is('rest') and in_hand > 0 then return leave('none') end
   local record = turns[1] and redis.call('HGETALL', keys.delivery(turns[1].id))
   -- Redis was put back to an older copy: what is not known cannot be told, and keeps none waiting.
   while record and not record[1] do
     redis.call('ZREM', keys.outbox(handler), turns[1].id)
-    turns = next_turns(handler, 2)
+    turns = next_turns(handler, most + 1)
     record = turns[1] and redis.call('HGETALL', keys.delivery(turns[1].id))
   end
-  local turn, following = turns[1], turns[2]
+  local turn = turns[1]
   if not turn then return leave('none') end
   if turn.due > now then return leave('wait', turn.due - now) end
 
@@ -93,15 +166,9 @@ local function take_delivery(order)
   redis.call('ZADD', keys.telling(lane), now + order.longest, slot)
   redis.call('ZADD', keys.slow(lane), slow_from, slot)
   if pace == 'new' then redis.call('ZADD', keys.unproved(lane), slow_from, slot) end
-  redis.call('HSET', held, k, turn.id)
-  local at = place_in(record, 'begun')
-  if at == 0 then
-    record[#record + 1] = 'begun'
-    at = #record + 1
-  end
-  record[at] = text((tonumber(record[at]) or 0) + 1)
-  redis.call('HSET', keys.delivery(turn.id), 'token', order.token, 'begun', record[at])
-  local took = tonumber(is('took'))
+  begin(turn.id, record, order.token)
+  local row = take_row(order, turns, pace == 'quick' and most or 1)
+  local following = turns[#row + 2]
   if following and not is('rest') then
     stir_in(lane, handler, math.max(0, following.due - now), took, tonumber(k))
   end
@@ -109,5 +176,5 @@ local function take_delivery(order)
   if lane == 'handlers' and not is_short(lane, took) then
     drain_no_more(lane, order.me)
   end
-  return take(turn.id, record, going)
+  return take(turn.id, record, going, row)
 end
