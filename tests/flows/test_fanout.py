@@ -8,12 +8,13 @@ import pytest
 
 from runhook import Event, Retry, Stop
 from runhook.worker.delivery import telling
-from runhook.worker.domain import events, policy
+from runhook.worker.domain import policy
 from runhook.worker.domain.handlers import CeleryTask, Handler, Registry
 from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import InvalidRequest
 from runhook.worker.flows.pump import published
 from runhook.worker.store import Delivery, Hand
+from runhook.worker.store.delivering import SharedEvent
 from tests.claimed import hold
 from tests.conftest import Build, House
 
@@ -293,10 +294,10 @@ def test_an_event_that_cannot_be_told_keeps_none_behind_it_waiting(
     house = _house(build, publish, RUNHOOK_RETRY_SCHEDULE="0,10")
     tell = telling.told
 
-    def poisoned(event: events.Event, public_url: str, submitter: telling.Submitter) -> Event:
-        if event.subject == first.id:
+    def poisoned(shared: SharedEvent, public_url: str, submitter: telling.Submitter) -> Event:
+        if shared.event.subject == first.id:
             raise ValueError("nobody foresaw \ud83d this")
-        return tell(event, public_url, submitter)
+        return tell(shared, public_url, submitter)
 
     monkeypatch.setattr(telling, "told", poisoned)
     first, second = house.ask(prompt="first"), house.ask(prompt="second")

@@ -86,7 +86,7 @@ def test_every_event_and_delivery_can_be_read_and_told_again(
     dead = next(house.w.store.deliveries.listed("dead", None, None))
     assert {one.handler.partition("_")[0] for one in dead} == {"sub"}
     told = [LeasedDelivery(delivery=one, n=one.begun) for one in dead]
-    assert all(house.w.store.delivering.event_of(one).job for one in told)
+    assert all(house.w.store.delivering.event_of(one).event.job for one in told)
 
 
 def test_subscriptions_and_files_are_as_they_were(house: House, sample: dict[str, Any]) -> None:

@@ -29,11 +29,11 @@ from runhook.worker.store import (
     Left,
 )
 from runhook.worker.store.claims import Turn
-from runhook.worker.store.delivering import Judge
+from runhook.worker.store.delivering import Judge, SharedEvent
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
-Tell = Callable[[Event], Outcome]
+Tell = Callable[[SharedEvent], Outcome]
 Submitter = Callable[[dict[str, Any]], Any]  # what a handler submits a job with
 # That of a handler of this name which is told of an event.
 SubmitterFor = Callable[[Wiring, Event, str], Submitter]
@@ -148,7 +148,7 @@ def deliver_to_handler(w: Wiring, claim: Claim, submitter_for: SubmitterFor) -> 
         if w.handlers.is_missed_first(name):
             report("handler.unknown", handler=name)
         return Again(policy.UNKNOWN_HANDLER_LOOK)
-    return _deliver(w, claim, lambda event: _run(w, handler, event, submitter_for))
+    return _deliver(w, claim, lambda shared: _run(w, handler, shared, submitter_for))
 
 
 def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
@@ -166,12 +166,12 @@ def deliver_to_subscriber(w: Wiring, claim: Claim) -> Answer:
         raise
     if not subscription.enabled:
         return subscriptions.miss(w, subscription)
-    return _deliver(w, claim, lambda event: subscriptions.tell(w, subscription, event))
+    return _deliver(w, claim, lambda shared: subscriptions.tell(w, subscription, shared.event))
 
 
-def told(event: Event, public_url: str, submitter: Submitter | None = None) -> HandlerEvent:
+def told(shared: SharedEvent, public_url: str, submitter: Submitter | None = None) -> HandlerEvent:
     """An event as a Python handler sees it, and what it may submit jobs with."""
-    data, job = event.data(public_url), None
+    event, data, job = shared.event, shared.data(public_url), None
     if event.job:
         job = handlers.attributes(data)
     return HandlerEvent(
@@ -263,17 +263,17 @@ def _report(one: Attempted) -> None:
 def _turn_of(w: Wiring, taken: LeasedDelivery, tell: Tell) -> Told:
     """The result, and what it says of the receiver's health; nothing where nothing was sent."""
     try:
-        event = w.store.delivering.event_of(taken)
+        shared = w.store.delivering.event_of(taken)
     except NotFound:
         return Told(_untold("dead", _gone(taken.delivery)))
     # Looked at now and not when it was opened: success may have come while this waited its turn.
-    if event.outdated:
+    if shared.event.outdated:
         return Told(_untold("superseded", "success came late and is delivered instead"))
     # Attempts are counted when they begin, so a handler that kills its process each time has an
     # end.
     if taken.place > len(w.settings.retry_schedule):
         return Told(_untold("dead", "its last attempt never came back"))
-    outcome = tell(event)
+    outcome = tell(shared)
     return Told(_turn(w, outcome, taken.place), _judge(w, taken.delivery, outcome))
 
 
@@ -322,10 +322,10 @@ def _turn(w: Wiring, outcome: Outcome, place: int) -> DeliveryResult:
             return DeliveryResult(state="pending", outcome=outcome, again_in=again_in)
 
 
-def _run(w: Wiring, handler: Handler, event: Event, submitter_for: SubmitterFor) -> Outcome:
+def _run(w: Wiring, handler: Handler, shared: SharedEvent, submitter_for: SubmitterFor) -> Outcome:
+    event, public_url = shared.event, w.settings.public_url
     if isinstance(handler.target, CeleryTask):
         task = handler.target
-        return w.elsewhere.send(task.name, task.queue, cloud_event(event, w.settings.public_url))
+        return w.elsewhere.send(task.name, task.queue, cloud_event(event, public_url))
     submitter = submitter_for(w, event, handler.name)
-    telling = told(event, w.settings.public_url, submitter)
-    return handlers.run(handler.target, telling, w.clock.now)
+    return handlers.run(handler.target, told(shared, public_url, submitter), w.clock.now)

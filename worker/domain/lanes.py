@@ -29,6 +29,7 @@ class Lane:
         attempt_lost_after: Seconds after which a delivery that it began counts as lost: a little
             more than the longest there is. 0: it delivers nothing.
         receiver_slots: Deliveries that one receiver gets at once; 0: as its part of the places is.
+        rounds: What becomes due while somebody works through it gathers for the next round.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Lane:
     drainers: int = 0
     attempt_lost_after: float = 0.0
     receiver_slots: int = 0
+    rounds: bool = False
 
     def threads(self, of: int) -> int:
         """How many threads work through it, of so many that its processes have."""
@@ -54,7 +56,7 @@ _ROWS = (
     Lane(name="fanout", process="worker", lease=30, drainers=QUICK),
     # An output takes as long as it takes, so its flow renews the lease.
     Lane(name="archive", process="worker", lease=30, share=ARCHIVE_SHARE),
-    Lane(name="handlers", process="handlers", lease=15, attempt_lost_after=330),
+    Lane(name="handlers", process="handlers", lease=15, attempt_lost_after=330, rounds=True),
     Lane(
         name="subscribers",
         process="worker",

@@ -141,6 +141,11 @@ SUBSCRIBER_STAY = 0.2
 TOLD_AT_ONCE, TOLD_TOGETHER, TELLERS = 0.005, 8, 2
 # Deliveries that such a handler is told in a row: of what one script takes, so many share its cost.
 TOLD_IN_A_ROW = 16
+# From the beginning of a round of telling to the next, where more became due meanwhile: so more of
+# it is told in a row. The first of a burst is told at once.
+ROUND = 0.05
+# ms that what is told in rounds is due before the pump calls somebody else for it: two rounds.
+GATHERS_MS = 100
 # A handler may take so long; then it gets an exception, and after the grace its child is killed.
 HANDLER_LONGEST, HANDLER_GRACE = 300, 10
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.frozen import evolve
+from runhook.worker.domain.lanes import LANES
 from runhook.worker.errors import StoreUnavailable
 from runhook.worker.flows.lanes import FLOWS, Flow
 from runhook.worker.store import Claim, Handed
-from runhook.worker.store.claims import Turn
+from runhook.worker.store.claims import FIRST, Turn
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
 
@@ -51,8 +52,9 @@ def drain(
         StoreUnavailable: Redis does not answer. What is held is woken again when its lease is over.
     """
     shift = shift or Shift(policy.DRAINED_AT_ONCE, policy.DRAIN_SECONDS)
-    worked, stop = 0, time.monotonic() + shift.seconds
-    claim = w.store.duties.claim(lane, first=first)
+    worked, begun = 0, time.monotonic()
+    stop = begun + shift.seconds
+    claim = w.store.duties.claim(lane, _first_turn(lane), first=first)
     while claim:
         worked += 1
         turn = claim.turn
@@ -61,9 +63,20 @@ def drain(
             turn.ends = stop
         _attend(w, FLOWS[lane], claim)
         claim = turn.next
+        if claim is None and turn.later:
+            time.sleep(max(0.0, begun + policy.ROUND - time.monotonic()))
+            begun = time.monotonic()
+            claim = w.store.duties.claim(lane, _first_turn(lane))
         if claim is None and turn.asked and lingers:
             claim = _called(w, lane)
     return worked
+
+
+def _first_turn(lane: str) -> Turn:
+    """Before anything was given to whoever drains a lane, or in this round of it."""
+    if LANES[lane].rounds:
+        return Turn(round=FIRST)
+    return Turn()
 
 
 def _called(w: Wiring, lane: str) -> Claim | None:

@@ -44,6 +44,8 @@ def again(seconds: float | None) -> Again | None:
     return Again(seconds)
 
 
+FIRST = "first"  # the round of a drainer that was given nothing in it yet
+
 # What a flow wants of its duty; None: it is done, nothing is left to look at.
 Answer = Again | Handed | None
 
@@ -72,6 +74,9 @@ class Turn:
     Attributes:
         drains: It works through the lane; else it ends one duty for another thread that does.
         lingers: With nothing due it waits for more.
+        round: It works in rounds: when this one began, as Redis tells it, or FIRST. What becomes
+            due since then waits for the next. Empty: it does not.
+        later: Nothing else was due when its round began, but something is by now.
         ends: Until when it takes the lane's next duty in the script that puts this one down, by the
             monotonic clock; then it rests, so that a time limit begins anew with the next task.
         asked: It asked for the next duty.
@@ -83,6 +88,8 @@ class Turn:
 
     drains: bool = False
     lingers: bool = False
+    round: str = ""
+    later: bool = False
     ends: float = -math.inf
     asked: bool = False
     nonce: str = ""

@@ -1,6 +1,7 @@
 """What a slot delivers: taken with its claim, and what came of that written down."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -9,10 +10,12 @@ from runhook.worker.domain import policy
 from runhook.worker.domain.events import Event
 from runhook.worker.domain.jobs import iso
 from runhook.worker.domain.receivers import Health, Verdict
+from runhook.worker.domain.views import View
 from runhook.worker.errors import NotFound, UnreadableRecord
 from runhook.worker.store.claims import Again, Answer, Claim
 from runhook.worker.store.delivered import (
     Attempted,
+    Delivery,
     DeliveryResult,
     Hand,
     LeasedDelivery,
@@ -26,7 +29,26 @@ from runhook.worker.store.subscriptions import health_fields, unpacked_health
 
 TRIES = 20  # times that a health is judged anew because another slot wrote it meanwhile
 
+# Events that a process has read and keeps for the receivers that hear of them next, and bytes of
+# a job that is kept so: the rows of a round, and a MiB of memory.
+SHARED, LARGEST_SHARED = 64, 16_384
+
 Judge = Callable[[Health], Verdict]
+
+
+class SharedEvent:
+    """An event that is read and shown once for all who are told of it here."""
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        self._shown: dict[str, bytes] = {}
+
+    def data(self, base: str) -> View:
+        """What it carries, as `Event.data` has it; each time anew, for users may change it."""
+        if base not in self._shown:
+            self._shown[base] = orjson.dumps(self.event.data(base))
+        shown: View = orjson.loads(self._shown[base])
+        return shown
 
 
 class Delivering:
@@ -35,6 +57,8 @@ class Delivering:
     def __init__(self, scripts: Scripts, events: Events) -> None:
         self._scripts = scripts
         self._events = events
+        # By all that it is made of, so that none can be out of date.
+        self._shared = lru_cache(maxsize=SHARED)(self._brought)
 
     def prepare(self) -> None:
         """Have at hand what each delivery needs: a tenth of a second's work, best done once."""
@@ -72,7 +96,7 @@ class Delivering:
             order = _slot_of(claim) | {"told": [], "left": _left([left])}
             self._scripts.answers("record_delivery", 3, orjson.dumps(order))
 
-    def event_of(self, taken: LeasedDelivery) -> Event:
+    def event_of(self, taken: LeasedDelivery) -> SharedEvent:
         """What a delivery tells: from what it kept, from the log, or an end from the job's record.
 
         Raises:
@@ -80,9 +104,18 @@ class Delivering:
         """
         delivery = taken.delivery
         if delivery.kept:
-            return self._events.of(delivery.event, kept_fields(delivery.kept))
-        if found := self._events.brought(delivery.event, taken.event, taken.job):
-            return found
+            return SharedEvent(self._events.of(delivery.event, kept_fields(delivery.kept)))
+        if not taken.event:
+            return SharedEvent(self._gone(delivery))
+        if sum(map(len, taken.job)) > LARGEST_SHARED:
+            return self._brought(delivery.event, taken.event, taken.job)
+        return self._shared(delivery.event, tuple(taken.event), tuple(taken.job))
+
+    def _brought(self, event_id: str, fields: Sequence[bytes], job: Sequence[bytes]) -> SharedEvent:
+        return SharedEvent(self._events.brought(event_id, fields, job))
+
+    def _gone(self, delivery: Delivery) -> Event:
+        """One that the log had no more when its delivery was taken."""
         try:
             return self._events.get(delivery.event)
         except NotFound:

@@ -53,12 +53,12 @@ class Closing:
     def done(self, following: Sequence[Any] | None) -> None:
         """The script ran; what it says of the next duty."""
         self._claim.turn.over = True
+        turn = self._claim.turn
         # A Redis that went back gives none here; the pump notices it, and so does the next claim.
         if following and following[0] == b"claimed":
-            turn = Turn(drains=True, lingers=self._claim.turn.lingers)
-            claim = given(self._claim.lane, following, self._until, turn)
-            self._memory.saw(int(claim.token))
-            self._claim.turn.next = claim
+            turn.next = given(self._claim.lane, following, self._until, turn)
+            self._memory.saw(int(turn.next.token))
+        turn.later = bool(following and following[0] == b"later")
 
 
 class Duties:
@@ -120,9 +120,10 @@ class Duties:
         (words,) = self._scripts.answers("claim", 1, orjson.dumps(order))
         if words[0] == b"backwards":
             raise LostWrites(f"Redis has forgotten token {order['seen']}, which it gave")
+        after.later = words[0] == b"later"
         if words[0] != b"claimed":
             return None
-        claim = given(lane, words, until, Turn(drains=True, lingers=after.lingers))
+        claim = given(lane, words, until, after)
         self._memory.saw(int(claim.token))
         return claim
 
@@ -149,6 +150,8 @@ class Duties:
         }
         if after.lingers:
             order["linger"] = LINGER_MS
+        if after.round:
+            order["round"] = after.round
         if lane in self._details:
             order |= self._details[lane]()
         return boot_time() + lease, order
@@ -250,8 +253,10 @@ class Duties:
             lanes = []
             if found := self._another_pumps(process, seen):
                 return found
-        mine = (process, _ms(lease), self._memory.process, seen, orjson.dumps(lanes))
-        word, posted, loss = self._scripts.waking("pump", 3, *mine)
+        mine = (process, _ms(lease), self._memory.process, seen)
+        gathering = [lane.name for lane in LANES.values() if lane.rounds]
+        looked_at = (orjson.dumps(lanes), orjson.dumps(gathering))
+        word, posted, loss = self._scripts.waking("pump", 3, *mine, *looked_at)
         if word == "backwards":
             raise LostWrites(f"Redis has forgotten token {seen}, which it gave")
         self.pumps = word == "pumped"
@@ -280,9 +285,12 @@ class Duties:
         return Pumped(0, int(loss or 0))
 
 
-def given(lane: str, words: Sequence[Any], until: float, turn: Turn) -> Claim:
-    """A claim as a script answers it."""
+def given(lane: str, words: Sequence[Any], until: float, after: Turn) -> Claim:
+    """A claim as a script answers it, which follows a turn."""
     duty, token, failures = (word.decode() for word in words[1:4])
+    turn = Turn(drains=True, lingers=after.lingers)
+    if after.round:
+        turn.round = words[5].decode()
     return Claim(
         lane=lane,
         id=duty,

@@ -116,15 +116,13 @@ class Events:
             UnreadableRecord: It or its job is not for this version.
         """
         event_id = PREFIX + claim.id.partition("/")[0]
-        found = self.brought(event_id, *claim.brought[:2])
-        if found is None:
+        fields, record = claim.brought[:2] or (None, ())
+        if not fields:
             raise NotFound(f"event {event_id}")
-        return found
+        return self.brought(event_id, fields, record)
 
-    def brought(
-        self, event_id: str, fields: Sequence[bytes] | None = None, record: Sequence[bytes] = ()
-    ) -> Event | None:
-        """An event as a script brought it; None: the log has it no more.
+    def brought(self, event_id: str, fields: Sequence[bytes], record: Sequence[bytes]) -> Event:
+        """An event as a script brought it.
 
         Args:
             event_id: Which.
@@ -135,8 +133,6 @@ class Events:
             NotFound: Its job was removed.
             UnreadableRecord: It or its job is not for this version.
         """
-        if not fields:
-            return None
         return _event(event_id, pairs(fields), lambda name: self._jobs.read(name, record))
 
     def of(self, event_id: str, fields: Fields) -> Event:

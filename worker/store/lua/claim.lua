@@ -3,8 +3,9 @@
 -- KEYS[1]  the root of every key
 -- ARGV[2]  who claims: see lib/claiming. Asked again under the same nonce because the answer was
 --          lost, it has the duty already
--- Returns  {"claimed", id, token, how often in a row it failed, what its flow reads}
---          | {"none"} | {"backwards"}
+-- Returns  {"claimed", id, token, how often in a row it failed, what its flow reads, and in ms when
+--          the claimer's round began, if it works in rounds}
+--          | {"none"} | {"later"} (what is due became so in this round) | {"backwards"}
 -- uses: wakeups, claiming
 -- uses: bringing_turns, bringing_jobs, bringing_events, bringing_deliveries
 

@@ -7,11 +7,13 @@
 -- ARGV[5]  the highest token that it was given
 -- ARGV[6]  {lane, ...} that are looked at whatever `soon` says; with any, the process's mark is kept
 --          for as long again
+-- ARGV[7]  {lane, ...} where what is due gathers for a moment
 -- Returns  "pumped" | "other" | "backwards" (Redis lost writes), how many wake-ups, the number of
 --          the last loss
 -- uses: time, fence, wakeups
 
-local lanes = cjson.decode(ARGV[6])
+local lanes, gathers = cjson.decode(ARGV[6]), {}
+for _, lane in ipairs(cjson.decode(ARGV[7])) do gathers[lane] = true end
 local loss = redis.call('HGET', keys.queue_settings(), 'losses') or '0'
 if went_back(ARGV[4], ARGV[5]) then return answer('backwards', '0', loss) end
 if lanes[1] and ARGV[5] ~= '0' then
@@ -41,7 +43,8 @@ local function look(lane)
   local first = redis.call('ZRANGE', keys.due(lane), 0, 0, 'WITHSCORES')[2]
   if not first then return redis.call('ZREM', keys.soon(), lane) end
   redis.call('ZADD', keys.soon(), first, lane)
-  local due = redis.call('ZCOUNT', keys.due(lane), '-inf', text(now))
+  local till = gathers[lane] and now - policy.GATHERS_MS or now
+  local due = redis.call('ZCOUNT', keys.due(lane), '-inf', text(till))
   if due > 0 then posted = posted + wake_for(lane, due) end
 end
 

@@ -69,7 +69,7 @@ local function claim_named(who)
 end
 
 -- The duty that has been due longest: its name, token and failures. Nothing: none is, and it
--- drains no more.
+-- drains no more; or, with the word 'later', none has been since its round began.
 local function claim_next(who, last)
   local id, token, failed = given_before(who, last)
   if token then return id, token, failed end
@@ -78,11 +78,15 @@ local function claim_next(who, last)
     id, token, failed = claim_named(who)
     if token then return id, token, failed end
   end
-  local due = redis.call('ZRANGEBYSCORE', keys.due(who.lane), '-inf', text(now),
+  local till = tonumber(who.round) or now
+  local due = redis.call('ZRANGEBYSCORE', keys.due(who.lane), '-inf', text(till),
     'LIMIT', 0, policy.PARKED_AT_ONCE)
   for _, name in ipairs(due) do
     token, failed = take_duty(who, name, redis.call('HGET', keys.claims(who.lane), name) or '')
     if token then return name, token, failed end
+  end
+  if till < now and redis.call('ZCOUNT', keys.due(who.lane), '-inf', text(now)) > 0 then
+    return nil, 'later'
   end
   if not who.linger or #due == policy.PARKED_AT_ONCE then
     rest(who.lane, who.me)
@@ -96,7 +100,9 @@ end
 
 local function answer_of(who, id, token, failed)
   local bring = BRINGS[who.lane]
-  return {'claimed', id, token, failed, bring and bring(who, id, token) or {}}
+  local found = {'claimed', id, token, failed, bring and bring(who, id, token) or {}}
+  if who.round then found[6] = text(tonumber(who.round) or now) end
+  return found
 end
 
 -- What a script answers of the next duty, behind its own words.
@@ -106,6 +112,6 @@ local function next_of(who)
   if is_before(hand[1], who.seen) then return {'backwards'} end
   who.kept = tonumber(hand[3]) or 0
   local id, token, failed = claim_next(who, hand[2])
-  if not id then return {'none'} end
+  if not id then return {token or 'none'} end
   return answer_of(who, id, token, failed)
 end
