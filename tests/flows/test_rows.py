@@ -1,0 +1,181 @@
+"""Quick handlers are told many events in a row, and no delivery of a row costs another one."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from runhook import Event
+from runhook.worker.domain import policy
+from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.flows.drain import drain
+from runhook.worker.flows.pump import published
+from runhook.worker.store import Claim, Hand, JobFilter
+from runhook.worker.store.claims import FIRST, Turn
+from tests.claimed import hold
+from tests.conftest import Build, House, eventually
+
+Function = Callable[[Event], object]
+
+
+def _house(build: Build, *functions: Function, waiting: int, **settings: object) -> House:
+    """A house with handlers of a known quick pace, for each of which so many events wait."""
+    registry = Registry()
+    for function in functions:
+        handler = Handler(
+            name=function.__name__, types=("job.succeeded",), model=None, target=function
+        )
+        registry.add(handler)
+    house = build(registry, **settings)
+    house.w.store.processes.publish_handlers(published(house.w))
+    house.w.store.processes.beat("handlers", "machine:1", 16)
+    for name in registry.names():
+        house.raw.hset(f"runhook:endpoint:{name}", mapping={"took": "0.001", "pace": "quick"})
+    house.lost = ["handlers"]
+    for _ in range(waiting):
+        house.until(house.ask(), "succeeded")
+    house.lost = []
+    return house
+
+
+def _taken(house: House, slot: str) -> tuple[Claim, Hand]:
+    claim = hold(house.w.store.duties, "handlers", slot)
+    assert claim
+    hand = house.w.store.delivering.take(claim)
+    assert isinstance(hand, Hand)
+    return claim, hand
+
+
+def _states(house: House) -> list[tuple[str, int]]:
+    """What became of every delivery, and how many attempts at it began."""
+    found = [one for page in house.w.store.deliveries.listed(None, None, None) for one in page]
+    return sorted((one.state, one.begun) for one in found)
+
+
+def test_a_row_is_taken_and_recorded_in_one_round_trip_each(build: Build) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    house = _house(build, publish, waiting=5)
+    house.raw.config_resetstat()
+    drain(house.w, "handlers")
+    calls = house.raw.info("commandstats")
+    assert (len(heard), len(set(heard))) == (5, 5)
+    assert calls["cmdstat_fcall"]["calls"] <= 4
+    assert _states(house) == [("done", 1)] * 5
+
+
+def test_one_that_hangs_in_a_row_is_waited_for_by_none_behind_it(build: Build) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+        if len(heard) == 2:
+            eventually(lambda: len(heard) == 5, 10)
+
+    house = _house(build, publish, waiting=5)
+
+    def another_child() -> None:
+        eventually(lambda: house.raw.hlen("runhook:held:publish") == 1 and len(heard) == 2, 10)
+        assert [state for state, _ in _states(house)].count("done") == 1, "what it told is recorded"
+        drain(house.w, "handlers")
+
+    other = threading.Thread(target=another_child)
+    other.start()
+    drain(house.w, "handlers")
+    other.join()
+    assert len(set(heard)) == len(heard) == 5
+    assert _states(house) == [("done", 1)] * 5
+    assert not house.raw.hgetall("runhook:held:publish")
+    assert not house.raw.zrange("runhook:telling:handlers", 0, -1)
+
+
+def test_a_process_killed_in_a_row_costs_those_behind_the_first_no_attempt(build: Build) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    house = _house(build, publish, waiting=4)
+    _, hand = _taken(house, "publish/1")
+    assert len(hand.taken) == 4
+    house.later(31)
+    assert len(set(heard)) == len(heard) == 4
+    assert _states(house) == [("done", 1)] * 3 + [("done", 2)]
+
+
+def test_after_a_loss_each_is_told_alone_until_one_was_quick(build: Build) -> None:
+    house = _house(build, _named("publish"), waiting=4)
+    _taken(house, "publish/1")
+    house.clock.advance(31)
+    _, hand = _taken(house, "publish/1")
+    assert len(hand.taken) == 1, "one of them may have killed the process"
+
+
+def test_a_row_whose_answer_was_lost_is_given_again(build: Build) -> None:
+    house = _house(build, _named("publish"), waiting=3)
+    turn = Turn()
+    both = [house.w.store.duties.claim("handlers", turn) for _ in range(2)]
+    hands = [house.w.store.delivering.take(claim) for claim in both if claim]
+    assert hands[0] == hands[1]
+    assert isinstance(hands[0], Hand)
+    assert len(hands[0].taken) == 3
+    assert [begun for _, begun in _states(house)] == [1, 1, 1]
+
+
+def test_one_in_a_row_that_cannot_be_read_here_is_left_uncounted(build: Build) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    house = _house(build, publish, waiting=3)
+    ids = house.raw.zrange("runhook:outbox:publish", 0, -1)
+    for place in (0, 1):
+        house.raw.hset(b"runhook:delivery:" + ids[place], "opened", "x")
+    drain(house.w, "handlers")
+    assert len(heard) == 1
+    assert [int(house.raw.hget(b"runhook:delivery:" + one, "begun")) for one in ids] == [0, 0, 1]
+    assert not house.raw.hgetall("runhook:held:publish")
+
+
+def test_what_a_handler_does_to_its_event_no_other_handler_sees(build: Build) -> None:
+    seen: list[Any] = []
+
+    def first(event: Event) -> None:
+        event.job.input["prompt"] = "changed"
+        event.data["outputs"].clear()
+
+    def second(event: Event) -> None:
+        seen.append((event.job.input["prompt"], len(event.data["outputs"])))
+
+    house = _house(build, first, second, waiting=1)
+    prompt = house.w.store.listing.page(JobFilter(), None, 1).jobs[0].spec.input["prompt"]
+    drain(house.w, "handlers")
+    assert seen == [(prompt, 1)]
+
+
+def test_what_becomes_due_in_a_round_waits_for_the_next(build: Build) -> None:
+    house = _house(build, _named("publish"), waiting=0)
+    duties = house.w.store.duties
+    duties.wake("handlers", "a")
+    claim = duties.claim("handlers", Turn(round=FIRST))
+    assert claim
+    house.clock.advance(policy.ROUND / 2)
+    duties.wake("handlers", "b")
+    claim.turn.ends = float("inf")
+    duties.put_down(claim)
+    assert (claim.turn.next, claim.turn.later) == (None, True)
+    following = duties.claim("handlers", Turn(round=FIRST))
+    assert following
+    assert following.id == "b"
+
+
+def _named(name: str) -> Function:
+    """A handler of this name that does nothing."""
+
+    def handler(_: Event) -> None: ...
+
+    handler.__name__ = name
+    return handler
