@@ -8,14 +8,12 @@
 -- uses: time, wakeups, opening, closing, bringing_events
 
 local order = cjson.decode(ARGV[2])
-local new, sample = 0, false
+local sample = false
 local event = redis.call('XRANGE', keys.events(), order.event, order.event)[1]
 
 if not event then return answer('gone', '0', put_down(order.closing)) end
 for i = 1, #event[2], 2 do
   sample = sample or event[2][i] == 'sample'
 end
-for _, to in ipairs(order.to) do
-  new = new + open_delivery(order.event, order.job, order.type, to, sample)
-end
+local new = open_each(order.event, order.job, order.type, order.to, sample)
 return answer('done', text(new), put_down(order.closing))

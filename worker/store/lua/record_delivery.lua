@@ -97,8 +97,7 @@ local function write_down(one, tried)
     list_delivery(id, handler, 'pending', one.state)
   end
   if one.state == 'dead' then return keep_event(key, found[3]) end
-  redis.call('HDEL', key, 'kept', 'due')
-  if one.mine then redis.call('HDEL', key, 'token') end
+  redis.call('HDEL', key, 'kept', 'due', unpack(one.mine and {'token'} or {}))
   -- Else it goes with its job.
   if redis.call('EXISTS', keys.job(found[2])) == 0 then redis.call('ZADD', keys.told(), now, id) end
 end

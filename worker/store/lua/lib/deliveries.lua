@@ -24,13 +24,17 @@ local function next_turns(handler, most)
   return found, count
 end
 
--- In how many ms a handler's next delivery may be tried; an endpoint that fails is left alone a
--- while. And how many seconds telling it takes, if that is known.
+-- In how many ms a delivery that is due then may be tried; an endpoint that fails is left alone a while.
+-- And how many seconds telling its handler takes, if that is known.
+local function may_be_tried(handler, due)
+  local health = redis.call('HMGET', keys.endpoint(handler), 'until', 'took')
+  return math.max(0, due - now, (tonumber(health[1]) or 0) - now), tonumber(health[2])
+end
+
+-- The same of a handler's next delivery, if it has one.
 local function next_look(handler)
   local turn = next_turns(handler, 1)[1]
-  if not turn then return nil end
-  local health = redis.call('HMGET', keys.endpoint(handler), 'until', 'took')
-  return math.max(0, turn.due - now, (tonumber(health[1]) or 0) - now), tonumber(health[2])
+  if turn then return may_be_tried(handler, turn.due) end
 end
 
 -- Whether telling a handler takes less than calling somebody to do it.
@@ -45,13 +49,18 @@ local function stir_in(lane, handler, delay, took, own)
   for k = 1, slots_of(lane) do
     local slot = handler .. '/' .. k
     if waits_for_place(lane, slot) then return end
-    local busy = k == own or redis.call('HGET', keys.claims(lane), slot)
-      and tonumber(redis.call('ZSCORE', keys.due(lane), slot) or 0) > now
-    if not busy then return wake(lane, slot, delay, short) end
+    local score = k ~= own and tonumber(redis.call('ZSCORE', keys.due(lane), slot) or math.huge)
+    -- Whoever looks at one that is due looks for all that is.
+    if score and score <= now then return end
+    if score == math.huge then return wake_anew(lane, slot, delay, short) end
+    if score and not redis.call('HGET', keys.claims(lane), slot) then
+      return wake(lane, slot, delay, short)
+    end
   end
   wake(lane, handler .. '/1', delay, short)
 end
 
+-- Of what is there.
 local function stir(lane, handler)
   local delay, took = next_look(handler)
   if delay then stir_in(lane, handler, delay, took) end
@@ -66,11 +75,10 @@ local function list_as_before(id, old, new)
   if new then redis.call('ZADD', keys.deliveries_in_state(new), 0, id) end
 end
 
--- A delivery's place in what is listed: a handler's in a state, and who has any.
+-- A delivery's place in what is listed of a handler in a state.
 local function list_delivery(id, handler, old, new)
   if old then redis.call('ZREM', keys.deliveries_of(handler, old), id) end
   if new then redis.call('ZADD', keys.deliveries_of(handler, new), 0, id) end
-  if not old then redis.call('ZADD', keys.receivers(), 0, handler) end
   list_as_before(id, old, new)
 end
 

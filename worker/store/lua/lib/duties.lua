@@ -10,23 +10,31 @@ local HELD = '^h(%d+)/(%x*)%+?(%d*)$'
 -- When somebody must look at a duty. `soon` scores its lane no later: by that the pump knows where to
 -- look.
 local soonest = {}
-local function set_due(lane, id, at)
-  redis.call('ZADD', keys.due(lane), at, id)
+local function look_by(lane, at)
   if at >= (soonest[lane] or math.huge) then return end
   redis.call('ZADD', keys.soon(), 'LT', at, lane)
   soonest[lane] = at
 end
 
--- A duty is due. Of what was due before, its lane was woken then, or the pump wakes it. Of those that
--- are short, some share a wake-up: whoever comes goes on with the others.
+local function set_due(lane, id, at)
+  redis.call('ZADD', keys.due(lane), at, id)
+  look_by(lane, at)
+end
+
+-- Of those that are short, some share a wake-up: whoever comes goes on with the others.
 local sharing = {}
+local function call_for(lane, id, short)
+  local others = sharing[lane] or 0
+  if short then sharing[lane] = (others + 1) % policy.TOLD_TOGETHER end
+  if not short or others == 0 then wake_lane(lane, id, short) end
+end
+
+-- A duty is due. Of what was due before, its lane was woken then, or the pump wakes it.
 local function make_due(lane, id, score, short)
   if score and tonumber(score) <= now then return end
   set_due(lane, id, now)
   if score then redis.call('HDEL', keys.claims(lane), id) end
-  local others = sharing[lane] or 0
-  if short then sharing[lane] = (others + 1) % policy.TOLD_TOGETHER end
-  if not short or others == 0 then wake_lane(lane, id, short) end
+  call_for(lane, id, short)
 end
 
 local function wake(lane, id, delay, short)
@@ -44,6 +52,14 @@ local function wake(lane, id, delay, short)
     set_due(lane, id, now + delay)
     if score then redis.call('HDEL', claims, id) end
   end
+end
+
+-- The same where most likely nobody has asked for the duty yet.
+local function wake_anew(lane, id, delay, short)
+  local at = now + math.max(delay, 0)
+  if redis.call('ZADD', keys.due(lane), 'NX', at, id) == 0 then return wake(lane, id, delay, short) end
+  look_by(lane, at)
+  if delay <= 0 then call_for(lane, id, short) end
 end
 
 -- Whether anything of a lane failed or is parked; mostly nothing is.
