@@ -16,24 +16,25 @@
 
 if went_back(ARGV[7], ARGV[8]) then return {'backwards'} end
 
-local function left(key, field)
+local function left(rev, departure)
   local stamp = next_token()
   set_mark(ARGV[7], stamp)
-  return {'left', stamp, redis.call('HGET', key, 'rev'), redis.call('HGET', key, field)}
+  return {'left', stamp, rev, departure}
 end
 
 local job, n, token = ARGV[2], ARGV[3], ARGV[4]
 local key, duty = keys.job(job), job .. '/' .. n
-local held = redis.call('HMGET', key, 'state', 'n', 'left:' .. n)
+local held = redis.call('HMGET', key, 'state', 'n', 'rev', 'left:' .. n)
 local mine = holds('send', duty, token)
 local lease = tonumber(redis.call('ZSCORE', keys.due('send'), duty) or 0)
 if held[1] ~= 'sending' or held[2] ~= n or not mine or lease <= now then return {'lost'} end
-if held[3] then
-  if held[3]:match(':(.*)$') == ARGV[9] then return left(key, 'left:' .. n) end
+if held[4] then
+  if held[4]:match(':(.*)$') == ARGV[9] then return left(held[3], held[4]) end
   return {'lost'}
 end
 if not lets_through(ARGV[5], job) then return {'gated'} end
-redis.call('HSET', key, 'left:' .. n, text(now) .. ':' .. ARGV[9])
-redis.call('HINCRBY', key, 'rev', 1)  -- whoever decided on the job as it was must look again
+local departure = text(now) .. ':' .. ARGV[9]
+local rev = text(tonumber(held[3]) + 1)  -- whoever decided on the job as it was must look again
+redis.call('HSET', key, 'left:' .. n, departure, 'rev', rev)
 note(job, ARGV[6])
-return left(key, 'left:' .. n)
+return left(rev, departure)
