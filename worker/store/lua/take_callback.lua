@@ -38,25 +38,35 @@ if not held[1] then
 end
 local duty = ARGV[2] .. '/' .. ARGV[3]
 local raw, unread = keys.raw(duty), keys.unread(duty)
-if redis.call('EXISTS', raw) == 0 then redis.call('DEL', unread) end
-if redis.call('HEXISTS', unread, ARGV[7]) == 0 then
-  if tonumber(held[3] or 0) >= policy.CALLBACKS_EVER then
-    local open = held[1] == 'running' or held[1] == 'unconfirmed'
-    if open and held[2] == ARGV[3] then
-      wake('reconcile', 'callback/' .. duty, policy.UNBELIEVED_ASKED_MS)
-    end
-    return answer('enough')
+local waits = redis.call('EXISTS', raw) == 1
+local here, waiting = false, #ARGV[4]
+if waits then
+  local found = redis.call('HGETALL', unread)  -- marks, and the bytes of each
+  for i = 1, #found, 2 do
+    here = here or found[i] == ARGV[7]
+    waiting = waiting + tonumber(found[i + 1])
   end
-  local waiting = #ARGV[4]
-  for _, bytes in ipairs(redis.call('HVALS', unread)) do waiting = waiting + tonumber(bytes) end
-  if waiting > policy.CALLBACK_BYTES_WAITING then
-    wake('intake', duty, 0)
-    return answer('full')
-  end
-  redis.call('HINCRBY', keys.job(ARGV[2]), heard, 1)
-  redis.call('HSET', unread, ARGV[7], #ARGV[4])
-  redis.call('RPUSH', raw, ARGV[4])
-  note(ARGV[2], ARGV[5])
+else
+  redis.call('DEL', unread)
 end
-wake('intake', duty, 0)
+if here then
+  wake('intake', duty, 0)
+  return answer('taken')
+end
+if tonumber(held[3] or 0) >= policy.CALLBACKS_EVER then
+  local open = held[1] == 'running' or held[1] == 'unconfirmed'
+  if open and held[2] == ARGV[3] then
+    wake('reconcile', 'callback/' .. duty, policy.UNBELIEVED_ASKED_MS)
+  end
+  return answer('enough')
+end
+if waiting > policy.CALLBACK_BYTES_WAITING then
+  wake('intake', duty, 0)
+  return answer('full')
+end
+redis.call('HINCRBY', keys.job(ARGV[2]), heard, 1)
+redis.call('HSET', unread, ARGV[7], #ARGV[4])
+redis.call('RPUSH', raw, ARGV[4])
+note(ARGV[2], ARGV[5])
+if waits then wake('intake', duty, 0) else wake_anew('intake', duty, 0) end
 return answer('taken')

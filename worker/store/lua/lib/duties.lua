@@ -44,8 +44,10 @@ local function wake(lane, id, delay, short)
   if score then token, nonce, wished = (redis.call('HGET', claims, id) or ''):match(HELD) end
   -- Also of a holder whose lease ran out: should it put the duty down after all, it goes on.
   if token then
-    local wish = math.min(tonumber(wished) or math.huge, now + math.max(delay, 0))
-    redis.call('HSET', claims, id, 'h' .. token .. '/' .. nonce .. '+' .. text(wish))
+    local wish, before = now + math.max(delay, 0), tonumber(wished) or math.huge
+    if wish < before then
+      redis.call('HSET', claims, id, 'h' .. token .. '/' .. nonce .. '+' .. text(wish))
+    end
   elseif delay <= 0 then
     make_due(lane, id, score, short)
   elseif not score or tonumber(score) > now + delay then
@@ -88,7 +90,10 @@ end
 -- Nothing is left to do for a duty, unless somebody holds it: its holder puts it down.
 local function retire(lane, id)
   local mark = redis.call('HGET', keys.claims(lane), id)
-  if not mark or mark:sub(1, 1) ~= 'h' then drop(lane, id) end
+  if mark and mark:sub(1, 1) == 'h' then return end
+  redis.call('ZREM', keys.due(lane), id)
+  if mark then redis.call('HDEL', keys.claims(lane), id) end
+  forgive(lane, id)
 end
 
 -- Whether the token holds the duty, and for when it was woken meanwhile.
