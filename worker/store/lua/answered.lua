@@ -10,11 +10,10 @@ mark_done(ARGV[3])
 local gate = breaker_of('main')
 if gate and gate.ask then
   if ARGV[2] == '' then
-    redis.call('HSET', keys.gate('main'), 'ask', '0')
+    write_breaker('main', 'ask', '0')
   else
     local step = math.min(gate.step * 2, policy.GATE_LAST_MS)
-    redis.call('HSET', keys.gate('main'), 'until', text(now + step), 'step', text(step),
-      'why', ARGV[2])
+    write_breaker('main', 'until', text(now + step), 'step', text(step), 'why', ARGV[2])
   end
 end
 return {'done'}

@@ -40,13 +40,14 @@ for _, trace in ipairs(order.traces) do
   if remembered then redis.call('HSET', submits, trace[1], row) end
 end
 redis.call('HSET', key, 'ask', ARGV[3], 'life', ARGV[4], 'state', 'queued', 'n', 1, 'rev', 1,
-  'model', order.model, 'tenant', order.tenant)
+  'model', order.model, 'tenant', order.tenant, 'line', order.line, 'score', order.score)
+if order.ledger then redis.call('HSET', key, 'booked', order.ledger.booked) end
 if order.known_by ~= '' then redis.call('HSET', key, 'known_by', order.known_by) end
 if order.labels then
   redis.call('HSET', key, 'labels', order.labels)
   label_job(order.job, order.tenant)
 end
-book_job(order.job, order.ledger)
+book(order.ledger)
 know_model(order.job, order.model, order.tenant)
 note(order.job, ARGV[5])
 announce(order.job, 'job.queued', 'queued', '', ARGV[4])
@@ -55,6 +56,6 @@ if order.waits then wait_for(order.job, order.waits) end
 if order.group then
   join_group(order.job, order.tenant, order.group, order.size, order.batch)
 end
-place(order.job, order.model, order.tenant, nil, 'queued', order.line, order.score, 0)
+place(order.job, order.model, order.tenant, nil, 'queued', order.line, order.score, order.waits, 0)
 if order.expires > 0 then wake('reconcile', 'expiry/' .. order.job, order.expires) end
 return answer('created', order.job)

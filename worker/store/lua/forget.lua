@@ -10,7 +10,7 @@
 -- uses: states, wakeups, removing, tally
 
 local job = ARGV[2]
-local held = redis.call('HMGET', keys.job(job), 'state', 'rev', 'tenant')
+local held = redis.call('HMGET', keys.job(job), 'state', 'rev', 'tenant', 'tallied')
 local state = held[1]
 if state and not ENDED[state] then return answer(state) end
 if state and held[2] ~= ARGV[3] then return answer('stale') end
@@ -20,6 +20,6 @@ for _, id in ipairs(redis.call('SMEMBERS', keys.deliveries_of_job(job))) do
   remove_delivery(id)
 end
 for i = 5, #ARGV do redis.call('XDEL', keys.events(), ARGV[i]) end
-take_from_tally(job, held[3] or '')
+take_from_tally(held[3] or '', held[4] or '')
 remove_job(job, ARGV[4])
 return answer(state and 'done' or 'gone')

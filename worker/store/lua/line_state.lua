@@ -6,12 +6,12 @@
 --          how many tenants wait for a turn, how many are held back (lib/turns), "1" if paused, why if not by its owner, and
 --          of the gate: its word, ms until it may open, why it closed, what the account's owner
 --          must do
--- uses: time, queue, breaker
+-- uses: time, turns, queue, breaker
 
 local word, ms = breaker_state('main')
 local said = redis.call('HMGET', keys.gate('main'), 'why', 'advice')
 local length, ready, back = redis.call('ZCARD', keys.aside()), 0, 0
-for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+for _, line in ipairs(all_lines()) do
   length = length + redis.call('ZCARD', keys.line(line))
   ready = ready + redis.call('ZCOUNT', keys.ring(line), '-inf', '(' .. policy.HELD_BACK)
   back = back + redis.call('ZCOUNT', keys.ring(line), policy.HELD_BACK, '+inf')

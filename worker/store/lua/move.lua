@@ -24,14 +24,14 @@
 -- ARGV[4...]  notes, and behind them the callbacks that were decided on
 -- Returns  "done", and what became of the next duty | "stale" (read it again) | "gone" | "full"
 --          | "gated" | "broke", which budget has no room, and what is left of it
--- uses: states, wakeups, duties, timeline, events, turns, queue, breaker, jobs
+-- uses: time, states, wakeups, duties, timeline, events, turns, queue, breaker, jobs
 -- uses: callbacks, claiming, closing, bringing_turns, bringing_jobs, ledger, waiting, groups, tally
 -- uses: opening
 
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
 local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant', 'waits', 'group',
-  'tallied')
+  'tallied', 'heard:' .. order.n)
 if not held[1] then return answer('gone', false) end
 if held[2] == order.id then  -- sent again: its answer was lost
   return answer('done', next_of((order.closing or {}).next))
@@ -51,13 +51,23 @@ if order.turn then
     if word == 'closed' or word == 'probing' then return answer('gated', false) end
   end
   for _, line in ipairs(gates) do
-    if breaker_state(line) == 'due' then redis.call('HSET', keys.gate(line), 'probe', job) end
+    if breaker_state(line) == 'due' then write_breaker(line, 'probe', job) end
   end
 end
 
-count_again(job, old)  -- whoever moves it could read it
-redis.call('HSET', key, 'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1,
-  'move', order.id)
+local tally = old ~= new and order.tally
+local fields = {'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1, 'move', order.id}
+local function write(name, value)
+  if not value then return end
+  fields[#fields + 1] = name
+  fields[#fields + 1] = value
+end
+write('line', new == 'queued' and order.line)
+write('score', new == 'queued' and order.score)
+write('booked', order.ledger and order.ledger.booked)
+write('files', order.files and '1')
+write('tallied', tally and text(now) .. ' ' .. tally)
+redis.call('HSET', key, unpack(fields))
 if not held[5] then adopt(job, order.tenant) end  -- an older process made it
 if order.notes > 0 then note(job, unpack(ARGV, 4, 3 + order.notes)) end
 local aside = order.aside
@@ -77,20 +87,23 @@ local waits = #order.waits > 0
 if held[6] or waits then wait_for(job, order.waits) end
 if old ~= new then
   if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
-  place(job, model, held[5] or order.tenant, old, new, order.line, order.score, aside)
+  place(job, model, held[5] or order.tenant, old, new, order.line, order.score, waits, aside)
   if order.turn and order.each ~= '' and flying(order.tenant) >= order.each then
     hold_back(order.tenant, true)
   end
   move_in_group(job, new, held[5], held[7])
-  if held[8] then take_from_tally(job, order.tenant) end
-  if order.tally then tally_job(job, order.tenant, order.tally) end
-elseif held[6] and not waits then
-  stand(job, order.line, order.score, aside)
-  wake('line', 'line', 0)
+  if held[8] then take_from_tally(order.tenant, held[8]) end
+  if held[8] and not tally then redis.call('HDEL', key, 'tallied') end
+  if tally then add_to_tally(now, order.tenant, tally, 1) end
+else
+  count_again(job, old)  -- whoever moves it could read it
+  if held[6] and not waits then
+    stand(job, order.line, order.score, order.tenant, aside)
+    wake('line', 'line', 0)
+  end
 end
-book_job(job, order.ledger)
+book(order.ledger)
 if order.left then redis.call('HSET', key, 'left:' .. order.n, order.left) end
-if order.files then redis.call('HSET', key, 'files', '1') end
 if old == 'sending' and new ~= 'sending' and order.breaker ~= 'reset' then
   for _, line in ipairs(gates) do release_probe(line, job) end
 end
@@ -98,8 +111,8 @@ if ENDED[new] and old ~= new then
   retire('reconcile', job .. '/' .. order.n)
   call_waiters(job)
 end
-for _, duty in ipairs(order.duties) do wake(duty[1], duty[2], duty[3]) end
-if new == 'running' and redis.call('EXISTS', keys.raw(job .. '/' .. order.n)) == 1 then
+for _, duty in ipairs(order.duties) do wake_anew(duty[1], duty[2], duty[3]) end
+if new == 'running' and held[9] and redis.call('EXISTS', keys.raw(job .. '/' .. order.n)) == 1 then
   wake('intake', job .. '/' .. order.n, 0)  -- its callback was early and waits for the ref
 end
 if order.duration > 0 then
@@ -116,7 +129,8 @@ end
 
 -- Behind all that it may wake, so that what is due in this lane is the next.
 local closing = order.closing
-if closing and closing.attempt and holds(closing.lane, closing.id, closing.token) then
-  forget_callbacks(closing.attempt, {unpack(ARGV, 4 + order.notes)})
-end
-return answer('done', put_down(closing))
+return answer('done', put_down(closing, function()
+  if closing.attempt then
+    forget_callbacks(closing.attempt, {unpack(ARGV, 4 + order.notes)})
+  end
+end))

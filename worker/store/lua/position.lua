@@ -10,7 +10,7 @@ local score = redis.call('ZSCORE', keys.line(ARGV[3]), ARGV[2])
 if not score then return {0, 0, 0, 0} end
 local tenant, before = tenant_of(ARGV[2]), 0
 local from, row = span_of(tenant), row_for(tenant, score, ARGV[2])
-for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+for _, line in ipairs(all_lines()) do
   before = before + redis.call('ZLEXCOUNT', keys.standing(line), from, '(' .. row)
 end
 return {before + 1, flying(tenant), paused() and 1 or 0, lets_through(ARGV[3], ARGV[2]) and 0 or 1}

@@ -5,12 +5,13 @@
 -- Returns  "done" | "gone" (it stands in no line, or stood there by mistake)
 -- uses: wakeups, turns, queue
 
-for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+local tenant = tenant_of(ARGV[2])
+for _, line in ipairs(all_lines()) do
   local score = redis.call('ZSCORE', keys.line(line), ARGV[2])
   if score then
-    leave_line(line, ARGV[2], tenant_of(ARGV[2]), false)
+    leave_line(line, ARGV[2], score, tenant, false)
     if redis.call('HGET', keys.job(ARGV[2]), 'state') ~= 'queued' then return answer('gone') end
-    stand(ARGV[2], line, score, tonumber(ARGV[3]))
+    stand(ARGV[2], line, score, tenant, tonumber(ARGV[3]))
     return answer('done')
   end
 end

@@ -9,7 +9,9 @@
 
 local held = redis.call('HMGET', keys.job(ARGV[2]), 'rev', 'booked')
 if held[1] ~= ARGV[3] or (held[2] or '') ~= ARGV[4] then return 0 end
-book_job(ARGV[2], cjson.decode(ARGV[5]))
+local order = cjson.decode(ARGV[5])
+redis.call('HSET', keys.job(ARGV[2]), 'booked', order.booked)
+book(order)
 -- A change that was decided on before says what it adds to what was counted then.
 redis.call('HINCRBY', keys.job(ARGV[2]), 'rev', 1)
 return 1

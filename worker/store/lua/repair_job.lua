@@ -48,7 +48,7 @@ for other in (waits or ''):gmatch('%S+') do
 end
 if state == 'queued' and not waits then
   redis.call('HSET', keys.job(job), 'line', line, 'score', score)
-  redis.call('SADD', keys.lines(), line)
+  add_line(line)
   if not stands_aside then wrong = wrong + wait_for_turn(line, job, score, tenant_of(job)) end
   wake('line', 'line', 0)
 end

@@ -4,11 +4,20 @@
 -- path.
 -- uses: time, duties, queue
 
--- until, step, probe, ask, why, advice. No hash: it has not tripped.
+-- until, step, probe, ask, why, advice. No hash: it has not tripped. Each is asked for once.
+local tripped = {}
 local function breaker_of(line)
-  local g = redis.call('HMGET', keys.gate(line), 'until', 'step', 'probe', 'ask')
-  if not g[1] then return nil end
-  return {till = tonumber(g[1]), step = tonumber(g[2]), probe = g[3] or '', ask = g[4] == '1'}
+  if tripped[line] == nil then
+    local g = redis.call('HMGET', keys.gate(line), 'until', 'step', 'probe', 'ask')
+    tripped[line] = g[1] and
+      {till = tonumber(g[1]), step = tonumber(g[2]), probe = g[3] or '', ask = g[4] == '1'}
+  end
+  return tripped[line]
+end
+
+local function write_breaker(line, ...)
+  redis.call('HSET', keys.gate(line), ...)
+  tripped[line] = nil
 end
 
 -- Returns the ms that the job stands aside: if it was the probe and others wait, one of them probes
@@ -17,26 +26,27 @@ end
 local function trip_breaker(line, job, ask, why, advice)
   local gate = breaker_of(line)
   if gate and gate.probe ~= job and (gate.till > now or gate.probe ~= '') then
-    if ask then redis.call('HSET', keys.gate(line), 'ask', '1') end
+    if ask then write_breaker(line, 'ask', '1') end
     return 0
   end
   local step = gate and gate.step or policy.GATE_FIRST_MS
   local probed = gate and gate.probe == job
   if probed then step = math.min(step * 2, policy.GATE_LAST_MS) end
   local asks = (ask or (gate and gate.ask)) and '1' or '0'
-  redis.call('HSET', keys.gate(line), 'until', text(now + step), 'step', text(step),
-    'probe', '', 'ask', asks, 'why', why, 'advice', advice)
+  write_breaker(line, 'until', text(now + step), 'step', text(step), 'probe', '', 'ask', asks,
+    'why', why, 'advice', advice)
   wake('line', 'line', step)
   return probed and somebody_waits() and math.floor(step * policy.PROBE_ASIDE_STEPS) or 0
 end
 
 local function reset_breaker(line)
   if redis.call('DEL', keys.gate(line)) == 1 then wake('line', 'line', 0) end
+  tripped[line] = false
 end
 
 local function release_probe(line, job)
   if redis.call('HGET', keys.gate(line), 'probe') == job then
-    redis.call('HSET', keys.gate(line), 'probe', '')
+    write_breaker(line, 'probe', '')
     wake('line', 'line', 0)
   end
 end

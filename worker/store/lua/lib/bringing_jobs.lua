@@ -6,6 +6,12 @@ local function with_record(_, id)
   return job and {redis.call('HGETALL', keys.job(job))} or {}
 end
 
+local function member(record, name)
+  for i = 1, #record, 2 do
+    if record[i] == name then return record[i + 1] end
+  end
+end
+
 BRINGS.reconcile = with_record
 BRINGS.archive = with_record
 
@@ -15,9 +21,9 @@ function BRINGS.send(who, id)
   local found = with_record(who, id)
   if not found[1] then return found end
   local job = id:match('job_[^/]*')
-  local known = redis.call('HMGET', keys.job(job), 'line', 'model')
-  found[2] = lets_through(known[1] or 'main', job) and 'yes' or 'no'
-  found[3] = known[2] and redis.call('LRANGE', keys.durations(known[2]), 0, -1) or {}
+  local line, model = member(found[1], 'line'), member(found[1], 'model')
+  found[2] = lets_through(line or 'main', job) and 'yes' or 'no'
+  found[3] = model and redis.call('LRANGE', keys.durations(model), 0, -1) or {}
   return found
 end
 

@@ -4,9 +4,11 @@
 -- order: {lane, id, token, after, next, rest, short}. `after` is ms until the next look, negative: done.
 -- `short`: it takes next to no time.
 -- `next` says who takes the lane's next duty (lib/claiming), `rest` which drainer stops here.
+-- last: what is done before, if nobody else has the duty.
 -- Returns  "done" | "stale" (somebody else has it), and what became of the next
-local function close(order)
+local function close(order, last)
   local word, due = settle(order.lane, order.id, order.token, order.after)
+  if last and word == 'done' then last() end
   local taken
   if order.rest then taken = rest(order.lane, order.rest) end
   local following = next_of(order.next)
@@ -17,8 +19,8 @@ local function close(order)
 end
 
 -- The same where a flow's last work may end its duty: no order, no end. What became of the next.
-local function put_down(order)
+local function put_down(order, last)
   if not order then return false end
-  local _, following = close(order)
+  local _, following = close(order, last)
   return following
 end

@@ -26,30 +26,45 @@ local function relist_job(job, state, model, tenant)
   return wrong + list_job(job, state, model, tenant)
 end
 
--- Where a tenant's job stands in every index. `line`, `score` and `aside` are given when it is queued.
-local function place(job, model, tenant, old, new, line, score, aside)
-  if old then redis.call('ZREM', keys.jobs_in_state(old), job) end
+-- The record of a job in flight can be read again, or is to be tried: it stands where its state
+-- says. Whether it stood apart.
+local function count_again(job, state)
+  if not IN_FLIGHT[state] or redis.call('SREM', keys.unreadable(), job) == 0 then return false end
+  redis.call('ZADD', keys.jobs_in_state(state), 0, job)
+  local held = redis.call('HMGET', keys.job(job), 'model', 'tenant')
+  take_off(job, held[2] or '')
+  if held[2] then list_job(job, state, held[1], held[2]) end
+  if state == 'unconfirmed' then redis.call('SADD', keys.holding(), job) end
+  return true
+end
+
+local function leave_state(job, state)
+  -- One that stands in no state's list may stand apart, and whoever moves it could read it.
+  if redis.call('ZREM', keys.jobs_in_state(state), job) == 0 and count_again(job, state) then
+    redis.call('ZREM', keys.jobs_in_state(state), job)
+  end
+end
+
+-- Where a tenant's job stands in every index. waits: outside the queue, for others. aside: as `stand`.
+local function place(job, model, tenant, old, new, line, score, waits, aside)
+  if old then leave_state(job, old) end
   redis.call('ZADD', keys.jobs_in_state(new), 0, job)
   if not old or unlist_job(job, old, model, tenant) == 2 then
     list_job(job, new, model, tenant)
   else
     relist_job(job, new, model, tenant)  -- an older process moved it, so it stands anywhere
   end
-  if old == 'queued' then
-    leave_line(line, job, tenant, new == 'sending')
+  if old == 'queued' and not leave_line(line, job, score, tenant, new == 'sending') then
     redis.call('ZREM', keys.aside(), job)
   end
-  -- What waits for others stands outside.
-  if new == 'queued' and redis.call('HEXISTS', keys.job(job), 'waits') == 0 then
-    stand(job, line, score, aside or 0)
-  end
+  if new == 'queued' and not waits then stand(job, line, score, tenant, aside) end
   if new == 'unconfirmed' then
     redis.call('SADD', keys.holding(), job)
   elseif old == 'unconfirmed' then
     redis.call('SREM', keys.holding(), job)
   end
   if IN_FLIGHT[new] then
-    take_off(job, tenant)
+    if old ~= 'sending' then take_off(job, tenant) end  -- else it has
   elseif old and IN_FLIGHT[old] then
     land(job, tenant)
   end
@@ -80,8 +95,9 @@ end
 
 -- A new job's model is one of its tenant's.
 local function know_model(job, model, tenant)
-  redis.call('ZADD', keys.models(''), 0, model)
-  redis.call('ZADD', keys.models(tenant), 0, model)
+  if redis.call('ZADD', keys.models(tenant), 0, model) == 1 then
+    redis.call('ZADD', keys.models(''), 0, model)
+  end
   -- Processes of the release before may still read their own lists.
   if redis.call('EXISTS', keys.jobs()) == 0 then return end
   redis.call('ZADD', keys.jobs(), 0, job)
@@ -111,17 +127,5 @@ local function give_back_slot(job)
     release_probe(line, job)
   end
   wake('line', 'line', 0)
-  return true
-end
-
--- The record of a job in flight can be read again, or is to be tried: it stands where its state
--- says. Whether it stood apart.
-local function count_again(job, state)
-  if not IN_FLIGHT[state] or redis.call('SREM', keys.unreadable(), job) == 0 then return false end
-  redis.call('ZADD', keys.jobs_in_state(state), 0, job)
-  local held = redis.call('HMGET', keys.job(job), 'model', 'tenant')
-  take_off(job, held[2] or '')
-  if held[2] then list_job(job, state, held[1], held[2]) end
-  if state == 'unconfirmed' then redis.call('SADD', keys.holding(), job) end
   return true
 end

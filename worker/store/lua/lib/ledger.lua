@@ -40,12 +40,12 @@ local function hold_budget(day, field, count)
   end
 end
 
--- Count a job as it is now, in place of what it was counted for.
+-- Count a job as it is now, in place of what it was counted for: that is `booked` of its hash, which
+-- the caller writes.
 -- order: {booked, rows, holds}: {{day, name, others, counts}, ...} and {{day, field, count}, ...},
 -- all counts as differences; none: nothing changed
-local function book_job(job, order)
+local function book(order)
   if not order then return end
-  redis.call('HSET', keys.job(job), 'booked', order.booked)
   for _, row in ipairs(order.rows) do
     local number = row_of(row[1], row[2], row[3])
     for field, count in pairs(row[4]) do

@@ -6,8 +6,8 @@ local function return_from_aside()
   for _, job in ipairs(redis.call('ZRANGEBYSCORE', keys.aside(), '-inf', now,
     'LIMIT', 0, policy.BACK_FROM_ASIDE_AT_ONCE)) do
     redis.call('ZREM', keys.aside(), job)
-    local held = redis.call('HMGET', keys.job(job), 'state', 'line', 'score')
-    if held[1] == 'queued' then stand(job, held[2], held[3], 0) end
+    local held = redis.call('HMGET', keys.job(job), 'state', 'line', 'score', 'tenant')
+    if held[1] == 'queued' then stand(job, held[2], held[3], held[4] or '', 0) end
   end
 end
 
@@ -146,7 +146,7 @@ local function doubt()
 end
 
 local function any_held_back()
-  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+  for _, line in ipairs(all_lines()) do
     if redis.call('ZCOUNT', keys.ring(line), policy.HELD_BACK, '+inf') > 0 then return true end
   end
   return false
@@ -192,9 +192,9 @@ local function peek(order)
   local aside = redis.call('ZRANGE', keys.aside(), 0, 0, 'WITHSCORES')
   if aside[2] then wait = math.max(0, tonumber(aside[2]) - now) end
   local main, main_wait, main_ask = breaker_state('main')
-  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+  for _, line in ipairs(all_lines()) do
     local here = tenants_of(line, look)
-    if redis.call('ZCARD', keys.line(line)) == 0 then redis.call('SREM', keys.lines(), line) end
+    if redis.call('ZCARD', keys.line(line)) == 0 then remove_line(line) end
     local word, ms = main, main_wait
     if line ~= 'main' and (word == 'open' or word == 'due') then
       local own, own_ms = breaker_state(line)

@@ -16,28 +16,25 @@ end
 -- Whether its owner stopped the line.
 local function paused() return redis.call('HGET', keys.queue_settings(), 'paused') == '1' end
 
--- Whether anybody stands in a line.
-local function somebody_waits()
-  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
-    if redis.call('EXISTS', keys.line(line)) == 1 then return true end
-  end
-  return false
+-- Whether anybody stands in a line, or there besides.
+local function somebody_waits(...)
+  local where = {...}
+  for _, line in ipairs(all_lines()) do where[#where + 1] = keys.line(line) end
+  return #where > 0 and redis.call('EXISTS', unpack(where)) > 0
 end
 
 -- Whether anybody would go if there were room: in a line, or aside for a while.
-local function somebody_stands()
-  return somebody_waits() or redis.call('EXISTS', keys.aside()) == 1
-end
+local function somebody_stands() return somebody_waits(keys.aside()) end
 
--- A queued job stands in its line, or aside for some ms, behind all others until then.
-local function stand(job, line, score, aside)
-  redis.call('HSET', keys.job(job), 'line', line, 'score', score)
+-- A queued job, whose hash says where and how, stands in its line, or aside for some ms, behind all
+-- others until then.
+local function stand(job, line, score, tenant, aside)
   if aside > 0 then
     redis.call('ZADD', keys.aside(), now + aside, job)
     wake('line', 'line', aside)
   else
     redis.call('ZADD', keys.line(line), score, job)
-    redis.call('SADD', keys.lines(), line)
-    wait_for_turn(line, job, score, tenant_of(job))
+    add_line(line)
+    wait_for_turn(line, job, score, tenant)
   end
 end

@@ -18,16 +18,8 @@ local function add_to_tally(at, tenant, name, count)
   end
 end
 
--- A job has not ended any more, or is forgotten.
-local function take_from_tally(job, tenant)
-  local at, name = (redis.call('HGET', keys.job(job), 'tallied') or ''):match('^(%d+) (.+)$')
-  if not at then return end
-  redis.call('HDEL', keys.job(job), 'tallied')
-  add_to_tally(tonumber(at), tenant, name, -1)
-end
-
--- A job has ended, and counts under this name.
-local function tally_job(job, tenant, name)
-  redis.call('HSET', keys.job(job), 'tallied', text(now) .. ' ' .. name)
-  add_to_tally(now, tenant, name, 1)
+-- A job has not ended any more, or is forgotten. tallied: as its hash has it.
+local function take_from_tally(tenant, tallied)
+  local at, name = tallied:match('^(%d+) (.+)$')
+  if at then add_to_tally(tonumber(at), tenant, name, -1) end
 end

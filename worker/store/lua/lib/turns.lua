@@ -8,6 +8,22 @@
 -- A tenant's rows in a list that is ordered by texts: no name has a space, and "!" is next behind it.
 local function span_of(tenant) return '[' .. tenant .. ' ', '(' .. tenant .. '!' end
 
+-- Every line in which a job may stand, asked for once.
+local known_lines
+local function all_lines()
+  known_lines = known_lines or redis.call('SMEMBERS', keys.lines())
+  return known_lines
+end
+
+local function add_line(line)
+  if redis.call('SADD', keys.lines(), line) == 1 then known_lines = nil end
+end
+
+local function remove_line(line)
+  redis.call('SREM', keys.lines(), line)
+  known_lines = nil
+end
+
 local function tenant_of(job) return redis.call('HGET', keys.job(job), 'tenant') or '' end
 
 local function row_for(tenant, score, job)
@@ -48,7 +64,7 @@ end
 
 -- The turn that a tenant has in any line, or one behind all others.
 local function turn_of(tenant)
-  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+  for _, line in ipairs(all_lines()) do
     local held = in_ring(line, tenant)
     if held >= 0 then return held % policy.PRIORITY_STEP end
   end
@@ -74,22 +90,23 @@ local function drop_row(line, row)
 end
 
 -- A job stands in its line no more. served: it had its tenant's turn, and the others are next.
-local function leave_line(line, job, tenant, served)
-  local score = redis.call('ZSCORE', keys.line(line), job)
-  if not score then return end
-  redis.call('ZREM', keys.line(line), job)
+-- Returns whether it did: else it stood aside, or waited for others.
+local function leave_line(line, job, score, tenant, served)
+  if redis.call('ZREM', keys.line(line), job) == 0 then return false end
   redis.call('ZREM', keys.standing(line), row_for(tenant, score, job))
-  if not served then return settle_in_ring(line, tenant) end
-  for _, other in ipairs(redis.call('SMEMBERS', keys.lines())) do
-    settle_in_ring(other, tenant, true)
+  if served then
+    for _, other in ipairs(all_lines()) do settle_in_ring(other, tenant, true) end
+  else
+    settle_in_ring(line, tenant)
   end
+  return true
 end
 
 local function flying(tenant) return redis.call('ZLEXCOUNT', keys.flight(), span_of(tenant)) end
 
 -- Hold a tenant back in every line, or let it go on.
 local function hold_back(tenant, back)
-  for _, line in ipairs(redis.call('SMEMBERS', keys.lines())) do
+  for _, line in ipairs(all_lines()) do
     local held = in_ring(line, tenant)
     if held >= 0 and (held >= policy.HELD_BACK) ~= back then
       redis.call('ZADD', keys.ring(line), held % policy.HELD_BACK + (back and policy.HELD_BACK or 0),
