@@ -185,10 +185,10 @@ def test_a_line_that_may_be_taken_later_keeps_its_group_open_for_the_repeat(
 ) -> None:
     given, create = _lines("a", "b", "c"), house.w.store.jobs.create
 
-    def once_away(job: Job, *args: Any) -> tuple[str, str]:
+    def once_away(job: Job, *args: Any, **more: Any) -> Any:
         if job.spec.input["prompt"] == "b":
             raise fault
-        return create(job, *args)
+        return create(job, *args, **more)
 
     with monkeypatch.context() as patched:
         patched.setattr(house.w.store.jobs, "create", once_away)
@@ -208,10 +208,10 @@ def test_a_line_refused_for_one_that_may_be_taken_later_keeps_its_group_open_too
     film = {"model": VIDEO, "input": {"prompt": "b", "imageUrl": "output:@pic/0"}, "group": "g"}
     given = [*_lines("x"), orjson.dumps(pic), orjson.dumps(film)]
 
-    def away(job: Job, *args: Any) -> tuple[str, str]:
+    def away(job: Job, *args: Any, **more: Any) -> Any:
         if job.spec.group is None:
             raise StoreUnavailable("away")
-        return create(job, *args)
+        return create(job, *args, **more)
 
     create = house.w.store.jobs.create
     with monkeypatch.context() as patched:

@@ -1,13 +1,19 @@
 """Whose jobs wait, and why: as /v1, the pages and the command line say it."""
 
 import re
+from typing import Any
+
+from flask.testing import FlaskClient
 
 from runhook.worker.domain import policy
 from runhook.worker.flows import create
+from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.create import JobRequest
 from tests.conftest import IMAGE, Build, House, web_app
+from tests.trips import trips
 
 GOOD = {"model": IMAGE, "input": {"prompt": "a cat"}}
+FILM = "vidu/image-to-video-q2-pro"
 
 
 def test_whose_jobs_wait_is_told_and_why_they_do(build: Build) -> None:
@@ -85,3 +91,60 @@ def test_the_pages_say_whose_jobs_wait_for_what(build: Build) -> None:
 def test_one_tenant_without_a_limit_has_no_table(house: House) -> None:
     house.ask()
     assert "Whose jobs" not in web_app(house.w).test_client().get("/account").get_data(True)
+
+
+def _asked(client: FlaskClient, **more: Any) -> tuple[dict[str, Any], int]:
+    """What POST answers, which must be what GET shows then, and how often Redis was spoken to."""
+    answers: list[dict[str, Any]] = []
+    headers = {"Idempotency-Key": more.pop("key")} if "key" in more else {}
+    count = trips(
+        lambda: answers.append(
+            client.post("/v1/jobs", json=GOOD | more, headers=headers).get_json()
+        )
+    )
+    (made,) = answers
+    assert client.get(f"/v1/jobs/{made['id']}").get_json() == made
+    return made, count
+
+
+def test_asking_for_a_job_is_one_round_trip_and_tells_its_place(build: Build) -> None:
+    house = build(RUNHOOK_CONCURRENCY=9, RUNHOOK_TENANT_CONCURRENCY=1)
+    client = web_app(house.w).test_client()
+    places = [_asked(client) for _ in range(2)]
+    assert [(job["queue_position"], count) for job, count in places] == [(1, 1), (2, 1)]
+    house.lost = ["send"]
+    house.settle()
+    waits, count = _asked(client)
+    assert (waits["queue_position"], count) == (2, 1)
+    assert "its tenant has 1 in flight" in waits["why_waiting"]
+    picture = f"output:{waits['id']}/0"
+    film, _ = _asked(client, model=FILM, input={"prompt": "it moves", "imageUrl": picture})
+    assert (film["queue_position"], film["why_waiting"]) == (None, None)
+    house.w.store.queue.pause(True)
+    stopped, count = _asked(client, tenant="shop-7")
+    assert (stopped["queue_position"], count) == (1, 1)
+    assert "the queue is paused" in stopped["why_waiting"]
+
+
+def test_a_job_asked_for_while_runninghub_is_away_says_so_at_once(house: House) -> None:
+    house.sandbox.faults({"fault": "outage", "rate": 1.0})
+    house.until(house.ask(), "unconfirmed")
+    made, count = _asked(web_app(house.w).test_client())
+    assert (made["queue_position"], count) == (1, 1)
+    assert "RunningHub refused or is away" in made["why_waiting"]
+
+
+def test_a_job_asked_for_again_is_told_where_it_stands_by_now(house: House) -> None:
+    house.w.store.queue.pause(True)
+    client = web_app(house.w).test_client()
+    others = [_asked(client)[0], _asked(client, key="order-7")[0]]
+    assert [job["queue_position"] for job in others] == [1, 2]
+    cancel(house.w, others[0]["id"])
+    assert _asked(client, key="order-7")[0] == others[1] | {"queue_position": 1}
+
+
+def test_a_new_job_whose_answer_was_lost_is_told_its_place(house: House) -> None:
+    job = house.ask()
+    for _ in range(2):
+        word, made, place = house.w.store.jobs.create(job, "local", (), placed=True)
+        assert (word, made, place and place.position) == ("created", job.id, 1)

@@ -199,7 +199,7 @@ def _submit(begun: Begun, asked: Asked) -> Response:
         if dearer := _not_agreed(begun, asked):
             # What it made before is paid already, whatever it would cost now.
             if made := create.made_under(wiring(), begun.key, given, owner=who, asker=asker()):
-                return shell.done(f"/jobs/{made[1].id}", MADE)
+                return shell.done(f"/jobs/{made.id}", MADE)
             return dearer
         new, job = create.accept(wiring(), given, owner=who, key=begun.key, asker=asker())
     except InvalidRequest:

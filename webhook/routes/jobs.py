@@ -110,9 +110,11 @@ def post_job() -> Answer[JobView] | Answer[DryRunView]:
     with _waiting_for(wanted, dry_run):
         if dry_run:
             return answer(create.priced(wiring(), wanted, asker=_asker()))
-        new, job = create.accept(wiring(), wanted, owner=caller().name, key=key, asker=_asker())
-    response = answer(_view(job), _status(new=new))
-    response.headers["Location"] = url_for("jobs.get_job", job_id=job.id)
+        new, view = create.accept_shown(
+            wiring(), wanted, owner=caller().name, key=key, asker=_asker()
+        )
+    response = answer(view, _status(new=new))
+    response.headers["Location"] = url_for("jobs.get_job", job_id=view["id"])
     return response
 
 

@@ -39,7 +39,7 @@ class InProcess(ReceiversHere):
 
     def submit(self, body: Document, key: str) -> Document:
         def made(w: Wiring) -> Document:
-            return whole_view(w, create.accept(w, {**body}, key=key)[1])
+            return create.accept_shown(w, {**body}, key=key)[1]
 
         return self.ask(made)
 

@@ -169,7 +169,7 @@ class _Trial:
         """
         # First as it is then: what a key made before is paid already, whatever the line says now.
         if made := create.made_under(self._w, key, given, owner=self._owner, asker=asker):
-            return replace(line, job=made[1])
+            return replace(line, job=made)
         again = self._again(key, given)
         if not again:  # what a key made before joins no group anew
             asker = replace(asker, groups=self._groups)

@@ -7,15 +7,16 @@ from typing import IO, Annotated, Any, ClassVar
 import orjson
 from pydantic import Field
 
-from runhook.worker import catalogue, errors
+from runhook.worker import catalogue
 from runhook.worker.catalogue import Asset, Checked, Reach
 from runhook.worker.catalogue.answers import DryRunView
 from runhook.worker.domain import jobs, policy
+from runhook.worker.domain.answers import JobView
 from runhook.worker.domain.bodies import Body, Group, JobId, Tenant, read
 from runhook.worker.domain.faults import head_of
 from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.nested import whole
-from runhook.worker.errors import Conflict, Fault, InvalidRequest
+from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.files import inline
 from runhook.worker.flows.steps import fallback, upstream
 from runhook.worker.flows.steps.budgets import Room
@@ -29,9 +30,12 @@ from runhook.worker.flows.steps.pricing import (
     never_held,
     trial_view,
 )
+from runhook.worker.flows.steps.repeated import made_before, made_by
 from runhook.worker.flows.steps.upstream import Asker, Upstream
+from runhook.worker.flows.steps.viewing import whole_view
 from runhook.worker.secrets.idempotency import Trace, traces
 from runhook.worker.secrets.sealing import seal
+from runhook.worker.store.queue import Place
 from runhook.worker.wiring import Wiring
 
 LONGEST_MODEL = 300  # characters; the longest name in the reference has 89
@@ -133,10 +137,10 @@ def priced(w: Wiring, given: dict[str, Any], *, asker: Asker = ANYBODY) -> DryRu
 
 def made_under(
     w: Wiring, key: str | None, given: dict[str, Any], *, owner: str, asker: Asker
-) -> tuple[bool, Job] | None:
-    """What `accept` answers, or raises, where the key made a job before; None: it made none."""
+) -> Job | None:
+    """The job that the key made before, as `accept` answers or refuses it; None: it made none."""
     _keep_to(asker.only, given)
-    return _made_before(w, _traces(w, owner, key, given), asker.told_of)
+    return made_before(w, _traces(w, owner, key, given), asker.told_of)
 
 
 def accept(
@@ -153,13 +157,32 @@ def accept(
     have been renamed or a file removed, and the job is paid all the same. Whose job it may be is no
     such thing: it decides who is answered at all.
     """
+    return _accepted(w, given, owner, key, asker, placed=False)[:2]
+
+
+def accept_shown(
+    w: Wiring,
+    given: dict[str, Any],
+    *,
+    owner: str = LOCAL,
+    key: str | None = None,
+    asker: Asker = ANYBODY,
+) -> tuple[bool, JobView]:
+    """The same, and the job as `whole_view` shows it: a new one without another round trip."""
+    new, job, place = _accepted(w, given, owner, key, asker, placed=True)
+    return new, whole_view(w, job, place=place)
+
+
+def _accepted(
+    w: Wiring, given: dict[str, Any], owner: str, key: str | None, asker: Asker, *, placed: bool
+) -> tuple[bool, Job, Place | None]:
     _keep_to(asker.only, given)
     # What names a line of the batch is hashed as it is written: a job that was made again has
     # another id.
     known_by = _traces(w, owner, key, given)
-    if before := _made_before(w, known_by, asker.told_of):
-        return before
-    return _put(w, read_job(w, given, asker), owner, known_by, asker)
+    if before := made_before(w, known_by, asker.told_of):
+        return False, before, None
+    return _put(w, read_job(w, given, asker), owner, known_by, asker, placed=placed)
 
 
 def request(
@@ -184,7 +207,9 @@ def request(
         OverBudget: The day's budget has no room for it.
     """
     known_by = _traces(w, owner, key, dict(vars(asked)))
-    return _made_before(w, known_by) or _put(w, asked, owner, known_by, ANYBODY)
+    if before := made_before(w, known_by):
+        return False, before
+    return _put(w, asked, owner, known_by, ANYBODY)[:2]
 
 
 def _keep_to(only: str | None, given: dict[str, Any]) -> None:
@@ -202,14 +227,6 @@ def _traces(w: Wiring, owner: str, key: str | None, given: dict[str, Any]) -> tu
     return traces(w.settings.secrets, owner, key, body, _written(given))
 
 
-def _made_before(
-    w: Wiring, known_by: tuple[Trace, ...], told_of: str = ""
-) -> tuple[bool, Job] | None:
-    if known_by and (found := w.store.jobs.made_by(known_by, told_of)):
-        return _answer(w, *found)
-    return None
-
-
 def made_by_key(w: Wiring, owner: str, key: str) -> str | None:
     """The job that an idempotency key made, by whatever request; None: none so far."""
     found = w.store.jobs.made_by(traces(w.settings.secrets, owner, key, b"", b""))
@@ -217,21 +234,29 @@ def made_by_key(w: Wiring, owner: str, key: str) -> str | None:
 
 
 def _put(
-    w: Wiring, asked: JobRequest, owner: str, known_by: tuple[Trace, ...], asker: Asker
-) -> tuple[bool, Job]:
+    w: Wiring,
+    asked: JobRequest,
+    owner: str,
+    known_by: tuple[Trace, ...],
+    asker: Asker,
+    *,
+    placed: bool = False,
+) -> tuple[bool, Job, Place | None]:
     asker = replace(asker, tenant=asked.tenant or owner)
     judged = _judge(w, asked, asker)
     job = _new_job(w, asked, judged, upstream.naming_jobs(judged.checked, asker), asker.tenant)
     group: dict[str, Any] = {"batch": asker.batch}
     if asked.group_size:
         group["size"] = asked.group_size
-    # A twin with the same key may have been made since `_made_before` looked; Redis decides.
-    status, made = w.store.jobs.create(job, owner, known_by, group, asker.told_of)
+    # A twin with the same key may have been made since `made_before` looked; Redis decides.
+    status, made, place = w.store.jobs.create(
+        job, owner, known_by, group, asker.told_of, placed=placed
+    )
     if made == job.id:
-        return True, job
+        return True, job, place
     if status == "closed":  # meanwhile
         raise InvalidRequest([closed_fault(made)])
-    return _answer(w, status, made)
+    return False, made_by(w, status, made), None
 
 
 def _new_job(w: Wiring, asked: JobRequest, judged: _Judged, checked: Checked, tenant: str) -> Job:
@@ -267,23 +292,6 @@ def _new_job(w: Wiring, asked: JobRequest, judged: _Judged, checked: Checked, te
         rev=1,
         tenant=tenant,
     )
-
-
-def _answer(w: Wiring, status: str, made: str) -> tuple[bool, Job]:
-    """The job that a key made before."""
-    if status == "conflict":
-        raise Conflict(f"this Idempotency-Key was used for another request, which made {made}")
-    if status == "unproved":
-        raise Conflict(
-            f"this Idempotency-Key made {made} under a secret that is not in RUNHOOK_SECRET any "
-            "more, so nobody can tell whether for this request; look at that job before you use "
-            "another key"
-        )
-    try:
-        return False, w.store.jobs.get(made)
-    except errors.NotFound:
-        why = f"this Idempotency-Key made {made}, which was forgotten; a new job takes another key"
-        raise Conflict(why) from None
 
 
 def check(w: Wiring, asked: JobRequest, asker: Asker = ANYBODY) -> Checked:

@@ -132,8 +132,14 @@ def departed(job: Job, n: int, left: bytes) -> Job:
     return evolve(job, history=evolve(job.history, attempts=attempts))
 
 
-def asked(job: Job, line: str) -> Members:
-    """A new job's place as its script takes it."""
+def asked(job: Job, line: str, group: Mapping[str, Any]) -> Members:
+    """A new job's place as its script takes it, and whom it belongs together with.
+
+    Args:
+        job: The new one.
+        line: In which it stands.
+        group: What lib/groups takes of its group, if it has one.
+    """
     return {
         "job": job.id,
         "model": job.spec.model,
@@ -141,16 +147,12 @@ def asked(job: Job, line: str) -> Members:
         "line": line,
         "score": line_score(job),
         "expires": round(1000 * job.spec.options.get("expires_in", 0)),
+        **_kin(job, group),
     }
 
 
-def kin_of(job: Job, group: Mapping[str, Any]) -> dict[str, Any]:
-    """What `create` is told of those that a new job belongs together with; mostly nothing.
-
-    Args:
-        job: The new one.
-        group: What lib/groups takes of its group, if it has one.
-    """
+def _kin(job: Job, group: Mapping[str, Any]) -> Members:
+    """Those that a new job belongs together with; mostly nobody."""
     kin: dict[str, Any] = {}
     parent = filter(None, [job.spec.parent])
     if above := list(dict.fromkeys((*parent, *job.spec.upstream))):

@@ -9,11 +9,7 @@ import orjson
 from runhook.worker.domain import policy
 from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import LOCAL, Job
-from runhook.worker.errors import (
-    NotFound,
-    StoreUnavailable,
-    UnreadableRecord,
-)
+from runhook.worker.errors import NotFound, StoreUnavailable, UnreadableRecord
 from runhook.worker.secrets.idempotency import Trace
 from runhook.worker.store import keys, records, repeats, timeline
 from runhook.worker.store.bookings import Books, booked_by
@@ -21,17 +17,10 @@ from runhook.worker.store.changes import Change, Decision, LineOf, Moved, Timeli
 from runhook.worker.store.claims import Claim, Held
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.duties import Closing
-from runhook.worker.store.job_records import (
-    asked,
-    changed,
-    fitting,
-    kin_of,
-    moved,
-    packed,
-    read,
-)
+from runhook.worker.store.job_records import asked, changed, fitting, moved, packed, read
 from runhook.worker.store.limits import Limits
 from runhook.worker.store.memory import Memory
+from runhook.worker.store.queue import Place
 from runhook.worker.store.scripts import Scripts, milliseconds, pairs, until_ms
 
 TRIES = 20  # a job that changes so often while we read it is not one that people have
@@ -71,7 +60,9 @@ class Jobs:
         traces: Sequence[Trace],
         group: Mapping[str, Any] | None = None,
         told_of: str = "",
-    ) -> tuple[str, str]:
+        *,
+        placed: bool = False,
+    ) -> tuple[str, str, Place | None]:
         """Write a new job into the queue, or find the one this idempotency key made.
 
         Args:
@@ -80,28 +71,37 @@ class Jobs:
             traces: Those of its idempotency key; none without one.
             group: Of a job of a group what lib/groups takes of it: `size`, `batch`.
             told_of: As `Asker` has it.
+            placed: Its place is wanted with it.
 
         Returns:
-            `created`, or as `Trace.said_by` has it, and the job's id; `closed` and its group.
+            `created`, or as `Trace.said_by` has it, and the job's id; `closed` and its group. And
+            the place of a new one.
 
         Raises:
             OverBudget: Its day's budget has no room for it.
         """
         order = {
-            **asked(job, self.line_of(job.spec.options)),
+            **asked(job, self.line_of(job.spec.options), group or {}),
             **repeats.rows(traces, self._retention),
             "told_of": told_of,
             **self._books.made(job),
-            **kin_of(job, group or {}),
+            "placed": placed,
         }
         note = TimelineEntry("queued", {"model": job.spec.model, "by": owner}).packed()
-        word, found = self._scripts.waking("create", 2, orjson.dumps(order), *packed(job), note)
+        answer = self._scripts.answers("create", 3, orjson.dumps(order), *packed(job), note)
+        return self._created(job, traces, answer)
+
+    def _created(
+        self, job: Job, traces: Sequence[Trace], answer: Sequence[Any]
+    ) -> tuple[str, str, Place | None]:
+        word, found, place = answer[0].decode(), answer[1].decode(), answer[2]
         if word == "broke":
             raise self._books.broke(job.attempt, found)
-        if word != "known":
-            return word, found
-        at, _, row = found.partition(" ")
-        return traces[int(at) - 1].said_by(row)
+        if word == "known":
+            word, found = repeats.known(traces, found)
+        if not place:
+            return word, found, None
+        return word, found, Place.read(place, self._limits)
 
     def made_by(self, traces: Sequence[Trace], told_of: str = "") -> tuple[str, str] | None:
         """What a key made, as `repeats` finds it."""

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import orjson
 
@@ -59,6 +59,18 @@ class Place:
     limit: int | None
     paused: bool
     gated: bool
+
+    @classmethod
+    def read(cls, answer: Sequence[int], limits: Limits) -> Self:
+        """As lua/lib/standing has it."""
+        position, in_flight, paused, gated = answer
+        return cls(
+            position=position or None,
+            in_flight=in_flight,
+            limit=limits.each,
+            paused=bool(paused),
+            gated=bool(gated),
+        )
 
     @property
     def why_waiting(self) -> str | None:
@@ -191,14 +203,7 @@ class Queue:
 
     def place(self, line: str, job_id: str) -> Place:
         """Where a queued job stands."""
-        position, in_flight, paused, gated = self._scripts.run("position", job_id, line)
-        return Place(
-            position=position or None,
-            in_flight=in_flight,
-            limit=self.limits.each,
-            paused=bool(paused),
-            gated=bool(gated),
-        )
+        return Place.read(self._scripts.run("position", job_id, line), self.limits)
 
     def wait_for(self, action: Literal["take", "good", "busy"]) -> float:
         """Keep to the pace of free questions.

@@ -34,6 +34,12 @@ def made_by(redis: Redis, traces: Sequence[Trace], told_of: str) -> tuple[str, s
     return None
 
 
+def known(traces: Sequence[Trace], answer: str) -> tuple[str, str]:
+    """The same, where `create` found which trace has a row, and that row."""
+    at, _, row = answer.partition(" ")
+    return traces[int(at) - 1].said_by(row)
+
+
 def rows(traces: Sequence[Trace], retention: float) -> dict[str, Any]:
     """What `create` is told of the key of a new job.
 

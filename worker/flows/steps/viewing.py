@@ -9,6 +9,7 @@ from runhook.worker.flows.steps.first_look import usually
 from runhook.worker.money.amounts import money_text, of_millionths
 from runhook.worker.money.budgets import held_by
 from runhook.worker.money.standing import bill_of
+from runhook.worker.store.queue import Place
 from runhook.worker.wiring import Wiring
 
 
@@ -17,7 +18,9 @@ def shown(w: Wiring, job: Job) -> JobView:
     return job_view(job, base=w.settings.public_url)
 
 
-def whole_view(w: Wiring, job: Job, durations: Sequence[float] | None = None) -> JobView:
+def whole_view(
+    w: Wiring, job: Job, durations: Sequence[float] | None = None, place: Place | None = None
+) -> JobView:
     """The job's document; of a queued one its place, of a running one its progress.
 
     And what each attempt is expected to cost, holds of a budget, and whether that is still open.
@@ -26,10 +29,11 @@ def whole_view(w: Wiring, job: Job, durations: Sequence[float] | None = None) ->
         w: The process's parts.
         job: Which.
         durations: What its model's last jobs here took, where that was read already.
+        place: Its place, likewise.
     """
     view = shown(w, job)
     if job.state is State.QUEUED:
-        place = w.store.queue.place(w.client.line_of(job.spec.options), job.id)
+        place = place or w.store.queue.place(w.client.line_of(job.spec.options), job.id)
         view["queue_position"], view["why_waiting"] = place.position, place.why_waiting
     view["progress"] = _progress(w, job, durations)
     view["price"], view["bills"] = _price(job.attempt), _bills(job)

@@ -10,28 +10,35 @@
 --          that it is found by; want and ledger what it holds of a day's budget (lib/ledger), none
 --          where there is none;
 --          tree, above: the first of its tree, and the jobs it grew from (lib/lineage), or none;
---          waits: those it waits for, or none; group, size, batch: as lib/groups, or none
+--          waits: those it waits for, or none; group, size, batch: as lib/groups, or none;
+--          placed: whether its place is wanted
 -- ARGV[3]  ask
 -- ARGV[4]  life
 -- ARGV[5]  note
--- Returns  "created", the job's id | "known", which trace has a row, and that row | "broke", which
---          budget has no room, and what is left of it
---          | "closed", the group, which takes no more jobs
--- uses: wakeups, duties, timeline, events, jobs, labels, ledger, waiting, lineage, groups
+-- Returns  "created", the job's id, its place as lib/standing, where it is wanted
+--          | "known", which trace has a row, and that row | "broke", which budget has no room, and
+--          what is left of it | "closed", the group, which takes no more jobs; each time an empty
+--          place
+-- uses: wakeups, duties, timeline, events, jobs, labels, ledger, waiting, lineage, groups, standing
 
 local order = cjson.decode(ARGV[2])
 local key = keys.job(order.job)
-if redis.call('EXISTS', key) == 1 then return answer('created', order.job) end
+local function created()
+  local at = order.placed and where_it_stands(order.job, order.line, order.tenant) or {}
+  return answer('created', order.job, at)
+end
+
+if redis.call('EXISTS', key) == 1 then return created() end
 local by_handler = order.told_of ~= ''
 local submits = keys.submits(order.told_of)
 for i, trace in ipairs(order.traces) do
   local known = redis.call('GET', keys.idempotency(trace[1]))
     or (by_handler and redis.call('HGET', submits, trace[1]))
-  if known then return answer('known', i .. ' ' .. known) end
+  if known then return answer('known', i .. ' ' .. known, {}) end
 end
-if order.group and is_closed(order.tenant, order.group) then return answer('closed', order.group) end
+if order.group and is_closed(order.tenant, order.group) then return answer('closed', order.group, {}) end
 local broke = order.want and lacking(order.want)
-if broke then return answer('broke', broke) end
+if broke then return answer('broke', broke, {}) end
 local remembered = by_handler
   and redis.call('EXISTS', keys.job(order.told_of), keys.delivery(order.told_of)) > 0
 for _, trace in ipairs(order.traces) do
@@ -58,4 +65,4 @@ if order.group then
 end
 place(order.job, order.model, order.tenant, nil, 'queued', order.line, order.score, order.waits, 0)
 if order.expires > 0 then wake('reconcile', 'expiry/' .. order.job, order.expires) end
-return answer('created', order.job)
+return created()

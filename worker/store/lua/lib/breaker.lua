@@ -62,13 +62,15 @@ end
 
 local function breakers_of(line) return line == 'main' and {'main'} or {'main', line} end
 
--- Whether a job that took its turn may still leave: the queue is not paused, and none has tripped
--- since, or it is the probe.
-local function lets_through(line, job)
-  if paused() then return false end
+-- Whether any keeps a job of the line back, which is not its probe.
+local function has_tripped(line, job)
   for _, name in ipairs(breakers_of(line)) do
     local gate = breaker_of(name)
-    if gate and gate.probe ~= job then return false end
+    if gate and gate.probe ~= job then return true end
   end
-  return true
+  return false
 end
+
+-- Whether a job that took its turn may still leave: the queue is not paused, and none has tripped
+-- since, or it is the probe.
+local function lets_through(line, job) return not paused() and not has_tripped(line, job) end
