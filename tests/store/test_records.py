@@ -1,11 +1,25 @@
 """Versions of records: what a newer version wrote stays, what is older is brought up."""
 
+from dataclasses import MISSING, fields
+from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
+from runhook.worker.domain.jobs import (
+    Attempt,
+    Fallback,
+    Job,
+    JobHistory,
+    JobSpec,
+    OwnersTask,
+    State,
+)
+from runhook.worker.domain.reports import Archived, Cost, Error, Output
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import records
+from runhook.worker.store.job_records import packed
 from runhook.worker.store.records import Migration
 
 
@@ -120,3 +134,22 @@ def test_every_migration_has_a_name_and_leads_to_this_version() -> None:
     assert versions == sorted(versions)
     assert versions[-1] == records.VERSION
     assert all(step.name and step.kinds for step in records.MIGRATIONS)
+
+
+def test_a_default_that_says_something_is_written_at_the_top_of_a_record() -> None:
+    """So it may change. Of what is nested only what is no default is written, and none says any."""
+    nested = (Attempt, Fallback, OwnersTask, Output, Archived, Error, Cost)
+    saying = {
+        (kind, field.name)
+        for kind in (JobSpec, JobHistory, *nested)
+        for field in fields(kind)
+        if field.default is not MISSING and field.default not in (*records.NOTHING, ())
+    }
+    assert saying == {(JobSpec, "priority"), (JobHistory, "attempts")}
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    spec = JobSpec(model="a", kind="image", input={}, created_at=now)
+    job = Job(id="job_1", spec=spec, state=State.QUEUED, history=JobHistory(updated_at=now))
+    ask, life = (orjson.loads(text) for text in packed(job))
+    assert (ask["priority"], life["attempts"]) == (5, [{"n": 1}])
+    assert "metadata" not in ask
+    assert "risk" not in life

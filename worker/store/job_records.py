@@ -21,6 +21,11 @@ from runhook.worker.store.records import Members
 
 SPEC = TypeAdapter(JobSpec)
 HISTORY = TypeAdapter(JobHistory)
+# What is written also where it is the default, which is not nothing and so may change one day.
+SAID: dict[TypeAdapter[Any], Members] = {
+    SPEC: {"priority": JobSpec.priority},
+    HISTORY: {"attempts": [{"n": 1}]},
+}
 LIFE_MEMBERS = {field.name for field in fields(JobHistory)} | set(records.MARKS)
 ATTEMPT_MEMBERS = {field.name for field in fields(Attempt)}
 # Bytes of records that one answer shows. Most are 2 KiB; each may be a MiB or two, and while a
@@ -96,10 +101,8 @@ def packed(job: Job) -> tuple[bytes, bytes]:
 
 
 def _written(kind: TypeAdapter[Any], value: Any) -> Members:
-    whole = kind.dump_python(value, mode="json")
-    short = kind.dump_python(value, mode="json", exclude_defaults=True)
-    members: Members = records.lean(whole, whole, short)
-    return members
+    members: Members = kind.dump_python(value, mode="json", exclude_defaults=True)
+    return SAID[kind] | members
 
 
 def changed(held: Members, life: JobHistory) -> Members:
