@@ -1,7 +1,7 @@
 """X-Request-Id: what its sender calls a request, in the answer and in every log line."""
 
 import re
-import uuid
+import secrets
 from contextvars import Token
 
 from flask import Response, g, request
@@ -18,7 +18,7 @@ def request_id(given: str | None) -> str:
     """The name that a request brought, if it is one; else a new one."""
     if given is not None and NAME.fullmatch(given):
         return given
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def begin() -> None:

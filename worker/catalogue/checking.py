@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from runhook.config.catalogue import Model, Param
@@ -13,6 +14,7 @@ from runhook.worker.catalogue.prices import Quote, quote
 from runhook.worker.catalogue.rules import Input, relaxed, rule_faults
 from runhook.worker.catalogue.values import FILES, describe, faults_of
 from runhook.worker.domain.faults import misspelt
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.reports import App
 from runhook.worker.errors import Fault, InvalidRequest, NotFound
 
@@ -114,7 +116,7 @@ def _to_model(
     faults += [*option_faults(model.output, asked.given, options), *wrong]
     if not faults:
         faults = [fault for one in (whole, *others) if (fault := _too_dear(one, options))]
-    return replace(whole, fallback=tuple(others), retries=options.get("retries", 0)), faults
+    return evolve(whole, fallback=tuple(others), retries=options.get("retries", 0)), faults
 
 
 def estimate(name: str, given: Mapping[str, Any]) -> Quote | None:
@@ -207,13 +209,20 @@ def file_values(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Of a model that there is not, everything.
     """
+    if COMFY.fullmatch(name):
+        return dict(given)
     try:
-        params = () if COMFY.fullmatch(name) else find(name).params
+        names = _texts(find(name).endpoint)
     except NotFound:
-        params = ()
-    texts = [param for param in params if param.type not in FILES]
-    names = {name for param in texts for name in (param.name, param.alias)}
+        return dict(given)
     return {key: value for key, value in given.items() if key not in names}
+
+
+@cache
+def _texts(endpoint: str) -> frozenset[str | None]:
+    """Every name of what holds no file, of one of the catalogue's models."""
+    texts = [param for param in find(endpoint).params if param.type not in FILES]
+    return frozenset(name for param in texts for name in (param.name, param.alias))
 
 
 def _strange_fallbacks(options: Mapping[str, Any]) -> Iterable[Fault]:

@@ -31,6 +31,7 @@ from runhook.worker.errors import MOST_FAULTS, Fault, InvalidRequest
 # Levels of lists and objects in a member of a request. What is kept is wrapped in a few more, and
 # everybody who reads or writes it must manage: pydantic reads 200 levels, orjson writes 254.
 DEEPEST = 64
+NESTING = (dict, list, tuple)  # what has values inside, of JSON and in Python's own calls
 LONGEST_KEY = 255  # characters; more than any id that people make idempotency keys of
 # Commas of a request: one for each value, and a file as base64 has one. Reading ten million values
 # takes seconds in which the whole process stands still; a million take a tenth of one.
@@ -302,22 +303,23 @@ def too_deep(given: Mapping[str, Any]) -> list[Fault]:
     """A fault for each member that nests deeper than can be kept."""
     text = f"nests deeper than {DEEPEST} levels, which is the most that is kept"
     return [
-        Fault(path=name, message=text) for name, value in given.items() if _deeper(value, DEEPEST)
+        Fault(path=name, message=text)
+        for name, value in given.items()
+        if isinstance(value, NESTING) and _deeper(value, DEEPEST)
     ]
 
 
 def _deeper(value: Any, limit: int) -> bool:
     """Whether lists and objects stand in each other more often; level by level, so of any depth."""
     level = [value]
-    for _ in range(limit + 1):
-        nested = [_inside(one) for one in level if isinstance(one, dict | list | tuple)]
-        if not nested:
+    for _ in range(limit):
+        level = [one for outer in level for one in _inside(outer) if isinstance(one, NESTING)]
+        if not level:
             return False
-        level = [one for values in nested for one in values]
     return True
 
 
 def _inside(nests: Mapping[str, Any] | Sequence[Any]) -> Iterable[Any]:
-    if isinstance(nests, Mapping):
+    if isinstance(nests, dict):
         return nests.values()
     return nests

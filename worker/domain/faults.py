@@ -40,8 +40,9 @@ class Faults:
             InvalidRequest: With all of them.
         """
         try:
-            with self.also():
-                yield
+            yield
+        except InvalidRequest as invalid:
+            self.found += invalid.faults
         except Exception:
             if not self.found:
                 raise

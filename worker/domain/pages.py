@@ -43,11 +43,11 @@ def read_parameters(
         InvalidRequest: With every fault.
     """
     rest, faults = dict(given), Faults()
-    labels, named = tuple[Label, ...](), dict[str, str]()
+    labels = tuple[Label, ...]()
     if issubclass(wanted, LabelledQuery):
         named = {name: rest.pop(name) for name in given if name.startswith(PREFIX)}
-    with faults.also():
-        labels = labels_wanted(named, indexed)
+        with faults.also():
+            labels = labels_wanted(named, indexed)
     with faults.together():
         return read(wanted, rest, now=now, indexed=indexed), labels
 

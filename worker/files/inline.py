@@ -38,6 +38,8 @@ def kept(checked: Checked, keep: Keep) -> dict[str, Any]:
     """The input with `asset:<id>` in place of every data URI, each kept by `keep`."""
     files = _files(checked)
     known = {uri: f"asset:{_keep(uri, keep).id}" for _, uri in _uris(files)}
+    if not known:
+        return checked.input
     with_assets: dict[str, Any] = replaced(files, lambda text: known.get(text, text))
     return checked.input | with_assets
 

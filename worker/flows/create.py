@@ -1,6 +1,6 @@
 """Asking for a job: checked with all its faults named, then queued. Nothing is paid."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import IO, Annotated, Any, ClassVar
 
@@ -14,6 +14,7 @@ from runhook.worker.domain import jobs, policy
 from runhook.worker.domain.answers import JobView
 from runhook.worker.domain.bodies import Body, Group, JobId, Tenant, read
 from runhook.worker.domain.faults import head_of
+from runhook.worker.domain.frozen import evolve
 from runhook.worker.domain.jobs import LOCAL, Attempt, Job, JobHistory, JobSpec, State
 from runhook.worker.domain.nested import whole
 from runhook.worker.errors import Fault, InvalidRequest
@@ -242,7 +243,7 @@ def _put(
     *,
     placed: bool = False,
 ) -> tuple[bool, Job, Place | None]:
-    asker = replace(asker, tenant=asked.tenant or owner)
+    asker = evolve(asker, tenant=asked.tenant or owner)
     judged = _judge(w, asked, asker)
     job = _new_job(w, asked, judged, upstream.naming_jobs(judged.checked, asker), asker.tenant)
     group: dict[str, Any] = {"batch": asker.batch}
@@ -300,7 +301,7 @@ def check(w: Wiring, asked: JobRequest, asker: Asker = ANYBODY) -> Checked:
     Raises:
         InvalidRequest: With every fault.
     """
-    return _judge(w, asked, replace(asker, tenant=asked.tenant or asker.tenant)).checked
+    return _judge(w, asked, evolve(asker, tenant=asked.tenant or asker.tenant)).checked
 
 
 def _judge(w: Wiring, asked: JobRequest, asker: Asker) -> _Judged:
@@ -345,7 +346,7 @@ def keep(w: Wiring, name: str, file: IO[bytes], tenant: str = LOCAL) -> Asset:
     """
     # The file before its record: a record without its file would pass every check and fail its job.
     asset = w.storage.keep(name, file, w.clock.now(), w.store.assets.take_up)
-    return w.store.assets.put(replace(asset, tenant=tenant))
+    return w.store.assets.put(evolve(asset, tenant=tenant))
 
 
 def _sealed(w: Wiring, options: dict[str, Any]) -> dict[str, Any]:

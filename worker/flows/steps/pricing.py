@@ -82,8 +82,7 @@ def money_of(
     price = _sure(quote)
     if quote and price is not None:
         found = {"price": f"{price:f}", "priced_in": quote.currency}
-    amount = to_hold(w, quote, options)
-    if has_budget(w, tenant) and amount is not None:
+    if has_budget(w, tenant) and (amount := to_hold(w, quote, options)) is not None:
         found |= {"held": f"{amount:f}", "held_on": day_of(w.clock.now())}
     return found
 

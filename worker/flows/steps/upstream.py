@@ -107,6 +107,8 @@ def look(w: Wiring, model: str, given: Mapping[str, object], asker: Asker) -> Up
         StoreUnavailable: Redis does not answer or refuses.
     """
     names = list(output_names(catalogue.file_values(model, given)))
+    if not names:
+        return Upstream(jobs=(), known={}, faults=())
     ids = list(dict.fromkeys(filter(None, (_job_of(one, asker) for one in names))))
     if len(ids) > policy.MOST_UPSTREAM:
         text = f"names outputs of {len(ids)} jobs; at most {policy.MOST_UPSTREAM} are taken"
@@ -151,6 +153,8 @@ def refusal(error: RunhookError) -> RunhookError:
 
 def naming_jobs(checked: Checked, asker: Asker) -> Checked:
     """A request in which lines of the batch are the jobs that they made."""
+    if not asker.lines:
+        return checked
     files = catalogue.file_values(checked.model, checked.input)
     named = {one.line for one in output_names(files) if one.line}
     made = {name: line.job for name in named if isinstance(line := asker.lines.get(name), Made)}
