@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Request, current_app
@@ -22,25 +23,26 @@ FRONT = "/"  # where a link may bring the token
 OWNER = Caller(name=LOCAL, token="")
 ASKER = "runhook.asker"  # in WSGI's environ, where no header of a request can put it
 
-# What proxies, load balancers and content networks add, in lower case.
+# What proxies, load balancers and content networks add, as WSGI names it.
 PROXIES = {
-    "forwarded",
-    "via",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-remote-addr",
-    "x-remote-ip",
-    "true-client-ip",
-    "client-ip",
-    "cf-connecting-ip",
-    "cf-connecting-ipv6",
-    "cdn-loop",
-    "fastly-client-ip",
-    "fly-client-ip",
-    "x-azure-clientip",
-    "x-appengine-user-ip",
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_REAL_IP",
+    "HTTP_X_CLIENT_IP",
+    "HTTP_X_CLUSTER_CLIENT_IP",
+    "HTTP_X_REMOTE_ADDR",
+    "HTTP_X_REMOTE_IP",
+    "HTTP_TRUE_CLIENT_IP",
+    "HTTP_CLIENT_IP",
+    "HTTP_CF_CONNECTING_IP",
+    "HTTP_CF_CONNECTING_IPV6",
+    "HTTP_CDN_LOOP",
+    "HTTP_FASTLY_CLIENT_IP",
+    "HTTP_FLY_CLIENT_IP",
+    "HTTP_X_AZURE_CLIENTIP",
+    "HTTP_X_APPENGINE_USER_IP",
 }
+PROXIES_OWN = ("HTTP_X_FORWARDED", "HTTP_X_ORIGINAL_", "HTTP_X_ENVOY_")  # begin others of theirs
 # Wrong tokens a minute that are told so. Who guesses needs more than the universe's age at any
 # rate, so this only spares the log; a right token never waits.
 MOST_WRONG = 60
@@ -127,7 +129,7 @@ def _shown(incoming: Request) -> str:
 
 def _from_this_machine(request: Request) -> bool:
     """Loopback peer, Host and Origin, and no proxy in between that could hide the real peer."""
-    if any(_by_a_proxy(name.lower()) for name, _ in request.headers):
+    if any(_by_a_proxy(name) for name in request.environ):
         return False
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return False
@@ -137,14 +139,19 @@ def _from_this_machine(request: Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
         return False
+    return _is_loopback(request.remote_addr or "")
+
+
+@lru_cache(maxsize=64)  # reading one takes longer than all else here, and it is nearly always one
+def _is_loopback(address: str) -> bool:
     try:
-        peer = ipaddress.ip_address(request.remote_addr or "")
+        peer = ipaddress.ip_address(address)
     except ValueError:
         return False
     mapped = getattr(peer, "ipv4_mapped", None)
     return (mapped or peer).is_loopback
 
 
-def _by_a_proxy(header: str) -> bool:
-    """Whether a header is one that proxies add: then the peer is not who asks."""
-    return header in PROXIES or header.startswith(("x-forwarded", "x-original-", "x-envoy-"))
+def _by_a_proxy(name: str) -> bool:
+    """Whether a header is one that proxies add, as WSGI names it: then the peer is not who asks."""
+    return name in PROXIES or name.startswith(PROXIES_OWN)
