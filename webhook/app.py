@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 
 from runhook.webhook.edge import problems, request_ids
 from runhook.webhook.edge.access import wrong_tokens
+from runhook.webhook.edge.current import this_request
 from runhook.webhook.edge.forgery import refuse_forged
 from runhook.webhook.edge.page_forms import bound_form
 from runhook.webhook.edge.rates import Limiter
@@ -155,6 +156,7 @@ def routed() -> Flask:
 
 def _kept_nowhere(response: Response) -> Response:
     """What needs a token is kept in no cache."""
-    if request.path in (mcp.PATH, metrics.PATH) or request.path.startswith("/v1"):
+    path = this_request().path
+    if path in (mcp.PATH, metrics.PATH) or path.startswith("/v1"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

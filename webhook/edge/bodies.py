@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from flask import current_app, g, request
+from flask import g, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from runhook.webhook.edge.current import this_app, this_request
 from runhook.webhook.edge.receiving import body_within
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.bodies import Body, Model, json_object, read
@@ -88,7 +89,8 @@ def body_as(judge: Callable[[dict[str, Any]], Found]) -> Found:
         InvalidRequest: It is no JSON object, or with every fault of the request.
     """
     with request_faults().together():
-        return judge(_json(READS[current_app.view_functions[request.endpoint or ""]]))
+        route = this_app().view_functions[this_request().endpoint or ""]
+        return judge(_json(READS[route]))
 
 
 def request_faults() -> Faults:
@@ -115,9 +117,10 @@ def _json(wanted: Reads) -> dict[str, Any]:
     """
     if wanted.empty and not _says_body():
         return {}
-    if request.mimetype != JSON:
+    asked = this_request()
+    if asked.mimetype != JSON:
         raise UnsupportedMediaType(f"send Content-Type: {JSON}")
-    found = body_within(request, wanted.largest)
+    found = body_within(asked, wanted.largest)
     if found is None:
         raise RequestEntityTooLarge(f"the body is at most {wanted.largest} bytes")
     return json_object(found)

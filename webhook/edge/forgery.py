@@ -11,6 +11,7 @@ from flask import Request, g, request
 from werkzeug.exceptions import Forbidden
 
 from runhook.config.callers import Caller
+from runhook.webhook.edge.current import noted, this_request
 from runhook.webhook.edge.page_forms import is_page
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.sessions import Session
@@ -39,7 +40,7 @@ def refuse_forged() -> None:
     Raises:
         Forbidden: Nothing is done.
     """
-    if request.method in SAFE or _by_token():
+    if this_request().method in SAFE or _by_token():
         return
     if _session() is None and not is_page():
         return  # callbacks, and /v1 without tokens, where access looks at where it comes from
@@ -68,12 +69,12 @@ def from_our_own_page(incoming: Request) -> bool:
 
 def _by_token() -> bool:
     """Whether the request itself shows a token."""
-    asks: Caller | None = g.get("caller")
+    asks: Caller | None = noted().get("caller")
     return asks is not None and bool(asks.token) and _session() is None
 
 
 def _session() -> Session | None:
-    found: Session | None = g.get("session")
+    found: Session | None = noted().get("session")
     return found
 
 

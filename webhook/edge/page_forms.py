@@ -2,6 +2,8 @@
 
 from flask import g, request
 
+from runhook.webhook.edge.current import this_request
+
 LARGEST_FILE = 2 * 1024**3  # bytes; models take less, LoRA files do not come this way
 BUSY_FORM = 64 * 1024  # bytes of a form around its file
 # Bytes of a form without files: as many texts as the application reads of one, and their names.
@@ -14,7 +16,7 @@ PROGRAMS = ("/v1/", "/mcp", "/callbacks/")  # what is for programs alone: each s
 
 def is_page() -> bool:
     """Whether it is asked with a browser, or by whoever has one ask."""
-    return not request.path.startswith(PROGRAMS)
+    return not this_request().path.startswith(PROGRAMS)
 
 
 def bound_form() -> None:

@@ -7,9 +7,10 @@ body.
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
-from flask import Response, current_app, g, request
+from flask import Request, Response, g
 
 from runhook.webhook.edge.bodies import READS, no_body
+from runhook.webhook.edge.current import noted, this_app, this_request
 from runhook.webhook.edge.declared import HEARS
 from runhook.webhook.edge.responses import wiring
 from runhook.worker.domain.bodies import refused, shaped
@@ -49,31 +50,32 @@ def read_query() -> None:
         InvalidRequest: The query has a parameter that this route does not take, a wrong one, or one
             twice; or a header is wrong. And there is no body to be read.
     """
-    route = current_app.view_functions[request.endpoint or ""]
-    faults = g.faults = Faults(*_repeated())
+    asked, notes, w = this_request(), noted(), wiring()
+    route = this_app().view_functions[asked.endpoint or ""]
+    faults = notes.faults = Faults(*_repeated(asked))
     with faults.also():
-        g.query, g.labels = read_parameters(
+        notes.query, notes.labels = read_parameters(
             QUERIES.get(route, Query),
-            request.args.to_dict(),
-            now=wiring().clock.now(),
-            indexed=wiring().settings.indexed,
+            asked.args.to_dict(),
+            now=w.clock.now(),
+            indexed=w.settings.indexed,
         )
-    faults.found += _header_faults(route)
+    faults.found += _header_faults(asked, route)
     if faults.found and route not in READS:
-        if request.path.startswith(V1):
+        if asked.path.startswith(V1):
             no_body()  # refuses it with what a body says for all that
         raise InvalidRequest(faults.found)
 
 
-def _repeated() -> Iterator[Fault]:
-    for name, values in request.args.lists():
+def _repeated(asked: Request) -> Iterator[Fault]:
+    for name, values in asked.args.lists():
         if len(values) > 1:
             yield Fault(path=name, message="is given more than once")
 
 
-def _header_faults(route: Callable[..., Any]) -> Iterator[Fault]:
+def _header_faults(asked: Request, route: Callable[..., Any]) -> Iterator[Fault]:
     for header in HEARS.get(route, ()):
-        value = request.headers.get(header.name)
+        value = asked.headers.get(header.name)
         if value is not None and (fault := header.fault(value)):
             yield fault
 

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from flask import Request, request
+from flask import Request
 from werkzeug.exceptions import LengthRequired, RequestTimeout, ServiceUnavailable
 from werkzeug.formparser import FormDataParser
 
+from runhook.webhook.edge.current import this_request
 from runhook.worker.secrets.signing import PATH
 
 IN_MEMORY = 256 * 1024  # bytes of a body that are kept in memory until it is whole
@@ -144,10 +145,11 @@ def refuse_unread() -> None:
     Raises:
         LengthRequired: Some WSGI servers do not; ours does.
     """
-    in_chunks = "Transfer-Encoding" in request.headers and request.content_length is None
-    if not in_chunks or request.environ.get("wsgi.input_terminated"):
+    asked = this_request()
+    in_chunks = "Transfer-Encoding" in asked.headers and asked.content_length is None
+    if not in_chunks or asked.environ.get("wsgi.input_terminated"):
         return
-    if not request.path.startswith(f"{PATH}/"):
+    if not asked.path.startswith(f"{PATH}/"):
         raise LengthRequired(
             "this server takes no body in chunks; send it with Content-Length. Nothing was done."
         )

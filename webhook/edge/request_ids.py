@@ -4,8 +4,9 @@ import re
 import secrets
 from contextvars import Token
 
-from flask import Response, g, request
+from flask import Response, g
 
+from runhook.webhook.edge.current import noted, this_request
 from runhook.worker.secrets.signing import PATH
 from runhook.worker.telemetry import in_request, request_over
 
@@ -23,15 +24,15 @@ def request_id(given: str | None) -> str:
 
 def begin() -> None:
     """Before a request: from now on log lines name it."""
-    g.request_id = request_id(request.headers.get(HEADER))
-    g.request_token = in_request(g.request_id)
+    named, notes = request_id(this_request().headers.get(HEADER)), noted()
+    notes.request_id, notes.request_token = named, in_request(named)
 
 
 def told(response: Response) -> Response:
     """An answer that says which request it is to."""
     # RunningHub reads none, and small callbacks, which never come here, are answered without.
-    if not request.path.startswith(CALLBACKS):
-        response.headers[HEADER] = g.request_id
+    if not this_request().path.startswith(CALLBACKS):
+        response.headers[HEADER] = noted().request_id
     return response
 
 

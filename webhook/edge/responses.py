@@ -7,14 +7,15 @@ OpenAPI document is made of it. Nothing is checked when it answers.
 from typing import Generic, TypeVar
 
 import orjson
-from flask import Response, current_app
+from flask import Response
 
+from runhook.webhook.edge.current import this_app
 from runhook.worker.wiring import Wiring
 
 
 def wiring() -> Wiring:
     """The process's parts."""
-    found: Wiring = current_app.extensions["runhook"]
+    found: Wiring = this_app().extensions["runhook"]
     return found
 
 

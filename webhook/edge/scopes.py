@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from flask import current_app, g, request
+from flask import g
 from werkzeug.exceptions import Forbidden
 
 from runhook.config.callers import Caller, Scope
 from runhook.webhook.edge.access import asker_of, refusal_of
+from runhook.webhook.edge.current import noted, this_app, this_request
 from runhook.webhook.edge.rates import refuse_hasty
 from runhook.webhook.edge.responses import wiring
 from runhook.webhook.edge.sessions import Session
@@ -47,20 +48,22 @@ def require_token() -> None:
         Forbidden: The scope is missing.
         NotFound: A job or delivery of another tenant, as if there were none.
     """
-    if request.endpoint is None:
+    asked, notes = this_request(), noted()
+    if asked.endpoint is None:
         return  # there is no such call, which is no secret
-    needed = OPEN_TO.get(current_app.view_functions[request.endpoint], ())
+    needed = OPEN_TO.get(this_app().view_functions[asked.endpoint], ())
     if "anybody" in needed:
         return
-    caller, session = asker_of(wiring().settings, request)
+    caller, session = asker_of(wiring().settings, asked)
     if caller is None or _has_signed_out(session):
-        raise refusal_of(request)
+        raise refusal_of(asked)
     refuse_hasty(caller, session)
     if not caller.may(needed):
         raise forbidden(caller, " or ".join(needed or ("admin",)))
-    g.caller, g.session, g.only = caller, session, caller.tenant_in(needed)
-    if g.only is not None:
-        _hide_others(g.only, request.view_args or {})
+    own = caller.tenant_in(needed)
+    notes.caller, notes.session, notes.only = caller, session, own
+    if own is not None:
+        _hide_others(own, asked.view_args or {})
 
 
 def caller() -> Caller:

@@ -5,11 +5,12 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Annotated, Any, cast
 
 import orjson
-from flask import Blueprint, request, stream_with_context, url_for
+from flask import Blueprint, request, stream_with_context
 from pydantic import Field
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from runhook.webhook.edge.bodies import body, body_as, no_body, reads, request_faults
+from runhook.webhook.edge.current import this_request
 from runhook.webhook.edge.declared import Header, gives, hears
 from runhook.webhook.edge.limits import ASKING, BATCHES, CHANGING
 from runhook.webhook.edge.queries import Flag, Query, labels, query, read_query, takes
@@ -104,17 +105,16 @@ def post_job() -> Answer[JobView] | Answer[DryRunView]:
 
     With `?dry_run=true` nothing is kept: 200 with the completed input and its price.
     """
-    wanted, key = body_as(_good_elsewhere), request.headers.get(IDEMPOTENCY_KEY.name)
+    wanted, asked = body_as(_good_elsewhere), this_request()
+    key, w, asker = asked.headers.get(IDEMPOTENCY_KEY.name), wiring(), _asker()
     dry_run = query(JobQuery).dry_run
     # Only where RunningHub is asked: an ordinary job needs Redis alone and waits for nobody.
     with _waiting_for(wanted, dry_run):
         if dry_run:
-            return answer(create.priced(wiring(), wanted, asker=_asker()))
-        new, view = create.accept_shown(
-            wiring(), wanted, owner=caller().name, key=key, asker=_asker()
-        )
+            return answer(create.priced(w, wanted, asker=asker))
+        new, view = create.accept_shown(w, wanted, owner=asker.tenant, key=key, asker=asker)
     response = answer(view, _status(new=new))
-    response.headers["Location"] = url_for("jobs.get_job", job_id=view["id"])
+    response.headers["Location"] = f"{asked.root_path}{asked.path}/{view['id']}"
     return response
 
 
