@@ -1,13 +1,12 @@
 -- Deliveries are opened: what is told to whom, and since when.
 -- uses: time, audience, deliveries
 
--- to: {handler, lane, ms until the first attempt}. job: empty where the event is about none. Its id;
--- nothing where there is one.
+local function delivery_id(entry, to) return 'dlv_' .. entry .. '_' .. to[1] end
+
+-- to: {handler, lane, ms until the first attempt}. job: empty where the event is about none.
 local function open_delivery(entry, job, kind, to, sample)
-  local handler, lane, due = to[1], to[2], now + to[3]
-  local id = 'dlv_' .. entry .. '_' .. handler
+  local id, handler, lane, due = delivery_id(entry, to), to[1], to[2], now + to[3]
   local key = keys.delivery(id)
-  if redis.call('EXISTS', key) == 1 then return nil end
   redis.call('HSET', key, 'v', records.VERSION, 'event', entry, 'handler', handler, 'job', job,
     'type', kind, 'state', 'pending', 'begun', 0, 'from', 0, 'opened', text(now), 'due', text(due),
     'lane', lane)
@@ -16,22 +15,24 @@ local function open_delivery(entry, job, kind, to, sample)
   redis.call('ZADD', keys.outbox(handler), due, id)
   local delay, took = may_be_tried(handler, due)
   stir_in(lane, handler, delay, took)
-  return id
 end
 
--- One to each, those that there are not yet; how many are new.
+-- One to each, those that there are not yet; how many are new. Listed first, so that one whose lists
+-- are broken is found all the same.
 local function open_each(entry, job, kind, tos, sample)
-  local ids, who = {}, {}
+  local new, ids, who = {}, {}, {}
   for _, to in ipairs(tos) do
-    local id = open_delivery(entry, job, kind, to, sample)
-    if id then
-      ids[#ids + 1] = id
+    local id = delivery_id(entry, to)
+    if redis.call('EXISTS', keys.delivery(id)) == 0 then
+      new[#new + 1], ids[#ids + 1] = to, id
       who[#who + 1], who[#who + 2] = 0, to[1]
     end
   end
-  if #ids > 0 then redis.call('ZADD', keys.receivers(), unpack(who)) end
-  if #ids > 0 and job ~= '' then redis.call('SADD', keys.deliveries_of_job(job), unpack(ids)) end
-  return #ids
+  if #new == 0 then return 0 end
+  redis.call('ZADD', keys.receivers(), unpack(who))
+  if job ~= '' then redis.call('SADD', keys.deliveries_of_job(job), unpack(ids)) end
+  for _, to in ipairs(new) do open_delivery(entry, job, kind, to, sample) end
+  return #new
 end
 
 -- Open all of an event, if its caller knows to whom. told: {by, to}, by the word for who listens at
