@@ -76,7 +76,7 @@ class Turn:
         lingers: With nothing due it waits for more.
         round: It works in rounds: when this one began, as Redis tells it, or FIRST. What becomes
             due since then waits for the next. Empty: it does not.
-        later: Nothing else was due when its round began, but something is by now.
+        later: Nothing else was due when its round began; it comes back for the next.
         ends: Until when it takes the lane's next duty in the script that puts this one down, by the
             monotonic clock; then it rests, so that a time limit begins anew with the next task.
         asked: It asked for the next duty.

@@ -5,7 +5,7 @@
 --          lost, it has the duty already
 -- Returns  {"claimed", id, token, how often in a row it failed, what its flow reads, and in ms when
 --          the claimer's round began, if it works in rounds}
---          | {"none"} | {"later"} (what is due became so in this round) | {"backwards"}
+--          | {"none"} | {"later"} (none was when its round began) | {"backwards"}
 -- uses: wakeups, claiming
 -- uses: bringing_turns, bringing_jobs, bringing_events, bringing_deliveries
 

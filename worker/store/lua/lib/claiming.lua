@@ -69,7 +69,7 @@ local function claim_named(who)
 end
 
 -- The duty that has been due longest: its name, token and failures. Nothing: none is, and it
--- drains no more; or, with the word 'later', none has been since its round began.
+-- drains no more; or, with the word 'later', none has been since its round began, and it comes back.
 local function claim_next(who, last)
   local id, token, failed = given_before(who, last)
   if token then return id, token, failed end
@@ -85,9 +85,7 @@ local function claim_next(who, last)
     token, failed = take_duty(who, name, redis.call('HGET', keys.claims(who.lane), name) or '')
     if token then return name, token, failed end
   end
-  if till < now and redis.call('ZCOUNT', keys.due(who.lane), '-inf', text(now)) > 0 then
-    return nil, 'later'
-  end
+  if till < now then return nil, 'later' end
   if not who.linger or #due == policy.PARKED_AT_ONCE then
     rest(who.lane, who.me)
     return nil
