@@ -3,7 +3,9 @@
 import hmac
 import ipaddress
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Request, current_app
@@ -129,7 +131,7 @@ def _shown(incoming: Request) -> str:
 
 def _from_this_machine(request: Request) -> bool:
     """Loopback peer, Host and Origin, and no proxy in between that could hide the real peer."""
-    if any(_by_a_proxy(name) for name in request.environ):
+    if _came_by_a_proxy(request.environ):
         return False
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return False
@@ -152,6 +154,6 @@ def _is_loopback(address: str) -> bool:
     return (mapped or peer).is_loopback
 
 
-def _by_a_proxy(name: str) -> bool:
-    """Whether a header is one that proxies add, as WSGI names it: then the peer is not who asks."""
-    return name in PROXIES or name.startswith(PROXIES_OWN)
+def _came_by_a_proxy(environ: Mapping[str, Any]) -> bool:
+    """Whether there is a header that proxies add: then the peer is not who asks."""
+    return not PROXIES.isdisjoint(environ) or any(one.startswith(PROXIES_OWN) for one in environ)
