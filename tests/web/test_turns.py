@@ -1,5 +1,6 @@
 """Whose jobs wait, and why: as /v1, the pages and the command line say it."""
 
+import json
 import re
 from typing import Any
 
@@ -148,3 +149,17 @@ def test_a_new_job_whose_answer_was_lost_is_told_its_place(house: House) -> None
     for _ in range(2):
         word, made, place = house.w.store.jobs.create(job, "local", (), placed=True)
         assert (word, made, place and place.position) == ("created", job.id, 1)
+
+
+def test_each_line_of_a_batch_is_one_round_trip(house: House) -> None:
+    house.w.store.queue.pause(True)
+    client, lines = web_app(house.w).test_client(), "\n".join(2 * [json.dumps(GOOD)])
+    answers: list[str] = []
+
+    def ask() -> None:
+        sent = client.post("/v1/jobs/batch", data=lines, content_type="application/x-ndjson")
+        answers.append(sent.get_data(as_text=True))
+
+    assert trips(ask) == 2
+    shown = [json.loads(line)["job"]["queue_position"] for line in answers[0].splitlines()]
+    assert shown == [None, None], "as lists have it"
