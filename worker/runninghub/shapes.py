@@ -191,8 +191,11 @@ def rejected(code: str, text: str) -> Error:
 
 def broken_graph(said: Json, ref: str) -> Report | None:
     """`promptTips` with node errors: a task id came, but the graph will not run (api-276642704)."""
+    tips = said.get("promptTips")
+    if not tips:  # as of most
+        return None
     try:
-        tips = _unpacked(said.get("promptTips"))
+        tips = _unpacked(tips)
     except Unreadable:
         return None
     if not isinstance(tips, dict) or not (tips.get("node_errors") or tips.get("result") is False):
