@@ -100,6 +100,16 @@ def test_priority_counts_before_turns(house: House) -> None:
     assert _next(house) == ["a", "b", "a", "c", "b", "b"]
 
 
+def test_a_job_that_leaves_the_queue_leaves_no_row_behind(house: House) -> None:
+    house.w.store.queue.pause(True)
+    for part in (0.0002, 0.0006, 0.0007):  # of a moment, which its record keeps rounded
+        house.clock.advance(part)
+        _asks(house, "a")
+    house.w.store.queue.pause(False)
+    assert _dispatched(house) == ["a", "a", "a"]
+    assert wrong_turns(house.raw) == []
+
+
 def test_whoever_was_served_stands_last(build: Build) -> None:
     house = build(RUNHOOK_CONCURRENCY=1)
     _asks(house, "a", 3)

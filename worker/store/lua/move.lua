@@ -31,7 +31,7 @@
 local order = cjson.decode(ARGV[2])
 local job, key = order.job, keys.job(order.job)
 local held = redis.call('HMGET', key, 'rev', 'move', 'state', 'model', 'tenant', 'waits', 'group',
-  'tallied', 'heard:' .. order.n)
+  'tallied', 'heard:' .. order.n, 'score')
 if not held[1] then return answer('gone', false) end
 if held[2] == order.id then  -- sent again: its answer was lost
   return answer('done', next_of((order.closing or {}).next))
@@ -87,7 +87,9 @@ local waits = #order.waits > 0
 if held[6] or waits then wait_for(job, order.waits) end
 if old ~= new then
   if new == 'queued' then redis.call('HDEL', key, 'left:' .. order.n) end
-  place(job, model, held[5] or order.tenant, old, new, order.line, order.score, waits, aside)
+  -- Where it stands now: what its record says of its age is rounded, and may name another place.
+  local score = old == 'queued' and held[10] or order.score
+  place(job, model, held[5] or order.tenant, old, new, order.line, score, waits, aside)
   if order.turn and order.each ~= '' and flying(order.tenant) >= order.each then
     hold_back(order.tenant, true)
   end
