@@ -129,10 +129,10 @@ end
 local function with_records(jobs)
   local found, bytes = {}, 0
   for _, head in ipairs(jobs) do
-    local key = keys.job(head.job)
-    bytes = bytes + redis.call('HSTRLEN', key, 'ask') + redis.call('HSTRLEN', key, 'life')
+    local record = redis.call('HGETALL', keys.job(head.job))
+    for i = 2, #record, 2 do bytes = bytes + #record[i] end
     if #found > 0 and bytes > policy.BROUGHT_BYTES then return found end
-    found[#found + 1] = {head.job, redis.call('HGETALL', key)}
+    found[#found + 1] = {head.job, record}
   end
   return found
 end
