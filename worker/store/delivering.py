@@ -140,8 +140,8 @@ class Delivering:
             hand: What it took.
             told: What was told of that.
             left: What was not, and is put back.
-            judge: What that says of the receiver's health; asked again when another slot changed it
-                meanwhile. None: nothing.
+            judge: What that says of the receiver's health, if anything; asked again when another
+                slot changed it meanwhile.
             closing: The end of the slot's claim; None: it goes on with the rest of its hand.
 
         Returns:
@@ -150,13 +150,12 @@ class Delivering:
         order = _slot_of(claim) | {"told": [_told(one) for one in told], "left": _left(left)}
         if closing:
             order["closing"] = closing.order
-        tried = [self._tried(one.result) for one in told]
-        handler, health, rev = claim.attempt[0], hand.health, hand.rev
+        tried, health, rev = [self._tried(one.result) for one in told], hand.health, hand.rev
         for _ in range(TRIES):
             if judge is None:
                 break
             verdict = judge(health)
-            judged = order | _judged(claim.lane, handler, verdict, rev)
+            judged = order | _judged(claim, verdict, rev)
             word, now, _ = self._recorded(judged, tried, closing)
             if word != b"stale":
                 return verdict.disabled if word == b"disabled" else None
@@ -231,12 +230,13 @@ def _left(many: Sequence[Left]) -> list[dict[str, Any]]:
     return [{"id": one.id, "after": round(one.after * 1000)} for one in many]
 
 
-def _judged(lane: str, handler: str, verdict: Verdict, rev: int) -> dict[str, Any]:
+def _judged(claim: Claim, verdict: Verdict, rev: int) -> dict[str, Any]:
     """A verdict as `record_delivery` takes it."""
+    handler, _ = claim.attempt
     fields = [part for pair in health_fields(verdict.health) for part in pair]
     judged: dict[str, Any] = {"health": fields}
     # Several children tell a handler at once, and what each says of it is only a pace.
-    if lane == "subscribers":
+    if claim.lane == "subscribers":
         judged["rev"] = rev
     if verdict.disabled:
         alert = f"subscription {handler} is disabled: {verdict.disabled}. What it misses is kept:"

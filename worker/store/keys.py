@@ -215,7 +215,11 @@ told = EVENTS.key(
 outbox = EVENTS.key(
     "outbox:<handler>", "zset", "a handler's pending deliveries", by="ms: when each is tried next"
 )
-held = EVENTS.key("held:<handler>", "hash", "the delivery in the hand of each slot")
+held = EVENTS.key(
+    "held:<handler>",
+    "hash",
+    "the deliveries in the hand of each slot, the first and `<slot>.<place>` behind it",
+)
 
 telling = PLACES.key(
     "telling:<lane>", "zset", "slots with a delivery in hand", by="ms: when that counts as lost"
