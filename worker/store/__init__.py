@@ -148,8 +148,12 @@ class Store:
         self.subscriptions, self.processes = Subscriptions(scripts), Processes(scripts)
         self.audience = Audience(self.processes, self.subscriptions, scripts.clock)
         self.assets, self.sessions = Assets(scripts, account), Sessions(scripts.client)
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What is mended and removed in time."""
         named = (self.subscriptions.unreadable, self.assets.unreadable, self.processes.unreadable)
-        self.upkeep = Upkeep(scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
+        return Upkeep(self._scripts, self.jobs, self.deliveries, self.listing, self.ledger, named)
 
     @property
     def installation(self) -> Installation:
