@@ -229,18 +229,15 @@ def _end(row: Row, taken: LeasedDelivery, told: Told) -> None:
 
 
 def _told_to(w: Wiring, claim: Claim, taken: LeasedDelivery, tell: Tell) -> Told:
-    """Tell a receiver; what came of it, whatever went wrong.
-
-    Raises:
-        StoreUnavailable: Redis does not answer.
-    """
+    """Tell a receiver; what came of it, whatever went wrong."""
     try:
         return _turn_of(w, taken, tell)
     except UnreadableRecord as unreadable:
         report("record.unreadable", lane=claim.lane, duty=claim.id, why=str(unreadable))
         return POSTPONED
-    except StoreUnavailable:
-        raise
+    except StoreUnavailable as away:  # its event had to be read; what was told is recorded first
+        report("redis.away", lane=claim.lane, duty=taken.delivery.id, why=str(away))
+        return POSTPONED
     except Exception as error:  # noqa: BLE001 - it is this delivery's own, and others wait behind it
         report("task.failed", lane=claim.lane, duty=taken.delivery.id, exc_info=True)
         why = f"it could not be delivered: {unforeseen(error, policy.LONGEST_DELIVERY_WHY)}"
