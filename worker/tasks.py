@@ -211,8 +211,9 @@ def _own_up() -> None:
 def _task(lane: str) -> None:
     limits: dict[str, Any] = {}
     if lane == "handlers":
-        # Of the last handler that a task calls: those before it took DRAIN_SECONDS together.
-        longest = policy.HANDLER_LONGEST + policy.DRAIN_SECONDS
+        # Of the last handler that a task calls: those before it took DRAIN_SECONDS together, and
+        # those before it in its row no longer than it takes until what waits there is let go.
+        longest = policy.HANDLER_LONGEST + policy.DRAIN_SECONDS + policy.ROW_LET_GO
         limits = {"soft_time_limit": longest, "time_limit": longest + policy.HANDLER_GRACE}
 
     @app.task(name=task_name(lane), **limits)

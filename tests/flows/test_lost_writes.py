@@ -438,3 +438,14 @@ def test_a_request_whose_turn_was_over_before_it_knew_that_it_may_leave_never_le
     house.until(job, "succeeded")
     assert house.sandbox.accepted() == 1
     assert house.job(job).attempt.n == 1
+
+
+def test_what_a_paid_request_was_answered_is_kept_though_memory_ran_out(house: House) -> None:
+    job = _at_its_turn(house)
+    departure = house.w.store.memory.departure(_left(house, job).token)
+    house.raw.config_set("maxmemory", 1)
+    try:
+        _settle_answer(house.w, job.id, 1, Accepted(REF), departure)
+    finally:
+        house.raw.config_set("maxmemory", 0)
+    assert house.job(job).state is State.RUNNING

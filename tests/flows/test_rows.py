@@ -5,11 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 from runhook import Event
+from runhook.worker.delivery.telling import Row, Told, deliver_to_handler
 from runhook.worker.domain import policy
+from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.handlers import Handler, Registry
+from runhook.worker.domain.lanes import LANES
+from runhook.worker.flows import follow_up
 from runhook.worker.flows.drain import drain
 from runhook.worker.flows.pump import published
-from runhook.worker.store import Claim, Hand, JobFilter
+from runhook.worker.store import Attempted, Claim, DeliveryResult, Hand, JobFilter, Left
 from runhook.worker.store.claims import FIRST, Turn
 from tests.claimed import hold
 from tests.conftest import Build, House, eventually
@@ -140,6 +144,92 @@ def test_one_in_a_row_that_cannot_be_read_here_is_left_uncounted(build: Build) -
     assert not house.raw.hgetall("runhook:held:publish")
 
 
+def test_one_in_a_row_whose_record_is_broken_keeps_no_other_from_being_told(build: Build) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    house = _house(build, publish, waiting=4)
+    broken = b"runhook:delivery:" + house.raw.zrange("runhook:outbox:publish", 0, -1)[2]
+    house.raw.delete(broken)
+    house.raw.set(broken, "of another type")
+    house.later(60)
+    assert len(heard) == 3
+    assert not house.raw.hgetall("runhook:parked:handlers")
+
+
+def test_one_that_hung_and_was_killed_with_its_child_counts_as_begun(build: Build) -> None:
+    house = _house(build, _named("publish"), waiting=3)
+    claim, hand = _taken(house, "publish/1")
+    row = Row(house.w, claim, hand)
+    first = row.next()
+    assert first
+    row.add(first, Told(DeliveryResult(state="done", outcome=Outcome(word="done", took=0))))
+    hangs = row.next()
+    assert hangs
+    row.let_go()
+    house.clock.advance(400)
+    _, again = _taken(house, "publish/1")
+    assert [(one.delivery.id, one.n) for one in again.taken] == [(hangs.delivery.id, 2)]
+
+
+def test_what_is_let_go_of_is_so_once_though_it_is_said_again(build: Build) -> None:
+    house = _house(build, _named("publish"), waiting=4)
+    claim, hand = _taken(house, "publish/1")
+    heard, fails, behind, _ = hand.taken
+    done, failed = Outcome(word="done", took=0), Outcome(word="failed", took=0, why="closed")
+    told = [
+        Attempted(taken=heard, result=DeliveryResult(state="done", outcome=done)),
+        Attempted(taken=fails, result=DeliveryResult(state="pending", outcome=failed, again_in=5)),
+    ]
+    seen = []
+    for _ in range(2):
+        left = [Left(behind.delivery.id)]
+        house.w.store.delivering.record(claim, hand, told, left, judge=None, closing=None)
+        seen.append((_states(house), house.raw.zrange("runhook:outbox:publish", 0, -1)))
+    assert seen[0] == seen[1]
+
+
+def test_a_delivery_that_ended_is_told_no_more_though_it_stands_in_the_outbox(
+    build: Build,
+) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    house = _house(build, publish, waiting=2)
+    names = house.raw.zrange("runhook:outbox:publish", 0, -1, withscores=True)
+    drain(house.w, "handlers")
+    house.raw.zadd("runhook:outbox:publish", dict(names))  # a script broke off in its middle
+    house.w.store.duties.wake("handlers", "publish/1")
+    house.later(60)
+    assert len(heard) <= 4
+    assert house.raw.zcard("runhook:outbox:publish") == 0
+
+
+def test_a_delivery_opened_when_a_lease_was_over_is_told_though_its_holder_comes_back(
+    build: Build,
+) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    house = _house(build, publish, waiting=0)
+    house.w.store.duties.wake("handlers", "publish/1")
+    claim = hold(house.w.store.duties, "handlers", "publish/1")
+    assert claim
+    house.clock.advance(LANES["handlers"].lease + 1)
+    house.lost = ["handlers"]
+    house.until(house.ask(), "succeeded")
+    house.w.store.duties.put_down(claim)
+    house.lost = []
+    house.later(300)
+    assert len(heard) == 1
+
+
 def test_what_a_handler_does_to_its_event_no_other_handler_sees(build: Build) -> None:
     seen: list[Any] = []
 
@@ -170,6 +260,20 @@ def test_what_becomes_due_in_a_round_waits_for_the_next(build: Build) -> None:
     following = duties.claim("handlers", Turn(round=FIRST))
     assert following
     assert following.id == "b"
+
+
+def test_behind_a_full_row_the_next_is_not_waited_for(build: Build) -> None:
+    house = _house(build, _named("publish"), waiting=policy.TOLD_IN_A_ROW + 1)
+    claim = house.w.store.duties.claim("handlers", Turn(round=FIRST))
+    assert claim
+    house.clock.advance(policy.ROUND / 2)
+    claim.turn.ends = float("inf")
+    deliver_to_handler(house.w, claim, follow_up.submitter)
+    following = claim.turn.next
+    assert following
+    hand = house.w.store.delivering.take(following)
+    assert isinstance(hand, Hand)
+    assert len(hand.taken) == 1
 
 
 def _named(name: str) -> Function:

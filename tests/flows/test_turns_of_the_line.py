@@ -10,6 +10,7 @@ from runhook.worker.flows.drain import drain
 from runhook.worker.store.claims import Held
 from tests.conftest import Build, House
 from tests.trips import trips
+from tests.turns import wrong_turns
 
 
 def _line_is_due(house: House) -> bool:
@@ -69,3 +70,13 @@ def test_with_nobody_in_line_a_slot_that_is_free_again_wakes_nobody(build: Build
     house.lost = ["line"]
     house.until(job, "succeeded")
     assert not _line_is_due(house)
+
+
+def test_what_the_doctor_finds_wrong_of_a_queue_it_finds_once(house: House) -> None:
+    house.w.store.queue.pause(True)
+    for part in (0.0002, 0.0006, 0.0007):  # seconds: a record's moment has more places than a score
+        house.clock.advance(part)
+        house.ask()
+    house.w.store.upkeep.repair()
+    assert house.w.store.upkeep.repair() == 0
+    assert wrong_turns(house.raw) == []

@@ -28,7 +28,7 @@ from runhook.worker.store import (
     LeasedDelivery,
     Left,
 )
-from runhook.worker.store.claims import Turn
+from runhook.worker.store.claims import Turn, boot_time
 from runhook.worker.store.delivering import Judge, SharedEvent
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -77,11 +77,12 @@ class Row:
 
     def add(self, taken: LeasedDelivery, told: Told) -> None:
         """What came of one."""
-        if told.turn is None:
-            # Not counted: an older version is no fault of the receiver, and those behind it go on.
-            self._left.append(Left(taken.delivery.id, policy.UNREADABLE_LOOK))
-            return
         turn = told.turn
+        if turn is None:
+            # Not counted: an older version is no fault of the receiver, and those behind it go on.
+            with self._lock:
+                self._left.append(Left(taken.delivery.id, policy.UNREADABLE_LOOK))
+            return
         # Nobody has to care for what never happened, nor to redeliver it.
         if taken.delivery.sample and turn.state == "dead":
             turn = replace(turn, state="superseded")
@@ -198,9 +199,11 @@ def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
         return Handed.OVER
     row = Row(w, claim, hand)
     # A handler may take minutes; with the lease over, another process would call it a second time.
-    with w.store.duties.renewing(claim, row.let_go):
+    with w.store.duties.renewing(claim, row.let_go) as lease:
         while taken := row.next():
             row.add(taken, _told_to(w, claim, taken, tell))
+            if lease.until < boot_time():  # it stood still: others may tell the rest by now
+                row.let_go()
     # Recorded whatever happened: unrecorded, the slot would hold them until its lease is over.
     row.end()
     return Handed.OVER

@@ -66,7 +66,10 @@ def drain(
         if claim is None and turn.later:
             time.sleep(max(0.0, begun + policy.ROUND - time.monotonic()))
             begun = time.monotonic()
-            claim = w.store.duties.claim(lane, _first_turn(lane))
+            if begun < stop and not shift.over.is_set():
+                claim = w.store.duties.claim(lane, _first_turn(lane))
+            else:
+                w.store.duties.rest(lane)
         if claim is None and turn.asked and lingers:
             claim = _called(w, lane)
     return worked

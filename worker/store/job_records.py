@@ -10,7 +10,15 @@ from pydantic import TypeAdapter
 
 from runhook.worker.domain import policy
 from runhook.worker.domain.frozen import evolve
-from runhook.worker.domain.jobs import Attempt, Job, JobHistory, JobSpec, State
+from runhook.worker.domain.jobs import (
+    EPOCH,
+    MILLISECOND,
+    Attempt,
+    Job,
+    JobHistory,
+    JobSpec,
+    State,
+)
 from runhook.worker.domain.tallies import name_of
 from runhook.worker.errors import UnreadableRecord
 from runhook.worker.store import records
@@ -176,7 +184,7 @@ def _departure(value: bytes | None) -> dict[str, Any]:
 
 def line_score(job: Job) -> float:
     """A queued job's place: priority first, 9 before 0; then age. Exact: below 2^53."""
-    age = round(job.spec.created_at.timestamp() * 1000)
+    age = (job.spec.created_at - EPOCH) // MILLISECOND
     return (9 - job.spec.priority) * policy.PRIORITY_STEP + age
 
 

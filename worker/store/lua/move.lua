@@ -55,6 +55,8 @@ if order.turn then
   end
 end
 
+-- The first write frees something: what became of a paid request is written also where memory ran out.
+if old == new then count_again(job, old) elseif IN_FLIGHT[old] then leave_state(job, old) end
 local tally = old ~= new and order.tally
 local fields = {'life', ARGV[3], 'state', new, 'n', order.n, 'rev', order.rev + 1, 'move', order.id}
 local function write(name, value)
@@ -68,6 +70,7 @@ write('booked', order.ledger and order.ledger.booked)
 write('files', order.files and '1')
 write('tallied', tally and text(now) .. ' ' .. tally)
 redis.call('HSET', key, unpack(fields))
+book(order.ledger)  -- at once, for the hash says that it is counted
 if not held[5] then adopt(job, order.tenant) end  -- an older process made it
 if order.notes > 0 then note(job, unpack(ARGV, 4, 3 + order.notes)) end
 local aside = order.aside
@@ -97,14 +100,10 @@ if old ~= new then
   if held[8] then take_from_tally(order.tenant, held[8]) end
   if held[8] and not tally then redis.call('HDEL', key, 'tallied') end
   if tally then add_to_tally(now, order.tenant, tally, 1) end
-else
-  count_again(job, old)  -- whoever moves it could read it
-  if held[6] and not waits then
-    stand(job, order.line, order.score, order.tenant, aside)
-    wake('line', 'line', 0)
-  end
+elseif held[6] and not waits then
+  stand(job, order.line, order.score, order.tenant, aside)
+  wake('line', 'line', 0)
 end
-book(order.ledger)
 if order.left then redis.call('HSET', key, 'left:' .. order.n, order.left) end
 if old == 'sending' and new ~= 'sending' and order.breaker ~= 'reset' then
   for _, line in ipairs(gates) do release_probe(line, job) end

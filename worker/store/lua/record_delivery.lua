@@ -26,7 +26,7 @@ local health, subscription = keys.endpoint(handler), keys.subscription(handler)
 local by, word = 'by:' .. order.slot, 'done'
 
 if redis.call('HGET', health, by) == order.token then  -- asked again
-  return answer('done', '', next_of(order.closing.next))
+  return answer('done', '', next_of((order.closing or {}).next))
 end
 if order.rev and (tonumber(redis.call('HGET', health, 'rev')) or 0) ~= order.rev then
   return answer('stale', cjson.encode(redis.call('HGETALL', health)), false)
@@ -86,6 +86,7 @@ local function write_down(one, tried)
   local id, key, found = one.id, keys.delivery(one.id), one.found
   if found[1] ~= 'pending' then
     word = 'ended'
+    redis.call('ZREM', keys.outbox(handler), id)  -- else it would be told for ever
     return
   end
   redis.call('HSET', key, 'state', one.state, 'try:' .. one.n, tried)
@@ -103,7 +104,7 @@ local function write_down(one, tried)
 end
 
 local function put_back(one)
-  if not one.found[1] or not one.mine then return end
+  if one.found[1] ~= 'pending' or not one.mine then return end
   redis.call('HINCRBY', keys.delivery(one.id), 'begun', -1)
   redis.call('HDEL', keys.delivery(one.id), 'token')
   if one.after > 0 then try_again(one) end
@@ -124,4 +125,9 @@ end
 call_waiting(lane)
 local after, took = next_look(handler)
 order.closing.after, order.closing.short = after or -1, is_short(lane, took)
+-- Behind a full row a whole round has gathered already.
+local following = order.closing.next
+if #order.told == policy.TOLD_IN_A_ROW and after == 0 and following and following.round then
+  following.round = text(now)
+end
 return answer(word, '', put_down(order.closing))

@@ -18,7 +18,7 @@ for _, row in ipairs(redis.call('ZRANGE', keys.flight(), 0, -1)) do
   local one = of(row:match('^(%S*) '))
   one[3] = one[3] + 1
 end
-local lines = redis.call('SMEMBERS', keys.lines())
+local lines = all_lines()
 for _, line in ipairs(lines) do
   for _, name in ipairs(redis.call('ZRANGE', keys.ring(line), 0, policy.TENANTS_COUNTED - 1)) do
     of(name)

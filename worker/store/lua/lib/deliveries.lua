@@ -50,10 +50,9 @@ local function stir_in(lane, handler, delay, took, own)
     local slot = handler .. '/' .. k
     if waits_for_place(lane, slot) then return end
     local score = k ~= own and tonumber(redis.call('ZSCORE', keys.due(lane), slot) or math.huge)
-    -- Whoever looks at one that is due looks for all that is.
-    if score and score <= now then return end
     if score == math.huge then return wake_anew(lane, slot, delay, short) end
-    if score and not redis.call('HGET', keys.claims(lane), slot) then
+    -- Of one whose lease ran out the holder may put it down after all, so it is wished for, too.
+    if score and (score <= now or not redis.call('HGET', keys.claims(lane), slot)) then
       return wake(lane, slot, delay, short)
     end
   end

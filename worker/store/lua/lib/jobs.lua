@@ -45,9 +45,10 @@ local function leave_state(job, state)
   end
 end
 
--- Where a tenant's job stands in every index. waits: outside the queue, for others. aside: as `stand`.
+-- Where a tenant's job stands in every index. One that was in flight has left that state's list.
+-- waits: outside the queue, for others. aside: as `stand`.
 local function place(job, model, tenant, old, new, line, score, waits, aside)
-  if old then leave_state(job, old) end
+  if old and not IN_FLIGHT[old] then redis.call('ZREM', keys.jobs_in_state(old), job) end
   redis.call('ZADD', keys.jobs_in_state(new), 0, job)
   if not old or unlist_job(job, old, model, tenant) == 2 then
     list_job(job, new, model, tenant)
@@ -95,9 +96,8 @@ end
 
 -- A new job's model is one of its tenant's.
 local function know_model(job, model, tenant)
-  if redis.call('ZADD', keys.models(tenant), 0, model) == 1 then
-    redis.call('ZADD', keys.models(''), 0, model)
-  end
+  redis.call('ZADD', keys.models(''), 0, model)
+  redis.call('ZADD', keys.models(tenant), 0, model)
   -- Processes of the release before may still read their own lists.
   if redis.call('EXISTS', keys.jobs()) == 0 then return end
   redis.call('ZADD', keys.jobs(), 0, job)

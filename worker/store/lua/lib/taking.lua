@@ -24,6 +24,12 @@ local function behind(id, record)
   return {id, record[place_in(record, 'begun')] or '0', record, fields, job}
 end
 
+-- A delivery's record; empty where there is none, or what is there is none.
+local function record_of(id)
+  local record = redis.pcall('HGETALL', keys.delivery(id))
+  return record.err and {} or record
+end
+
 -- Count an attempt of a delivery, in its record too as it was read.
 local function begin(id, record, token)
   local at = place_in(record, 'begun')
@@ -40,10 +46,11 @@ end
 local function take_row(order, turns, most)
   local row, hand, bytes = {}, {order.slot, turns[1].id}, 0
   for i = 2, math.min(most, #turns) do
-    local record = turns[i].due <= now and redis.call('HGETALL', keys.delivery(turns[i].id)) or {}
+    local record = turns[i].due <= now and record_of(turns[i].id) or {}
+    if not record[1] then break end
     local one = behind(turns[i].id, record)
     bytes = bytes + weight(record) + weight(one[4]) + weight(one[5])
-    if not record[1] or bytes > policy.BROUGHT_BYTES then break end
+    if bytes > policy.BROUGHT_BYTES then break end
     begin(one[1], record, order.token)
     one[2] = record[place_in(record, 'begun')]
     row[#row + 1] = one
@@ -53,27 +60,27 @@ local function take_row(order, turns, most)
   return row
 end
 
--- What a slot has in hand: the first, and those behind it, each with its place in the row.
+-- What a slot has in hand, in the order in which it tells them.
 local function in_hand_of(handler, k)
-  local hands, row, first = redis.call('HGETALL', keys.held(handler)), {}, nil
+  local hands, row = redis.call('HGETALL', keys.held(handler)), {}
   for i = 1, #hands, 2 do
-    local behind_first = hands[i]:match('%.(%d+)$')
-    if hands[i] == k then first = hands[i + 1] end
-    if behind_first and slot_of(hands[i]) == k then
-      row[#row + 1] = {at = tonumber(behind_first), id = hands[i + 1], field = hands[i]}
+    if slot_of(hands[i]) == k then
+      local at = tonumber(hands[i]:match('%.(%d+)$') or 1)
+      row[#row + 1] = {at = at, id = hands[i + 1], field = hands[i]}
     end
   end
   table.sort(row, function(one, other) return one.at < other.at end)
-  return first, row
+  return row
 end
 
--- Whoever had them in hand is gone. What stood behind the first had perhaps not begun.
-local function empty_hand(handler, k, row)
-  redis.call('HDEL', keys.held(handler), k)
-  for _, one in ipairs(row) do
+-- Whoever had them in hand is gone. The first had begun, what stood behind it perhaps not.
+local function empty_hand(handler, row)
+  for i, one in ipairs(row) do
     redis.call('HDEL', keys.held(handler), one.field)
     local key = keys.delivery(one.id)
-    if redis.call('HDEL', key, 'token') == 1 then redis.call('HINCRBY', key, 'begun', -1) end
+    if i > 1 and redis.call('HDEL', key, 'token') == 1 then
+      redis.call('HINCRBY', key, 'begun', -1)
+    end
   end
 end
 
@@ -100,17 +107,17 @@ local function take_delivery(order)
     return word, text(ms or 0)
   end
 
-  local mine, left = in_hand_of(handler, k)
-  if mine or #left > 0 then
-    local record = mine and redis.call('HGETALL', keys.delivery(mine)) or {}
+  local mine = in_hand_of(handler, k)
+  if mine[1] then
+    local record = redis.call('HGETALL', keys.delivery(mine[1].id))
     if record[place_in(record, 'token')] == order.token then  -- asked again: the answer was lost
       local row = {}
-      for i, one in ipairs(left) do
-        row[i] = behind(one.id, redis.call('HGETALL', keys.delivery(one.id)))
+      for i = 2, #mine do
+        row[i - 1] = behind(mine[i].id, redis.call('HGETALL', keys.delivery(mine[i].id)))
       end
-      return take(mine, record, redis.call('HGETALL', health), row)
+      return take(mine[1].id, record, redis.call('HGETALL', health), row)
     end
-    empty_hand(handler, k, left)  -- it did not answer in time
+    empty_hand(handler, mine)  -- it did not answer in time
     if lane == 'handlers' or redis.call('EXISTS', keys.subscription(handler)) == 1 then
       redis.call('HSET', health, 'pace', 'slow')
     end
@@ -132,12 +139,12 @@ local function take_delivery(order)
   local turns, in_hand = next_turns(handler, most + 1)
   -- An endpoint that rested is tried by one slot at a time until it has heard.
   if is('rest') and in_hand > 0 then return leave('none') end
-  local record = turns[1] and redis.call('HGETALL', keys.delivery(turns[1].id))
+  local record = turns[1] and record_of(turns[1].id)
   -- Redis was put back to an older copy: what is not known cannot be told, and keeps none waiting.
   while record and not record[1] do
     redis.call('ZREM', keys.outbox(handler), turns[1].id)
     turns = next_turns(handler, most + 1)
-    record = turns[1] and redis.call('HGETALL', keys.delivery(turns[1].id))
+    record = turns[1] and record_of(turns[1].id)
   end
   local turn = turns[1]
   if not turn then return leave('none') end
