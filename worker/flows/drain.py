@@ -66,10 +66,7 @@ def drain(
         if claim is None and turn.later:
             time.sleep(max(0.0, begun + policy.ROUND - time.monotonic()))
             begun = time.monotonic()
-            if begun < stop and not shift.over.is_set():
-                claim = w.store.duties.claim(lane, _first_turn(lane))
-            else:
-                w.store.duties.rest(lane)
+            claim = _of_next_round(w, lane, over=begun >= stop or shift.over.is_set())
         if claim is None and turn.asked and lingers:
             claim = _called(w, lane)
     return worked
@@ -80,6 +77,14 @@ def _first_turn(lane: str) -> Turn:
     if LANES[lane].rounds:
         return Turn(round=FIRST)
     return Turn()
+
+
+def _of_next_round(w: Wiring, lane: str, *, over: bool) -> Claim | None:
+    """What a round begins with; None: nothing is due, or others should have this thread."""
+    if over:
+        w.store.duties.rest(lane)
+        return None
+    return w.store.duties.claim(lane, _first_turn(lane))
 
 
 def _called(w: Wiring, lane: str) -> Claim | None:
