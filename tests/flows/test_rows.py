@@ -1,19 +1,34 @@
 """Quick handlers are told many events in a row, and no delivery of a row costs another one."""
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
+import pytest
+
 from runhook import Event
+from runhook.worker.delivery import handlers
 from runhook.worker.delivery.telling import Row, Told, deliver_to_handler
 from runhook.worker.domain import policy
 from runhook.worker.domain.events import Outcome
 from runhook.worker.domain.handlers import Handler, Registry
 from runhook.worker.domain.lanes import LANES
+from runhook.worker.errors import StoreUnavailable
 from runhook.worker.flows import follow_up
 from runhook.worker.flows.drain import drain
 from runhook.worker.flows.pump import published
-from runhook.worker.store import Attempted, Claim, DeliveryResult, Hand, JobFilter, Left
+from runhook.worker.store import (
+    Attempted,
+    Claim,
+    DeliveryResult,
+    Hand,
+    JobFilter,
+    Lease,
+    Left,
+)
 from runhook.worker.store.claims import FIRST, Turn
 from tests.claimed import hold
 from tests.conftest import Build, House, eventually
@@ -95,7 +110,7 @@ def test_one_that_hangs_in_a_row_is_waited_for_by_none_behind_it(build: Build) -
     assert not house.raw.zrange("runhook:telling:handlers", 0, -1)
 
 
-def test_a_process_killed_in_a_row_costs_those_behind_the_first_no_attempt(build: Build) -> None:
+def test_a_process_killed_in_a_row_costs_no_attempt(build: Build) -> None:
     heard: list[str] = []
 
     def publish(event: Event) -> None:
@@ -106,15 +121,106 @@ def test_a_process_killed_in_a_row_costs_those_behind_the_first_no_attempt(build
     assert len(hand.taken) == 4
     house.later(31)
     assert len(set(heard)) == len(heard) == 4
-    assert _states(house) == [("done", 1)] * 3 + [("done", 2)]
+    assert _states(house) == [("done", 1)] * 4
 
 
-def test_after_a_loss_each_is_told_alone_until_one_was_quick(build: Build) -> None:
-    house = _house(build, _named("publish"), waiting=4)
-    _taken(house, "publish/1")
-    house.clock.advance(31)
-    _, hand = _taken(house, "publish/1")
-    assert len(hand.taken) == 1, "one of them may have killed the process"
+class _Killed(BaseException):
+    """A child's end: nothing is recorded, and nobody cleans up."""
+
+
+@pytest.mark.parametrize("schedule", ["0", "0,1,1,1"])
+def test_one_that_kills_its_child_ends_by_its_schedule_and_costs_the_others_a_repetition(
+    build: Build, monkeypatch: pytest.MonkeyPatch, schedule: str
+) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+        if event.job.id == killer:
+            raise _Killed
+
+    def unprotected(function: Function, event: Any, _: object) -> Outcome:
+        function(event)
+        return Outcome(word="done", took=0)
+
+    monkeypatch.setattr(handlers, "run", unprotected)
+    house = _house(build, publish, waiting=6, RUNHOOK_RETRY_SCHEDULE=schedule)
+    fifth = house.raw.zrange("runhook:outbox:publish", 0, -1)[4]
+    killer = house.raw.hget(b"runhook:delivery:" + fifth, "job").decode()
+    for _ in range(12):
+        with suppress(_Killed):
+            house.settle()
+        house.clock.advance(31)
+    attempts = len(schedule.split(","))
+    assert _states(house) == [("dead", attempts + 1)] + [("done", 1)] * 5
+    told = Counter(heard)
+    assert told.pop(killer) == attempts + 1, "once in the row, where nobody knew which it was"
+    assert max(told.values()) == 2
+
+
+def test_one_that_stood_still_in_a_row_tells_nothing_once_its_lease_is_over(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+        if len(heard) == 2:
+            leases[0].until = 0
+            house.clock.advance(31)
+            other = threading.Thread(target=house.settle)
+            other.start()
+            other.join()
+
+    house = _house(build, publish, waiting=8)
+    leases: list[Lease] = []
+    renewing = house.w.store.duties.renewing
+
+    def watched(claim: Claim, *more: Any) -> AbstractContextManager[Lease]:
+        return _noted(renewing(claim, *more), leases)
+
+    monkeypatch.setattr(house.w.store.duties, "renewing", watched)
+    house.later(1)
+    assert (len(heard), len(set(heard))) == (10, 8), "the two that it had told, and no more"
+
+
+@contextmanager
+def _noted(renewed: AbstractContextManager[Lease], leases: list[Lease]) -> Iterator[Lease]:
+    with renewed as lease:
+        leases.append(lease)
+        yield lease
+
+
+def test_what_a_row_told_is_recorded_once_redis_is_back(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    house = _house(build, publish, waiting=3)
+    record, away = house.w.store.delivering.record, [StoreUnavailable("away")] * 2
+
+    def refused(*told: Any, **more: Any) -> Any:
+        if away:
+            raise away.pop()
+        return record(*told, **more)
+
+    monkeypatch.setattr(house.w.store.delivering, "record", refused)
+    drain(house.w, "handlers")
+    assert _states(house) == [("done", 1)] * 3
+    house.later(60)
+    assert len(heard) == 3
+
+
+def test_what_is_no_exception_of_pythons_is_an_outcome_too(build: Build) -> None:
+    def publish(_: Event) -> None:
+        raise asyncio.CancelledError
+
+    house = _house(build, publish, waiting=2, RUNHOOK_RETRY_SCHEDULE="0")
+    drain(house.w, "handlers")
+    assert _states(house) == [("dead", 1)] * 2
 
 
 def test_a_row_whose_answer_was_lost_is_given_again(build: Build) -> None:

@@ -138,7 +138,7 @@ def run(function: Function, event: HandlerEvent, now: Callable[[], datetime]) ->
         # It would be refused again: told again, the handler submits the same.
         why = f"the job that it submitted was refused: {_why(refused)}"
         return Outcome(word="dead", took=time.monotonic() - start, why=why)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - what users' code raises is an outcome
+    except BaseException as error:  # noqa: BLE001 - what users' code raises is an outcome
         where = traceback.extract_tb(error.__traceback__)[-1]
         why = f"{type(error).__name__}: {_why(error)} ({where.name}, line {where.lineno})"
         return Outcome(word="failed", took=time.monotonic() - start, why=why)

@@ -1,6 +1,7 @@
 """Telling: a receiver is told what is delivered to it, and what came of that is written down."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from runhook.worker.store import (
     LeasedDelivery,
     Left,
 )
-from runhook.worker.store.claims import Turn, boot_time
+from runhook.worker.store.claims import Lease, Turn, boot_time
 from runhook.worker.store.delivering import Judge, SharedEvent
 from runhook.worker.telemetry import report
 from runhook.worker.wiring import Wiring
@@ -93,16 +94,33 @@ class Row:
     def let_go(self) -> None:
         """Of all but the one that is told at this moment."""
         with self._lock:
-            self._left += [Left(one.delivery.id) for one in self._waiting]
-            self._waiting.clear()
+            self._leave_waiting()
             if self._told or self._left:
                 self._write(judge=None, closing=None)
 
-    def end(self) -> None:
-        """All are told; the slot goes on."""
+    def end(self, lease: Lease | None = None) -> None:
+        """All are told; the slot goes on. With Redis away it is tried again while the lease runs.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        while True:
+            try:
+                return self._end()
+            except StoreUnavailable:
+                if lease is None or lease.until <= boot_time():
+                    raise
+            time.sleep(policy.RECORDED_AGAIN)
+
+    def _end(self) -> None:
         with self._lock:
+            self._leave_waiting()
             judge = self._judged if self._judges else None
             self._write(judge=judge, closing=self._w.store.duties.closing(self._claim))
+
+    def _leave_waiting(self) -> None:
+        self._left += [Left(one.delivery.id) for one in self._waiting]
+        self._waiting.clear()
 
     def _judged(self, health: Health) -> Verdict:
         verdict = Verdict(health=health)
@@ -199,13 +217,13 @@ def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
         return Handed.OVER
     row = Row(w, claim, hand)
     # A handler may take minutes; with the lease over, another process would call it a second time.
+    # One that stood still for longer than that finds the rest told by another.
     with w.store.duties.renewing(claim, row.let_go) as lease:
-        while taken := row.next():
+        while lease.until > boot_time() and (taken := row.next()):
             row.add(taken, _told_to(w, claim, taken, tell))
-            if lease.until < boot_time():  # it stood still: others may tell the rest by now
-                row.let_go()
-    # Recorded whatever happened: unrecorded, the slot would hold them until its lease is over.
-    row.end()
+        # Recorded whatever happened: unrecorded, the slot would hold them until its lease is over,
+        # and another would tell the whole row again.
+        row.end(lease)
     return Handed.OVER
 
 

@@ -141,9 +141,9 @@ SUBSCRIBER_STAY = 0.2
 TOLD_AT_ONCE, TOLD_TOGETHER, TELLERS = 0.005, 8, 2
 # Deliveries that such a handler is told in a row: of what one script takes, so many share its cost.
 TOLD_IN_A_ROW = 16
-ROW_LET_GO = (
-    2.0  # at most, until what stands behind one that hangs is let go: two looks of a thread
-)
+# At most, until what stands behind one that hangs is let go: two looks of the thread that does it.
+ROW_LET_GO = 2.0
+RECORDED_AGAIN = 0.2  # until a row is recorded once more, with Redis away
 # From the beginning of a round of telling to the next, where more became due meanwhile: so more of
 # it is told in a row. The first of a burst is told at once.
 ROUND = 0.05

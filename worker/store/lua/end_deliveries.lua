@@ -24,6 +24,7 @@ for i = 1, #hands, 2 do
     taken[hands[i + 1]] = true
   else
     redis.call('HDEL', held, hands[i])
+    if hands[i] ~= slot_of(hands[i]) then uncount(hands[i + 1]) end  -- it stood behind another
   end
 end
 for i = 4, #ARGV do

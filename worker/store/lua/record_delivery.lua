@@ -25,7 +25,8 @@ local lane, handler, held = order.lane, order.handler, keys.held(order.handler)
 local health, subscription = keys.endpoint(handler), keys.subscription(handler)
 local by, word = 'by:' .. order.slot, 'done'
 
-if redis.call('HGET', health, by) == order.token then  -- asked again
+local said = redis.call('HMGET', health, by, 'alone')
+if said[1] == order.token then  -- asked again
   return answer('done', '', next_of((order.closing or {}).next))
 end
 if order.rev and (tonumber(redis.call('HGET', health, 'rev')) or 0) ~= order.rev then
@@ -117,6 +118,10 @@ for i, one in ipairs(order.told) do write_down(one, ARGV[2 + i]) end
 for _, one in ipairs(order.left) do put_back(one) end
 list_heard(heard, handler)
 if order.health then write_health() end
+-- After a loss each is told alone (lib/taking), until as many were told.
+if said[2] and redis.call('HINCRBY', health, 'alone', -#order.told) <= 0 then
+  redis.call('HDEL', health, 'alone')
+end
 if not order.closing then
   stir(lane, handler)
   return answer(word, '', false)

@@ -4,6 +4,12 @@
 -- row; `endpoint:<handler>` says how telling it goes.
 -- uses: time, duties, places
 
+-- An attempt that nobody knows to have begun; its holder is gone.
+local function uncount(id)
+  local key = keys.delivery(id)
+  if redis.call('HDEL', key, 'token') == 1 then redis.call('HINCRBY', key, 'begun', -1) end
+end
+
 -- The slot that has in hand what stands in a field of `held:<handler>`.
 local function slot_of(field) return field:match('^%d+') end
 

@@ -73,15 +73,15 @@ local function in_hand_of(handler, k)
   return row
 end
 
--- Whoever had them in hand is gone. The first had begun, what stood behind it perhaps not.
+-- Whoever had them in hand is gone. One alone had begun. Of a row nobody knows which had, so none is
+-- counted; from now on each is told alone until as many were told, and whichever ended it counts then.
 local function empty_hand(handler, row)
-  for i, one in ipairs(row) do
+  local several = #row > 1
+  for _, one in ipairs(row) do
     redis.call('HDEL', keys.held(handler), one.field)
-    local key = keys.delivery(one.id)
-    if i > 1 and redis.call('HDEL', key, 'token') == 1 then
-      redis.call('HINCRBY', key, 'begun', -1)
-    end
+    if several then uncount(one.id) end
   end
+  if several then redis.call('HINCRBY', keys.endpoint(handler), 'alone', #row) end
 end
 
 -- Under a claim of the slot.
@@ -135,7 +135,7 @@ local function take_delivery(order)
   if till > now then return leave('wait', till - now) end
 
   local took, most = tonumber(is('took')), 1
-  if is_short(lane, took) then most = policy.TOLD_IN_A_ROW end
+  if is_short(lane, took) and not is('alone') then most = policy.TOLD_IN_A_ROW end
   local turns, in_hand = next_turns(handler, most + 1)
   -- An endpoint that rested is tried by one slot at a time until it has heard.
   if is('rest') and in_hand > 0 then return leave('none') end
