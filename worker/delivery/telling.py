@@ -228,24 +228,29 @@ def _deliver(w: Wiring, claim: Claim, tell: Tell) -> Answer:
 
 
 def _tell_subscriber(w: Wiring, claim: Claim, hand: Hand, tell: Tell) -> None:
-    # Whoever works through the lane does not wait, so the other thread takes no next duty for it.
-    row, alone = Row(w, claim, hand), Row(w, replace(claim, turn=Turn()), hand)
-    taken, _ = row.next(), alone.next()
-    if taken is None:
-        row.end()
+    """A subscriber has one delivery in a hand, or one that cannot be read here."""
+    if not hand.taken:
+        Row(w, claim, hand).end()
         return
 
     def told_to() -> Told:
         with w.store.duties.renewing(claim):
-            return _told_to(w, claim, taken, tell)
+            return _told_to(w, claim, hand.taken[0], tell)
 
-    told = w.overflow.run(claim.id, told_to, partial(_end, alone, taken), policy.SUBSCRIBER_STAY)
+    # Whoever works through the lane does not wait, so the other thread takes no next duty for it.
+    alone = replace(claim, turn=Turn())
+    told = w.overflow.run(
+        claim.id, told_to, partial(_record, w, alone, hand), policy.SUBSCRIBER_STAY
+    )
     if told:
-        _end(row, taken, told)
+        _record(w, claim, hand, told)
 
 
-def _end(row: Row, taken: LeasedDelivery, told: Told) -> None:
-    row.add(taken, told)
+def _record(w: Wiring, claim: Claim, hand: Hand, told: Told) -> None:
+    """Write down what came of the one delivery of a hand."""
+    row = Row(w, claim, hand)
+    if taken := row.next():
+        row.add(taken, told)
     row.end()
 
 

@@ -20,7 +20,8 @@ LOOK = 1.0
 Renew = Callable[[Claim], float | None]
 
 
-@dataclass(eq=False, kw_only=True)  # a Redis that went back gives a token twice
+# Each is only itself: a Redis that went back gives a token twice.
+@dataclass(eq=False, kw_only=True)
 class _Kept:
     """A claim that is kept alive.
 
