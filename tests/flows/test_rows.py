@@ -56,6 +56,16 @@ def _house(build: Build, *functions: Function, waiting: int, **settings: object)
     return house
 
 
+def _publishing(build: Build, *, waiting: int) -> tuple[House, list[str]]:
+    """The same with one handler, and the jobs that it heard of."""
+    heard: list[str] = []
+
+    def publish(event: Event) -> None:
+        heard.append(event.job.id)
+
+    return _house(build, publish, waiting=waiting), heard
+
+
 def _taken(house: House, slot: str) -> tuple[Claim, Hand]:
     claim = hold(house.w.store.duties, "handlers", slot)
     assert claim
@@ -71,12 +81,7 @@ def _states(house: House) -> list[tuple[str, int]]:
 
 
 def test_a_row_is_taken_and_recorded_in_one_round_trip_each(build: Build) -> None:
-    heard: list[str] = []
-
-    def publish(event: Event) -> None:
-        heard.append(event.job.id)
-
-    house = _house(build, publish, waiting=5)
+    house, heard = _publishing(build, waiting=5)
     house.raw.config_resetstat()
     drain(house.w, "handlers")
     calls = house.raw.info("commandstats")
@@ -111,12 +116,7 @@ def test_one_that_hangs_in_a_row_is_waited_for_by_none_behind_it(build: Build) -
 
 
 def test_a_process_killed_in_a_row_costs_no_attempt(build: Build) -> None:
-    heard: list[str] = []
-
-    def publish(event: Event) -> None:
-        heard.append(event.job.id)
-
-    house = _house(build, publish, waiting=4)
+    house, heard = _publishing(build, waiting=4)
     _, hand = _taken(house, "publish/1")
     assert len(hand.taken) == 4
     house.later(31)
@@ -194,12 +194,7 @@ def _noted(renewed: AbstractContextManager[Lease], leases: list[Lease]) -> Itera
 def test_what_a_row_told_is_recorded_once_redis_is_back(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[str] = []
-
-    def publish(event: Event) -> None:
-        heard.append(event.job.id)
-
-    house = _house(build, publish, waiting=3)
+    house, heard = _publishing(build, waiting=3)
     record, away = house.w.store.delivering.record, [StoreUnavailable("away")] * 2
 
     def refused(*told: Any, **more: Any) -> Any:
@@ -235,12 +230,7 @@ def test_a_row_whose_answer_was_lost_is_given_again(build: Build) -> None:
 
 
 def test_one_in_a_row_that_cannot_be_read_here_is_left_uncounted(build: Build) -> None:
-    heard: list[str] = []
-
-    def publish(event: Event) -> None:
-        heard.append(event.job.id)
-
-    house = _house(build, publish, waiting=3)
+    house, heard = _publishing(build, waiting=3)
     ids = house.raw.zrange("runhook:outbox:publish", 0, -1)
     for place in (0, 1):
         house.raw.hset(b"runhook:delivery:" + ids[place], "opened", "x")
@@ -251,12 +241,7 @@ def test_one_in_a_row_that_cannot_be_read_here_is_left_uncounted(build: Build) -
 
 
 def test_one_in_a_row_whose_record_is_broken_keeps_no_other_from_being_told(build: Build) -> None:
-    heard: list[str] = []
-
-    def publish(event: Event) -> None:
-        heard.append(event.job.id)
-
-    house = _house(build, publish, waiting=4)
+    house, heard = _publishing(build, waiting=4)
     broken = b"runhook:delivery:" + house.raw.zrange("runhook:outbox:publish", 0, -1)[2]
     house.raw.delete(broken)
     house.raw.set(broken, "of another type")
@@ -300,12 +285,7 @@ def test_what_is_let_go_of_is_so_once_though_it_is_said_again(build: Build) -> N
 def test_a_delivery_that_ended_is_told_no_more_though_it_stands_in_the_outbox(
     build: Build,
 ) -> None:
-    heard: list[str] = []
-
-    def publish(event: Event) -> None:
-        heard.append(event.job.id)
-
-    house = _house(build, publish, waiting=2)
+    house, heard = _publishing(build, waiting=2)
     names = house.raw.zrange("runhook:outbox:publish", 0, -1, withscores=True)
     drain(house.w, "handlers")
     house.raw.zadd("runhook:outbox:publish", dict(names))  # a script broke off in its middle
@@ -318,12 +298,7 @@ def test_a_delivery_that_ended_is_told_no_more_though_it_stands_in_the_outbox(
 def test_a_delivery_opened_when_a_lease_was_over_is_told_though_its_holder_comes_back(
     build: Build,
 ) -> None:
-    heard: list[str] = []
-
-    def publish(event: Event) -> None:
-        heard.append(event.job.id)
-
-    house = _house(build, publish, waiting=0)
+    house, heard = _publishing(build, waiting=0)
     house.w.store.duties.wake("handlers", "publish/1")
     claim = hold(house.w.store.duties, "handlers", "publish/1")
     assert claim
