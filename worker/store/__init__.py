@@ -30,6 +30,7 @@ from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.delivering import Delivering
 from runhook.worker.store.departures import Departures
 from runhook.worker.store.durability import Durability, Mode
+from runhook.worker.store.durations import Durations
 from runhook.worker.store.duties import Closing, Details, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
 from runhook.worker.store.figures import Figures, Standing, Wanted
@@ -138,6 +139,7 @@ class Store:
         self.jobs = Jobs(
             scripts, retention=retention, limits=limits, memory=memory, line_of=line_of, books=books
         )
+        self.durations = Durations(scripts.client, scripts.clock)
         self.departures = Departures(scripts, Durability(durable), memory, line_of)
         self.listing, self.queue = Listing(scripts, self.jobs), Queue(scripts, limits)
         self.groups, self.ledger = Groups(scripts), Ledger(scripts, self.jobs, books)

@@ -356,19 +356,6 @@ class Jobs:
         """Everything that happened to it, oldest first."""
         return timeline.of(self._redis, job_id)
 
-    def durations(self, model: str, claim: Claim | None = None) -> list[float]:
-        """Seconds from submit to success of this model's last hundred here.
-
-        Args:
-            model: Which.
-            claim: That of a duty to send a job of the model, which brought them.
-        """
-        if claim and claim.lane == "send":
-            return [int(ms) / 1000 for ms in next(iter(claim.brought[2:]), ())]
-        with reaching():
-            found = self._redis.lrange(keys.durations(model), 0, -1)
-        return [int(ms) / 1000 for ms in found]
-
     def sweep(self, before: datetime, most: int = policy.SWEPT_AT_ONCE) -> int:
         """Remove what ended before a moment, in pieces; how many jobs were removed.
 

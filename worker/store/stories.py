@@ -1,5 +1,6 @@
 """What the page of a job shows, of all nouns at once: in two round trips."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ from runhook.worker.store import keys, timeline
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.delivered import Delivery, readable
+from runhook.worker.store.durations import in_order
 from runhook.worker.store.jobs import Jobs
 from runhook.worker.store.timeline import Line
 
@@ -20,7 +22,7 @@ class Story:
         job: It.
         lines: Its timeline, oldest first.
         deliveries: Those of its events, in the order of the events.
-        durations: Seconds from submit to success of its model's last hundred here.
+        durations: Seconds from submit to success of its model's last hundred here, in order.
         look_at: When its current attempt is looked at next; None: nobody is to look.
         alone: Nothing grew from it.
     """
@@ -28,7 +30,7 @@ class Story:
     job: Job
     lines: list[Line]
     deliveries: list[Delivery]
-    durations: list[float]
+    durations: Sequence[float]
     look_at: datetime | None
     alone: bool
 
@@ -69,7 +71,7 @@ class Stories:
             job=job,
             lines=timeline.lines(before, notes, deliveries),
             deliveries=deliveries,
-            durations=[int(ms) / 1000 for ms in durations],
+            durations=in_order(durations),
             look_at=_moment(due),
             alone=not tree and not children,
         )

@@ -20,11 +20,11 @@ class Usually:
 
 
 def usually(durations: Sequence[float]) -> Usually | None:
-    """What jobs of a model usually take, by its last ones here; None: there was none yet."""
-    seen = sorted(durations)
-    if not seen:
+    """What jobs of a model usually take, by its last ones here in order; None: none was yet."""
+    if not durations:
         return None
-    return Usually(seen[len(seen) // 2], seen[int(len(seen) * policy.OVERDUE_PERCENTILE)])
+    p95 = durations[int(len(durations) * policy.OVERDUE_PERCENTILE)]
+    return Usually(durations[len(durations) // 2], p95)
 
 
 def first_look(w: Wiring, job: Job) -> float:
@@ -35,15 +35,8 @@ def first_look(w: Wiring, job: Job) -> float:
     if not w.settings.public_url or not kind.calls_back:
         # No callback can come: asking is the only way to learn of the end.
         return policy.NO_CALLBACK_LOOK
-    seen = sorted(_durations(w, job))
-    if len(seen) < policy.ENOUGH_DURATIONS:
+    seen = w.store.durations.lately(job.current_model)
+    known = usually(seen)
+    if known is None or len(seen) < policy.ENOUGH_DURATIONS:
         return kind.usual_seconds
-    place = int(len(seen) * policy.OVERDUE_PERCENTILE)
-    return max(policy.LEAST_OVERDUE, seen[place])
-
-
-def _durations(w: Wiring, job: Job) -> list[float]:
-    # A claim brings those of the model that was asked for, and of no fallback.
-    if job.attempt.model:
-        return w.store.jobs.durations(job.attempt.model)
-    return w.store.jobs.durations(job.spec.model, w.claim)
+    return max(policy.LEAST_OVERDUE, known.p95)

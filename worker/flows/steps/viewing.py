@@ -28,7 +28,7 @@ def whole_view(
     Args:
         w: The process's parts.
         job: Which.
-        durations: What its model's last jobs here took, where that was read already.
+        durations: What its model's last jobs here took, in order, where that was read already.
         place: Its place, likewise.
     """
     view = shown(w, job)
@@ -47,7 +47,7 @@ def _progress(w: Wiring, job: Job, durations: Sequence[float] | None) -> Progres
     elapsed = (w.clock.now() - job.attempt.submitted_at).total_seconds()
     found: ProgressView = {"elapsed": round(elapsed, 1), "usual": None, "p95": None}
     if durations is None:
-        durations = w.store.jobs.durations(job.current_model)
+        durations = w.store.durations.of(job.current_model)
     if known := usually(durations):
         found["usual"], found["p95"] = known.p50, known.p95
     return found

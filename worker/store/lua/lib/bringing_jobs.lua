@@ -16,14 +16,11 @@ BRINGS.reconcile = with_record
 BRINGS.archive = with_record
 
 -- Whether it may still leave, too: behind a breaker that tripped since, an upload would be in vain.
--- And how long the last of its model took, which says when it is overdue.
 function BRINGS.send(who, id)
   local found = with_record(who, id)
   if not found[1] then return found end
   local job = id:match('job_[^/]*')
-  local line, model = member(found[1], 'line'), member(found[1], 'model')
-  found[2] = lets_through(line or 'main', job) and 'yes' or 'no'
-  found[3] = model and redis.call('LRANGE', keys.durations(model), 0, -1) or {}
+  found[2] = lets_through(member(found[1], 'line') or 'main', job) and 'yes' or 'no'
   return found
 end
 
