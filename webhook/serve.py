@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 from granian import Granian
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 
 from runhook.config.private import OTHERS
@@ -107,6 +107,7 @@ def main(host: str) -> None:
         address=host,
         port=settings.port,
         interface=Interfaces.RSGI,
+        loop=Loops.uvloop,
         workers=settings.web_concurrency,
         websockets=False,
         http=HTTPModes.http1,
