@@ -146,9 +146,9 @@ ROW_LET_GO = 2.0
 RECORDED_AGAIN = 0.2  # until a row is recorded once more, with Redis away
 # From the beginning of a round of telling to the next, where more became due meanwhile: so more of
 # it is told in a row. The first of a burst is told at once.
-ROUND = 0.05
+ROUND = 0.1
 # ms that what is told in rounds is due before the pump calls somebody else for it: two rounds.
-GATHERS_MS = 100
+GATHERS_MS = 200
 # A handler may take so long; then it gets an exception, and after the grace its child is killed.
 HANDLER_LONGEST, HANDLER_GRACE = 300, 10
 
