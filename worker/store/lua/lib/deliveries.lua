@@ -51,7 +51,7 @@ end
 -- Have a slot that is free look at a handler's next delivery, which is tried in so many ms and takes so
 -- many seconds. With none free, the first looks again when it is. own: one that is not.
 local function stir_in(lane, handler, delay, took, own)
-  local short = is_short(lane, took)
+  local short, first = is_short(lane, took), nil
   for k = 1, slots_of(lane) do
     local slot = handler .. '/' .. k
     if waits_for_place(lane, slot) then return end
@@ -59,10 +59,11 @@ local function stir_in(lane, handler, delay, took, own)
     if score == math.huge then return wake_anew(lane, slot, delay, short) end
     -- Of one whose lease ran out the holder may put it down after all, so it is wished for, too.
     if score and (score <= now or not redis.call('HGET', keys.claims(lane), slot)) then
-      return wake(lane, slot, delay, short)
+      return wake(lane, slot, delay, short, score)
     end
+    first = first or score
   end
-  wake(lane, handler .. '/1', delay, short)
+  wake(lane, handler .. '/1', delay, short, own ~= 1 and first)
 end
 
 -- Of what is there.

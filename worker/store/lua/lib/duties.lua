@@ -37,9 +37,10 @@ local function make_due(lane, id, score, short)
   call_for(lane, id, short)
 end
 
-local function wake(lane, id, delay, short)
+-- score: when it is due, where the caller has just looked.
+local function wake(lane, id, delay, short, score)
   local claims = keys.claims(lane)
-  local score = redis.call('ZSCORE', keys.due(lane), id)
+  score = score or redis.call('ZSCORE', keys.due(lane), id)
   local token, nonce, wished
   if score then token, nonce, wished = (redis.call('HGET', claims, id) or ''):match(HELD) end
   -- Also of a holder whose lease ran out: should it put the duty down after all, it goes on.
