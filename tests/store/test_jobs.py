@@ -101,6 +101,9 @@ def test_the_p95_of_a_models_last_jobs_decides_when_one_is_overdue(house: House)
     assert first_look(house.w, job) == 60, "what was seen a moment ago is believed"
     house.clock.advance(60)
     assert first_look(house.w, job) == 39
+    house.raw.lpush(f"runhook:durations:{IMAGE}", *[99_000] * 40)
+    house.clock.advance(-3600)
+    assert first_look(house.w, job) == 99, "a clock that was put back is no reason to believe on"
 
 
 def test_a_paid_answer_is_written_down_though_nobody_can_say_how_long_jobs_take(

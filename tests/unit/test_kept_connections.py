@@ -112,3 +112,11 @@ def test_who_never_stops_to_promise_an_answer_gives_none() -> None:
     promises = b"HTTP/1.1 103 Early Hints\r\n\r\n" * (MOST + 1)
     with _server(lambda _: False, promises) as (url, _), pytest.raises(FAILURES, match="interim"):
         _ask(Http(url))
+
+
+def test_an_answer_that_comes_before_the_whole_request_was_sent_is_read() -> None:
+    refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+    large = b"x" * 50_000_000
+    with _server(lambda _: False, refusal) as (url, _):
+        answer = Http(url).request("POST", "/", headers={}, data=large, seconds=5)
+    assert (answer.status, answer.body) == (413, b"no")

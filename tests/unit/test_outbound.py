@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runhook.worker.net.addresses import is_public
-from runhook.worker.net.http import Call, Http, MayNotLeave
+from runhook.worker.net.http import FAILURES, Call, Http, MayNotLeave
 from runhook.worker.net.outbound import LARGEST_ANSWER, Outbound
 from tests.receiver import Receiver, Reply
 
@@ -329,3 +329,25 @@ def test_a_proxy_of_the_environment_is_no_way_around(
     outbound = Outbound(allow_private=False, lookup=_leads_to("10.0.0.1"))
     assert "private address" in str(outbound.post("http://hook.example/", b"{}", {}).why)
     assert receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("http://[2001:db8::abcd]/hook", ("2001:db8::abcd", 80)),
+        ("https://[2001:db8::1]/hook", ("2001:db8::1", 443)),
+        ("https://[::1]:8443", ("::1", 8443)),
+    ],
+)
+def test_an_ipv6_address_is_dialled_at_its_port(url: str, place: tuple[str, int]) -> None:
+    dialled: list[tuple[str, int]] = []
+
+    def nowhere(host: str, port: int) -> list[str]:
+        dialled.append((host, port))
+        return []
+
+    with pytest.raises(FAILURES):
+        Http(url, proxies=False).request(
+            "POST", "/", headers={}, data=b"", seconds=5, call=Call(resolve=nowhere)
+        )
+    assert dialled == [place]

@@ -10,15 +10,14 @@ the cost. Free questions may share kept ones, of an adapter of requests', and ar
 where such a one breaks.
 """
 
-import math
+import errno
 import os
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -34,6 +33,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from runhook.worker.net.answer import Answer
+from runhook.worker.net.call import Call, MayNotLeave
 from runhook.worker.net.form import Body, Form, Readable
 from runhook.worker.net.interim import FinalResponse
 from runhook.worker.net.trust import trusting
@@ -42,6 +42,9 @@ from runhook.worker.net.watch import Watch
 __all__ = ["FAILURES", "Answer", "Body", "Call", "Form", "Http", "MayNotLeave", "Readable"]
 
 CONNECT = 10.0  # seconds
+PORTS = {"http": 80, "https": 443}  # of URLs that name none
+# How a system says that whoever is written to has closed; the last one is what macOS may say.
+CLOSED = (errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE)
 # Seconds that a kept connection rests before nobody trusts it: servers close theirs after more.
 RESTS = 4.0
 KEPT = 64  # connections that rest at once: more than a process has threads that ask
@@ -50,69 +53,6 @@ USUAL_HEADERS = dict(default_headers())
 # Everything that goes wrong on the way, whoever raises it: requests, urllib3, http.client or the
 # socket.
 FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError)
-
-Leaving = Callable[[], bool]
-Resolve = Callable[[str, int], Sequence[str]]
-
-
-class MayNotLeave(Exception):
-    """The caller said no once the connection was open. No byte left."""
-
-
-@dataclass(kw_only=True)
-class Call:
-    """One request under way: what to do when its connection opens, and when its time is over.
-
-    Attributes:
-        leaving: Asked once the connection is open, whether the request may leave.
-        resolve: Which addresses of a host may be dialled, in place of all of them.
-        until: When its time is over, on the monotonic clock.
-        left: Its first byte may have left.
-        over: Its time is over.
-        kept: It went through a kept connection.
-        may_repeat: It does no harm when it comes twice, so it may go through a kept one.
-    """
-
-    leaving: Leaving | None = None
-    resolve: Resolve | None = None
-    until: float = math.inf
-    left: bool = False
-    over: bool = False
-    kept: bool = False
-    may_repeat: bool = False
-    _lines: list[socket.socket] = field(default_factory=list)
-
-    def dialled(self, sock: socket.socket) -> None:
-        """A connection is made, TLS not yet spoken: from now on `stop` can end it."""
-        self._lines.append(sock.dup())  # TLS takes the socket itself over
-        if self.over:
-            self.stop()
-
-    def resumed(self, sock: socket.socket) -> None:
-        """It goes through a connection that was kept; only what asks nothing may."""
-        self.kept = self.left = True
-        self._lines.append(socket.socket(fileno=os.dup(sock.fileno())))  # a TLS socket has no dup
-        if self.over:
-            self.stop()
-
-    def opened(self) -> None:
-        """The connection is ready for the first byte."""
-        if self.leaving is not None and not self.leaving():
-            raise MayNotLeave
-        self.left = True
-
-    def stop(self) -> None:
-        """End it from another thread: a shut socket wakes whoever reads from it."""
-        self.over = True
-        for line in self._lines:
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-
-    def hang_up(self) -> None:
-        """Nothing is under way any more."""
-        for line in self._lines:
-            line.close()
-
 
 _calls = threading.local()
 
@@ -221,9 +161,10 @@ def _under_way(call: Call, seconds: float) -> Iterator[None]:
 
 
 def _connection(url: str) -> _Connection | _SecureConnection:
-    """A connection that nobody else has; made once it is asked on."""
+    """A connection that nobody else has, not dialled yet."""
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port
+    # With its port, else the last part of an IPv6 address would be taken for one.
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     if parts.scheme == "http":
         return _Connection(host, port)
     context = trusting(adapters.DEFAULT_CA_BUNDLE_PATH)
@@ -338,8 +279,7 @@ def _directly(prepared: requests.PreparedRequest, seconds: float) -> Iterator[Ba
     """As requests' adapter sends it, without the pools that it makes for it."""
     with closing(_connection(prepared.url or "")) as connection:
         connection.connect()
-        # Who refuses a large body may answer and close before it has read all of it.
-        with suppress(BrokenPipeError, ConnectionResetError):
+        try:
             connection.request(
                 prepared.method or "",
                 "/" + prepared.path_url.lstrip("/"),
@@ -349,6 +289,10 @@ def _directly(prepared: requests.PreparedRequest, seconds: float) -> Iterator[Ba
                 preload_content=False,
                 decode_content=False,
             )
+        except OSError as error:
+            # Who refuses a large body may answer and close before it has read all of it.
+            if error.errno not in CLOSED:
+                raise
         connection.timeout = seconds
         with closing(connection.getresponse()) as response:
             yield response
@@ -388,7 +332,7 @@ def dialled(url: str) -> tuple[str, str, int]:
         FAILURES: None can be dialled.
     """
     parts = urlsplit(_prepared("GET", url, {}, None).url or "")
-    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    port = parts.port or PORTS[parts.scheme]
     return parts.scheme, (parts.hostname or "").rstrip("."), port
 
 

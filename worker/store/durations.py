@@ -34,17 +34,18 @@ class Durations:
     def lately(self, model: str) -> Sequence[float]:
         """As they were at most a minute ago, so that few jobs cost a round trip.
 
-        What cannot be read is as if it were not there: whoever asks has a paid answer to write down.
+        What cannot be read is as if it were not there: who asks has a paid answer to write down.
         """
         now = self._clock.now()
         until, known = self._lately.get(model, (now, ()))
-        if now < until:
+        believed = timedelta(seconds=policy.DURATIONS_BELIEVED)
+        if now < until <= now + believed:  # else Redis' clock was put back
             return known
         with suppress(StoreUnavailable, RedisError):
             known = self.of(model)
-        if len(self._lately) >= policy.MODELS_REMEMBERED:
+        if model not in self._lately and len(self._lately) >= policy.MODELS_REMEMBERED:
             self._lately.clear()
-        self._lately[model] = now + timedelta(seconds=policy.DURATIONS_BELIEVED), known
+        self._lately[model] = now + believed, known
         return known
 
 
