@@ -106,10 +106,16 @@ def test_the_p95_of_a_models_last_jobs_decides_when_one_is_overdue(house: House)
     assert first_look(house.w, job) == 99, "a clock that was put back is no reason to believe on"
 
 
+@pytest.mark.parametrize("held", ["no list", ["no number"]])
 def test_a_paid_answer_is_written_down_though_nobody_can_say_how_long_jobs_take(
-    house: House,
+    house: House, held: str | list[str]
 ) -> None:
-    house.raw.set(f"runhook:durations:{IMAGE}", "no list", ex=90)
+    key = f"runhook:durations:{IMAGE}"
+    if isinstance(held, str):
+        house.raw.set(key, held)
+    else:
+        house.raw.rpush(key, *held)
+    house.raw.expire(key, 90)
     job = house.ask()
     house.settle()
     assert house.job(job).attempt.ref

@@ -41,7 +41,7 @@ class Durations:
         believed = timedelta(seconds=policy.DURATIONS_BELIEVED)
         if now < until <= now + believed:  # else Redis' clock was put back
             return known
-        with suppress(StoreUnavailable, RedisError):
+        with suppress(StoreUnavailable, RedisError, ValueError):
             known = self.of(model)
         if model not in self._lately and len(self._lately) >= policy.MODELS_REMEMBERED:
             self._lately.clear()
