@@ -68,6 +68,7 @@ def test_procfile_and_up_start_the_same_processes() -> None:
 CONNECTS = {
     "worker/net/addresses.py": "reads an address in every spelling; it dials nothing",
     "worker/net/http.py": "the one client",
+    "worker/net/call.py": "ends a request of the one client; it dials nothing",
     "worker/net/faults.py": "says in words what others ran into; it dials nothing",
     "worker/net/interim.py": "reads the one client's answers; it dials nothing",
     "worker/net/trust.py": "makes the one client's TLS; it dials nothing",
