@@ -5,7 +5,7 @@ its own, reads the whole body of a redirect, and takes cookies and a netrc along
 connection is open the caller is asked whether the request may leave; only then goes the first
 byte. So whether bytes left is known, never guessed from the class of an exception.
 
-A fresh connection is urllib3's, without the pools that requests would make for it, at a third of
+A fresh connection is urllib3's, without the pools that requests would make for it, at half of
 the cost. Free questions may share kept ones, of an adapter of requests', and are asked once more
 where such a one breaks.
 """
