@@ -32,8 +32,10 @@ def test_the_timeline_has_each_call_its_answer_and_the_callback_as_it_came(house
     assert came["via"] == "callback"
     assert "TASK_END" in came["body"]
     notes = house.notes(job)
-    order = ["request left", "asked RunningHub", "accepted", "callback came", "succeeded"]
-    assert [note for note in notes if note in order] == order
+    # On a busy machine the callback comes before the answer is written down.
+    for between in (["asked RunningHub", "accepted"], ["callback came"]):
+        order = ["request left", *between, "succeeded"]
+        assert [note for note in notes if note in order] == order
 
 
 def test_what_was_asked_late_and_what_no_change_took_along_is_written_too(build: Build) -> None:
