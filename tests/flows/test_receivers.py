@@ -18,7 +18,6 @@ from runhook.worker.domain.receivers import (
     after_telling,
     share,
 )
-from runhook.worker.flows.drain import drain
 from runhook.worker.flows.pump import published
 from runhook.worker.net.outbound import SECONDS
 from runhook.worker.store import Attempted, Claim, DeliveryResult, Hand, Subscription
@@ -313,51 +312,3 @@ def test_a_probe_that_heard_ends_the_rest_but_not_what_was_asked_for() -> None:
     ).health
     assert (heard.recent, heard.rest, heard.failing_since) == ("+", None, None)
     assert heard.left_alone_until == now + timedelta(seconds=policy.RECEIVER_REST + 60)
-
-
-def _opened_for_three(build: Build, took: str) -> House:
-    """A house whose three handlers, which took so long until now, are called for an event."""
-    registry = Registry()
-    for name in ("one", "two", "three"):
-        handler = Handler(name=name, types=("job.succeeded",), model=None, target=lambda _: None)
-        registry.add(handler)
-    house = build(registry)
-    house.w.store.processes.publish_handlers(published(house.w))
-    house.w.store.processes.beat("handlers", "machine:1", 16, hands=64)
-    for name in registry.names():
-        health = {"took": took, "pace": "quick"}
-        house.raw.hset(f"runhook:endpoint:{name}", mapping=health)
-    house.lost = ["fanout"]
-    _ended(house)
-    assert drain(house.w, "fanout") == 1
-    return house
-
-
-def test_handlers_that_take_no_time_are_called_together_and_others_each(build: Build) -> None:
-    house = _opened_for_three(build, "0.001")
-    assert house.raw.llen("runhook:queue:handlers") == 1
-    assert drain(house.w, "handlers") == 3, "whoever comes goes on with the others"
-    house.begin_anew()
-    house = _opened_for_three(build, "0.300")
-    assert house.raw.llen("runhook:queue:handlers") == 3
-
-
-def test_one_that_hangs_after_all_holds_those_behind_it_up_until_the_pump_looks(
-    build: Build,
-) -> None:
-    house = _opened_for_three(build, "0.001")
-    house.raw.delete("runhook:queue:handlers")
-    assert house.w.store.duties.claim("handlers"), "and nothing is heard of it"
-    house.w.store.duties.pump("test", 3, thorough=False)
-    assert house.raw.llen("runhook:queue:handlers") == 0, "who tells them may be between two rounds"
-    house.clock.advance(policy.GATHERS_MS / 1000)
-    house.w.store.duties.pump("test", 3, thorough=False)
-    assert house.raw.llen("runhook:queue:handlers") >= 1
-
-
-def test_who_tells_a_handler_that_takes_time_stands_for_no_other(build: Build) -> None:
-    for took, counted in (("0.001", 1), ("0.300", 0)):
-        house = _opened_for_three(build, took)
-        assert house.w.store.duties.claim("handlers")
-        assert house.raw.zcard("runhook:drainers:handlers") == counted
-        house.begin_anew()

@@ -137,7 +137,8 @@ ELSEWHERE_LOOK = 1.0  # the same where another process has it
 SUBSCRIBER_STAY = 0.2
 # Seconds below which a handler is told sooner than a Celery task would bring another child. Of such
 # up to so many of one event are told by one child, one after the other, and all by so many children
-# of a process, until the pump finds half a second later that this is not enough.
+# for each process that there is, until one has no rest between rounds, or the pump finds half a
+# second later that this is not enough.
 TOLD_AT_ONCE, TOLD_TOGETHER, TELLERS = 0.005, 8, 2
 # Deliveries that such a handler is told in a row: of what one script takes, so many share its cost.
 TOLD_IN_A_ROW = 16
@@ -147,8 +148,9 @@ RECORDED_AGAIN = 0.2  # until a row is recorded once more, with Redis away
 # From the beginning of a round of telling to the next, where more became due meanwhile: so more of
 # it is told in a row. The first of a burst is told at once.
 ROUND = 0.1
-# ms that what is told in rounds is due before the pump calls somebody else for it: two rounds.
-GATHERS_MS = 200
+# ms that what is told in rounds is due before the pump calls somebody for it: two rounds. Where
+# somebody is at it, more: rounds take longer on a busy machine, and a third makes them no quicker.
+GATHERS_MS, GATHERS_BUSY_MS = 200, 500
 # A handler may take so long; then it gets an exception, and after the grace its child is killed.
 HANDLER_LONGEST, HANDLER_GRACE = 300, 10
 

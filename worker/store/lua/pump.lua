@@ -38,13 +38,18 @@ local function wake_for(lane, due)
   return wanted
 end
 
+local function gathers_for(lane)
+  if not gathers[lane] then return 0 end
+  local at_it = redis.call('ZCOUNT', keys.drainers(lane), '(' .. text(now), '+inf')
+  return at_it > 0 and policy.GATHERS_BUSY_MS or policy.GATHERS_MS
+end
+
 local posted = 0
 local function look(lane)
   local first = redis.call('ZRANGE', keys.due(lane), 0, 0, 'WITHSCORES')[2]
   if not first then return redis.call('ZREM', keys.soon(), lane) end
   redis.call('ZADD', keys.soon(), first, lane)
-  local till = gathers[lane] and now - policy.GATHERS_MS or now
-  local due = redis.call('ZCOUNT', keys.due(lane), '-inf', text(till))
+  local due = redis.call('ZCOUNT', keys.due(lane), '-inf', text(now - gathers_for(lane)))
   if due > 0 then posted = posted + wake_for(lane, due) end
 end
 

@@ -17,7 +17,7 @@
 -- Returns  "done" | "ended" (somebody else ended one before) | "disabled" (and recorded)
 --          | "stale", the health as fields and values: decide again; nothing was written
 --          and behind those two what became of the next duty
--- uses: audience, time, wakeups, events, places, deliveries, claiming, closing
+-- uses: audience, time, wakeups, duties, events, places, deliveries, claiming, closing
 -- uses: bringing_deliveries
 
 local order = cjson.decode(ARGV[2])

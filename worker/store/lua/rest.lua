@@ -5,5 +5,5 @@
 -- Returns  "done"
 -- uses: wakeups, claiming
 
-rest(ARGV[2], ARGV[3])
+rest(ARGV[2], ARGV[3], true)
 return answer('done')

@@ -47,12 +47,13 @@ local function given_before(who, last)
   return id, token, any_failed(who.lane) and redis.call('HGET', keys.failures(who.lane), id) or '0'
 end
 
--- It drains no more; another is woken if something is due. Returns for what.
-local function rest(lane, me)
+-- It drains no more; another is woken if something is due. at_ease: it waited for a round, so few are
+-- enough. Returns for what.
+local function rest(lane, me, at_ease)
   drain_no_more(lane, me)
   redis.call('ZREM', keys.idle(lane), me)
   local next = redis.call('ZRANGEBYSCORE', keys.due(lane), '-inf', text(now), 'LIMIT', 0, 1)[1]
-  if next then wake_lane(lane, next) end
+  if next then wake_lane(lane, next, at_ease and is_short_slot(lane, next)) end
   return next
 end
 

@@ -2,7 +2,7 @@
 -- uses: wakeups, duties, claiming
 
 -- order: {lane, id, token, after, next, rest, short}. `after` is ms until the next look, negative: done.
--- `short`: it takes next to no time.
+-- `short`: it takes next to no time; none: as the lane knows.
 -- `next` says who takes the lane's next duty (lib/claiming), `rest` which drainer stops here.
 -- last: what is done before, if nobody else has the duty.
 -- Returns  "done" | "stale" (somebody else has it), and what became of the next
@@ -14,7 +14,12 @@ local function close(order, last)
   local following = next_of(order.next)
   if following and following[1] == 'claimed' then taken = following[2] end
   -- Nobody is called for what this drainer goes on with itself.
-  if due and taken ~= order.id then wake_lane(order.lane, order.id, order.short) end
+  if due and taken ~= order.id then
+    -- Whoever stops in the middle of its work had too much of it: one more is called.
+    local short = not order.rest and order.short
+    if short == nil then short = is_short_slot(order.lane, order.id) end
+    wake_lane(order.lane, order.id, short)
+  end
   return word, following
 end
 

@@ -43,11 +43,6 @@ local function next_look(handler)
   if turn then return may_be_tried(handler, turn.due) end
 end
 
--- Whether telling a handler takes less than calling somebody to do it.
-local function is_short(lane, took)
-  return lane == 'handlers' and took ~= nil and took < policy.TOLD_AT_ONCE
-end
-
 -- Have a slot that is free look at a handler's next delivery, which is tried in so many ms and takes so
 -- many seconds. With none free, the first looks again when it is. own: one that is not.
 local function stir_in(lane, handler, delay, took, own)

@@ -21,6 +21,18 @@ local function set_due(lane, id, at)
   look_by(lane, at)
 end
 
+-- Whether telling a handler takes less than calling somebody to do it.
+local function is_short(lane, took)
+  return lane == 'handlers' and took ~= nil and took < policy.TOLD_AT_ONCE
+end
+
+-- The same of a slot of its, by how long it usually takes.
+local function is_short_slot(lane, id)
+  if lane ~= 'handlers' then return false end
+  local took = redis.pcall('HGET', keys.endpoint(id:match('^(.*)/') or id), 'took')
+  return is_short(lane, tonumber(took))
+end
+
 -- Of those that are short, some share a wake-up: whoever comes goes on with the others.
 local sharing = {}
 local function call_for(lane, id, short)
@@ -119,10 +131,4 @@ local function settle(lane, id, token, after)
   forgive(lane, id)
   set_due(lane, id, math.max(next, now))
   return 'done', next <= now
-end
-
-local function finish(lane, id, token, after)
-  local word, due = settle(lane, id, token, after)
-  if due then wake_lane(lane, id) end
-  return word
 end

@@ -1,6 +1,6 @@
 -- Putting a receiver's next delivery into the hand of one of its slots. The attempt is counted
 -- before it runs, so that one which kills its process each time is counted too.
--- uses: time, wakeups, places, deliveries, reading_events
+-- uses: time, wakeups, duties, places, deliveries, reading_events
 
 -- Where the value of a field stands in a hash as Redis answers it.
 local function place_in(hash, field)
