@@ -8,9 +8,9 @@ import pytest
 from celery.worker import state
 
 from runhook.worker.domain import policy
-from runhook.worker.queue.autoscale import HandlerAutoscaler
+from runhook.worker.queue.autoscale import LOOKS, HandlerAutoscaler
 
-MOST, FEWEST = 64, 4
+MOST, FEWEST = 64, 2
 
 
 @dataclass(eq=False)
@@ -30,6 +30,10 @@ class Pool:
         """More of them."""
         self.num_processes += n
 
+    def shrink(self, n: int) -> None:
+        """Fewer of them."""
+        self.num_processes -= n
+
     def maintain_pool(self) -> None:
         """They are there."""
 
@@ -43,6 +47,27 @@ def hang() -> Iterator[list[Request]]:
         state.active_requests.discard(one)
 
 
+@pytest.fixture
+def calls() -> Iterator[list[Request]]:
+    """Whatever is put here is called for, and nobody has said that he works on it."""
+    called: list[Request] = []
+    yield called
+    for one in called:
+        state.reserved_requests.discard(one)
+
+
+@pytest.fixture
+def pool() -> Pool:
+    """As the process begins."""
+    return Pool()
+
+
+@pytest.fixture
+def scaler(pool: Pool) -> HandlerAutoscaler:
+    """Of that pool."""
+    return HandlerAutoscaler(pool, MOST, FEWEST, keepalive=1)
+
+
 def _look(scaler: HandlerAutoscaler, hanging: list[Request], count: int) -> None:
     """Celery's look, while so many children are held and the others work."""
     while len(hanging) < count:
@@ -51,16 +76,84 @@ def _look(scaler: HandlerAutoscaler, hanging: list[Request], count: int) -> None
     scaler.maybe_scale()
 
 
-def test_children_double_though_those_just_made_are_not_held_yet(hang: list[Request]) -> None:
-    pool = Pool()
-    scaler = HandlerAutoscaler(pool, MOST, FEWEST, keepalive=1)
+def _call(calls: list[Request], count: int) -> None:
+    """Messages come until so many are called for."""
+    while len(calls) > count:
+        state.reserved_requests.discard(calls.pop())
+    while len(calls) < count:
+        calls.append(Request(0))
+        state.reserved_requests.add(calls[-1])
+
+
+def test_children_double_though_those_just_made_are_not_held_yet(
+    pool: Pool, scaler: HandlerAutoscaler, hang: list[Request]
+) -> None:
     _look(scaler, hang, FEWEST)
-    for _ in range(4):
+    assert pool.num_processes == FEWEST + policy.CHILDREN_BUSY
+    for _ in range(5):
         _look(scaler, hang, pool.num_processes - 1)
     assert pool.num_processes == MOST
 
 
-def test_nobody_is_made_while_no_child_is_held(hang: list[Request]) -> None:
-    pool = Pool()
-    _look(HandlerAutoscaler(pool, MOST, FEWEST, keepalive=1), hang, 0)
+def test_nobody_is_made_while_no_child_is_held(
+    pool: Pool, scaler: HandlerAutoscaler, hang: list[Request]
+) -> None:
+    _look(scaler, hang, 0)
     assert pool.num_processes == FEWEST
+
+
+def test_as_many_as_work_side_by_side_come_where_many_are_called_for_at_a_few_looks(
+    pool: Pool, scaler: HandlerAutoscaler, calls: list[Request]
+) -> None:
+    _call(calls, MOST)
+    for _ in range(LOOKS - 1):
+        scaler.maybe_scale()
+        scaler.maybe_scale(req=calls[0])
+    assert pool.num_processes == FEWEST, "a message is no look"
+    scaler.maybe_scale()
+    assert pool.num_processes == policy.CHILDREN_BUSY
+
+
+def test_a_third_that_is_called_for_now_and_then_is_not_made(
+    pool: Pool, scaler: HandlerAutoscaler, calls: list[Request]
+) -> None:
+    for count in (3, 3, 2) * LOOKS:
+        _call(calls, count)
+        scaler.maybe_scale()
+    assert pool.num_processes == FEWEST
+
+
+def test_others_come_at_once_for_who_waits_behind_one_that_takes_its_time(
+    pool: Pool, scaler: HandlerAutoscaler, calls: list[Request], hang: list[Request]
+) -> None:
+    _call(calls, FEWEST + 1)
+    for ago, children in ((0.0, FEWEST), (policy.CHILD_BUSY, policy.CHILDREN_BUSY)):
+        hang.append(Request(time.time() - ago))
+        state.active_requests.add(hang[-1])
+        scaler.maybe_scale(req=calls[-1])
+        assert pool.num_processes == children
+
+
+def test_children_that_nobody_needs_end_after_a_while_and_none_that_may_have_begun(
+    pool: Pool,
+    scaler: HandlerAutoscaler,
+    calls: list[Request],
+    hang: list[Request],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _call(calls, MOST)
+    for _ in range(LOOKS):
+        scaler.maybe_scale()
+    _call(calls, 0)
+    scaler.maybe_scale()
+    assert pool.num_processes == policy.CHILDREN_BUSY, "more may be needed soon"
+    later = time.monotonic() + policy.CHILD_SPARE + 1
+    for clock in ("time.monotonic", "celery.worker.autoscale.monotonic"):
+        monkeypatch.setattr(clock, lambda: later)
+    _call(calls, 1)
+    scaler.maybe_scale()
+    assert pool.num_processes == policy.CHILDREN_BUSY, "the call may be with any of them"
+    hang.append(calls[0])
+    state.active_requests.add(calls[0])
+    scaler.maybe_scale()
+    assert pool.num_processes == FEWEST, "now it is known who works"

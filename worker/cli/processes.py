@@ -22,7 +22,7 @@ from runhook.worker.store.embedded import end_with_parent
 
 WORKER_LANES = ",".join(lanes_of("worker"))
 THREADS = 32  # of the worker: more duties at once than one account's limit ever keeps busy
-HANDS = ("--autoscale", "64,4")  # children that run handlers: most, and as long as none hangs
+HANDS = ("--autoscale", "64,2")  # children that run handlers: most and fewest
 PATIENCE = 25.0  # seconds that a process has to end by itself; then it is killed
 # A process that ends more often than this within a minute cannot work, and one that ends with 1 in
 # its first seconds has refused to start: its last line says why.

@@ -199,14 +199,18 @@ LONGEST_RETRY = 366 * 24 * 3600.0
 
 # Children that run handlers
 
-CHILDREN_LOOK = 0.5  # between two counts of those that are held
+CHILDREN_LOOK = 0.25  # between two counts of those that are called for, and of those that are held
+# That work side by side where handlers wait for others, and are free where one hangs. While there
+# is little to do there are fewer: each has 15 MB of its own.
+CHILDREN_BUSY = 4
+CHILD_BUSY = 0.6  # that no child works on end where handlers are quick: see DRAIN_SECONDS
 # After which a child counts as held: what makes a handler slow. Who waits for a child while fifty
 # hang waits this long for each time that they double.
 CHILD_HELD = 1.0
 # Children at most for each delivery that may be with a slow or a new handler. The rest is for those
 # that were quick until now: nobody knows of them before they hang, a dozen or two in one moment.
 CHILDREN_A_PLACE = 4
-CHILD_SPARE = 60.0  # since the last was added, until those that nobody needs are ended
+CHILD_SPARE = 60.0  # that some were not needed, until they are ended
 
 # Housekeeping
 

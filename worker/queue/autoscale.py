@@ -1,13 +1,14 @@
-"""How many children run handlers: a few, and more as soon as handlers hold them for long.
+"""How many children run handlers: few, and more where handlers wait or hold them for long.
 
 So handlers that hang leave children free, and no memory is taken for them before they do. What a
-child needs was imported before it was forked, and most of that memory stays one for all.
+child needs was imported before it was forked; what it writes to of that is its own, some 15 MB.
 """
 
 import ctypes
 import gc
 import sys
 import time
+from collections import deque
 from typing import Any
 
 import billiard.util
@@ -16,6 +17,10 @@ from celery.worker import state
 from celery.worker.autoscale import Autoscaler
 
 from runhook.worker.domain import policy
+
+# One after the other at which more children are called for than there are, until they come: in a
+# burst of quick work a third is now and then called for, which would have nothing to do.
+LOOKS = 4
 
 # Billiard has a child end with its parent by one call, through cffi where that is installed: each
 # child would load cffi's parser of C for it, 5 MB. Without cffi it calls through ctypes.
@@ -43,22 +48,42 @@ class HandlerAutoscaler(Autoscaler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "keepalive": policy.CHILDREN_LOOK})
-        self._grown = 0.0
+        self._needed = 0.0  # when there were last no more than are wanted
+        self._calls: deque[int] = deque([0] * LOOKS, maxlen=LOOKS)
+
+    def maybe_scale(self, req: Any = None) -> None:
+        """Celery's look, at each message and from time to time."""
+        if req is None:
+            self._calls.append(len(state.reserved_requests))
+            if self.qty >= self.processes:
+                self._needed = time.monotonic()
+        super().maybe_scale(req)
 
     @property
     def qty(self) -> int:
-        """How many children are wanted: as many free as are held, and the fewest at least."""
-        now = time.time()
-        begun = [one.time_start for one in list(state.active_requests)]
-        held = sum(1 for at in begun if at and now - at > policy.CHILD_HELD)
-        return held + max(held, int(self.min_concurrency))
+        """How many children are wanted.
 
-    def scale_up(self, n: int) -> None:
-        """Add some."""
-        self._grown = time.monotonic()
-        super().scale_up(n)
+        As many as were called for at a few looks in a row, up to those that work side by side; all
+        of these at once where somebody waits behind one that takes longer than a task with quick
+        handlers. With any held, as many free ones, so that their number doubles while all hang.
+        """
+        now, begun = time.time(), [one.time_start for one in list(state.active_requests)]
+        longest = max((now - at for at in begun if at), default=0.0)
+        called = min(*self._calls, policy.CHILDREN_BUSY)
+        if longest > policy.CHILD_BUSY and len(state.reserved_requests) > self.processes:
+            called = policy.CHILDREN_BUSY
+        if longest <= policy.CHILD_HELD:
+            return called
+        held = sum(1 for at in begun if at and now - at > policy.CHILD_HELD)
+        return held + max(held, policy.CHILDREN_BUSY, int(self.min_concurrency))
 
     def scale_down(self, n: int) -> None:
-        """End some that are idle, once there was no need of more for a while."""
-        if time.monotonic() - self._grown > policy.CHILD_SPARE:
+        """End some once there was no need of them for a while.
+
+        None while one may have begun of which nobody knows: Celery takes a child to be idle until
+        that has said that it works, and would kill it at its work.
+        """
+        if not state.reserved_requests <= state.active_requests:
+            return
+        if time.monotonic() - self._needed > policy.CHILD_SPARE:
             super().scale_down(n)
