@@ -16,6 +16,7 @@ from runhook.worker.flows.sweep import sweep
 from runhook.worker.secrets.signing import callback_url
 from runhook.worker.store import SetClock
 from runhook.worker.wiring import assemble
+from tests.bench import stalls
 from tests.bench.clones import Mould, cast
 from tests.bench.figures import Finding
 from tests.bench.load import post, send
@@ -35,7 +36,8 @@ HOW = (
     "counted by Redis itself: `commands` has those inside scripts too, CPU is its main thread's. "
     "Before it is counted Redis has grown its tables and rewritten its file, which it does not do "
     "meanwhile. The longest command is by the clock, so one in which the server was put aside for "
-    "others counts as long."
+    "others counts as long; how long that may be shows a process that only sleeps, a millisecond "
+    "at a time, and looks how late it is."
 )
 OTHER = "rhart-text-g-25-flash/text-to-text"
 FAILS = "this one fails"  # in a prompt
@@ -67,8 +69,11 @@ def run(plan: Plan) -> list[Finding]:
         _in_turns(finding, plan, systems)
         for kept, name in zip(plan.kept, systems, strict=True):
             _longest(finding, systems[name], name, "longest command of all this")
-            _swept(finding, systems[name], name, kept)
+            with stalls.longest() as late:
+                _swept(finding, systems[name], name, kept)
             _longest(finding, systems[name], name, "longest command of the sweep")
+            figure = finding.figure("longest that a process which sleeps was late meanwhile", "ms")
+            figure.add(name, late.value)
     return [finding]
 
 

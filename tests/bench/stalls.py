@@ -1,0 +1,29 @@
+"""How late the machine runs a process that sleeps: what no server on it can be quicker than."""
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import c_double
+
+NAP = 0.001  # seconds: short beside what is looked for, and next to no load
+
+
+@contextmanager
+def longest() -> Iterator[c_double]:
+    """Meanwhile a process of its own naps; in how many ms it was at most later than it asked."""
+    late = multiprocessing.Value("d", lock=False)  # it is killed, and would leave a lock held
+    process = multiprocessing.Process(target=_nap, args=(late,), daemon=True)
+    process.start()
+    try:
+        yield late
+    finally:
+        process.kill()
+        process.join()
+
+
+def _nap(late: c_double) -> None:
+    while True:
+        begun = time.perf_counter()
+        time.sleep(NAP)
+        late.value = max(late.value, 1000 * (time.perf_counter() - begun - NAP))
