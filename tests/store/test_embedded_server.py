@@ -8,7 +8,7 @@ from runhook.worker.errors import StoreUnavailable
 from runhook.worker.store import embedded
 
 OURS, OWN = embedded.MALLOC["GLIBC_TUNABLES"], "glibc.malloc.arena_max=1"
-NEW, OLD, NONE = ("glibc", "2.30"), ("glibc", "2.28"), ("", "")
+NEW, OLD, NONE = ("glibc", "2.30.9000"), ("glibc", "2.28"), ("", "")
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,12 @@ def _call(calls: list[Request], count: int) -> None:
         state.reserved_requests.add(calls[-1])
 
 
+def _pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    later = time.monotonic() + seconds
+    for clock in ("time.monotonic", "celery.worker.autoscale.monotonic"):
+        monkeypatch.setattr(clock, lambda: later)
+
+
 def test_children_double_though_those_just_made_are_not_held_yet(
     pool: Pool, scaler: HandlerAutoscaler, hang: list[Request]
 ) -> None:
@@ -123,8 +129,12 @@ def test_a_third_that_is_called_for_now_and_then_is_not_made(
     assert pool.num_processes == FEWEST
 
 
-def test_others_come_at_once_for_who_waits_behind_one_that_takes_its_time(
-    pool: Pool, scaler: HandlerAutoscaler, calls: list[Request], hang: list[Request]
+def test_others_come_at_once_for_who_waits_behind_one_that_takes_its_time_and_stay_a_while(
+    pool: Pool,
+    scaler: HandlerAutoscaler,
+    calls: list[Request],
+    hang: list[Request],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _call(calls, FEWEST + 1)
     for ago, children in ((0.0, FEWEST), (policy.CHILD_BUSY, policy.CHILDREN_BUSY)):
@@ -132,6 +142,10 @@ def test_others_come_at_once_for_who_waits_behind_one_that_takes_its_time(
         state.active_requests.add(hang[-1])
         scaler.maybe_scale(req=calls[-1])
         assert pool.num_processes == children
+    _call(calls, 0)
+    _pass(monkeypatch, policy.CHILD_SPARE / 2)
+    scaler.maybe_scale()
+    assert pool.num_processes == policy.CHILDREN_BUSY
 
 
 def test_children_that_nobody_needs_end_after_a_while_and_none_that_may_have_begun(
@@ -147,9 +161,7 @@ def test_children_that_nobody_needs_end_after_a_while_and_none_that_may_have_beg
     _call(calls, 0)
     scaler.maybe_scale()
     assert pool.num_processes == policy.CHILDREN_BUSY, "more may be needed soon"
-    later = time.monotonic() + policy.CHILD_SPARE + 1
-    for clock in ("time.monotonic", "celery.worker.autoscale.monotonic"):
-        monkeypatch.setattr(clock, lambda: later)
+    _pass(monkeypatch, policy.CHILD_SPARE + 1)
     _call(calls, 1)
     scaler.maybe_scale()
     assert pool.num_processes == policy.CHILDREN_BUSY, "the call may be with any of them"

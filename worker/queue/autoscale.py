@@ -48,15 +48,15 @@ class HandlerAutoscaler(Autoscaler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "keepalive": policy.CHILDREN_LOOK})
-        self._needed = 0.0  # when there were last no more than are wanted
+        self._needed = 0.0  # when there were last no more than wanted
         self._calls: deque[int] = deque([0] * LOOKS, maxlen=LOOKS)
 
     def maybe_scale(self, req: Any = None) -> None:
         """Celery's look, at each message and from time to time."""
         if req is None:
             self._calls.append(len(state.reserved_requests))
-            if self.qty >= self.processes:
-                self._needed = time.monotonic()
+        if self.qty >= self.processes:
+            self._needed = time.monotonic()
         super().maybe_scale(req)
 
     @property

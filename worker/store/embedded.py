@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -32,7 +33,7 @@ GONE = -1  # the status of a process that was not this one's child
 # writing into each since the file was rewritten is a page fault: half the time of a page at a
 # million jobs. Larger pieces are few, and would be 30 MB.
 MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1000:glibc.malloc.tcache_max=256"}
-COUNTS_SO_FAR = (2, 30)  # the first glibc that counts them beyond 127; earlier ones may abort
+COUNTS_BEYOND_127 = 2, 30  # the first glibc that does; earlier ones may abort
 SHARED = Path("/tmp")  # noqa: S108 - where a socket may lie itself: only its owner can move it
 PEER = struct.Struct("3i")  # process, user and group of who listens, as Linux tells them
 
@@ -67,7 +68,8 @@ def end_with_parent() -> None:
 def _environ() -> dict[str, str]:
     """The server's; users who tell malloc something themselves are believed."""
     library, version = platform.libc_ver()
-    if library != "glibc" or tuple(map(int, version.split("."))) < COUNTS_SO_FAR:
+    release = re.match(r"(\d+)\.(\d+)", version)
+    if library != "glibc" or not release or tuple(map(int, release.groups())) < COUNTS_BEYOND_127:
         return dict(os.environ)
     return {**MALLOC, **os.environ}
 
