@@ -47,8 +47,8 @@ local function given_before(who, last)
   return id, token, any_failed(who.lane) and redis.call('HGET', keys.failures(who.lane), id) or '0'
 end
 
--- It drains no more; another is woken if something is due. at_ease: it waited for a round, so few are
--- enough. Returns for what.
+-- It drains no more; another is woken if something is due. at_ease: it does not stop in the middle of its
+-- work, so few are enough. Returns for what.
 local function rest(lane, me, at_ease)
   drain_no_more(lane, me)
   redis.call('ZREM', keys.idle(lane), me)
