@@ -11,7 +11,7 @@ NAP = 0.001  # seconds: short beside what is looked for, and next to no load
 
 @contextmanager
 def longest() -> Iterator[c_double]:
-    """Meanwhile a process of its own naps; in how many ms it was at most later than it asked."""
+    """Run a process that naps meanwhile; by how many ms it woke too late at most."""
     late = multiprocessing.Value("d", lock=False)  # it is killed, and would leave a lock held
     process = multiprocessing.Process(target=_nap, args=(late,), daemon=True)
     process.start()

@@ -36,8 +36,8 @@ HOW = (
     "counted by Redis itself: `commands` has those inside scripts too, CPU is its main thread's. "
     "Before it is counted Redis has grown its tables and rewritten its file, which it does not do "
     "meanwhile. The longest command is by the clock, so one in which the server was put aside for "
-    "others counts as long; how long that may be shows a process that only sleeps, a millisecond "
-    "at a time, and looks how late it is."
+    "others counts as long; a process that only sleeps, a millisecond at a time, shows by how late "
+    "it wakes how long that can be."
 )
 OTHER = "rhart-text-g-25-flash/text-to-text"
 FAILS = "this one fails"  # in a prompt
@@ -72,7 +72,7 @@ def run(plan: Plan) -> list[Finding]:
             with stalls.longest() as late:
                 _swept(finding, systems[name], name, kept)
             _longest(finding, systems[name], name, "longest command of the sweep")
-            figure = finding.figure("longest that a process which sleeps was late meanwhile", "ms")
+            figure = finding.figure("latest that a process which only sleeps woke meanwhile", "ms")
             figure.add(name, late.value)
     return [finding]
 
