@@ -357,6 +357,20 @@ def test_behind_a_full_row_the_next_is_not_waited_for(build: Build) -> None:
     assert len(hand.taken) == 1
 
 
+def test_a_handler_that_takes_its_time_is_told_the_next_event_at_once(build: Build) -> None:
+    many = 4  # twice as many as it has slots; what it usually takes is halved with each
+    house = _house(build, _named("publish"), waiting=many)
+    house.raw.hset("runhook:endpoint:publish", "took", "0.100")
+    claim = house.w.store.duties.claim("handlers", Turn(round=FIRST))
+    for _ in range(many - 1):
+        assert claim, "no row gathers for it"
+        house.clock.advance(policy.ROUND / many)
+        claim.turn.ends = float("inf")
+        deliver_to_handler(house.w, claim, follow_up.submitter)
+        claim = claim.turn.next
+    assert claim
+
+
 def _named(name: str) -> Function:
     """A handler of this name that does nothing."""
 
