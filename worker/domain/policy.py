@@ -137,8 +137,7 @@ ELSEWHERE_LOOK = 1.0  # the same where another process has it
 SUBSCRIBER_STAY = 0.2
 # Seconds below which a handler is told sooner than a Celery task would bring another child. Of such
 # up to so many of one event are told by one child, one after the other, and all by so many children
-# for each process that there is, until one has to stop in the middle of its work, or the pump finds
-# up to a second later that this is not enough.
+# for each process, until one has to stop in the middle of its work or the pump finds it not enough.
 TOLD_AT_ONCE, TOLD_TOGETHER, TELLERS = 0.005, 8, 2
 # Deliveries that such a handler is told in a row: of what one script takes, so many share its cost.
 TOLD_IN_A_ROW = 16
@@ -148,9 +147,8 @@ RECORDED_AGAIN = 0.2  # until a row is recorded once more, with Redis away
 # From the beginning of a round of telling to the next, where more became due meanwhile: so more of
 # it is told in a row. The first of a burst is told at once.
 ROUND = 0.1
-# ms that what is told in rounds is due before the pump calls somebody for it: two rounds. Where
-# somebody is at it, more: rounds take longer on a busy machine, and a third child makes them no
-# quicker.
+# ms that what is told in rounds is due before the pump calls somebody: two rounds. More where
+# others are at it: on a busy machine rounds take longer, and a third child makes none quicker.
 GATHERS_MS, GATHERS_BUSY_MS = 200, 500
 # A handler may take so long; then it gets an exception, and after the grace its child is killed.
 HANDLER_LONGEST, HANDLER_GRACE = 300, 10
@@ -201,12 +199,10 @@ LONGEST_RETRY = 366 * 24 * 3600.0
 # Children that run handlers
 
 CHILDREN_LOOK = 0.25  # between two counts of those that are called for, and of those that are held
-# That work side by side where events wait, and are free where one hangs. While there
-# is little to do there are fewer: each has 15 MB of its own.
+# That work side by side where events wait, and are free where one hangs. While there is little to
+# do there are fewer: each has 15 MB of its own.
 CHILDREN_BUSY = 4
-# That no child works on end where handlers are quick: DRAIN_SECONDS, a last wait for a round, and
-# as long again for what lies around.
-CHILD_BUSY = 0.7
+CHILD_BUSY = 0.7  # that none works on end with quick handlers: DRAIN_SECONDS and two rounds
 # After which a child counts as held: what makes a handler slow. Who waits for a child while fifty
 # hang waits this long for each time that they double.
 CHILD_HELD = 1.0
