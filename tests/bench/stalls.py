@@ -1,4 +1,4 @@
-"""How late the machine runs a process that sleeps: what no server on it can be quicker than."""
+"""How late the machine runs a process that sleeps."""
 
 import multiprocessing
 import time

@@ -1,7 +1,7 @@
 """Children that run handlers: more in time where handlers hang, few where none does."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSet
 from dataclasses import dataclass
 
 import pytest
@@ -38,22 +38,24 @@ class Pool:
         """They are there."""
 
 
+def _discarded(known: MutableSet[Request]) -> Iterator[list[Request]]:
+    """What a test puts here and into what Celery knows; the next test's Celery knows it no more."""
+    mine: list[Request] = []
+    yield mine
+    for one in mine:
+        known.discard(one)
+
+
 @pytest.fixture
 def hang() -> Iterator[list[Request]]:
     """Whatever is put here hangs."""
-    hanging: list[Request] = []
-    yield hanging
-    for one in hanging:
-        state.active_requests.discard(one)
+    yield from _discarded(state.active_requests)
 
 
 @pytest.fixture
 def calls() -> Iterator[list[Request]]:
     """Whatever is put here is called for, and nobody has said that he works on it."""
-    called: list[Request] = []
-    yield called
-    for one in called:
-        state.reserved_requests.discard(one)
+    yield from _discarded(state.reserved_requests)
 
 
 @pytest.fixture

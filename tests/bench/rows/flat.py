@@ -36,8 +36,8 @@ HOW = (
     "counted by Redis itself: `commands` has those inside scripts too, CPU is its main thread's. "
     "Before it is counted Redis has grown its tables and rewritten its file, which it does not do "
     "meanwhile. The longest command is by the clock, so one in which the server was put aside for "
-    "others counts as long; a process that only sleeps, a millisecond at a time, shows by how late "
-    "it wakes how long that can be."
+    "others counts as long; beside it stands how late a process that sleeps a millisecond at a "
+    "time woke at most."
 )
 OTHER = "rhart-text-g-25-flash/text-to-text"
 FAILS = "this one fails"  # in a prompt

@@ -40,9 +40,7 @@ end
 
 local function gathers_for(lane)
   if not gathers[lane] then return 0 end
-  local sure = text(now + policy.DRAINER_SURE_MS)
-  local at_it = redis.call('ZCOUNT', keys.drainers(lane), '(' .. text(now), sure)
-  return at_it > 0 and policy.GATHERS_BUSY_MS or policy.GATHERS_MS
+  return at_work(lane) > 0 and policy.GATHERS_BUSY_MS or policy.GATHERS_MS
 end
 
 local posted = 0

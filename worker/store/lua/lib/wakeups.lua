@@ -24,15 +24,19 @@ end
 -- One before any did.
 local function share_of(name) return share(name) or 1 end
 
+-- How many surely work through a lane. None is sure for longer: a score beyond that is of a clock that
+-- was ahead.
+local function at_work(lane)
+  local sure = text(now + policy.DRAINER_SURE_MS)
+  return redis.call('ZCOUNT', keys.drainers(lane), '(' .. text(now), sure)
+end
+
 -- How many more wake-ups so many duties need: not more than there are threads for them, or `most`.
 local function missing(lane, due, most)
   most = most or share_of(lane .. ':drainers')
   local waiting = redis.call('LLEN', keys.queue(lane))
   if waiting >= most then return 0 end
-  -- None is sure for longer: a score beyond that is of a clock that was ahead.
-  local sure = text(now + policy.DRAINER_SURE_MS)
-  return math.min(due, most) - waiting
-    - redis.call('ZCOUNT', keys.drainers(lane), '(' .. text(now), sure)
+  return math.min(due, most) - waiting - at_work(lane)
 end
 
 -- A message for each of these duties. Whoever gets it begins with that one, if it is due still, and
