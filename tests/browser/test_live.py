@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Response, Route, expect
 
 from runhook.webhook.edge.streams import EACH
 from runhook.worker.domain.jobs import Job
@@ -182,6 +182,10 @@ def _every_stream_of(town: Town, who: str) -> Iterator[None]:
         yield
 
 
+def _is_fetched_again(answer: Response) -> bool:
+    return "x-fragment" in answer.request.headers
+
+
 def test_the_33rd_stream_is_refused_and_its_page_asks_every_five_seconds(
     browser: Browser, paused: Town
 ) -> None:
@@ -191,16 +195,17 @@ def test_the_33rd_stream_is_refused_and_its_page_asks_every_five_seconds(
         page.clock.install()  # so that five seconds are five seconds here
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.headers.get("x-fragment", "")))
-        with page.expect_response("**/live") as refused:
+        with page.expect_response(_is_fetched_again), page.expect_response("**/live") as refused:
             page.goto("/jobs")
         assert refused.value.status == 503
+        assert asked.count("1") == 1, "what happened until it was refused was not heard"
         cancel(paused.w, job.id)
         page.clock.run_for(4_000)
-        assert asked.count("1") == 0, "nobody told it, and it is not time yet"
-        with page.expect_response(lambda answer: "x-fragment" in answer.request.headers):
+        assert asked.count("1") == 1, "nobody told it, and it is not time yet"
+        with page.expect_response(_is_fetched_again):
             page.clock.run_for(2_000)
         expect(page.locator(f"[data-key={job.id}] .badge")).to_have_text("cancelled")
-        with page.expect_response(lambda answer: "x-fragment" in answer.request.headers):
+        with page.expect_response(_is_fetched_again):
             page.clock.run_for(5_000)
 
 
@@ -228,13 +233,30 @@ def test_a_hidden_tab_has_no_stream(page: Page, paused: Town) -> None:
     assert page.evaluate(HIDDEN) == [1, 0, 1]
 
 
-def test_a_session_that_ended_shows_the_form_by_itself(page: Page, paused: Town) -> None:
-    job = _ask(paused)
-    page.goto("/jobs")
+def _end_the_session(page: Page) -> None:
     word = page.locator("meta[name=csrf-token]").get_attribute("content")
     copy = page.context.request.post(
         "/logout", form={"csrf_token": word or ""}, headers={"Sec-Fetch-Site": "same-origin"}
     )
     assert copy.ok
+
+
+def test_a_session_that_ended_shows_the_form_by_itself(page: Page, paused: Town) -> None:
+    job = _ask(paused)
+    with page.expect_response("**/live"):
+        page.goto("/jobs")
+    _end_the_session(page)
     cancel(paused.w, job.id)
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_session_that_ends_before_the_page_listens_shows_the_form_as_well(
+    page: Page, paused: Town
+) -> None:
+    def late(route: Route) -> None:
+        _end_the_session(page)
+        route.continue_()
+
+    page.route("**/live", late)
+    page.goto("/jobs")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -50,12 +50,13 @@ async function listen() {
 
 function open() {
   stream = new EventSource("/live");
-  stream.onopen = () => told({ jobs: [], more: true });
+  stream.onopen = tellAll;
   stream.onmessage = (event) => told(JSON.parse(event.data));
   stream.onerror = () => {
     if (stream?.readyState !== EventSource.CLOSED) return;
     stream = undefined;
-    polling = setInterval(() => told({ jobs: [], more: true }), POLL);
+    tellAll(); // what happened until now was not heard, and who was signed out is to see that
+    polling = setInterval(tellAll, POLL);
     retrying = setTimeout(listen, AGAIN);
   };
 }
@@ -67,6 +68,11 @@ function hush() {
   release = undefined;
   clearInterval(polling);
   clearTimeout(retrying);
+}
+
+// Anything may have happened.
+function tellAll() {
+  told({ jobs: [], more: true });
 }
 
 function told(news) {
