@@ -198,6 +198,7 @@ def test_the_33rd_stream_is_refused_and_its_page_asks_every_five_seconds(
         with page.expect_response(_is_fetched_again), page.expect_response("**/live") as refused:
             page.goto("/jobs")
         assert refused.value.status == 503
+        page.clock.pause_at(page.evaluate("Date.now() / 1000 + 0.1"))
         assert asked.count("1") == 1, "what happened until it was refused was not heard"
         cancel(paused.w, job.id)
         page.clock.run_for(4_000)
@@ -243,7 +244,7 @@ def _end_the_session(page: Page) -> None:
 
 def test_a_session_that_ended_shows_the_form_by_itself(page: Page, paused: Town) -> None:
     job = _ask(paused)
-    with page.expect_response("**/live"):
+    with page.expect_response(_is_fetched_again):
         page.goto("/jobs")
     _end_the_session(page)
     cancel(paused.w, job.id)
@@ -259,4 +260,45 @@ def test_a_session_that_ends_before_the_page_listens_shows_the_form_as_well(
 
     page.route("**/live", late)
     page.goto("/jobs")
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    # Before the page would have asked by itself, which is after five seconds.
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=4_000)
+
+
+def _pass(page: Page, seconds: int) -> None:
+    """On the page's clock; what it asks for in each of them is answered meanwhile."""
+    for _ in range(seconds):
+        page.clock.run_for(1_000)
+        page.wait_for_timeout(100)
+
+
+def test_who_was_signed_out_is_led_to_the_form_once(page: Page, paused: Town) -> None:
+    page.clock.install()
+    page.goto("/deliveries")  # which is fetched again every ten seconds at least
+    asked: list[str] = []
+
+    def lead_nowhere(route: Route) -> None:
+        if not route.request.is_navigation_request():
+            return route.fallback()
+        asked.append(route.request.url)
+        return route.fulfill(status=204)  # the browser stays where it is
+
+    page.route("**/deliveries", lead_nowhere)
+    _end_the_session(page)
+    _pass(page, 30)
+    assert len(asked) == 1
+
+
+def test_who_is_away_is_not_asked_each_second(page: Page, paused: Town) -> None:
+    page.clock.install()
+    page.goto("/system")  # which is fetched again every five seconds
+    asked: list[str] = []
+
+    def away(route: Route) -> None:
+        if "x-fragment" not in route.request.headers:
+            return route.fallback()
+        asked.append(route.request.url)
+        return route.fulfill(status=503)
+
+    page.route("**/system", away)
+    _pass(page, 20)
+    assert 1 <= len(asked) <= 6

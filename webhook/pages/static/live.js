@@ -11,7 +11,9 @@ import { morph } from "./morph.js";
 const GAP = 500; // ms between two fetches
 const POLL = 5000; // ms between two fetches where no stream is to be had
 const AGAIN = 60000; // ms until a stream is tried again
+const APART = 1000; // ms in which those whose streams end at one moment ask
 let stream, polling, waiting, retrying, release;
+let leaving = false; // nobody is signed in: the browser is on its way to the form
 let asked = new Set(); // regions to be fetched
 let fetching = false;
 let last = 0;
@@ -25,7 +27,7 @@ export function live() {
   if (!regions().length) return;
   document.addEventListener("visibilitychange", listen);
   addEventListener("pagehide", hush);
-  addEventListener("pageshow", (event) => event.persisted && listen());
+  addEventListener("pageshow", (event) => event.persisted && back());
   setInterval(tick, 1000);
   listen();
 }
@@ -36,9 +38,14 @@ export function refresh(some = regions()) {
   soon();
 }
 
+function back() {
+  leaving = false;
+  listen();
+}
+
 async function listen() {
   hush();
-  if (document.hidden) return;
+  if (document.hidden || leaving) return;
   // What happened while nobody listened was not heard.
   if (performance.now() > POLL) refresh();
   if (!navigator.locks) return open(); // only where the page is neither https nor local
@@ -55,8 +62,8 @@ function open() {
   stream.onerror = () => {
     if (stream?.readyState !== EventSource.CLOSED) return;
     stream = undefined;
-    tellAll(); // what happened until now was not heard, and who was signed out is to see that
-    polling = setInterval(tellAll, POLL);
+    // Soon: what happened until now was not heard, and who was signed out is to see that.
+    polling = setTimeout(poll, APART * Math.random());
     retrying = setTimeout(listen, AGAIN);
   };
 }
@@ -66,8 +73,13 @@ function hush() {
   stream = undefined;
   release?.();
   release = undefined;
-  clearInterval(polling);
+  clearTimeout(polling);
   clearTimeout(retrying);
+}
+
+function poll() {
+  tellAll();
+  polling = setTimeout(poll, POLL);
 }
 
 // Anything may have happened.
@@ -76,7 +88,7 @@ function tellAll() {
 }
 
 function told(news) {
-  others.postMessage(news);
+  if (navigator.locks) others.postMessage(news); // else each tab has a stream of its own
   heard(news);
 }
 
@@ -97,7 +109,7 @@ function tick() {
 }
 
 function soon() {
-  if (waiting || fetching || document.hidden) return;
+  if (waiting || fetching || document.hidden || leaving) return;
   waiting = setTimeout(fetchAsked, Math.max(0, last + GAP - performance.now()));
 }
 
@@ -118,17 +130,27 @@ async function fetchAsked() {
 }
 
 async function bring(where, some) {
+  if (leaving) return;
+  const wanted = some.filter((region) => address(region) === where);
+  // Also where nothing comes: who is away is not asked each second.
+  for (const region of wanted) region.fetchedAt = performance.now();
   const answer = await fetch(where, { headers: { "X-Fragment": "1", Accept: "text/html" } });
-  if (answer.status === 401) return location.reload();
+  if (answer.status === 401) return leave();
   if (!answer.ok) return;
   const text = await answer.text();
   const fresh = new DOMParser().parseFromString(text, "text/html");
-  for (const region of some.filter((region) => address(region) === where)) {
-    region.fetchedAt = performance.now();
+  for (const region of wanted) {
     const found = fresh.getElementById(region.id);
     if (found) morph(region, found);
   }
   // A tab in the background is read by its title alone.
   if (where === location.href) document.title = fresh.title;
   document.dispatchEvent(new Event("runhook:changed"));
+}
+
+// To the form that a page shows strangers, once; never by posting a form again.
+function leave() {
+  leaving = true;
+  hush();
+  location.replace(location.pathname + location.search);
 }
