@@ -20,8 +20,12 @@ def test_a_job_is_sent_once_and_ended_by_its_callback(house: House) -> None:
 
 def test_the_timeline_tells_every_step_in_order(house: House) -> None:
     job = house.until(house.ask(), "succeeded")
+    told = house.notes(job)
+    # RunningHub's callback may be here before its answer to the submit.
+    assert told.index("callback came") > told.index("request left")
+    told.remove("callback came")
     sent = ["queued", "turn", "request left", "asked RunningHub", "accepted"]
-    assert house.notes(job) == [*sent, "callback came", "succeeded"]
+    assert told == [*sent, "succeeded"]
 
 
 def test_an_ended_job_leaves_no_duty_behind(house: House) -> None:

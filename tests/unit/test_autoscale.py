@@ -8,6 +8,7 @@ import pytest
 from celery.worker import state
 
 from runhook.worker.domain import policy
+from runhook.worker.queue import soft_stop
 from runhook.worker.queue.autoscale import LOOKS, HandlerAutoscaler
 
 MOST, FEWEST = 64, 2
@@ -131,25 +132,6 @@ def test_a_third_that_is_called_for_now_and_then_is_not_made(
     assert pool.num_processes == FEWEST
 
 
-def test_others_come_at_once_for_who_waits_behind_one_that_takes_its_time_and_stay_a_while(
-    pool: Pool,
-    scaler: HandlerAutoscaler,
-    calls: list[Request],
-    hang: list[Request],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    _call(calls, FEWEST + 1)
-    for ago, children in ((0.0, FEWEST), (policy.CHILD_BUSY, policy.CHILDREN_BUSY)):
-        hang.append(Request(time.time() - ago))
-        state.active_requests.add(hang[-1])
-        scaler.maybe_scale(req=calls[-1])
-        assert pool.num_processes == children
-    _call(calls, 0)
-    _pass(monkeypatch, policy.CHILD_SPARE / 2)
-    scaler.maybe_scale()
-    assert pool.num_processes == policy.CHILDREN_BUSY
-
-
 def test_children_that_nobody_needs_end_after_a_while_and_none_that_may_have_begun(
     pool: Pool,
     scaler: HandlerAutoscaler,
@@ -164,6 +146,10 @@ def test_children_that_nobody_needs_end_after_a_while_and_none_that_may_have_beg
     scaler.maybe_scale()
     assert pool.num_processes == policy.CHILDREN_BUSY, "more may be needed soon"
     _pass(monkeypatch, policy.CHILD_SPARE + 1)
+    soft_stop._begins()
+    scaler.maybe_scale()
+    soft_stop._rests()
+    assert pool.num_processes == policy.CHILDREN_BUSY, "one works of whom Celery has lost sight"
     _call(calls, 1)
     scaler.maybe_scale()
     assert pool.num_processes == policy.CHILDREN_BUSY, "the call may be with any of them"

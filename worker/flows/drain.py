@@ -82,7 +82,7 @@ def _first_turn(lane: str) -> Turn:
 def _of_next_round(w: Wiring, lane: str, *, over: bool) -> Claim | None:
     """What a round begins with; None: nothing is due, or others should have this thread."""
     if over:
-        w.store.duties.rest(lane)
+        w.store.duties.rest(lane, at_ease=True)
         return None
     return w.store.duties.claim(lane, _first_turn(lane))
 
@@ -121,4 +121,4 @@ def _attend(w: Wiring, flow: Flow, claim: Claim) -> None:
     if claim.turn.asked:
         claim.turn.next = duties.claim(claim.lane, claim.turn)
     else:
-        duties.rest(claim.lane)
+        duties.rest(claim.lane, at_ease=False)

@@ -1,7 +1,7 @@
 """How many children run handlers: few, and more where handlers wait or hold them for long.
 
 So handlers that hang leave children free, and no memory is taken for them before they do. What a
-child needs was imported before it was forked; what it writes to of that is its own, some 15 MB.
+child needs was imported before it was forked; pages that it writes to are copied, some 15 MB.
 """
 
 import ctypes
@@ -17,9 +17,10 @@ from celery.worker import state
 from celery.worker.autoscale import Autoscaler
 
 from runhook.worker.domain import policy
+from runhook.worker.queue import soft_stop
 
-# One after the other at which more children are called for than there are, until they come: in a
-# burst of quick work a third is now and then called for, which would have nothing to do.
+# In a row that call for so many children before they come: in a burst of quick work a third is now
+# and then called for, which would have nothing to do.
 LOOKS = 4
 
 # Billiard has a child end with its parent by one call, through cffi where that is installed: each
@@ -63,27 +64,25 @@ class HandlerAutoscaler(Autoscaler):
     def qty(self) -> int:
         """How many children are wanted.
 
-        As many as were called for at a few looks in a row, up to those that work side by side; all
-        of these at once where somebody waits behind one that takes longer than a task with quick
-        handlers. With any held, as many free ones, so that their number doubles while all hang.
+        As many as were called for at a few looks in a row, up to those that work side by side.
+        With any held, as many free ones, so that their number doubles while all hang.
         """
         now, begun = time.time(), [one.time_start for one in list(state.active_requests)]
-        longest = max((now - at for at in begun if at), default=0.0)
-        called = min(*self._calls, policy.CHILDREN_BUSY)
-        if longest > policy.CHILD_BUSY and len(state.reserved_requests) > self.processes:
-            called = policy.CHILDREN_BUSY
-        if longest <= policy.CHILD_HELD:
-            return called
         held = sum(1 for at in begun if at and now - at > policy.CHILD_HELD)
+        if not held:
+            return min(*self._calls, policy.CHILDREN_BUSY)
         return held + max(held, policy.CHILDREN_BUSY, int(self.min_concurrency))
 
     def scale_down(self, n: int) -> None:
         """End some once there was no need of them for a while.
 
         None while one may have begun of which nobody knows: Celery takes a child to be idle until
-        that has said that it works, and would kill it at its work.
+        it has heard that it works, which a lost connection to Redis has it forget, and would kill
+        it at its work.
         """
         if not state.reserved_requests <= state.active_requests:
+            return
+        if soft_stop.at_work() > len(state.active_requests):
             return
         if time.monotonic() - self._needed > policy.CHILD_SPARE:
             super().scale_down(n)

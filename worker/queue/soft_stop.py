@@ -40,6 +40,11 @@ def _number() -> int:
     return int(getattr(current_process(), "index", 0)) % MOST_CHILDREN
 
 
+def at_work() -> int:
+    """How many children of this process are at work, by their own word."""
+    return sum(_at_work[:])
+
+
 class SoftWorker(worker.Worker):
     """Celery's worker but for how it waits."""
 
@@ -58,5 +63,5 @@ class SoftWorker(worker.Worker):
         if not state.active_requests:
             return False
         if isinstance(getattr(self, "pool", None), prefork.TaskPool):
-            return any(_at_work[:])
+            return at_work() > 0
         return True

@@ -185,9 +185,14 @@ class Duties:
         _, following = self._scripts.answers("finish", 2, orjson.dumps(closing.order))
         closing.done(following)
 
-    def rest(self, lane: str) -> None:
-        """This thread works through a lane no more; another does if something is due."""
-        self._scripts.waking("rest", 1, lane, self._me)
+    def rest(self, lane: str, *, at_ease: bool) -> None:
+        """This thread works through a lane no more; another does if something is due.
+
+        Args:
+            lane: Which.
+            at_ease: It does not stop in the middle of its work, so few others are enough.
+        """
+        self._scripts.waking("rest", 1, lane, self._me, int(at_ease))
 
     def hand_back(self, lane: str, duty: str) -> None:
         """A message that named a duty was turned away: whoever works through the lane takes it."""

@@ -129,9 +129,9 @@ end
 
 call_waiting(lane)
 local after, took = next_look(handler)
-order.closing.after, order.closing.short = after or -1, is_short(lane, took)
+order.closing.after, order.closing.short = after or -1, took and is_short(lane, took)
 -- Behind a full row a whole round has gathered already, and one that is told alone has no row to gather.
 local following = order.closing.next
-local ends = #order.told == policy.TOLD_IN_A_ROW or not order.closing.short
+local ends = #order.told == policy.TOLD_IN_A_ROW or said[2] or not order.closing.short
 if ends and after == 0 and following and following.round then following.round = text(now) end
 return answer(word, '', put_down(order.closing))

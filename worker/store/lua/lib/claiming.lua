@@ -48,7 +48,7 @@ local function given_before(who, last)
 end
 
 -- It drains no more; another is woken if something is due. at_ease: it does not stop in the middle of its
--- work, so few are enough. Returns for what.
+-- work, so few are enough; who does had much of it. Returns for what.
 local function rest(lane, me, at_ease)
   drain_no_more(lane, me)
   redis.call('ZREM', keys.idle(lane), me)

@@ -15,8 +15,7 @@ local function close(order, last)
   if following and following[1] == 'claimed' then taken = following[2] end
   -- Nobody is called for what this drainer goes on with itself.
   if due and taken ~= order.id then
-    -- Whoever stops in the middle of its work had much of it: one more is called.
-    local short = not order.rest and order.short
+    local short = order.short
     if short == nil then short = is_short_slot(order.lane, order.id) end
     wake_lane(order.lane, order.id, short)
   end
