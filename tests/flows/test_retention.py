@@ -52,10 +52,6 @@ class Shop:
         """What there is of a job."""
         return [key.decode() for key in self.house.raw.scan_iter("*") if job.id in key.decode()]
 
-    def scripts(self) -> int:
-        """How many Redis has run."""
-        return int(self.house.raw.info("commandstats")["cmdstat_evalsha"]["calls"])
-
 
 @pytest.fixture
 def shop(build: Build) -> Shop:
@@ -127,18 +123,6 @@ def test_jobs_that_stay_do_not_keep_those_behind_them(shop: Shop) -> None:
     assert shop.house.w.store.jobs.sweep(shop.house.clock.now(), most=2) == 3
     assert all(shop.keys_of(job) for job in staying)
     assert not any(shop.keys_of(job) for job in going)
-
-
-def test_a_sweep_that_has_no_time_removes_one_at_a_time_and_all_in_the_end(shop: Shop) -> None:
-    going = [shop.ended() for _ in range(3)]
-    shop.closed = True
-    staying = shop.ended()
-    shop.house.clock.advance(31 * DAY)
-    before = shop.scripts()
-    assert shop.house.w.store.jobs.sweep(shop.house.clock.now(), within=0) == 3
-    assert shop.scripts() - before >= len([*going, staying, "nothing is left"])
-    assert not any(shop.keys_of(job) for job in going)
-    assert shop.keys_of(staying)
 
 
 def test_sweeping_again_removes_nothing_more(shop: Shop) -> None:

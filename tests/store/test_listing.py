@@ -283,7 +283,7 @@ def test_a_step_of_the_sweep_does_no_more_where_more_is_to_be_swept(
             pipe.xadd("runhook:events", {"type": "job.queued"}, id=f"1-{number}")
         pipe.execute()
         house.raw.config_resetstat()
-        house.w.store.jobs._scripts.run(piece, 1000, 100, "", 0, 60_000)  # and time enough
+        house.w.store.jobs._scripts.run(piece, 1000, 100, "")
         costs.append(_commands(house.raw))
     # A few may be another's in between, as web's own looks; more to sweep would be a thousand.
     assert costs[1] <= costs[0] + 10 < 1000

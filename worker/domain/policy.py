@@ -202,7 +202,6 @@ CHILDREN_LOOK = 0.25  # between two counts of those that are called for, and of 
 # That work side by side where events wait, and are free where one hangs. While there is little to
 # do there are fewer: each has 15 MB of its own.
 CHILDREN_BUSY = 4
-CHILD_BUSY = 0.7  # that none works on end with quick handlers: DRAIN_SECONDS and two rounds
 # After which a child counts as held: what makes a handler slow. Who waits for a child while fifty
 # hang waits this long for each time that they double.
 CHILD_HELD = 1.0
@@ -213,7 +212,7 @@ CHILD_SPARE = 60.0  # that some were not needed, until they are ended
 
 # Housekeeping
 
-PUMP_EVERY = 0.5  # between rounds: what becomes due by time is at most so late
+PUMP_EVERY = 0.5  # between rounds: so late is at most what becomes due by time, handlers twice
 PUMP_LEASE = 3.0  # after which another process pumps
 BEAT_EVERY = 2.0  # between two signs of life of a process
 # Between two times that a process says again what Redis should know from it already, and looks into
@@ -222,7 +221,8 @@ BEAT_EVERY = 2.0  # between two signs of life of a process
 REFRESH_EVERY = 15.0
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0  # between questions for the key's limit; after no answer
 SWEEP_EVERY = 3600.0  # between removals of what is kept no longer: retention is counted in days
-SWEPT_AT_ONCE, SWEEP_MS = 50, 2  # jobs and deliveries (or files in a list), and ms of one script
+SWEPT_AT_ONCE = 16  # jobs and deliveries in one script: half a ms of Redis, some while it is slow
+FILES_AT_ONCE = 50  # in one list of those that nobody used
 TRIMMED_AT_ONCE = 100  # events in one script, each with a whole record of its job: a ms of Redis
 SWEEP_ROUNDS = 20  # such lists in one sweep, each of which reads all jobs that still need files
 FILES_THAT_FAIL = 5  # that cannot be removed, after which the place of files counts as away

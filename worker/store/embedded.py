@@ -28,11 +28,11 @@ from runhook.worker.errors import StoreUnavailable
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: what a process gets when its parent dies
 PATIENCE = 20.0  # seconds to load the data of a large file
 GONE = -1  # the status of a process that was not this one's child
-# Free pieces of each size up to 512 bytes that glibc's malloc keeps at hand, 8 MB a thread. With
+# Free pieces of each size up to 256 bytes that glibc's malloc keeps at hand, 2 MB a thread. With
 # seven, as is usual, what a page of jobs needs is put into holes all over the data, and the first
 # writing into each since the file was rewritten is a page fault: half the time of a page at a
-# million jobs. Larger pieces give little more, and would be 30 MB.
-MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1000:glibc.malloc.tcache_max=512"}
+# million jobs. Larger pieces are few, and would be 30 MB.
+MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1000:glibc.malloc.tcache_max=256"}
 COUNTS_BEYOND_127 = 2, 30  # the first glibc that does; earlier ones may abort
 SHARED = Path("/tmp")  # noqa: S108 - where a socket may lie itself: only its owner can move it
 PEER = struct.Struct("3i")  # process, user and group of who listens, as Linux tells them

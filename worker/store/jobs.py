@@ -356,24 +356,17 @@ class Jobs:
         """Everything that happened to it, oldest first."""
         return timeline.of(self._redis, job_id)
 
-    def sweep(
-        self, before: datetime, most: int = policy.SWEPT_AT_ONCE, within: float = policy.SWEEP_MS
-    ) -> int:
+    def sweep(self, before: datetime, most: int = policy.SWEPT_AT_ONCE) -> int:
         """Remove what ended before a moment, in pieces; how many jobs were removed.
 
         Jobs that somebody is still to be told of stay, and are passed by.
-
-        Args:
-            before: The moment.
-            most: Jobs and deliveries of one piece.
-            within: Ms of Redis' processor after which a piece ends, at least one of them removed.
         """
         moment, kept = milliseconds(before), until_ms(self._retention)
         while self._scripts.run("trim", moment, policy.TRIMMED_AT_ONCE):
             pass
         removed, last = 0, b""
         while True:
-            looked, gone, last = self._scripts.answers("sweep", 3, moment, most, last, kept, within)
+            looked, gone, last = self._scripts.answers("sweep", 3, moment, most, last, kept)
             removed += int(gone)
             if not int(looked):
                 return removed

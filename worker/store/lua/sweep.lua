@@ -6,18 +6,11 @@
 -- ARGV[3]  most records to look at now
 -- ARGV[4]  the last job that an earlier look found to stay, behind which this one goes on; or empty
 -- ARGV[5]  the ms that an ended job is kept
--- ARGV[6]  the ms of the processor after which it looks at no more
 -- Returns  how many records were looked at (0: it is done), jobs removed, the last job that stays
 -- uses: time, wakeups, lineage, removing
 
 local before, most, behind = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local looked, removed = 0, 0
-local began, within = os.clock(), tonumber(ARGV[6])
-
--- Everybody waits for a script, and what takes it one ms takes it ten while the machine is slow.
-local function is_over()
-  return looked > 0 and (os.clock() - began) * 1000 >= within
-end
 
 -- A dead one that is in `told` is dead for good.
 local function is_waited_for(ids)
@@ -42,7 +35,6 @@ local function remove_told(ids)
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.told(), '-inf', before, 'LIMIT', 0, most)) do
-  if is_over() then break end
   remove_delivery(id)
   looked = looked + 1
 end
@@ -51,7 +43,7 @@ local first = (redis.call('ZRANK', keys.ended(), behind) or -1) + 1
 local ended = redis.call('ZRANGE', keys.ended(), first, first + most - 1, 'WITHSCORES')
 for i = 1, #ended, 2 do
   local job = ended[i]
-  if looked >= most or is_over() or tonumber(ended[i + 1]) > before then break end
+  if looked >= most or tonumber(ended[i + 1]) > before then break end
   local ids = redis.call('SMEMBERS', keys.deliveries_of_job(job))
   if is_waited_for(ids) or is_needed(job) then
     behind = job
