@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, MutableSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from celery.worker import state
@@ -22,10 +22,26 @@ class Request:
 
 
 @dataclass
+class Child:
+    """One that lives, or has ended with a status."""
+
+    index: int = 0
+    exitcode: int | None = None
+
+
+@dataclass
+class Children:
+    """Of a pool."""
+
+    _pool: list[Child] = field(default_factory=lambda: [Child()])
+
+
+@dataclass
 class Pool:
     """Counts children."""
 
     num_processes: int = FEWEST
+    _pool: Children = field(default_factory=Children)
 
     def grow(self, n: int) -> None:
         """More of them."""

@@ -82,7 +82,7 @@ class HandlerAutoscaler(Autoscaler):
         """
         if not state.reserved_requests <= state.active_requests:
             return
-        if soft_stop.at_work() > len(state.active_requests):
+        if soft_stop.at_work(self.pool) > len(state.active_requests):
             return
         if time.monotonic() - self._needed > policy.CHILD_SPARE:
             super().scale_down(n)

@@ -6,12 +6,15 @@ process that sleeps cannot hear from its children that theirs have ended.
 
 import mmap
 import time
+from typing import Any
 
 from billiard import current_process
 from celery import signals
 from celery.apps import worker
 from celery.concurrency import prefork
 from celery.worker import state
+
+from runhook.worker.queue.broker import task_name
 
 MOST_CHILDREN = 1024  # with a byte of their own; no machine runs as many
 LOOK_EVERY = 0.05  # seconds
@@ -28,21 +31,29 @@ def _watch(**_: object) -> None:
     signals.task_postrun.connect(_rests)
 
 
-def _begins(**_: object) -> None:
-    _at_work[_number()] = 1
+def _begins(sender: Any = None, **_: object) -> None:
+    if _is_ours(sender):
+        _at_work[_number(current_process())] = 1
 
 
-def _rests(**_: object) -> None:
-    _at_work[_number()] = 0
+def _rests(sender: Any = None, **_: object) -> None:
+    if _is_ours(sender):
+        _at_work[_number(current_process())] = 0
 
 
-def _number() -> int:
-    return int(getattr(current_process(), "index", 0)) % MOST_CHILDREN
+def _is_ours(task: Any) -> bool:
+    """Whether it is what this worker does, and no task of his own that a user's handler runs."""
+    return task is None or str(task.name).startswith(task_name(""))
 
 
-def at_work() -> int:
-    """How many children of this process are at work, by their own word."""
-    return sum(_at_work[:])
+def _number(child: Any) -> int:
+    return int(getattr(child, "index", 0)) % MOST_CHILDREN
+
+
+def at_work(pool: Any) -> int:
+    """How many children of Celery's prefork pool are at work, by their own word; no dead one is."""
+    living = [child for child in pool._pool._pool if child.exitcode is None]
+    return sum(_at_work[_number(child)] for child in living)
 
 
 class SoftWorker(worker.Worker):
@@ -62,6 +73,7 @@ class SoftWorker(worker.Worker):
     def _works(self) -> bool:
         if not state.active_requests:
             return False
-        if isinstance(getattr(self, "pool", None), prefork.TaskPool):
-            return at_work() > 0
+        pool = getattr(self, "pool", None)
+        if isinstance(pool, prefork.TaskPool):
+            return at_work(pool) > 0
         return True
