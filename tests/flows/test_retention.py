@@ -125,6 +125,16 @@ def test_jobs_that_stay_do_not_keep_those_behind_them(shop: Shop) -> None:
     assert not any(shop.keys_of(job) for job in going)
 
 
+def test_of_a_job_that_stays_one_sweep_removes_all_that_was_told(shop: Shop) -> None:
+    shop.closed = True
+    job = shop.ended()
+    shop.house.clock.advance(31 * DAY)
+    assert len(shop.house.w.store.deliveries.of_job(job.id)) > len(["told", "given up"])
+    shop.house.w.store.jobs.sweep(shop.house.clock.now(), most=1)
+    left = shop.house.w.store.deliveries.of_job(job.id)
+    assert [one.state for one in left] == ["dead"]
+
+
 def test_sweeping_again_removes_nothing_more(shop: Shop) -> None:
     shop.ended()
     shop.closed = True

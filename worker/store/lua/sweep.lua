@@ -22,7 +22,7 @@ local function is_waited_for(ids)
   return false
 end
 
--- Of a job that stays, those that were told are not waited for.
+-- Of a job that stays, those that were told are not waited for. Whether there may be more.
 local function remove_told(ids)
   local gone = 0
   for _, id in ipairs(ids) do
@@ -32,6 +32,7 @@ local function remove_told(ids)
       gone = gone + 1
     end
   end
+  return gone == most
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.told(), '-inf', before, 'LIMIT', 0, most)) do
@@ -46,8 +47,7 @@ for i = 1, #ended, 2 do
   if looked >= most or tonumber(ended[i + 1]) > before then break end
   local ids = redis.call('SMEMBERS', keys.deliveries_of_job(job))
   if is_waited_for(ids) or is_needed(job) then
-    behind = job
-    remove_told(ids)
+    if not remove_told(ids) then behind = job end
   else
     -- Of one with very many some go now, and the rest with the next look.
     for k = 1, math.min(#ids, most) do remove_delivery(ids[k]) end
