@@ -51,9 +51,9 @@ def _number(child: Any) -> int:
 
 
 def at_work(pool: Any) -> int:
-    """How many children of Celery's prefork pool are at work, by their own word; no dead one is."""
-    living = [child for child in pool._pool._pool if child.exitcode is None]
-    return sum(_at_work[_number(child)] for child in living)
+    """How many children of a pool are at work, by their own word; no dead one is."""
+    children = getattr(pool._pool, "_pool", ())  # none where a pool is not prefork
+    return sum(_at_work[_number(child)] for child in children if child.exitcode is None)
 
 
 class SoftWorker(worker.Worker):
