@@ -162,9 +162,9 @@ def test_children_that_nobody_needs_end_after_a_while_and_none_that_may_have_beg
     scaler.maybe_scale()
     assert pool.num_processes == policy.CHILDREN_BUSY, "more may be needed soon"
     _pass(monkeypatch, policy.CHILD_SPARE + 1)
-    soft_stop._begins()
+    soft_stop._say(at_work=True)
     scaler.maybe_scale()
-    soft_stop._rests()
+    soft_stop._say(at_work=False)
     assert pool.num_processes == policy.CHILDREN_BUSY, "one works of whom Celery has lost sight"
     _call(calls, 1)
     scaler.maybe_scale()

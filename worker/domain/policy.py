@@ -212,7 +212,7 @@ CHILD_SPARE = 60.0  # that some were not needed, until they are ended
 
 # Housekeeping
 
-PUMP_EVERY = 0.5  # between rounds: so late is at most what becomes due by time, handlers twice
+PUMP_EVERY = 0.5  # between rounds: what becomes due by time may be so late, for handlers twice
 PUMP_LEASE = 3.0  # after which another process pumps
 BEAT_EVERY = 2.0  # between two signs of life of a process
 # Between two times that a process says again what Redis should know from it already, and looks into
@@ -221,8 +221,8 @@ BEAT_EVERY = 2.0  # between two signs of life of a process
 REFRESH_EVERY = 15.0
 LIMIT_EVERY, LIMIT_AGAIN = 300.0, 30.0  # between questions for the key's limit; after no answer
 SWEEP_EVERY = 3600.0  # between removals of what is kept no longer: retention is counted in days
-SWEPT_AT_ONCE = 16  # jobs and deliveries in one script: half a ms of Redis, some while it is slow
-FILES_AT_ONCE = 50  # in one list of those that nobody used
+SWEPT_AT_ONCE = 16  # jobs and deliveries in one script: half a ms of Redis, several if it is slow
+READ_AT_ONCE = 50  # files that nobody used, or jobs of a tree to be forgotten, in one round trip
 TRIMMED_AT_ONCE = 100  # events in one script, each with a whole record of its job: a ms of Redis
 SWEEP_ROUNDS = 20  # such lists in one sweep, each of which reads all jobs that still need files
 FILES_THAT_FAIL = 5  # that cannot be removed, after which the place of files counts as away

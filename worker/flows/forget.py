@@ -65,7 +65,7 @@ def forget_tree(w: Wiring, root: str, tenant: str | None) -> int:
     if len(names) > most:
         raise Conflict(f"more than {most} jobs grew from {root}; forget them one by one")
     found = []
-    for some in pieces(names, policy.SWEPT_AT_ONCE):
+    for some in pieces(names, policy.READ_AT_ONCE):
         for job in filter(wanted.takes, w.store.jobs.many(some)):
             if not job.state.ended:
                 why = f"{job.id} is {job.state}: only a tree that has ended can be forgotten"

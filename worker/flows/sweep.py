@@ -30,7 +30,7 @@ def sweep(w: Wiring) -> Answer:
 
 def _remove_files(w: Wiring, before: datetime) -> bool:
     """Remove some files that nobody used since; whether there may be more, and they can be."""
-    unused, failed = w.store.assets.unused_since(before, policy.FILES_AT_ONCE), 0
+    unused, failed = w.store.assets.unused_since(before, policy.READ_AT_ONCE), 0
     for asset, used in unused:
         if not w.store.assets.let_go(asset, used):
             continue
@@ -43,7 +43,7 @@ def _remove_files(w: Wiring, before: datetime) -> bool:
                 break  # not one file's trouble, it seems; those behind come next time
             continue
         w.store.assets.forget(asset)
-    return len(unused) == policy.FILES_AT_ONCE and not failed
+    return len(unused) == policy.READ_AT_ONCE and not failed
 
 
 def _remember_what_is_needed(w: Wiring, before: datetime) -> bool:

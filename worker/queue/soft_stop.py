@@ -26,24 +26,28 @@ _at_work = mmap.mmap(-1, MOST_CHILDREN)  # a byte a child, shared with all that 
 @signals.worker_process_init.connect
 def _watch(**_: object) -> None:
     """A child says when it works; its number may have been another's, who was killed at it."""
-    _rests()
+    _say(at_work=False)
     signals.task_prerun.connect(_begins)
     signals.task_postrun.connect(_rests)
 
 
-def _begins(sender: Any = None, **_: object) -> None:
+def _begins(sender: Any, **_: object) -> None:
     if _is_ours(sender):
-        _at_work[_number(current_process())] = 1
+        _say(at_work=True)
 
 
-def _rests(sender: Any = None, **_: object) -> None:
+def _rests(sender: Any, **_: object) -> None:
     if _is_ours(sender):
-        _at_work[_number(current_process())] = 0
+        _say(at_work=False)
 
 
 def _is_ours(task: Any) -> bool:
-    """Whether it is what this worker does, and no task of his own that a user's handler runs."""
-    return task is None or str(task.name).startswith(task_name(""))
+    """Whether it is a lane of this worker's, and no task that a user's handler runs within it."""
+    return str(task.name).startswith(task_name(""))
+
+
+def _say(*, at_work: bool) -> None:
+    _at_work[_number(current_process())] = int(at_work)
 
 
 def _number(child: Any) -> int:

@@ -11,7 +11,7 @@ import { morph } from "./morph.js";
 const GAP = 500; // ms between two fetches
 const POLL = 5000; // ms between two fetches where no stream is to be had
 const AGAIN = 60000; // ms until a stream is tried again
-const APART = 1000; // ms in which those whose streams end at one moment ask
+const APART = 1000; // ms over which pages that lose their streams together ask
 let stream, polling, waiting, retrying, release;
 let leaving = false; // nobody is signed in: the browser is on its way to the form
 let asked = new Set(); // regions to be fetched
@@ -148,7 +148,7 @@ async function bring(where, some) {
   document.dispatchEvent(new Event("runhook:changed"));
 }
 
-// To the form that a page shows strangers, once; never by posting a form again.
+// Go where strangers are shown the form, once. By GET: reloading may post a form again.
 function leave() {
   leaving = true;
   hush();

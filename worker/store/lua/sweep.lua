@@ -26,13 +26,14 @@ end
 local function remove_told(ids)
   local gone = 0
   for _, id in ipairs(ids) do
+    if gone == most then return true end
     local state = redis.call('HGET', keys.delivery(id), 'state')
-    if (state == 'done' or state == 'superseded') and gone < most then
+    if state == 'done' or state == 'superseded' then
       remove_delivery(id)
       gone = gone + 1
     end
   end
-  return gone == most
+  return false
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.told(), '-inf', before, 'LIMIT', 0, most)) do
