@@ -311,6 +311,11 @@ def test_a_delivery_that_was_heard_at_once_lies_flat_in_redis(build: Build) -> N
     assert delivery.state == "done"
     key = f"runhook:delivery:{delivery.id}"
     assert house.raw.object("encoding", key) in (b"listpack", b"ziplist")
+    other = f"{key[:-1]}2"  # which takes what it needs, and not what the first one ever took
+    house.raw.copy(key, other)
+    sizes = [house.raw.memory_usage(name) for name in (key, other)]
+    house.raw.delete(other)
+    assert sizes[0] == sizes[1]
     shown = house.app.test_client().get(f"/v1/deliveries/{delivery.id}").get_json()
     (attempt,) = shown["attempts"]
     assert attempt.keys() == {"n", "at", "outcome", "status", "answer", "why", "took"}

@@ -1,4 +1,4 @@
-"""A line of a timeline as it lies in Redis: JSON, and deflated where it quotes a body.
+"""A line of a timeline as it lies in Redis: JSON, and deflated where that is worth it.
 
 What RunningHub says is nearly the same each time, so a deflated line is a fifth of its JSON. The
 words that it is shortened by are part of what was written: a line begins with which they are.
@@ -12,8 +12,8 @@ import orjson
 
 UNREADABLE = {"what": "unreadable", "why": "this line cannot be read here"}
 MARK = b"z"  # before a line that is shortened by WORDS; JSON begins with another letter
-# Bytes from which on a line is deflated: those below are moves, and would hardly be shorter.
-WORTH_IT = 160
+# Bytes from which on a line is deflated: those below are moves, and would be some 15 bytes shorter.
+WORTH_IT = 80
 # Never changed: lines written before could not be read any more. Better words need another mark.
 # The commonest stand last, which is what deflate has the shortest names for.
 WORDS = (

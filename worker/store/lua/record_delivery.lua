@@ -90,6 +90,9 @@ local function write_down(one, tried)
     redis.call('ZREM', keys.outbox(handler), id)  -- else it would be told for ever
     return
   end
+  local over = one.state ~= 'pending' and one.state ~= 'dead'
+  -- First, for a hash that grew keeps the room it took.
+  if over then redis.call('HDEL', key, 'kept', 'due', unpack(one.mine and {'token'} or {})) end
   redis.call('HSET', key, 'state', one.state, 'try:' .. one.n, tried)
   if one.state == 'pending' then return try_again(one) end
   if one.state == 'done' then
@@ -99,7 +102,6 @@ local function write_down(one, tried)
     list_delivery(id, handler, 'pending', one.state)
   end
   if one.state == 'dead' then return keep_event(key, found[3]) end
-  redis.call('HDEL', key, 'kept', 'due', unpack(one.mine and {'token'} or {}))
   -- Else it goes with its job.
   if redis.call('EXISTS', keys.job(found[2])) == 0 then redis.call('ZADD', keys.told(), now, id) end
 end
