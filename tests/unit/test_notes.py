@@ -35,6 +35,15 @@ def test_a_line_of_a_few_words_is_json_that_people_can_read() -> None:
     assert notes.opened(notes.packed(moved)) == moved
 
 
+@pytest.mark.parametrize("size", range(20, 120, 7))
+def test_no_line_is_longer_than_its_json(size: int) -> None:
+    # Letters that are hardly ever the same, as of Chinese: 3 bytes each, and nothing to deflate.
+    line = {"what": "refused", "why": "".join(chr(0x4E00 + 331 * n % 20_000) for n in range(size))}
+    text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
+    assert len(notes.packed(line)) <= len(text)
+    assert notes.opened(notes.packed(line)) == line
+
+
 @pytest.mark.parametrize("size", [0, 160, 4096, 1_000_000])
 def test_a_body_of_any_size_and_of_any_letters_comes_back(size: int) -> None:
     line = {"what": "callback came", "body": ('zß"\\\u0000' * size)[:size]}

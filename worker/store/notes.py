@@ -1,7 +1,7 @@
 """A line of a timeline as it lies in Redis: JSON, and deflated where that is worth it.
 
-What RunningHub says is nearly the same each time, so a deflated line is a fifth of its JSON. The
-words that it is shortened by are part of what was written: a line begins with which they are.
+What RunningHub says is nearly the same each time, so a line that quotes it is a fifth of its JSON.
+The words that it is shortened by are part of what was written: a line begins with which they are.
 """
 
 import zlib
@@ -12,7 +12,7 @@ import orjson
 
 UNREADABLE = {"what": "unreadable", "why": "this line cannot be read here"}
 MARK = b"z"  # before a line that is shortened by WORDS; JSON begins with another letter
-# Bytes from which on a line is deflated: those below are moves, and would be some 15 bytes shorter.
+# Bytes from which on a line is deflated: below, the 15 bytes that it saves are not worth the time.
 WORTH_IT = 80
 # Never changed: lines written before could not be read any more. Better words need another mark.
 # The commonest stand last, which is what deflate has the shortest names for.
@@ -46,7 +46,7 @@ def packed(line: Mapping[str, Any]) -> bytes:
     deflate = zlib.compressobj(
         zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, WINDOW, MEMORY, zdict=WORDS
     )
-    return MARK + deflate.compress(text) + deflate.flush()
+    return min(MARK + deflate.compress(text) + deflate.flush(), text, key=len)
 
 
 def opened(note: bytes) -> dict[str, Any]:
