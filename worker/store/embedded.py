@@ -97,7 +97,7 @@ def _malloc() -> str | None:
     """The malloc that is installed beside the wheel, on Linux."""
     if sys.platform != "linux":
         return None
-    with contextlib.suppress(metadata.PackageNotFoundError, OSError, ValueError):
+    with contextlib.suppress(Exception):  # not there, or its list of files cannot be read
         for file in metadata.files(MALLOC) or ():
             path = str(Path(str(file.locate())).absolute())
             if file.name == MALLOC_FILE and not any(character in path for character in SPLITS):
@@ -113,7 +113,8 @@ def _starts(program: str, environ: dict[str, str]) -> bool:
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return done.returncode == 0 and not done.stderr
+    # Of a file that it cannot load at all the loader says this, and goes on without.
+    return done.returncode == 0 and b"LD_PRELOAD" not in done.stderr
 
 
 class EmbeddedServer:
