@@ -98,15 +98,15 @@ def _malloc() -> str | None:
     if sys.platform != "linux":
         return None
     with contextlib.suppress(Exception):  # not there, or its list of files cannot be read
-        for file in metadata.files(MALLOC) or ():
-            path = str(Path(str(file.locate())).absolute())
-            if file.name == MALLOC_FILE and not any(character in path for character in SPLITS):
-                return path
+        found = [file for file in metadata.files(MALLOC) or () if file.name == MALLOC_FILE]
+        path = str(Path(str(found[0].locate())).absolute())
+        if not set(SPLITS) & set(path):
+            return path
     return None
 
 
 def _starts(program: str, environ: dict[str, str]) -> bool:
-    """Whether it does so: the malloc may need a library that this machine has not, or be broken."""
+    """Whether it starts: the malloc may need a library that this machine has not, or be broken."""
     try:
         done = subprocess.run(  # noqa: S603
             [program, "--version"], env=environ, capture_output=True, timeout=PATIENCE
