@@ -29,7 +29,13 @@ from runhook.worker.queue.broker import check_broker, make_app, node_name, task_
 from runhook.worker.queue.soft_stop import SoftWorker
 from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
-from runhook.worker.wiring import Wiring, assemble, check_server, reached
+from runhook.worker.wiring import (
+    Wiring,
+    assemble,
+    check_server,
+    reached,
+    tell_what_may_leave_early,
+)
 
 OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
 
@@ -126,6 +132,8 @@ class Process:
         if not self.settings.shares_broker:
             check_broker(self.app)
         reached(self.wiring, self._move_in)
+        if self.role == "worker":
+            tell_what_may_leave_early(self.wiring)
 
     def _move_in(self) -> None:
         """Bring what others left up to date, and say who is here."""

@@ -26,8 +26,11 @@ from runhook.worker.queue.overflow import OverflowPool
 from runhook.worker.runninghub.client import Client
 from runhook.worker.secrets.signing import account_fingerprint, callback_url, fingerprint
 from runhook.worker.store import Books, Claim, Clock, Limits, Memory, Scripts, Store, Tells, connect
+from runhook.worker.store.appended import Appended
 from runhook.worker.store.changes import LineOf
 from runhook.worker.store.connection import Patience
+from runhook.worker.store.durability import FOR_THE_DISK, Durability, Keeps
+from runhook.worker.store.server import Server
 from runhook.worker.telemetry import conceal, masked, report
 
 Answer = TypeVar("Answer")
@@ -39,6 +42,11 @@ OTHER_SECRETS = (
     "RUNHOOK_SECRET: it differs from the one that the other processes use, so callbacks under way "
     "could not be verified, and a repeated request could be paid for twice. Set theirs; to change "
     "it, put the new one in front of it"
+)
+
+NOT_ON_DISK = (
+    "{} says too early, or not at all, when a write is on disk: what leaves in the second before "
+    "its machine loses power may be paid for twice"
 )
 
 
@@ -145,12 +153,18 @@ def _store(
         retention=settings.retention_days * 86400,
         limits=Limits(settings.concurrency, settings.tenant_concurrency),
         account=fingerprint(f"{settings.base_url} {settings.api_key}"),
-        durable=settings.durable,
+        durability=_keeps(settings),
         memory=memory,
         line_of=line_of,
         tells=tells,
         books=Books(settings.budgets, settings.currency, settings.indexed),
     )
+
+
+def _keeps(settings: Settings) -> Keeps:
+    if settings.embedded and settings.durable in FOR_THE_DISK:
+        return Appended(settings.data_dir.resolve())
+    return Durability(settings.durable)
 
 
 def check_server(
@@ -183,7 +197,8 @@ def check_server(
         )
     if not server.durable:
         report("redis.not_durable", why="no append-only file: a restart of Redis loses jobs")
-    if wiring.settings.durable == "fsync" and not server.tells_when_on_disk:
+    asked = wiring.settings.durable == "fsync" and not wiring.settings.embedded
+    if asked and not server.has_waitaof:
         raise SettingsError(
             "RUNHOOK_DURABLE: fsync needs Redis 7.2 or later, or Valkey, with appendonly yes; "
             f"the server is {server.name}"
@@ -192,6 +207,22 @@ def check_server(
     if role:
         budgets = fingerprint(str(wiring.settings.budgets))
         reached(wiring, lambda: wiring.store.installation.started_with(role, budgets))
+
+
+def may_leave_early(settings: Settings, server: Server) -> bool:
+    """Whether a paid request that is to wait for the disk may leave before that has its departure.
+
+    Whether the embedded server's disk has it is looked up (appended.py).
+    """
+    asked = settings.durable in FOR_THE_DISK and not settings.embedded
+    return asked and server.durable and not server.tells_when_on_disk
+
+
+def tell_what_may_leave_early(wiring: Wiring) -> None:
+    """Say so where a paid request may leave before its departure is on disk."""
+    server = reached(wiring, wiring.store.processes.server)
+    if may_leave_early(wiring.settings, server):
+        report("redis.not_durable", why=NOT_ON_DISK.format(server.name))
 
 
 def check_storage(settings: Settings) -> None:

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import redis
 
 from runhook.worker import tasks
 from runhook.worker.domain.jobs import Job, State
@@ -16,7 +15,7 @@ from runhook.worker.flows.steps.examine import _refused_after_all as _say_refuse
 from runhook.worker.flows.submit import _settle_answer
 from runhook.worker.store import Claim, Lease
 from runhook.worker.store.departures import Departures
-from runhook.worker.store.durability import WAITS, Durability
+from runhook.worker.store.durability import WAITS
 from tests.claimed import claimed, hold
 from tests.conftest import Build, House
 
@@ -211,7 +210,7 @@ def test_a_process_that_was_stopped_past_its_lease_sends_nothing(
     assert house.job(job).attempt.left_at is None
 
 
-def test_a_departure_is_on_disk_before_the_first_byte(build: Build) -> None:
+def test_the_server_is_asked_whether_a_departure_is_on_disk(build: Build) -> None:
     house = build(RUNHOOK_DURABLE="fsync")
     house.until(house.ask(), "succeeded")
     calls = house.raw.info("commandstats")
@@ -231,17 +230,6 @@ def test_without_a_replica_nothing_leaves_where_one_is_wanted(
     state = house.w.store.queue.state()
     assert state.gate == "closed"
     assert "RUNHOOK_DURABLE" in state.why
-
-
-def test_a_server_that_cannot_say_when_it_is_on_disk_is_named_once_and_used(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    durability = Durability("auto")
-    assert durability.commands
-    assert durability.kept([redis.ResponseError("unknown command 'WAITAOF'")])
-    assert durability.commands == ()
-    assert not Durability("fsync").kept([redis.ResponseError("unknown command 'WAITAOF'")])
-    assert not Durability("fsync").kept([[0, 0]])
 
 
 def test_a_loss_is_noticed_however_far_others_have_counted_meanwhile(

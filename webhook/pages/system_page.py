@@ -15,13 +15,15 @@ from runhook.worker.flows import doctor
 from runhook.worker.flows.steps.findings import Finding
 from runhook.worker.flows.system import OFTEN, SWITCHES, sandbox, switch
 from runhook.worker.store import Vitals
-from runhook.worker.wiring import Wiring
+from runhook.worker.store.durability import FOR_THE_DISK
+from runhook.worker.wiring import Wiring, may_leave_early
 
 PATH = "/system"
 EXAMINE = "examine"  # the query's word for having doctor look
-# What Redis says when a paid request's departure is safe, by RUNHOOK_DURABLE.
+# When a paid request leaves, by RUNHOOK_DURABLE and by what its server can.
 DURABLE = {
     "fsync": "it is on Redis's disk",
+    "early": "Redis has written it; its disk may have it later",
     "replica": "a replica has it",
     "none": "Redis has it in memory",
 }
@@ -91,6 +93,8 @@ def _findings(w: Wiring) -> list[Finding] | None:
 
 def _durable(w: Wiring, vitals: Vitals) -> str:
     """What a paid request waits for: `auto` is fsync where the server can say so."""
-    if w.settings.durable != "auto":
+    if w.settings.durable not in FOR_THE_DISK:
         return w.settings.durable
-    return ("none", "fsync")[vitals.server.tells_when_on_disk]
+    if may_leave_early(w.settings, vitals.server):
+        return "early"
+    return ("none", "fsync")[vitals.server.durable]

@@ -128,6 +128,7 @@ def _environ(folder: Path, web: int, sandbox: int) -> dict[str, str]:
         "RUNHOOK_RETRY_SCHEDULE": SCHEDULE,
         "RUNHOOK_OVERDUE_AFTER": OVERDUE,
         "RUNHOOK_ALLOW_PRIVATE_URLS": "true",
+        "RUNHOOK_DURABLE": "none",  # nothing that leaves is paid for
         "RUNHOOK_DATA_DIR": str(folder),
         "DEMO_DIR": str(folder),
         "PORT": str(web),

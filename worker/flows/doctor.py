@@ -22,6 +22,7 @@ from runhook.worker.flows.steps import books, receivers, storing
 from runhook.worker.flows.steps.archiving import behind
 from runhook.worker.flows.steps.findings import Finding as Finding
 from runhook.worker.flows.steps.findings import Findings, bad, good, warning
+from runhook.worker.flows.steps.persistence import persistence
 from runhook.worker.flows.steps.prepare import of_a_known_model
 from runhook.worker.net.faults import why
 from runhook.worker.net.http import FAILURES, Http
@@ -108,11 +109,7 @@ def _server(w: Wiring) -> Findings:
     if server.evicts:
         text = f"with maxmemory-policy {server.policy} Redis may evict queued jobs"
         yield bad("eviction", text, "Set maxmemory-policy noeviction.")
-    if server.durable:
-        yield good("persistence", "append-only file")
-    else:
-        text = "no append-only file: a restart of Redis loses jobs"
-        yield warning("persistence", text, "Set appendonly yes.")
+    yield persistence(w.settings, server)
 
 
 def _secrets(w: Wiring) -> Findings:

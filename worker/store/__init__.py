@@ -29,7 +29,7 @@ from runhook.worker.store.delivered import (
 from runhook.worker.store.deliveries import MISSED, Deliveries
 from runhook.worker.store.delivering import Delivering
 from runhook.worker.store.departures import Departures
-from runhook.worker.store.durability import Durability, Mode
+from runhook.worker.store.durability import Durability, Keeps
 from runhook.worker.store.durations import Durations
 from runhook.worker.store.duties import Closing, Details, Duties
 from runhook.worker.store.events import Events, event_at, event_order, is_event_id
@@ -117,7 +117,7 @@ class Store:
         retention: float,
         limits: Limits,
         account: str,
-        durable: Mode = "none",
+        durability: Keeps | None = None,
         memory: Memory | None = None,
         line_of: LineOf,
         tells: Tells,
@@ -128,7 +128,7 @@ class Store:
         retention: Seconds that ended jobs are kept.
         limits: How many may be in flight.
         account: Tells RunningHub's accounts apart.
-        durable: What a paid request waits for once its departure is written down.
+        durability: What a paid request waits for once its departure is written down; None: nothing.
         memory: What this process knows of Redis already.
         line_of: Which line a job with such options stands in.
         tells: The handlers of this process.
@@ -140,7 +140,7 @@ class Store:
             scripts, retention=retention, limits=limits, memory=memory, line_of=line_of, books=books
         )
         self.durations = Durations(scripts.client, scripts.clock)
-        self.departures = Departures(scripts, Durability(durable), memory, line_of)
+        self.departures = Departures(scripts, durability or Durability("none"), memory, line_of)
         self.listing, self.queue = Listing(scripts, self.jobs), Queue(scripts, limits)
         self.groups, self.ledger = Groups(scripts), Ledger(scripts, self.jobs, books)
         self.duties = Duties(scripts, self.memory, _details(self.queue, tells))

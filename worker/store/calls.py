@@ -68,14 +68,23 @@ class Calls:
         Raises:
             redis.RedisError: It was not answered, or with an error.
         """
-        return self.followed(script, words, ())[0]
+        answer = self.each(script, [words])[0]
+        if isinstance(answer, ResponseError):
+            raise answer
+        return answer
 
-    def each(self, script: Script, many: Sequence[Sequence[Word]]) -> list[Any]:
-        """Run a script several times, in one round trip.
+    def each(
+        self,
+        script: Script,
+        many: Sequence[Sequence[Word]],
+        commands: Sequence[Sequence[Word]] = (),
+    ) -> list[Any]:
+        """Run a script several times, and commands behind it, in one round trip.
 
         Args:
             script: Which.
             many: Each time its key, and its arguments.
+            commands: What follows.
 
         Returns:
             Each answer; an error in its place.
@@ -83,37 +92,8 @@ class Calls:
         Raises:
             redis.RedisError: Not all were answered; any of them may be done.
         """
-        return self._answered(script, many, ())
-
-    def followed(
-        self, script: Script, words: Sequence[Word], commands: Sequence[Sequence[Word]]
-    ) -> list[Any]:
-        """Run a script and behind it commands on the same connection, in one round trip.
-
-        Args:
-            script: Which.
-            words: Its key, and its arguments.
-            commands: What follows.
-
-        Returns:
-            Each answer; an error of a command in its place.
-
-        Raises:
-            redis.RedisError: The script was not answered, or with an error.
-        """
-        answers = self._answered(script, [words], commands)
-        if isinstance(answers[0], ResponseError):
-            raise answers[0]
-        return answers
-
-    def _answered(
-        self, script: Script, many: Sequence[Sequence[Word]], commands: Sequence[Sequence[Word]]
-    ) -> list[Any]:
-        """The script's answers and the commands', in the first way of calling that the server has.
-
-        Some may be done twice: that is as once.
-        """
         answers: list[Any] = []
+        # In the first way of calling that the server has. Some may be done twice: that is as once.
         for way in self._ways(script):
             answers = self._sent([*((*way, 1, *words) for words in many), *commands])
             if not any(_is_unknown(answer) for answer in answers[: len(many)]):

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
 
 import orjson
 
@@ -16,9 +15,8 @@ from runhook.worker.store import keys, records
 from runhook.worker.store.connection import reaching
 from runhook.worker.store.records import Members
 from runhook.worker.store.scripts import Scripts, stream_moment
+from runhook.worker.store.server import Server, server_of
 
-OLDEST = (6, 2)  # the Redis that the scripts are written for
-WAITAOF_SINCE = (7, 2)  # Redis says since then when a write is on disk
 ROLES = ("worker", "handlers")  # whose threads are places for duties; web works on none
 HANDS = re.compile(rb":([0-9]{1,9})h:[0-9]+$")  # in the name of a process that lives
 ALIVE_WITHIN = 15.0  # seconds since its last heartbeat for which a process counts as alive
@@ -63,52 +61,6 @@ class Known:
     def seen_within(self, seconds: float, now: datetime) -> bool:
         """Whether a process had it in the last seconds."""
         return (now - self.seen).total_seconds() < seconds
-
-
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    """What the server says of itself.
-
-    Attributes:
-        name: What it calls itself, with its own version: `Redis 7.2.4`, `Valkey 8.1.4`.
-        version: Of Redis, or of the Redis that it is compatible with.
-        policy: What it does when its memory is full.
-        durable: It keeps an append-only file.
-    """
-
-    name: str
-    version: str
-    policy: str
-    durable: bool
-
-    @classmethod
-    def of(cls, info: Mapping[str, Any]) -> Self:
-        """What INFO says of it."""
-        version = str(info.get("redis_version", "0"))
-        name = f"Redis {version}"
-        if own := info.get("valkey_version"):
-            name = f"Valkey {own}"
-        return cls(
-            name=name,
-            version=version,
-            policy=str(info.get("maxmemory_policy", "noeviction")),
-            durable=str(info.get("aof_enabled", 0)) == "1",
-        )
-
-    @property
-    def too_old(self) -> bool:
-        """The scripts need a newer one."""
-        return _numbers(self.version) < OLDEST
-
-    @property
-    def tells_when_on_disk(self) -> bool:
-        """Whether WAITAOF can be asked: it is new enough, and keeps an append-only file."""
-        return self.durable and _numbers(self.version) >= WAITAOF_SINCE
-
-    @property
-    def evicts(self) -> bool:
-        """It would throw queued work away."""
-        return self.policy != "noeviction"
 
 
 class Processes:
@@ -229,14 +181,10 @@ class Processes:
     def server(self) -> Server:
         """What the server says of its version, persistence and eviction."""
         with reaching():
-            info = self._redis.info("default")
+            said = server_of(self._redis)
             moment = self._redis.time()
         self._scripts.clock.heard(moment[0] * 1000 + moment[1] / 1000)
-        return Server.of(info)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2])
+        return said
 
 
 def _alive(process: str, threads: int, hands: int) -> str:

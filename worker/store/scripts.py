@@ -114,8 +114,10 @@ class Scripts:
         with reaching():
             return self._calls.one(self._script(name), [keys.ROOT, self._head, *args])
 
-    def each(self, name: str, calls: Sequence[Sequence[Word]]) -> list[Any]:
-        """Run a script once for each of these arguments, in one round trip.
+    def each(
+        self, name: str, calls: Sequence[Sequence[Word]], *commands: Sequence[str | int]
+    ) -> list[Any]:
+        """Run a script once for each of these arguments, and commands behind, in one round trip.
 
         Returns:
             Each answer; an error in its place.
@@ -125,7 +127,8 @@ class Scripts:
         """
         with reaching():
             head = [keys.ROOT, self._head]
-            return self._calls.each(self._script(name), [[*head, *args] for args in calls])
+            words = [[*head, *args] for args in calls]
+            return self._calls.each(self._script(name), words, commands)
 
     def run_and(self, name: str, args: Sequence[Word], *commands: Sequence[str | int]) -> list[Any]:
         """Run a script and behind it commands on the same connection, in one round trip.
@@ -136,9 +139,11 @@ class Scripts:
         Raises:
             StoreUnavailable: Redis does not answer or refuses the script.
         """
+        answers = self.each(name, [args], *commands)
         with reaching():
-            words = [keys.ROOT, self._head, *args]
-            return self._calls.followed(self._script(name), words, commands)
+            if isinstance(answers[0], ResponseError):
+                raise answers[0]
+        return answers
 
     @property
     def _head(self) -> str:

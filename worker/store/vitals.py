@@ -1,4 +1,4 @@
-"""How Redis, the lanes and the processes are, for people who look: in two round trips."""
+"""How Redis, the lanes and the processes are, for people who look: in three round trips."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from runhook.worker.store import keys
 from runhook.worker.store.clock import Clock
 from runhook.worker.store.commands import Redis
 from runhook.worker.store.connection import reaching
-from runhook.worker.store.processes import ALIVE_WITHIN, HANDS, ROLES, Server, threads_of
+from runhook.worker.store.processes import ALIVE_WITHIN, HANDS, ROLES, threads_of
 from runhook.worker.store.queue import Queue
 from runhook.worker.store.queue_state import QueueState
 from runhook.worker.store.scripts import stream_moment
+from runhook.worker.store.server import Server, appendfsync_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +116,14 @@ class Looks:
             pipe.dbsize()
             pipe.info("default")
             found = pipe.execute()
+            appendfsync = appendfsync_of(self._redis)
         *rest, at, size, info = found
         lanes, processes = pulse(rest)
         return Vitals(
             queue=state,
             lanes=lanes,
             processes=processes,
-            server=Server.of(info),
+            server=Server.of(info, appendfsync),
             memory=_memory(info, size),
             limit_at=_moment(at),
         )
