@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from runhook.config.settings import Settings
 from runhook.worker.delivery import subscriptions
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.flows import create
@@ -198,8 +199,13 @@ def stage(
         proxy(executioner, target, tmp_path) as port,
         a_receiver() as receiver,
     ):
+        # Beside the embedded server, as `up` has it: a departure is read back and flushed.
+        beside = Settings(RUNHOOK_DATA_DIR=server.folder).embedded_socket
+        beside.unlink(missing_ok=True)
+        os.link(str(redis_path), beside)
         settings = {
-            "REDIS_URL": f"unix://{redis_path}",
+            "REDIS_URL": "",
+            "RUNHOOK_DATA_DIR": str(server.folder),
             "RUNNINGHUB_BASE_URL": f"http://127.0.0.1:{port}",
             "RUNNINGHUB_API_KEY": "key",
             "RUNHOOK_SECRET": house.w.settings.secrets[0],
