@@ -26,7 +26,7 @@ METHOD = """
 ## Method
 
 Every system is real processes with a Redis of its own, from the wheel that the tests use, with
-append-only file `everysec`; runhook has all its durability on, and waits for the disk before a paid
+append-only file `everysec`; runhook has all its durability on, and flushes that file before a paid
 request leaves. Systems take turns round by round, and who is first changes, so a slow minute of the
 machine counts for all. A figure is the median of the rounds, with the least and the most behind it;
 a ratio is taken within each round and then treated the same.

@@ -14,6 +14,7 @@ from typing import Any
 
 import redis
 
+from runhook.config.settings import Settings
 from runhook.worker.cli.processes import (
     COMMANDS,
     Fleet,
@@ -168,7 +169,6 @@ def runhook(
 ) -> Iterator[System]:
     """All of runhook as `runhook up` starts it, with everything durable that is by default."""
     usual = {
-        "RUNHOOK_DATA_DIR": str(folder / "runhook" / ".runhook"),
         "RUNHOOK_SECRET": SECRET,
         "RUNHOOK_HANDLERS": "tests.bench.handlers",
         "RUNHOOK_ARCHIVE": "false",  # none of the others keeps what was made
@@ -212,11 +212,12 @@ def _system(
 ) -> Iterator[System]:
     port, own = free_port(), folder / name
     own.mkdir()
-    server = EmbeddedServer(own / "redis", Path("/tmp") / f"runhook-bench-{port}.s")
+    data = own / ".runhook"
+    server = EmbeddedServer(data, Settings(RUNHOOK_DATA_DIR=data).embedded_socket)
     environ = {
         **_environ(own),
         "BOOK": str(own / "book"),
-        "REDIS_URL": server.url,
+        "RUNHOOK_DATA_DIR": str(data),  # runhook has no REDIS_URL, as `runhook up` starts it
         "RUNNINGHUB_API_KEY": "key",
         "RUNNINGHUB_BASE_URL": upstream,
         "RUNHOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
@@ -224,6 +225,7 @@ def _system(
         **settings,
     }
     if name == "naive":
+        environ["REDIS_URL"] = server.url
         environ["CELERY_BROKER_URL"] = f"redis+socket://{server.socket}"
         environ["PUBLIC_URL"] = environ["RUNHOOK_PUBLIC_URL"]
     fleet = Fleet(environ, own, logs=own / "logs")

@@ -47,6 +47,7 @@ WATCHED = 5.0  # seconds in which nothing happens
 PAUSE = 2.0  # seconds in which Redis begins what it has put off
 SETTLING = 600.0  # seconds at most until Redis is at rest: a million jobs are 20 GB of its file
 SLOW, SLOW_ONES = 500, 10_000  # µs from which the server keeps a command, and how many of them
+LONG = 5000  # µs that no command should take
 PAGES = {
     "a page of jobs": "/v1/jobs?limit=50",
     "a page of one state": "/v1/jobs?state=succeeded&limit=50",
@@ -187,8 +188,12 @@ def _asked_and_called_back(finding: Finding, system: System, name: str) -> None:
 
 
 def _longest(finding: Finding, system: System, name: str, what: str) -> None:
-    took = [row["duration"] for row in system.client.slowlog_get(SLOW_ONES)]
-    finding.figure(what, "ms", goal="≤ 5").add(name, max(took, default=0) / 1000)
+    rows = system.client.slowlog_get(SLOW_ONES)
+    took, which = max(((row["duration"], row["command"]) for row in rows), default=(0, b""))
+    finding.figure(what, "ms", goal="≤ 5").add(name, took / 1000)
+    words = " ".join(which.decode("utf-8", "replace").split()[:2])  # the rest is what it was given
+    long = sum(row["duration"] > LONG for row in rows)
+    finding.notes.append(f"{name}, {what}: `{words}`; {long} beyond {LONG // 1000} ms.")
     system.client.slowlog_reset()
 
 
@@ -212,7 +217,8 @@ def _read(system: System, path: str) -> None:
 def _swept(finding: Finding, system: System, name: str, kept: int) -> None:
     """One sweep, a month and a day from now: it removes every job."""
     later = SetClock((datetime.now(UTC) + timedelta(days=31)).timestamp())
-    environ: dict[str, Any] = {**os.environ, **system.environ}
+    # Its own Redis by name: in another, which the caller's .env may name, it would remove all.
+    environ: dict[str, Any] = {**os.environ, **system.environ, "REDIS_URL": system.server.url}
     w = assemble(Settings.of(environ, "worker"), clock=later)
     with _counted(finding, system, name, "sweeping, a job", kept):
         sweep(w)
