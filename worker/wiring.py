@@ -215,7 +215,8 @@ def may_leave_early(settings: Settings, server: Server) -> bool:
     Whether the embedded server's disk has it is looked up (appended.py).
     """
     asked = settings.durable in FOR_THE_DISK and not settings.embedded
-    return asked and server.durable and not server.tells_when_on_disk
+    sure = server.tells_when_on_disk or server.never_tells  # and then nothing leaves
+    return asked and server.durable and not sure
 
 
 def tell_what_may_leave_early(wiring: Wiring) -> None:

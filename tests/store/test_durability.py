@@ -134,11 +134,26 @@ def test_nothing_leaves_while_the_embedded_servers_file_cannot_be_flushed(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_nothing_leaves_while_the_embedded_server_does_not_write(beside: House) -> None:
+def test_nothing_leaves_while_the_embedded_server_does_not_write(
+    beside: House, capsys: pytest.CaptureFixture[str]
+) -> None:
     beside.raw.config_set("appendonly", "no")
     job = beside.ask()
     beside.settle()
     assert _did_not_leave(beside, job)
+    assert "appendonly yes?" in capsys.readouterr().err
+
+
+def test_nothing_is_written_where_there_is_no_file(beside: House) -> None:
+    folder = beside.w.settings.data_dir
+    (folder / "appendonlydir").rename(folder / "elsewhere")
+    job = beside.ask()
+    beside.settle()
+    (folder / "elsewhere").rename(folder / "appendonlydir")
+    assert _did_not_leave(beside, job)
+    assert "request left" not in str(beside.notes(job))
+    beside.later(60)
+    beside.until(job, "succeeded")
 
 
 def test_nothing_leaves_while_the_embedded_servers_file_cannot_be_read(
@@ -155,6 +170,7 @@ def test_nothing_leaves_while_the_embedded_servers_file_cannot_be_read(
 
 def test_what_is_written_late_is_waited_for(tmp_path: Path) -> None:
     _file(tmp_path, 1, _transaction(b"before"))
+    _file(tmp_path, 1, b"")
     late = threading.Timer(0.05, _file, [tmp_path, 2, _transaction(b"a word")])
     with Appended(tmp_path).watch() as kept:
         late.start()
@@ -176,8 +192,9 @@ def test_what_is_written_late_is_waited_for(tmp_path: Path) -> None:
 def test_each_is_kept_that_stands_there_whole(
     text: bytes, kept: set[bytes], tmp_path: Path
 ) -> None:
+    path = _file(tmp_path, 1, b"")
     with Appended(tmp_path).watch() as kept_of:
-        _file(tmp_path, 1, text)
+        path.write_bytes(text)
         assert set(kept_of((), [b":one\r\n", b":two\r\n"])) == kept
 
 
@@ -232,8 +249,9 @@ def test_a_long_transaction_is_read_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(appended, "PIECE", 7)
+    path = _file(tmp_path, 1, b"")
     with Appended(tmp_path).watch() as kept:
-        _file(tmp_path, 1, b"x" * 70 + _transaction(b"a word"))
+        path.write_bytes(b"x" * 70 + _transaction(b"a word"))
         assert kept((), [WORD])
 
 
@@ -317,7 +335,10 @@ NO_FILE = {**RIGHT, "aof_enabled": 0}
         (OLD, "everysec", {}, "warning", "paid for twice"),
         (OLD, "everysec", {"REDIS_URL": ""}, "good", "append-only file"),
         (OLD, "always", {}, "good", "append-only file"),
+        (OLD, "no", {}, "warning", "paid for twice"),
         (NO_FILE, "always", {}, "warning", "loses jobs"),
+        (NO_FILE, "everysec", {"REDIS_URL": ""}, "bad", "no paid request leaves"),
+        (NO_FILE, "", {"REDIS_URL": "", "RUNHOOK_DURABLE": "none"}, "warning", "loses jobs"),
     ],
 )
 def test_doctor_says_what_a_departure_is_worth(

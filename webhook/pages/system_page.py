@@ -26,6 +26,7 @@ DURABLE = {
     "early": "Redis has written it; its disk may have it later",
     "replica": "a replica has it",
     "none": "Redis has it in memory",
+    "never": "Redis says that it is on its disk, and it cannot: nothing leaves",
 }
 OFTEN_NAMED = {"off": "off", "next": "the next one", "half": "every other", "always": "always"}
 
@@ -95,6 +96,9 @@ def _durable(w: Wiring, vitals: Vitals) -> str:
     """What a paid request waits for: `auto` is fsync where the server can say so."""
     if w.settings.durable not in FOR_THE_DISK:
         return w.settings.durable
-    if may_leave_early(w.settings, vitals.server):
+    server, embedded = vitals.server, w.settings.embedded
+    if may_leave_early(w.settings, server):
         return "early"
-    return ("none", "fsync")[vitals.server.durable]
+    if (server.never_tells and not embedded) or (embedded and not server.durable):
+        return "never"
+    return ("none", "fsync")[server.durable]

@@ -93,6 +93,8 @@ class Appended:
                 files.extend(_opened(self._paths, from_their_ends=True))
                 if not files:  # a rewrite has removed those of the last time
                     files.extend(_opened(self._look(), from_their_ends=True))
+                if not files:
+                    raise FileNotFoundError("no append-only file")
             except OSError as error:
                 raise NotDurable(f"{self._folder} cannot be read: {error}") from error
             yield partial(self._kept, files)
@@ -111,6 +113,8 @@ class Appended:
                 begun = [path for path in self._look() if path not in known]  # by a rewrite
                 files.extend(_opened(begun, from_their_ends=False))
                 if time.monotonic() > until:
+                    why = f"{self._folder} lacks a departure after {PATIENCE:g} s: appendonly yes?"
+                    report("redis.not_durable", why=why)
                     break
                 time.sleep(wait)
                 wait = min(2 * wait, LONGEST)

@@ -72,6 +72,11 @@ class Server:
         return self.durable and (at_once or (self.has_waitaof and not self.early))
 
     @property
+    def never_tells(self) -> bool:
+        """WAITAOF is answered no more than that it took too long: nobody flushes."""
+        return self.has_waitaof and self.appendfsync == "no"
+
+    @property
     def evicts(self) -> bool:
         """It would throw queued work away."""
         return self.policy != "noeviction"
