@@ -22,6 +22,7 @@ from runhook.worker.errors import LostWrites, StoreUnavailable
 from runhook.worker.flows import lost_writes
 from runhook.worker.flows.drain import Shift, drain
 from runhook.worker.flows.pump import Pump, WorkerProfile, published
+from runhook.worker.flows.steps.persistence import tell_what_leaves_early
 from runhook.worker.flows.steps.storing import keep_files
 from runhook.worker.net.outbound import SECONDS
 from runhook.worker.queue.autoscale import places
@@ -29,13 +30,7 @@ from runhook.worker.queue.broker import check_broker, make_app, node_name, task_
 from runhook.worker.queue.soft_stop import SoftWorker
 from runhook.worker.store import Memory
 from runhook.worker.telemetry import configure, report
-from runhook.worker.wiring import (
-    Wiring,
-    assemble,
-    check_server,
-    reached,
-    tell_what_may_leave_early,
-)
+from runhook.worker.wiring import Wiring, assemble, check_server, reached
 
 OPENING = (("reconcile", "limit"), ("reconcile", "sweep"), ("line", "line"))
 
@@ -133,7 +128,7 @@ class Process:
             check_broker(self.app)
         reached(self.wiring, self._move_in)
         if self.role == "worker":
-            tell_what_may_leave_early(self.wiring)
+            tell_what_leaves_early(self.wiring)
 
     def _move_in(self) -> None:
         """Bring what others left up to date, and say who is here."""

@@ -30,7 +30,6 @@ from runhook.worker.store.appended import Appended
 from runhook.worker.store.changes import LineOf
 from runhook.worker.store.connection import Patience
 from runhook.worker.store.durability import FOR_THE_DISK, Durability, Keeps
-from runhook.worker.store.server import Server
 from runhook.worker.telemetry import conceal, masked, report
 
 Answer = TypeVar("Answer")
@@ -42,11 +41,6 @@ OTHER_SECRETS = (
     "RUNHOOK_SECRET: it differs from the one that the other processes use, so callbacks under way "
     "could not be verified, and a repeated request could be paid for twice. Set theirs; to change "
     "it, put the new one in front of it"
-)
-
-NOT_ON_DISK = (
-    "{} says too early, or not at all, when a write is on disk: what leaves in the second before "
-    "its machine loses power may be paid for twice"
 )
 
 
@@ -207,23 +201,6 @@ def check_server(
     if role:
         budgets = fingerprint(str(wiring.settings.budgets))
         reached(wiring, lambda: wiring.store.installation.started_with(role, budgets))
-
-
-def may_leave_early(settings: Settings, server: Server) -> bool:
-    """Whether a paid request that is to wait for the disk may leave before that has its departure.
-
-    Whether the embedded server's disk has it is looked up (appended.py).
-    """
-    asked = settings.durable in FOR_THE_DISK and not settings.embedded
-    sure = server.tells_when_on_disk or server.never_tells  # and then nothing leaves
-    return asked and server.durable and not sure
-
-
-def tell_what_may_leave_early(wiring: Wiring) -> None:
-    """Say so where a paid request may leave before its departure is on disk."""
-    server = reached(wiring, wiring.store.processes.server)
-    if may_leave_early(wiring.settings, server):
-        report("redis.not_durable", why=NOT_ON_DISK.format(server.name))
 
 
 def check_storage(settings: Settings) -> None:

@@ -11,15 +11,20 @@ import pytest
 import redis
 
 from runhook.config.settings import Settings
+from runhook.webhook.pages.system_page import DURABLE
 from runhook.worker.domain.jobs import Job, State
 from runhook.worker.flows.drain import drain
-from runhook.worker.flows.steps.persistence import persistence
+from runhook.worker.flows.steps.persistence import (
+    Waits,
+    persistence,
+    tell_what_leaves_early,
+    waits_for,
+)
 from runhook.worker.store import appended
 from runhook.worker.store.appended import Appended
 from runhook.worker.store.durability import Durability
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.store.server import Server
-from runhook.worker.wiring import tell_what_may_leave_early
 from tests.conftest import Build, House, eventually
 
 YES = [1, 0]  # of WAITAOF: here it is on disk, on no replica
@@ -110,12 +115,16 @@ def test_departures_of_one_moment_share_a_flush(
     jobs = [beside.ask() for _ in range(5)]
     beside.w.store.duties.pump("test", 3, thorough=False)
     drain(beside.w, "line")
+    marks = beside.w.store.departures._marks
     with ThreadPoolExecutor(5) as threads:
-        for _ in jobs:
-            threads.submit(drain, beside.w, "send")
-        marks = beside.w.store.departures._marks
-        eventually(lambda: len(marks._waiting) == len(jobs) - 1)
-        go_on.set()
+        drains = [threads.submit(drain, beside.w, "send")]
+        try:
+            eventually(lambda: flushed[0])
+            drains += [threads.submit(drain, beside.w, "send") for _ in jobs[1:]]
+            eventually(lambda: len(marks._waiting) == len(jobs) - 1)
+        finally:
+            go_on.set()
+    assert sum(one.result() for one in drains) == len(jobs)
     assert beside.sandbox.accepted() == len(jobs)
     assert flushed == [2]
 
@@ -170,7 +179,6 @@ def test_nothing_leaves_while_the_embedded_servers_file_cannot_be_read(
 
 def test_what_is_written_late_is_waited_for(tmp_path: Path) -> None:
     _file(tmp_path, 1, _transaction(b"before"))
-    _file(tmp_path, 1, b"")
     late = threading.Timer(0.05, _file, [tmp_path, 2, _transaction(b"a word")])
     with Appended(tmp_path).watch() as kept:
         late.start()
@@ -280,11 +288,11 @@ def test_a_server_that_cannot_say_when_it_is_on_disk_is_named_once_and_used() ->
 def test_a_server_that_says_too_early_what_is_on_disk_is_named_at_start(
     mode: str, build: Build, raw: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell_what_may_leave_early(build(RUNHOOK_DURABLE=mode).w)
+    tell_what_leaves_early(build(RUNHOOK_DURABLE=mode).w)
     assert "may be paid for twice" in capsys.readouterr().err
     raw.config_set("appendfsync", "always")
     try:
-        tell_what_may_leave_early(build(RUNHOOK_DURABLE=mode).w)
+        tell_what_leaves_early(build(RUNHOOK_DURABLE=mode).w)
     finally:
         raw.config_set("appendfsync", "everysec")
     assert "redis.not_durable" not in capsys.readouterr().err
@@ -321,29 +329,35 @@ NO_FILE = {**RIGHT, "aof_enabled": 0}
 
 
 @pytest.mark.parametrize(
-    ("info", "appendfsync", "settings", "word", "says"),
+    ("info", "appendfsync", "settings", "waits", "word"),
     [
-        (EARLY, "everysec", {}, "warning", "paid for twice"),
-        (EARLY, "", {}, "warning", "paid for twice"),
-        (EARLY, "everysec", {"RUNHOOK_DURABLE": "fsync"}, "warning", "paid for twice"),
-        (EARLY, "everysec", {"RUNHOOK_DURABLE": "none"}, "good", "append-only file"),
-        (EARLY, "everysec", {"REDIS_URL": ""}, "good", "append-only file"),
-        (EARLY, "no", {}, "bad", "no paid request leaves"),
-        (EARLY, "always", {}, "good", "append-only file"),
-        (RIGHT, "everysec", {}, "warning", "waits up to a second"),
-        (RIGHT, "always", {}, "good", "append-only file"),
-        (OLD, "everysec", {}, "warning", "paid for twice"),
-        (OLD, "everysec", {"REDIS_URL": ""}, "good", "append-only file"),
-        (OLD, "always", {}, "good", "append-only file"),
-        (OLD, "no", {}, "warning", "paid for twice"),
-        (NO_FILE, "always", {}, "warning", "loses jobs"),
-        (NO_FILE, "everysec", {"REDIS_URL": ""}, "bad", "no paid request leaves"),
-        (NO_FILE, "", {"REDIS_URL": "", "RUNHOOK_DURABLE": "none"}, "warning", "loses jobs"),
+        (EARLY, "everysec", {}, "early", "warning"),
+        (EARLY, "", {}, "early", "warning"),
+        (EARLY, "everysec", {"RUNHOOK_DURABLE": "fsync"}, "early", "warning"),
+        (EARLY, "everysec", {"RUNHOOK_DURABLE": "none"}, "memory", "good"),
+        (EARLY, "everysec", {"RUNHOOK_DURABLE": "replica"}, "replica", "good"),
+        (EARLY, "everysec", {"REDIS_URL": ""}, "disk", "good"),
+        (EARLY, "everysec", {"REDIS_URL": "", "RUNHOOK_DURABLE": "replica"}, "never", "bad"),
+        (EARLY, "no", {}, "never", "bad"),
+        (EARLY, "always", {}, "disk", "good"),
+        (RIGHT, "everysec", {}, "disk", "warning"),
+        (RIGHT, "always", {}, "disk", "good"),
+        (OLD, "everysec", {}, "early", "warning"),
+        (OLD, "everysec", {"REDIS_URL": ""}, "disk", "good"),
+        (OLD, "always", {}, "disk", "good"),
+        (OLD, "always", {"RUNHOOK_DURABLE": "fsync"}, "never", "bad"),
+        (OLD, "no", {}, "early", "warning"),
+        (NO_FILE, "always", {}, "memory", "warning"),
+        (NO_FILE, "always", {"RUNHOOK_DURABLE": "fsync"}, "never", "bad"),
+        (NO_FILE, "everysec", {"REDIS_URL": ""}, "never", "bad"),
+        (NO_FILE, "", {"REDIS_URL": "", "RUNHOOK_DURABLE": "none"}, "memory", "warning"),
     ],
 )
-def test_doctor_says_what_a_departure_is_worth(
-    info: dict[str, Any], appendfsync: str, settings: dict[str, Any], word: str, says: str
+def test_what_a_departure_waits_for_is_known_to_doctor_and_page(
+    info: dict[str, Any], appendfsync: str, settings: dict[str, Any], waits: Waits, word: str
 ) -> None:
     chosen: dict[str, Any] = {"REDIS_URL": "redis://here", "RUNNINGHUB_API_KEY": "key", **settings}
-    found = persistence(Settings.load("client", **chosen), Server.of(info, appendfsync))
-    assert (found.word, says in found.says) == (word, True)
+    ours, server = Settings.load("client", **chosen), Server.of(info, appendfsync)
+    assert waits_for(ours, server) == waits
+    assert persistence(ours, server).word == word
+    assert DURABLE[waits]

@@ -13,20 +13,19 @@ from runhook.webhook.pages.shell import done, page
 from runhook.worker.errors import Fault, InvalidRequest
 from runhook.worker.flows import doctor
 from runhook.worker.flows.steps.findings import Finding
+from runhook.worker.flows.steps.persistence import Waits, waits_for
 from runhook.worker.flows.system import OFTEN, SWITCHES, sandbox, switch
-from runhook.worker.store import Vitals
-from runhook.worker.store.durability import FOR_THE_DISK
-from runhook.worker.wiring import Wiring, may_leave_early
+from runhook.worker.wiring import Wiring
 
 PATH = "/system"
 EXAMINE = "examine"  # the query's word for having doctor look
 # When a paid request leaves, by RUNHOOK_DURABLE and by what its server can.
-DURABLE = {
-    "fsync": "it is on Redis's disk",
+DURABLE: dict[Waits, str] = {
+    "disk": "it is on Redis's disk",
     "early": "Redis has written it; its disk may have it later",
     "replica": "a replica has it",
-    "none": "Redis has it in memory",
-    "never": "Redis says that it is on its disk, and it cannot: nothing leaves",
+    "memory": "Redis has it in memory",
+    "never": "never: nothing proves that its departure is kept",
 }
 OFTEN_NAMED = {"off": "off", "next": "the next one", "half": "every other", "always": "always"}
 
@@ -43,7 +42,7 @@ def show() -> Response:
         "system.html",
         vitals=vitals,
         now=w.clock.now(),
-        durable=DURABLE[_durable(w, vitals)],
+        durable=DURABLE[waits_for(w.settings, vitals.server)],
         findings=_findings(w),
         sandbox=sandbox(w),
         often_named=[(word, OFTEN_NAMED[word]) for word in OFTEN],
@@ -90,15 +89,3 @@ def _findings(w: Wiring) -> list[Finding] | None:
     with EXAMINING.take(caller().name):
         found = doctor.examine(w, os.environ)
     return sorted(found, key=lambda one: ("bad", "warning", "good").index(one.word))
-
-
-def _durable(w: Wiring, vitals: Vitals) -> str:
-    """What a paid request waits for: `auto` is fsync where the server can say so."""
-    if w.settings.durable not in FOR_THE_DISK:
-        return w.settings.durable
-    server, embedded = vitals.server, w.settings.embedded
-    if may_leave_early(w.settings, server):
-        return "early"
-    if (server.never_tells and not embedded) or (embedded and not server.durable):
-        return "never"
-    return ("none", "fsync")[server.durable]

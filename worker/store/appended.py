@@ -5,6 +5,7 @@ way, or its disk is full; WAITAOF may answer before the disk has it (server.py),
 turn comes in which the server has nothing else to write.
 """
 
+import errno
 import os
 import sys
 import time
@@ -27,6 +28,8 @@ SHORTEST, LONGEST = 0.002, 0.1  # seconds between two looks: most of its flushes
 # What it appends to: two while it rewrites the file. Before Redis 7 it is one, beside the folder.
 FOLDER, ENDS, BEFORE_7 = "appendonlydir", ".incr.aof", "appendonly.aof"
 PIECE = 1 << 18  # bytes that are read at once: more than is written meanwhile
+# How a file system says that it knows no F_FULLFSYNC.
+NO_FULL_FLUSH = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY)
 END = b"\r\n$4\r\nEXEC\r\n"  # of what a script wrote; without it none of that counts
 
 
@@ -35,12 +38,12 @@ class _File:
     """One that is open, so that a write-back that fails from then on is told by its flush.
 
     Attributes:
-        path: Where it was found.
+        inode: Which it is: one before Redis 7 takes the place of another of its name.
         descriptor: By which it is open.
         since: Where in it begins what is looked for.
     """
 
-    path: str
+    inode: int
     descriptor: int
     since: int
 
@@ -56,10 +59,12 @@ class _File:
     def flush(self) -> None:
         """Have all of it on disk."""
         if sys.platform == "darwin":
-            with suppress(OSError):  # fsync stops at the drive's own cache; not all can do better
+            try:
                 fcntl.fcntl(self.descriptor, fcntl.F_FULLFSYNC)
-                return
-            os.fsync(self.descriptor)
+            except OSError as error:
+                if error.errno not in NO_FULL_FLUSH:
+                    raise
+                os.fsync(self.descriptor)  # which stops at the drive's own cache
         else:
             os.fdatasync(self.descriptor)
 
@@ -67,7 +72,7 @@ class _File:
 class Appended:
     """What a departure waits for beside the embedded server, as `Durability` is for another's.
 
-    One thread at a time. Each call of the system lets other threads go first, so they are few.
+    One thread at a time. Each system call lets other threads run first, so there are few.
     """
 
     commands: Sequence[Sequence[str | int]] = ()  # it is not asked
@@ -109,9 +114,7 @@ class Appended:
         until, wait = time.monotonic() + PATIENCE, SHORTEST
         try:
             while len(kept := _flushed(files, written)) < len(written):
-                known = {file.path for file in files}
-                begun = [path for path in self._look() if path not in known]  # by a rewrite
-                files.extend(_opened(begun, from_their_ends=False))
+                files.extend(_begun(self._look(), files))
                 if time.monotonic() > until:
                     why = f"{self._folder} lacks a departure after {PATIENCE:g} s: appendonly yes?"
                     report("redis.not_durable", why=why)
@@ -138,8 +141,18 @@ def _opened(paths: Sequence[str], *, from_their_ends: bool) -> Iterator[_File]:
     for path in paths:
         with suppress(FileNotFoundError):
             descriptor = os.open(path, os.O_RDONLY)
-            since = os.fstat(descriptor).st_size if from_their_ends else 0
-            yield _File(path=path, descriptor=descriptor, since=since)
+            there = os.fstat(descriptor)
+            since = there.st_size if from_their_ends else 0
+            yield _File(inode=there.st_ino, descriptor=descriptor, since=since)
+
+
+def _begun(paths: Sequence[str], known: Sequence[_File]) -> Iterator[_File]:
+    """Those that a rewrite has begun since the others were opened."""
+    for file in [*_opened(paths, from_their_ends=False)]:
+        if file.inode in {one.inode for one in known}:
+            os.close(file.descriptor)
+        else:
+            yield file
 
 
 def _flushed(files: Sequence[_File], written: Collection[bytes]) -> set[bytes]:

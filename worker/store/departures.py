@@ -79,7 +79,7 @@ class Departures:
             return False
         self._memory.saw(int(said[1]))
         if not is_durable:
-            why = "Redis did not make its departure durable in time (RUNHOOK_DURABLE)"
+            why = "its departure could not be made durable in time (RUNHOOK_DURABLE)"
             self.take_back(job, token, why)
             raise NotDurable(why)
         self._memory.left(Departure(job=job.id, n=n, token=departure))

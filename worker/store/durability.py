@@ -55,7 +55,7 @@ class Durability:
     where it cannot.
     """
 
-    shared = False  # a second of waiting, for all who wait at once
+    shared = False  # each may wait for a second, so they wait side by side
 
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
@@ -71,7 +71,7 @@ class Durability:
 
     @contextmanager
     def watch(self) -> Iterator[Kept]:
-        """The server does: it says all or none."""
+        """The server watches; its answer holds for all."""
         yield lambda answers, written: written if self._is_kept(answers) else ()
 
     def _is_kept(self, answers: Sequence[Any]) -> bool:
@@ -80,7 +80,9 @@ class Durability:
         answer = answers[0]
         if isinstance(answer, redis.ResponseError) and self.mode == "auto":
             self._cannot = True
-            report("redis.not_durable", why=f"departures are not fsynced: {answer}")
+            report(
+                "redis.not_durable", why=f"Redis cannot say when a departure is on disk: {answer}"
+            )
             return True
         if isinstance(answer, list):  # WAITAOF: how many local files, how many replicas
             answer = answer[0]

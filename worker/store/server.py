@@ -13,8 +13,8 @@ NUMBER = re.compile(r"[0-9]+")
 OLDEST = (6, 2)  # the Redis that the scripts are written for
 WAITAOF_SINCE = (7, 2)
 # With `appendfsync everysec` these answer WAITAOF once the system has the write, up to a second or
-# as long as the disk takes before it is there: Redis from and until (redis/redis#12622, #13793),
-# and every Valkey since. Seen with Valkey 9.1.2.
+# as long as the disk takes before it is there: Redis 7.4.0 to 7.4.2 (redis/redis#12622, mended by
+# #13793), and every Valkey since 8.0. Seen with Valkey 9.1.2.
 EARLY_REDIS = ((7, 4), (7, 4, 3))
 EARLY_VALKEY = (8, 0)
 
@@ -73,7 +73,7 @@ class Server:
 
     @property
     def never_tells(self) -> bool:
-        """WAITAOF is answered no more than that it took too long: nobody flushes."""
+        """WAITAOF only ever runs out of time, for the server never flushes."""
         return self.has_waitaof and self.appendfsync == "no"
 
     @property

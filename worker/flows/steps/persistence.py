@@ -1,12 +1,54 @@
 """How safe what Redis was told is there, and what a paid request waits for before it leaves."""
 
+from typing import Literal
+
 from runhook.config.settings import Settings
 from runhook.worker.flows.steps.findings import Finding, bad, good, warning
 from runhook.worker.store.durability import FOR_THE_DISK
 from runhook.worker.store.server import Server
-from runhook.worker.wiring import NOT_ON_DISK, may_leave_early
+from runhook.worker.telemetry import report
+from runhook.worker.wiring import Wiring, reached
 
-APPEND, ALWAYS = "Set appendonly yes.", "Set appendfsync always."
+Waits = Literal["disk", "early", "replica", "memory", "never"]
+EARLY = (
+    "{} says too early, or not at all, when a write is on disk: what leaves in the second before "
+    "its machine loses power may be paid for twice"
+)
+PROVE = (
+    "Set appendonly yes and appendfsync always. RUNHOOK_DURABLE=fsync needs Redis 7.2 or later, "
+    "and replica a server of your own."
+)
+
+
+def waits_for(settings: Settings, server: Server) -> Waits:
+    """Who must have a departure before a paid request leaves.
+
+    Args:
+        settings: The user's.
+        server: What it says of itself.
+
+    Returns:
+        `early`: the disk is waited for, and may not have it yet; `never`: nothing leaves, for
+        nothing proves that it is kept.
+    """
+    if settings.durable == "replica":
+        return "never" if settings.embedded else "replica"
+    if settings.durable not in FOR_THE_DISK:
+        return "memory"
+    if settings.embedded:
+        return "disk" if server.durable else "never"
+    if server.never_tells or (settings.durable == "fsync" and not server.has_waitaof):
+        return "never"
+    if server.tells_when_on_disk:
+        return "disk"
+    return "early" if server.durable else "memory"
+
+
+def tell_what_leaves_early(w: Wiring) -> None:
+    """Say so where a paid request may leave before its departure is on disk."""
+    server = reached(w, w.store.processes.server)
+    if waits_for(w.settings, server) == "early":
+        report("redis.not_durable", why=EARLY.format(server.name))
 
 
 def persistence(settings: Settings, server: Server) -> Finding:
@@ -16,19 +58,19 @@ def persistence(settings: Settings, server: Server) -> Finding:
         settings: The user's.
         server: What it says of itself.
     """
-    waits = settings.durable in FOR_THE_DISK
-    if not server.durable and waits and settings.embedded:
-        return bad("persistence", "no append-only file, so no paid request leaves", APPEND)
+    waits = waits_for(settings, server)
+    if waits == "never":
+        return bad(
+            "persistence",
+            "no paid request leaves: nothing proves that its departure is kept",
+            PROVE,
+        )
     if not server.durable:
-        return warning("persistence", "no append-only file: a restart of Redis loses jobs", APPEND)
-    if not waits or settings.embedded:
-        return good("persistence", "append-only file")
-    if server.never_tells:
-        text = "with appendfsync no nothing is said to be on disk, so no paid request leaves"
-        return bad("persistence", text, ALWAYS)
-    if may_leave_early(settings, server):
-        return warning("persistence", NOT_ON_DISK.format(server.name), ALWAYS)
-    if server.appendfsync == "everysec":
+        text = "no append-only file: a restart of Redis loses jobs"
+        return warning("persistence", text, "Set appendonly yes.")
+    if waits == "early":
+        return warning("persistence", EARLY.format(server.name), "Set appendfsync always.")
+    if waits == "disk" and server.appendfsync == "everysec" and not settings.embedded:
         text = "append-only file; each paid request waits up to a second until it is on disk"
-        return warning("persistence", text, ALWAYS)
+        return warning("persistence", text, "Set appendfsync always.")
     return good("persistence", "append-only file")
