@@ -121,14 +121,14 @@ class Process:
         if self.role == "handlers":
             handlers.load(self.settings.handlers)
             self.wiring.store.delivering.prepare()  # before the first fork
-        check_server(self.wiring, role=self.role)
+        server = check_server(self.wiring, role=self.role)
         if self.role == "worker":
             keep_files(self.wiring, self.role)
         if not self.settings.shares_broker:
             check_broker(self.app)
         reached(self.wiring, self._move_in)
         if self.role == "worker":
-            tell_what_leaves_early(self.wiring)
+            tell_what_leaves_early(self.settings, server)
 
     def _move_in(self) -> None:
         """Bring what others left up to date, and say who is here."""

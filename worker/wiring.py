@@ -30,6 +30,7 @@ from runhook.worker.store.appended import Appended
 from runhook.worker.store.changes import LineOf
 from runhook.worker.store.connection import Patience
 from runhook.worker.store.durability import FOR_THE_DISK, Durability, Keeps
+from runhook.worker.store.server import Server
 from runhook.worker.telemetry import conceal, masked, report
 
 Answer = TypeVar("Answer")
@@ -163,13 +164,16 @@ def _keeps(settings: Settings) -> Keeps:
 
 def check_server(
     wiring: Wiring, environ: Mapping[str, str] = os.environ, *, role: Role | None = None
-) -> None:
+) -> Server:
     """What a process looks at before it starts to work; it waits for a Redis that is away.
 
     Args:
         wiring: Its parts.
         environ: Its environment, in which a misspelt setting may stand.
         role: What it is from now on; None: it only looks in another's place.
+
+    Returns:
+        What the server says of itself.
 
     Raises:
         SettingsError: No Redis is set or it lets nobody in, it is too old or may evict keys, or
@@ -180,6 +184,16 @@ def check_server(
     if wiring.settings.data_dir.exists():
         wiring.settings.own_data_dir()
     server = reached(wiring, wiring.store.processes.server, first=True)
+    _judge(server, wiring.settings)
+    reached(wiring, lambda: _check_others(wiring))
+    if role:
+        budgets = fingerprint(str(wiring.settings.budgets))
+        reached(wiring, lambda: wiring.store.installation.started_with(role, budgets))
+    return server
+
+
+def _judge(server: Server, settings: Settings) -> None:
+    """Refuse a server that is not safe, or not as it is asked to be; say what else it loses."""
     if server.too_old:
         raise SettingsError(
             f"REDIS_URL: the server is {server.name}; use Redis 6.2 or later, or Valkey"
@@ -191,16 +205,12 @@ def check_server(
         )
     if not server.durable:
         report("redis.not_durable", why="no append-only file: a restart of Redis loses jobs")
-    asked = wiring.settings.durable == "fsync" and not wiring.settings.embedded
+    asked = settings.durable == "fsync" and not settings.embedded
     if asked and not server.has_waitaof:
         raise SettingsError(
             "RUNHOOK_DURABLE: fsync needs Redis 7.2 or later, or Valkey, with appendonly yes; "
             f"the server is {server.name}"
         )
-    reached(wiring, lambda: _check_others(wiring))
-    if role:
-        budgets = fingerprint(str(wiring.settings.budgets))
-        reached(wiring, lambda: wiring.store.installation.started_with(role, budgets))
 
 
 def check_storage(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from runhook.worker.store.appended import Appended
 from runhook.worker.store.durability import Durability
 from runhook.worker.store.embedded import EmbeddedServer
 from runhook.worker.store.server import Server
+from runhook.worker.wiring import check_server
 from tests.conftest import Build, House, eventually
 
 YES = [1, 0]  # of WAITAOF: here it is on disk, on no replica
@@ -288,11 +289,12 @@ def test_a_server_that_cannot_say_when_it_is_on_disk_is_named_once_and_used() ->
 def test_a_server_that_says_too_early_what_is_on_disk_is_named_at_start(
     mode: str, build: Build, raw: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell_what_leaves_early(build(RUNHOOK_DURABLE=mode).w)
+    w = build(RUNHOOK_DURABLE=mode).w
+    tell_what_leaves_early(w.settings, check_server(w, {}))
     assert "may be paid for twice" in capsys.readouterr().err
     raw.config_set("appendfsync", "always")
     try:
-        tell_what_leaves_early(build(RUNHOOK_DURABLE=mode).w)
+        tell_what_leaves_early(w.settings, check_server(w, {}))
     finally:
         raw.config_set("appendfsync", "everysec")
     assert "redis.not_durable" not in capsys.readouterr().err

@@ -55,24 +55,6 @@ class Calls:
         self._kept: list[Connection] = []
         self._functions = True  # until the server says otherwise
 
-    def one(self, script: Script, words: Sequence[Word]) -> Any:
-        """Run a script.
-
-        Args:
-            script: Which.
-            words: Its key, and its arguments.
-
-        Returns:
-            Its answer as it comes.
-
-        Raises:
-            redis.RedisError: It was not answered, or with an error.
-        """
-        answer = self.each(script, [words])[0]
-        if isinstance(answer, ResponseError):
-            raise answer
-        return answer
-
     def each(
         self,
         script: Script,

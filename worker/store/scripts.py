@@ -111,8 +111,7 @@ class Scripts:
         Raises:
             StoreUnavailable: Redis does not answer or refuses.
         """
-        with reaching():
-            return self._calls.one(self._script(name), [keys.ROOT, self._head, *args])
+        return self.run_and(name, args)[0]
 
     def each(
         self, name: str, calls: Sequence[Sequence[Word]], *commands: Sequence[str | int]

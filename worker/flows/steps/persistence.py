@@ -7,7 +7,6 @@ from runhook.worker.flows.steps.findings import Finding, bad, good, warning
 from runhook.worker.store.durability import FOR_THE_DISK
 from runhook.worker.store.server import Server
 from runhook.worker.telemetry import report
-from runhook.worker.wiring import Wiring, reached
 
 Waits = Literal["disk", "early", "replica", "memory", "never"]
 EARLY = (
@@ -44,10 +43,9 @@ def waits_for(settings: Settings, server: Server) -> Waits:
     return "early" if server.durable else "memory"
 
 
-def tell_what_leaves_early(w: Wiring) -> None:
+def tell_what_leaves_early(settings: Settings, server: Server) -> None:
     """Say so where a paid request may leave before its departure is on disk."""
-    server = reached(w, w.store.processes.server)
-    if waits_for(w.settings, server) == "early":
+    if waits_for(settings, server) == "early":
         report("redis.not_durable", why=EARLY.format(server.name))
 
 
