@@ -6,6 +6,7 @@ import pytest
 
 from runhook.worker.domain.frozen import evolve
 from runhook.worker.errors import StoreUnavailable
+from runhook.worker.flows.cancel import cancel
 from runhook.worker.flows.drain import drain
 from runhook.worker.store.claims import Held
 from tests.conftest import Build, House
@@ -52,6 +53,36 @@ def test_of_several_turns_the_duty_goes_on_until_it_is_known_how_each_went(
     assert _line_is_due(house)
     house.later(60)
     assert house.job(first).state != "queued"
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_turn_that_an_expired_job_did_not_take_is_the_next_ones(build: Build, each: int) -> None:
+    house = build(RUNHOOK_TENANT_CONCURRENCY=each)
+    late = [house.ask(options={"expires_in": 30}) for _ in range(each)]
+    job = house.ask()
+    house.clock.advance(31)
+    drain(house.w, "line")
+    assert {house.job(one).state for one in late} == {"failed"}
+    assert house.job(job).state == "sending"
+
+
+def test_a_turn_that_a_cancelled_job_did_not_take_is_the_next_ones(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(RUNHOOK_TENANT_CONCURRENCY=1)
+    first, second = house.ask(), house.ask()
+    jobs = house.w.store.jobs
+    change_each = jobs.change_each
+
+    def cancelled_meanwhile(*args: Any) -> Any:
+        monkeypatch.undo()
+        cancel(house.w, first.id)
+        return change_each(*args)
+
+    monkeypatch.setattr(jobs, "change_each", cancelled_meanwhile)
+    drain(house.w, "line")
+    assert house.job(first).state == "cancelled"
+    assert house.job(second).state == "sending"
 
 
 def test_a_slot_that_is_free_again_wakes_the_line_where_somebody_stands_in_it(

@@ -3,7 +3,7 @@
 -- by the priority of their first job and by their turn, a token: whoever was served last stands last. One
 -- that has as many in flight as it may is held back, behind all others, until one of those ends. A turn is
 -- the tenant's in all lines.
--- uses: fence
+-- uses: fence, duties
 
 -- A tenant's rows in a list that is ordered by texts: no name has a space, and "!" is next behind it.
 local function span_of(tenant) return '[' .. tenant .. ' ', '(' .. tenant .. '!' end
@@ -98,6 +98,7 @@ local function leave_line(line, job, score, tenant, served)
     for _, other in ipairs(all_lines()) do settle_in_ring(other, tenant, true) end
   else
     settle_in_ring(line, tenant)
+    look_again('line', 'line')  -- the turn that it was to have is another's
   end
   return true
 end
