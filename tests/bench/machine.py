@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def pinned(sessions: Iterable[int], cores: set[int]) -> None:
     for process, _ in _processes(sessions):
         for task in (process / "task").iterdir():
             os.sched_setaffinity(int(task.name), cores)
+
+
+@contextmanager
+def kept_to(cores: set[int]) -> Iterator[None]:
+    """Keep this process to some cores meanwhile, with all that it starts."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _processes(sessions: Iterable[int]) -> Iterator[tuple[Path, list[str]]]:

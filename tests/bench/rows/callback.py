@@ -77,16 +77,12 @@ def run(plan: Plan) -> list[Finding]:
             machine.pinned([door.session], WEB_CORE)
             if door.redis is not None:
                 machine.pinned([door.redis], OTHER_CORE)
-        own = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, OTHER_CORE)
-        try:
-            for number in range(plan.rounds):
-                for door in plan.turn(doors, number):
-                    _measure(finding, door)
-                    plan.say(f"{NAME} {number + 1}/{plan.rounds} {door.name}")
-                _measure_raw(finding, server)
-        finally:
-            os.sched_setaffinity(0, own)
+        ends.enter_context(machine.kept_to(OTHER_CORE))
+        for number in range(plan.rounds):
+            for door in plan.turn(doors, number):
+                _measure(finding, door)
+                plan.say(f"{NAME} {number + 1}/{plan.rounds} {door.name}")
+            _measure_raw(finding, server)
     _beside_flask(finding)
     return [finding]
 

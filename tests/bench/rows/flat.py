@@ -16,7 +16,7 @@ from runhook.worker.flows.sweep import sweep
 from runhook.worker.secrets.signing import callback_url
 from runhook.worker.store import SetClock
 from runhook.worker.wiring import assemble
-from tests.bench import stalls
+from tests.bench import machine, stalls
 from tests.bench.clones import Mould, cast
 from tests.bench.figures import Finding
 from tests.bench.load import post, send
@@ -36,8 +36,9 @@ HOW = (
     "counted by Redis itself: `commands` has those inside scripts too, CPU is its main thread's. "
     "Before it is counted Redis has grown its tables and rewritten its file, which it does not do "
     "meanwhile. The longest command is by the clock, so one in which the server was put aside for "
-    "others counts as long; beside it stands how late a process that sleeps a millisecond at a "
-    "time woke at most."
+    "others counts as long. So the servers have a core on which nothing else of this runs; the "
+    "machine's own work still does. How late a process that sleeps a millisecond at a time woke "
+    "at most on the other one stands beside it."
 )
 OTHER = "rhart-text-g-25-flash/text-to-text"
 FAILS = "this one fails"  # in a prompt
@@ -47,6 +48,7 @@ WATCHED = 5.0  # seconds in which nothing happens
 PAUSE = 2.0  # seconds in which Redis begins what it has put off
 SETTLING = 600.0  # seconds at most until Redis is at rest: a million jobs are 20 GB of its file
 SLOW, SLOW_ONES = 500, 10_000  # µs from which the server keeps a command, and how many of them
+SERVERS_CORE, OTHER_CORE = {0}, {1}
 LONG = 5000  # µs that no command should take
 PAGES = {
     "a page of jobs": "/v1/jobs?limit=50",
@@ -67,7 +69,7 @@ COUNTED: dict[str, Callable[[Usage], int]] = {
 def run(plan: Plan) -> list[Finding]:
     """Measure; the sizes are up together, for one minute of a machine is not as another."""
     finding = Finding(row=NAME, title="Whether costs stay flat", how=HOW)
-    with crowds(plan, finding) as systems:
+    with machine.kept_to(OTHER_CORE), crowds(plan, finding) as systems:
         _in_turns(finding, plan, systems)
         for kept, name in zip(plan.kept, systems, strict=True):
             _longest(finding, systems[name], name, "longest command of all this")
@@ -92,6 +94,7 @@ def crowds(plan: Plan, finding: Finding) -> Iterator[dict[str, System]]:
             place = Path(folder) / str(kept)
             place.mkdir()
             systems[name] = stack.enter_context(runhook(place, upstream.url))
+            machine.pinned([systems[name].sessions["redis"]], SERVERS_CORE)
             _crowded(systems[name], kept)
             plan.say(f"{finding.row} {name}")
         yield systems
