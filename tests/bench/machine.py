@@ -60,7 +60,7 @@ def pinned(sessions: Iterable[int], cores: set[int]) -> None:
 
 @contextmanager
 def kept_to(cores: set[int]) -> Iterator[None]:
-    """Keep this process to some cores meanwhile, with all that it starts."""
+    """Keep this thread to some cores meanwhile, with all that it starts."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:

@@ -1,17 +1,25 @@
 """What giving jobs their turn costs: the line is looked at only where somebody stands in it."""
 
+import threading
 from typing import Any
 
 import pytest
 
+from runhook.worker.domain import policy
 from runhook.worker.domain.frozen import evolve
+from runhook.worker.domain.jobs import Job
 from runhook.worker.errors import StoreUnavailable
+from runhook.worker.flows import dispatch
 from runhook.worker.flows.cancel import cancel
-from runhook.worker.flows.drain import drain
+from runhook.worker.flows.drain import Shift, drain
+from runhook.worker.flows.steps.departure import DepartureCheck
+from runhook.worker.flows.steps.prepare import of_a_known_model
 from runhook.worker.store.claims import Held
 from tests.conftest import Build, House
 from tests.trips import trips
 from tests.turns import wrong_turns
+
+ONE = Shift(1, 60)  # one duty and no more
 
 
 def _line_is_due(house: House) -> bool:
@@ -83,6 +91,85 @@ def test_a_turn_that_a_cancelled_job_did_not_take_is_the_next_ones(
     drain(house.w, "line")
     assert house.job(first).state == "cancelled"
     assert house.job(second).state == "sending"
+
+
+def test_a_turn_that_a_job_could_not_take_is_the_next_ones(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(RUNHOOK_TENANT_CONCURRENCY=1)
+    first, second = house.ask(), house.ask()
+
+    def stumbles(job: Job) -> None:
+        if job.id == first.id:
+            raise RuntimeError("nobody foresaw this")
+        of_a_known_model(job)
+
+    monkeypatch.setattr(dispatch, "of_a_known_model", stumbles)
+    drain(house.w, "line")
+    assert house.job(first).state == "queued"
+    assert house.job(second).state == "sending"
+
+
+def test_many_who_come_back_from_aside_at_once_leave_nobody_behind_there(build: Build) -> None:
+    house = build(RUNHOOK_TENANT_CONCURRENCY=1)
+    house.w.store.queue.pause(True)
+    many = [house.ask(tenant="a") for _ in range(policy.BACK_FROM_ASIDE_AT_ONCE)]
+    other = house.ask(tenant="b")
+    for job in (*many, other):
+        house.w.store.queue.put_aside(job.id, 5)
+        house.clock.advance(0.001)  # the other one comes last
+    house.clock.advance(6)
+    house.lost = ["send"]  # the one of theirs that goes is on its way for long
+    house.w.store.queue.pause(False)
+    house.settle()
+    assert house.job(other).state == "sending"
+
+
+def test_a_second_lost_answer_keeps_those_behind_it_waiting_no_longer_than_the_breaker(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(RUNHOOK_TENANT_CONCURRENCY=1)
+    house.sandbox.faults({"fault": "answer_lost_unaccepted", "match": "doubted"})
+    first, behind = house.ask(prompt="doubted", tenant="a"), house.ask(tenant="a")
+    other = house.ask(prompt="doubted, too", tenant="b")
+    drain(house.w, "line")
+    may_leave = DepartureCheck.may_leave
+
+    def meanwhile() -> None:
+        drain(house.w, "send", f"{other.id}/1", shift=ONE)
+        house.ask(prompt="another", tenant="a")  # so the line is looked at before the breaker opens
+        drain(house.w, "line")
+        assert not _line_is_due(house)
+
+    def while_it_leaves(check: DepartureCheck) -> bool:
+        may = may_leave(check)
+        monkeypatch.undo()
+        thread = threading.Thread(target=meanwhile)
+        thread.start()
+        thread.join()
+        return may
+
+    monkeypatch.setattr(DepartureCheck, "may_leave", while_it_leaves)
+    drain(house.w, "send", f"{first.id}/1", shift=ONE)
+    assert house.job(first).state == "unconfirmed"
+    for _ in range(5):
+        house.later(policy.STANDSTILL_LOOK + 1)
+    assert house.job(behind).state != "queued"
+
+
+def test_whom_a_repair_lets_go_on_goes_on(build: Build) -> None:
+    house = build(RUNHOOK_TENANT_CONCURRENCY=1)
+    flying = house.ask(tenant="b")
+    drain(house.w, "line")
+    waits = house.ask(tenant="a")
+    house.raw.zrem("runhook:flight", f"b {flying.id}")
+    house.raw.zadd("runhook:flight", {"a job_gone": 0})  # as many as there are, so nobody counts
+    house.lost = ["send"]
+    house.settle()
+    assert house.job(waits).state == "queued"
+    house.w.store.upkeep.repair(house.settle)
+    house.settle()
+    assert house.job(waits).state == "sending"
 
 
 def test_a_slot_that_is_free_again_wakes_the_line_where_somebody_stands_in_it(

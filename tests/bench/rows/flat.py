@@ -36,9 +36,9 @@ HOW = (
     "counted by Redis itself: `commands` has those inside scripts too, CPU is its main thread's. "
     "Before it is counted Redis has grown its tables and rewritten its file, which it does not do "
     "meanwhile. The longest command is by the clock, so one in which the server was put aside for "
-    "others counts as long. So the servers have a core on which nothing else of this runs; the "
-    "machine's own work still does. How late a process that sleeps a millisecond at a time woke "
-    "at most on the other one stands beside it."
+    "others counts as long. So the two servers share a core on which nothing else of this runs; "
+    "the machine's own work still does. How late a process on the other core that sleeps a "
+    "millisecond at a time woke at most in the sweep stands beside it."
 )
 OTHER = "rhart-text-g-25-flash/text-to-text"
 FAILS = "this one fails"  # in a prompt
@@ -70,6 +70,7 @@ def run(plan: Plan) -> list[Finding]:
     """Measure; the sizes are up together, for one minute of a machine is not as another."""
     finding = Finding(row=NAME, title="Whether costs stay flat", how=HOW)
     with machine.kept_to(OTHER_CORE), crowds(plan, finding) as systems:
+        machine.pinned([system.sessions["redis"] for system in systems.values()], SERVERS_CORE)
         _in_turns(finding, plan, systems)
         for kept, name in zip(plan.kept, systems, strict=True):
             _longest(finding, systems[name], name, "longest command of all this")
@@ -94,7 +95,6 @@ def crowds(plan: Plan, finding: Finding) -> Iterator[dict[str, System]]:
             place = Path(folder) / str(kept)
             place.mkdir()
             systems[name] = stack.enter_context(runhook(place, upstream.url))
-            machine.pinned([systems[name].sessions["redis"]], SERVERS_CORE)
             _crowded(systems[name], kept)
             plan.say(f"{finding.row} {name}")
         yield systems

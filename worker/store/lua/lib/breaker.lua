@@ -27,6 +27,8 @@ local function trip_breaker(line, job, ask, why, advice)
   local gate = breaker_of(line)
   if gate and gate.probe ~= job and (gate.till > now or gate.probe ~= '') then
     if ask then write_breaker(line, 'ask', '1') end
+    -- Whoever looked since may have put the duty down; what trips it once more may be in doubt.
+    if gate.till > now then wake('line', 'line', gate.till - now) end
     return 0
   end
   local step = gate and gate.step or policy.GATE_FIRST_MS

@@ -77,7 +77,7 @@ local function wake_anew(lane, id, delay, short)
   if delay <= 0 then call_for(lane, id, short) end
 end
 
--- Whoever holds a duty may go by what is no longer so: it looks again before it puts the duty down.
+-- Whoever holds a duty may have decided by what has changed since: it is due again once it is put down.
 local function look_again(lane, id)
   if (redis.call('HGET', keys.claims(lane), id) or ''):match(HELD) then wake(lane, id, 0) end
 end

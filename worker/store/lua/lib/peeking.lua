@@ -221,6 +221,7 @@ local function peek(order)
     if head.alone then break end  -- it probes, and the others wait for what becomes of it
   end
   local found = with_records(going)
-  local more = look.again or #found < #candidates or is_doubtful(tenants)
+  -- Of those whose time aside is over only so many come back in one look.
+  local more = look.again or wait == 0 or #found < #candidates or is_doubtful(tenants)
   return {'next', found, more and '1' or '', wait and text(wait) or ''}
 end

@@ -98,7 +98,7 @@ local function leave_line(line, job, score, tenant, served)
     for _, other in ipairs(all_lines()) do settle_in_ring(other, tenant, true) end
   else
     settle_in_ring(line, tenant)
-    look_again('line', 'line')  -- the turn that it was to have is another's
+    look_again('line', 'line')  -- it may have been its turn, which is another's now
   end
   return true
 end
