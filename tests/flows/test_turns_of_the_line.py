@@ -1,4 +1,4 @@
-"""What giving jobs their turn costs: the line is looked at only where somebody stands in it."""
+"""When the line is looked at: only where somebody stands, and as long as one of them may go."""
 
 import threading
 from typing import Any
@@ -24,6 +24,12 @@ ONE = Shift(1, 60)  # one duty and no more
 
 def _line_is_due(house: House) -> bool:
     return bool(house.raw.zcard("runhook:due:line"))
+
+
+def _one_and_the_next(build: Build) -> tuple[House, Job, Job]:
+    """Two jobs of a tenant that may have one in flight."""
+    house = build(RUNHOOK_TENANT_CONCURRENCY=1)
+    return house, house.ask(), house.ask()
 
 
 def test_a_turn_of_one_alone_puts_the_duty_of_the_line_down_with_it(build: Build) -> None:
@@ -77,8 +83,7 @@ def test_a_turn_that_an_expired_job_did_not_take_is_the_next_ones(build: Build, 
 def test_a_turn_that_a_cancelled_job_did_not_take_is_the_next_ones(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = build(RUNHOOK_TENANT_CONCURRENCY=1)
-    first, second = house.ask(), house.ask()
+    house, first, second = _one_and_the_next(build)
     jobs = house.w.store.jobs
     change_each = jobs.change_each
 
@@ -89,15 +94,13 @@ def test_a_turn_that_a_cancelled_job_did_not_take_is_the_next_ones(
 
     monkeypatch.setattr(jobs, "change_each", cancelled_meanwhile)
     drain(house.w, "line")
-    assert house.job(first).state == "cancelled"
-    assert house.job(second).state == "sending"
+    assert [house.job(job).state for job in (first, second)] == ["cancelled", "sending"]
 
 
 def test_a_turn_that_a_job_could_not_take_is_the_next_ones(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = build(RUNHOOK_TENANT_CONCURRENCY=1)
-    first, second = house.ask(), house.ask()
+    house, first, second = _one_and_the_next(build)
 
     def stumbles(job: Job) -> None:
         if job.id == first.id:
@@ -106,8 +109,7 @@ def test_a_turn_that_a_job_could_not_take_is_the_next_ones(
 
     monkeypatch.setattr(dispatch, "of_a_known_model", stumbles)
     drain(house.w, "line")
-    assert house.job(first).state == "queued"
-    assert house.job(second).state == "sending"
+    assert [house.job(job).state for job in (first, second)] == ["queued", "sending"]
 
 
 def test_many_who_come_back_from_aside_at_once_leave_nobody_behind_there(build: Build) -> None:
